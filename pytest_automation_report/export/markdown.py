@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.text.limits import cut_end, visible, without_ansi
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import change_counts, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,13 +32,6 @@ _OUTPUT_CHARACTERS: Final = 2_000
 _SHORT_COMMIT: Final = 7
 _MICROSECONDS: Final = 1_000_000
 _MINUTE: Final = 60
-_CHANGES: Final = (
-    ("newly_failing", "new failure", "new failures"),
-    ("still_failing", "still failing", "still failing"),
-    ("fixed", "fixed", "fixed"),
-    ("flaky", "flaky", "flaky"),
-    ("slower", "slower", "slower"),
-)
 
 
 def markdown_of(
@@ -152,11 +145,11 @@ def _changes(findings: Json | None) -> str:
     base, counts = findings["base"], findings["counts"]
     if base is None:
         return "There is no earlier run to be compared with."
-    parts = [f"{counts[name]} {one if counts[name] == 1 else many}" for name, one, many in _CHANGES if counts[name]]
+    parts = change_counts(counts)
     commit = f" ({code(str(base['commit'])[:_SHORT_COMMIT])})" if base.get("commit") else ""
     if not parts:
         return f"Nothing changed since run {base['run']}{commit}."
-    return f"**{', '.join(parts)}** since run {base['run']}{commit}."
+    return f"**{', '.join(parts.values())}** since run {base['run']}{commit}."
 
 
 def _new_failures(failures: Sequence[ExportedTest], findings: Json | None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import pluralize, printable
+from pytest_automation_report.text.terminal import change_counts, pluralize, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,14 +25,6 @@ _SHORT_COMMIT: Final = 7
 _DAY_US: Final = 86_400_000_000
 _HOUR_US: Final = 3_600_000_000
 _MINUTE_US: Final = 60_000_000
-# Counts of the sentence, each with its words for one and for many.
-_WORDS: Final = (
-    ("newly_failing", "new failure", "new failures"),
-    ("still_failing", "still failing", "still failing"),
-    ("fixed", "fixed", "fixed"),
-    ("flaky", "flaky", "flaky"),
-    ("slower", "slower", "slower"),
-)
 
 
 # Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
@@ -58,7 +50,7 @@ def changes_line(findings: Json, now: int) -> str:
     base, counts = findings["base"], findings["counts"]
     if base is None:
         return ""
-    parts = {name: f"{counts[name]} {one if counts[name] == 1 else many}" for name, one, many in _WORDS if counts[name]}
+    parts = change_counts(counts)
     if not parts:
         return ""
     details = [printable(str(base["commit"]))[:_SHORT_COMMIT]] if base.get("commit") else []

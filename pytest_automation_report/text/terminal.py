@@ -6,13 +6,17 @@ runner. Every foreign text passes here before it is printed or logged.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.limits import cut_end, visible
 from pytest_automation_report.text.patterns import lazy_pattern
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "FOREIGN_UNITS",
+    "change_counts",
     "pluralize",
     "printable",
     "sanitize",
@@ -40,6 +44,23 @@ def printable(text: str) -> str:
     shown = _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", shown)
     shown = _ANYWHERE.sub("# #", shown)
     return f"| {shown}" if _AT_START.match(shown) else shown
+
+
+# Counts of a run's findings in the order in which people read them, each with its words for one and for many.
+_CHANGES: Final = (
+    ("newly_failing", "new failure", "new failures"),
+    ("still_failing", "still failing", "still failing"),
+    ("fixed", "fixed", "fixed"),
+    ("flaky", "flaky", "flaky"),
+    ("slower", "slower", "slower"),
+)
+
+
+def change_counts(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return the counts of a run's findings that are not 0 by their names, in words: ``2 new failures``."""
+    return {
+        name: f"{counts[name]} {one if counts[name] == 1 else many}" for name, one, many in _CHANGES if counts[name]
+    }
 
 
 def pluralize(count: int, noun: str) -> str:
