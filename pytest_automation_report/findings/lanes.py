@@ -41,13 +41,14 @@ class TimedResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive tests of one kind in a lane; times in microseconds, ``result`` is the first of them."""
+    """Neighbouring tests of one kind in a lane, with ids from ``result`` to ``last``; times in microseconds."""
 
     start: int
     end: int
     kind: Kind
     count: int
     result: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,16 @@ def _merged(lane: Iterable[tuple[int, TimedResult]], pixel: float) -> list[Block
             and start - last.end < _SHORT_PIXELS * pixel
             and last.end - last.start < _FULL_PIXELS * pixel
         ):
-            of_kind[-1] = Block(last.start, max(last.end, end), last.kind, last.count + 1, last.result)
+            of_kind[-1] = Block(
+                last.start,
+                max(last.end, end),
+                last.kind,
+                last.count + 1,
+                min(last.result, result.result),
+                max(last.last, result.result),
+            )
         else:
-            of_kind.append(Block(start, end, result.kind, 1, result.result))
+            of_kind.append(Block(start, end, result.kind, 1, result.result, result.result))
     return [block for of_kind in blocks.values() for block in of_kind]
 
 

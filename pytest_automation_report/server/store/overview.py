@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_LANES", "VERSION", "natural_key", "overview"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of the document; documents of an earlier one are computed anew."""
 
 MAX_LANES: Final = 64
@@ -246,7 +246,7 @@ def _lanes(database: Database, run: Json, threads: Sequence[Json], walk: _Walk) 
             for row in rows
         ],
         "lanes": [
-            [[block.start, block.end, block.kind[:2], block.count, block.result] for block in blocks]
+            [[block.start, block.end, block.kind[:2], block.count, block.result, block.last] for block in blocks]
             for blocks in blocks_of(list(placed.values()), wall)
         ],
         "waste": None if waste is None else {**asdict(waste), **_named(database, waste.result)},

@@ -58,10 +58,10 @@ def test_short_tests_of_one_kind_are_drawn_together_and_failures_stay_apart() ->
     lane = [(number * 1000, timed(number, 0.001, 0, "failed" if number == 5 else "passed")) for number in range(11)]
     lane.append((20_000, timed(99, 30, 0)))
     (blocks,) = blocks_of([lane], 60 * SECOND)
-    assert [(block.kind, block.count, block.result) for block in blocks] == [
-        ("passed", 10, 0),
-        ("passed", 1, 99),
-        ("failed", 1, 5),
+    assert [(block.kind, block.count, block.result, block.last) for block in blocks] == [
+        ("passed", 10, 0, 10),
+        ("passed", 1, 99, 99),
+        ("failed", 1, 5, 5),
     ]
     assert (blocks[0].start, blocks[0].end) == (0, 11_000)
 

@@ -37,6 +37,7 @@ _COLUMNS: Final = (
     ResultRow.failed_attempts,
     ResultRow.fingerprint,
     ResultRow.artifacts,
+    ResultRow.thread,
 )
 
 
@@ -104,6 +105,9 @@ class ReportedTests:
         yield _column(row["message"] or "" for row in rows)
         yield _column(",".join(self._changes.get(row["id"], ())) for row in rows)
         yield _column("" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]) for row in rows)
+        yield _column(row["thread"] for row in rows)
+        # Ids are numbers in a row, mostly: their differences take no space.
+        yield _column(row["id"] - before for row, before in zip(rows, [0, *self.ids], strict=False))
 
 
 def _column(values: Iterable[object]) -> str:

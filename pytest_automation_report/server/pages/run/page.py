@@ -98,7 +98,7 @@ class _RunPage:
     def _has_worries(self) -> bool:
         """Whether the view of the failures has anything to show."""
         state = self.state
-        is_list = bool(state.statuses or state.changes or state.reason or state.text or state.folder or state.opened)
+        is_list = state.is_filtered or bool(state.opened)
         changed = self.facts.findings["counts"] if self.facts.findings else {}
         has_any = self.counts.failed or self.counts.flaky or changed.get("slower") or self.counts.is_open
         return bool(has_any) and not is_list
@@ -192,8 +192,8 @@ class _RunPage:
         return commands
 
     def _searched(self, stretches: list[Json]) -> list[Json]:
-        """Return the stretches for the chips: with a search their numbers are those of its matches."""
-        if not self.state.text:
+        """Return the stretches for the chips: with a search, or tests of one worker, their numbers are those of it."""
+        if not self.state.text and self.state.lane is None:
             return stretches
         return TestList(self.facts, self.state, self.reader).matches(stretches)
 
@@ -245,7 +245,8 @@ class _RunPage:
         rows, total = tests.page()
         return {
             "is_flat": True,
-            "sort": sort,
+            "sort": tests.sort,
+            "worker": self.workers.name(state.lane.thread) if state.lane else "",
             "rows": self.tree.leaves(rows.items, has_folder=True),
             "total": total,
             "pages": paging(state.page, total, PAGE_ROWS, has_more=rows.has_more),
@@ -280,9 +281,7 @@ class _RunPage:
         slowest = slowest_tests(view, medians)
         return {
             "shares": shares_of(time) if time and time["workers"] else [],
-            "lanes": lanes_of(view, self.workers.name, names, self.state.at("time").result)
-            if view["workers"]
-            else None,
+            "lanes": lanes_of(view, self.workers.name, names, self.state.at("time")) if view["workers"] else None,
             "waste": waste_sentence(view, time, self.workers.name),
             "slowest": slowest,
             "slowest_share": round(100 * sum(row["elapsed"] for row in slowest) / total) if total else 0,

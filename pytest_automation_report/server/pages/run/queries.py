@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from peewee import fn
 
 from pytest_automation_report.server.store.database import first_order, within
+from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import CaseHistoryRow, CaseRow, ResultRow, RunRow, SeriesRow
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from peewee import Database
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.url import Lane
 
 PAGE_ROWS: Final = 150
 """Rows of one page of a run: with more of them a page has over 2,500 elements."""
@@ -65,7 +67,7 @@ class Search:
 
     ``text`` is a part of the name, folder, file or message, or a node id, as a terminal shows it. ``folder`` is a whole
     folder, ``fingerprint`` a reason, ``ids`` are results of which a list of findings consists. ``is_flaky``: passed
-    after a failed attempt.
+    after a failed attempt. ``lane`` is a worker, or a block of its lane.
     """
 
     text: str = ""
@@ -73,6 +75,7 @@ class Search:
     fingerprint: int | None = None
     ids: Collection[int] | None = None
     is_flaky: bool = False
+    lane: Lane | None = None
 
     @property
     def is_any(self) -> bool:
@@ -287,7 +290,22 @@ def with_search(query: Any, search: Search) -> Any:  # noqa: ANN401 - peewee's q
         query = query.where(ResultRow.id.in_(list(search.ids)))
     if search.is_flaky:
         query = query.where(ResultRow.failed_attempts.is_null(is_null=False))
+    if search.lane is not None:
+        query = query.where(_in_lane(search.lane))
     return query
+
+
+def _in_lane(lane: Lane) -> Any:  # noqa: ANN401 - peewee's expressions have no common type
+    condition: Any = ResultRow.thread == lane.thread
+    if not lane.kind:
+        return condition
+    condition &= ResultRow.id.between(lane.first, lane.last)
+    if lane.kind == "failed":
+        return condition & (ResultRow.result_class == ResultClass.FAILURE)
+    if lane.kind == "skipped":
+        return condition & ResultRow.result_class.not_in([ResultClass.SUCCESS, ResultClass.FAILURE])
+    is_retried = ResultRow.failed_attempts.is_null(is_null=lane.kind == "passed")
+    return condition & (ResultRow.result_class == ResultClass.SUCCESS) & is_retried
 
 
 def _matches(text: str) -> Any:  # noqa: ANN401 - peewee's expressions have no common type

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.server.pages.run.names import common_phrase
@@ -36,9 +37,9 @@ class TestList:
         counts = self._counts()
         if state.changes and not search.ids:
             return Rows([], has_more=False), 0
-        if state.sort in {"slowest", "ran"}:
+        if self.sort in {"slowest", "ran"}:
             rows = self._reader.ordered_tests(
-                state.run_id, counts, search, state.page, is_slowest_first=state.sort == "slowest"
+                state.run_id, counts, search, state.page, is_slowest_first=self.sort == "slowest"
             )
             total = sum(counts.values()) if search.is_any else None
         elif search.is_any:
@@ -48,6 +49,11 @@ class TestList:
         if total is None and not rows.has_more:
             total = (state.page - 1) * PAGE_ROWS + len(rows.items)
         return rows, total
+
+    @property
+    def sort(self) -> str:
+        """The order of the list; tests of a worker stand as they ran, unless the address has another order."""
+        return self._state.sort or ("ran" if self._state.lane else "failed")
 
     @property
     def search(self) -> Search:
@@ -61,18 +67,15 @@ class TestList:
         # Flaky beside other statuses only widens a list of passed tests, which then has all of them.
         is_flaky = state.statuses == {FLAKY}
         fingerprint = int.from_bytes(bytes.fromhex(state.reason), "big", signed=True) if state.reason else None
-        return Search(state.text, state.folder or None, fingerprint, ids, is_flaky)
+        return Search(state.text, state.folder or None, fingerprint, ids, is_flaky, state.lane)
 
     def matches(self, stretches: Sequence[Json]) -> list[Json]:
         """Return the stretches of the bar with the numbers of the tests that the search finds, of any status."""
-        search = self.search
-        found = self._reader.count_by_status(
-            self._state.run_id, Search(search.text, search.folder, search.fingerprint, search.ids)
-        )
+        search = replace(self.search, is_flaky=False)
+        found = self._reader.count_by_status(self._state.run_id, search)
         flaky = 0
         if any(stretch["key"] == FLAKY for stretch in stretches):
-            narrowed = Search(search.text, search.folder, search.fingerprint, search.ids, is_flaky=True)
-            flaky = sum(self._reader.count_by_status(self._state.run_id, narrowed).values())
+            flaky = sum(self._reader.count_by_status(self._state.run_id, replace(search, is_flaky=True)).values())
         passed = {str(status.id) for status in ranked(self._facts.statuses) if status.tone == "pass"}
         counted = []
         for stretch in stretches:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.numbers import duration, quantity
 from pytest_automation_report.server.pages.run.names import test_name
+from pytest_automation_report.server.pages.run.url import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.lanes import Kind
     from pytest_automation_report.server.pages.run.sentences import Phrase
+    from pytest_automation_report.server.pages.run.url import RunState
 
 __all__ = ["SLOWEST_SHOWN", "clock", "lanes_of", "shares_of", "slowest_files", "slowest_tests", "waste_sentence"]
 
@@ -19,7 +22,7 @@ SLOWEST_SHOWN: Final = 10
 """Tests and files in the lists of the slowest."""
 
 _TONES: Final[Mapping[str, str]] = {"fa": "fail", "fl": "flaky", "sk": "skip", "pa": "pass"}
-_WORDS: Final[Mapping[str, str]] = {"fa": "failed", "fl": "flaky", "sk": "skipped", "pa": "passed"}
+_WORDS: Final[Mapping[str, Kind]] = {"fa": "failed", "fl": "flaky", "sk": "skipped", "pa": "passed"}
 _LEFT, _RIGHT, _WIDTH, _TOP, _LANE, _HEIGHT = 72.0, 1264.0, 1272, 26, 41, 30
 _STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MOST_STEPS: Final = 12
@@ -50,10 +53,11 @@ def shares_of(time: Json) -> list[Json]:
     ]
 
 
-def lanes_of(
-    overview: Json, name_of: Callable[[int], str], names: Mapping[int, str], href: Callable[[int], str]
-) -> Json:
-    """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result."""
+def lanes_of(overview: Json, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Json:
+    """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result.
+
+    A block of one test leads to that test, a block of several to their list.
+    """
     wall = max(1, overview["wall"])
     scale = (_RIGHT - _LEFT) / wall
     seconds = wall / 1_000_000
@@ -66,7 +70,7 @@ def lanes_of(
     for row, (worker, blocks) in enumerate(zip(overview["workers"], overview["lanes"], strict=True)):
         top = _TOP + row * _LANE
         drawn = []
-        for start, end, kind, count, result in blocks:
+        for start, end, kind, count, result, last in blocks:
             x, width = _LEFT + start * scale, max(1.6, (end - start) * scale - 1.0)
             words = f"{names[result]}, " if count == 1 and result in names else f"{quantity(count, 'test')}, "
             drawn.append(
@@ -74,7 +78,9 @@ def lanes_of(
                     "x": f"{x:.1f}",
                     "width": f"{width:.1f}",
                     "tone": _TONES[kind],
-                    "href": href(result),
+                    "href": state.result(result)
+                    if count == 1
+                    else state.at("tests", lane=Lane(worker["thread"], result, last, _WORDS[kind])).address,
                     "title": f"{words}{_WORDS[kind]}, {duration(end - start)}, from {clock(start)}",
                     "label": _label(names.get(result, ""), width) if count == 1 else "",
                     "label_x": f"{x + 5:.1f}",
@@ -84,6 +90,7 @@ def lanes_of(
         lanes.append(
             {
                 "name": name_of(worker["thread"]),
+                "href": state.at("tests", lane=Lane(worker["thread"])).address,
                 "top": top,
                 "text_y": top + 19,
                 "blocks": drawn,
@@ -117,7 +124,7 @@ def small_lanes(overview: Json) -> Json:
         top = row * 13
         if worker["start"] * scale >= 1:
             shapes.setdefault("setup", []).append(_box(0, top, worker["start"] * scale))
-        for start, end, kind, _, _ in blocks:
+        for start, end, kind, *_ in blocks:
             shapes.setdefault(_TONES[kind], []).append(_box(start * scale, top, max(0.8, (end - start) * scale)))
     busy = sum(worker["busy"] for worker, _ in workers)
     return {

@@ -42,7 +42,34 @@ _PAGES: Final = range(1, 10**9)
 _TEXT_LENGTH: Final = 750
 _number = re.compile(r"[0-9]{1,10}").fullmatch
 _run_number = re.compile(r"[0-9]{1,18}").fullmatch
+_lane = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18})\.([0-9]{1,18})\.(failed|flaky|skipped|passed))?").fullmatch
 _fingerprint = re.compile(r"[0-9a-f]{16}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The tests of one thread, or of one block of its lane: results of ``kind`` with ids from ``first`` to ``last``."""
+
+    thread: int
+    first: int = 0
+    last: int = 0
+    kind: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.thread}.{self.first}.{self.last}.{self.kind}" if self.kind else str(self.thread)
+
+    @property
+    def whole(self) -> Lane:
+        """All tests of the thread."""
+        return Lane(self.thread)
+
+    @classmethod
+    def of(cls, text: str) -> Lane | None:
+        """Return the value of a text in an address; None for any other text."""
+        match = _lane(text)
+        if match is None:
+            return None
+        return cls(int(match[1]), int(match[2]), int(match[3]), match[4]) if match[4] else cls(int(match[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +79,7 @@ class RunState:
     ``view`` is empty for the usual view: failures if there are any, else tests. ``statuses`` has numbers of statuses
     and maybe `FLAKY`. ``changes`` has names of lists of findings, ``reason`` a fingerprint. ``opened`` is the node of
     the tree that is open: a file, a folder (with a slash at its end), or ``file::name``. ``link`` writes the URLs.
+    ``lane`` is a worker, by its thread, or one block of its lane.
     """
 
     run_id: int
@@ -62,6 +90,7 @@ class RunState:
     reason: str = ""
     text: str = ""
     folder: str = ""
+    lane: Lane | None = None
     opened: str = ""
     group: str = ""
     sort: str = ""
@@ -71,7 +100,7 @@ class RunState:
     @property
     def is_filtered(self) -> bool:
         """Whether the page may leave tests out."""
-        return bool(self.statuses or self.changes or self.reason or self.text or self.folder)
+        return bool(self.statuses or self.changes or self.reason or self.text or self.folder or self.lane)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -84,6 +113,7 @@ class RunState:
             "reason": self.reason,
             "q": self.text,
             "folder": self.folder,
+            "lane": str(self.lane or ""),
             "open": self.opened,
             "group": self.group,
             "sort": self.sort,
@@ -166,6 +196,9 @@ def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
         errors["change"] = [f"Must be some of {', '.join(CHANGES)}, separated by commas."]
     if values.get("reason") and not _fingerprint(values["reason"]):
         errors["reason"] = ["Must be the 16 digits of a reason."]
+    lane = Lane.of(values.get("lane", ""))
+    if values.get("lane") and lane is None:
+        errors["lane"] = ["Must be the number of a thread, or THREAD.FIRST.LAST.KIND."]
     for name, words in (("view", VIEWS), ("group", GROUPS), ("sort", SORTS)):
         if values.get(name, "") not in ("", *words):
             errors[name] = [f"Must be one of {', '.join(words)}."]
@@ -180,6 +213,7 @@ def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
         values.get("reason", ""),
         _text_of(values.get("q", "").strip()),
         _text_of(values.get("folder", "")),
+        lane,
         _text_of(values.get("open", "")),
         values.get("group", ""),
         values.get("sort", ""),

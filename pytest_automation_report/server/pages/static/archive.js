@@ -5,6 +5,7 @@
 
 const LIST_ROWS = 150;
 const PARTS = "\x1f";
+const KIND_RANKS = { failed: 0, skipped: 1, flaky: 2, passed: 2 };
 const lines = document.getElementById("archive").textContent.trim().split("\n");
 const chunks = new Map();
 const files = new Map();
@@ -93,10 +94,11 @@ function searchText(file, folder, name, message) {
 
 async function allFacts() {
   if (!facts) {
-    const [statuses, flaky, times, files, folders, names, messages, changes, reasons] = (await chunk(index.facts)).map((text) => text.split(PARTS));
+    const [statuses, flaky, times, files, folders, names, messages, changes, reasons, threads, steps] = (await chunk(index.facts)).map((text) => text.split(PARTS));
+    let id = 0;
     facts = index.total ? statuses.map((status, number) => ({
       number, status, isFlaky: flaky[number] === "1", rank: index.ranks[status], elapsed: Number(times[number]),
-      file: files[number], folder: folders[number], reason: reasons[number], changes: changes[number].split(","),
+      thread: threads[number], id: (id += Number(steps[number])), file: files[number], folder: folders[number], reason: reasons[number], changes: changes[number].split(","),
       text: searchText(files[number], folders[number], names[number], messages[number]),
     })) : [];
   }
@@ -121,11 +123,15 @@ function selected(tests, parameters) {
   const folder = parameters.get("folder");
   const reason = parameters.get("reason");
   const node = parameters.get("open");
+  // A worker, or one block of its lane: THREAD.FIRST.LAST.KIND.
+  const [thread, from, to, kind] = (parameters.get("lane") || "").split(".");
   return tests.filter((test) =>
     (!text || test.text.includes(text))
     && (!statuses.size || statuses.has(test.isFlaky && statuses.has("flaky") ? "flaky" : test.status))
     && (!changes.length || changes.some((change) => test.changes.includes(change)))
     && (!reason || test.reason === reason)
+    && (!thread || test.thread === thread)
+    && (!kind || (test.id >= from && test.id <= to && KIND_RANKS[kind] === test.rank && test.isFlaky === (kind === "flaky")))
     && (!folder || test.folder === folder)
     && (!node || isBelow(test, node)));
 }
@@ -157,7 +163,7 @@ function pager(parameters, number, last) {
 
 // The list of tests: the frame is the server's page, its rows are those that the parameters select.
 async function showList(parameters, myTurn) {
-  const tests = ordered(selected(await allFacts(), parameters), parameters.get("sort") || "failed");
+  const tests = ordered(selected(await allFacts(), parameters), parameters.get("sort") || (parameters.get("lane") ? "ran" : "failed"));
   const last = Math.max(1, Math.ceil(tests.length / LIST_ROWS));
   const number = Math.min(last, Math.max(1, Number(parameters.get("page")) || 1));
   const rows = await Promise.all(tests.slice((number - 1) * LIST_ROWS, number * LIST_ROWS).map((test) => row(test.number)));

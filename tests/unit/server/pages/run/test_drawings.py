@@ -11,6 +11,7 @@ from pytest_automation_report.server.pages.run.names import class_path, common_p
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
 from pytest_automation_report.server.pages.run.strips import letters_at, merged_letters, strip_of
 from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, waste_sentence
+from pytest_automation_report.server.pages.run.url import RunState
 
 
 def test_a_strip_shows_each_outcome_by_height_and_words() -> None:
@@ -125,24 +126,23 @@ def _overview() -> dict[str, Any]:
         "is_exact": True,
         "worker_count": 3,
         "workers": [{"thread": 5, "start": second, "end": 20 * second, "tests": 2, "busy": 19 * second, "position": 1}],
-        "lanes": [[[second, 11 * second, "pa", 1, 71], [11 * second, 20 * second, "fa", 8, 72]]],
+        "lanes": [[[second, 11 * second, "pa", 1, 71, 71], [11 * second, 20 * second, "fa", 8, 72, 79]]],
         "waste": {"worker": 5, "result": 71, "start": second, "waited": 9 * second, "name": "test_slow", "elapsed": 10},
     }
 
 
 def test_lanes_are_drawn_to_scale() -> None:
-    """Each block has its place, its words and its link; long ones have their name; others are counted."""
-    drawing = lanes_of(
-        _overview(), lambda thread: f"gw{thread}", {71: "test_slow"}, lambda result: f"/results/{result}"
-    )
+    """Each block has its place, its words and its link: to its test, or to the list of its tests; so has a lane."""
+    drawing = lanes_of(_overview(), lambda thread: f"gw{thread}", {71: "test_slow"}, RunState(3, "time"))
     (lane,) = drawing["lanes"]
-    assert lane["name"] == "gw5"
+    assert (lane["name"], lane["href"]) == ("gw5", "/runs/3?view=tests&lane=5")
+    assert lane["blocks"][0]["href"] == "/results/71?from=view%3Dtime"
     first, second = lane["blocks"]
     assert (first["title"], first["label"]) == ("test_slow, passed, 10.0 s, from 0:01", "slow")
     assert (second["title"], second["tone"], second["href"]) == (
         "8 tests, failed, 9.00 s, from 0:11",
         "fail",
-        "/results/72",
+        "/runs/3?view=tests&lane=5.72.79.failed",
     )
     assert float(second["x"]) == pytest.approx(float(first["x"]) + float(first["width"]) + 1.0, abs=0.2)
     assert drawing["hidden"] == 2

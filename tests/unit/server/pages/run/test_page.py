@@ -291,6 +291,39 @@ def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:
     assert "No test of this run has a duration." in site.text(f"/runs/{site.run_of(source='none')}?view=time")
 
 
+def test_a_block_of_the_timeline_leads_to_all_of_its_tests(site: Site) -> None:
+    """Short tests that are drawn together are listed as they ran, those of other kinds and workers left out."""
+    run = site.service.new_run()
+    for worker in ("gw0", "gw1"):
+        thread = site.service.new_thread(run, fields=[field("Worker", worker)], session_started=site.service.clock.now)
+        tests = [
+            (failing if number == 3 else a_test)(
+                number, name=f"{worker}_{number}", elapsed=1000, started=number * 1100, **FILE
+            )
+            for number in (0, 1, 2, 3, 4)
+        ]
+        tests += [a_test(5, "skipped", name=f"{worker}_5", elapsed=10, started=6000, **FILE)]
+        tests += [a_test(6, name=f"{worker}_6", elapsed=9 * SECOND, started=8000, **FILE)]
+        site.service.append(thread, *tests)
+        site.service.post(f"/automation/runs/threads/{thread}/complete", {})
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    html = site.shown(f"/runs/{run}?view=time")
+    blocks = [unescape(address) for address in re.findall(r'href="(/runs/[^"]*lane=[^"]*passed)"', html)]
+    assert [names(site.shown(address)) for address in blocks] == [
+        [f"{worker}_{number}" for number in (0, 1, 2, 4)] for worker in ("gw0", "gw1")
+    ]
+    assert "4 tests" in site.text(blocks[0])
+    assert "that passed on gw0 in one stretch" in site.text(blocks[0])
+    assert chips(site.shown(blocks[0])) == {"Failed": "0", "Skipped": "0", "Passed": "4"}
+    workers = [address for address in links(html) if re.search(r"lane=[0-9]+$", address)]
+    assert [names(site.shown(address)) for address in workers] == [
+        [f"{worker}_{number}" for number in range(7)] for worker in ("gw0", "gw1")
+    ]
+    assert len(names(site.shown(f"{workers[0]}&status=3"))) == 1
+    for kind, shown in (("failed", ["gw0_3"]), ("skipped", ["gw0_5"]), ("flaky", [])):
+        assert names(site.shown(f"{workers[0]}.1.999.{kind}")) == shown
+
+
 def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> None:
     """Fields, links, files, threads; collected and reported tests are compared."""
     fields = [field("Python", "3.13.1"), field("Collected", "3")]

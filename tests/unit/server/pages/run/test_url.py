@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from pytest_automation_report.server.pages.run.url import RunState, run_state
+from pytest_automation_report.server.pages.run.url import Lane, RunState, run_state
 from pytest_automation_report.server.store.errors import ApiError
 
 STATES = [
@@ -14,6 +14,8 @@ STATES = [
     RunState(7, "tests", 3, frozenset({"3", "flaky"}), sort="slowest", page=4),
     RunState(7, "changes", changes=frozenset({"fixed", "gone"})),
     RunState(7, "tests", text="a&b=c é", folder="tests.a", reason="0123456789abcdef"),
+    RunState(7, "tests", lane=Lane(5)),
+    RunState(7, "tests", lane=Lane(5, 71, 79, "passed"), sort="slowest"),
     RunState(7, "tests", opened="tests/test_a.py::TestB", group="none"),
 ]
 
@@ -44,6 +46,8 @@ def test_the_usual_state_needs_no_parameter() -> None:
         {"reason": "xyz"},
         {"sort": "name"},
         {"group": "folder"},
+        {"lane": "5.71.79"},
+        {"lane": "gw0"},
     ],
 )
 def test_an_invalid_parameter_is_named(parameters: dict[str, str]) -> None:
