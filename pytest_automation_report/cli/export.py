@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.settings.configuration import Configuration
-
-_VERSION: Final = 1
 
 
 @click.command("export")
@@ -107,16 +103,10 @@ def _csv(request: _Request) -> Iterator[str]:
 
 
 def _json(request: _Request) -> Iterator[str]:
-    """Yield the document in pieces, since a run may have 100,000 results."""
-    encode = partial(json.dumps, ensure_ascii=False)
-    run = {**request.document["result"], "source": request.run.source}
-    yield f'{{"format": "automation-report run", "version": {_VERSION},\n"run": {encode(run)},\n'
-    yield f'"findings": {encode(request.findings)},\n"tests": ['
-    separator = "\n"
-    for item in items(request.client, request.run_id):
-        yield f"{separator}{encode(item)}"
-        separator = ",\n"
-    yield "\n]}\n"
+    from pytest_automation_report.export.json_document import json_document  # noqa: PLC0415
+
+    run = request.document["result"]
+    return json_document(run, request.run.source, request.findings, items(request.client, request.run_id))
 
 
 _PIECES: Final[dict[str, Callable[[_Request], Iterator[str]]]] = {

@@ -9,15 +9,17 @@ so the tests of one file are one suite, which has the file. The user's fields an
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from hashlib import sha256
 from html import escape
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import FieldType
 from pytest_automation_report.api.urls import is_web_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest, Problem
 
@@ -31,34 +33,72 @@ _MICROSECONDS: Final = 1_000_000
 _END_OF_PROPERTY: Final = "[[/PROPERTY]]"
 
 
+@dataclass(slots=True)
+class _Suite:
+    """The tests of one file: their numbers, and the places of their elements, pairs of start and length in bytes."""
+
+    file: str | None = None
+    tests: int = 0
+    failures: int = 0
+    errors: int = 0
+    skipped: int = 0
+    elapsed: int = 0
+    places: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, test: ExportedTest, place: int, length: int) -> None:
+        """Count a test whose element has this place."""
+        self.file = self.file or test.file
+        self.tests += 1
+        self.errors += test.is_error
+        self.failures += test.verdict == "failed" and not test.is_error
+        self.skipped += test.verdict in {"skipped", "other"}
+        self.elapsed += test.elapsed or 0
+        # Tests of a file mostly stand in a row: then they are one stretch.
+        if self.places and sum(self.places[-1]) == place:
+            place, length = self.places[-1][0], self.places.pop()[1] + length
+        self.places.append((place, length))
+
+    @property
+    def counts(self) -> str:
+        """The attributes that both kinds of elements have."""
+        return f' tests="{self.tests}" failures="{self.failures}" errors="{self.errors}"'
+
+    def start(self, name: str, run: ExportedRun) -> str:
+        """Return the start tag."""
+        timestamp = f" timestamp={_quoted(run.created_at)}" if run.created_at else ""
+        return (
+            f"  <testsuite name={_quoted(name or run.name or 'tests')}{self.counts}"
+            f' skipped="{self.skipped}" time="{_seconds(self.elapsed)}"{timestamp}'
+            f"{f' file={_quoted(self.file)}' if self.file else ''}>\n"
+        )
+
+
 def junit_xml(run: ExportedRun, tests: Iterable[ExportedTest]) -> Iterator[str]:
-    """Yield the document in pieces, one suite for each file in the order of its first test."""
-    suites: dict[str, list[ExportedTest]] = {}
-    for test in tests:
-        suites.setdefault(test.file or test.folder, []).append(test)
-    every = [test for suite in suites.values() for test in suite]
-    yield '<?xml version="1.0" encoding="utf-8"?>\n'
-    yield (
-        f"<testsuites name={_quoted(run.source or run.name or f'run {run.id}')}{_counts(every)}"
-        f' time="{_seconds(_elapsed(every))}">\n'
-    )
-    for name, suite in suites.items():
-        yield from _suite(name, suite, run)
+    """Yield the document in pieces, one suite for each file in the order of its first test.
+
+    Counts stand before the tests, and workers mix the files: the elements of tests wait in a temporary file, so that
+    a large run is not in memory at once.
+    """
+    suites: dict[str, _Suite] = {}
+    with TemporaryFile() as waiting:
+        place, every = 0, _Suite()
+        for test in tests:
+            length = waiting.write(_case(test).encode())
+            for suite in (every, suites.setdefault(test.file or test.folder, _Suite())):
+                suite.add(test, place, length)
+            place += length
+        yield '<?xml version="1.0" encoding="utf-8"?>\n'
+        yield (
+            f"<testsuites name={_quoted(run.source or run.name or f'run {run.id}')}{every.counts}"
+            f' time="{_seconds(every.elapsed)}">\n'
+        )
+        for name, suite in suites.items():
+            yield suite.start(name, run)
+            for place, length in suite.places:
+                waiting.seek(place)
+                yield waiting.read(length).decode()
+            yield "  </testsuite>\n"
     yield "</testsuites>\n"
-
-
-def _suite(name: str, tests: Sequence[ExportedTest], run: ExportedRun) -> Iterator[str]:
-    skipped = sum(test.verdict in {"skipped", "other"} for test in tests)
-    file = next((test.file for test in tests if test.file), None)
-    timestamp = f" timestamp={_quoted(run.created_at)}" if run.created_at else ""
-    yield (
-        f"  <testsuite name={_quoted(name or run.name or 'tests')}{_counts(tests)}"
-        f' skipped="{skipped}" time="{_seconds(_elapsed(tests))}"{timestamp}'
-        f"{f' file={_quoted(file)}' if file else ''}>\n"
-    )
-    for test in tests:
-        yield _case(test)
-    yield "  </testsuite>\n"
 
 
 def _case(test: ExportedTest) -> str:
@@ -114,27 +154,17 @@ def _outputs(test: ExportedTest) -> Iterator[str]:
 
 def _printed_annotations(test: ExportedTest) -> Iterator[str]:
     """Yield the user's fields and artifacts as lines of output; what such a line cannot hold is left out."""
-    for field in test.user_fields:
-        value, name = (field.value or "").strip(), field.name
+    for own in test.user_fields:
+        value, name = (own.value or "").strip(), own.name
         if not value or "\n" in name or "=" in name or "]]" in name:
             continue
         if "\n" not in value:
             yield f"[[PROPERTY|{name}={value}]]"
-        elif field.type is not FieldType.HTML and _END_OF_PROPERTY not in value:
+        elif own.type is not FieldType.HTML and _END_OF_PROPERTY not in value:
             yield f"[[PROPERTY|{name}]]\n{value}\n{_END_OF_PROPERTY}"
     for artifact in test.artifacts:
         if is_web_address(artifact.url) and "]" not in artifact.url:
             yield f"[[ATTACHMENT|{artifact.url}]]"
-
-
-def _counts(tests: Sequence[ExportedTest]) -> str:
-    errors = sum(test.is_error for test in tests)
-    failures = sum(test.verdict == "failed" for test in tests) - errors
-    return f' tests="{len(tests)}" failures="{failures}" errors="{errors}"'
-
-
-def _elapsed(tests: Iterable[ExportedTest]) -> int:
-    return sum(test.elapsed or 0 for test in tests)
 
 
 def _seconds(microseconds: int) -> str:

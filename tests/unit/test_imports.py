@@ -16,7 +16,8 @@ ROOT = Path(pytest_automation_report.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"text", "findings", "failures", "errors", "values"}),
     frozenset({"api"}),
-    frozenset({"recording", "spool", "ci", "server", "export"}),
+    frozenset({"export"}),
+    frozenset({"recording", "spool", "ci", "server"}),
     frozenset({"delivery", "settings", "annotations"}),
     frozenset({"summary", "checks", "junit"}),
     frozenset({"session", "cli"}),
@@ -39,7 +40,7 @@ TABLE: dict[str, frozenset[str]] = {
         "recording": "api text values",
         "ci": "api text values",
         "spool": "api text errors values",
-        "server": "findings failures api text errors values",
+        "server": "findings failures export api text errors values",
         "annotations": "recording spool api text errors values",
         "settings": "recording ci api text errors values",
         "delivery": "recording server spool api text errors values",

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Link", "link", "own_path"]
+__all__ = ["Link", "link", "own_path", "route_of"]
 
 _PATHS: Final[Mapping[str, str]] = {
     "home": "/",
@@ -21,6 +21,9 @@ _PATHS: Final[Mapping[str, str]] = {
     "run-live": "/runs/{}/live",
     "run-branch": "/runs/{}/branch",
     "run-text": "/runs/{}/failures.txt",
+    "run-junit": "/runs/{}/junit.xml",
+    "run-json": "/runs/{}/run.json",
+    "run-csv": "/runs/{}/tests.csv",
     "report": "/runs/{}/report.html",
     "result": "/results/{}",
     "case": "/tests/{}",
@@ -51,6 +54,11 @@ def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> 
         if value is not None and value is not False and value != ""
     ]
     return f"{path}{'?' if pairs else ''}{urlencode(pairs, errors='replace')}{'#' if at else ''}{quote(at)}"
+
+
+def route_of(kind: str, field: str) -> str:
+    """Return the template of a route: the path of a kind of link, with a field in the place of its number."""
+    return _PATHS[kind].format("{" + field + "}")
 
 
 def own_path(text: str | None, default: str = "/") -> str:

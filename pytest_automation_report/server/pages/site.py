@@ -26,12 +26,13 @@ from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.compression import compress
 from pytest_automation_report.server.pages.gone import GONE, Removed, removed_at
 from pytest_automation_report.server.pages.inside import Inside
-from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.links import link, route_of
 from pytest_automation_report.server.pages.page import frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of
 from pytest_automation_report.server.pages.report.handlers import ReportDocument, ReportDownload
 from pytest_automation_report.server.pages.run.documents import RunDocuments
+from pytest_automation_report.server.pages.run.exports import DOWNLOADS, RunDownload
 from pytest_automation_report.server.pages.run.handlers import (
     RunBranchPage,
     RunFailuresText,
@@ -134,6 +135,7 @@ class Pages:
         self._inside = Inside(routes.items())
         self._routes: Mapping[str, object] = {
             **routes,
+            **{route_of(form.kind, "run_id:id"): RunDownload(store, form) for form in DOWNLOADS},
             "/runs/{run_id:id}/report.html": ReportDownload(store, self._inside),
             "/api/v1/automation/runs/{run_id:id}/report": ReportDocument(store, self._inside),
         }

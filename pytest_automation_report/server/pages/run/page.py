@@ -10,6 +10,7 @@ from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.run.changes import changes_of, commits_since, percent
 from pytest_automation_report.server.pages.run.details import details_of, where_it_ran, worker_names
+from pytest_automation_report.server.pages.run.exports import DOWNLOADS
 from pytest_automation_report.server.pages.run.failures import FailureCards
 from pytest_automation_report.server.pages.run.head import (
     RunFacts,
@@ -170,7 +171,10 @@ class _RunPage:
             "running": running_now(facts, self.reader, self.histories, self.workers) if self.counts.is_open else [],
             "pages": None,
             "commands": self._commands(),
-            "downloads": [{"href": state.link("report", run["id"], base=state.base), "word": "One HTML file"}],
+            "downloads": [
+                {"href": state.link(kind, run["id"], base=state.base), "word": word}
+                for word, kind in (("One HTML file", "report"), *((form.word, form.kind) for form in DOWNLOADS))
+            ],
         }
         return {**values, **getattr(self, f"_{self.view}")()}
 
