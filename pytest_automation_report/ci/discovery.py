@@ -37,7 +37,7 @@ def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], r
         return facts
     # A CI job checks a commit out and tests it; only users change files before they run tests.
     is_local = facts.provider is None and facts.commit is None
-    return with_fallbacks(facts, checkout_facts(root, are_changes_compared=is_local))
+    return with_fallbacks(facts, checkout_facts(root, is_local=is_local))
 
 
 def file_text(path: str) -> str:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
-from pytest_automation_report.api.models import Field, Link
+from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
@@ -54,7 +54,8 @@ class BuildInfo(Value, kw_only=True):
     """The facts of one build; an unknown one is None.
 
     ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed, ``merge_commit`` the
-    merge that the provider tests instead; ``uncommitted_changes`` is "yes" if files differ from the commit. The build
+    merge that the provider tests instead; ``commits`` has it and the ones before it, each a line of hash and subject;
+    ``uncommitted_changes`` is "yes" if files differ from the commit. The build
     of a tag has ``tag`` and no ``branch``. ``build`` is the number that users see, ``attempt`` counts from 1. ``url``
     is the web page of the job or of its build, ``repository`` that of the repository.
     """
@@ -67,6 +68,7 @@ class BuildInfo(Value, kw_only=True):
     pull_request: int | None = None
     target_branch: str | None = None
     commit_subject: str | None = None
+    commits: str | None = None
     uncommitted_changes: str | None = None
     build: str | None = None
     attempt: int | None = None
@@ -122,6 +124,7 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
         commit_subject=other.commit_subject
         if first.commit_subject is None and (not has_commit or first.commit == other.commit)
         else first.commit_subject,
+        commits=other.commits if not has_commit or first.commit == other.commit else first.commits,
         uncommitted_changes=first.uncommitted_changes if has_commit else other.uncommitted_changes,
         build=other.build if first.build is None else first.build,
         attempt=other.attempt if first.attempt is None else first.attempt,
@@ -205,7 +208,10 @@ def _fields(facts: BuildInfo) -> list[Field]:
         ("Attempt", facts.attempt),
         ("Shard", facts.shard),
     )
-    return [Field(name, string(str(value))) for name, value in values if value is not None]
+    fields = [Field(name, string(str(value))) for name, value in values if value is not None]
+    if facts.commits is not None:
+        fields.append(Field("Commits", facts.commits, FieldType.TEXT))
+    return fields
 
 
 def _links(facts: BuildInfo) -> list[Link]:

@@ -18,6 +18,7 @@ from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 __all__ = ["checkout_facts"]
@@ -25,6 +26,9 @@ __all__ = ["checkout_facts"]
 _FILE_BYTES: Final = 16 * 1024 * 1024
 _OBJECT_BYTES: Final = 64 * 1024
 """Bytes of a commit's object that are unpacked: its header is short, even with a signature or many parents."""
+
+_MAX_COMMITS: Final = 20
+_SHORT_COMMIT: Final = 10
 
 _COMMIT: Final = lazy_pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = "refs/heads/"
@@ -43,24 +47,27 @@ class _Repository(Value):
     root: Path
 
 
-def checkout_facts(folder: Path, *, are_changes_compared: bool = False) -> BuildInfo:
+def checkout_facts(folder: Path, *, is_local: bool = False) -> BuildInfo:
     """Return branch, commit and web page of the git checkout that holds a folder; empty without one. Never raises.
 
-    With ``are_changes_compared`` also whether files differ from the commit; as yes, too, if that cannot be found out.
+    With ``is_local`` also the commits before, and whether files differ from the commit; as yes, too, if that cannot be
+    found out.
     """
     try:
         repository = _repository(folder.absolute())
         if repository is None:
             return BuildInfo()
         commit, branch = _head(repository)
+        commits = _history(repository, commit, _MAX_COMMITS if is_local else 1) if commit else []
         changes = None
-        if are_changes_compared and commit is not None:
+        if is_local and commit is not None:
             is_clean = has_changes(repository.root, repository.folder / "index", len(commit) // 2) is False
             changes = None if is_clean else "yes"
         return BuildInfo(
             branch=branch,
             commit=commit,
-            commit_subject=_subject(repository, commit) if commit else None,
+            commit_subject=commits[0][1] if commits else None,
+            commits=_lines(commits) if is_local else None,
             uncommitted_changes=changes,
             repository=repository_page(_remote(repository)),
         )
@@ -99,22 +106,43 @@ def _packed(repository: _Repository, ref: str) -> str | None:
     return _commit(line[1]) if line else None
 
 
-def _subject(repository: _Repository, commit: str) -> str | None:
-    """Return the first line of a commit's message, None if the commit has no separate file.
+def _history(repository: _Repository, commit: str, most: int) -> list[tuple[str, str | None]]:
+    """Return a commit and the ones before it, each with its subject; the last one may have none.
 
-    git moves commits into packs when it tidies up or fetches, rarely those of the last days. Packs are not read: their
-    objects can be differences to others. CI checkouts have packs, but most providers pass the message on.
+    Of a merge the branch that was merged into is followed. git moves commits into packs when it tidies up or fetches
+    many, rarely those of the last days. Packs are not read: their objects can be differences to others. CI checkouts
+    have packs, but most providers pass the message on.
     """
+    history: list[tuple[str, str | None]] = []
+    following: str | None = commit
+    while following is not None and len(history) < most:
+        subject, parent = _commit_object(repository, following)
+        history.append((following, subject))
+        following = parent
+    return history
+
+
+def _commit_object(repository: _Repository, commit: str) -> tuple[str | None, str | None]:
+    """Return subject and first parent of a commit; None for both if it has no separate file."""
     try:
         with (repository.shared / "objects" / commit[:2] / commit[2:]).open("rb") as file:
             unpacked = zlib.decompressobj().decompress(file.read(_OBJECT_BYTES), _OBJECT_BYTES)
     except (OSError, zlib.error):
-        return None
+        return None, None
     kind, _, text = unpacked.partition(b"\0")
     header, _, message = text.partition(b"\n\n")
     if not kind.startswith(b"commit ") or not header:
+        return None, None
+    lines = header.decode("utf-8", errors="replace").split("\n")
+    parent = next((line.removeprefix("parent ") for line in lines if line.startswith("parent ")), "")
+    return subject_of(message.decode("utf-8", errors="replace")), _commit(parent)
+
+
+def _lines(commits: Sequence[tuple[str, str | None]]) -> str | None:
+    """Return hashes and subjects, one commit a line; None without an earlier commit."""
+    if len(commits) <= 1:
         return None
-    return subject_of(message.decode("utf-8", errors="replace"))
+    return "\n".join(f"{commit[:_SHORT_COMMIT]} {subject or ''}".rstrip() for commit, subject in commits)
 
 
 def _remote(repository: _Repository) -> str | None:

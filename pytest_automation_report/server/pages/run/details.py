@@ -25,7 +25,7 @@ ATTACHMENTS_SHOWN: Final = 200
 
 _WORKER: Final = "Worker"
 _COLLECTED: Final = "Collected"
-_SHOWN_APART: Final = frozenset({"Branch", "Commit", "Commit subject", _COLLECTED, "Not run"})
+_SHOWN_APART: Final = frozenset({"Branch", "Commit", "Commit subject", "Commits", "Packages", _COLLECTED, "Not run"})
 _RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
 
 
@@ -70,6 +70,7 @@ def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json
     threads = [_thread(record, row, facts.statuses, workers) for row in record.threads]
     return {
         "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:ATTACHMENTS_SHOWN],
+        "packages": facts.field("Packages").splitlines(),
         "artifacts": attached(record, "artifacts")[:ATTACHMENTS_SHOWN],
         "threads": threads,
         "hidden_threads": max(0, record.row["thread_count"] - len(threads)),

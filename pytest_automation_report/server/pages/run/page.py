@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.paging import paging
-from pytest_automation_report.server.pages.run.changes import changes_of, commits_since, percent
+from pytest_automation_report.server.pages.run.changes import changes_of, percent
 from pytest_automation_report.server.pages.run.details import details_of, where_it_ran, worker_names
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS
 from pytest_automation_report.server.pages.run.failures import FailureCards
@@ -26,6 +26,7 @@ from pytest_automation_report.server.pages.run.history import Histories
 from pytest_automation_report.server.pages.run.live import running_now, time_to_go
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader
 from pytest_automation_report.server.pages.run.reasons import command_for
+from pytest_automation_report.server.pages.run.surroundings import changed_software, commits_since
 from pytest_automation_report.server.pages.run.test_list import TestList
 from pytest_automation_report.server.pages.run.timeline import (
     lanes_of,
@@ -261,14 +262,24 @@ class _RunPage:
     def _changes(self) -> Json:
         found = self.facts.findings
         if found is None or found["base"] is None:
-            return {"changes": None, "commits": []}
+            return {"changes": None, "commits": [], "software": []}
         ids = [entry["result"] for entry in found["tests"]["fixed"][:PAGE_ROWS] if entry.get("result")]
         rows = self.reader.rows_of(ids)
         self.histories.load(row["case"] for row in rows.values())
         cases = {row["id"]: row["case"] for row in rows.values()}
         state = replace(self.state, view="changes")
         commits = commits_since(self.facts.field("Commits"), found["base"]["commit"])
-        return {"changes": changes_of(found, state, self.histories.letters, cases), "commits": commits}
+        return {
+            "changes": changes_of(found, state, self.histories.letters, cases),
+            "commits": commits,
+            "software": self._software(),
+        }
+
+    def _software(self) -> list[Json]:
+        """Return the versions that differ from those of the base."""
+        base = self.facts.base
+        before = {} if base is None else self.reader.run_fields(base["run"])
+        return changed_software(lambda name: before.get(name, ""), self.facts.field) if before else []
 
     def _time(self) -> Json:
         view, found = self.facts.overview, self.facts.findings
@@ -294,7 +305,8 @@ class _RunPage:
 
     def _details(self) -> Json:
         links: list[Any] = attached(self.facts.record, "links")
-        return {"details": details_of(self.facts, self.counts, self.workers), "links": links}
+        details = details_of(self.facts, self.counts, self.workers)
+        return {"details": details, "links": links, "software": self._software()}
 
 
 def _change(entry: Json | None) -> str:

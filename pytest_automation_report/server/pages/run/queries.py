@@ -15,7 +15,14 @@ from peewee import fn
 
 from pytest_automation_report.server.store.database import first_order, within
 from pytest_automation_report.server.store.statuses import ResultClass
-from pytest_automation_report.server.store.tables import CaseHistoryRow, CaseRow, ResultRow, RunRow, SeriesRow
+from pytest_automation_report.server.store.tables import (
+    AttachmentRow,
+    CaseHistoryRow,
+    CaseRow,
+    ResultRow,
+    RunRow,
+    SeriesRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -217,6 +224,14 @@ class RunReader:
         """Return the row of a run; None if it was removed."""
         rows = self._rows(RunRow.select().where(RunRow.id == run_id))
         return rows[0] if rows else None
+
+    def run_fields(self, run_id: int) -> dict[str, str]:
+        """Return the fields of a run by their names, without those of its threads."""
+        query = AttachmentRow.select(AttachmentRow.body).where(
+            (AttachmentRow.run == run_id) & (AttachmentRow.kind == "fields") & AttachmentRow.thread.is_null()
+        )
+        fields = (json.loads(row["body"]) for row in self._rows(query))
+        return {str(field["name"]): str(field.get("value") or "") for field in fields}
 
     def series_runs(self, run: Json) -> tuple[int, list[int]] | None:
         """Return the series of a run: its id, and the ids of its last runs, oldest first; None if it has none yet."""

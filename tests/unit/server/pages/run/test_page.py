@@ -257,6 +257,22 @@ def test_changes_are_lists_against_a_base_that_one_chooses(site: Site) -> None:
     assert "Nothing to compare with" in site.text(f"/runs/{other}?view=changes")
 
 
+def test_changes_have_the_commits_and_versions_between(site: Site) -> None:
+    """Commits since the base and versions that differ stand above the lists; details have the versions, too."""
+    old, new = 10 * "a", 10 * "b"
+    site.run_of(a_test(0), **on("main", field("Packages", "numpy 1.26"), commit=old + 30 * "0"))
+    more = (field("Commits", f"{new} Round up\n{old} Begin"), field("Packages", "numpy 2.0\nsix 1.16"))
+    run = site.run_of(failing(0), **on("main", *more, commit=new + 30 * "0"))
+    text = site.text(f"/runs/{run}?view=changes")
+    assert "bbbbbbb Round up" in text
+    assert "Begin" not in text
+    assert "Installed numpy 1.26 → 2.0 six 1.16 is new" in text
+    details = site.text(f"/runs/{run}?view=details")
+    assert "Changed since #1 Installed numpy 1.26 → 2.0" in details
+    assert "2 packages numpy 2.0 six 1.16" in details
+    assert "Round up Begin" not in details
+
+
 def test_the_first_run_of_a_branch_is_compared_with_the_main_branch(site: Site) -> None:
     """The page says so, and its strips go on with the history of the main branch."""
     for _ in range(3):
