@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
 
+from pytest_automation_report.findings.selections import has_last_failures, includes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -27,8 +29,6 @@ _WHOLE_SHARE: Final = 0.5
 _COMPLETE_SHARE: Final = 0.9
 # A small suite may double within a day: only larger differences show that the earlier run was a part of it.
 _FEW_TESTS: Final = 20
-# Options that select by the last failures: each such run has other tests.
-_BY_LAST_FAILURES: Final = frozenset({"--lf", "--sw", "--automation-report-rerun-failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,19 @@ def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "")
     """Return the newest completed, whole run before this one: of its branch, of its target branch, of the main branch.
 
     ``others`` are runs of the same source in any order. Runs of another configuration and later runs are passed over,
-    and so are runs of a part of the suite, unless this run has the same selection.
+    and so are runs of a part of the suite, unless that part has all tests of this run: the newest run of the same
+    selection is taken, else the newest of a wider one, as of ``tests`` for ``-k cart tests``.
     """
     earlier = [other for other in others if other.config == run.config and other.id < run.id and other.is_completed]
-    whole = _comparable(run, earlier, "")
-    same_part = [] if _is_by_last_failures(run.selection) else _comparable(run, earlier, run.selection)
+    same_part = [] if has_last_failures(run.selection) else _comparable(run, earlier, run.selection)
+    wider = {"", *(other.selection for other in earlier)} - {run.selection}
+    whole = [
+        other
+        for selection in wider
+        if includes(selection, run.selection)
+        for other in _comparable(run, earlier, selection)
+    ]
+    whole.sort(key=lambda other: other.id)
     branches: list[tuple[str, Why]] = [(run.branch, "same branch")]
     if run.target_branch:
         branches.append((run.target_branch, "target branch"))
@@ -120,10 +128,6 @@ def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> l
         whole[other.branch] = other
         kept.append(other)
     return kept
-
-
-def _is_by_last_failures(selection: str) -> bool:
-    return not _BY_LAST_FAILURES.isdisjoint(selection.split())
 
 
 def is_partial(run: RunFacts, base: RunFacts | None) -> bool:

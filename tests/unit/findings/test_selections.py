@@ -1,0 +1,48 @@
+"""Which selected part of a suite has all tests of another."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_automation_report.findings.selections import has_last_failures, includes
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "is_included"),
+    [
+        ("", "", True),
+        ("", "-k cart", True),
+        ("-k cart", "", False),
+        ("-k cart", "-k cart", True),
+        ("-k cart", "-k 'cart and pay'", False),
+        ("-k cart", "-k cart -m smoke", True),
+        ("-k cart -m smoke", "-k cart", False),
+        ("-m cart", "-k cart", False),
+        ("-m cart", "-k -m cart", False),
+        ("--deselect=tests/test_a.py", "--deselect=tests/test_a.py tests", True),
+        ("--deselect=tests/test_a.py", "--deselect=tests/test_b.py", False),
+        ("tests", "-k cart tests", True),
+        ("tests", "-k cart", False),
+        ("tests", "tests/unit", True),
+        ("tests/unit", "tests", False),
+        ("tests/unit", "tests/unit_old", False),
+        ("tests/test_a.py", "'tests/test_a.py::test_b[x y]'", True),
+        ("tests/test_a.py::test_b", "'tests/test_a.py::test_b[x y]'", True),
+        ("tests/test_a.py::test_b", "tests/test_a.py::test_bc", False),
+        ("tests/a tests/b", "tests/b/test_c.py", True),
+        ("tests/a", "tests/a tests/b", False),
+        ("--lf", "--lf", False),
+        ("tests", "--lf tests", True),
+        ("tests", "it's broken", False),
+        ("", "it's broken", True),
+    ],
+)
+def test_includes(wide: str, narrow: str, *, is_included: bool) -> None:
+    """A selection has another's tests if it has no option of its own and its paths lead to those of the other."""
+    assert includes(wide, narrow) is is_included
+
+
+@pytest.mark.parametrize(("selection", "expected"), [("--lf tests", True), ("-k '--lf'", False), ("tests", False)])
+def test_last_failures(selection: str, *, expected: bool) -> None:
+    """Options that select the last failures are told apart from words that look like them."""
+    assert has_last_failures(selection) is expected
