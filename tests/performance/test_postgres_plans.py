@@ -12,7 +12,8 @@ import pytest
 
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader, Search
 from pytest_automation_report.server.pages.test.handlers import result_values
-from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, NEIGHBOURS, TestReader
+from pytest_automation_report.server.pages.test.neighbours import MOST
+from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
 from pytest_automation_report.server.pages.test.url import TestState
 from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.service import ON_POSTGRESQL, Service, a_test
@@ -145,7 +146,7 @@ def test_the_page_of_a_test_does_not_grow_with_its_run(
         grown.store.read(partial(result_values, result_id, TestState()))
         steps = _steps(grown.place, asked())  # type: ignore[arg-type] # these tests have a database only
         assert _scanned(steps) == set(), run_id
-        assert _rows(steps) <= NEIGHBOURS + 3 * HISTORY_ROWS + 5_200, run_id
+        assert _rows(steps) <= MOST + 3 * HISTORY_ROWS + 5_200, run_id
 
 
 def test_the_outcomes_of_a_test_come_from_an_index(

@@ -44,6 +44,9 @@ MAX_FAILURES: Final = 2_000
 TREND_RUNS: Final = 30
 """Runs of the trend, the shown one included."""
 
+NEAR: Final = 2_500
+"""Results before and after one that are looked through where no index leads to its neighbours."""
+
 _AT_ONCE: Final = 500
 _ROW = (
     ResultRow.id,
@@ -131,23 +134,36 @@ class RunReader:
             skipped = 0
         return Rows(rows, sum(counts.values()) > page * PAGE_ROWS)
 
-    def found_tests(self, run_id: int, statuses: Iterable[int], search: Search, page: int) -> Rows:
+    def found_tests(
+        self, run_id: int, statuses: Iterable[int], search: Search, page: int, *, size: int = PAGE_ROWS
+    ) -> Rows:
         """Return a page of the tests that a search finds, status by status.
 
         The number of matches in a status is not known, so the rows of earlier pages are read, too, and one row more,
         which shows that another page follows.
         """
-        skipped, rows = (page - 1) * PAGE_ROWS, list[Any]()
+        skipped, rows = (page - 1) * size, list[Any]()
         for status in statuses:
-            missing = skipped + PAGE_ROWS + 1 - len(rows)
+            missing = skipped + size + 1 - len(rows)
             query = query_tests(run_id, status, limit=missing, offset=0, database=self._database)
             rows += self._rows(with_search(query, search))
-            if len(rows) > skipped + PAGE_ROWS:
+            if len(rows) > skipped + size:
                 break
-        return Rows(rows[skipped : skipped + PAGE_ROWS], len(rows) > skipped + PAGE_ROWS)
+        return Rows(rows[skipped : skipped + size], len(rows) > skipped + size)
+
+    def near(self, row: Json) -> list[Json]:
+        """Return the results of the file of a result, those that arrived about the same time, in that order."""
+        return self.between(row["run"], row["id"] - NEAR, row["id"] + NEAR, row["file"], row["folder"])
 
     def ordered_tests(
-        self, run_id: int, statuses: Collection[int], search: Search, page: int, *, is_slowest_first: bool
+        self,
+        run_id: int,
+        statuses: Collection[int],
+        search: Search,
+        page: int,
+        *,
+        is_slowest_first: bool,
+        size: int = PAGE_ROWS,
     ) -> Rows:
         """Return a page of a run's tests of some statuses, slowest first or in the order of their arrival."""
         query = within(ResultRow.select(*_ROW), ResultRow.run, run_id, self._database)
@@ -156,8 +172,8 @@ class RunReader:
         slowest: Any = fn.COALESCE(ResultRow.elapsed, -1)
         order = (slowest.desc(), ResultRow.id) if is_slowest_first else (ResultRow.id,)
         query = query.order_by(*(() if is_slowest_first else first_order(ResultRow.run, self._database)), *order)
-        rows = self._rows(query.limit(PAGE_ROWS + 1).offset((page - 1) * PAGE_ROWS))
-        return Rows(rows[:PAGE_ROWS], len(rows) > PAGE_ROWS)
+        rows = self._rows(query.limit(size + 1).offset((page - 1) * size))
+        return Rows(rows[:size], len(rows) > size)
 
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""

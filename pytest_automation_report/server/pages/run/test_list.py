@@ -50,6 +50,18 @@ class TestList:
             total = (state.page - 1) * PAGE_ROWS + len(rows.items)
         return rows, total
 
+    def first(self, most: int) -> Rows:
+        """Return the first tests of the list, without its pages."""
+        state, search, counts = self._state, self.search, self._counts()
+        if state.changes and not search.ids:
+            return Rows([], has_more=False)
+        if self.sort in {"slowest", "ran"}:
+            is_slowest_first = self.sort == "slowest"
+            return self._reader.ordered_tests(
+                state.run_id, counts, search, 1, is_slowest_first=is_slowest_first, size=most
+            )
+        return self._reader.found_tests(state.run_id, list(counts), search, 1, size=most)
+
     @property
     def sort(self) -> str:
         """The order of the list; tests of a worker stand as they ran, unless the address has another order."""

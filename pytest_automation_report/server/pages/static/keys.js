@@ -110,3 +110,11 @@ for (const button of document.querySelectorAll("[data-keymap]")) {
 if (keymap) keymap.querySelector("[data-close]").addEventListener("click", () => keymap.close());
 for (const hints of document.querySelectorAll(".keys")) hints.hidden = false;
 rove(null);
+
+// Back from a test: the focus is at its row again, or at its reason.
+const arrived = document.getElementById(location.hash.slice(1));
+if (arrived) {
+  if (arrived.matches("details")) arrived.open = true;
+  const row = arrived.matches("[data-row]") ? arrived : arrived.querySelector("[data-row]");
+  if (row) row.focus();
+}

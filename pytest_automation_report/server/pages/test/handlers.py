@@ -17,14 +17,13 @@ from pytest_automation_report.server.pages.statuses import shown_status
 from pytest_automation_report.server.pages.test import failure, history, view_models
 from pytest_automation_report.server.pages.test.code_links import NO_LINKS
 from pytest_automation_report.server.pages.test.files import files_of, preview_of, previewed
-from pytest_automation_report.server.pages.test.neighbours import listed_statuses, neighbours_of
+from pytest_automation_report.server.pages.test.neighbours import neighbours_in, way_back
 from pytest_automation_report.server.pages.test.queries import TestReader
 from pytest_automation_report.server.pages.test.url import PICTURES, state_of
 from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
 from pytest_automation_report.server.store.artifact_urls import hashes_in
-from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.reasons import hexadecimal
 
 if TYPE_CHECKING:
@@ -92,7 +91,9 @@ def result_values(result_id: int, state: TestState, reader: Reader) -> dict[str,
         **_file_values(row, reader, earlier, outcomes, current),
         **_output_values(fields, state, earlier),
         **_history_values(outcomes, current, state),
-        **_related_values(row, tests, statuses, state, _base_of(row["run"], reader)),
+        "neighbours": neighbours_in(reader, tests, run, row, state.origin_query, statuses),
+        "way_back": way_back(row, state.origin_query),
+        **_related_values(row, tests, statuses),
         **_worker_values(row, run.row, tests),
     }
     values["markdown"] = _markdown(row, fields, values)
@@ -175,16 +176,10 @@ def _history_values(outcomes: Sequence[Outcome], current: Outcome | None, state:
     }
 
 
-def _related_values(
-    row: Json, tests: TestReader, statuses: StatusTable, state: TestState, base: int | None
-) -> dict[str, Any]:
-    """Return other tests of the run: previous and next failure, the same reason, other parameters, those before."""
+def _related_values(row: Json, tests: TestReader, statuses: StatusTable) -> dict[str, Any]:
+    """Return other tests of the run: of the same reason, with other parameters, those before it."""
     same_reason, same_count = tests.same_reason(row)
-    listed = tests.failures(row["run"], listed_statuses(state.origin_query, statuses))
-    reasons = {other["fingerprint"] for other in listed} - {None}
-    known = tests.known_reasons(base, reasons) if base and reasons else set()
     return {
-        "neighbours": neighbours_of(listed, row["id"], state.origin_query, known),
         "same_reason": same_reason,
         "same_count": same_count,
         "siblings": [
@@ -197,12 +192,6 @@ def _related_values(
         ],
         "before": [{**other, "status": shown_status(statuses, other["status"])} for other in tests.before(row)],
     }
-
-
-def _base_of(run_id: int, reader: Reader) -> int | None:
-    """Return the run that a run is compared with; None if its findings were not computed yet, or have none."""
-    base = summaries(reader.connection, [run_id]).get(run_id, {}).get("base")
-    return int(base) if base else None
 
 
 def _worker_values(row: Json, run: Json, tests: TestReader) -> dict[str, Any]:

@@ -1,18 +1,32 @@
-"""Find the failure before and after the one that is shown, in the list from which the reader came."""
+"""Find the test before and after the one that is shown, in the list from which the reader came."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.server.pages.run.head import RunFacts
+from pytest_automation_report.server.pages.run.queries import RunReader
+from pytest_automation_report.server.pages.run.test_list import TestList
+from pytest_automation_report.server.pages.run.url import FLAKY, RunState, run_state
+from pytest_automation_report.server.pages.statuses import shown_status
+from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.findings import stored_findings, summaries
+from pytest_automation_report.server.store.reasons import hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.test.queries import TestReader
+    from pytest_automation_report.server.store.reads import Reader, RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["Neighbours", "listed_statuses", "neighbours_of"]
+__all__ = ["Neighbours", "neighbours_in", "neighbours_of", "way_back"]
+
+MOST: Final = 2_000
+"""Most tests of a list through which a reader can go with previous and next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +42,92 @@ class Neighbours:
     words: str
 
 
-def listed_statuses(origin: Mapping[str, str], statuses: StatusTable) -> list[int]:
-    """Return the statuses of the list from which the reader came; those of failed tests if it does not say."""
-    chosen = [int(text) for text in origin.get("status", "").split(",") if text.isdecimal() and len(text) < 3]  # noqa: PLR2004 - two digits
-    return chosen or [status.id for status in statuses.by_id.values() if status.is_failed]
-
-
-def neighbours_of(
-    rows: Sequence[Json], result_id: int, origin: Mapping[str, str], known: Collection[int] = ()
+def neighbours_in(
+    reader: Reader, tests: TestReader, record: RunRecord, row: Json, origin: Mapping[str, str], statuses: StatusTable
 ) -> Neighbours | None:
-    """Return the neighbours of a result in a list of rows with id and fingerprint; None if it is not in there.
+    """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
 
-    A list of failures goes from reason to reason, as the page of the run has them: new ones before the ``known`` ones
-    of the run that it is compared with, and those of most tests first. Any other goes from test to test.
+    Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests. None for
+    a passed test then, and for a result that is alone in its list or not in it.
     """
-    by_test = origin.get("view", "failures") != "failures" or origin.get("group", "reason") != "reason"
+    state, database = _state(row["run"], origin), RunReader(reader.database)
+    tone = shown_status(statuses, row["status"]).tone
+    if _is_node(state):
+        return _at([other["id"] for other in database.near(row)], row["id"], "test")
+    has_list = state.is_filtered or state.view == "tests"
+    if not has_list and tone == "fail":
+        return _among_failures(reader, tests, row, state, statuses)
+    if not has_list:
+        kind = FLAKY if tone == "pass" and row["failed_attempts"] else "" if tone == "pass" else str(row["status"])
+        if not kind:
+            return None
+        state = RunState(row["run"], "tests", statuses=frozenset({kind}))
+    found = stored_findings(reader.connection, row["run"]) if state.changes else None
+    listed = TestList(RunFacts(record, statuses, "", found, {}, 0), state, database).first(MOST)
+    return _at([other["id"] for other in listed.items], row["id"], "test", has_more=listed.has_more)
+
+
+def way_back(row: Json, origin: Mapping[str, str]) -> str:
+    """Return the id of the element of the run's page that shows a result: its reason's card, or its row in a list."""
+    state = _state(row["run"], origin)
+    is_card = state.view in {"", "failures"} and not state.is_filtered and state.group in {"", "reason"}
+    if is_card and row["fingerprint"] is not None:
+        return f"reason-{hexadecimal(row['fingerprint'])}"
+    return f"t-{row['id']}"
+
+
+def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
+    try:
+        return run_state(run_id, origin)
+    except ApiError:
+        # The reader has changed the address by hand.
+        return RunState(run_id)
+
+
+def _is_node(state: RunState) -> bool:
+    """Whether a state is the tree with an open node."""
+    return state.view == "tests" and bool(state.opened) and not state.is_filtered and state.group != "none"
+
+
+def _among_failures(
+    reader: Reader, tests: TestReader, row: Json, state: RunState, statuses: StatusTable
+) -> Neighbours | None:
+    listed = tests.failures(row["run"], [status.id for status in statuses.by_id.values() if status.is_failed])
+    if state.view not in {"", "failures"} or state.group not in {"", "reason"}:
+        return _at([other["id"] for other in listed], row["id"], "test")
+    reasons = {other["fingerprint"] for other in listed} - {None}
+    base = summaries(reader.connection, [row["run"]]).get(row["run"], {}).get("base")
+    known = tests.known_reasons(int(base), reasons) if base and reasons else set()
+    return neighbours_of(listed, row["id"], known)
+
+
+def neighbours_of(rows: Sequence[Json], result_id: int, known: Collection[int] = ()) -> Neighbours | None:
+    """Return the neighbours of a failure in a list of rows with id and fingerprint; None if it is not in there.
+
+    They go from reason to reason, as the page of the run has them: new ones before the ``known`` ones of the run that
+    it is compared with, and those of most tests first. If one has no reason they go from test to test.
+    """
     ids = [row["id"] for row in rows]
-    if result_id not in ids:
+    if any(row["fingerprint"] is None for row in rows):
+        return _at(ids, result_id, "test")
+    own = next((row["fingerprint"] for row in rows if row["id"] == result_id), None)
+    if own is None:
         return None
-    if by_test or any(row["fingerprint"] is None for row in rows):
-        return _at(ids, ids.index(result_id), "test")
     counts = Counter(row["fingerprint"] for row in rows)
     order = sorted(counts, key=lambda fingerprint: (fingerprint in known, -counts[fingerprint], fingerprint))
     firsts: dict[int, int] = {}
     for row in rows:
         firsts.setdefault(row["fingerprint"], row["id"])
-    own = next(row["fingerprint"] for row in rows if row["id"] == result_id)
-    return _at([firsts[fingerprint] for fingerprint in order], order.index(own), "reason")
+    return _at([firsts[fingerprint] for fingerprint in order], firsts[own], "reason")
 
 
-def _at(ids: Sequence[int], place: int, noun: str) -> Neighbours | None:
-    if len(ids) < 2:  # noqa: PLR2004 - no neighbour
+def _at(ids: Sequence[int], result_id: int, noun: str, *, has_more: bool = False) -> Neighbours | None:
+    if len(ids) < 2 or result_id not in ids:  # noqa: PLR2004 - no neighbour
         return None
+    place = ids.index(result_id)
     return Neighbours(
         ids[place - 1] if place else None,
         ids[place + 1] if place + 1 < len(ids) else None,
         place + 1,
-        f"{place + 1:,} of {len(ids):,} {noun}s",
+        f"{place + 1:,} of {'more than ' if has_more else ''}{len(ids):,} {noun}s",
     )

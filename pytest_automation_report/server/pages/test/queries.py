@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
+from pytest_automation_report.server.pages.run.queries import NEAR
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.tables import AttachmentRow, CaseRow, ResultRow, RunRow, ThreadRow
 
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
 HISTORY_ROWS: Final = 300
 """Most results of one test that its pages look at."""
 
-NEIGHBOURS: Final = 2_000
-"""Most tests of a list through which a reader can go with previous and next."""
-
-_NEAR: Final = 2_500
+_MOST_FAILURES: Final = 2_000
 _SIBLINGS: Final = 60
 _SAME_REASON: Final = 8
 _BEFORE: Final = 3
@@ -73,7 +71,7 @@ class TestReader:
             (ResultRow.run == run_id) & ResultRow.status.in_(list(statuses))
         )
         # In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
-        return self._rows(query.order_by(ResultRow.run, ResultRow.id).limit(NEIGHBOURS))
+        return self._rows(query.order_by(ResultRow.run, ResultRow.id).limit(_MOST_FAILURES))
 
     def known_reasons(self, run_id: int, fingerprints: Collection[int]) -> set[int]:
         """Return those of these fingerprints that failures of another run have."""
@@ -106,7 +104,7 @@ class TestReader:
         prefix = f"{function}["
         columns = (ResultRow.id, ResultRow.name, ResultRow.status, ResultRow.elapsed)
         query = ResultRow.select(*columns).where(
-            (ResultRow.id.between(row["id"] - _NEAR, row["id"] + _NEAR))
+            (ResultRow.id.between(row["id"] - NEAR, row["id"] + NEAR))
             & (ResultRow.run == row["run"])
             & (ResultRow.folder == row["folder"])
             & (fn.SUBSTR(ResultRow.name, 1, len(prefix)) == prefix)

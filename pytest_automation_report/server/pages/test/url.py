@@ -21,7 +21,7 @@ PICTURES: Final[Mapping[str, str]] = {"beside": "Side by side", "slider": "Slide
 """Ways to show a picture beside an earlier one, by the word in the URL."""
 
 _RUN_PARAMETERS: Final = frozenset(
-    {"view", "base", "status", "change", "q", "group", "sort", "page", "folder", "reason"}
+    {"view", "base", "status", "change", "q", "group", "sort", "page", "folder", "reason", "lane", "open"}
 )
 _MAX_FROM: Final = 1_000
 _is_number = re.compile(r"[1-9][0-9]{0,8}").fullmatch

@@ -101,7 +101,7 @@ def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
     assert "1 of 2 reasons" in html
     assert f"/results/{second}" in _links(html)
     assert "reasons" not in site.text(f"/results/{passed}")
-    assert "of 3 tests" in site.text(f"/results/{first}?from=view%3Dtests")
+    assert "of 4 tests" in site.text(f"/results/{first}?from=view%3Dtests")
 
 
 def test_other_parameters_and_the_tests_before_are_shown(site: Site) -> None:

@@ -1,49 +1,126 @@
-"""The failure before and after the one that is shown."""
+"""The test before and after the one that is shown, and the way back to its row."""
 
 from __future__ import annotations
 
+import re
+from html import unescape
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
 import pytest
 
-from pytest_automation_report.server.pages.test.neighbours import listed_statuses, neighbours_of
-from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
+from pytest_automation_report.server.pages.test.neighbours import neighbours_of, way_back
+from support.service import a_test
+from support.website import failing
+
+if TYPE_CHECKING:
+    from support.website import Site
 
 ROWS = [{"id": number, "fingerprint": reason} for number, reason in enumerate((7, 8, 8, 9, 8), 1)]
+FILE = {"file": "tests/a.py", "folder": "tests.a"}
 
 
 @pytest.mark.parametrize(
-    ("result_id", "origin", "shown"),
+    ("result_id", "shown"),
     [
-        (2, {}, (None, 1, "1 of 3 reasons")),
-        (5, {}, (None, 1, "1 of 3 reasons")),
-        (1, {}, (2, 4, "2 of 3 reasons")),
-        (4, {"view": "failures"}, (1, None, "3 of 3 reasons")),
-        (3, {"view": "tests"}, (2, 4, "3 of 5 tests")),
-        (5, {"group": "none"}, (4, None, "5 of 5 tests")),
+        (2, (None, 1, "1 of 3 reasons")),
+        (5, (None, 1, "1 of 3 reasons")),
+        (1, (2, 4, "2 of 3 reasons")),
+        (4, (1, None, "3 of 3 reasons")),
     ],
 )
-def test_reasons_or_tests_in_their_order(
-    result_id: int, origin: dict[str, str], shown: tuple[int | None, int | None, str]
-) -> None:
-    """Failures go from reason to reason, those of most tests first; any other list goes from test to test."""
-    found = neighbours_of(ROWS, result_id, origin)
+def test_failures_go_from_reason_to_reason(result_id: int, shown: tuple[int | None, int | None, str]) -> None:
+    """Those of most tests come first, as on the page of the run."""
+    found = neighbours_of(ROWS, result_id)
     assert found is not None
     assert (found.before, found.after, found.words) == shown
 
 
 def test_new_reasons_stand_before_known_ones() -> None:
     """Reasons that the compared run has, too, come last, as on the page of the run."""
-    found = neighbours_of(ROWS, 2, {}, {8})
+    found = neighbours_of(ROWS, 2, {8})
     assert found is not None
     assert (found.before, found.after, found.words) == (4, None, "3 of 3 reasons")
 
 
 def test_no_neighbours() -> None:
-    """A result that is not in the list, or alone in it, has none."""
-    assert neighbours_of(ROWS, 99, {}) is None
-    assert neighbours_of(ROWS[:1], 1, {}) is None
+    """A result that is not in the list, or alone in it, has none; without reasons a list goes from test to test."""
+    assert neighbours_of(ROWS, 99) is None
+    assert neighbours_of(ROWS[:1], 1) is None
+    found = neighbours_of([*ROWS, {"id": 6, "fingerprint": None}], 3)
+    assert found is not None
+    assert (found.before, found.after, found.words) == (2, 4, "3 of 6 tests")
 
 
-def test_the_statuses_of_the_list() -> None:
-    """They are those that the reader chose, or all of failed tests."""
-    assert listed_statuses({"status": "5,6,x,777"}, DEFAULT_STATUSES) == [5, 6]
-    assert listed_statuses({}, DEFAULT_STATUSES) == [3]
+def walked(site: Site, result: int, origin: str) -> list[int]:
+    """Return the results to which *Next* leads from one, as far as it goes, with the words at the last one."""
+    seen = [result]
+    while True:
+        html = site.shown(f"/results/{seen[-1]}?from={quote(origin)}")
+        match = re.search(r'rel="next"[^>]*href="/results/([0-9]+)', html)
+        if match is None:
+            return seen
+        seen.append(int(match[1]))
+
+
+def test_next_goes_through_the_list_that_one_came_from(site: Site) -> None:
+    """Filters, searches, orders and files are kept; without one a test leads to its kind."""
+    again: dict[str, Any] = {"fields": [{"type": 1, "name": "Attempts", "value": "2"}]}
+    tests = [
+        failing(0, **FILE),
+        a_test(1, "skipped", elapsed=50, **FILE),
+        a_test(2, elapsed=900, **FILE),
+        a_test(3, "skipped", elapsed=70, file="tests/b.py", folder="tests.b"),
+        a_test(4, elapsed=10, **FILE, **again),
+        a_test(5, file="tests/b.py", folder="tests.b", **again),
+        a_test(6, elapsed=800, file="tests/b.py", folder="tests.b"),
+    ]
+    site.run_of(*[a_test(number) for number in range(7)])
+    run = site.run_of(*tests)
+    ids = site.result_ids(run)
+
+    def numbers(first: int, origin: str) -> list[int]:
+        return [ids.index(result) for result in walked(site, ids[first], origin)]
+
+    assert numbers(1, "") == numbers(1, "view=tests&status=6") == [1, 3]
+    assert numbers(4, "") == numbers(4, "view=tests&status=flaky") == [4, 5]
+    assert numbers(2, "") == [2]
+    assert numbers(0, "view=tests&open=tests/a.py") == [0, 1, 2, 4]
+    assert numbers(0, "view=tests&group=none") == [0, 1, 3, 2, 4, 5, 6]
+    assert numbers(2, "view=tests&sort=slowest&group=none")[:3] == [2, 6, 3]
+    assert numbers(3, "view=tests&q=tests/b.py") == [3, 5, 6]
+    site.shown(f"/runs/{run}?view=tests&change=newly_skipped")
+    assert numbers(1, "view=tests&change=newly_skipped") == [1, 3]
+    assert numbers(0, "view=tests&status=999") == [0]
+    html = site.shown(f"/results/{ids[3]}?from={quote('view=tests&q=tests/b.py')}")
+    assert "1 of 3 tests" in html
+
+
+def test_u_leads_back_to_the_row(site: Site) -> None:
+    """The address of the run's page has the list, and the place of the test in it exists there."""
+    run = site.run_of(failing(0, **FILE), a_test(1, "skipped", **FILE), a_test(2, **FILE))
+    ids = site.result_ids(run)
+    for number, origin in (
+        (0, ""),
+        (0, "view=failures&group=none"),
+        (0, "view=failures&group=file"),
+        (1, "view=tests&status=6"),
+        (2, "view=tests&open=tests/a.py"),
+        (2, "view=tests&group=none&sort=ran"),
+    ):
+        html = site.shown(f"/results/{ids[number]}?from={quote(origin)}")
+        match = re.search(r'<a href="([^"]*)" data-key="u"', html)
+        assert match is not None
+        address, _, place = unescape(match[1]).partition("#")
+        assert address.startswith(f"/runs/{run}")
+        assert f'id="{place}"' in site.shown(address), (origin, place)
+
+
+def test_the_way_back_is_a_reason_or_a_row() -> None:
+    """Cards of reasons have their fingerprint, rows of lists the number of the result."""
+    row = {"id": 9, "run": 1, "fingerprint": 5}
+    assert way_back(row, {}) == way_back(row, {"view": "failures"}) == "reason-0000000000000005"
+    assert way_back(row, {"group": "file"}) == way_back(row, {"view": "tests"}) == "t-9"
+    assert way_back({**row, "fingerprint": None}, {}) == "t-9"
+    # An address that was changed by hand is that of the run.
+    assert way_back(row, {"reason": "xyz", "view": "tests"}) == "reason-0000000000000005"
