@@ -20,12 +20,16 @@ from pytest_automation_report.delivery.uploads import Uploads
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from pytest_automation_report.delivery.artifact_stores import ArtifactStore
     from pytest_automation_report.delivery.handover import DeliveryContext
     from pytest_automation_report.delivery.queues import WorkerQueues
     from pytest_automation_report.delivery.reconciliation import Unknown
     from pytest_automation_report.delivery.rejections import RejectedResults
     from pytest_automation_report.delivery.requests import Request
+    from pytest_automation_report.delivery.results import Result
     from pytest_automation_report.spool.ledger import Intent, LedgerState
     from pytest_automation_report.spool.ledger_file import LedgerFile
 
@@ -35,7 +39,8 @@ class Dispatcher(MutableValue):
 
     ``unknown`` is what to do with results of which the server cannot show whether they arrived. ``artifact_store``
     stores files instead of the server. ``max_in_flight`` is how many requests may be in flight once all workers have
-    ended, never two of the same worker.
+    ended, never two of the same worker. ``files_folder`` is the session's folder if the ledger is in another one.
+    ``keeps_file`` is for the uploads.
     """
 
     context: DeliveryContext
@@ -43,6 +48,8 @@ class Dispatcher(MutableValue):
     unknown: Unknown = "hold"
     artifact_store: ArtifactStore | None = None
     max_in_flight: int = 1
+    files_folder: Path | None = None
+    keeps_file: Callable[[Result, str], bool] = lambda *_: False
     in_flight: InFlightRequests[PendingRequest] = field(default_factory=InFlightRequests)
     retry_policy: RetryPolicy = field(init=False)
     scheduler: Scheduler = field(init=False)
@@ -55,12 +62,13 @@ class Dispatcher(MutableValue):
         refusals = RefusalHandling(context.ledger.state.aliases)
         self.retry_policy = RetryPolicy(context.ledger, context.timeouts, context.runtime)
         self._uploads = Uploads(
-            context.ledger.folder,
+            self.files_folder or context.ledger.folder,
             context.client,
             context.ledger,
             context.runtime,
             self.retry_policy,
             self.artifact_store,
+            self.keeps_file,
         )
         self._lookup = SharedRunLookup(
             context.client, session.run, session.run_tag, context.timeouts, context.runtime, session.is_first

@@ -26,6 +26,7 @@ from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.delivery.replay import ReportFiles, SpooledResults
 from pytest_automation_report.delivery.report import ReportWriting, unfinished_reason
 from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.errors import SpoolError
@@ -39,7 +40,7 @@ from pytest_automation_report.spool.writer import Disk
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.artifact_stores import ArtifactStore
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.in_flight import InFlightRequests
     from pytest_automation_report.delivery.reconciliation import Unknown
     from pytest_automation_report.delivery.request_outcomes import PendingRequest
-    from pytest_automation_report.delivery.results import WorkerQueue
+    from pytest_automation_report.delivery.results import Result, WorkerQueue
     from pytest_automation_report.spool.manifest import SessionManifest
 
 DIED_NOTE: Final = "pytest died before the session ended"
@@ -101,6 +102,7 @@ class Sender(MutableValue):
             unknown=self.unknown,
             artifact_store=self.artifact_store,
             max_in_flight=self.max_in_flight,
+            keeps_file=self._keeps_file(),
         )
         try:
             ledger.write("ready", pid=os.getpid())
@@ -114,16 +116,16 @@ class Sender(MutableValue):
             request = self._write_findings(follower, dispatcher, deadlines)
             report = self._write_report(follower, dispatcher, deadlines)
             self._write_totals(follower, dispatcher)
+            if request is not None and self.session.origin == EMBEDDED_ORIGIN:
+                # The store computes in this process: pytest waits no longer, but later readers need the findings.
+                request.await_end(self.timeouts.alone)
+            if report is not None:
+                self._note_late_report(ledger, report.wait(self.timeouts.alone))
         finally:
             follower.close()
             ledger.close()
             for lock in self._locks:
                 os.close(lock)
-        if request is not None and self.session.origin == EMBEDDED_ORIGIN:
-            # The store computes in this process: pytest waits no longer, but later readers need the findings.
-            request.await_end(self.timeouts.alone)
-        if report is not None:
-            report.await_end(self.timeouts.alone)
         return dispatcher
 
     def _new_follower(self, ledger: LedgerFile) -> SessionFollower:
@@ -270,24 +272,48 @@ class Sender(MutableValue):
         self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines
     ) -> ReportWriting | None:
         """Write the report of our completed run, and to the ledger what became of it; pytest waits for it meanwhile."""
-        session, state = self.session, dispatcher.state
+        session, state, ledger = self.session, dispatcher.state, dispatcher.ledger
         if not session.report or state.run is None:
             return None
-        note = functools.partial(write_unless_full, dispatcher.ledger, self.runtime.log)
-        if not state.is_complete:
+        # A report from the spool has the session's own results: it needs no other job's.
+        is_from_spool = not session.is_embedded and self.client.artifact_bytes is None and dispatcher.is_finished
+        if not state.is_complete and not is_from_spool:
             why = unfinished_reason(session, state.run, is_open=dispatcher.is_finished)
-            note("report", file=session.report, state="none", why=why)
+            self._note_report(ledger, {"state": "none", "why": why})
             return None
-        note("report", file=session.report, state="begun", why="")
+        self._note_report(ledger, {"state": "begun", "why": ""})
         seconds = None  # `automation-report send` waits as long as it takes
         if self.controller is not None:
             is_interrupted = (follower.queues.end or {}).get("exit") == _INTERRUPTED
             seconds = deadlines.seconds_for_report(is_interrupted=is_interrupted)
-        report = ReportWriting(
-            self.client, session, state.run, self.runtime.log, creates_folder=self.controller is not None
+        results = SpooledResults(
+            self.folder,
+            session,
+            options_of(session),
+            self.timeouts,
+            self.runtime,
+            state,
+            note_from(follower.queues),
         )
-        note("report", file=session.report, **report.wait(seconds))
+        report = ReportWriting(self.client, state.run, results, creates_folder=self.controller is not None)
+        self._note_report(ledger, report.wait(seconds))
         return report
+
+    def _note_report(self, ledger: LedgerFile, state: Mapping[str, str]) -> None:
+        """Write the state of the report to the ledger."""
+        write_unless_full(ledger, self.runtime.log, "report", file=self.session.report, **state)
+
+    def _note_late_report(self, ledger: LedgerFile, state: Mapping[str, str]) -> None:
+        """Write what became of a report for which pytest did not wait: a later session's summary shows a failure."""
+        # A folder that was removed meanwhile would be created again.
+        if ledger.state.is_report_late and self.folder.ledger.exists():
+            self._note_report(ledger, state)
+
+    def _keeps_file(self) -> Callable[[Result, str], bool]:
+        """Return which files of delivered results stay in the folder: those that a report from the spool shows."""
+        if not self.session.report or self.session.is_embedded:
+            return lambda *_: False
+        return ReportFiles(self.folder.path, self.client).keeps
 
     def _write_totals(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
         """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""
@@ -390,7 +416,8 @@ def run(config: SenderConfig) -> None:
         return
     try:
         dispatcher = _deliver(folder, config, log)
-        if dispatcher.is_finished and not dispatcher.has_kept:
+        if dispatcher.is_finished and not dispatcher.has_kept and not dispatcher.state.lost_report:
+            # Without its report the session stays: pytest removes it when it has shown the reason, else the next one.
             _remove_after_pytest(folder, config)
     except BaseException as error:
         log.write(f"{LAST_WORDS}{error!r}")

@@ -1,4 +1,4 @@
-"""Write the report of a run into one HTML file: from the embedded store, or from a server of ours.
+"""Write the report of a run into one HTML file: from the embedded store, a server of ours, or a session's own spool.
 
 All results are delivered by then. A report that cannot be written costs the summary a line, and nothing else.
 """
@@ -16,16 +16,21 @@ from pytest_automation_report.errors import AutomationReportError, RefusedError
 from pytest_automation_report.text.files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_automation_report.api.client import Client
+    from pytest_automation_report.delivery.replay import SpooledResults
     from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.spool.manifest import SessionManifest
 
 __all__ = ["NO_PAGES", "ReportWriting", "embedded_report", "unfinished_reason"]
 
-NO_PAGES: Final = "the report needs the embedded store or a server of automation-report serve: this server has no pages"
-"""Why a Testmo instance writes no report."""
+NO_PAGES: Final = (
+    "the report needs the embedded store or a server of automation-report serve: this server has no pages"
+    " (pytest --automation-report-html writes the report of a session that reports to it)"
+)
+"""Why there is no report of any run of a Testmo instance."""
+
+OWN_RESULTS: Final = "of this session's results, without history"
+"""Short note about a report that comes from the spool."""
 
 _NOT_FOUND: Final = 404
 _ENDINGS: Final = frozenset({".html", ".htm"})
@@ -34,67 +39,80 @@ _ENDINGS: Final = frozenset({".html", ".htm"})
 class ReportWriting:
     """The writing of a run's report in a separate thread: the sender can stop to wait for it.
 
-    With ``creates_folder`` the file's folder is created if it is missing, as pytest's ``--junitxml`` does.
+    ``results`` are those of the session, for a server without pages. With ``creates_folder`` the file's folder is
+    created if it is missing, as pytest's ``--junitxml`` does.
     """
 
-    def __init__(
-        self, client: Client, session: SessionManifest, run_id: int, log: Callable[[str], None], *, creates_folder: bool
-    ) -> None:
-        self._client, self._session, self._run_id, self._log = client, session, run_id, log
+    def __init__(self, client: Client, run_id: int, results: SpooledResults, *, creates_folder: bool) -> None:
+        self._client, self._run_id, self._results = client, run_id, results
+        self._session, self._log = results.session, results.runtime.log
         self._creates_folder = creates_folder
-        self._remedy = f"try automation-report html {run_id} -o {Path(session.report).name}"
         self._why = ""
+        self._note = ""
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
     def wait(self, seconds: float | None) -> dict[str, str]:
         """Wait at most this long, without a limit for None; return the state of the report, and why there is none.
 
-        The state is ``written``, ``late`` while it is being written, or ``none``.
+        The state is ``written``, ``late`` while it is being written, or ``none``. A written report may have a note.
         """
         self._thread.join(seconds)
         if self._thread.is_alive():
             self._log(f"the report of run {self._run_id} takes longer than {seconds:.1f} s")
             return {"state": "late", "why": ""}
-        return {"state": "none" if self._why else "written", "why": self._why}
-
-    def await_end(self, seconds: float) -> None:
-        """Wait at most this long for the writing; logs nothing, since pytest may have removed the folder."""
-        self._thread.join(seconds)
+        if self._why:
+            self._log(f"no report of run {self._run_id}: {self._why}")
+        return {"state": "none", "why": self._why} if self._why else {"state": "written", "why": self._note}
 
     def _write(self) -> None:
         path = Path(self._session.report)
         try:
-            self._why = self._refusal(path) or self._written(path)
+            self._why = _refusal(path) or self._written(path)
         except OSError as error:
             self._why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
         except AutomationReportError as error:
-            is_missing = isinstance(error, RefusedError) and error.status == _NOT_FOUND
-            # An earlier release of the server has no reports, nor has one without pages.
-            has_no_pages = is_missing and not self._session.is_embedded
-            self._why = NO_PAGES if has_no_pages else f"{error}: {self._remedy}"
+            self._why = f"{error}{self._remedy}"
         except Exception as error:  # noqa: BLE001 - whatever the pages raise, the results are delivered
-            self._why = f"{error!r}: {self._remedy}"
+            self._why = f"{error!r}{self._remedy}"
 
-    def _refusal(self, path: Path) -> str:
-        """Return why this file is not written, "" if it is."""
-        if path.suffix.lower() not in _ENDINGS or not path.is_absolute():
-            # A manifest may come from elsewhere: it must not replace a user's file of another kind.
-            return "it is not the path of an HTML file"
-        if self._session.is_embedded:
-            return ""
-        learn_kind(self._client)
-        return NO_PAGES if self._client.artifact_bytes is None else ""
+    @property
+    def _remedy(self) -> str:
+        """The command that writes the report later; none for a report that only the spool has."""
+        return "" if self._note else f": try automation-report html {self._run_id} -o {Path(self._session.report).name}"
 
     def _written(self, path: Path) -> str:
         if self._creates_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
-        if self._session.is_embedded:
-            text = embedded_report(Path(self._session.database), self._run_id)
-        else:
-            text = self._client.report_html(self._run_id)
-        replace_file(path, [text])
+        replace_file(path, [self._html()])
         return ""
+
+    def _html(self) -> str:
+        if self._session.is_embedded:
+            return embedded_report(Path(self._session.database), self._run_id)
+        learn_kind(self._client)
+        if self._client.artifact_bytes is not None:
+            try:
+                return self._client.report_html(self._run_id)
+            except RefusedError as error:
+                # An earlier release of the server has no reports, nor has one without pages.
+                if error.status != _NOT_FOUND:
+                    raise
+        self._note = OWN_RESULTS
+        origin = self._session.origin
+        with self._results.stored(self._run_id) as database:
+            # The origin is the server's address without anything else: no user, no token.
+            note = (
+                f"The results went to {origin}. This file has only those of this session, and nothing of earlier runs."
+            )
+            return embedded_report(database, self._run_id, note=note)
+
+
+def _refusal(path: Path) -> str:
+    """Return why this file is not written, "" if it is."""
+    # A manifest may come from elsewhere: it must not replace a user's file of another kind.
+    is_ours = path.suffix.lower() in _ENDINGS and path.is_absolute()
+    return "" if is_ours else "it is not the path of an HTML file"
 
 
 def unfinished_reason(session: SessionManifest, run_id: int, *, is_open: bool) -> str:
@@ -107,8 +125,10 @@ def unfinished_reason(session: SessionManifest, run_id: int, *, is_open: bool) -
     )
 
 
-def embedded_report(database: Path, run_id: int, base: int | None = None, rule: FileRule | None = None) -> str:
-    """Return the report of a run of the embedded store, with the files that ``rule`` chooses.
+def embedded_report(
+    database: Path, run_id: int, base: int | None = None, rule: FileRule | None = None, *, note: str = ""
+) -> str:
+    """Return the report of a run of the embedded store, with the files that ``rule`` chooses, and a note at its top.
 
     Raises `RefusedError` for a store or a run that is not there.
     """
@@ -122,7 +142,7 @@ def embedded_report(database: Path, run_id: int, base: int | None = None, rule: 
         raise RefusedError(f"there is no store at {database}: report a session first", _NOT_FOUND)
     store = Store(database)
     try:
-        return Pages(store, Token(secrets.token_urlsafe())).report(run_id, base, rule or FileRule())
+        return Pages(store, Token(secrets.token_urlsafe())).report(run_id, base, rule or FileRule(), note=note)
     except ApiError as error:
         raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
     finally:

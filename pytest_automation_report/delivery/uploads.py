@@ -26,7 +26,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
-from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file
+from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.values import MutableValue, field, replace
 
@@ -52,7 +52,8 @@ _FRESH_SECONDS: Final = 12 * 3600.0
 class Uploads(MutableValue):
     """The files of one session; owned by the dispatcher.
 
-    ``folder`` is the session's. ``artifact_store`` is the user's own store, None to use the server's.
+    ``folder`` is the session's. ``artifact_store`` is the user's own store, None to use the server's. ``keeps_file``
+    returns whether the file of a delivered result stays in the folder.
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class Uploads(MutableValue):
     runtime: Runtime
     retry_policy: RetryPolicy
     artifact_store: ArtifactStore | None = None
+    keeps_file: Callable[[Result, str], bool] = lambda *_: False
     _stored: dict[str, StoredFile] = field(default_factory=dict)
     _given_up: dict[str, str] = field(default_factory=dict)
     # The spooled artifacts of a result, by the result's JSON: a waiting result is asked for them again and again.
@@ -106,7 +108,7 @@ class Uploads(MutableValue):
         """Remove the files of results that the server has; ``batch`` is as it was before `resolved`."""
         for result in batch.results:
             for name in map(_name, self._spooled_artifacts(result) if result.has_files else ()):
-                if name in self._stored:
+                if name in self._stored and not self.keeps_file(result, name):
                     remove_spooled(self.folder, name)
             self._artifacts.pop(result.test, None)
 
@@ -119,11 +121,7 @@ class Uploads(MutableValue):
         return self._artifacts[result.test]
 
     def _is_in_spool(self, name: str) -> bool:
-        try:
-            open_spooled(self.folder, name).close()
-        except SpoolError:
-            return False
-        return True
+        return spooled_size(self.folder, name) is not None
 
     def check_server(self) -> None:
         """Read the run, to learn whether the server responds and stores files.

@@ -151,7 +151,7 @@ class SessionHooks:
         self._report.compare(self._folder)
         self._report.write_to_streams()
         if running is not None:
-            if outcome is not None and outcome.tally.is_removable:
+            if outcome is not None and outcome.is_removable:
                 running.folder.remove()
             running.unregister(config)
 

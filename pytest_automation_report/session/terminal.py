@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from pytest_automation_report.annotations.user_errors import UserErrors
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.session.guards import InternalErrors, guarded
-from pytest_automation_report.summary.lines import Shell, header_line, report_lines, target
+from pytest_automation_report.summary.lines import Shell, header_line, relative_to_cwd, report_lines, target
 from pytest_automation_report.text.terminal import printable
 
 if TYPE_CHECKING:
@@ -89,15 +89,17 @@ class TerminalReport:
             path = self._cwd / Path(shown_path).expanduser()
             self._comparison = comparison_lines(folder, self._options, path, shown_path)
 
-    def write_wait(self, max_seconds: float) -> None:
-        """Print that pytest waits for the delivery, how long at most, and how to end the wait."""
+    def write_wait(self, max_seconds: float, report: str) -> None:
+        """Print that pytest waits for the delivery, or for the report if that has a path: how long, how to end it."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
-        line = (
-            f"automation report: waiting for the last results to reach {target(self.configuration, self._cwd)}, "
-            f"at most {max_seconds:g} s (Ctrl-C ends the wait; what is not delivered is kept)"
-        )
+        awaited = f"waiting for the last results to reach {target(self.configuration, self._cwd)}"
+        ends = "what is not delivered is kept"
+        if report:
+            awaited = f"all results are delivered, waiting for the report {relative_to_cwd(Path(report), self._cwd)}"
+            ends = "the report is written all the same"
+        line = f"automation report: {awaited}, at most {max_seconds:.3g} s (Ctrl-C ends the wait; {ends})"
         with suppress(OSError, ValueError):  # A terminal that is gone or closed must not end the session differently.
             reporter.ensure_newline()
             if self._config.get_terminal_writer().width_of_current_line:

@@ -53,27 +53,50 @@ def wait_for_sender(
     is_interrupted: bool,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
-    notify: Callable[[float], None],
+    notify: Callable[[float, str], None],
 ) -> None:
     """Return when the sender is done, has died, or a time limit has passed.
 
     If the sender has died or never became ready, the state gets a warning. A further Ctrl-C ends the wait. ``notify``
-    is called once, after a second, with the longest wait in seconds.
+    is called after a second, and again when only the report is awaited for a second: with the longest time in seconds
+    that the wait goes on, and the path of the report, "" while results are awaited.
     """
     longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
     began = clock()
     wait = _Wait(tail, timeouts, longest, began=began, progress_at=began)
-    is_notified = False
+    notice = _Notice(notify, longest, began)
     try:
         while wait.look(clock()):
-            if not is_notified and clock() - began >= _QUIET_SECONDS:
-                is_notified = True
-                notify(longest)
+            notice.update(tail.state, clock())
             sleep(_pause(clock() - began, timeouts.poll))
     except KeyboardInterrupt:
         return
     finally:
         wait.close()
+
+
+class _Notice(MutableValue):
+    """The lines that show a user for what pytest waits: one about the results, one about the report."""
+
+    notify: Callable[[float, str], None]
+    longest: float
+    # When the wait began, and when that for the results or for the report alone did.
+    began: float
+    _since: float = field(init=False)
+    _report: str = ""
+    _is_shown: bool = False
+
+    def __post_init__(self) -> None:
+        self._since = self.began
+
+    def update(self, state: LedgerState, now: float) -> None:
+        """Show a line if its wait takes a second."""
+        report = state.report["file"] if state.report is not None and state.is_reporting else ""
+        if report != self._report:
+            self._report, self._since, self._is_shown = report, now, False
+        if not self._is_shown and now - self._since >= _QUIET_SECONDS:
+            self._is_shown = True
+            self.notify(self.longest - (now - self.began if report else 0), report)
 
 
 def _pause(waited: float, poll: float) -> float:

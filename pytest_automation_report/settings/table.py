@@ -280,7 +280,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "html",
         "text",
         "",
-        "File that gets the report of the run as one HTML page, from the embedded store or a server of this package",
+        "File that gets the report of the run as one HTML page; with a Testmo instance that of this session alone",
         is_option=True,
         parser="html_file",
     ),

@@ -182,6 +182,15 @@ def open_spooled(session: Path, name: str) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
+def spooled_size(session: Path, name: str) -> int | None:
+    """Return the size of a file of a session's results in bytes, None if it cannot be opened."""
+    try:
+        with open_spooled(session, name) as file:
+            return os.fstat(file.fileno()).st_size
+    except SpoolError:
+        return None
+
+
 def remove_spooled(session: Path, name: str) -> None:
     """Remove a file that was opened, if it still exists."""
     with suppress(FileNotFoundError), _folder(session) as folder:  # a test that adds it by two names has one copy

@@ -223,7 +223,7 @@ class LedgerState(MutableValue):
     progress_by_worker: dict[str, WorkerProgress] = field(default_factory=dict)
     # What changed in the run; None if the server has no findings, or did not answer in time.
     findings: dict[str, Any] | None = None
-    # The path of the run's HTML report, its state (begun, written, late, none), and why there is none.
+    # The path of the run's HTML report, its state (begun, written, late, none), and why there is none, or a note.
     report: Mapping[str, str] | None = None
     # Files of results by their names in the spool: uploaded, or not and why.
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -242,6 +242,18 @@ class LedgerState(MutableValue):
     def is_reporting(self) -> bool:
         """Whether the HTML report of the run is being written."""
         return self.report is not None and self.report["state"] == "begun"
+
+    @property
+    def is_report_late(self) -> bool:
+        """Whether pytest has stopped to wait for the HTML report, which is still being written."""
+        return self.report is not None and self.report["state"] == "late"
+
+    @property
+    def lost_report(self) -> str:
+        """Why the HTML report of a session whose sender has ended is not there; "" if it is, or if none was wanted."""
+        if self.report is None or self.report["state"] == "written":
+            return ""
+        return self.report["why"] or "the sender ended before it was written"
 
     @property
     def unstored_reasons(self) -> tuple[tuple[str, int], ...]:

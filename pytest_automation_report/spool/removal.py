@@ -44,11 +44,13 @@ class LeftoverCounts(Value):
     """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
 
     ``alone`` names the folders that were left alone although they are as old: they hold something else, too.
+    ``reports`` has the path of each HTML report that a sender could not write after its pytest had ended, and why.
     """
 
     kept: int = 0
     removed: int = 0
     alone: tuple[str, ...] = ()
+    reports: tuple[tuple[str, str], ...] = ()
 
 
 def foreign_in(folder: Path) -> str:

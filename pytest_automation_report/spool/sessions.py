@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.ledger import LedgerState
     from pytest_automation_report.spool.manifest import SessionManifest
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
@@ -77,6 +78,11 @@ def remove_empty(spool: Path) -> None:
 
 def is_delivered(folder: SessionFolder) -> bool:
     """Return whether a session is delivered as a whole, and nothing was written after its sender's last record."""
+    return _delivered_state(folder) is not None
+
+
+def _delivered_state(folder: SessionFolder) -> LedgerState | None:
+    """Return the ledger's state of a session that `is_delivered`, else None."""
     from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - only where a session was left
 
     try:
@@ -85,19 +91,20 @@ def is_delivered(folder: SessionFolder) -> bool:
         done_ns = folder.ledger.stat().st_mtime_ns
         is_last = all(folder.written(worker).stat().st_mtime_ns <= done_ns for worker in folder.workers())
     except (OSError, SpoolError):
-        return False
+        return None
     kept = state.total("rejected") or state.total("held") or state.done.get("left") or state.done.get("damaged")
-    return state.is_done and bool(state.done.get("complete")) and not kept and is_last
+    return state if state.is_done and bool(state.done.get("complete")) and not kept and is_last else None
 
 
 def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
     """Count the earlier sessions in the spool, and remove those older than ``keep_days``; 0 days keep for ever.
 
-    ``now`` is in seconds since 1970.
+    A delivered session is removed, and returned if its report is missing. ``now`` is in seconds since 1970.
     """
     alone = remove_abandoned(spool, now=now)
     remove_empty(spool)
     counts = Counter[str]()
+    reports: list[tuple[str, str]] = []
     others = [folder for folder in session_folders(spool) if folder.id != own.id]
     for folder in others[:_MAX_SESSIONS_LOOKED_AT]:
         try:
@@ -106,14 +113,18 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
                 alone.append(f"{folder.path.name}: {why}")
             if not (folder.has_manifest or folder.workers()) or state_of(folder) in {"running", "sending"}:
                 continue
-            if is_delivered(folder) and not discard_session(folder):
-                continue  # delivered, and its pytest was killed before it could remove it
+            delivered = _delivered_state(folder)
+            if delivered is not None and not discard_session(folder):
+                # Its pytest was killed before it could remove it, or its report failed after pytest had ended.
+                if delivered.report is not None and (why := delivered.lost_report):
+                    reports.append((delivered.report["file"], why))
+                continue
             counts["removed" if is_old and not discard_session(folder) else "kept"] += 1
         except FileNotFoundError:
             continue  # another session has removed it meanwhile
         except PermissionError:
             counts["kept"] += 1  # another user's
-    return LeftoverCounts(counts["kept"], counts["removed"], tuple(alone))
+    return LeftoverCounts(counts["kept"], counts["removed"], tuple(alone), tuple(reports))
 
 
 def remove_abandoned(spool: Path, *, now: float) -> list[str]:

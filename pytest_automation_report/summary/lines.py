@@ -79,6 +79,12 @@ class SessionOutcome(Value):
         tally = self.tally
         return tally.is_removable and not tally.mismatches and not (self.losses.results or self.losses.records)
 
+    @property
+    def is_removable(self) -> bool:
+        """Whether nothing in the session's folder is still needed: the sender notes there what becomes of a report."""
+        is_report_late = self.report is not None and self.report["state"] == "late"
+        return self.tally.is_removable and not is_report_late
+
 
 class Shell:
     """The shell of the user who reads the lines: its current folder, and how the console command is typed there.
@@ -235,7 +241,8 @@ def report_line(report: Mapping[str, str], here: Path | None = None) -> str:
     file = sanitize(str(path) if here is None else relative_to_cwd(path, here), STRING_UNITS)
     if report["state"] == "none":
         return f"no report in {file}: {sanitize(report['why'], STRING_UNITS)}"
-    return f"report: {file}{'' if report['state'] == 'written' else ' (still being written)'}"
+    note = report["why"] if report["state"] == "written" else "still being written"
+    return f"report: {file}{f' ({sanitize(note)})' if note else ''}"
 
 
 def send_command(configuration: Configuration, shell: Shell, *, is_new_run: bool = False) -> str:
@@ -295,6 +302,10 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
     lines += unstored_lines(ending.unstored)
     if ending.report is not None and ending.report["state"] == "none":
         lines.append(report_line(ending.report))
+    lines += [
+        f"no report of an earlier session in {sanitize(file, STRING_UNITS)}: {sanitize(why, STRING_UNITS)}"
+        for file, why in ending.leftovers.reports
+    ]
     lines += [f"error in reporting: {sanitize(error, STRING_UNITS)}" for error in (*tally.faults, *tally.mismatches)]
     # Each line once: every process reports an unknown hook.
     return [*dict.fromkeys((*lines, *_lost(ending.losses)))]

@@ -29,7 +29,7 @@ class Ledger:
     now: float = 0.0
     plan: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     number: int = 0
-    notices: list[tuple[float, float]] = field(default_factory=list)
+    notices: list[tuple[float, float, str]] = field(default_factory=list)
 
     def write(self, kind: str, **members: object) -> None:
         """Append a record."""
@@ -67,7 +67,7 @@ class Ledger:
             is_interrupted=is_interrupted,
             clock=lambda: self.now,
             sleep=self.sleep,
-            notify=lambda longest: self.notices.append((self.now, longest)),
+            notify=lambda longest, report: self.notices.append((self.now, longest, report)),
         )
         return view
 
@@ -84,8 +84,8 @@ def test_a_wait_is_shown_once_after_a_second(ledger: Ledger) -> None:
     assert ledger.notices == []
     ledger.path.unlink()
     ledger.wait()
-    ((moment, longest),) = ledger.notices
-    assert (round(moment - 0.5, 1), longest) == (1.0, LIMITS.exit_all)
+    ((moment, longest, report),) = ledger.notices
+    assert (round(moment - 0.5, 1), longest, report) == (1.0, LIMITS.exit_all, "")
 
 
 def test_wait_ends_with_the_sender(ledger: Ledger) -> None:
@@ -125,6 +125,23 @@ def test_wait_for_a_report(ledger: Ledger) -> None:
     began = ledger.now
     assert not ledger.wait().state.is_done
     assert ledger.now - began == pytest.approx(LIMITS.exit_all, abs=0.1)
+
+
+def test_wait_for_a_report_is_shown(ledger: Ledger) -> None:
+    """A line shows that only the report is awaited, once that takes a second, with the time that is left."""
+    begun = {"file": "/report.html", "state": "begun", "why": ""}
+    done = {"complete": True, "left": 0, "damaged": 0, "torn": 0, "why": ""}
+    ledger.plan = [(3.0, lambda: ledger.write("report", **begun)), (8.0, lambda: ledger.write("done", **done))]
+    ledger.wait()
+    (_, _, results), (moment, longest, report) = ledger.notices
+    assert (results, report) == ("", "/report.html")
+    assert (round(moment), round(longest)) == (4, round(LIMITS.exit_all) - 4)
+    ledger.path.unlink()
+    ledger.notices.clear()
+    ledger.now = 0.0
+    ledger.plan = [(0.5, lambda: ledger.write("report", **begun)), (1.4, lambda: ledger.write("done", **done))]
+    ledger.wait()
+    assert ledger.notices == []
 
 
 def test_wait_has_an_end(ledger: Ledger) -> None:

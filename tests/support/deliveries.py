@@ -117,16 +117,17 @@ class WrittenSession:
         moment = 10 * self._count
         self._writer.write(start_record(self._count, moment, attempt_header(f"test_it.py::{name}", "test_it.py", 0)))
 
-    def finish(self, name: str, text: str = "", file: str = "") -> None:
+    def finish(self, name: str, text: str = "", file: str = "", *, has_failed: bool = False) -> None:
         """End the test that has begun; ``file`` is the name in the stash of one that it adds."""
         moment = 10 * self._count + 5
         key = sha256(f"test_it.{name}".encode()).hexdigest()
         artifacts = (Artifact(file, spooled_address(file, file)),) if file else ()
-        test = Test(key, name, "test_it", "passed", 5, "test_it.py", 1, (Field("Text", text),), artifacts)
+        status, alias = ("failure", "failed") if has_failed else ("passed", "passed")
+        test = Test(key, name, "test_it", alias, 5, "test_it.py", 1, (Field("Text", text),), artifacts)
         record = finish_record(
-            self._count, moment, key=key, status="passed", elapsed=5, is_final=True, test=encoded(test)
+            self._count, moment, key=key, status=status, elapsed=5, is_final=True, test=encoded(test)
         )
-        if not text and not file:
+        if not text and not file and not has_failed:
             record = pass_record(
                 self._count, moment, moment - 5, (5, 2, 1), attempt_header(f"test_it.py::{name}", "test_it.py", 0)
             )
@@ -163,6 +164,13 @@ class WrittenSession:
         """Add a file of this name in the stash to the run."""
         self._keep(file)
         self._writer.write(plain_record("property", artifact={"name": file, "url": spooled_address(file, file)}))
+
+    def fail_with(self, name: str, file: str, size: int) -> None:
+        """Run a test that adds a file of this size and fails."""
+        self.start(name)
+        self._keep(file)
+        os.truncate(self.folder.path.joinpath(FOLDER, file), size)
+        self.finish(name, file=file, has_failed=True)
 
     def _keep(self, file: str) -> None:
         self.folder.path.joinpath(FOLDER).mkdir(mode=0o700, exist_ok=True)

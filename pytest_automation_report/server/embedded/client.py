@@ -50,11 +50,15 @@ class StoreClient(Client):
     """Client of one project of an embedded store; a context manager that closes the store.
 
     The first request opens the store, and raises `StoreError` if that fails. Several threads may use a client.
+    ``clock`` returns the store's time in microseconds since 1970, None for that of the machine.
     """
 
-    def __init__(self, database: Path | PostgresDatabase, project_id: int) -> None:
+    def __init__(
+        self, database: Path | PostgresDatabase, project_id: int, *, clock: Callable[[], int] | None = None
+    ) -> None:
         super().__init__(project_id)
         self._database = database
+        self._clock = clock
         self._lock = threading.Lock()
         self._store: Store | None = None
         # A store of this release knows all of this; no response needs to show it.
@@ -120,7 +124,8 @@ class StoreClient(Client):
     def _opened(self) -> Store:
         with self._lock:
             if self._store is None:
-                self._store = Store(self._database)
+                clock = self._clock
+                self._store = Store(self._database) if clock is None else Store(self._database, clock=clock)
             return self._store
 
 

@@ -140,9 +140,12 @@ class Pages:
             "/api/v1/automation/runs/{run_id:id}/report": ReportDocument(store, self._inside),
         }
 
-    def report(self, run_id: int, base_id: int | None = None, rule: FileRule = EVERY_FAILURE) -> str:
-        """Return the report of a run in one file; raises `ApiError` for an unknown run or a base of another source."""
-        return report_of(self._store, run_id, self._inside, base_id, rule)
+    def report(self, run_id: int, base_id: int | None = None, rule: FileRule = EVERY_FAILURE, *, note: str = "") -> str:
+        """Return the report of a run in one file, with a note at its top.
+
+        Raises `ApiError` for an unknown run or a base of another source.
+        """
+        return report_of(self._store, run_id, self._inside, base_id, rule, note=note)
 
     @property
     def opening_path(self) -> str:

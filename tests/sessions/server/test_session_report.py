@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.spool.folder import session_folders
+from pytest_automation_report.spool.sessions import state_of
 from pytest_automation_report.testing import serving
 from support.projects import MIXED, SUITE, Project
 from support.report_file import ReportFile, text_of
 from support.scripted_server.server import ScriptedServer
+from support.session_processes import eventually
 from support.sessions import TOKEN, run_session, send, session_environment
 
 if TYPE_CHECKING:
@@ -70,15 +74,47 @@ def test_server_of_ours(tmp_path: Path) -> None:
 
 
 def test_other_server(tmp_path: Path) -> None:
-    """A Testmo instance has no pages: the summary says what a report needs, nothing is written, the exit code stays."""
-    project = Project(tmp_path, SUITE)
+    """A Testmo instance has no pages: the report has the session's own results, and the summary says so."""
+    project = Project(tmp_path, MIXED)
     with ScriptedServer(token=TOKEN) as server:
-        ran = project.report(f"{OPTION}=report.html", address=server.address, env=ENV)
-    assert ran.exit == 0
-    (line,) = lines_about(ran)
-    assert line.startswith(f"no report in {tmp_path / 'report.html'}: the report needs the embedded store or a server")
-    assert list(tmp_path.glob("*.html")) == []
+        ran = project.report(f"{OPTION}=report.html", "-n2", address=server.address, env=ENV)
+        address = server.address
+    assert (ran.exit, lines_about(ran)) == (1, ["report: report.html (of this session's results, without history)"])
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert heading(tmp_path / "report.html") == "1 of 3 tests failed"
+    assert f"The results went to {address}. This file has only those of this session" in html
+    assert TOKEN not in html
     assert project.sessions == []
+
+
+def test_report_that_fails_after_pytest(tmp_path: Path) -> None:
+    """The next session's summary shows why there is no report of a session whose pytest did not wait for it."""
+    project = Project(tmp_path, SUITE)
+    may_go_on = threading.Event()
+    with closing(Store(tmp_path / "server.db")) as store:
+        pages = Pages(store, Token(TOKEN))
+        application = create_application(store, Token(TOKEN), extension=pages.extension)
+
+        def slow(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - as WSGI has them
+            if environ["PATH_INFO"].endswith("/report"):
+                assert may_go_on.wait(120)
+            return application(environ, start_response)
+
+        with serving(slow) as server:
+            address = f"http://127.0.0.1:{server.server_port}"
+            env = session_environment({"exit_all": 2.0, "alone": 120.0})
+            ran = project.report(f"{OPTION}=report.html", address=address, env=env)
+            assert (ran.exit, "no report" in ran.text) == (0, False), ran.text
+            (tmp_path / "report.html").mkdir()
+            may_go_on.set()
+            (folder,) = session_folders(tmp_path / ".automation-report" / "spool")
+            eventually(lambda: state_of(folder) == "kept", "the sender's end", 120)
+            after = project.report(address=address, env=ENV)
+    line = f"no report of an earlier session in {tmp_path / 'report.html'}: it cannot be written (it is a folder)"
+    assert [line for line in after.out.splitlines() if line.startswith("no report")] == [
+        f"{line}: name a file in a folder that can be written"
+    ]
+    assert (after.exit, project.sessions) == (0, [])
 
 
 def test_file_that_cannot_be_written(tmp_path: Path) -> None:

@@ -17,19 +17,23 @@ from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
-from pytest_automation_report.delivery.report import NO_PAGES
+from pytest_automation_report.delivery.report import OWN_RESULTS
 from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.server.embedded.client import StoreClient
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.spool.folder import SessionFolder, session_folders
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.removal import LeftoverCounts
+from pytest_automation_report.spool.sessions import expire_old_sessions
 from support.deliveries import WrittenSession, numbered
 from support.sessions import SHORT_LIMITS, TOKEN
 from support.store_adapter import StoreAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from requests import PreparedRequest, Response
@@ -193,28 +197,67 @@ def test_report_of_a_server(tmp_path: Path) -> None:
 
 
 def test_server_without_pages(tmp_path: Path) -> None:
-    """A server of ours that is served without its pages has no report, and the reason says so."""
+    """A server of ours that is served without its pages has no report: the session writes one from its spool."""
+    file = tmp_path / "report.html"
     with server(tmp_path, has_pages=False) as client:
-        state = lived(tmp_path, client, str(tmp_path / "report.html"), origin=ORIGIN)
-    assert state.report == {"file": str(tmp_path / "report.html"), "state": "none", "why": NO_PAGES}
+        state = lived(tmp_path, client, str(file), origin=ORIGIN)
+    assert state.report == {"file": str(file), "state": "written", "why": OWN_RESULTS}
+    assert HEADING in file.read_text(encoding="utf-8")
 
 
 def test_report_that_comes_late(tmp_path: Path) -> None:
-    """The sender is done within its limit however long a report takes, and writes it after that."""
-    may_go_on = threading.Event()
+    """The sender is done within its limit however long a report takes, writes it after that, and notes it."""
     file = tmp_path / "report.html"
+    state, before = late(tmp_path, file, lambda: None)
+    assert before == {"file": str(file), "state": "late", "why": ""}
+    assert state.report == {"file": str(file), "state": "written", "why": ""}
+    assert HEADING in file.read_text(encoding="utf-8")
+    assert expired(tmp_path) == LeftoverCounts()
+
+
+def test_report_that_fails_late(tmp_path: Path) -> None:
+    """The next session removes a delivered session whose report failed after pytest had ended, and has the reason."""
+    file = tmp_path / "report.html"
+    state, before = late(tmp_path, file, file.mkdir)
+    why = "it cannot be written (it is a folder): name a file in a folder that can be written"
+    assert before == {"file": str(file), "state": "late", "why": ""}
+    assert state.report == {"file": str(file), "state": "none", "why": why}
+    assert expired(tmp_path) == LeftoverCounts(reports=((str(file), why),))
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_report_of_a_sender_that_was_killed(tmp_path: Path) -> None:
+    """A report that was being written when its sender was killed is reported by the next session, too."""
+    file = tmp_path / "report.html"
+    late(tmp_path, file, lambda: None)
+    ledger = LedgerFile(session_folders(tmp_path / "spool")[0].ledger)
+    ledger.write("report", file=str(file), state="late", why="")
+    ledger.close()
+    assert expired(tmp_path).reports == ((str(file), "the sender ended before it was written"),)
+
+
+def late(folder: Path, file: Path, meanwhile: Callable[[], object]) -> tuple[LedgerState, Mapping[str, str] | None]:
+    """Deliver a session whose report is written after pytest's wait; return the last state, and the report before."""
+    may_go_on = threading.Event()
+    before: list[Mapping[str, str] | None] = []
 
     def log(line: str) -> None:
-        # The sender writes this line before its last record: from then on it does not wait for the report.
+        # The sender writes this line before its last record: from then on pytest does not wait for the report.
         if line == "done":
             assert not file.exists()
+            before.append(ledger_from(session_folders(folder / "spool")[0].ledger).report)
+            meanwhile()
             may_go_on.set()
 
-    with server(tmp_path, lambda: may_go_on.wait(60)) as client:
-        timeouts = replace(LIMITS, exit_all=1.1)
-        state = lived(tmp_path, client, str(file), origin=ORIGIN, timeouts=timeouts, log=log)
-    assert state.report == {"file": str(file), "state": "late", "why": ""}
-    assert HEADING in file.read_text(encoding="utf-8")
+    with server(folder, lambda: may_go_on.wait(60)) as client:
+        state = lived(folder, client, str(file), origin=ORIGIN, timeouts=replace(LIMITS, exit_all=1.1), log=log)
+    return state, before[0]
+
+
+def expired(folder: Path) -> LeftoverCounts:
+    """Return what the next session finds in the spool."""
+    own = SessionFolder(folder / "spool" / "20270102T030405-00000001")
+    return expire_old_sessions(folder / "spool", own, keep_days=14, now=time.time())
 
 
 @pytest.mark.parametrize(

@@ -56,12 +56,15 @@ def report_of(
     fetch: Callable[[str], str],
     base_id: int | None = None,
     rule: FileRule = EVERY_FAILURE,
+    *,
+    note: str = "",
 ) -> str:
     """Return the report of a run; ``fetch`` returns the HTML of a page of the server by its address.
 
-    Raises `ApiError` for an unknown run (404), and for a base of another source (422).
+    ``note`` is a sentence that stands above the report. Raises `ApiError` for an unknown run (404), and for a base of
+    another source (422).
     """
-    return _Report(store, run_id, fetch, base_id, rule).html()
+    return _Report(store, run_id, fetch, base_id, rule).html(note)
 
 
 class _Report:
@@ -85,7 +88,8 @@ class _Report:
         self._view = ""
         self._pages: dict[str, str] = {}
 
-    def html(self) -> str:
+    def html(self, note: str) -> str:
+        """Return the document."""
         first = self._fetch(canonical(link("run", self._run_id, **self._base)))
         view = _VIEW.search(first)
         # Without failures the usual view is the list of tests, which the script makes of the rows.
@@ -97,7 +101,7 @@ class _Report:
         title = fragment_of(first).title
         header = _HEADER.search(first)
         top = relinked(header[0], self._is_inside) if header else ""
-        return self._document(title, top.replace("<header ", "<header hidden ", 1), self._archive(start))
+        return self._document(title, top.replace("<header ", "<header hidden ", 1), self._archive(start), note)
 
     def _collect(self, start: str) -> None:
         """Read the views of the run, and the pages that they lead to inside of a view."""
@@ -204,7 +208,7 @@ class _Report:
         html = self._environment.get_template("report/rows.html").render(rows=leaves, between=BETWEEN_FRAGMENTS)
         return relinked(html, self._is_inside).split(BETWEEN_FRAGMENTS)[:-1]
 
-    def _document(self, title: str, top: str, archive: str) -> str:
+    def _document(self, title: str, top: str, archive: str, note: str) -> str:
         style = f"{style_sheet()}\n{file_text('report.css')}"
         script = "\n".join(file_text(name) for name in _SCRIPTS)
         policy = _POLICY.format(style=_hash(style), script=_hash(script))
@@ -218,6 +222,7 @@ class _Report:
             icons=_own(re.sub(r"</?svg[^>]*>", "", file_text("icons.svg"))),
             top=_own(top),
             archive=_own(archive),
+            note=note,
             left_out=self._files.left_out,
             max_bytes=self._rule.max_bytes,
             **values,
