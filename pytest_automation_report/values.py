@@ -36,7 +36,7 @@ else:
 
     def replace(value: T, /, **changes: object) -> T:
         """Return a copy of a value with other members, as `dataclasses.replace` does."""
-        names = value._positions  # noqa: SLF001 - shared by all values
+        names = value._accepted  # noqa: SLF001 - shared by all values
         members = {name: getattr(value, name) for name in names if name not in changes}
         return type(value)(**members, **changes)
 
@@ -67,6 +67,8 @@ class _ValueType(type):
     With ``kw_only`` the members must be named when an instance is created.
     """
 
+    _setters: tuple[Callable[[Any, Any], None], ...]
+
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, kw_only: bool = False
     ) -> _ValueType:
@@ -79,13 +81,15 @@ class _ValueType(type):
         defaults = {**declared, **{member: field_.default for member, field_ in fields.items()}}
         namespace["_defaults"] = {member: value for member, value in defaults.items() if value is not ...}
         namespace["__slots__"] = namespace["__match_args__"] = namespace["_members"] = members
-        namespace["_positions"] = {member: position for position, member in enumerate(accepted)}
+        namespace["_accepted"] = tuple(accepted)
         namespace["_max_positional"] = 0 if kw_only else len(accepted)
         namespace["_factories"] = {
             member: field_.default_factory for member, field_ in fields.items() if field_.default_factory is not None
         }
         namespace["_hidden"] = frozenset(member for member, field_ in fields.items() if not field_.is_shown)
-        return super().__new__(cls, name, bases, namespace)
+        created = super().__new__(cls, name, bases, namespace)
+        created._setters = tuple(created.__dict__[member].__set__ for member in accepted)
+        return created
 
 
 @cache
@@ -94,7 +98,7 @@ def _dataclass_fields(owner: type[_Base]) -> dict[str, dataclasses.Field[Any]]:
 
     fields: dict[str, dataclasses.Field[Any]] = {}
     for name in owner._members:  # noqa: SLF001 - a part of the class
-        field_ = fields[name] = dataclasses.field(init=name in owner._positions)  # noqa: SLF001 - as above
+        field_ = fields[name] = dataclasses.field(init=name in owner._accepted)  # noqa: SLF001 - as above
         field_.name = name
         # By this private mark `dataclasses` recognises members; it is the same in Python 3.7 to 3.13.
         field_._field_type = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001
@@ -114,8 +118,9 @@ class _Base(metaclass=_ValueType):
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
         _members: ClassVar[tuple[str, ...]]
-        # By the names of the members that `__init__` accepts.
-        _positions: ClassVar[Mapping[str, int]]
+        # The names of the members that `__init__` accepts, and their setters.
+        _accepted: ClassVar[tuple[str, ...]]
+        _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
         _max_positional: ClassVar[int]
         _defaults: ClassVar[Mapping[str, Any]]
         _factories: ClassVar[Mapping[str, Callable[[], Any]]]
@@ -126,38 +131,34 @@ class _Base(metaclass=_ValueType):
 
     def __init__(self, *values: Any, **named: Any) -> None:  # noqa: ANN401 - of any class
         """Set the members; raises `TypeError` for one that is missing, unknown or given twice."""
-        positions = self._positions
-        if len(values) > self._max_positional:
-            raise TypeError(f"{type(self).__name__} takes {self._max_positional} values, not {len(values)}")
-        for name, value in zip(positions, values, strict=False):
-            _set(self, name, value)
-        for name, value in named.items():
-            if positions.get(name, -1) < len(values):
-                problem = f"got {name} twice" if name in positions else f"has no member {name}"
-                raise TypeError(f"{type(self).__name__} {problem}")
-            _set(self, name, value)
-        if len(values) + len(named) < len(self._members):
-            self._set_defaults(len(values), named)
+        setters = self._setters
+        complete = self._completed(values, named) if named or len(values) != len(setters) else values
+        # The slots' own setters: `object.__setattr__` would look up each name.
+        for set_member, value in zip(setters, complete, strict=True):
+            set_member(self, value)
         self.__post_init__()
 
     def __post_init__(self) -> None:
         """Set members that depend on others; for classes to override."""
 
-    def _set_defaults(self, count: int, named: Mapping[str, Any]) -> None:
-        """Set the members that were not given: neither among the first ``count`` nor by name."""
-        missing = []
-        for name in self._members:
-            position = self._positions.get(name)
-            if name in named or (position is not None and position < count):
-                continue
-            if name in self._defaults:
-                _set(self, name, self._defaults[name])
+    def _completed(self, values: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        """Return the values of all members that have one, in the order of their setters."""
+        if len(values) > self._max_positional:
+            raise TypeError(f"{type(self).__name__} takes {self._max_positional} values, not {len(values)}")
+        complete, defaults = list(values), self._defaults
+        for name in self._accepted[len(values) :]:
+            if name in named:
+                complete.append(named.pop(name))
+            elif name in defaults:
+                complete.append(defaults[name])
             elif name in self._factories:
-                _set(self, name, self._factories[name]())
-            elif position is not None:
-                missing.append(name)
-        if missing:
-            raise TypeError(f"{type(self).__name__} needs {', '.join(missing)}")
+                complete.append(self._factories[name]())
+            else:
+                raise TypeError(f"{type(self).__name__} needs {name}")
+        for name in named:
+            problem = f"got {name} twice" if name in self._accepted else f"has no member {name}"
+            raise TypeError(f"{type(self).__name__} {problem}")
+        return complete
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

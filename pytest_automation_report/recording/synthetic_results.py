@@ -113,7 +113,9 @@ def passed_test(
     """
     identity = identity_of(nodeid, prefix=options.prefix)
     file, line = file_and_line(location)
-    return identity, Test(identity.key, identity.name, identity.folder, options.alias("passed"), elapsed_us, file, line)
+    key, name, folder, alias = identity.key, identity.name, identity.folder, options.alias("passed")
+    # All members by position: this runs for almost every test of a session.
+    return identity, Test(key, name, folder, alias, elapsed_us, file, line, (), (), None)
 
 
 def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
@@ -150,7 +152,8 @@ def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> 
             if content and title.startswith(heading):
                 parts.extend((separator, content) if parts and separator else (content,))
         if parts:
-            fields.append(Field(name, cleaner.console(*parts), FieldType.CONSOLE))
+            # All members by position: 0.9 us instead of 1.5.
+            fields.append(Field(name, cleaner.console(*parts), FieldType.CONSOLE, {}, False))  # noqa: FBT003
     return fields
 
 
