@@ -33,6 +33,10 @@ _LEAST_CHANGE_US: Final = 100_000
 _MOST_WEIGHT_US: Final = 100_000
 # Of fewer tests nothing says whether the machine or a test was slower.
 _LEAST_TESTS_FOR_SPEED: Final = 5
+# Earlier runs that a duration is divided by, spread over the history: the speed of one run is noise.
+_COMPARED_RUNS: Final = 4
+# The weights depend on the speed; after these rounds the speed changes by less than 0.1 %.
+_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +62,49 @@ def median(values: Iterable[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def speed_of(durations: Iterable[tuple[int, int]]) -> float:
+def speed_of(durations: Iterable[tuple[int, Sequence[int]]]) -> float:
     """Return how slow a run was: 1.3 if its tests took 1.3 times as long as usual, 1.0 if nothing can be said.
 
-    ``durations`` has (elapsed, median of the test so far) in microseconds of each test that passed.
+    ``durations`` has for each test that passed its duration and its earlier ones at the speed of a usual run, oldest
+    first, all in microseconds.
 
-    It is the median of the ratios, each with the shorter duration as its weight: tests of a millisecond measure the
-    scheduler. The longer one, or a limit for the usual duration, would choose tests that met the scheduler once: of 600
-    short tests such a limit chose those, and found runs of the usual speed to be ten times faster than usual.
+    It is the median of the ratios to some single earlier durations, each with the shorter of the two as its weight:
+    tests of a millisecond measure the scheduler. Ratios to the median of the earlier ones would be biased, since a
+    median varies less than a single duration: the speeds of suites whose short tests now and then wait grew from run to
+    run. Between two single durations no order is preferred, so errors do not add up.
     """
-    ratios = sorted(
-        (elapsed / usual, min(elapsed, usual, _MOST_WEIGHT_US))
-        for elapsed, usual in durations
-        if elapsed > 0 and usual > 0
-    )
-    if len(ratios) < _LEAST_TESTS_FOR_SPEED:
+    tests = [
+        (elapsed, _spread([duration for duration in earlier[-HISTORY:] if duration > 0]))
+        for elapsed, earlier in durations
+        if elapsed > 0
+    ]
+    if sum(bool(earlier) for _, earlier in tests) < _LEAST_TESTS_FOR_SPEED:
         return 1.0
-    left = sum(weight for _, weight in ratios) / 2
-    for ratio, weight in ratios:
+    ratios = sorted((elapsed / duration, elapsed, duration) for elapsed, earlier in tests for duration in earlier)
+    speed = 1.0
+    for _ in range(_ROUNDS):
+        speed = _weighted_median(
+            [(ratio, min(elapsed / speed, duration, _MOST_WEIGHT_US)) for ratio, elapsed, duration in ratios]
+        )
+    return speed
+
+
+def _spread(durations: Sequence[int]) -> Sequence[int]:
+    """Return some of the durations, the first and the last among them."""
+    gaps = _COMPARED_RUNS - 1
+    if len(durations) <= _COMPARED_RUNS:
+        return durations
+    return [durations[(len(durations) - 1) * place // gaps] for place in range(_COMPARED_RUNS)]
+
+
+def _weighted_median(ordered: Sequence[tuple[float, float]]) -> float:
+    """Return the value in the middle of the weight; ``ordered`` has values in their order, each with its weight."""
+    left = sum(weight for _, weight in ordered) / 2
+    for value, weight in ordered:
         left -= weight
         if left <= 0:
-            return ratio
-    return ratios[-1][0]
+            return value
+    return ordered[-1][0]
 
 
 def change_of(durations: Sequence[float]) -> Change | None:

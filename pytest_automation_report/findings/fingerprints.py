@@ -1,9 +1,10 @@
 """Recognise failures that have the same reason: a fingerprint of each failure, equal for equal reasons.
 
 A fingerprint is made of the kind of the failure, the type of the exception, the first line of its message with
-everything masked that differs from run to run, and, where that line says little, the place in the user's code. It does
-not depend on worker, machine, time or Python version. A change to any of this needs a new `VERSION`, since stored
-fingerprints are compared with new ones.
+everything masked that differs from run to run, and, where that line says little, the place in the user's code. Of a
+failed comparison the statement counts, and not its values: a test with many parameters compares others in each. It does
+not depend on worker, machine, time or Python version. A change to any of this needs a new `VERSION` and a migration
+that computes the stored fingerprints anew, since they are compared with new ones.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 
 __all__ = ["VERSION", "Failure", "Fingerprint", "Kind", "failure_of", "fingerprint_of", "masked"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 Kind: TypeAlias = Literal["call", "setup", "teardown", "collection", "crash", "timeout", "xpass"]
 """Phase or cause of a failure: two failures of different kinds never have one reason."""
@@ -147,6 +148,25 @@ _OUTAGES: Final = ("ConnectionError", "TimeoutError", "ConnectionRefusedError", 
 # "KeyError: 'id'", "shop.NotFound": files of other tools have no type beside the message.
 _TYPE: Final = re.compile(r"([A-Za-z_][\w.]{0,200})(?::\s|$)")
 _PLACEHOLDER: Final = re.compile(r"<[a-z]+>")
+# How pytest's assertions and unittest's begin: "assert not ", "AssertionError: Lists differ: ".
+# pytest leaves the type out if the values have no quotes.
+_ASSERTION: Final = re.compile(r"(?:[\w.]*AssertionError: )?(assert (?:not )?|[A-Z]\w+ differ: )?")
+_OPERATOR: Final = (
+    r" (?:==|!=|<=?|>=?|is not|is|not in|in|not found in|unexpectedly found in"
+    r"|not (?:less|greater) than(?: or equal to)?) "
+)
+# A value at the left, up to its operator. pytest shortens values in the middle, so they begin and end as they should.
+_LEFT: Final = re.compile(
+    r"(?:[bru]{0,2}(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+    r"|(?:[A-Za-z_][\w.]{0,200})?(?:\{.*?\}|\[.*?\]|\(.*?\))"
+    rf"|[^\s'\"{{\[(]{{1,200}})(?={_OPERATOR})"
+)
+_OPERATOR_NEXT: Final = re.compile(_OPERATOR)
+# The beginning of a text, or of values that may be those of a class: "[", "Cart(", "OrderedDict({".
+_TEXT: Final = re.compile(r"[bru]{0,2}['\"]")
+_CLOSING: Final = {"{": "}", "[": "]", "(": ")"}
+_DISPLAY: Final = re.compile(r"([A-Za-z_][\w.]{0,200})?([{\[(])")
+
 _WORD: Final = re.compile(r"[A-Za-z_]{2,}")
 
 # An entry of pytest's traceback: "tests/test_cart.py:29: AssertionError", "tests/test_cart.py:29: in test_total".
@@ -156,6 +176,8 @@ _NATIVE: Final = re.compile(
     r'^\s*File "(?P<path>[^"\n]{1,300}\.py)", line [0-9]+, in (?P<function>[\w<>]+)', re.MULTILINE
 )
 _DEFINITION: Final = re.compile(r"^[ >]\s*(?:async )?def (\w+)\(", re.MULTILINE)
+_BELOW: Final = re.compile(r"\n {4,6}(\S[^\n]*)")
+_MARKED: Final = re.compile(r"^>\s+(\S[^\n]*)", re.MULTILINE)
 # What stands outside of the user's code: libraries, and the standard library.
 _FOREIGN: Final = re.compile(r"^(?:\.\.[/\\]|[/\\]|[A-Za-z]:)|site-packages|dist-packages|[/\\]lib[/\\]python[0-9]|^<")
 
@@ -165,13 +187,15 @@ class Failure:
     """One failed test: kind, type of the exception, first line of the message, place.
 
     ``type_name`` is empty if it is not known. ``place`` is ``file:function`` of the innermost frame in the user's code,
-    the test itself if the traceback shows none.
+    the test itself if the traceback shows none. ``statement`` is the first line of the failed statement there, empty if
+    the traceback does not show it.
     """
 
     kind: Kind
     type_name: str
     line: str
     place: str
+    statement: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +242,20 @@ def failure_of(
     if not type_name:
         begins_with_type = _TYPE.match(line)
         type_name = begins_with_type[1] if begins_with_type else "AssertionError" if line.startswith("assert ") else ""
-    return Failure(kind, type_name, line, _place(text) or f"{file}:{name.partition('[')[0]}")
+    place, statement = _place(text)
+    return Failure(kind, type_name, line, place or f"{file}:{name.partition('[')[0]}", statement)
 
 
 def fingerprint_of(failure: Failure) -> Fingerprint:
     """Return the fingerprint of a failure."""
     title = masked(failure.line)
     place = failure.place if _needs_place(failure, title) else ""
-    content = "\0".join((str(VERSION), failure.kind, failure.type_name, title, place))
+    content = [str(VERSION), failure.kind, failure.type_name, title, place]
+    if place and failure.statement and (compared := _without_values(failure.line)):
+        title = masked(compared)
+        content[3:] = [title, place, masked(failure.statement)]
     # 8 bytes: among a million different reasons two are alike once in 40,000 stores.
-    return Fingerprint(sha256(content.encode(errors="replace")).hexdigest()[:16], title, place)
+    return Fingerprint(sha256("\0".join(content).encode(errors="replace")).hexdigest()[:16], title, place)
 
 
 def _needs_place(failure: Failure, title: str) -> bool:
@@ -247,22 +275,59 @@ def _needs_place(failure: Failure, title: str) -> bool:
     return len(words) < _FEW_WORDS
 
 
-def _place(text: str) -> str:
-    """Return ``file:function`` of the innermost frame of a traceback that is in the user's code, empty if none is."""
-    place = ""
+def _without_values(line: str) -> str:
+    """Return a failed comparison with the kinds of its values: ``assert {<values>} == None``; empty for others.
+
+    Numbers, names and displays of objects stay, `masked` has masks for them.
+    """
+    line = " ".join(line[: 4 * _MAX_CHARACTERS].split())
+    start = _ASSERTION.match(line)
+    if start is None or not start[0]:
+        return ""
+    words, rest = start[1] or "", line[start.end() :]
+    left = _LEFT.match(rest)
+    if left is None:
+        return words + _kind_of(rest) if words.startswith("assert") else ""
+    operator = _OPERATOR_NEXT.match(rest, left.end())
+    assert operator is not None
+    return words + _kind_of(left[0]) + operator[0] + _kind_of(rest[operator.end() :])
+
+
+def _kind_of(value: str) -> str:
+    """Return the kind of a displayed text or container: ``<text>``, ``Cart(<values>)``; others as they are."""
+    if _TEXT.match(value):
+        return "<text>"
+    display = _DISPLAY.match(value)
+    if display is None:
+        return value
+    return f"{display[0]}<values>{_CLOSING[display[2]]}"
+
+
+def _place(text: str) -> tuple[str, str]:
+    """Return the innermost frame of a traceback that is in the user's code: ``file:function``, and its statement.
+
+    Both are empty if the traceback has no such frame, or no statements.
+    """
+    place = statement = ""
     start = 0
     for entry in _ENTRY.finditer(text):
         function = entry["function"]
-        if function is None:
-            definitions = _DEFINITION.findall(text, start, entry.start())
-            function = definitions[0] if definitions else ""
-        start = entry.end()
         if not _FOREIGN.search(entry["path"]):
+            # Short tracebacks show the statement below the entry, long ones above it, marked.
+            shown = _BELOW.match(text, entry.end()) if function else _MARKED.search(text, start, entry.start())
+            statement = shown[1] if shown else ""
+            if function is None:
+                definitions = _DEFINITION.findall(text, start, entry.start())
+                function = definitions[0] if definitions else ""
             place = f"{_slashes(entry['path'])}:{function}"
-    if not place:
-        frames = [frame for frame in _NATIVE.finditer(text) if not _FOREIGN.search(frame["path"])]
-        place = f"{_slashes(frames[-1]['path'])}:{frames[-1]['function']}" if frames else ""
-    return place
+        start = entry.end()
+    if place:
+        return place, statement
+    frames = [frame for frame in _NATIVE.finditer(text) if not _FOREIGN.search(frame["path"])]
+    if not frames:
+        return "", ""
+    shown = _BELOW.match(text, frames[-1].end())
+    return f"{_slashes(frames[-1]['path'])}:{frames[-1]['function']}", shown[1] if shown else ""
 
 
 def _slashes(path: str) -> str:

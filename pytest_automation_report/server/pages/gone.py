@@ -66,7 +66,7 @@ def _newest_of_suite(database: Database, run_id: int) -> int | None:
     """Return the newest run of the suite whose series has a removed run."""
     rows: Any = SeriesRow.select(SeriesRow.source, SeriesRow.runs).tuples().execute(database)
     for source_id, runs in rows:
-        if any(other == run_id for other, _ in json.loads(runs)):
+        if any(other == run_id for other, *_ in json.loads(runs)):
             newest: Any = RunRow.select(fn.MAX(RunRow.id)).where(RunRow.source == source_id).tuples().execute(database)
             ((highest,),) = newest
             return None if highest is None else int(highest)

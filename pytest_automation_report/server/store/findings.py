@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "findings", "stored_findings", "summaries"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
 _STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
@@ -119,7 +119,7 @@ def _document(
         "run": run["id"],
         "base": _base(subject),
         "is_partial": has_part,
-        "speed": round(speed_in(results, subject.known), 2),
+        "speed": round(_speed(subject), 2),
         "counts": {
             **{name: len(keys) for name, keys in lists.items()},
             "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
@@ -145,6 +145,12 @@ def _base(subject: ComparedRun) -> Json | None:
     if base is None or row is None:
         return None
     return {"why": base.why, "branch": row["branch"], **mention(row)}
+
+
+def _speed(subject: ComparedRun) -> float:
+    """Return how slow a run was: as it was added to its series, or by the durations known now."""
+    stored = None if subject.series is None else subject.series.speed(subject.run["id"])
+    return speed_in(subject.results, subject.known) if stored is None else stored
 
 
 def _first(lists: Iterable[Sequence[int]]) -> set[int]:

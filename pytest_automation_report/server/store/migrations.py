@@ -163,7 +163,7 @@ def _columns_for_findings(connection: StoreConnection) -> None:
         ' PRIMARY KEY ("run_id"), FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
     )
     _fill_runs(connection)
-    _fill_results(connection)
+    _fill_results(connection, '%"Attempts"%')
 
 
 def _fill_runs(connection: StoreConnection) -> None:
@@ -174,8 +174,8 @@ def _fill_runs(connection: StoreConnection) -> None:
             _execute(connection, f'UPDATE "run" SET "{name}" = ? WHERE "id" = ?', (value, run_id))  # noqa: S608 - one of our names  # nosec B608
 
 
-def _fill_results(connection: StoreConnection) -> None:
-    """Derive the columns of failures and of results with several attempts, some at a time: a store may be large."""
+def _fill_results(connection: StoreConnection, fields_pattern: str = "") -> None:
+    """Derive the columns of failures and of results with these fields, some at a time: a store may be large."""
     last = 0
     while True:
         rows = _execute(
@@ -183,7 +183,7 @@ def _fill_results(connection: StoreConnection) -> None:
             'SELECT r."id", c."key", r."name", r."folder", r."status", r."result_class", r."file", r."fields"'
             ' FROM "result" AS r JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" > ? AND'
             ' (r."result_class" = ? OR r."fields" LIKE ?) ORDER BY r."id" LIMIT 500',
-            (last, int(ResultClass.FAILURE), '%"Attempts"%'),
+            (last, int(ResultClass.FAILURE), fields_pattern),
         )
         for result_id, key, name, folder, status, result_class, file, fields in rows:
             test = StoredTest(key, name, folder, status, file=file, fields=fields)
@@ -198,6 +198,11 @@ def _fill_results(connection: StoreConnection) -> None:
             return
 
 
+def _fingerprints_of_statements(connection: StoreConnection) -> None:
+    """Compute all fingerprints anew; findings are computed anew when they are read, since their version is older."""
+    _fill_results(connection)
+
+
 MIGRATIONS = (
     Migration(2, "tags of runs in a separate table", _tags_of_runs),
     Migration(3, "result statuses of projects", _statuses_of_projects),
@@ -205,5 +210,6 @@ MIGRATIONS = (
     Migration(5, "tags of milestones", _tags_of_milestones),
     Migration(6, "contents of artifacts", _contents_of_artifacts),
     Migration(7, "branches, attempts, reasons of failures and extensions as columns", _columns_for_findings),
+    Migration(8, "one reason for comparisons of one statement", _fingerprints_of_statements),
 )
 """All migrations, oldest first; version 1 was the first release."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from pytest_automation_report.server.store.statuses import COUNT_NAMES
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 """Version of the tables. Each earlier version has a migration; a higher one belongs to a newer release."""
 
 _COUNTS: Final = ", ".join(f'"{name}" INTEGER NOT NULL' for name in COUNT_NAMES)

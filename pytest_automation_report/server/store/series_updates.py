@@ -16,6 +16,7 @@ from pytest_automation_report.server.store.histories import (
     CaseHistory,
     RunResults,
     Series,
+    SeriesRun,
     histories,
     results_of,
     series_of,
@@ -62,7 +63,7 @@ class SeriesUpdate:
         speed = speed_in(results, self.known)
         series = self.series
         series.length += 1
-        series.runs = [*series.runs, (run["id"], tested_commit(run))][-WINDOW:]
+        series.runs = [*series.runs, SeriesRun(run["id"], tested_commit(run), round(speed, 4))][-WINDOW:]
         for case_id, case in results.cases.items():
             history = self.known.get(case_id)
             if history is None:
@@ -190,7 +191,7 @@ def _pending_runs(connection: StoreConnection, run: Json, series: Series) -> Seq
 
     Of a store from before there were series, only the last hundred runs are added: older ones say nothing any more.
     """
-    oldest = series.runs[0][0] if series.runs else 0
+    oldest = series.runs[0].id if series.runs else 0
     values = (run["source_id"], run["branch"] or "", run["config_id"] or 0, oldest, oldest, WINDOW)
     pending = selected_runs(connection, _PENDING, values)[::-1]
     ends = [place for place, other in enumerate(pending) if other["id"] == run["id"]]

@@ -268,7 +268,8 @@ class SeriesRow(Table):
     """The completed runs of a source that findings compare: of one configuration and branch.
 
     ``config`` is 0 and ``branch`` is empty for runs without one. ``length`` counts the runs since the first, ``runs``
-    is a JSON list of the last ones, each ``[run id, commit]``, in the order in which they were added.
+    is a JSON list of the last ones, each ``[run id, commit, speed]``, in the order in which they were added; those that
+    an earlier release added have no speed.
     """
 
     id = BigAutoField()

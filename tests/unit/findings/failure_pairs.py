@@ -1,7 +1,8 @@
 """Pairs of messages of failed tests, labelled by a person: the same reason, or another.
 
 A message begins with the type of its exception, as pytest writes it; a bare comparison begins with ``assert``. The
-place, ``file:function``, stands in front where the pair is about it.
+place, ``file:function``, stands in front where the pair is about it, and behind it the statement that the traceback
+shows, after ``>``.
 """
 
 from __future__ import annotations
@@ -176,6 +177,55 @@ SAME: tuple[tuple[str, str], ...] = (
         "tests/test_a.py:test_a|The worker gw0 crashed while it ran this test (os._exit, a signal or a lost machine).",
         "tests/test_b.py:test_b|The worker gw1 crashed while it ran this test (os._exit, a signal or a lost machine).",
     ),
+    # Comparisons of one statement, with the values of other parameters.
+    (
+        "tests/a.py:test_a|> assert obj.to_info() == expect|AssertionError: assert {'a': N..., ...} == {'b'...r', ...}",
+        "tests/a.py:test_a|> assert obj.to_info() == expect|AssertionError: assert {'c': Fal..., ...} == {'c': {...}}",
+    ),
+    (
+        "tests/a.py:test_a|> assert obj.to_info(ctx) == expect|AssertionError: assert {'a': ...se, ...} == {'b': 1}",
+        "tests/a.py:test_a|> assert obj.to_info(ctx) == expect|assert {} == {1: {}}",
+    ),
+    (
+        "tests/a.py:test_a|> assert render(text) == expected|AssertionError: assert '<p>one</p>' == '<p>one</p>\\n'",
+        "tests/a.py:test_a|> assert render(text) == expected|assert \"it's two\" == '<p>two</p>'",
+    ),
+    (
+        "tests/a.py:test_a|> assert parts(url) == expected|AssertionError: assert ('http', 80) == ('http', None)",
+        "tests/a.py:test_a|> assert parts(url) == expected|AssertionError: assert ('ftp', 'b') == ('ftp', 'b', 21)",
+    ),
+    (
+        "tests/a.py:test_a|> assert names(box) == expected|assert ['a', 'b'] == []",
+        "tests/a.py:test_a|> assert names(box) == expected|assert ['c'] == ['d', ['e']]",
+    ),
+    (
+        "tests/a.py:test_a|> assert tags(box) == expected|assert {'a', 'b'} == {'a'}",
+        "tests/a.py:test_a|> assert tags(box) == expected|assert {'x'} == {'y', 'z'}",
+    ),
+    (
+        "tests/a.py:test_a|> assert word in out|AssertionError: assert 'Usage: ' in 'Error: no such option'",
+        "tests/a.py:test_a|> assert word in out|AssertionError: assert 'Options:' in \"can't open 'x'\"",
+    ),
+    (
+        "tests/a.py:test_a|> assert not errors|AssertionError: assert not ['no price for apples']",
+        "tests/a.py:test_a|> assert not errors|assert not ['no price for pears', 'no name']",
+    ),
+    (
+        "tests/a.py:test_a|> assert load(path) == cart|assert Cart(name='a', items=[1]) == Cart(name='a', items=[])",
+        "tests/a.py:test_a|> assert load(path) == cart|assert Cart(name='b', items=[(2,)]) == Cart(name='', items=[3])",
+    ),
+    (
+        "tests/a.py:test_a|> self.assertEqual(read(path), expected)|AssertionError: 'one' != 'two'",
+        "tests/a.py:test_a|> self.assertEqual(read(path), expected)|AssertionError: '' != 'three'",
+    ),
+    (
+        "tests/a.py:test_a|> self.assertEqual(rows, expected)|AssertionError: Lists differ: [1, 2] != [1, 2, 3]",
+        "tests/a.py:test_a|> self.assertEqual(rows, expected)|AssertionError: Lists differ: ['x'] != [['y']]",
+    ),
+    (
+        "tests/a.py:test_a|> assert size(box) == 3|assert 2 == 3",
+        "tests/a.py:test_a|> assert size(box) == 4|assert 3 == 4",
+    ),
 )
 
 DIFFERENT: tuple[tuple[str, str], ...] = (
@@ -203,6 +253,44 @@ DIFFERENT: tuple[tuple[str, str], ...] = (
     ("assert 3 in [1]", "assert 3 not in [3]"),
     ("assert 'a' == 'b'", "assert None == 'b'"),
     ("assert 3 == 4", "assert len([1]) == 4"),
+    # Other statements of one test, and values of other kinds.
+    (
+        "tests/a.py:test_a|> assert name(box) == 'a'|AssertionError: assert 'b' == 'a'",
+        "tests/a.py:test_a|> assert owner(box) == 'a'|AssertionError: assert 'b' == 'a'",
+    ),
+    (
+        "tests/a.py:test_a|> assert count(box) == 3|assert 2 == 3",
+        "tests/a.py:test_a|> assert price(box) == 3|assert 2 == 3",
+    ),
+    (
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert {'a': 1} == {'a': 2}",
+        "tests/b.py:test_b|> assert found == expected|AssertionError: assert {'a': 1} == {'a': 2}",
+    ),
+    (
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert {'a': 1} == {'a': 2}",
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert None == {'a': 2}",
+    ),
+    (
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert ['a'] == ('a',)",
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert ('a',) == ('b',)",
+    ),
+    (
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert 'a' == b'a'[0]",
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert 97 == b'a'[0]",
+    ),
+    (
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert Cart(name='a') == Cart(name='b')",
+        "tests/a.py:test_a|> assert found == expected|AssertionError: assert Order(name='a') == Cart(name='b')",
+    ),
+    (
+        "tests/a.py:test_a|> assert found is expected|AssertionError: assert {'a': 1} is {'a': 1}",
+        "tests/a.py:test_a|> assert found is expected|AssertionError: assert {'a': 1} is not {'a': 1}",
+    ),
+    # Words of the author are no values.
+    (
+        "tests/a.py:test_a|> assert ok, message|AssertionError: 'prices' was not written",
+        "tests/a.py:test_a|> assert ok, message|AssertionError: 'orders' was not written",
+    ),
     # Other types.
     ("ValueError: no price for this article", "KeyError: no price for this article"),
     ("ValueError: no price for this article", "shop.ValueError: no price for this article"),

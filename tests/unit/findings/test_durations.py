@@ -59,36 +59,56 @@ def test_numbers_of_a_change() -> None:
     ("durations", "speed"),
     [
         ([], 1.0),
-        ([(130 * MS, 100 * MS)] * 5, 1.3),
-        ([(10 * MS, 1 * MS)] * 50 + [(130 * MS, 100 * MS)] * 5, 1.3),
-        ([(260 * MS, 200 * MS)] * 20 + [(60_000 * MS, 20_000 * MS)], 1.3),
-        ([(130 * MS, 100 * MS)] * 4, 1.0),
-        ([(130 * MS, 100 * MS)] * 5 + [(9000 * MS, 100 * MS)] * 2, 1.3),
-        ([(0, 100 * MS), (50 * MS, 0)] * 9 + [(50 * MS, 100 * MS)] * 5, 0.5),
+        ([(130 * MS, [100 * MS])] * 5, 1.3),
+        ([(130 * MS, [100 * MS] * 30)] * 5, 1.3),
+        ([(10 * MS, [1 * MS])] * 50 + [(130 * MS, [100 * MS])] * 5, 1.3),
+        ([(260 * MS, [200 * MS])] * 20 + [(60_000 * MS, [20_000 * MS])], 1.3),
+        ([(130 * MS, [100 * MS])] * 4, 1.0),
+        ([(130 * MS, [100 * MS] * 9)] * 4 + [(130 * MS, [])], 1.0),
+        ([(130 * MS, [100 * MS])] * 5 + [(9000 * MS, [100 * MS])] * 2, 1.3),
+        ([(0, [100 * MS]), (50 * MS, [0]), (50 * MS, [])] * 9 + [(50 * MS, [100 * MS])] * 5, 0.5),
+        ([(130 * MS, [900 * MS] * 9 + [100 * MS] * 20)] * 5, 1.3),
     ],
-    ids=["nothing", "slow", "short-ones", "a-long-one", "too-few", "outliers", "no-duration"],
-)
-def test_speed_of_a_run(durations: list[tuple[int, int]], speed: float) -> None:
+    ids=[
+        "nothing", "slow", "history", "short-ones", "a-long-one", "too-few", "too-few-known", "outliers", "no-duration",
+        "forgotten",
+    ],
+)  # fmt: skip
+def test_speed_of_a_run(durations: list[tuple[int, list[int]]], speed: float) -> None:
     """The speed of a run is that of its usual test, whatever a few tests do; short tests say little."""
     assert speed_of(durations) == pytest.approx(speed)
 
 
-def test_speed_of_a_suite_of_short_tests() -> None:
-    """Tests of a millisecond, which the scheduler now and then lets wait, make no run faster than the others."""
-    chance = random.Random(7)
-    series: list[list[float]] = [[] for _ in range(600)]
-    for run in range(25):
+def speeds(*, tests: int, runs: int, waiting: float, seed: int) -> tuple[list[float], list[list[int]]]:
+    """Return the speeds of runs of tests of a millisecond that now and then wait, and the last durations of each.
+
+    The machine is the same in each run; ``waiting`` is the share of results that the scheduler lets wait.
+    """
+    chance = random.Random(seed)
+    series: list[list[int]] = [[] for _ in range(tests)]
+    found = []
+    for _ in range(runs):
         elapsed = [
-            chance.lognormvariate(7.5, 0.5) + (chance.uniform(5, 90) * MS if chance.random() < 0.1 else 0.0)
+            round(chance.lognormvariate(7.5, 0.5) + (chance.uniform(5, 90) * MS if chance.random() < waiting else 0.0))
             for _ in series
         ]
-        speed = speed_of(
-            (round(now), round(median(before[-20:]))) for now, before in zip(elapsed, series, strict=True) if before
-        )
-        assert 0.5 < speed < 2, run
-        for durations, now in zip(series, elapsed, strict=True):
-            durations.append(now / speed)
+        found.append(speed_of(zip(elapsed, series, strict=True)))
+        series = [[*before[-22:], round(now / found[-1])] for before, now in zip(series, elapsed, strict=True)]
+    return found, series
+
+
+def test_speed_of_a_suite_of_short_tests() -> None:
+    """Tests of a millisecond, which the scheduler now and then lets wait, make no run faster than the others."""
+    found, series = speeds(tests=600, runs=25, waiting=0.1, seed=7)
+    assert 0.8 < min(found) <= max(found) < 1.25
     assert not [durations for durations in series if change_of(durations) is not None]
+
+
+@pytest.mark.parametrize("waiting", [0.03, 0.1, 0.3])
+def test_speed_does_not_drift(waiting: float) -> None:
+    """A machine that stays the same has the speed of 80 runs before, however uneven its suite is."""
+    found, _ = speeds(tests=300, runs=100, waiting=waiting, seed=3)
+    assert median(found[-20:]) / median(found[5:25]) == pytest.approx(1.0, abs=0.1)
 
 
 def test_most_seconds_first() -> None:

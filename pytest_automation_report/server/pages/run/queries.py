@@ -259,7 +259,7 @@ class RunReader:
         rows = self._rows(query)
         if not rows:
             return None
-        return rows[0]["id"], [run_id for run_id, _ in json.loads(rows[0]["runs"])]
+        return rows[0]["id"], [run_id for run_id, *_ in json.loads(rows[0]["runs"])]
 
     def histories(self, series: int, cases: Iterable[int]) -> dict[int, Json]:
         """Return the stored outcomes of these tests in a series, with their medians."""

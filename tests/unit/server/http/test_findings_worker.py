@@ -52,7 +52,7 @@ def test_completed_runs_are_computed(service: Service) -> None:
     for run in runs:
         worker.add(run)
     ended(worker)
-    assert [versions(service, run) for run in runs] == [[1]] * 3
+    assert [versions(service, run) for run in runs] == [[store_findings.VERSION]] * 3
     worker.close()
     late = a_run(service)
     worker.add(late)
@@ -121,7 +121,7 @@ def test_errors_end_no_worker(
         for run_id in (99, 2, run):
             worker.add(run_id)
         ended(worker)
-    assert (seen, versions(service, run)) == ([99, 2, run], [1])
+    assert (seen, versions(service, run)) == ([99, 2, run], [store_findings.VERSION])
     assert [record.levelname for record in caplog.records] == ["INFO", "ERROR"]
 
 
@@ -149,7 +149,7 @@ def test_an_end_with_runs_that_wait(service: Service, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(worker._thread, "join", joined)
     worker.close()
-    assert (versions(service, first), versions(service, second)) == ([1], [])
+    assert (versions(service, first), versions(service, second)) == ([store_findings.VERSION], [])
     FindingsWorker(service.store).close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -234,6 +235,32 @@ def test_slower_and_faster_tests(runs: Runs) -> None:
     assert (slower["name"], slower["elapsed"], slower["median"], slower["ratio"]) == ("test_5", 900 * MS, 100 * MS, 9.0)
 
 
+def _change(statement: str, writer: Writer) -> None:
+    writer.connection.change(statement, ())
+
+
+def test_speed_is_that_of_the_moment_at_which_a_run_was_added(runs: Runs) -> None:
+    """Findings that are computed anew have the speed that divided the durations; an earlier release stored none."""
+    for _ in range(8):
+        runs("pppppp")
+    slow = runs("pppppp", elapsed=250 * MS)
+    assert runs.findings(slow)["speed"] == 2.5
+
+    def forget(*statements: str) -> None:
+        for statement in ('UPDATE "run_findings" SET "version" = 0', *statements):
+            runs.service.store.write(partial(_change, statement))
+
+    forget('DELETE FROM "case_history"')
+    assert runs.findings(slow)["speed"] == 2.5
+    row = runs.service.store.look(partial(run_rows, run_ids=[slow]))[0]
+    series = runs.service.store.look(partial(series_of, run=row))
+    assert series is not None
+    pairs = json.dumps([[run.id, run.commit] for run in series.runs])
+    forget(f'UPDATE "series" SET "runs" = \'{pairs}\'')
+    assert runs.findings(slow)["speed"] == 1.0
+    assert runs.findings(runs("pppppp"))["speed"] == 1.0
+
+
 def test_an_open_run_is_compared_as_far_as_it_is(runs: Runs) -> None:
     """While a run is open its failures are known; nothing is gone, and nothing is stored."""
     runs("ppp")
@@ -308,7 +335,7 @@ def test_two_processes_add_runs_to_one_series(runs: Runs, monkeypatch: pytest.Mo
     assert (update.run_ids, update.series.length) == ([], 3)
     series = store.look(partial(series_of, run=rows[0]))
     assert series is not None
-    assert [run_id for run_id, _ in series.runs] == [first, second, third]
+    assert [run.id for run in series.runs] == [first, second, third]
     letters = store.look(partial(histories, series=series))
     assert sorted(history.outcomes for history in letters.values()) == ["pff", "ppf"]
 

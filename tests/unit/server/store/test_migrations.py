@@ -156,6 +156,32 @@ def test_columns_of_an_earlier_store_are_derived(new_place: Path | PostgresDatab
     assert [tuple(row) for row in rows] == [("call", "OSError: full", True, None), (None, None, False, 2)]
 
 
+def test_fingerprints_of_an_earlier_store_are_computed_anew(
+    new_place: Path | PostgresDatabase, contract: Contract
+) -> None:
+    """Failures of one reason that version 7 kept apart have one fingerprint, as new failures get it."""
+    _store_of(7, new_place)
+    mark = "%s" if isinstance(new_place, PostgresDatabase) else "?"
+    with _opened(new_place) as database:
+        for number, key in enumerate(("key1", "key2")):
+            message = f"AssertionError: assert {{'a{number}': 1}} == {{}}"
+            text = f"    def test_a(x, y):\n>       assert x == y\nE       {message}\n\ntests/a.py:7: AssertionError"
+            meta = {"message": message, "type": "AssertionError", "phase": "call"}
+            failure = {"name": "Failure", "value": text, "meta": meta, "is_highlight": True}
+            execute(
+                database,
+                f"UPDATE result SET fields = {mark}, result_class = 3, fingerprint = {mark} WHERE run_id = 1"
+                f' AND case_id = (SELECT id FROM "case" WHERE key = {mark})',
+                (json.dumps([failure]), number, key),
+            )
+    Service(new_place, contract).store.close()
+    with _opened(new_place) as database:
+        rows = execute(database, "SELECT fingerprint FROM result WHERE run_id = 1 ORDER BY id")
+    (first,), (second,) = rows
+    assert first == second
+    assert first not in {0, 1, None}
+
+
 def test_a_step_that_fails_leaves_the_store_as_it_was(
     new_place: Path | PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
