@@ -47,6 +47,7 @@ def code_frame(traceback: Traceback | None) -> Json | None:
             for line, parts in zip(lines, tokens, strict=True)
         ],
         "errors": errors,
+        "hit": next((line.text.strip() for line in reversed(lines) if line.is_hit), ""),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.attachments import attached
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["ATTACHMENTS_SHOWN", "WorkerNames", "details_of", "where_it_ran", "worker_names"]
+__all__ = ["ATTACHMENTS_SHOWN", "MAIN_WORKER", "WorkerNames", "details_of", "where_it_ran", "worker_names"]
 
 ATTACHMENTS_SHOWN: Final = 200
 """Most fields, artifacts or links of a run that its page shows."""
+
+MAIN_WORKER: Final = "main"
+"""Name of the worker that is pytest's own process."""
 
 _WORKER: Final = "Worker"
 _COLLECTED: Final = "Collected"
@@ -46,14 +50,25 @@ class WorkerNames:
 
 
 def worker_names(record: RunRecord) -> WorkerNames:
-    """Return the names of a run's threads."""
+    """Return the names of a run's threads; a name that several jobs have for a worker has the thread's number, too.
+
+    The only thread of a run needs no name if it is pytest's own process: *main* reads like a branch.
+    """
     names: dict[int, str] = {}
     for entry in record.attachments:
         if entry["thread"] is not None and entry["kind"] == "fields":
             field = json.loads(entry["body"])
             if field.get("name") == _WORKER and field.get("value"):
                 names[entry["thread"]] = str(field["value"])
-    return WorkerNames(names, {row["id"]: row["position"] for row in record.threads})
+    positions = {row["id"]: row["position"] for row in record.threads}
+    if record.row["thread_count"] == 1 and MAIN_WORKER in names.values():
+        names.clear()
+    repeated = Counter(names.values())
+    names = {
+        thread: f"{name}, thread {positions[thread]}" if repeated[name] > 1 and thread in positions else name
+        for thread, name in names.items()
+    }
+    return WorkerNames(names, positions)
 
 
 def where_it_ran(facts: RunFacts, counts: RunCounts) -> list[tuple[str, str]]:
@@ -79,7 +94,7 @@ def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json
         "arrived": _arrived(counts),
         "is_complete": counts.expected is not None and counts.total >= counts.expected,
         "not_run": counts.not_run,
-        "workers": [(thread["name"], thread["total"]) for thread in threads if thread["name"]][:16],
+        "workers": [(thread["name"], thread["total"]) for thread in threads][:16],
     }
 
 

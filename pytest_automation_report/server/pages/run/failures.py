@@ -174,6 +174,8 @@ class FailureCards:
         frame = code_frame(parse_traceback(text["text"]))
         if frame is not None:
             card["frame"] = frame
+            if _says_nothing(card["says"]) and frame["hit"]:
+                card["says"]["parts"] = [(frame["hit"], False)]
             card["at"] = {"place": frame["place"], "function": frame["function"], "depth": frame["depth"]}
 
     def _texts(self, result_ids: Sequence[int]) -> dict[int, Json]:
@@ -238,6 +240,12 @@ class FailureCards:
             href = self._state.result(entry["result"]) if entry.get("result") else ""
             lines.append({"short": test_name(entry["name"]), "failed": failed, "href": href})
         return lines
+
+
+def _says_nothing(message: Json) -> bool:
+    """Whether a message is no more than that an assertion failed: the line of code says which."""
+    text = "".join(part for part, _ in message["parts"])
+    return text in {message["type"], "no message", "assert False", "assert None", "assert not True"}
 
 
 def _slower_words(entry: Mapping[str, Any]) -> Json:

@@ -34,6 +34,7 @@ from pytest_automation_report.server.pages.run.timeline import (
     slowest_files,
     slowest_tests,
     small_lanes,
+    time_of,
     waste_sentence,
 )
 from pytest_automation_report.server.pages.run.tree_rows import TreeRows
@@ -205,13 +206,22 @@ class _RunPage:
     def _base(self) -> Json:
         """Return the base and the runs to choose another one from."""
         base, row = self.facts.base, self.base_row
+        others = self.reader.possible_bases(self.facts.row)
         return {
             "run": None if base is None else base["run"],
             "why": "" if base is None else base["why"],
             "row": row,
             "branch": "" if row is None else row["branch"] or "",
-            "others": self.reader.possible_bases(self.facts.row),
+            "others": others,
+            "passed_over": self._passed_over(others),
         }
+
+    def _passed_over(self, others: Sequence[Json]) -> list[int]:
+        """Return the runs of the same branch between the base and this run, if the user chose no base."""
+        base, row = self.facts.base, self.facts.row
+        if base is None or self.state.base is not None or base["why"] != "same branch":
+            return []
+        return [other["id"] for other in others if other["id"] > base["run"] and other["branch"] == row["branch"]][:3]
 
     def _failures(self) -> Json:
         cards = self.cards
@@ -283,7 +293,7 @@ class _RunPage:
 
     def _time(self) -> Json:
         view, found = self.facts.overview, self.facts.findings
-        time = None if found is None else found["time"]
+        time = time_of(view, None if found is None else found["time"])
         cases = [row["case"] for row in view["slowest"]]
         self.histories.load(cases)
         names = {row["id"]: row["name"] for row in view["slowest"]}

@@ -112,7 +112,8 @@ def cards_of(
                 "messages": reason["messages"],
                 "is_new": is_new,
                 "new_count": 0 if is_new or not has_base else newly[fingerprint],
-                "since": since.get(fingerprint),
+                "newly": newly[fingerprint],
+                "since": _since(since.get(fingerprint), reason["since"], findings["run"]),
                 "first": reason["since"],
                 "says": says_of(reason["title"]),
                 "phase_word": _PHASES.get(reason["phase"] or "", ""),
@@ -128,15 +129,25 @@ def cards_of(
     return cards
 
 
+def _since(began: Json | None, first: Json | None, run_id: int) -> Json | None:
+    """Return the run with which failures of a reason began; if its branch has no earlier run, the first of any."""
+    is_here = began is not None and began["run"] == run_id
+    return first if is_here and first is not None else began
+
+
 def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
     """Return the lots of cards: new reasons and older ones; one lot if there is nothing to compare with."""
     if not has_base:
         return [{"name": "Failed", "cards": list(cards), "is_new": False}] if cards else []
-    lots = [
+    lots: list[Json] = [
         {"name": "New", "cards": [card for card in cards if card["is_new"]], "is_new": True},
         {"name": "Failing before", "cards": [card for card in cards if not card["is_new"]], "is_new": False},
     ]
-    return [lot for lot in lots if lot["cards"]]
+    return [
+        {**lot, "all_newly": all(card["newly"] == card["count"] for card in lot["cards"])}
+        for lot in lots
+        if lot["cards"]
+    ]
 
 
 def groups_by_file(failures: Iterable[Json]) -> list[Json]:

@@ -155,9 +155,11 @@ def change_sentence(
     elif counts.failed:
         sentence += [("Nothing fails anew", "b"), (f"{since}.", "")]
     if older and counts.failed:
-        runs = f" for up to {quantity(longest, 'run')}" if longest and longest > 1 else " before"
+        runs = f" for up to {quantity(longest, 'run')}" if longest and longest > 1 else " since an earlier run"
         noun = "" if new_reasons else f" reason{'s' if older != 1 else ''}"
-        sentence.append((f" {older:,}{noun} {'has' if older == 1 else 'have'} been failing{runs}.", ""))
+        more = _more_tests(findings) if new_reasons else 0
+        joined = f", now in {quantity(more, 'more test')}" if more else ""
+        sentence.append((f" {older:,}{noun} {'has' if older == 1 else 'have'} been failing{runs}{joined}.", ""))
     if changed["fixed"]:
         is_one = changed["fixed"] == 1
         if counts.failed or sentence != list(base):
@@ -165,8 +167,27 @@ def change_sentence(
         else:
             sentence += [(f"{_tests(changed['fixed'])} {'is' if is_one else 'are'} fixed", "b"), (f"{since}.", "")]
     elif not counts.failed and sentence == list(base):
-        sentence += [("No change", "b"), (f"{since}.", "")]
+        sentence += [(_other_tests(changed) or "No change", "b"), (f"{since}.", "")]
     return [*sentence, *_also(counts)]
+
+
+def _more_tests(findings: Mapping[str, Any]) -> int:
+    """Return the number of newly failing tests whose reason is an older one."""
+    newly = findings["tests"]["newly_failing"]
+    old = {reason["fingerprint"] for reason in findings["reasons"] if not reason["is_new"]}
+    # A list that was cut shows too few of them.
+    return (
+        sum(entry["fingerprint"] in old for entry in newly) if len(newly) == findings["counts"]["newly_failing"] else 0
+    )
+
+
+def _other_tests(changed: Mapping[str, int]) -> str:
+    """Return how many tests are new or gone; empty if the run has the tests of its base."""
+    new, gone = changed["new_tests"], changed["gone"]
+    parts = [f"{quantity(new, 'new test')}"] if new else []
+    if gone:
+        parts.append(f"{gone:,} gone" if new else f"{_tests(gone)} gone")
+    return " and ".join(parts)
 
 
 def _base_phrases(base: Mapping[str, Any], base_branch: str, branch: str) -> list[Phrase]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
 from pytest_automation_report.server.pages.numbers import duration, quantity
 from pytest_automation_report.server.pages.run.names import test_name
 from pytest_automation_report.server.pages.run.url import Lane
@@ -16,7 +18,16 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.sentences import Phrase
     from pytest_automation_report.server.pages.run.url import RunState
 
-__all__ = ["SLOWEST_SHOWN", "clock", "lanes_of", "shares_of", "slowest_files", "slowest_tests", "waste_sentence"]
+__all__ = [
+    "SLOWEST_SHOWN",
+    "clock",
+    "lanes_of",
+    "shares_of",
+    "slowest_files",
+    "slowest_tests",
+    "time_of",
+    "waste_sentence",
+]
 
 SLOWEST_SHOWN: Final = 10
 """Tests and files in the lists of the slowest."""
@@ -36,6 +47,18 @@ def clock(microseconds: float) -> str:
     hours, rest = divmod(int(seconds), 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def time_of(overview: Json, time: Json | None) -> Json | None:
+    """Return the shares of the workers' time: those of the drawing if each test has a start and each worker a lane.
+
+    ``time`` is that of the findings, which is true to one batch of results.
+    """
+    workers, wall = overview["workers"], overview["wall"]
+    if time is None or not workers or not overview["is_exact"] or overview["worker_count"] > len(workers):
+        return time
+    shares = time_shares(wall, [WorkerTime(row["start"], row["end"], row["busy"]) for row in workers], ())
+    return {**time, **asdict(shares), "balanced": time["balanced"]}
 
 
 def shares_of(time: Json) -> list[Json]:

@@ -11,6 +11,7 @@ from pytest_automation_report.failures.markdown import ReportedFailure, failure_
 from pytest_automation_report.failures.terminal import terminal_lines
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.page import Page
+from pytest_automation_report.server.pages.run.details import MAIN_WORKER
 from pytest_automation_report.server.pages.run_summary import run_summary
 from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.pages.statuses import shown_status
@@ -200,8 +201,10 @@ def _worker_values(row: Json, run: Json, tests: TestReader) -> dict[str, Any]:
     started = extensions.start_time(thread, row)
     # The run of a session is created a moment after the session began.
     begun = min(run["created"], thread["session_started"] or run["created"])
+    name = view_models.worker_name(tests.thread_fields(row["thread"])) or f"thread {thread['position']}"
     return {
-        "worker": view_models.worker_name(tests.thread_fields(row["thread"])) or f"thread {thread['position']}",
+        # Pytest's own process needs no name if it is alone: it would read like a branch.
+        "worker": "" if name == MAIN_WORKER and run["thread_count"] == 1 else name,
         "offset": None if started is None else max(0, started - begun),
     }
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
+from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.names import class_path, common_phrase, node_id, test_name
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
 from pytest_automation_report.server.pages.run.strips import letters_at, merged_letters, strip_of
-from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, waste_sentence
+from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, time_of, waste_sentence
 from pytest_automation_report.server.pages.run.url import RunState
+from pytest_automation_report.server.store.reads import RunRecord
 
 
 def test_a_strip_shows_each_outcome_by_height_and_words() -> None:
@@ -100,6 +103,24 @@ def test_a_small_grid_has_links_and_a_large_one_has_paths() -> None:
     assert {tone: path.count("M") for tone, path in many["paths"]} == {"fail": 15, "pass": 285}
 
 
+def test_workers_are_told_apart() -> None:
+    """The same name in several jobs has the thread's number; pytest's own process, alone in its run, has no name."""
+
+    def named(*workers: str) -> list[str]:
+        threads = [{"id": number, "position": number + 1} for number in range(len(workers))]
+        fields = [
+            {"thread": number, "kind": "fields", "body": json.dumps({"name": "Worker", "value": worker})}
+            for number, worker in enumerate(workers)
+        ]
+        names = worker_names(RunRecord({"thread_count": len(workers)}, threads, fields))
+        return [names.name(number) for number in range(len(workers))]
+
+    assert named("gw0", "gw1") == ["gw0", "gw1"]
+    assert named("main", "gw0", "main") == ["main, thread 1", "gw0", "main, thread 3"]
+    assert named("main") == [""]
+    assert named("gw0") == ["gw0"]
+
+
 def test_the_command_of_a_reason_names_tests_functions_or_files() -> None:
     """Few tests are named one by one, many by their function; too many files or no file give no command."""
     rows = [{"file": "t.py", "folder": "t", "name": f"test_a[{n}]"} for n in range(9)]
@@ -147,6 +168,20 @@ def test_lanes_are_drawn_to_scale() -> None:
     assert float(second["x"]) == pytest.approx(float(first["x"]) + float(first["width"]) + 1.0, abs=0.2)
     assert drawing["hidden"] == 2
     assert [tick["text"] for tick in drawing["ticks"]][:3] == ["0:00", "0:02", "0:04"]
+
+
+def test_shares_are_those_of_the_drawing_where_starts_are_known() -> None:
+    """The numbers above the lanes add up to what they show; else they are those of the findings."""
+    time = {"workers": [1], "tests": 60, "between": 2, "before": 38, "waiting": 0, "wall": 100, "balanced": 9}
+    overview = {**_overview(), "worker_count": 1}
+    shares = time_of(overview, time)
+    assert shares is not None
+    second = 1_000_000
+    assert [shares[name] for name in ("before", "tests", "between", "waiting")] == [second, 19 * second, 0, 0]
+    assert shares["balanced"] == 9
+    assert time_of({**overview, "is_exact": False}, time) == time
+    assert time_of({**overview, "worker_count": 65}, time) == time
+    assert time_of(overview, None) is None
 
 
 def test_the_waste_of_a_run_is_named() -> None:

@@ -283,6 +283,33 @@ def test_the_first_run_of_a_branch_is_compared_with_the_main_branch(site: Site) 
     assert "last 3 runs: 3 passed" in site.shown(f"/runs/{run}")
 
 
+def test_a_reason_of_another_branch_is_older_than_the_first_run_of_a_branch(site: Site) -> None:
+    """On a branch without earlier runs a reason that main has, too, began with its first run, not with this one."""
+    first = site.run_of(failing(0), a_test(1), **on("main"))
+    run = site.run_of(failing(0), a_test(1), **on("fix/rounding"))
+    html = site.shown(f"/runs/{run}")
+    assert f"since #{first}</a>" in html
+    assert f"since #{run}<" not in html
+
+
+def test_an_assertion_without_a_message_is_its_line_of_code(site: Site) -> None:
+    """*assert False* says nothing, and neither does the type of the exception twice."""
+    line = "assert discount(99, 10) == 89"
+    for message, shown in (("AssertionError", line), ("assert False", line), ("assert 90 == 89", "assert 90 == 89")):
+        run = site.run_of(failing(0, message=message), source=message)
+        assert f"AssertionError : {shown} " in site.text(f"/runs/{run}"), message
+
+
+def test_new_reasons_say_whether_their_tests_passed_before(site: Site) -> None:
+    """A new reason may fail tests that failed for another one before."""
+    site.run_of(failing(0), a_test(1), **on("main"))
+    run = site.run_of(failing(0, message="KeyError: 'a'"), failing(1, message="KeyError: 'a'"), **on("main"))
+    assert "1 reason, 2 tests; #1 did not have this reason" in site.text(f"/runs/{run}")
+    passed = site.run_of(a_test(0), a_test(1), **on("side"))
+    again = site.run_of(failing(0), **on("side"))
+    assert f"that passed in #{passed}" in site.text(f"/runs/{again}")
+
+
 def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:
     """Lanes have one block for a long test; only starts that the client sent are exact, and the page says so."""
     run = site.service.new_run()

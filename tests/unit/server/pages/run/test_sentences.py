@@ -18,10 +18,21 @@ COUNTS = ("newly_failing", "still_failing", "fixed", "new_tests", "gone", "newly
 
 
 def findings(
-    *, new_reasons: tuple[int, ...] = (), old_reasons: tuple[int, ...] = (), why: str = "same branch", **counts: int
+    *,
+    new_reasons: tuple[int, ...] = (),
+    old_reasons: tuple[int, ...] = (),
+    why: str = "same branch",
+    newly: str = "",
+    **counts: int,
 ) -> dict[str, Any]:
-    reasons = [{"is_new": is_new, "count": n} for is_new, ns in ((True, new_reasons), (False, old_reasons)) for n in ns]
+    """Return findings with these numbers; ``newly`` has the reason of each newly failing test: n(ew) or o(ld)."""
+    reasons = [
+        {"is_new": is_new, "count": n, "fingerprint": "n" if is_new else "o"}
+        for is_new, ns in ((True, new_reasons), (False, old_reasons))
+        for n in ns
+    ]
     return {
+        "tests": {"newly_failing": [{"fingerprint": letter} for letter in newly]},
         "base": {"run": 1213, "why": why},
         "counts": {**dict.fromkeys(COUNTS, 0), **counts},
         "reasons": reasons,
@@ -85,7 +96,7 @@ def test_a_verdict_is_one_sentence(counts: RunCounts, heading: str, tone: str) -
             RunCounts(9, 2, 7),
             findings(old_reasons=(2,), still_failing=2),
             1,
-            "Nothing fails anew since #1213 on main. 1 reason has been failing before.",
+            "Nothing fails anew since #1213 on main. 1 reason has been failing since an earlier run.",
         ),
         (
             RunCounts(2418, 0, 2406, flaky=1, skipped=12),
@@ -93,7 +104,19 @@ def test_a_verdict_is_one_sentence(counts: RunCounts, heading: str, tone: str) -
             None,
             "4 tests are fixed since #1213 on main. 1 passed only when it was tried again, 12 were skipped.",
         ),
+        (
+            RunCounts(90, 49, 41),
+            findings(new_reasons=(2,), old_reasons=(47,), newly_failing=5, newly="nnooo"),
+            2,
+            (
+                "1 reason is new since #1213 on main and fails 2 tests. 1 has been failing for up to 2 runs, now in"
+                " 3 more tests."
+            ),
+        ),
         (RunCounts(9, 0, 9), findings(), None, "No change since #1213 on main."),
+        (RunCounts(9, 0, 9), findings(new_tests=14), None, "14 new tests since #1213 on main."),
+        (RunCounts(9, 0, 9), findings(new_tests=1, gone=2), None, "1 new test and 2 gone since #1213 on main."),
+        (RunCounts(9, 0, 9), findings(gone=1), None, "1 test gone since #1213 on main."),
         (
             RunCounts(9, 0, 9, not_run=3),
             findings(),

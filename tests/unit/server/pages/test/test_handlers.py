@@ -175,7 +175,7 @@ def test_a_long_value_of_a_field_is_opened_to_be_read(site: Site) -> None:
 def test_a_passed_test_without_anything(site: Site) -> None:
     """A test without message and output says so, and how its output is kept."""
     run = site.run_of(a_test())
-    assert "Nothing to read" in site.text(f"/results/{site.result_ids(run)[0]}")
+    assert "No output This test has no message" in site.text(f"/results/{site.result_ids(run)[0]}")
     assert site.get(f"/results/{site.result_ids(run)[0]}?out=x").status_code == 422
 
 
