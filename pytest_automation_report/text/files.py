@@ -16,15 +16,20 @@ ENCODING: Final = "utf-8"
 
 
 def replace_file(path: Path, pieces: Iterable[str]) -> None:
-    """Write a file from its pieces, beside its place and then renamed: other programs never see a half one.
+    """Write a text from its pieces, beside its place and then renamed: other programs never see a half one.
 
     Raises `OSError` if it cannot be written; an earlier file then stays.
     """
+    replace_bytes(path, (piece.encode(ENCODING, "backslashreplace") for piece in pieces))
+
+
+def replace_bytes(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file from its pieces as `replace_file` does."""
     if path.is_dir():
         raise IsADirectoryError(0, "it is a folder")
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding=ENCODING, errors="backslashreplace", newline="") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.writelines(pieces)
         Path(beside).chmod(_mode(path))
         Path(beside).replace(path)

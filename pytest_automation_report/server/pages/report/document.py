@@ -17,6 +17,7 @@ from pytest_automation_report.server.pages.assets import asset_path, file_text, 
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import new_environment
 from pytest_automation_report.server.pages.report.archive import BETWEEN_FRAGMENTS, Archive
+from pytest_automation_report.server.pages.report.beside import STYLE_FILE, Beside, ReportFolder
 from pytest_automation_report.server.pages.report.files import FileRule, ReportedFiles
 from pytest_automation_report.server.pages.report.fragments import addresses_in, canonical, fragment_of, relinked
 from pytest_automation_report.server.pages.report.plain import plain_values
@@ -26,11 +27,11 @@ from pytest_automation_report.server.pages.run.page import listed_tests
 from pytest_automation_report.server.pages.run.url import run_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["EVERY_FAILURE", "report_of"]
+__all__ = ["EVERY_FAILURE", "report_beside", "report_of"]
 
 EVERY_FAILURE: Final = FileRule()
 """The usual rule: artifacts of failures, up to the usual size."""
@@ -47,6 +48,11 @@ _VIEWS: Final = ("failures", "changes", "time", "details")
 _POLICY: Final = (
     "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data: blob:; media-src blob:; "
     "form-action 'none'; base-uri 'none'"
+)
+# With a folder beside: a server lets its own styles and pictures through, a page from a disk those of the disk.
+_POLICY_BESIDE: Final = (
+    "default-src 'none'; style-src 'self' '{style}'; script-src '{script}'; img-src 'self' file: data: blob:; "
+    "media-src 'self' file: blob:; form-action 'none'; base-uri 'none'"
 )
 
 
@@ -67,11 +73,25 @@ def report_of(
     return _Report(store, run_id, fetch, base_id, rule).html(note)
 
 
+def report_beside(
+    store: Store, run_id: int, fetch: Callable[[str], str], base_id: int | None, rule: FileRule, folder: str
+) -> Beside:
+    """Return the report of a run as `report_of` does, with its files for a folder of this name beside it."""
+    report = _Report(store, run_id, fetch, base_id, rule, ReportFolder(folder))
+    return Beside(report.html(""), report.files())
+
+
 class _Report:
     """One report while it is put together."""
 
     def __init__(
-        self, store: Store, run_id: int, fetch: Callable[[str], str], base_id: int | None, rule: FileRule
+        self,
+        store: Store,
+        run_id: int,
+        fetch: Callable[[str], str],
+        base_id: int | None,
+        rule: FileRule,
+        folder: ReportFolder | None = None,
     ) -> None:
         self._documents = RunDocuments(store).of(run_id, base_id)
         self._findings = self._documents.findings
@@ -83,6 +103,7 @@ class _Report:
         self._tests = store.read(lambda reader: ReportedTests(reader, run_id, self._findings))
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
+        self._folder = folder
         self._files = store.read(lambda reader: ReportedFiles(reader, names, rule.max_bytes))
         self._environment = new_environment(link, asset_path, "")
         self._view = ""
@@ -102,6 +123,21 @@ class _Report:
         header = _HEADER.search(first)
         top = relinked(header[0], self._is_inside) if header else ""
         return self._document(title, top.replace("<header ", "<header hidden ", 1), self._archive(start), note)
+
+    def files(self) -> dict[str, Callable[[], Iterator[bytes]]]:
+        """Return the files for the folder beside the report, by name."""
+        names = self._files.file_names
+        contents = {names[hash_]: partial(self._pieces, hash_) for hash_ in names}
+        return {STYLE_FILE: lambda: iter([self._style.encode()]), **contents}
+
+    def _pieces(self, content_hash: str) -> Iterator[bytes]:
+        """Yield a content in pieces: one may be larger than the memory."""
+        for position in range(self._files.part_count(content_hash)):
+            yield self._store.read(partial(self._files.part, content_hash=content_hash, position=position))
+
+    @property
+    def _style(self) -> str:
+        return f"{style_sheet()}\n{file_text('report.css')}"
 
     def _collect(self, start: str) -> None:
         """Read the views of the run, and the pages that they lead to inside of a view."""
@@ -175,13 +211,7 @@ class _Report:
         rows = self._rows()
         row_chunks = archive.add_in_chunks(rows, _ROWS_A_CHUNK)
         facts = archive.add(self._tests.facts())
-        files = {
-            hash_: [
-                archive.add_file(self._store.read(partial(self._files.data, content_hash=hash_))),
-                self._files.type_of(hash_),
-            ]
-            for hash_ in self._files.contents
-        }
+        files = {hash_: self._file(hash_, archive) for hash_ in self._files.contents}
         return archive.text(
             {
                 "start": start,
@@ -198,6 +228,13 @@ class _Report:
             }
         )
 
+    def _file(self, hash_: str, archive: Archive) -> str | list[int | str]:
+        """Return the place of a file: its address in the folder beside, or its chunk of the archive and its type."""
+        if self._folder is not None:
+            return self._folder.address(self._files.file_names[hash_])
+        data = b"".join(self._pieces(hash_))
+        return [archive.add_file(data), self._files.type_of(hash_)]
+
     def _fragment(self, address: str) -> str:
         return relinked(fragment_of(self._pages[address]).text(), self._is_inside, self._files.hashes)
 
@@ -209,10 +246,13 @@ class _Report:
         return relinked(html, self._is_inside).split(BETWEEN_FRAGMENTS)[:-1]
 
     def _document(self, title: str, top: str, archive: str, note: str) -> str:
-        style = f"{style_sheet()}\n{file_text('report.css')}"
+        style = self._style
         script = "\n".join(file_text(name) for name in _SCRIPTS)
-        policy = _POLICY.format(style=_hash(style), script=_hash(script))
-        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._findings))
+        policy = (_POLICY if self._folder is None else _POLICY_BESIDE).format(style=_hash(style), script=_hash(script))
+        addresses = {}
+        if self._folder is not None:
+            addresses = {hash_: self._folder.address(name) for hash_, name in self._files.file_names.items()}
+        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._findings, addresses))
         return self._environment.get_template("report/report.html").render(
             policy=_own(policy),
             version=__version__,
@@ -223,6 +263,8 @@ class _Report:
             top=_own(top),
             archive=_own(archive),
             note=note,
+            folder=None if self._folder is None else self._folder.name,
+            style_address=None if self._folder is None else self._folder.address(STYLE_FILE),
             left_out=self._files.left_out,
             max_bytes=self._rule.max_bytes,
             **values,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.texts import plain
+from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.tables import ResultRow, SourceRow
 
 if TYPE_CHECKING:
@@ -22,12 +24,17 @@ __all__ = ["FAILURES_SHOWN", "plain_values"]
 FAILURES_SHOWN: Final = 100
 """Most failures of the plain report."""
 
+NO_FILES: Final[Mapping[str, str]] = MappingProxyType({})
+"""The addresses of artifacts of a report without a folder beside it."""
+
 _TEXT_CHARACTERS: Final = 3_000
 _FAILURE: Final = 3
 
 
-def plain_values(reader: Reader, run_id: int, findings: Json) -> dict[str, Any]:
-    """Return the values of the template ``report/plain.html``."""
+def plain_values(
+    reader: Reader, run_id: int, findings: Json, addresses: Mapping[str, str] = NO_FILES
+) -> dict[str, Any]:
+    """Return the values of the template ``report/plain.html``; ``addresses`` are those of artifacts, by hash."""
     row = reader.run(run_id, max_threads=0).row
     # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
     failed: Any = ResultRow.select().where((ResultRow.run == run_id) & (ResultRow.result_class == _FAILURE))
@@ -38,7 +45,7 @@ def plain_values(reader: Reader, run_id: int, findings: Json) -> dict[str, Any]:
         "source": next(iter(names.execute(reader.database)))[0],
         "statuses": _counts(reader, run_id),
         "findings": findings,
-        "failures": [_failure(result) for result in rows],
+        "failures": [{**_failure(result), "files": _files(result, addresses)} for result in rows],
         "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"][:FAILURES_SHOWN],
     }
@@ -52,6 +59,17 @@ def _counts(reader: Reader, run_id: int) -> list[tuple[str, int]]:
     counted = query.group_by(ResultRow.status).tuples().execute(reader.database)
     named = [(table[status].name if status in table else f"Status {status}", count) for status, count in counted]
     return sorted(named, key=lambda entry: (-entry[1], entry[0]))
+
+
+def _files(row: Mapping[str, Any], addresses: Mapping[str, str]) -> list[Json]:
+    """Return those artifacts of a failure that have an address, each with whether it is a picture."""
+    files = []
+    for artifact in json.loads(row["artifacts"] or "[]") if addresses else ():
+        address = addresses.get(content_hash(str(artifact.get("url") or "")) or "")
+        if address is not None:
+            is_shown = address.endswith((".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif"))
+            files.append({"name": str(artifact.get("name") or "file"), "address": address, "is_picture": is_shown})
+    return files
 
 
 def _failure(row: Mapping[str, Any]) -> Json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import tracemalloc
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.server.pages.report.files import FileRule
@@ -14,6 +16,7 @@ from support.service import a_test
 from support.website import failing
 
 if TYPE_CHECKING:
+    from pytest_automation_report.server.store.writes import Writer
     from support.website import Site
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 300_000
@@ -59,6 +62,53 @@ def test_large_files_are_left_out_and_named(site: Site) -> None:
     assert set(report.index["files"]) == {hashes["page.html"]}
     assert "1 file left out: shot.png (300 kB)" in text_of(report.html.partition('<div id="page">')[2])
     assert hashes["shot.png"] not in "".join(map(report.page, report.addresses))
+
+
+LARGE = 25_000_000
+"""Size of each artifact of the run with 5 GB of them."""
+
+
+def a_run_of_5_gb(site: Site) -> int:
+    """Report a run of 20 failures with 10 artifacts each: the store has their sizes, and no bytes of them."""
+    hashes = [sha256(str(number).encode()).hexdigest() for number in range(200)]
+    rows = [(hash_, LARGE, "video/mp4", 1) for hash_ in hashes]
+    columns = '("hash", "size", "media_type", "created")'
+
+    def insert(writer: Writer) -> None:
+        for row in rows:
+            writer.connection.change(f'INSERT INTO "content" {columns} VALUES (?, ?, ?, ?)', row)
+
+    site.service.store.write(insert)
+    artifacts = [
+        {"name": f"video-{number}.mp4", "url": content_address(hash_, f"video-{number}.mp4")}
+        for number, hash_ in enumerate(hashes)
+    ]
+    return site.run_of(*(failing(number, artifacts=artifacts[number * 10 :][:10]) for number in range(20)))
+
+
+def test_5_gb_of_artifacts(site: Site) -> None:
+    """A report of a run with 5 GB of artifacts leaves them out, names them, and needs no memory for them."""
+    run = a_run_of_5_gb(site)
+    site.pages.report(run, rule=FileRule("none"))  # templates are compiled once
+    tracemalloc.start()
+    try:
+        html = site.pages.report(run)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    report = ReportFile(html)
+    assert report.index["files"] == {}
+    left_out = text_of(html.partition('<div id="page">')[2])
+    assert "200 files left out: video-0.mp4 (25 MB), video-1.mp4 (25 MB), " in left_out
+    assert "(25 MB) and more." in left_out
+    assert (peak < 20 << 20, len(html) < 1 << 20) == (True, True), (peak, len(html))
+
+
+def test_folder_of_a_run_with_5_gb(site: Site) -> None:
+    """A folder takes as many as fit into its limit; none of them is read before it is written."""
+    beside = site.pages.report_beside(a_run_of_5_gb(site), None, FileRule("failed", 100_000_000), "files")
+    assert len(ReportFile(beside.html).index["files"]) == len(beside.files) - 1 == 4
+    assert "196 files left out: " in beside.html
 
 
 def test_files_over_http(site: Site) -> None:
