@@ -116,7 +116,7 @@ def test_what_is_read_does_not_grow_with_a_run(grown: Service, asked: Callable[[
     """A run, pages of its tests and what a page shows of it look at as many rows for 20,000 results as for 200."""
 
     def page(run_id: int) -> None:
-        grown.store.read(lambda reader: RunReader(reader.database).tests(run_id, {3: 10, 2: 190}, 1))
+        grown.store.read(lambda reader: RunReader(reader.connection).tests(run_id, {3: 10, 2: 190}, 1))
 
     questions: tuple[Callable[[int], object], ...] = (
         grown.run,
@@ -159,7 +159,7 @@ def test_the_outcomes_of_a_test_come_from_an_index(
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= 3 * HISTORY_ROWS
-    grown.store.read(lambda reader: RunReader(reader.database).found_tests(2, [2], Search("test"), 1))
+    grown.store.read(lambda reader: RunReader(reader.connection).found_tests(2, [2], Search("test"), 1))
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= PAGE_ROWS + 1

@@ -39,7 +39,9 @@ def statements_of_models() -> tuple[str, ...]:
     for table in TABLES:
         SchemaManager(table, database).create_all()
     database.close()
-    return tuple(statement for statement in database.statements if statement.startswith("CREATE"))
+    created = (statement for statement in database.statements if statement.startswith("CREATE"))
+    # SQLite finds tests by their keys in other tables (`case_keys`).
+    return tuple(statement for statement in created if '"case_source_id_key"' not in statement)
 
 
 def _literal(statement: str) -> str:

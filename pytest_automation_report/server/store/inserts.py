@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from pytest_automation_report.server.store.case_keys import add_cases
 from pytest_automation_report.server.store.database import share_tests
 from pytest_automation_report.server.store.derived import derived
 
@@ -37,13 +38,11 @@ _INSERT_RESULTS: Final = (
     ' "artifacts", "started", "setup", "teardown", "steps", "comparison", "failed_attempts", "phase", "message",'
     ' "fingerprint", "position") ORDER BY "position"'
 )
-_INSERT_CASE: Final = 'INSERT INTO "case" ("source_id", "key") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _INSERT_RESULT: Final = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
     ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
     ' "failed_attempts", "phase", "message", "fingerprint", "created")'
-    ' VALUES (?, ?, (SELECT "id" FROM "case" WHERE "source_id" = ? AND "key" = ?),'
-    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -78,34 +77,12 @@ def _insert_in_postgres(
 def _insert_in_sqlite(
     connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
 ) -> None:
-    source_id, run_id, thread_id = thread["source_id"], thread["run_id"], thread["id"]
-    connection.execute_many(_INSERT_CASE, [(source_id, test.key) for test in tests])
-    connection.execute_many(
-        _INSERT_RESULT,
-        [
-            (
-                run_id,
-                thread_id,
-                source_id,
-                test.key,
-                test.name,
-                test.folder,
-                test.status,
-                classes[test.status],
-                test.elapsed,
-                test.file,
-                test.line,
-                test.assertions,
-                test.fields,
-                test.artifacts,
-                test.started,
-                test.setup,
-                test.teardown,
-                test.steps,
-                test.comparison,
-                *derived(test, classes[test.status]),
-                now,
-            )
-            for test in tests
-        ],
-    )
+    run_id, thread_id = thread["run_id"], thread["id"]
+    cases = add_cases(connection, thread["source_id"], [test.key for test in tests])
+    rows: list[tuple[object, ...]] = []
+    for test in tests:
+        key, name, folder, status, *others = test
+        result_class = classes[status]
+        where = (run_id, thread_id, cases[key], name, folder, status, result_class)
+        rows.append((*where, *others, *derived(test, result_class), now))
+    connection.execute_many(_INSERT_RESULT, rows)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from peewee import JOIN, PeeweeException, fn
 
 from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.server.store.case_keys import problems_of_keys, remove_keys
 from pytest_automation_report.server.store.database import execute, lock_run, lock_tests
 from pytest_automation_report.server.store.project_rows import project_statuses
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
@@ -98,6 +99,7 @@ def _check_counts(reader: Reader) -> IntegrityReport:
         problems += _compare_counts(f"run {run['id']}", run, run_counts[run["id"]], names)
     problems += _find_misplaced_results(database)
     problems += _find_incomplete_contents(database)
+    problems += problems_of_keys(reader.connection)
     results = sum(counts["total_count"] for counts in thread_counts.values())
     return IntegrityReport(len(runs), len(threads), results, tuple(problems))
 
@@ -237,6 +239,7 @@ def remove_unused_tests(source_id: int, writer: Writer) -> int:
     unused = CaseRow.select(CaseRow.id).where(is_unused)
     CaseHistoryRow.delete().where(CaseHistoryRow.case.in_(unused)).execute(writer.database)
     removed: int = CaseRow.delete().where(is_unused).execute(writer.database)
+    remove_keys(writer.connection, source_id)
     return removed
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.server.store.derived import derived, run_columns
 from pytest_automation_report.server.store.inputs import StoredAttachment, StoredTest
+from pytest_automation_report.server.store.schema import key_hash
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
@@ -203,6 +204,26 @@ def _fingerprints_of_statements(connection: StoreConnection) -> None:
     _fill_results(connection)
 
 
+def _hashes_of_keys(connection: StoreConnection) -> None:
+    """Replace the index of keys by tables with short hashes of them, some at a time: a store may be large."""
+    if connection.is_postgres:
+        return
+    for table in ("case_key", "case_key_recent", "case_key_new"):
+        _execute(
+            connection,
+            f'CREATE TABLE "{table}" ("source_id" INTEGER NOT NULL, "hash" INTEGER NOT NULL,'
+            ' "case_id" INTEGER NOT NULL, PRIMARY KEY ("source_id", "hash", "case_id")) WITHOUT ROWID',
+        )
+    last = 0
+    while rows := _execute(
+        connection, 'SELECT "source_id", "key", "id" FROM "case" WHERE "id" > ? ORDER BY "id" LIMIT 50000', (last,)
+    ):
+        last = rows[-1][2]
+        for entry in sorted((source_id, key_hash(key), case_id) for source_id, key, case_id in rows):
+            _execute(connection, 'INSERT INTO "case_key" VALUES (?, ?, ?)', entry)
+    _execute(connection, 'DROP INDEX "case_source_id_key"')
+
+
 MIGRATIONS = (
     Migration(2, "tags of runs in a separate table", _tags_of_runs),
     Migration(3, "result statuses of projects", _statuses_of_projects),
@@ -211,5 +232,6 @@ MIGRATIONS = (
     Migration(6, "contents of artifacts", _contents_of_artifacts),
     Migration(7, "branches, attempts, reasons of failures and extensions as columns", _columns_for_findings),
     Migration(8, "one reason for comparisons of one statement", _fingerprints_of_statements),
+    Migration(9, "tests by short hashes of their keys in SQLite", _hashes_of_keys),
 )
 """All migrations, oldest first; version 1 was the first release."""

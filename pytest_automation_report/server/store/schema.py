@@ -6,12 +6,29 @@ to report a session of one test. Written by ``PYTHONPATH=tests python -m support
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Final
 
 from pytest_automation_report.server.store.statuses import COUNT_NAMES
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 """Version of the tables. Each earlier version has a migration; a higher one belongs to a newer release."""
+
+CASE_KEY_TABLES: Final = ("case_key", "case_key_recent", "case_key_new")
+"""The tables by which a SQLite store finds tests by their keys (`case_keys`), most tests by the first. No models."""
+
+SQLITE_KEY_TABLES: Final = tuple(
+    f'CREATE TABLE "{name}" ("source_id" INTEGER NOT NULL, "hash" INTEGER NOT NULL, "case_id" INTEGER NOT NULL,'
+    ' PRIMARY KEY ("source_id", "hash", "case_id")) WITHOUT ROWID'
+    for name in CASE_KEY_TABLES
+)
+"""Statements that create them."""
+
+
+def key_hash(key: str) -> int:
+    """Return the hash of a key in the tables, a signed number of 64 bits. It never changes: stores have it."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
+
 
 _COUNTS: Final = ", ".join(f'"{name}" INTEGER NOT NULL' for name in COUNT_NAMES)
 
@@ -83,7 +100,6 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
         'CREATE TABLE "case" ("id" INTEGER NOT NULL PRIMARY KEY, "source_id" INTEGER NOT NULL, "key" TEXT NOT NULL, '
         'FOREIGN KEY ("source_id") REFERENCES "source" ("id"))'
     ),
-    'CREATE UNIQUE INDEX "case_source_id_key" ON "case" ("source_id", "key")',
     (
         'CREATE TABLE "result" ("id" INTEGER NOT NULL PRIMARY KEY, "run_id" INTEGER NOT NULL, "thread_id" INTEGER NOT '
         'NULL, "case_id" INTEGER NOT NULL, "name" TEXT NOT NULL, "folder" TEXT NOT NULL, "status" INTEGER NOT NULL, '

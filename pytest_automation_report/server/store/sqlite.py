@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.errors import DiskFullError, try_again
 from pytest_automation_report.server.store.private_files import make_state_folder
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION, SQLITE_TABLES
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION, SQLITE_KEY_TABLES, SQLITE_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -407,7 +407,7 @@ def _create_tables(connection: SqliteConnection, path: Path) -> None:
 
         migrate(connection, version)
     else:
-        for statement in SQLITE_TABLES:
+        for statement in (*SQLITE_TABLES, *SQLITE_KEY_TABLES):
             connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

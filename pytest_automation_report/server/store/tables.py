@@ -216,6 +216,7 @@ class CaseRow(Table):
     key = TextField()
 
 
+# In PostgreSQL only: SQLite finds tests by their keys in other tables (`case_keys`).
 CaseRow.add_index(CaseRow.source, CaseRow.key, unique=True)
 
 

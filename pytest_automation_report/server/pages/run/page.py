@@ -90,7 +90,7 @@ class _RunPage:
         source = sources.source_name(record.row["source"])
         statuses = reader.statuses(record.row["project"])
         self.facts = RunFacts(record, statuses, source, documents.findings, documents.overview, now)
-        self.reader = RunReader(reader.database)
+        self.reader = RunReader(reader.connection)
         self.workers = worker_names(record)
         self.histories = Histories(self.reader, record.row, documents.findings)
         self.counts = counts_of(self.facts)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
+from pytest_automation_report.server.store.case_keys import find_cases
 from pytest_automation_report.server.store.database import first_order, within
 from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import (
     AttachmentRow,
     CaseHistoryRow,
-    CaseRow,
     ResultRow,
     RunRow,
     SeriesRow,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.url import Lane
+    from pytest_automation_report.server.store.database import StoreConnection
 
 PAGE_ROWS: Final = 150
 """Rows of one page of a run: with more of them a page has over 2,500 elements."""
@@ -114,8 +115,9 @@ class UsualTimes:
 class RunReader:
     """Read the tests of runs from one store."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, connection: StoreConnection) -> None:
+        self._connection = connection
+        self._database = connection.orm
 
     def tests(self, run_id: int, counts: Mapping[int, int], page: int) -> Rows:
         """Return a page of a run's tests, status by status; ``counts`` has the number of tests of each, in this order.
@@ -285,10 +287,7 @@ class RunReader:
 
     def cases(self, source_id: int, keys: Sequence[str]) -> dict[str, int]:
         """Return the cases of a source by their keys."""
-        query: Any = CaseRow.select(CaseRow.id, CaseRow.key).where(
-            (CaseRow.source == source_id) & CaseRow.key.in_(list(keys))
-        )
-        return {row["key"]: row["id"] for row in self._rows(query)}
+        return find_cases(self._connection, source_id, keys)
 
     def series_length(self, series: int) -> int:
         """Return the number of runs that a series has had."""

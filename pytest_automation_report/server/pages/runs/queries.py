@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from peewee import fn
 
 from pytest_automation_report.server.pages.runs.filters import STATUSES
+from pytest_automation_report.server.store.case_keys import find_cases
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.tables import (
     CaseHistoryRow,
-    CaseRow,
     RunRow,
     RunTagRow,
     SourceRow,
@@ -125,12 +125,11 @@ class RunListReader:
 
     def histories(self, series: Series, keys: Sequence[str], source_id: int) -> dict[str, Json]:
         """Return case, position and outcomes of these tests of a series, by key."""
-        query: Any = CaseHistoryRow.select(
-            CaseRow.key, CaseHistoryRow.case, CaseHistoryRow.position, CaseHistoryRow.outcomes
-        )
-        query = query.join(CaseRow).where((CaseRow.source == source_id) & CaseRow.key.in_(keys))
-        rows = self._rows(query.where(CaseHistoryRow.series == series.id))
-        return {row["key"]: row for row in rows}
+        cases = find_cases(self._connection, source_id, keys)
+        columns = (CaseHistoryRow.case, CaseHistoryRow.position, CaseHistoryRow.outcomes)
+        query: Any = CaseHistoryRow.select(*columns).where(CaseHistoryRow.series == series.id)
+        rows = {row["case"]: row for row in self._rows(query.where(CaseHistoryRow.case.in_(list(cases.values()))))}
+        return {key: rows[case] for key, case in cases.items() if case in rows}
 
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
         return list(query.dicts().execute(self._database))

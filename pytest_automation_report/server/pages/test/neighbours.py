@@ -50,7 +50,7 @@ def neighbours_in(
     Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests. None for
     a passed test then, and for a result that is alone in its list or not in it.
     """
-    state, database = _state(row["run"], origin), RunReader(reader.database)
+    state, database = _state(row["run"], origin), RunReader(reader.connection)
     tone = shown_status(statuses, row["status"]).tone
     if _is_node(state):
         return _at([other["id"] for other in database.near(row)], row["id"], "test")

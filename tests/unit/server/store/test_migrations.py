@@ -110,7 +110,7 @@ def test_a_store_of_every_earlier_version_becomes_one_of_this(
     version: int,
     request: pytest.FixtureRequest,
 ) -> None:
-    """It gets the tables of a new store, keeps all it had, can be filtered by its tags, and takes more."""
+    """It gets the tables of a new store, keeps all it had, knows its tests again, can be filtered, and takes more."""
     _store_of(version, new_place)
     service = Service(new_place, contract)
     run = service.run(1)
@@ -120,8 +120,10 @@ def test_a_store_of_every_earlier_version_becomes_one_of_this(
     assert [test["key"] for test in tests] == ["key1", "key2"]
     found = service.get("/projects/1/automation/runs", "tags=smoke").json["result"]
     assert [each["id"] for each in found] == [1]
-    service.append(service.new_thread(2), a_test())
-    assert service.run(2)["total_count"] == 1
+    service.append(service.new_thread(2), a_test(), a_test(key="key2"))
+    assert service.run(2)["total_count"] == 2
+    again = service.get("/automation/runs/2/tests", "order=asc").json["result"][1]
+    assert again["automation_case_id"] == tests[1]["automation_case_id"]
     assert check(service.store).problems == ()
     service.store.close()
     new: Path | PostgresDatabase = tmp_path / "new.db"
