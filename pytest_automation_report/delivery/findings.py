@@ -85,10 +85,13 @@ def excerpt_from(document: Json) -> Json:
     AttributeError for a document of another form.
     """
     base = document["base"]
+    # Servers of an earlier release have no such member.
+    earlier = document.get("earlier_source")
     flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
     tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     return {
         "base": None if base is None else {name: base[name] for name in ("run", "commit", "at")},
+        "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
         "counts": {name: int(document["counts"][name]) for name in _COUNTS},
         "reasons": [
             {"count": int(reason["count"]), "is_new": bool(reason["is_new"]), "title": _cut(reason["title"]),

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-__all__ = ["ago", "changes_line", "failing_notes", "findings_lines", "reason_lines", "reason_note", "test_title"]
+__all__ = [
+    "ago",
+    "changes_line",
+    "earlier_source_line",
+    "failing_notes",
+    "findings_lines",
+    "reason_lines",
+    "reason_note",
+    "test_title",
+]
 
 MAX_REASONS: Final = 5
 """Most lines with a reason; one more says how many there are."""
@@ -40,6 +49,18 @@ def findings_lines(findings: Json | None, now: int) -> list[str]:
         return []
     line = changes_line(findings, now)
     return [*([line] if line else []), *(f"  {reason}" for reason in reason_lines(findings))]
+
+
+def earlier_source_line(findings: Json | None, source: str) -> str:
+    """Return that a new source has the tests of an older one, and the setting that goes on with it; empty if not."""
+    earlier = (findings or {}).get("earlier_source")
+    if earlier is None:
+        return ""
+    name = printable(earlier["name"])
+    return (
+        f"source {source} is new, and its tests have a history of {pluralize(earlier['runs'], 'run')} as source {name}:"
+        f" automation_report_source = {name} goes on with it"
+    )
 
 
 def changes_line(findings: Json, now: int) -> str:

@@ -144,7 +144,7 @@ def report_lines(
         lines += _left_behind(configuration, ending.leftovers, shell)
     delivered = _delivered(configuration, ending, shell, counted_otherwise(stats or {}, tally.counts))
     if ending.is_whole:
-        shorter = [_counted(tally), *_findings(ending)[:1]] if verbosity == -1 else []
+        shorter = [_counted(tally), *_findings(configuration, ending)[:1]] if verbosity == -1 else []
         return [*(delivered if verbosity >= 0 else shorter), *lines]
     return [*delivered, *lines, *_undelivered(configuration, ending, shell)]
 
@@ -190,12 +190,15 @@ def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
     return shlex.join([*words, *_database_words(configuration, shell.here)])
 
 
-def _findings(ending: SessionOutcome) -> list[str]:
+def _findings(configuration: Configuration, ending: SessionOutcome) -> list[str]:
     if ending.findings is None:
         return []
-    from pytest_automation_report.summary.findings_lines import findings_lines  # noqa: PLC0415 - only servers of ours have findings
+    from pytest_automation_report.summary.findings_lines import earlier_source_line, findings_lines  # noqa: PLC0415 - only servers of ours have findings
 
-    return findings_lines(ending.findings, ending.ended)
+    # A user who names a source knows that it is another one.
+    is_named = "source" in configuration.origins or configuration.run_id
+    earlier = "" if is_named else earlier_source_line(ending.findings, configuration.source)
+    return [*([earlier] if earlier else []), *findings_lines(ending.findings, ending.ended)]
 
 
 def _left_behind(configuration: Configuration, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
@@ -332,7 +335,7 @@ def _delivered(configuration: Configuration, ending: SessionOutcome, shell: Shel
         f"{count} tests share one key, the server cannot tell them apart: {sanitize(name)}"
         for name, count in tally.repeated
     ]
-    lines += _findings(ending)
+    lines += _findings(configuration, ending)
     if ending.report is not None and ending.report["state"] != "none":
         lines.append(report_line(ending.report, shell.here))
     if tally.run is not None:

@@ -14,6 +14,7 @@ from pytest_automation_report.findings.comparison import changes_between, is_par
 from pytest_automation_report.findings.durations import change_of, ranked
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
 from pytest_automation_report.server.store.compared import MAX_TESTS, compared_run, facts_of, main_branch_of
+from pytest_automation_report.server.store.earlier_sources import earlier_source
 from pytest_automation_report.server.store.flaky import flaky_in_run
 from pytest_automation_report.server.store.histories import speed_in
 from pytest_automation_report.server.store.inputs import json_text
@@ -118,6 +119,7 @@ def _document(
         "version": VERSION,
         "run": run["id"],
         "base": _base(subject),
+        "earlier_source": earlier_source(connection, run, results.cases.keys()),
         "is_partial": has_part,
         "speed": round(_speed(subject), 2),
         "counts": {

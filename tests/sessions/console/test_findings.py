@@ -245,3 +245,19 @@ def test_main_branches_of_serve(project: Project) -> None:
     nameless = console(project.root, "serve", "--main-branch", "shop=")
     assert nameless.exit == 2
     assert "write the name of a branch, or SOURCE=NAME" in nameless.err
+
+
+def test_a_project_that_is_renamed(tmp_path: Path) -> None:
+    """The first session under a new name names the old one, whose setting goes on with the history of the tests."""
+    tests = "".join(f"def test_{name}():\n    pass\n\n" for name in ("a", "b", "c", "d", "e"))
+    project = Project(tmp_path, tests)
+    env = session_environment({"findings": 10.0})
+    project.write("pyproject.toml", '[project]\nname = "shop"\n')
+    first = project.report(env=env)
+    project.write("pyproject.toml", '[project]\nname = "shop-app"\n')
+    renamed, again = project.report(env=env), project.report(env=env)
+    # A user who names a source knows that it begins anew.
+    named = project.report("--automation-report-source=nightly", env=env)
+    line = "source shop-app is new, and its tests have a history of 1 run as source shop:"
+    assert f"{line} automation_report_source = shop goes on with it" in renamed.out
+    assert not [ran.out for ran in (first, again, named) if " is new, and its tests " in ran.out]

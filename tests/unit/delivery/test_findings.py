@@ -61,6 +61,9 @@ def test_excerpt_of_a_document() -> None:
     """An excerpt has what a summary shows: base, counts, reasons with short titles, failing tests with their state."""
     excerpt = excerpt_from(DOCUMENT)
     assert excerpt["base"] == {"run": 6, "commit": "a1", "at": 5}
+    assert excerpt["earlier_source"] is None
+    renamed = excerpt_from({**DOCUMENT, "earlier_source": {"name": "x" * 999, "runs": 3}})["earlier_source"]
+    assert (len(renamed["name"]), renamed["runs"]) == (240, 3)
     assert excerpt["counts"] == {"newly_failing": 1, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0}
     first, second = excerpt["reasons"]
     assert (first["count"], first["is_new"], len(first["title"]), first["since"]) == (2, True, 240, 7)

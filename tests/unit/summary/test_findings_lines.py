@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.summary.findings_lines import ago, changes_line, findings_lines, reason_lines
+from pytest_automation_report.summary.findings_lines import (
+    ago,
+    changes_line,
+    earlier_source_line,
+    findings_lines,
+    reason_lines,
+)
 from pytest_automation_report.summary.findings_lines import test_title as title_of
 
 if TYPE_CHECKING:
@@ -52,6 +58,16 @@ def test_lines_of_a_session() -> None:
     assert findings_lines(None, NOW) == []
     assert findings_lines({**document, "base": None}, NOW) == []
     assert findings_lines(findings(), NOW) == []
+
+
+def test_line_of_a_source_that_was_renamed() -> None:
+    """It has both names and the setting; there is none without an older source, and from a server without the word."""
+    document = {**findings(), "base": None, "earlier_source": {"name": "shop\x1b", "runs": 12}}
+    assert earlier_source_line(document, "shop-app") == (
+        "source shop-app is new, and its tests have a history of 12 runs as source shop\\x1b:"
+        " automation_report_source = shop\\x1b goes on with it"
+    )
+    assert [earlier_source_line(other, "a") for other in (None, findings(), {"earlier_source": None})] == ["", "", ""]
 
 
 def a_reason(count: int, title: str, *, is_new: bool = False) -> Json:
