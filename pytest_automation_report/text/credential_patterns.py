@@ -14,13 +14,13 @@ from binascii import a2b_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.named_secrets import named_values
+from pytest_automation_report.text.named_secrets import found_literals, lowered, values_beside
 from pytest_automation_report.text.secret_heuristics import MARK, Strength, is_innocent, is_placeholder
 from pytest_automation_report.text.secret_positions import values_by_position
 from pytest_automation_report.text.secret_urls import without_parameters, without_users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["MARK", "without_credentials"]
 
@@ -78,12 +78,11 @@ _PROBES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ),
     (r"gl[a-z]{2,5}-[\w.-]{20}", ("gl",)),
     ("A(?:KIA|SIA|Iza|TATT3|GE-SECRET)", ("A",)),
-    ("G(?:R13489|OCSPX)", ("GR", "GO")),
-    ("x(?:ox[a-z]|app)-", ("xox", "xapp-")),
-    ("sk-(?:ant|proj)-", ("sk-",)),
-    ("_pat_", ("github_pat_", "dckr_pat_")),
 )
-"""Expressions that match wherever a token with one of the prefixes stands: one search instead of many."""
+"""Expressions that match wherever a token with one of the prefixes stands: one search instead of many.
+
+In 32,000 characters an expression takes 10 to 25 us and a literal 4: only prefixes of many tokens have one.
+"""
 
 _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     # JSON Web Tokens: header, payload and signature, or five parts when encrypted.
@@ -105,7 +104,7 @@ _AFTER: Final[tuple[tuple[str, str], ...]] = (
 """Literals, and expressions whose first group stays in front of the mark."""
 
 _BASIC: Final = r"(Basic\s{1,4})([A-Za-z0-9+/]{8,}={0,2})"
-_HEADER_LITERALS: Final = ("thori", "ookie", "THORI", "OOKIE")
+_HEADER_LITERALS: Final = ("thori", "ookie")
 _HEADER_NAME: Final = "[AaCc](?:(?i:uthorization)|(?i:ookie))"
 _HEADER: Final = (
     r"(authorization|cookie)([\"']?)"
@@ -136,20 +135,25 @@ def without_credentials(text: str, *, is_address: bool = False) -> str:
     With ``is_address`` the text is a URL that users will open: it keeps its signature, which gives access to one file
     for a limited time.
     """
-    text = _without_named(_without_keys(text) if "TE KE" in text else text, is_address=is_address)
-    text = _without_tokens(text)
+    if "TE KE" in text:
+        text = _without_keys(text)
+    # Once for all that follows: hiding a secret adds no literal.
+    lower = lowered(text)
+    literals = found_literals(lower)
+    text = _without_tokens(_without_named(text, lower, literals, is_address=is_address))
     if "asic " in text:
         text = _compiled(_BASIC).sub(_basic, text)
     if "://" in text and "@" in text:
         text = without_users(text)
-    if "=" in text and ("?" in text or "&" in text):
+    # Parameters with secrets have names with these literals; to look at each "?" and "&" takes 10 ns a character.
+    if "=" in text and ("?" in text or "&" in text) and (literals or "sig" in lower):
         text = without_parameters(text, is_signed=is_address)
-    return _without_headers(text) if any(literal in text for literal in _HEADER_LITERALS) else text
+    return _without_headers(text) if any(literal in lower for literal in _HEADER_LITERALS) else text
 
 
-def _without_named(text: str, *, is_address: bool) -> str:
+def _without_named(text: str, lower: str, literals: Sequence[str], *, is_address: bool) -> str:
     """Return the text without the secrets beside names, and without the same values elsewhere in it."""
-    spans = sorted((*named_values(text), *values_by_position(text)))
+    spans = sorted((*values_beside(literals, text, lower), *values_by_position(text)))
     if not spans:
         return text
     pieces: list[str] = []

@@ -23,16 +23,19 @@ _ARGUMENTS: Final = r"(?:[ \t]{1,4}[^\s|;&]{1,100}){0,8}?[ \t]{1,4}"
 _NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private)[_-]?key)"
 # Not the help of a command: there a word in capitals stands for the value, or a sentence follows.
 _NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
+_LOGINS: Final = (
+    rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}",
+    rf"docker[ \t]{{1,4}}login{_ARGUMENTS}-p[ \t]{{0,4}}{_VALUE}",
+)
 _POSITIONS: Final = (
     ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
-    ("login", rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}"),
+    *(("login", command) for command in _LOGINS),
     ("mysql", rf"mysql(?:dump|admin|import)?{_ARGUMENTS}-p{_VALUE}"),
     ("shpas", rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_VALUE}"),
     (
         "curl",
         rf"curl{_ARGUMENTS}(?:-u|--user|--proxy-user|-U)[ \t=]{{0,4}}['\"]?[^\s:'\"]{{0,100}}:(?P<bare>[^'\"\s]+)",
     ),
-    ("login", rf"docker[ \t]{{1,4}}login{_ARGUMENTS}-p[ \t]{{0,4}}{_VALUE}"),
     ("edis-", rf"redis-cli{_ARGUMENTS}-a[ \t]{{0,4}}{_VALUE}"),
     ("pass:", r"-(?:passin|passout|pass|k)[ \t]{1,4}['\"]?pass:(?P<bare>[^\s'\"]+)"),
     # The line of a `.pgpass` file: host, port, database, user, password.
