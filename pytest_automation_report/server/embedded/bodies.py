@@ -43,10 +43,17 @@ _NOTE_LENGTH: Final = 80
 _MAX_ENTRIES: Final = 1000
 _MAX_TAGS: Final = 100
 _MAX_TESTS: Final = 50_000
+_MAX_RUNNING: Final = 100
+_MAX_EXTENSION_BYTES: Final = 64 * 1024
+_MAX_DEPTH: Final = 20
 
 _KEY: Final = re.compile(r"[a-z0-9]{1,64}")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.", re.DOTALL)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _text(value: object) -> bytes:
+    return _encode(value).encode()
 
 
 def document_from(body: bytes) -> Json | None:
@@ -117,7 +124,10 @@ def append_from(body: Json, statuses: StatusTable) -> ThreadSubmission | None:
     attachments = None if "links" in body else _attachments(body)
     rest = {name: value for name, value in body.items() if name not in _ATTACHED and name != "tests"}
     tests = body.get("tests", [])
-    if attachments is None or type(tests) is not list or len(tests) > _MAX_TESTS or not _is_plain(rest, _DURATIONS):
+    if attachments is None or type(tests) is not list or len(tests) > _MAX_TESTS or not _is_plain(rest, _APPEND):
+        return None
+    running = _text(rest["running"]) if "running" in rest else None
+    if running is not None and len(running) > _MAX_EXTENSION_BYTES:
         return None
     ids = {alias: status.id for alias, status in statuses.by_alias.items()}
     rows: list[StoredTest] = []
@@ -126,7 +136,15 @@ def append_from(body: Json, statuses: StatusTable) -> ThreadSubmission | None:
         if row is None:
             return None
         rows.append(row)
-    return ThreadSubmission(rest.get("elapsed_observed"), rest.get("elapsed_computed"), attachments, rows, statuses)
+    return ThreadSubmission(
+        rest.get("elapsed_observed"),
+        rest.get("elapsed_computed"),
+        attachments,
+        rows,
+        statuses,
+        rest.get("session_started"),
+        None if running is None else running.decode(),
+    )
 
 
 def _row(test: Any, ids: Mapping[str, int]) -> StoredTest | None:  # noqa: ANN401 - anything that JSON can hold
@@ -141,6 +159,12 @@ def _row(test: Any, ids: Mapping[str, int]) -> StoredTest | None:  # noqa: ANN40
     setup, _, teardown = test.get("phases", _NO_PHASES)
     if elapsed is None or setup is None or setup + teardown > elapsed:
         setup = teardown = None
+    steps = comparison = None
+    if "steps" in test or "comparison" in test:  # in few tests
+        try:
+            steps, comparison = _nested(test.get("steps"), _steps), _nested(test.get("comparison"), _comparison)
+        except _NotPlainError:
+            return None
     return StoredTest(
         test["key"],
         test["name"],
@@ -155,7 +179,78 @@ def _row(test: Any, ids: Mapping[str, int]) -> StoredTest | None:  # noqa: ANN40
         test.get("started"),
         setup,
         teardown,
+        steps,
+        comparison,
     )
+
+
+class _NotPlainError(Exception):
+    """An extension is left to the server's code."""
+
+
+def _nested(value: Any, canonical: Callable[[Any, int], object]) -> str | None:  # noqa: ANN401 - anything that JSON can hold
+    """Return an extension as JSON, with its properties in the order of their declarations; None if there is none."""
+    if not value:
+        if value is None or value == []:
+            return None
+        raise _NotPlainError
+    text = _text(canonical(value, 0))
+    if len(text) > _MAX_EXTENSION_BYTES:
+        raise _NotPlainError
+    return text.decode()
+
+
+def _steps(value: Any, depth: int) -> list[Json]:  # noqa: ANN401 - as above
+    if type(value) is not list or depth > _MAX_DEPTH:
+        raise _NotPlainError
+    return [_part(step, _STEP, ("name", "status"), {"steps": _steps}, depth) for step in value]
+
+
+def _comparison(value: Any, depth: int) -> Json:  # noqa: ANN401 - as above
+    return _part(value, _COMPARISON, tuple(_COMPARISON), {"left": _value, "right": _value}, depth)
+
+
+def _value(value: Any, depth: int) -> Json:  # noqa: ANN401 - as above
+    parts = {"items": _values, "entries": _pairs_of_values, "fields": _named_values}
+    return _part(value, _VALUE, ("type",), parts, depth)
+
+
+def _values(value: Any, depth: int) -> list[Json]:  # noqa: ANN401 - as above
+    if type(value) is not list or depth > _MAX_DEPTH:
+        raise _NotPlainError
+    return [_value(part, depth) for part in value]
+
+
+def _pairs_of_values(value: Any, depth: int) -> list[list[Json]]:  # noqa: ANN401 - as above
+    if type(value) is not list or not all(type(pair) is list and len(pair) == 2 for pair in value):  # noqa: PLR2004
+        raise _NotPlainError
+    return [_values(pair, depth) for pair in value]
+
+
+def _named_values(value: Any, depth: int) -> list[list[object]]:  # noqa: ANN401 - as above
+    if type(value) is not list or not all(type(pair) is list and len(pair) == 2 for pair in value):  # noqa: PLR2004
+        raise _NotPlainError
+    if depth > _MAX_DEPTH or not all(_is_name_or_empty(name) for name, _ in value):
+        raise _NotPlainError
+    return [[name, _value(part, depth)] for name, part in value]
+
+
+def _part(
+    value: Any,  # noqa: ANN401 - as above
+    checks: Mapping[str, Callable[[Any], bool]],
+    required: Sequence[str],
+    parts: Mapping[str, Callable[[Any, int], object]],
+    depth: int,
+) -> Json:
+    """Return an object of an extension in the order of ``checks``, without its defaults."""
+    if type(value) is not dict or not _is_plain(value, checks, required):
+        raise _NotPlainError
+    body: Json = {}
+    for name in checks:
+        if name in value and (name, value[name]) not in _LEFT_OUT:
+            part = parts.get(name)
+            body[name] = value[name] if part is None else part(value[name], depth + 1)
+    return body
 
 
 def _attachments(body: Json) -> tuple[StoredAttachment, ...] | None:
@@ -237,6 +332,17 @@ def _is_pairs(value: Any) -> bool:  # noqa: ANN401
     return type(value) is dict and len(value) <= _MAX_ENTRIES and all(map(_is_text, value.values()))
 
 
+def _is_step_status(value: Any) -> bool:  # noqa: ANN401
+    return type(value) is str and value in {"passed", "failed", "skipped"}
+
+
+def _is_running(value: Any) -> bool:  # noqa: ANN401
+    """Accept the running tests as the sender writes them, with their properties in the order of the declarations."""
+    if type(value) is not list or len(value) > _MAX_RUNNING:
+        return False
+    return all(type(test) is dict and list(test) == list(_RUNNING) and _is_plain(test, _RUNNING) for test in value)
+
+
 def _is_tags(value: Any) -> bool:  # noqa: ANN401
     return type(value) is list and len(value) <= _MAX_TAGS and all(map(_is_name, value))
 
@@ -254,6 +360,21 @@ def _is_any(value: Any) -> bool:  # noqa: ANN401
 _NO_PHASES: Final = (None, None, None)
 _DURATIONS: Final = {"elapsed_observed": _is_count, "elapsed_computed": _is_count}
 _THREAD: Final = {**_DURATIONS, "session_started": _is_count}
+_APPEND: Final = {**_THREAD, "running": _is_running}
+_RUNNING: Final = {"key": _is_name_or_empty, "name": _is_name_or_empty, "folder": _is_name_or_empty, "since": _is_count}
+_STEP: Final = {"name": _is_name_or_empty, "status": _is_step_status, "elapsed": _is_count, "steps": _is_any}
+_VALUE: Final = {
+    "type": _is_name_or_empty,
+    "text": _is_text,
+    "items": _is_any,
+    "entries": _is_any,
+    "fields": _is_any,
+    "size": _is_count,
+    "start": _is_count,
+}
+_COMPARISON: Final = {"operator": _is_name_or_empty, "left": _is_any, "right": _is_any}
+# Defaults, which the server does not store: a step without steps, a value from its beginning.
+_LEFT_OUT: Final[tuple[tuple[str, object], ...]] = (("steps", []), ("start", 0))
 _RUN: Final = {
     "name": _is_name,
     "source": _is_name,
@@ -276,6 +397,8 @@ _TEST: Final = {
     "artifacts": _is_any,
     "started": _is_count,
     "phases": _is_phases,
+    "steps": _is_any,
+    "comparison": _is_any,
 }
 # The order of the properties is that in which the server stores them.
 _FIELD: Final = {

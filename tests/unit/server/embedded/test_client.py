@@ -127,16 +127,90 @@ def test_a_whole_session(ways: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch)
                 _test(3, "skipped", fields=(Field("Skipped", "r\xe9ason \U0001f600 \x1b\x7f\u2028</script>"),)),
                 {**_test(4).body(), "elapsed": 9, "started": 11, "phases": [2, 3, 4]},
                 {**_test(5).body(), "elapsed": 3, "phases": [2, 3, 4]},
-                elapsed_observed=100, elapsed_computed=5,
+                {**_test(6, "failure").body(), "comparison": COMPARED, "steps": STEPS},
+                {**_test(7).body(), "steps": []},
+                elapsed_observed=100, elapsed_computed=5, session_started=START, running=[RUNNING],
             ), key="3",
         ),
         lambda client: client.append_thread(1, json.dumps({"fields": [Field("Note", "done").body()]}).encode()),
         lambda client: client.append_thread(1, b"{}"),
+        lambda client: client.append_thread(1, _tests(running=[])),
         lambda client: client.append_run(1, Resources((Field("late", "v"),), (Link("l", "http://x"),))),
         lambda client: client.complete_thread(1, elapsed_observed=200, elapsed_computed=5),
         lambda client: client.complete_run(1, measure_elapsed=False),
     )  # fmt: skip
-    assert outcomes == [1, 1, 2, *[None] * 6]
+    assert outcomes == [1, 1, 2, *[None] * 7]
+
+
+# Each with the properties that clients send, not in the order in which they are stored.
+NODE: dict[str, object] = {"text": "\xe9'\x01", "type": "str", "size": 3000, "start": 0}
+COMPARED: dict[str, object] = {
+    "operator": "==",
+    "right": {"type": "dict", "entries": [[NODE, {"type": "list", "items": [NODE], "start": 4, "size": 9}]]},
+    "left": {"type": "Point", "fields": [["x", NODE], ["y", {"type": "list", "items": []}]]},
+}
+STEPS: list[dict[str, object]] = [
+    {"status": "failed", "name": "outer", "elapsed": 4, "steps": [{"name": "inner", "status": "skipped", "steps": []}]},
+]
+RUNNING: dict[str, object] = {"key": "a", "name": "test_\xe9", "folder": "c", "since": 1}
+
+
+def _append(body: bytes, client: Client) -> None:
+    client.append_thread(1, body)
+
+
+def test_extensions_that_are_not_plain_are_stored_alike(ways: tuple[Way, Way]) -> None:
+    """Extensions of other releases, malformed, too large or too deep ones have the rows of the server."""
+    deep: dict[str, object] = {"type": "list", "items": []}
+    step: dict[str, object] = {"name": "s", "status": "passed"}
+    for _ in range(40):
+        deep, step = {"type": "list", "items": [deep]}, {"name": "s", "status": "passed", "steps": [step]}
+    values: tuple[object, ...] = (
+        None,
+        "",
+        0,
+        1.0,
+        True,
+        {},
+        [],
+        [1],
+        ["a", 1],
+        [["a", "b"]],
+        [[1, NODE]],
+        2**63,
+        "a" * 5000,
+    )
+    nodes: list[dict[str, object]] = [{**NODE, name: value} for name, value in itertools.product(
+        ("type", "text", "items", "entries", "fields", "size", "start", "later"), values)]  # fmt: skip
+    comparisons: list[object] = [
+        *values,
+        *({**COMPARED, "left": node} for node in (*nodes, deep, {**NODE, "text": "x" * 70_000})),
+    ]
+    comparisons += [{**COMPARED, "operator": value} for value in values]
+    steps: list[object] = [*values, [step], [{**STEPS[0], "name": "n" * 4000}] * 20, [{**STEPS[0], "later": 1}]]
+    steps += [
+        [{**STEPS[0], name: value}] for name, value in itertools.product(("name", "status", "elapsed", "steps"), values)
+    ]
+    running: list[object] = [
+        *values,
+        [RUNNING] * 101,
+        [{**RUNNING, "name": "n" * 4000}] * 20,
+        [dict(reversed(RUNNING.items()))],
+    ]
+    running += [[{**RUNNING, name: value}] for name, value in itertools.product((*RUNNING, "later"), values)]
+    _both(
+        ways,
+        lambda client: client.create_run(RUN),
+        lambda client: client.create_thread(1, Resources()),
+        *(
+            partial(_append, _tests({**_test(1).body(), name: value}))
+            for name, kinds in (("comparison", comparisons), ("steps", steps))
+            for value in kinds
+        ),
+    )
+    for value in running:
+        bodies_with_it = _tests(running=value), _tests(session_started=value)
+        _both(ways, *(partial(_append, body) for body in bodies_with_it))
 
 
 REFUSED: list[tuple[str, Callable[[Client], object]]] = [
