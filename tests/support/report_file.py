@@ -7,8 +7,36 @@ import re
 import zlib
 from base64 import b64decode, b64encode
 from hashlib import sha256
-from html import unescape
+from html import escape, unescape
+from itertools import accumulate
 from typing import Any
+
+COLUMNS = (
+    "kind",
+    "elapsed",
+    "strip",
+    "file",
+    "folder",
+    "classes",
+    "function",
+    "parameters",
+    "worker",
+    "message",
+    "changes",
+    "reason",
+    "id",
+    "line",
+    "thread",
+    "page",
+)
+"""The columns of the tests, in the order of the script ``rows.js``."""
+
+_HOLE = re.compile("⟦([a-z]+)⟧")
+
+
+def _number(code: str) -> int:
+    point = ord(code)
+    return point - 0x20 if point < 0xD800 else point - 0x820
 
 
 def text_of(html: str) -> str:
@@ -33,13 +61,32 @@ class ReportFile:
     def page(self, address: str) -> str:
         """Return the content of a page."""
         chunk, place = self.index["pages"][address]
-        content: str = self.chunks[chunk].decode().split("\x1e")[place].split("\x1f")[2]
-        return content
+        shared, *pages = self.chunks[chunk].decode().split("\x1e")
+        lines = shared.split("\n")
+        return "\n".join(lines[_number(code)] for code in pages[place]).split("\n\x1f\n")[2]
+
+    def column(self, name: str) -> list[str]:
+        """Return the values of a column of the tests."""
+        parts = self.chunks[self.index["rows"]].decode().split("\x1e")
+        values, codes = (parts[2 * COLUMNS.index(name) + place] for place in (0, 1))
+        texts = values.split("\x1f")
+        if not self.index["total"]:
+            return []
+        return [texts[_number(code)] for code in codes] if codes else texts
 
     @property
     def rows(self) -> list[str]:
-        """The rows of the list of tests."""
-        return [row for chunk in self.index["rows"] for row in self.chunks[chunk].decode().split("\x1e")]
+        """The rows of the list of tests, as the script fills their markup."""
+        columns = {name: self.column(name) for name in COLUMNS}
+        columns["id"] = [str(number) for number in accumulate(map(int, columns["id"]))]
+        columns["elapsed"] = [text.partition("\t")[0] for text in columns["elapsed"]]
+        columns["parameters"] = [text[1:-1] for text in columns["parameters"]]
+        rows: list[str] = []
+        for number, kind in enumerate(columns["kind"]):
+            markup: str = json.loads(kind)["rows"][0]
+            html = markup.replace("⟦strip⟧", columns["strip"][number])
+            rows.append(_HOLE.sub(lambda hole, number=number: escape(columns[hole[1]][number]), html))  # type: ignore[misc]
+        return rows
 
     @property
     def plain(self) -> str:

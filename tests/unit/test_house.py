@@ -94,6 +94,8 @@ TESTED_ELSEWHERE = {
     "server/pages/inside": "unit/server/pages/report/test_document.py",
     "server/pages/report/handlers": "unit/server/pages/report/test_document.py",
     "server/pages/report/plain": "unit/server/pages/report/test_document.py",
+    "server/pages/report/lone_pages": "unit/server/pages/report/test_document.py",
+    "server/pages/report/rows": "unit/server/pages/report/test_document.py",
     "server/pages/report/tests": "unit/server/pages/report/test_document.py",
     "server/pages/rendering": "unit/server/pages/test_texts.py",
     "server/pages/assets": "unit/server/pages/test_site.py",

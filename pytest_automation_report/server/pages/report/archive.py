@@ -8,7 +8,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 __all__ = ["BETWEEN_FRAGMENTS", "Archive"]
 
@@ -34,10 +34,6 @@ class Archive:
         """Add a chunk that is a whole file and return its number."""
         self._chunks.append(_packed_bytes(data))
         return len(self._chunks)
-
-    def add_in_chunks(self, fragments: Sequence[str], size: int) -> list[int]:
-        """Add fragments in chunks of ``size`` and return the numbers of the chunks."""
-        return [self.add(fragments[start : start + size]) for start in range(0, len(fragments), size)]
 
     def text(self, index: dict[str, Any]) -> str:
         """Return the archive with this index."""

@@ -16,19 +16,29 @@ from pytest_automation_report import __version__
 from pytest_automation_report.server.pages.assets import asset_path, file_text, style_sheet
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import new_environment
-from pytest_automation_report.server.pages.report.archive import BETWEEN_FRAGMENTS, Archive
+from pytest_automation_report.server.pages.report.archive import Archive
 from pytest_automation_report.server.pages.report.beside import STYLE_FILE, Beside, ReportFolder
 from pytest_automation_report.server.pages.report.files import FileRule, ReportedFiles
-from pytest_automation_report.server.pages.report.fragments import addresses_in, canonical, fragment_of, relinked
+from pytest_automation_report.server.pages.report.fragments import (
+    addresses_in,
+    canonical,
+    fragment_of,
+    relinked,
+    without_rows,
+)
+from pytest_automation_report.server.pages.report.lines import SharedLines
+from pytest_automation_report.server.pages.report.lone_pages import LonePages, with_folder
 from pytest_automation_report.server.pages.report.plain import plain_values
+from pytest_automation_report.server.pages.report.rows import TestRows, add_holes
 from pytest_automation_report.server.pages.report.tests import ReportedTests
 from pytest_automation_report.server.pages.run.documents import RunDocuments
-from pytest_automation_report.server.pages.run.page import listed_tests
-from pytest_automation_report.server.pages.run.url import run_state
+from pytest_automation_report.server.pages.run_summary import run_summary
+from pytest_automation_report.server.pages.sources import SourceReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
 __all__ = ["EVERY_FAILURE", "report_beside", "report_of"]
@@ -36,14 +46,14 @@ __all__ = ["EVERY_FAILURE", "report_beside", "report_of"]
 EVERY_FAILURE: Final = FileRule()
 """The usual rule: artifacts of failures, up to the usual size."""
 
-_SCRIPTS: Final = ("page.js", "keys.js", "archive.js")
+_SCRIPTS: Final = ("page.js", "keys.js", "archive.js", "rows.js", "tree.js", "report.js")
 _VIEW: Final = re.compile(r'<section class="view ([a-z]+)')
 _HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)
-_RESULTS_A_CHUNK: Final = 50
-_ROWS_A_CHUNK: Final = 2_000
 # Each combination of these is a page in the file. Filters of the list of tests are the script's.
 _VIEW_PARAMETERS: Final = frozenset({"view", "group", "page", "change", "base"})
 _MOST_VIEWS: Final = 60
+_RESULT: Final = re.compile(r"/results/([0-9]+)")
+_AS_WRITTEN: Final = "show=pytest"
 _VIEWS: Final = ("failures", "changes", "time", "details")
 _POLICY: Final = (
     "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data: blob:; media-src blob:; "
@@ -106,8 +116,18 @@ class _Report:
         self._folder = folder
         self._files = store.read(lambda reader: ReportedFiles(reader, names, rule.max_bytes))
         self._environment = new_environment(link, asset_path, "")
+        add_holes(self._environment)
+        self._lone_pages = store.read(self._read_lone_pages)
+        self._ids = {0, *(test.id for test in self._tests.rows)}
         self._view = ""
         self._pages: dict[str, str] = {}
+        self._relinked: dict[str, str] = {}
+
+    def _read_lone_pages(self, reader: Reader) -> LonePages:
+        record = reader.run(self._run_id, max_threads=0)
+        source = SourceReader(reader.database).source_name(record.row["source"])
+        run = {**run_summary(record, self._tests.statuses, source), "commit": record.row["commit"] or ""}
+        return LonePages(reader, self._tests, run, self._environment)
 
     def html(self, note: str) -> str:
         """Return the document."""
@@ -142,11 +162,12 @@ class _Report:
     def _collect(self, start: str) -> None:
         """Read the views of the run, and the pages that they lead to inside of a view."""
         queue = deque([*(canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)])
-        queue.append(self._list_address())
+        lists = {self._list_address("none"), self._list_address("")}
+        queue.extend(sorted(lists))
         queue.extend(addresses_in(self._pages[start]))
         while queue and len(self._pages) < _MOST_VIEWS:
             address = self._named(queue.popleft())
-            if address in self._pages or not (address == self._list_address() or self._is_view(address)):
+            if address in self._pages or not (address in lists or self._is_view(address)):
                 continue
             self._pages[address] = self._fetch(address)
             queue.extend(addresses_in(self._pages[address]))
@@ -160,9 +181,9 @@ class _Report:
             for state in sorted(states - self._pages.keys()):
                 self._pages[state] = self._fetch(state)
 
-    def _list_address(self) -> str:
-        """Return the address of the flat list of all tests."""
-        return canonical(link("run", self._run_id, view="tests", group="none", **self._base))
+    def _list_address(self, group: str) -> str:
+        """Return the address of the flat list of all tests, for the group ``none``, or of their tree."""
+        return canonical(link("run", self._run_id, view="tests", group=group, **self._base))
 
     def _named(self, address: str) -> str:
         """Return an address of the run with its view and its base, which the usual address leaves out."""
@@ -198,33 +219,36 @@ class _Report:
 
     def _is_inside(self, address: str) -> bool:
         named = self._named(address)
-        return named in self._pages or self._is_list(named)
+        if named in self._pages or self._is_list(named):
+            return True
+        result = _RESULT.fullmatch(named)
+        # The script shows the texts of any failure as pytest wrote them.
+        return int(result[1]) in self._ids if result else _AS_WRITTEN in named and self._is_inside(_without_show(named))
 
     def _archive(self, start: str) -> str:
         archive = Archive()
-        places: dict[str, list[int]] = {}
+        places: dict[str, tuple[int, int]] = {}
+        tests = TestRows(self._tests, self._lone_pages, self._environment)
         views = [address for address in self._pages if urlsplit(address).path == self._path]
-        results = [address for address in self._pages if address not in set(views)]
-        for group in [[address] for address in views] + _chunks(results, _RESULTS_A_CHUNK):
-            number = archive.add(self._fragment(address) for address in group)
-            places.update({address: [number, place] for place, address in enumerate(group)})
-        rows = self._rows()
-        row_chunks = archive.add_in_chunks(rows, _ROWS_A_CHUNK)
-        facts = archive.add(self._tests.facts())
+        results = [address for address in self._pages if urlsplit(address).path != self._path]
+        self._pages.update(self._lone_pages.whole())
+        self._pages.update((f"lone {n}", self._lone_pages.with_holes(kind)) for n, kind in enumerate(tests.page_kinds))
+        lone = [*self._pages][len(views) + len(results) :]
+        for addresses in (views, results, lone):
+            places |= self._add_pages(archive, addresses)
+        rows = archive.add(tests.fragments())
         files = {hash_: self._file(hash_, archive) for hash_ in self._files.contents}
         return archive.text(
             {
                 "start": start,
                 "run": self._path,
                 "usual": {"view": self._view, **self._base},
-                "list": self._list_address(),
+                "list": self._list_address("none"),
+                "tree": self._list_address(""),
                 "pages": places,
-                "rows": row_chunks,
-                "rowsAChunk": _ROWS_A_CHUNK,
-                "facts": facts,
+                "rows": rows,
                 "files": files,
-                "ranks": self._tests.ranks,
-                "total": len(rows),
+                "total": len(self._tests.rows),
             }
         )
 
@@ -235,15 +259,28 @@ class _Report:
         data = b"".join(self._pieces(hash_))
         return [archive.add_file(data), self._files.type_of(hash_)]
 
-    def _fragment(self, address: str) -> str:
-        return relinked(fragment_of(self._pages[address]).text(), self._is_inside, self._files.hashes)
+    def _add_pages(self, archive: Archive, addresses: list[str]) -> dict[str, tuple[int, int]]:
+        """Add pages to the archive; return the chunk of each, and its number in the chunk."""
+        places: dict[str, tuple[int, int]] = {}
+        lines = SharedLines()
+        waiting: dict[str, int] = {}
+        for address in addresses:
+            waiting[address] = lines.add(self._lines(address))
+            if lines.is_full or address == addresses[-1]:
+                chunk = archive.add(lines.fragments())
+                places |= {page: (chunk, number) for page, number in waiting.items()}
+                lines, waiting = SharedLines(), {}
+        return places
 
-    def _rows(self) -> list[str]:
-        """Return the row of each test as the list of tests shows it, in the order of the results' ids."""
-        state = run_state(self._run_id, {"view": "tests", "group": "none", **self._base})
-        leaves = listed_tests(self._store, self._documents, state, self._tests.ids)
-        html = self._environment.get_template("report/rows.html").render(rows=leaves, between=BETWEEN_FRAGMENTS)
-        return relinked(html, self._is_inside).split(BETWEEN_FRAGMENTS)[:-1]
+    def _lines(self, address: str) -> list[str]:
+        """Return the lines of a page, with links inside of the file; most lines are those of other pages, too."""
+        fragment = fragment_of(self._pages[address])
+        lines = (without_rows(fragment) if self._is_list(address) else fragment).lines()
+        known, hashes = self._relinked, self._files.hashes
+        for line in lines:
+            if line not in known:
+                known[line] = with_folder(relinked(line, self._is_inside, hashes))
+        return [known[line] for line in lines]
 
     def _document(self, title: str, top: str, archive: str, note: str) -> str:
         style = self._style
@@ -271,8 +308,9 @@ class _Report:
         )
 
 
-def _chunks(addresses: list[str], size: int) -> list[list[str]]:
-    return [addresses[start : start + size] for start in range(0, len(addresses), size)]
+def _without_show(address: str) -> str:
+    path, _, query = address.partition("?")
+    return canonical(f"{path}?{'&'.join(pair for pair in query.split('&') if pair != _AS_WRITTEN)}")
 
 
 def _own(text: str) -> Markup:

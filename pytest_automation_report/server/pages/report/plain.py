@@ -14,7 +14,7 @@ from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.tables import ResultRow, SourceRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
@@ -28,6 +28,7 @@ NO_FILES: Final[Mapping[str, str]] = MappingProxyType({})
 """The addresses of artifacts of a report without a folder beside it."""
 
 _TEXT_CHARACTERS: Final = 3_000
+_KNOWN_REASON_CHARACTERS: Final = 300
 _FAILURE: Final = 3
 
 
@@ -45,7 +46,7 @@ def plain_values(
         "source": next(iter(names.execute(reader.database)))[0],
         "statuses": _counts(reader, run_id),
         "findings": findings,
-        "failures": [{**_failure(result), "files": _files(result, addresses)} for result in rows],
+        "failures": list(_failures(rows, addresses)),
         "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"][:FAILURES_SHOWN],
     }
@@ -72,15 +73,27 @@ def _files(row: Mapping[str, Any], addresses: Mapping[str, str]) -> list[Json]:
     return files
 
 
-def _failure(row: Mapping[str, Any]) -> Json:
+def _failures(rows: Iterable[Mapping[str, Any]], addresses: Mapping[str, str]) -> Iterator[Json]:
+    """Yield failures; the text of the first one for each reason is longer, since those of the others are much alike."""
+    known: set[int] = set()
+    for row in rows:
+        reason = row["fingerprint"]
+        characters = _KNOWN_REASON_CHARACTERS if reason in known else _TEXT_CHARACTERS
+        yield {**_failure(row, characters), "files": _files(row, addresses)}
+        if reason is not None:
+            known.add(reason)
+
+
+def _failure(row: Mapping[str, Any], characters: int) -> Json:
     fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
     texts = [plain(str(field["value"])) for field in fields if field.get("is_highlight")]
     text = "\n\n".join(texts)
+    # The end of a long text has the error; a line that is cut would be hard to read.
+    shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
     return {
         "title": row["name"] if row["folder"] in {"", row["name"]} else f"{row['folder']}.{row['name']}",
         "place": f"{row['file']}:{row['line']}" if row["file"] and row["line"] else row["file"] or "",
         "message": row["message"] or "",
-        # The end of a long text has the error.
-        "text": text[-_TEXT_CHARACTERS:],
-        "left_out": max(0, len(text) - _TEXT_CHARACTERS),
+        "text": shown,
+        "left_out": len(text) - len(shown),
     }

@@ -1,114 +1,138 @@
-"""Read what the report's script needs of each test: its status, time, place and the text that a search looks at."""
+"""Read the tests of a run for its report: one query for all results, one for all histories."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_automation_report.server.pages.run.changes import percent
+from pytest_automation_report.server.pages.run.details import worker_names
+from pytest_automation_report.server.pages.run.history import Histories
+from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
+from pytest_automation_report.server.pages.run.queries import RunReader
+from pytest_automation_report.server.pages.statuses import ranked, shown_status
 from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.reasons import hexadecimal
-from pytest_automation_report.server.store.tables import ResultRow
-from pytest_automation_report.text.limits import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["MOST_PAGES", "ReportedTests"]
+__all__ = ["MOST_PAGES", "ReportedTest", "ReportedTests"]
 
 MOST_PAGES: Final = 1_000
-"""Most tests that have a page in the file."""
+"""Most tests that have the server's page in the file; those of all others are made of their rows."""
 
-_SUCCESS, _FAILURE = 2, 3
-_RANKS: Final = {_FAILURE: 0, _SUCCESS: 2}
+_FAILURE: Final = 3
 _DURATIONS: Final = frozenset({"slower", "faster"})
-_BETWEEN: Final = "\x1f"
-_COLUMNS: Final = (
-    ResultRow.id,
-    ResultRow.name,
-    ResultRow.folder,
-    ResultRow.status,
-    ResultRow.result_class,
-    ResultRow.elapsed,
-    ResultRow.file,
-    ResultRow.message,
-    ResultRow.failed_attempts,
-    ResultRow.fingerprint,
-    ResultRow.artifacts,
-    ResultRow.thread,
+_TESTS: Final = (
+    'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
+    ' "message", "failed_attempts", "fingerprint", "artifacts",'
+    ' "fields" IS NOT NULL OR "steps" IS NOT NULL FROM "result" WHERE "run_id" = ? ORDER BY "id"'
 )
 
 
+class ReportedTest(NamedTuple):
+    """One result, as the columns of its table name it; ``elapsed`` is in microseconds."""
+
+    id: int
+    case: int
+    name: str
+    folder: str
+    status: int
+    result_class: int
+    elapsed: int | None
+    file: str | None
+    line: int | None
+    thread: int
+    message: str | None
+    failed_attempts: int | None
+    fingerprint: int | None
+    artifacts: str | None
+    has_more: bool
+    """Whether it has fields or steps."""
+
+    @property
+    def reason(self) -> str:
+        """The fingerprint of its reason; empty without one."""
+        return "" if self.fingerprint is None else hexadecimal(self.fingerprint)
+
+
 class ReportedTests:
-    """The tests of a run, in the order of their results' ids."""
+    """The tests of a run, in the order of their results' ids, with their histories, workers and changes."""
 
     def __init__(self, reader: Reader, run_id: int, findings: Json) -> None:
-        query: Any = ResultRow.select(*_COLUMNS).where(ResultRow.run == run_id).order_by(ResultRow.id)
-        self._rows: list[Json] = list(query.dicts().execute(reader.database))
+        rows: Any = reader.connection.execute(_TESTS, (run_id,))
+        self.rows: Sequence[ReportedTest] = [ReportedTest._make(row) for row in rows]
+        record = reader.run(run_id, max_threads=THREADS_SHOWN)
+        self.statuses = reader.statuses(record.row["project"])
+        self._workers = worker_names(record)
+        self._histories = Histories(RunReader(reader.connection), record.row, findings)
+        self._histories.load_series()
+        self._findings = findings
         self._changes: dict[int, list[str]] = {}
         lists = {**findings["tests"], "slower": findings["slower"], "faster": findings["faster"]}
         for name, entries in lists.items():
             for entry in entries:
                 if entry.get("result"):
                     self._changes.setdefault(entry["result"], []).append(name)
+        self._slower = {entry.get("result"): entry for entry in findings["slower"]}
+        self._tones = {test.status: shown_status(self.statuses, test.status) for test in self.rows}
 
     @property
-    def total(self) -> int:
-        """The number of results."""
-        return len(self._rows)
-
-    @property
-    def ids(self) -> list[int]:
-        """The ids of all results."""
-        return [row["id"] for row in self._rows]
+    def ranks(self) -> dict[int, int]:
+        """The place of each status in lists, by its number: failures first."""
+        return {status.id: place for place, status in enumerate(ranked(self.statuses))}
 
     @property
     def shown(self) -> list[int]:
-        """The ids of the results that have a page: failures, then flaky ones, then those with another duration."""
-        failed = [row["id"] for row in self._rows if row["result_class"] == _FAILURE]
-        flaky = [row["id"] for row in self._rows if row["result_class"] != _FAILURE and row["failed_attempts"]]
-        other = [row["id"] for row in self._rows if _DURATIONS & set(self._changes.get(row["id"], ()))]
+        """The ids of the results with the server's page: failures, then flaky ones, then those of another duration."""
+        failed = [test.id for test in self.rows if test.result_class == _FAILURE]
+        flaky = [test.id for test in self.rows if test.result_class != _FAILURE and test.failed_attempts]
+        other = [test.id for test in self.rows if _DURATIONS & set(self._changes.get(test.id, ()))]
         return list(dict.fromkeys([*failed, *flaky, *other]))[:MOST_PAGES]
 
     def artifacts(self, *, only_of_failures: bool) -> dict[str, str]:
         """Return the names of stored artifacts by their hash: those of failures, or of all tests with a page."""
         shown = set(self.shown)
         names: dict[str, str] = {}
-        for row in self._rows:
-            is_wanted = row["result_class"] == _FAILURE if only_of_failures else row["id"] in shown
-            if is_wanted and row["artifacts"]:
-                for artifact in json.loads(row["artifacts"]):
+        for test in self.rows:
+            is_wanted = test.result_class == _FAILURE if only_of_failures else test.id in shown
+            if is_wanted and test.artifacts:
+                for artifact in json.loads(test.artifacts):
                     hash_ = content_hash(str(artifact.get("url") or ""))
                     if hash_ is not None:
                         names.setdefault(hash_, str(artifact.get("name") or hash_))
         return names
 
-    @property
-    def ranks(self) -> dict[str, int]:
-        """The place of each status in the order *failed first*, by its number."""
-        return {str(row["status"]): _RANKS.get(row["result_class"], 1) for row in self._rows}
+    def tone(self, test: ReportedTest) -> str:
+        """Return the tone of a test: that of its status, or flaky if it passed after a failed attempt."""
+        tone = self._tones[test.status].tone
+        return "flaky" if tone == "pass" and test.failed_attempts else tone
 
-    def facts(self) -> Iterator[str]:
-        """Yield the facts of all tests column by column, in the order in which the script reads them.
+    def status_name(self, test: ReportedTest) -> str:
+        """Return the name of a test's status."""
+        return self._tones[test.status].name
 
-        Columns compress better than rows. Times are in milliseconds, which is enough for an order.
-        """
-        rows = self._rows
-        yield _column(row["status"] for row in rows)
-        yield _column(1 if row["result_class"] == _SUCCESS and row["failed_attempts"] else "" for row in rows)
-        yield _column(round((row["elapsed"] or 0) / 1000) for row in rows)
-        yield _column(row["file"] or "" for row in rows)
-        yield _column(row["folder"] for row in rows)
-        yield _column(row["name"] for row in rows)
-        yield _column(row["message"] or "" for row in rows)
-        yield _column(",".join(self._changes.get(row["id"], ())) for row in rows)
-        yield _column("" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]) for row in rows)
-        yield _column(row["thread"] for row in rows)
-        # Ids are numbers in a row, mostly: their differences take no space.
-        yield _column(row["id"] - before for row, before in zip(rows, [0, *self.ids], strict=False))
+    def changes(self, test: ReportedTest) -> str:
+        """Return the lists of findings that a test is in, with commas between them."""
+        return ",".join(self._changes.get(test.id, ()))
 
+    def is_new(self, test: ReportedTest) -> bool:
+        """Whether a test fails that did not fail in the base."""
+        return self._findings["base"] is not None and "newly_failing" in self._changes.get(test.id, ())
 
-def _column(values: Iterable[object]) -> str:
-    return _BETWEEN.join(visible(str(value)) for value in values)
+    def slower(self, test: ReportedTest) -> str:
+        """Return by how much a test got slower; empty if it did not."""
+        entry = self._slower.get(test.id)
+        return percent(entry["elapsed"], entry["median"]) if entry else ""
+
+    def worker(self, test: ReportedTest) -> str:
+        """Return the name of the worker that ran a test; empty for a thread that the run's page does not read."""
+        return self._workers.name(test.thread)
+
+    def letters(self, test: ReportedTest) -> str:
+        """Return the outcomes of a test in its last runs, oldest first; empty if they are not known."""
+        return self._histories.letters(test.case)

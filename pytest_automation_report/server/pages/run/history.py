@@ -69,6 +69,12 @@ class Histories:
         self._stored |= self._reader.histories(self._series, missing)
         self._loaded.update(missing)
 
+    def load_series(self) -> None:
+        """Read the histories of all tests by one query, for a page that shows each test of a run."""
+        if self._series is not None:
+            self._stored = self._reader.all_histories(self._series)
+            self._loaded.update(self._stored)
+
     def letters(self, case: int) -> str:
         """Return the outcomes of a test, one letter for each run; empty for an unknown one."""
         row = self._stored.get(case)

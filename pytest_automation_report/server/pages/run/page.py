@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["THREADS_SHOWN", "branch_rows", "failures_text", "listed_tests", "page_values"]
+__all__ = ["THREADS_SHOWN", "branch_rows", "failures_text", "page_values"]
 
 THREADS_SHOWN: Final = 100
 """Most threads that the page of a run shows."""
@@ -68,11 +68,6 @@ def page_values(store: Store, documents: Documents, state: RunState, now: int) -
 def branch_rows(store: Store, documents: Documents, state: RunState, now: int) -> Json:
     """Return the rows below the open node of the tree."""
     return store.read(lambda reader: _RunPage(reader, state, documents, now).tree.children(state.opened))
-
-
-def listed_tests(store: Store, documents: Documents, state: RunState, result_ids: Sequence[int]) -> list[Json]:
-    """Return the rows of these results as a flat list shows them, in this order."""
-    return store.read(lambda reader: _RunPage(reader, state, documents, 0).listed(result_ids))
 
 
 def failures_text(store: Store, documents: Documents, state: RunState, now: int, site: str) -> str:
@@ -121,14 +116,6 @@ class _RunPage:
     def cards(self) -> FailureCards:
         """The reader of the failures by reason."""
         return FailureCards(self.facts, self.state, self.reader, self.histories, self.workers)
-
-    def listed(self, result_ids: Sequence[int]) -> list[Json]:
-        """Return the rows of these results as a flat list shows them."""
-        leaves: list[Json] = []
-        for start in range(0, len(result_ids), PAGE_ROWS):
-            rows = self.reader.rows_of(result_ids[start : start + PAGE_ROWS])
-            leaves += self.tree.leaves([rows[id_] for id_ in result_ids[start : start + PAGE_ROWS]], has_folder=True)
-        return leaves
 
     def text(self, site: str) -> str:
         """Return the failures as Markdown."""

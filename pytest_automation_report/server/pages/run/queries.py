@@ -275,6 +275,17 @@ class RunReader:
             found |= {row["case"]: row for row in self._rows(query)}
         return found
 
+    def all_histories(self, series: int) -> dict[int, Json]:
+        """Return the stored outcomes of all tests in a series, with their medians."""
+        columns = (CaseHistoryRow.case, CaseHistoryRow.position, CaseHistoryRow.outcomes, CaseHistoryRow.median)
+        query: Any = CaseHistoryRow.select(*columns).where(CaseHistoryRow.series == series)
+        # Rows of peewee's own, such as dictionaries, take three times as long.
+        rows = query.tuples().execute(self._database)
+        return {
+            case: {"position": position, "outcomes": outcomes, "median": median}
+            for case, position, outcomes, median in rows
+        }
+
     def usual_times(self, series: int, run_id: int) -> UsualTimes:
         """Return the usual times of the tests of a series' last run, and of those that have a result in a run."""
         last = SeriesRow.select(SeriesRow.length).where(SeriesRow.id == series)

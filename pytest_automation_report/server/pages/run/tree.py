@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["Branch", "branches_of", "file_at", "ordered", "tests_below"]
+__all__ = ["TONE_RANKS", "Branch", "branches_of", "file_at", "ordered", "tests_below"]
+
+TONE_RANKS: Final[Mapping[str, int]] = {
+    "fail": 0,
+    "block": 1,
+    "warn": 2,
+    "flaky": 3,
+    "skip": 4,
+    "idle": 5,
+    "pass": 6,
+    "live": 7,
+}
+"""The place of each tone in the order *failures first*."""
 
 _LEAST_CELLS: Final = 2
 
@@ -179,7 +191,6 @@ def ordered(
     branches: Iterable[Branch], leaves: Iterable[Mapping[str, Any]], sort: str, table: StatusTable
 ) -> list[Branch | Mapping[str, Any]]:
     """Return nodes and tests in one order: failures first, slowest first, or as they ran."""
-    rank = {"fail": 0, "block": 1, "warn": 2, "flaky": 3, "skip": 4, "idle": 5, "pass": 6, "live": 7}
 
     def key(node: Branch | Mapping[str, Any]) -> tuple[float, ...]:
         first = node.first if isinstance(node, Branch) else node["id"]
@@ -189,8 +200,8 @@ def ordered(
         if sort == "slowest":
             return (-elapsed, first)
         if isinstance(node, Branch):
-            worst = min((rank[part["tone"]] for part in node.parts(table)), default=9)
+            worst = min((TONE_RANKS[part["tone"]] for part in node.parts(table)), default=9)
             return (worst, -node.failed, first)
-        return (rank[tone_of(node, table)], -1, first)
+        return (TONE_RANKS[tone_of(node, table)], -1, first)
 
     return sorted([*branches, *leaves], key=key)

@@ -68,15 +68,29 @@ def result_values(result_id: int, state: TestState, reader: Reader) -> dict[str,
     run = reader.run(row["run"], max_threads=0)
     statuses = reader.statuses(run.row["project"])
     fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+    values = lone_values(row, statuses, fields, state)
+    earlier = None if values["attempt"] == values["attempts"][-1].number else values["attempt"]
+    outcomes = history.outcomes_of(tests.history(row["case"]), result_id)
+    current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
+    values |= {
+        "run": {**run_summary(run, statuses, sources.source_name(row["source"])), "commit": run.row["commit"] or ""},
+        **_file_values(row, reader, earlier, outcomes, current),
+        **_history_values(outcomes, current, state),
+        "neighbours": neighbours_in(reader, tests, run, row, state.origin_query, statuses),
+        **_related_values(row, tests, statuses),
+        **_worker_values(row, run.row, tests),
+    }
+    values["markdown"] = _markdown(row, fields, values)
+    return values
+
+
+def lone_values(row: Json, statuses: StatusTable, fields: Sequence[Json], state: TestState) -> dict[str, Any]:
+    """Return the values of a test's page that come from its row alone; all others are there, too, but empty."""
     status = shown_status(statuses, row["status"])
     attempts = failure.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
-    outcomes = history.outcomes_of(tests.history(row["case"]), result_id)
-    current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
-    command = rerun_command(row, fields)
-    values: dict[str, Any] = {
+    return {
         "row": row,
-        "run": {**run_summary(run, statuses, sources.source_name(row["source"])), "commit": run.row["commit"] or ""},
         "state": state,
         "reason": "" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
         "status": status,
@@ -88,17 +102,24 @@ def result_values(result_id: int, state: TestState, reader: Reader) -> dict[str,
         "steps": view_models.step_rows(row, fields, earlier),
         "facts": view_models.facts_of(fields),
         "texts": view_models.other_texts(fields, earlier),
-        "command": command,
-        **_file_values(row, reader, earlier, outcomes, current),
+        "command": rerun_command(row, fields),
         **_output_values(fields, state, earlier),
-        **_history_values(outcomes, current, state),
-        "neighbours": neighbours_in(reader, tests, run, row, state.origin_query, statuses),
+        **_history_values((), None, state),
+        "pictures": [],
+        "videos": [],
+        "files": [],
+        "previews": {},
+        "picture_modes": PICTURES,
+        "neighbours": None,
         "way_back": way_back(row, state.origin_query),
-        **_related_values(row, tests, statuses),
-        **_worker_values(row, run.row, tests),
+        "same_reason": [],
+        "same_count": 0,
+        "siblings": [],
+        "before": [],
+        "worker": "",
+        "offset": None,
+        "markdown": "",
     }
-    values["markdown"] = _markdown(row, fields, values)
-    return values
 
 
 def _file_values(
@@ -119,7 +140,6 @@ def _file_values(
         "videos": [file for file in files if file.shown == "video"],
         "files": [file for file in files if file.shown not in {"picture", "video"}],
         "previews": previews,
-        "picture_modes": PICTURES,
     }
 
 

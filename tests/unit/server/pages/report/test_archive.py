@@ -16,20 +16,17 @@ def test_chunks_and_index() -> None:
     """The index is the first line, each chunk is the line of its number, and no line can end the element around it."""
     archive = Archive()
     first = archive.add(["<p>one</p>", "</script>"])
-    others = archive.add_in_chunks(["a", "b", "c"], 2)
+    second = archive.add(["a", "b"])
     lines = archive.text({"b": 1, "a": "ü"}).split("\n")
-    assert (first, others) == (1, [2, 3])
+    assert (first, second) == (1, 2)
     assert opened(lines[0]) == '{"a":"\\u00fc","b":1}'
     assert [opened(line).split(BETWEEN_FRAGMENTS) for line in lines[1:]] == [
         ["<p>one</p>", "</script>"],
         ["a", "b"],
-        ["c"],
     ]
     assert "<" not in "".join(lines)
 
 
 def test_an_empty_report() -> None:
     """Without fragments there is no chunk but that of the index."""
-    archive = Archive()
-    assert archive.add_in_chunks([], 10) == []
-    assert opened(archive.text({})) == "{}"
+    assert opened(Archive().text({})) == "{}"

@@ -61,11 +61,16 @@ def test_each_page_says_what_the_servers_page_says(site: Site) -> None:
     pages = {f"/results/{result}" for result in (failed, still, again)} | {f"/results/{again}?attempt=1"}
     assert views | pages <= set(report.addresses)
     assert f"/results/{passed}" not in report.addresses
-    assert [address for address in report.addresses if text_of(report.page(address)) != text(address)] == []
+    lists = {report.index["list"], report.index["tree"]}
+    whole = [address for address in report.addresses if address not in lists and not address.startswith("lone ")]
+    assert [address for address in whole if text_of(report.page(address)) != text(address)] == []
+    # The script makes the rows of lists: what is above them is the server's.
+    above = {address: text_of(report.page(address).partition("</div>\n</section>")[0]) for address in lists}
+    assert [address for address, shown in above.items() if not text(address).startswith(shown)] == []
 
 
 def test_the_rows_are_those_of_the_list(site: Site) -> None:
-    """Each test has its row of the flat list, in the order of the results, linked if the file has its page."""
+    """Each test has its row of the flat list, in the order of the results, and leads to its page."""
     run = two_runs(site)
     report = ReportFile(site.pages.report(run))
     listed = server_text(site)(f"/runs/{run}?view=tests&group=none")
@@ -74,13 +79,14 @@ def test_the_rows_are_those_of_the_list(site: Site) -> None:
     linked = [
         f'href="#/results/{result}"' in row for result, row in zip(site.result_ids(run), report.rows, strict=True)
     ]
-    assert linked == [True, False, True, True, False]
+    assert linked == [True] * 5
 
 
 def test_all_links_lead_inside(site: Site) -> None:
     """No page of the file has an address of a server, and each link to a page is to one that the file has."""
     run = two_runs(site)
     report = ReportFile(site.pages.report(run))
+    results = {f"/results/{result}" for result in site.result_ids(run)}
     for address in report.addresses:
         page = report.page(address)
         for attribute in ("href", "src", "action", "data-live", "data-branch"):
@@ -90,7 +96,10 @@ def test_all_links_lead_inside(site: Site) -> None:
             inner = "/" + target.partition('"')[0].partition("#")[0].replace("&amp;", "&")
             is_list = inner.startswith(f"/runs/{run}?") and "view=tests" in inner
             is_usual = inner == f"/runs/{run}" or (inner.startswith(f"/runs/{run}?") and "view=" not in inner)
-            assert is_list or is_usual or inner in report.addresses, f"{address} -> {inner}"
+            other = inner.replace("&show=pytest", "").replace("?show=pytest", "")
+            is_made = other in results or other in report.addresses
+            is_filled = "⟦" in inner and address.startswith("lone ")
+            assert is_list or is_usual or is_made or is_filled, f"{address} -> {inner}"
 
 
 def test_the_plain_report_has_what_matters(site: Site) -> None:
@@ -174,3 +183,23 @@ def test_over_http(site: Site) -> None:
     assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["base"])
     assert site.get("/runs/99/report.html").status_code == 404
     assert f'href="/runs/{run}/report.html"' in site.shown(f"/runs/{run}")
+
+
+def test_fields_of_tests_that_passed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skipped tests, then those that passed, have a page with fields and output; beyond a limit a page says so."""
+    output = [{"type": 4, "name": "Output", "value": "said"}, {"type": 4, "name": "Log", "value": "logged"}]
+    reason = [{"type": 4, "name": "Skipped", "value": "needs a printer", "is_highlight": True}]
+    tests = [a_test(0, fields=output), a_test(1), a_test(2, "skipped", fields=reason), failing(3)]
+    run = site.run_of(*tests)
+    passed, _, skipped, _ = site.result_ids(run)
+    report = ReportFile(site.pages.report(run))
+    assert "said" in text_of(report.page(f"/results/{passed}"))
+    assert "logged" in text_of(report.page(f"/results/{passed}?out=log"))
+    assert "needs a printer" in text_of(report.page(f"/results/{skipped}"))
+    monkeypatch.setattr("pytest_automation_report.server.pages.report.lone_pages.MOST_LONE_PAGES", 1)
+    limited = ReportFile(site.pages.report(run))
+    assert f"/results/{skipped}" in limited.addresses
+    assert f"/results/{passed}" not in limited.addresses
+    assert len(limited.html) < len(report.html)
+    page = limited.column("page")[0]
+    assert "Fields and output of this test are not in this file" in text_of(limited.page(f"lone {page}"))
