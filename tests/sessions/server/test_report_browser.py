@@ -310,7 +310,7 @@ def test_jenkins_shows_style_and_pictures_of_the_folder(reader: Reader) -> None:
 
     page.route("http://jenkins.test/**", answer)
     page.goto("http://jenkins.test/report.html")
-    assert page.get_by_role("heading", level=1).inner_text() == "3 of 400 tests failed"
+    assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
     failure = page.locator("details", has_text="test_2")
     failure.locator("summary").click()
     failure.locator("img").scroll_into_view_if_needed()
