@@ -39,6 +39,7 @@ __all__ = [
 # The limits of `server.http.schemas`, or lower.
 _MAX_BYTES: Final = 1_000_000
 _NAME_LENGTH: Final = 4096
+_KEY_LENGTH: Final = 64
 _NOTE_LENGTH: Final = 80
 _MAX_ENTRIES: Final = 1000
 _MAX_TAGS: Final = 100
@@ -47,7 +48,6 @@ _MAX_RUNNING: Final = 100
 _MAX_EXTENSION_BYTES: Final = 64 * 1024
 _MAX_DEPTH: Final = 20
 
-_KEY: Final = re.compile(r"[a-z0-9]{1,64}")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.", re.DOTALL)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -152,7 +152,8 @@ def _row(test: Any, ids: Mapping[str, int]) -> StoredTest | None:  # noqa: ANN40
     if type(test) is not dict or not _is_plain(test, _TEST, ("key", "name", "folder", "status")):
         return None
     status = ids.get(test["status"])
-    fields, artifacts = _entries("fields", test.get("fields", ())), _entries("artifacts", test.get("artifacts", ()))
+    fields = _entries("fields", test["fields"]) if "fields" in test else []
+    artifacts = _entries("artifacts", test["artifacts"]) if "artifacts" in test else []
     if status is None or fields is None or artifacts is None:
         return None
     elapsed = test.get("elapsed")
@@ -278,10 +279,14 @@ def _entries(kind: Kind, entries: Any) -> list[str] | None:  # noqa: ANN401 - an
 
 def _is_plain(value: Json, checks: Mapping[str, Callable[[Any], bool]], required: Sequence[str] = ()) -> bool:
     """Whether each property is known and as it must be, and none of the required ones is missing."""
-    try:
-        return all(checks[name](entry) for name, entry in value.items()) and all(name in value for name in required)
-    except KeyError:
-        return False
+    # Without generators, which took a third of the time.
+    for name in required:
+        if name not in value:
+            return False
+    for name, entry in value.items():  # noqa: SIM110 - as above
+        if name not in checks or not checks[name](entry):
+            return False
+    return True
 
 
 def _is_text(value: Any) -> bool:  # noqa: ANN401 - anything that JSON can hold, as in all of these
@@ -301,7 +306,9 @@ def _is_name_or_empty(value: Any) -> bool:  # noqa: ANN401
 
 
 def _is_key(value: Any) -> bool:  # noqa: ANN401
-    return type(value) is str and _KEY.fullmatch(value) is not None
+    # ASCII letters and digits without capitals; an expression takes three times as long.
+    is_short = type(value) is str and 0 < len(value) <= _KEY_LENGTH
+    return is_short and value.isascii() and value.isalnum() and value == value.lower()
 
 
 def _is_url(value: Any) -> bool:  # noqa: ANN401

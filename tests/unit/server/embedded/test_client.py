@@ -285,9 +285,13 @@ def test_accepted_values_are_stored_alike(ways: tuple[Way, Way]) -> None:
 def test_every_plain_body_is_one_of_the_server(ways: tuple[Way, Way]) -> None:
     """Each property with each kind of value, alone: what is taken as plain has the rows of the server."""
     values: tuple[object, ...] = (
-        None, "", "a", "A_", "x" * 81, 0, 1, 5, 6, -1, 1.0, 2**63, True, [], {}, ["a"], [1, 2, 3], {"a": "b"}, {"a": 1},
+        None, "", "a", "aA", "a_", "\u00e9", "\u0662", "x" * 81, 0, 1, 5, 6, -1, 1.0, 2**63, True, [], {}, ["a"],
+        [1, 2, 3], {"a": "b"}, {"a": 1},
     )  # fmt: skip
-    members = ("key", "name", "folder", "status", "elapsed", "file", "line", "assertions", "started", "phases")
+    members = (
+        "key", "name", "folder", "status", "elapsed", "file", "line", "assertions", "started", "phases", "fields",
+        "artifacts", "other",
+    )  # fmt: skip
     tests: list[dict[str, object]] = [
         {**_test(1, elapsed=9).body(), name: value} for name, value in itertools.product(members, values)
     ]
@@ -382,7 +386,7 @@ def test_every_operation_is_one_of_the_embedded_client(tmp_path: Path) -> None:
         name: function
         for name, function in inspect.getmembers(StoreClient, inspect.isfunction)
         # The command that writes the report of a run reads the embedded store with its pages, without a client.
-        if not name.startswith("_") and name not in {"close", "rest", "report_html"}
+        if not name.startswith("_") and name not in {"close", "rest", "report_html", "report_beside"}
     }
     assert len(operations) >= 15
     with StoreClient(tmp_path / "store.db", 1) as client:
