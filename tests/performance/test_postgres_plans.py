@@ -15,6 +15,7 @@ from pytest_automation_report.server.pages.test.handlers import result_values
 from pytest_automation_report.server.pages.test.neighbours import MOST
 from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
 from pytest_automation_report.server.pages.test.url import TestState
+from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.service import ON_POSTGRESQL, Service, a_test
 
@@ -173,3 +174,18 @@ def test_an_append_looks_at_its_own_tests_only(grown: Service, asked: Callable[[
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= 4 * len(tests) + 20
+
+
+def test_histories_take_the_same_space_after_many_runs(service: Service, cluster: Cluster) -> None:
+    """Each run changes the histories of all its tests in their places, also before a vacuum."""
+    tests = [a_test(number, elapsed=1000 + number) for number in range(500)]
+    sizes = []
+    for _ in range(12):
+        thread_id = service.new_thread(run_id := service.new_run())
+        service.append(thread_id, *tests)
+        service.post(f"/automation/runs/{run_id}/complete", {})
+        findings(service.store, run_id)
+        ((size,),) = cluster.execute("SELECT pg_total_relation_size('case_history')")
+        sizes.append(size)
+    assert cluster.execute("SELECT count(*), min(position), max(position) FROM case_history") == [(500, 12, 12)]
+    assert sizes[-1] <= 3 * sizes[0]
