@@ -109,6 +109,19 @@ def marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
+def array_text(values: Iterable[str | int | None]) -> str:
+    """Return texts or numbers as the text of a PostgreSQL array: its driver takes three times as long for a list."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: str | int | None) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(value)
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def update_row(
     connection: StoreConnection,
     table: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_automation_report.server.store.case_keys import add_cases
-from pytest_automation_report.server.store.database import share_tests
+from pytest_automation_report.server.store.database import array_text, share_tests
 from pytest_automation_report.server.store.derived import derived
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ def _insert_in_postgres(
     source_id = thread["source_id"]
     share_tests(connection, source_id)
     keys, names, folders, status_ids, *others = (list(column) for column in zip(*tests, strict=True))
-    connection.execute(_INSERT_CASES, (source_id, keys, source_id))
+    connection.execute(_INSERT_CASES, (source_id, array_text(keys), source_id))
     values = (thread["run_id"], thread["id"], source_id, now)
     result_classes = [classes[status_id] for status_id in status_ids]
     rows = zip(*map(derived, tests, result_classes), strict=True)
-    columns = (keys, names, folders, status_ids, result_classes, *others, *map(list, rows))
-    connection.execute(_INSERT_RESULTS, (*values, *columns))
+    columns = (keys, names, folders, status_ids, result_classes, *others, *rows)
+    connection.execute(_INSERT_RESULTS, (*values, *map(array_text, columns)))
 
 
 def _insert_in_sqlite(

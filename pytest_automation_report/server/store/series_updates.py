@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_automation_report.findings.flakiness import WINDOW
-from pytest_automation_report.server.store.database import share_tests
+from pytest_automation_report.server.store.database import array_text, share_tests
 from pytest_automation_report.server.store.histories import (
     CaseHistory,
     RunResults,
@@ -172,7 +172,7 @@ def _write(connection: StoreConnection, update: SeriesUpdate) -> None:
             (series.id, case_id, history.position, history.outcomes, history.durations, history.median, history.since)
         )
     if rows and connection.is_postgres:
-        connection.execute(_WRITE_IN_POSTGRES, [list(column) for column in zip(*rows, strict=True)])
+        connection.execute(_WRITE_IN_POSTGRES, [array_text(column) for column in zip(*rows, strict=True)])
     elif rows:
         cast("SqliteConnection", connection).execute_many(_WRITE_IN_SQLITE, rows)
     for run_id in update.run_ids:

@@ -209,3 +209,12 @@ def test_reading_a_run_costs_the_same_whatever_it_holds(service: Service) -> Non
         connection.set_progress_handler(None, 0)
         costs.append(steps)
     assert costs[1] <= costs[0] * 1.2
+
+
+def test_texts_are_stored_as_they_are(service: Service) -> None:
+    """Quotes, backslashes, commas, braces, spaces and the word NULL in a name change nothing."""
+    texts = ('"', "\\", '\\"', "NULL", "null", "{a,b}", "{", " a ", "a,b", "'", "\n\t", "\u2028", "\U0001f600", "%s ?")
+    thread_id = service.new_thread(service.new_run())
+    service.append(thread_id, *(a_test(number, name=text, folder=text) for number, text in enumerate(texts)))
+    found = service.get("/automation/runs/1/tests", "order=asc&per_page=100").json["result"]
+    assert [(test["name"], test["folder"]) for test in found] == [(text, text) for text in texts]
