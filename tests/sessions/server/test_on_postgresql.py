@@ -24,8 +24,8 @@ from unit.server.http import (
 from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
 from unit.server.pages import test_gone, test_handlers
-from unit.server.pages.report import test_document, test_files
-from unit.server.pages.run import test_documents, test_page
+from unit.server.pages.report import test_beside, test_document, test_files
+from unit.server.pages.run import test_documents, test_exports, test_page
 from unit.server.pages.runs import test_handlers as test_lists_of_runs
 from unit.server.pages.test import test_case
 from unit.server.pages.test import test_handlers as test_pages_of_tests
@@ -44,10 +44,12 @@ __all__ = ["database", "filled", "full", "limit", "runs"]
 
 MODULES = (
     test_artifacts,
+    test_beside,
     test_capacity,
     test_case,
     test_document,
     test_documents,
+    test_exports,
     test_extension_bodies,
     test_files,
     test_findings,
@@ -82,6 +84,7 @@ WITHOUT_SQL_OF_ITS_OWN = {
     "pages/report/test_fragments": "fragments without a store",
     "pages/run/test_drawings": "drawings without a store",
     "pages/run/test_sentences": "sentences without a store",
+    "pages/run/test_surroundings": "commits and packages without a store",
     "pages/run/test_url": "URLs without a store",
     "pages/runs/test_filters": "URLs without a store",
     "pages/runs/test_rows": "rows without a store",
