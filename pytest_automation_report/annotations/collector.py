@@ -20,7 +20,7 @@ from pytest_automation_report.api.limits import STEP_LIMIT
 from pytest_automation_report.recording.annotations import Annotations, TimedStep, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     import pytest
@@ -44,7 +44,7 @@ _counter: Final = perf_counter
 class OpenStep:
     """One step, from its beginning on; ``status`` is None while it is open."""
 
-    __slots__ = ("attempt", "began", "children", "elapsed_us", "name", "parent", "status", "thread")
+    __slots__ = ("artifacts", "attempt", "began", "children", "elapsed_us", "name", "parent", "status", "thread")
 
     def __init__(self, attempt: AttemptAnnotations, name: str, parent: OpenStep | None) -> None:
         self.attempt = attempt
@@ -53,6 +53,7 @@ class OpenStep:
         self.thread = get_ident()
         self.status: StepStatus | None = None
         self.children: list[OpenStep] = []
+        self.artifacts: list[Artifact] = []
         self.began = _counter()
         self.elapsed_us: int | None = None
 
@@ -61,10 +62,14 @@ class OpenStep:
         self.elapsed_us = int((_counter() - self.began) * 1_000_000)
         self.status = status
 
-    def timed(self, depth: int = _MAX_DEPTH) -> TimedStep:
-        """Return the step with those inside it, ``depth`` levels of them at most."""
-        steps = tuple(child.timed(depth - 1) for child in self.children) if depth else ()
-        return TimedStep(self.name, self.status or "skipped", self.elapsed_us, steps)
+    def timed(self, places: Mapping[int, int], depth: int = _MAX_DEPTH) -> TimedStep:
+        """Return the step with those inside it, ``depth`` levels of them at most.
+
+        ``places`` has the place of each artifact of the attempt by its ``id``.
+        """
+        steps = tuple(child.timed(places, depth - 1) for child in self.children) if depth else ()
+        files = tuple(places[id(artifact)] for artifact in self.artifacts if id(artifact) in places)
+        return TimedStep(self.name, self.status or "skipped", self.elapsed_us, steps, files)
 
 
 _open_step: ContextVar[OpenStep | None] = ContextVar("automation_report_step", default=None)
@@ -100,29 +105,35 @@ class AttemptAnnotations:
             self.fields.append(field)
         elif artifact is not None:
             self.artifacts.append(artifact)
+            step = self._open_step()
+            if step is not None:
+                step.artifacts.append(artifact)
             self.collector.report_artifact(artifact)
 
-    def begin_step(self, name: str) -> OpenStep | None:
-        """Begin a step below the open one of this context; return None if the attempt is over or full.
+    def _open_step(self) -> OpenStep | None:
+        """Return the open step of this context that belongs to this attempt.
 
-        The context's chain of steps may hold steps that cannot be the parent; they are passed over:
+        The context's chain of steps may hold others, which are passed over:
 
         - a step that has ended: a task copied the context inside ``with step("a")`` and runs on after the step;
         - a step of another attempt: a thread of the test before this one kept its context;
         - a step of a fixture with a wider scope: it yields inside ``with step("server")``, which belongs to the attempt
           that set the fixture up, while later tests run in the same context.
-
-        Without a parent in the chain the step is a root.
         """
+        step = _open_step.get()
+        while step is not None and (step.attempt is not self or step.status is not None):
+            step = step.parent
+        return step
+
+    def begin_step(self, name: str) -> OpenStep | None:
+        """Begin a step below the open one of this context, or a root; return None if the attempt is over or full."""
         if self.is_closed:
             self.collector.drop()
             return None
         if len(self._steps) >= _MAX_STEPS:
             self.collector.drop_surplus()
             return None
-        parent = _open_step.get()
-        while parent is not None and (parent.attempt is not self or parent.status is not None):
-            parent = parent.parent
+        parent = self._open_step()
         step = OpenStep(self, name, parent)
         self._steps.append(step)
         (self.roots if parent is None else parent.children).append(step)
@@ -139,7 +150,8 @@ class AttemptAnnotations:
             steps.append((step.status or "skipped", f"{_INDENT * depth}{step.name}{unfinished}"))
         # Counted apart from the shown steps, so that steps beyond the limit are in the numbers.
         counts = Counter[Any](step.status or "skipped" for step in self._steps)
-        timed_steps = tuple(step.timed() for step in self.roots[:STEP_LIMIT])
+        places = {id(artifact): place for place, artifact in enumerate(self.artifacts)} if self.roots else {}
+        timed_steps = tuple(step.timed(places) for step in self.roots[:STEP_LIMIT])
         own = Annotations(
             tuple(self.fields), tuple(self.artifacts), tuple(steps), dict(counts), timed_steps=timed_steps
         )

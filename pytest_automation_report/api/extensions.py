@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "ATTEMPTS",
+    "COLOURS",
     "COMPARISON",
     "EXTENSIONS",
     "EXTENSIONS_HEADER",
@@ -34,7 +36,7 @@ PHASES: Final = "phases"
 """``phases`` of a test: the microseconds of setup, call and teardown."""
 
 STEPS: Final = "steps"
-"""``steps`` of a test: a tree of names, statuses and microseconds."""
+"""``steps`` of a test: a tree of names, statuses and microseconds, with the files that were attached in each."""
 
 RUNNING: Final = "running"
 """``running`` of an append to a thread: the tests that run now."""
@@ -42,7 +44,13 @@ RUNNING: Final = "running"
 COMPARISON: Final = "comparison"
 """``comparison`` of a test: operator and both sides of the comparison that failed."""
 
-EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON)
+COLOURS: Final = "colours"
+"""``colours`` of a test: the coloured parts of its fields, by the names of the fields."""
+
+ATTEMPTS: Final = "attempts"
+"""``attempts`` of a test: output, steps, phases, comparison and colours of the attempts before the last one."""
+
+EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS)
 """All extensions of this release."""
 
 

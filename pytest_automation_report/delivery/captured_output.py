@@ -12,7 +12,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.limits import without_ansi
+from pytest_automation_report.text.visible import without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

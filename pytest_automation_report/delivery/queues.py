@@ -14,7 +14,7 @@ from pytest_automation_report.api.extensions import phases_member
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
 from pytest_automation_report.delivery.results import NotRun, Result, Start, WorkerQueue
-from pytest_automation_report.recording.attempts import with_earlier_attempts
+from pytest_automation_report.recording.attempts import EarlierAttempt, with_earlier_attempts
 from pytest_automation_report.recording.synthetic_results import UNTESTED, not_run_test, passed_test, unfinished_test
 from pytest_automation_report.spool.artifacts import MARK
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
@@ -51,7 +51,7 @@ class WorkerQueues:
         self._last_words = last_words if options.keeps_output("error") else lambda _: ""
         self._orphans = orphans or {}
         # Attempts that crashed their workers, by node id: they go into the result of the next attempt, in any queue.
-        self._crashed_attempts: dict[str, list[Test]] = {}
+        self._crashed_attempts: dict[str, list[EarlierAttempt]] = {}
         # Tests whose crash pytest-xdist counts as a failure although it runs them again.
         self._counted_as_failed: set[str] = set()
         self.by_worker: dict[str, WorkerQueue] = {}
@@ -302,13 +302,13 @@ class WorkerQueues:
             return
         if members["outcome"] == AGAIN:
             self._counted_as_failed.add(start.nodeid)
-        attempts = [] if queue.pending_rerun is None else [_test_from(queue.pending_rerun)]
-        self._crashed_attempts.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
+        attempts = [] if queue.pending_rerun is None else [_attempt_from(queue.pending_rerun)]
+        self._crashed_attempts.setdefault(start.nodeid, []).extend([*attempts, _attempt_from(result)])
         # In this order: the test may have crashed another worker before, whose attempt is followed by this one.
         self._release_crashed(result.nodeid)
         queue.crash(result)
 
-    def _pop_crashed(self, nodeid: str) -> list[Test]:
+    def _pop_crashed(self, nodeid: str) -> list[EarlierAttempt]:
         """Return and forget the crashed attempts of a test that now has a result; empty if there are none."""
         earlier = self._crashed_attempts.pop(nodeid, [])
         if earlier:
@@ -332,11 +332,11 @@ class WorkerQueues:
         """
         earlier = self._pop_crashed(orphan.nodeid)
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid == orphan.nodeid:
-            earlier = [*earlier, _test_from(queue.pending_rerun)]
+            earlier = [*earlier, _attempt_from(queue.pending_rerun)]
         queue.open = queue.pending_rerun = None
         queue.add(self._merged(orphan, earlier))
 
-    def _merged(self, result: Result, earlier: list[Test]) -> Result:
+    def _merged(self, result: Result, earlier: list[EarlierAttempt]) -> Result:
         """Return a result with the attempts before it.
 
         A test that pytest has counted as failed stays failed, with the first field of its last crash, even if it passed
@@ -344,12 +344,17 @@ class WorkerQueues:
         """
         if not earlier:
             return result
+        from pytest_automation_report.recording.extensions import with_attempts  # noqa: PLC0415 - workers seldom crash
+
         test = _test_from(result)
         if result.nodeid in self._counted_as_failed and result.status != "error":
-            test = replace(test, status=self._options.alias("error"), fields=(*earlier[-1].fields[:1], *test.fields))
+            test = replace(
+                test, status=self._options.alias("error"), fields=(*earlier[-1].test.fields[:1], *test.fields)
+            )
             result = result._replace(status="error")
-        text = encoded(with_earlier_attempts(test, earlier))
-        return result._replace(test=text, has_files=MARK in text)
+        text = encoded(with_earlier_attempts(test, [attempt.test for attempt in earlier]))
+        extensions = with_attempts(result.extensions, earlier)
+        return result._replace(test=text, has_files=MARK in text, extensions=extensions)
 
     def _close_pending_rerun(self, queue: WorkerQueue) -> None:
         """Make the last rerun the result: no other attempt has followed it."""
@@ -402,3 +407,7 @@ def _is_object(text: str) -> bool:
 
 def _test_from(result: Result) -> Test:
     return Test.from_body(json.loads(result.test))
+
+
+def _attempt_from(result: Result) -> EarlierAttempt:
+    return EarlierAttempt(_test_from(result), result.extensions)

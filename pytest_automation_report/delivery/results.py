@@ -6,7 +6,7 @@ import json
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_automation_report.api.extensions import COMPARISON, PHASES, STARTED, STEPS
+from pytest_automation_report.api.extensions import ATTEMPTS, COLOURS, COMPARISON, PHASES, STARTED, STEPS
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Artifact
 
 
+# The names of a result's extensions that are one text.
+_IN_TEXT: Final = (PHASES, STEPS, COMPARISON, COLOURS, ATTEMPTS)
 _STARTED_BYTES: Final = 32  # the member ``started``, and commas
 
 
@@ -55,7 +57,7 @@ class Result(NamedTuple):
         members = [f'"started":{self.started_us}'] if STARTED in extensions and self.started_us >= 0 else []
         if self.extensions:
             # Nearly always all are stored: their JSON is copied and not decoded.
-            is_complete = all(name in extensions for name in (PHASES, STEPS, COMPARISON))
+            is_complete = all(name in extensions for name in _IN_TEXT)
             text = self.extensions if is_complete else _filtered(self.extensions, extensions)
             members += filter(None, [text[1:-1]])
         return f"{self.test[:-1]},{','.join(members)}}}" if members else self.test

@@ -195,8 +195,14 @@ class Uploads(MutableValue):
             return result
         test = Test.from_body(json.loads(result.test))
         artifacts, fields = self.addressed(test.artifacts)
+        extensions = result.extensions
+        if fields and '"files":' in extensions:
+            from pytest_automation_report.recording.extensions import with_kept_files  # noqa: PLC0415 - few files fail
+
+            kept = [not is_spooled(artifact) or _name(artifact) in self._stored for artifact in test.artifacts]
+            extensions = with_kept_files(extensions, test.artifacts, kept)
         test = replace(test, fields=(*test.fields, *fields), artifacts=artifacts)
-        return result._replace(test=encoded(fit_to_limits(test)))
+        return result._replace(test=encoded(fit_to_limits(test)), extensions=extensions)
 
     def addressed(self, artifacts: Iterable[Artifact]) -> tuple[tuple[Artifact, ...], tuple[Field, ...]]:
         """Return artifacts with their URLs, and fields in the place of those that are not stored.

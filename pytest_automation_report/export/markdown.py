@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
-from pytest_automation_report.text.limits import cut_end, visible, without_ansi
+from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.terminal import change_counts, pluralize
+from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_automation_report.text.limits import visible
+from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_automation_report.api.models import Artifact, Field
 
@@ -19,12 +19,21 @@ StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 
 
 class TimedStep(NamedTuple):
-    """A step with those inside it; ``elapsed_us`` is None if it did not end."""
+    """A step with those inside it; ``elapsed_us`` is None if it did not end.
+
+    ``files`` are the places of the artifacts that were attached in it, among the artifacts of its attempt.
+    """
 
     name: str
     status: StepStatus
     elapsed_us: int | None
     steps: tuple[TimedStep, ...]
+    files: tuple[int, ...] = ()
+
+    def moved(self, count: int) -> TimedStep:
+        """Return the step after ``count`` artifacts were put before those of its attempt."""
+        steps = tuple(step.moved(count) for step in self.steps)
+        return self._replace(steps=steps, files=tuple(place + count for place in self.files))
 
 
 class Annotations(Value):
@@ -59,5 +68,12 @@ def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
         counts=counts,
         key=next((part.key for part in reversed(present) if part.key is not None), None),
         folder=next((part.folder for part in reversed(present) if part.folder is not None), None),
-        timed_steps=tuple(step for part in present for step in part.timed_steps),
+        timed_steps=tuple(_merged_steps(present)),
     )
+
+
+def _merged_steps(parts: Iterable[Annotations]) -> Iterator[TimedStep]:
+    count = 0
+    for part in parts:
+        yield from (step.moved(count) for step in part.timed_steps) if count else part.timed_steps
+        count += len(part.artifacts)

@@ -19,7 +19,7 @@ them, so they cannot change.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
@@ -29,7 +29,7 @@ from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value, field, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 ATTEMPTS = "Attempts"
 """Name of the field with the number of attempts."""
@@ -45,7 +45,14 @@ _MIN_SHOWN = 3
 _OUR_NAMES = frozenset({"Output", "Errors", "Log", "Node id", "Subtests", "Unexpected pass"})
 
 
-class _EarlierAttempt(Value):
+class EarlierAttempt(NamedTuple):
+    """A result that was not the last one of its test, and its extensions as JSON, empty without any."""
+
+    test: Test
+    extensions: str
+
+
+class _ShownAttempt(Value):
     """The text and the artifacts of one attempt that was not the last."""
 
     text: str
@@ -61,7 +68,8 @@ def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
     """
     if not earlier:
         return test
-    attempts, earlier_total = _numbered_attempts(earlier)
+    attempts, numbers_of_tests = _numbered_attempts(earlier)
+    earlier_total = numbers_of_tests[-1][0]
     # The test's own attempts were numbered from 1 by its process: they follow the earlier ones.
     folded, own_total = _folded_attempts(test)
     attempts.update({number + earlier_total: attempt for number, attempt in folded.items()})
@@ -84,9 +92,29 @@ def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
     return fit_to_limits(replace(test, fields=fields, artifacts=tuple(artifacts)))
 
 
-def _numbered_attempts(tests: Sequence[Test]) -> tuple[dict[int, _EarlierAttempt], int]:
-    """Return all attempts of these tests by number, those folded into them included, and the last number."""
-    attempts: dict[int, _EarlierAttempt] = {}
+def attempt_numbers(earlier: Sequence[Test]) -> list[tuple[int, int]]:
+    """Return two numbers of each test: that of its attempt in `with_earlier_attempts`, and those before its first one.
+
+    The second number is 0 for a test that carries all attempts before it.
+    """
+    return _numbered_attempts(earlier)[1]
+
+
+def attempt_text(test: Test) -> str:
+    """Return the text of the field that shows a test as an earlier attempt."""
+    return _attempt_of(test).text
+
+
+def numbered_artifacts(artifacts: Iterable[Artifact]) -> list[tuple[int | None, Artifact]]:
+    """Return artifacts with the numbers of their attempts, None for those of the last one."""
+    matches = ((_ATTEMPT_NOTE.fullmatch(artifact.note or ""), artifact) for artifact in artifacts)
+    return [(int(match[1]) if match else None, artifact) for match, artifact in matches]
+
+
+def _numbered_attempts(tests: Sequence[Test]) -> tuple[dict[int, _ShownAttempt], list[tuple[int, int]]]:
+    """Return all attempts of these tests by number, those folded into them included, and `attempt_numbers`."""
+    attempts: dict[int, _ShownAttempt] = {}
+    numbers: list[tuple[int, int]] = []
     last = 0
     for test in tests:
         folded, total = _folded_attempts(test)
@@ -97,23 +125,24 @@ def _numbered_attempts(tests: Sequence[Test]) -> tuple[dict[int, _EarlierAttempt
         attempts.update({number + offset: attempt for number, attempt in folded.items()})
         last = total + offset
         attempts[last] = _attempt_of(test)
-    return attempts, last
+        numbers.append((last, offset))
+    return attempts, numbers
 
 
-def _folded_attempts(test: Test) -> tuple[dict[int, _EarlierAttempt], int]:
+def _folded_attempts(test: Test) -> tuple[dict[int, _ShownAttempt], int]:
     """Return the attempts that were folded into a test, by number, and its number of attempts (1 if it has none)."""
-    attempts: dict[int, _EarlierAttempt] = {}
+    attempts: dict[int, _ShownAttempt] = {}
     total = 1
     for field_ in test.fields:
         number = _attempt_number(field_)
         if number is not None:
-            attempts[number] = _EarlierAttempt(field_.value or "", field_.meta, _folded_artifacts(test, number))
+            attempts[number] = _ShownAttempt(field_.value or "", field_.meta, _folded_artifacts(test, number))
         elif _is_total(field_):
             total = int(field_.value or "1")
     return attempts, total
 
 
-def _attempt_of(test: Test) -> _EarlierAttempt:
+def _attempt_of(test: Test) -> _ShownAttempt:
     """Return a test as an earlier attempt: one text of its highlighted console fields and of the user's fields."""
     failures = [field_ for field_ in test.fields if field_.is_highlight and field_.type is FieldType.CONSOLE]
     meta = {**(failures[0].meta if failures else {}), "status": test.status}
@@ -129,7 +158,7 @@ def _attempt_of(test: Test) -> _EarlierAttempt:
     user_fields = [field_ for field_ in test.fields if _is_users(field_, has_subtests=has_subtests)]
     if user_fields:
         text = "\n\n".join((text, "\n".join(map(_field_text, user_fields))))
-    return _EarlierAttempt(console(text), meta, tuple(_own_artifacts(test)))
+    return _ShownAttempt(console(text), meta, tuple(_own_artifacts(test)))
 
 
 def _is_users(field_: Field, *, has_subtests: bool) -> bool:

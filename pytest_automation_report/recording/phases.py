@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pytest_automation_report.api.models import Field, FieldType, Status
 from pytest_automation_report.text.patterns import lazy_pattern
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.redaction import TextCleaner
 
 PHASES = ("setup", "call", "teardown")
+
+Times: TypeAlias = "tuple[int, int, int]"
+"""Microseconds of an attempt, of its setup and of its teardown; the last two are -1 if they are not known."""
 
 # A crash message that begins with the name of an exception: ``pkg.SomeError: text`` or the name alone.
 _EXCEPTION = lazy_pattern(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|\s*\Z|\s*\n)")

@@ -13,13 +13,13 @@ Plugins repeat tests in two ways, and both end as one result that carries the at
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Status, Test
 from pytest_automation_report.recording.annotations import Annotations, merged
-from pytest_automation_report.recording.attempts import with_earlier_attempts
-from pytest_automation_report.recording.extensions import encoded_extensions
+from pytest_automation_report.recording.attempts import EarlierAttempt, with_earlier_attempts
+from pytest_automation_report.recording.extensions import encoded_extensions, extensions_of, with_attempts
 from pytest_automation_report.recording.fields import printed_annotations, property_field
 from pytest_automation_report.recording.identity import TestIdentity, identity_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
@@ -29,6 +29,7 @@ from pytest_automation_report.recording.running_attempt import (
     NO_ATTEMPTS,
     PreviousAttempts,
     RunningAttempt,
+    without_earlier,
 )
 from pytest_automation_report.recording.steps import Subtests, context_of, steps_field
 from pytest_automation_report.recording.synthetic_results import (
@@ -46,12 +47,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.recording.comparison import Sides
-    from pytest_automation_report.recording.phases import Phase, Report
-    from pytest_automation_report.recording.running_attempt import Times
+    from pytest_automation_report.recording.phases import Phase, Report, Times
     from pytest_automation_report.recording.steps import Context
     from pytest_automation_report.text.redaction import TextCleaner
-
-_Entry = TypeVar("_Entry")
 
 _NO_CALL = (
     "The test did not finish: pytest reported no outcome of its call. "
@@ -163,21 +161,23 @@ class Recorder:
         own_annotations = annotations[-1] if annotations else None
         times = attempt.times_us(observed_us)
         test = self._build_test(attempt, phases, identity, status, own_annotations, times[0])
-        earlier = (*attempt.before.tests, *self._hidden_tests(attempt, test, annotations[:-1]))
+        extensions = self._extensions(times, own_annotations, test, comparison if status != "passed" else None)
+        earlier = (*attempt.before.attempts, *self._hidden_attempts(attempt, test, annotations[:-1]))
         number = attempt.before.number + 1
         if not is_final:
-            self._before[nodeid] = PreviousAttempts(number, (*earlier, test), attempt.sections, attempt.properties)
+            attempts = (*earlier, EarlierAttempt(test, extensions))
+            self._before[nodeid] = PreviousAttempts(number, attempts, attempt.sections, attempt.properties)
         line = next((phase.line for phase in phases if phase.line is not None), None)
-        extensions = self._extensions(times, own_annotations, comparison if status != "passed" else None)
-        return AttemptResult(identity, with_earlier_attempts(test, earlier), is_final, status, number, line, extensions)
+        test = with_earlier_attempts(test, [other.test for other in earlier])
+        return AttemptResult(identity, test, is_final, status, number, line, with_attempts(extensions, earlier))
 
-    def _extensions(self, times: Times, annotations: Annotations | None, comparison: Sides | None) -> str:
+    def _extensions(self, times: Times, annotations: Annotations | None, test: Test, comparison: Sides | None) -> str:
         if comparison is None:
-            return encoded_extensions(times, annotations)
+            return encoded_extensions(times, annotations, test)
         # Not before: most sessions have no failed comparison.
         from pytest_automation_report.recording.comparison import encoded_comparison  # noqa: PLC0415
 
-        return encoded_extensions(times, annotations, encoded_comparison(comparison, self._cleaner))
+        return encoded_extensions(times, annotations, test, encoded_comparison(comparison, self._cleaner))
 
     def _build_test(
         self,
@@ -204,7 +204,7 @@ class Recorder:
             attempt.subtests = Subtests()
         attempt.subtests.add(report, context, self._cleaner)
         if self._options.output != "none":
-            sections = _without_earlier(report.sections, attempt.before.sections)
+            sections = without_earlier(report.sections, attempt.before.sections)
             attempt.subtests.output.extend(section for section in sections if section[0].endswith(" call"))
 
     def _fields(
@@ -223,17 +223,20 @@ class Recorder:
         others: list[Field] = []
         artifacts: list[Artifact] = []
         if attempt.sections or subtests is not None:
-            others += self._output_fields(attempt, status)
+            sections = without_earlier(attempt.sections, attempt.before.sections)
+            others += self._output_fields(sections, subtests, status)
         others += node_id_fields(identity, self._cleaner)
         if attempt.properties:
             others += _property_fields(attempt.properties, attempt.before.properties, self._cleaner)
+        if annotations is not None:
+            # First: steps name their files by these places.
+            artifacts += annotations.artifacts
         if self._options.output_annotations:
             printed_fields, printed_artifacts = self._printed_annotations(attempt)
             others += printed_fields
             artifacts += printed_artifacts
         if annotations is not None:
             others += annotations.fields
-            artifacts += annotations.artifacts
         if subtests is not None:
             # Last, since failing subtests fill the places that all other fields leave free.
             highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others), annotations)
@@ -243,37 +246,40 @@ class Recorder:
 
     def _printed_annotations(self, attempt: RunningAttempt) -> tuple[list[Field], list[Artifact]]:
         """Return the fields and artifacts that a test printed as ``[[PROPERTY|...]]`` and ``[[ATTACHMENT|...]]``."""
-        sections = _without_earlier(attempt.sections, attempt.before.sections)
+        sections = without_earlier(attempt.sections, attempt.before.sections)
         subtest_sections = attempt.subtests.output if attempt.subtests is not None else []
         return printed_annotations([*sections, *subtest_sections], self._cleaner)
 
-    def _output_fields(self, attempt: RunningAttempt, status: Status) -> list[Field]:
+    def _output_fields(
+        self, sections: Sequence[tuple[str, str]], subtests: Subtests | None, status: Status
+    ) -> list[Field]:
         """Return the console fields of an attempt's own output, in the order in which it was printed."""
         if not self._options.keeps_output(status):
             return []
-        sections = _without_earlier(attempt.sections, attempt.before.sections)
-        subtest_sections = attempt.subtests.output if attempt.subtests is not None else []
+        subtest_sections = subtests.output if subtests is not None else []
         setup = [section for section in sections if section[0].endswith(" setup")]
         later = [section for section in sections if not section[0].endswith(" setup")]
         return output_fields([*setup, *subtest_sections, *later], self._cleaner)
 
-    def _hidden_tests(
+    def _hidden_attempts(
         self, attempt: RunningAttempt, test: Test, annotations: Sequence[Annotations | None]
-    ) -> list[Test]:
-        """Return a test for each hidden attempt: a copy of the last one with its own status, fields and artifacts."""
-        tests: list[Test] = []
+    ) -> list[EarlierAttempt]:
+        """Return a result for each hidden attempt: a copy of the last one with its own status, fields and artifacts."""
+        attempts: list[EarlierAttempt] = []
         for hidden, added in zip(attempt.hidden, _distributed(annotations, len(attempt.hidden)), strict=True):
             fields = _phase_fields(hidden.notable_phases(), hidden.subtests)
             if hidden.subtests is not None:
                 fields += hidden.subtests.fields(FIELD_LIMIT - len(fields), added)
             elif added is not None and added.steps:
                 fields.append(steps_field(added.steps, added.counts))
+            fields += self._output_fields(hidden.sections, hidden.subtests, hidden.status())
             fields += added.fields if added is not None else ()
             artifacts = added.artifacts if added is not None else ()
             alias, elapsed = self._options.alias(hidden.status()), hidden.elapsed_us
             hidden_test = replace(test, status=alias, elapsed=elapsed, fields=tuple(fields), artifacts=artifacts)
-            tests.append(fit_to_limits(hidden_test))
-        return tests
+            hidden_test = fit_to_limits(hidden_test)
+            attempts.append(EarlierAttempt(hidden_test, extensions_of(hidden_test, added)))
+        return attempts
 
 
 def _distributed(annotations: Sequence[Annotations | None], count: int) -> list[Annotations | None]:
@@ -323,15 +329,5 @@ def _property_fields(
 ) -> list[Field]:
     """Return a field for each call of ``record_property`` in this attempt."""
     pairs = [(safe_str(name), safe_str(value)) for name, value in properties]
-    own_pairs = _without_earlier(pairs, [(safe_str(name), safe_str(value)) for name, value in earlier])
+    own_pairs = without_earlier(pairs, [(safe_str(name), safe_str(value)) for name, value in earlier])
     return [property_field(name, value, cleaner) for name, value in own_pairs]
-
-
-def _without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Sequence[_Entry]:
-    """Return the entries that this attempt added; pytest's item also holds those of earlier attempts, in front.
-
-    Returns all entries if they do not begin with the earlier ones: then a plugin cleared the item between attempts.
-    """
-    if earlier and list(entries[: len(earlier)]) == list(earlier):
-        return entries[len(earlier) :]
-    return entries

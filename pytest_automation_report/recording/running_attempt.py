@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from pytest_automation_report.recording.phases import PHASES, Phase, worst_status
+from pytest_automation_report.recording.phases import PHASES, Phase, Times, worst_status
 from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.api.models import Status, Test
+    from pytest_automation_report.api.models import Status
+    from pytest_automation_report.recording.attempts import EarlierAttempt
     from pytest_automation_report.recording.steps import Subtests
     from pytest_automation_report.recording.synthetic_results import Location
 
-Times: TypeAlias = "tuple[int, int, int]"
-"""Microseconds of an attempt, of its setup and of its teardown; the last two are -1 if they are not known."""
+_Entry = TypeVar("_Entry")
 
 # The outcome that pytest-rerunfailures reports of a phase after which the test runs again.
 _RERUN: Final = "rerun"
@@ -24,12 +24,12 @@ _RERUN: Final = "rerun"
 class PreviousAttempts(Value):
     """The attempts of one test that were not final, and the output and properties that they left in pytest's item.
 
-    ``number`` is the number of the last of these attempts. pytest keeps one item for all attempts, so each report also
-    holds the ``sections`` and ``properties`` of the attempts before it.
+    ``number`` is the number of the last of these attempts, ``attempts`` are those with reports. pytest keeps one item
+    for all attempts, so each report also holds the ``sections`` and ``properties`` of the attempts before it.
     """
 
     number: int = 0
-    tests: tuple[Test, ...] = ()
+    attempts: tuple[EarlierAttempt, ...] = ()
     sections: Sequence[tuple[str, str]] = ()
     properties: Sequence[tuple[str, object]] = ()
 
@@ -38,11 +38,13 @@ class HiddenAttempt(Value):
     """One attempt that a plugin repeated between pytest's start and finish of a test: its call and its subtests.
 
     ``call`` is None for a call that passed. ``elapsed_us`` is the time of the call by pytest's clock, in microseconds.
+    ``sections`` are the headings and texts that were captured in it.
     """
 
     call: Phase | None
     subtests: Subtests | None
     elapsed_us: int
+    sections: Sequence[tuple[str, str]] = ()
 
     def notable_phases(self) -> list[Phase]:
         """Return the phases that did not simply pass."""
@@ -105,7 +107,8 @@ class RunningAttempt:
     def hide_call(self) -> None:
         """Store the call and its subtests as a hidden attempt, since a plugin runs the call again."""
         elapsed_us = max(0, round(self.durations.pop("call", 0.0) * 1e6))
-        self.hidden = (*self.hidden, HiddenAttempt(self.phases.pop("call"), self.subtests, elapsed_us))
+        sections = without_earlier(self.sections, self.before.sections)
+        self.hidden = (*self.hidden, HiddenAttempt(self.phases.pop("call"), self.subtests, elapsed_us, sections))
         self.subtests = None
         self.before = replace(self.before, sections=self.sections, properties=self.properties)
 
@@ -122,3 +125,13 @@ class RunningAttempt:
             return observed_us, -1, -1
         setup, teardown = durations.get("setup", 0.0), durations.get("teardown", 0.0)
         return min(round(total_us), observed_us), int(setup * 1e6), int(teardown * 1e6)
+
+
+def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Sequence[_Entry]:
+    """Return the entries that this attempt added; pytest's item also holds those of earlier attempts, in front.
+
+    Returns all entries if they do not begin with the earlier ones: then a plugin cleared the item between attempts.
+    """
+    if earlier and list(entries[: len(earlier)]) == list(earlier):
+        return entries[len(earlier) :]
+    return entries

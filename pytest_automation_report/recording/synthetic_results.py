@@ -74,7 +74,11 @@ def collection_test(report: CollectionReport, options: RecordingOptions) -> Atte
     fields = [cause, *(output_fields(report.sections, cleaner) if options.keeps_output(status) else ())]
     path = string(report.nodeid.partition("::")[0]) or None
     test = Test(identity.key, identity.name, identity.folder, options.alias(status), file=path, fields=tuple(fields))
-    return AttemptResult(identity, fit_to_limits(test), is_final=True, status=status)
+    # Not before: the sender, which uses this module, needs no extensions.
+    from pytest_automation_report.recording.extensions import extensions_of  # noqa: PLC0415
+
+    test = fit_to_limits(test)
+    return AttemptResult(identity, test, is_final=True, status=status, extensions=extensions_of(test, None))
 
 
 def unfinished_test(

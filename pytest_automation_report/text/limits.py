@@ -17,10 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
 STRING_UNITS = 750
@@ -43,14 +42,6 @@ _EDGE = 256
 # Encoding a long text in pieces keeps memory flat.
 _CHUNK = 65_536
 
-# C0 and C1 controls but tab and newline, marks that change the direction of writing, lone surrogates.
-_INVISIBLE = lazy_pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# All others of ASCII.
-_SHOWN = bytes((9, 10, *range(32, 127)))
-# Colours and cursor moves (CSI), titles and links (OSC), choice of a character set. Nothing else is removed: an escape
-# character that a test is about must stay visible.
-_ANSI = lazy_pattern("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()*+][0-9A-Z]")
-
 
 def utf16_length(text: str) -> int:
     """Return the length of a text in UTF-16 units; a lone surrogate counts one."""
@@ -58,27 +49,6 @@ def utf16_length(text: str) -> int:
         return len(text)
     starts = range(0, len(text), _CHUNK)
     return sum(len(text[start : start + _CHUNK].encode("utf-16-le", "surrogatepass")) // 2 for start in starts)
-
-
-def visible(text: str) -> str:
-    r"""Return a text with control characters, bidi controls and lone surrogates escaped (``\x00``, ``\ud800``).
-
-    Newlines and tabs stay, ``\r\n`` becomes ``\n``. The result can always be encoded as UTF-8.
-    """
-    # Most texts need no change. In 32,000 characters of ASCII this finds it in 30 us, `isprintable` in 85.
-    if text.isascii():
-        if not text.encode("ascii").translate(None, _SHOWN):
-            return text
-    elif text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    if "\r\n" in text:
-        text = text.replace("\r\n", "\n")
-    return _INVISIBLE.sub(_escaped, text)
-
-
-def without_ansi(text: str) -> str:
-    """Return a text without terminal colours, cursor moves, titles and links."""
-    return _ANSI.sub("", text) if "\x1b" in text else text
 
 
 def cut_middle(text: str, units: int) -> str:
@@ -117,11 +87,12 @@ def paragraph(text: str, redact: Redact | None = None) -> str:
 def console(*parts: str, redact: Redact | None = None) -> str:
     """Return the parts as one text without ANSI sequences, visible, cut in its middle to `TEXT_UNITS`.
 
+    If the parts had colours, the text is a `ColouredText`.
     The module's docstring shows how a long text is cut.
     """
     length = sum(map(len, parts))
     if length <= 2 * _TEXT_WINDOW:
-        return cut_middle(_clean("".join(parts), redact), TEXT_UNITS)
+        return _cut_whole("".join(parts), redact)
     head, tail = _windows(parts)
     return console_ends(head, length - 2 * _TEXT_WINDOW, tail, redact=redact)
 
@@ -129,17 +100,26 @@ def console(*parts: str, redact: Redact | None = None) -> str:
 def console_ends(head: str, missing: int, tail: str, redact: Redact | None = None) -> str:
     """Return a text as `console` does, of which only the ends are left, with ``missing`` characters between them."""
     if not missing:
-        return cut_middle(_clean(head + tail, redact), TEXT_UNITS)
-    head, omitted_characters = _without_edge(_clean(head, redact), missing)
-    tail = _clean(tail, redact)
-    tail_edge, tail = tail[:_EDGE], tail[_EDGE:]
-    return _joined_ends(head, omitted_characters + len(tail_edge), tail, TEXT_UNITS)
+        return _cut_whole(head + tail, redact)
+    clean_head, clean_tail = _clean(head, redact), _clean(tail, redact)
+    shown_head, omitted_characters = _without_edge(clean_head, missing)
+    edge, shown_tail = clean_tail[:_EDGE], clean_tail[_EDGE:]
+    value = _joined_ends(shown_head, omitted_characters + len(edge), shown_tail, TEXT_UNITS)
+    return _with_colours(value, (head, clean_head), (tail, clean_tail))
 
 
-def _escaped(match: re.Match[str]) -> str:
-    """Return Python's escape for a character."""
-    code = ord(match.group())
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004 - the largest two-digit escape
+def _cut_whole(text: str, redact: Redact | None) -> str:
+    clean = _clean(text, redact)
+    return _with_colours(cut_middle(clean, TEXT_UNITS), (text, clean))
+
+
+def _with_colours(value: str, *ends: tuple[str, str]) -> str:
+    """Return a console text with the colours of the raw texts that it was made of; ``ends`` as for `coloured`."""
+    if not any("\x1b" in raw for raw, _ in ends):
+        return value
+    from pytest_automation_report.text.colours import coloured  # noqa: PLC0415 - few texts have colours
+
+    return coloured(value, *ends)
 
 
 def _clean(text: str, redact: Redact | None) -> str:

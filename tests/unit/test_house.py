@@ -37,7 +37,6 @@ TESTED_ELSEWHERE = {
     "junit/submission": "sessions/console/test_submit.py",
     "recording/annotations": "sessions/annotations/test_fixture.py",
     "recording/attempts": "sessions/recording/test_attempts.py",
-    "recording/extensions": "sessions/recording/test_extensions.py",
     "recording/failures": "sessions/recording/test_mapping.py",
     "recording/fields": "sessions/recording/test_mapping.py",
     "recording/phases": "sessions/recording/test_mapping.py",

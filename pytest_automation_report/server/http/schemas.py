@@ -131,8 +131,10 @@ class TestBody(Body, frozen=True, kw_only=True):
     phases: extension_bodies.Phases | UnsetType = UNSET
     steps: extension_bodies.Steps | UnsetType = UNSET
     comparison: extension_bodies.ComparisonBody | UnsetType = UNSET
+    colours: extension_bodies.Colours | UnsetType = UNSET
+    attempts: extension_bodies.Attempts | UnsetType = UNSET
 
-    ignorable: ClassVar[frozenset[str]] = frozenset({"started", "phases", "steps", "comparison"})
+    ignorable: ClassVar[frozenset[str]] = frozenset({"started", "phases", "steps", "comparison", "colours", "attempts"})
 
     def row(self, by_alias: Mapping[str, ResultStatus]) -> StoredTest:
         """Return the test as it is stored."""
@@ -151,6 +153,8 @@ class TestBody(Body, frozen=True, kw_only=True):
             *extension_bodies.phase_columns(self.phases, self.elapsed),
             extension_bodies.steps_column(self.steps),
             extension_bodies.comparison_column(self.comparison),
+            extension_bodies.colours_column(self.colours),
+            extension_bodies.attempts_column(self.attempts),
         )
 
 

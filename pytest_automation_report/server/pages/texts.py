@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.text.limits import string, visible, without_ansi
+from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

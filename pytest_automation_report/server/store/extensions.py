@@ -1,4 +1,4 @@
-"""Read the extensions in rows of threads and results: start, phases, steps, running tests, comparison.
+"""Read the extensions in rows of threads and results: start, phases, steps, running tests, comparison, and others.
 
 Each is missing in a row of a client that does not send it. The values were checked when they were stored.
 """
@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.text.visible import Span
+
+    Colours: TypeAlias = Mapping[str, Sequence[Span]]
 
 __all__ = [
+    "Colours",
+    "EarlierAttempt",
     "PhaseTimes",
     "RunningTest",
     "StepNode",
+    "colours",
     "comparison",
+    "earlier_attempts",
     "phase_times",
     "running_tests",
     "start_time",
@@ -52,12 +59,27 @@ class PhaseTimes:
 
 @dataclass(frozen=True, slots=True)
 class StepNode:
-    """A step with the steps inside it; ``elapsed`` is in microseconds, None if it did not end."""
+    """A step with the steps inside it; ``elapsed`` is in microseconds, None if it did not end.
+
+    ``files`` are places in the list of the artifacts of its attempt, from 0.
+    """
 
     name: str
     status: _StepStatus
     elapsed: int | None
     steps: tuple[StepNode, ...]
+    files: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierAttempt:
+    """An attempt before the last one: its captured output by the names of fields, and its other extensions."""
+
+    output: Mapping[str, str]
+    phases: PhaseTimes | None
+    steps: tuple[StepNode, ...]
+    comparison: Comparison | None
+    colours: Colours
 
 
 def start_time(thread: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
@@ -90,14 +112,40 @@ def steps(result: Mapping[str, Any]) -> tuple[StepNode, ...]:
 
 def comparison(result: Mapping[str, Any]) -> Comparison | None:
     """Return the comparison that failed, None if it is not known."""
-    if result["comparison"] is None:
-        return None
-    body: Json = json.loads(result["comparison"])
+    return None if result["comparison"] is None else _comparison(json.loads(result["comparison"]))
+
+
+def colours(result: Mapping[str, Any]) -> Colours:
+    """Return the coloured parts of a test's fields by the names of the fields."""
+    return _colours(json.loads(result["colours"] or "{}"))
+
+
+def earlier_attempts(result: Mapping[str, Any]) -> dict[int, EarlierAttempt]:
+    """Return the attempts before the last one, by their numbers, as far as a client sent them."""
+    bodies: Sequence[Json] = json.loads(result["attempts"] or "[]")
+    return {
+        body["number"]: EarlierAttempt(
+            body.get("output", {}),
+            PhaseTimes(*body["phases"]) if "phases" in body else None,
+            tuple(map(_step, body.get("steps", ()))),
+            _comparison(body["comparison"]) if "comparison" in body else None,
+            _colours(body.get("colours", {})),
+        )
+        for body in bodies
+    }
+
+
+def _colours(body: Json) -> Colours:
+    return {name: tuple((start, end, style) for start, end, style in spans) for name, spans in body.items()}
+
+
+def _comparison(body: Json) -> Comparison:
     return Comparison(body["operator"], _value(body["left"]), _value(body["right"]))
 
 
 def _step(body: Json) -> StepNode:
-    return StepNode(body["name"], body["status"], body.get("elapsed"), tuple(map(_step, body.get("steps", ()))))
+    steps = tuple(map(_step, body.get("steps", ())))
+    return StepNode(body["name"], body["status"], body.get("elapsed"), steps, tuple(body.get("files", ())))
 
 
 def _value(body: Json) -> Value:

@@ -23,7 +23,7 @@ Kind: TypeAlias = Literal["fields", "artifacts", "links"]
 class StoredTest(NamedTuple):
     """One test of an append; ``status`` is an id, ``elapsed`` in microseconds, ``fields`` and ``artifacts`` are JSON.
 
-    The order is that of the columns in `inserts`. The last five are extensions, as in `ResultRow`.
+    The order is that of the columns in `inserts`. The last seven are extensions, as in `ResultRow`.
     """
 
     key: str
@@ -41,6 +41,8 @@ class StoredTest(NamedTuple):
     teardown: int | None = None
     steps: str | None = None
     comparison: str | None = None
+    colours: str | None = None
+    attempts: str | None = None
 
 
 class StoredAttachment(NamedTuple):

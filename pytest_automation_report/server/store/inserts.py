@@ -27,22 +27,23 @@ _INSERT_CASES: Final = (
 _INSERT_RESULTS: Final = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
     ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
-    ' "failed_attempts", "phase", "message", "fingerprint", "created")'
+    ' "colours", "attempts", "failed_attempts", "phase", "message", "fingerprint", "created")'
     ' SELECT ?, ?, (SELECT "id" FROM "case" AS c WHERE c."source_id" = ? AND c."key" = t."key"),'
     ' "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields", "artifacts",'
-    ' "started", "setup", "teardown", "steps", "comparison", "failed_attempts", "phase", "message", "fingerprint", ?'
+    ' "started", "setup", "teardown", "steps", "comparison", "colours", "attempts",'
+    ' "failed_attempts", "phase", "message", "fingerprint", ?'
     " FROM unnest(?::text[], ?::text[], ?::text[], ?::int[], ?::int[], ?::bigint[], ?::text[], ?::bigint[],"
     " ?::bigint[], ?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::text[],"
-    " ?::int[], ?::text[], ?::text[], ?::bigint[]) WITH ORDINALITY"
+    " ?::text[], ?::text[], ?::int[], ?::text[], ?::text[], ?::bigint[]) WITH ORDINALITY"
     ' AS t ("key", "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields",'
-    ' "artifacts", "started", "setup", "teardown", "steps", "comparison", "failed_attempts", "phase", "message",'
-    ' "fingerprint", "position") ORDER BY "position"'
+    ' "artifacts", "started", "setup", "teardown", "steps", "comparison", "colours", "attempts", "failed_attempts",'
+    ' "phase", "message", "fingerprint", "position") ORDER BY "position"'
 )
 _INSERT_RESULT: Final = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
     ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
-    ' "failed_attempts", "phase", "message", "fingerprint", "created")'
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    ' "colours", "attempts", "failed_attempts", "phase", "message", "fingerprint", "created")'
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 

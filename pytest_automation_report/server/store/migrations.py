@@ -167,6 +167,11 @@ def _columns_for_findings(connection: StoreConnection) -> None:
     _fill_results(connection, '%"Attempts"%')
 
 
+def _columns_for_evidence(connection: StoreConnection) -> None:
+    for column in ('"colours" TEXT', '"attempts" TEXT'):
+        _execute(connection, f'ALTER TABLE "result" ADD COLUMN {column}')
+
+
 def _fill_runs(connection: StoreConnection) -> None:
     """Copy branch and commit of each run out of its fields."""
     rows = _execute(connection, 'SELECT "run_id", "body" FROM "attachment" WHERE "kind" = ? ORDER BY "id"', ("fields",))
@@ -233,5 +238,6 @@ MIGRATIONS = (
     Migration(7, "branches, attempts, reasons of failures and extensions as columns", _columns_for_findings),
     Migration(8, "one reason for comparisons of one statement", _fingerprints_of_statements),
     Migration(9, "tests by short hashes of their keys in SQLite", _hashes_of_keys),
+    Migration(10, "colours of texts and earlier attempts as columns", _columns_for_evidence),
 )
 """All migrations, oldest first; version 1 was the first release."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from pytest_automation_report.server.store.statuses import COUNT_NAMES
 
-SCHEMA_VERSION: Final = 9
+SCHEMA_VERSION: Final = 10
 """Version of the tables. Each earlier version has a migration; a higher one belongs to a newer release."""
 
 CASE_KEY_TABLES: Final = ("case_key", "case_key_recent", "case_key_new")
@@ -106,8 +106,8 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
         '"result_class" INTEGER NOT NULL, "elapsed" INTEGER, "file" TEXT, "line" INTEGER, "assertions" INTEGER, '
         '"fields" TEXT, "artifacts" TEXT, "created" INTEGER NOT NULL, "failed_attempts" INTEGER, "phase" TEXT, '
         '"message" TEXT, "fingerprint" INTEGER, "started" INTEGER, "setup" INTEGER, "teardown" INTEGER, "steps" TEXT, '
-        '"comparison" TEXT, FOREIGN KEY ("run_id") REFERENCES "run" ("id"), FOREIGN KEY ("thread_id") REFERENCES '
-        '"thread" ("id"), FOREIGN KEY ("case_id") REFERENCES "case" ("id"))'
+        '"comparison" TEXT, "colours" TEXT, "attempts" TEXT, FOREIGN KEY ("run_id") REFERENCES "run" ("id"), FOREIGN '
+        'KEY ("thread_id") REFERENCES "thread" ("id"), FOREIGN KEY ("case_id") REFERENCES "case" ("id"))'
     ),
     'CREATE INDEX "result_run_id" ON "result" ("run_id")',
     'CREATE INDEX "result_thread_id" ON "result" ("thread_id")',

@@ -230,7 +230,7 @@ class ResultRow(Table):
 
     The last columns are extensions, null if a client did not send them: ``started`` is the start in microseconds since
     ``ThreadRow.session_started``; ``setup`` and ``teardown`` are those parts of ``elapsed``, the rest is the call;
-    ``steps`` and ``comparison`` are JSON, see `extensions`.
+    ``steps``, ``comparison``, ``colours`` and ``attempts`` are JSON, see `extensions`.
     """
 
     id = BigAutoField()
@@ -257,6 +257,8 @@ class ResultRow(Table):
     teardown = BigIntegerField(null=True)
     steps = TextField(null=True)
     comparison = TextField(null=True)
+    colours = TextField(null=True)
+    attempts = TextField(null=True)
 
 
 # For the page of a run, which shows the results status by status.

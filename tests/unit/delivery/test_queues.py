@@ -52,11 +52,20 @@ def _start(number: int, name: str, moment: int = 0) -> bytes:
     return start_record(number, moment, attempt_header(f"t.py::{name}", "t.py", 3))
 
 
-def _finish(number: int, name: str, *, status: str = "passed", is_final: bool = True, moment: int = 10) -> bytes:
+def _finish(
+    number: int, name: str, *, status: str = "passed", is_final: bool = True, moment: int = 10, extensions: str = ""
+) -> bytes:
     fields = [] if status == "passed" else [{"type": 4, "name": "Failure", "value": "assert 0", "is_highlight": True}]
     test = {"key": f"k{name}", "name": name, "folder": "t", "status": status, "elapsed": 5, "fields": fields}
     return finish_record(
-        number, moment, key=f"k{name}", status=status, elapsed=5, is_final=is_final, test=json.dumps(test)
+        number,
+        moment,
+        key=f"k{name}",
+        status=status,
+        elapsed=5,
+        is_final=is_final,
+        test=json.dumps(test),
+        extensions=extensions,
     )
 
 
@@ -257,6 +266,24 @@ def test_failed_then_crashed_then_passed_is_one_result() -> None:
     assert "assert 0" in first["value"]
     assert "gw0 crashed" in second["value"]
     assert number["value"] == "3"
+
+
+def test_extensions_of_attempts_in_several_processes_are_numbered_as_their_fields_are() -> None:
+    """What each process knows of its attempts stands under the numbers that the result has for them."""
+    files = Files()
+    first = '{"phases":[1,2,3],"steps":[{"name":"s","status":"passed"}]}'
+    files.write(
+        "gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False, extensions=first), _start(2, "a")
+    )
+    files.write("controller", _crash("gw0", "a", "rerun"))
+    last = '{"phases":[4,5,6],"attempts":[{"number":1,"output":{"Output":"x"}},5,{"number":"2"}]}'
+    files.write("gw1", _start(1, "a"), _finish(1, "a", extensions=last))
+    files.queues.merge_crashed()
+    (result,) = files.queues.of("gw1").results
+    assert json.loads(result.extensions) == {
+        "phases": [4, 5, 6],
+        "attempts": [{"number": 1, **json.loads(first)}, {"number": 3, "output": {"Output": "x"}}],
+    }
 
 
 def test_crash_that_is_never_run_again_is_the_result() -> None:

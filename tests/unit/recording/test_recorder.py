@@ -329,7 +329,7 @@ def test_test_that_passed_is_the_same_by_either_way(
     assert finished is not None
     if times is not None:
         elapsed = times[0]
-        assert finished.extensions == encoded_extensions(times, None)
+        assert finished.extensions == encoded_extensions(times, None, finished.test)
         assert passed_test(nodeid, ("a.py", line, ""), rules.for_sender(), elapsed) == (
             finished.identity,
             finished.test,

@@ -19,7 +19,7 @@ from pytest_automation_report.server.pages.report.fragments import relinked
 from pytest_automation_report.server.pages.run.names import TestName, class_path, test_name
 from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.run.tree import TONE_RANKS
-from pytest_automation_report.text.limits import visible
+from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

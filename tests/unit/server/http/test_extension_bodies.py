@@ -8,9 +8,13 @@ import pytest
 
 from pytest_automation_report.api.extensions import EXTENSIONS, EXTENSIONS_HEADER, announced
 from pytest_automation_report.failures.values import Comparison, Value
-from pytest_automation_report.server.http.extension_bodies import MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
+from pytest_automation_report.server.http.extension_bodies import (
+    MAX_ATTEMPTS_BYTES,
+    MAX_EXTENSION_BYTES,
+    MAX_EXTENSION_DEPTH,
+)
 from pytest_automation_report.server.store import extensions
-from pytest_automation_report.server.store.extensions import PhaseTimes, RunningTest, StepNode
+from pytest_automation_report.server.store.extensions import EarlierAttempt, PhaseTimes, RunningTest, StepNode
 from pytest_automation_report.server.store.tables import ResultRow, ThreadRow
 from support.service import START, a_test
 
@@ -26,11 +30,27 @@ _SENT: Json = {
     "started": 5,
     "phases": [10, 20, 30],
     "steps": [
-        {"name": "open", "status": "passed", "elapsed": 7, "steps": [{"name": "type", "status": "failed"}]},
+        {
+            "name": "open", "status": "passed", "elapsed": 7,
+            "steps": [{"name": "type", "status": "failed", "files": [0]}],
+        },
     ],
     "comparison": {"operator": "==", "left": _VALUE, "right": _POINT},
+    "colours": {"Output": [[0, 3, "31"], [4, 9, "1;4;93;104"]]},
+    "attempts": [
+        {
+            "number": 1,
+            "output": {"Output": "text"},
+            "phases": [1, 2, 3],
+            "steps": [{"name": "open", "status": "failed"}],
+            "comparison": {"operator": "==", "left": _POINT, "right": _POINT},
+            "colours": {"Text": [[0, 1, "2"]]},
+        },
+        {"number": 2},
+    ],
 }  # fmt: skip
-_NONE_STORED = {"started": None, "setup": None, "teardown": None, "steps": None, "comparison": None}
+_NONE_STORED = {"started": None, "setup": None, "teardown": None, "steps": None, "comparison": None,
+                "colours": None, "attempts": None}  # fmt: skip
 
 
 def _row(service: Service, table: type[ResultRow | ThreadRow]) -> Any:  # noqa: ANN401 - peewee's rows have no common type
@@ -45,16 +65,25 @@ def _stored(service: Service, **properties: Any) -> Any:  # noqa: ANN401 - as ab
 
 
 def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
-    """Start, phases, steps and comparison come back as they were sent, and the start on the axis of all threads."""
+    """All of them come back as they were sent, and the start on the axis of all threads."""
     thread_id = service.new_thread(service.new_run(), session_started=START)
     service.append(thread_id, a_test(elapsed=100, **_SENT))
     row, thread = _row(service, ResultRow), _row(service, ThreadRow)
     assert extensions.start_time(thread, row) == START + 5
     assert extensions.phase_times(row) == PhaseTimes(10, 60, 30)
-    assert extensions.steps(row) == (StepNode("open", "passed", 7, (StepNode("type", "failed", None, ()),)),)
+    assert extensions.steps(row) == (StepNode("open", "passed", 7, (StepNode("type", "failed", None, (), (0,)),)),)
     part = Value("list", items=(Value("Foo"),), size=3, start=2)
     left = Value("dict", entries=((Value("str", "a"), part),))
-    assert extensions.comparison(row) == Comparison("==", left, Value("Point", fields=(("x", Value("int", "1")),)))
+    point = Value("Point", fields=(("x", Value("int", "1")),))
+    assert extensions.comparison(row) == Comparison("==", left, point)
+    assert extensions.colours(row) == {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
+    steps = (StepNode("open", "failed", None, ()),)
+    assert extensions.earlier_attempts(row) == {
+        1: EarlierAttempt(
+            {"Output": "text"}, PhaseTimes(1, 2, 3), steps, Comparison("==", point, point), {"Text": ((0, 1, "2"),)}
+        ),
+        2: EarlierAttempt({}, None, (), None, {}),
+    }
 
 
 def test_the_start_of_the_session_may_come_with_an_append(service: Service) -> None:
@@ -72,6 +101,7 @@ def test_a_test_without_extensions_has_none(service: Service) -> None:
     assert {name: row[name] for name in _NONE_STORED} == _NONE_STORED
     assert (extensions.start_time(thread, row), extensions.phase_times(row)) == (None, None)
     assert (extensions.steps(row), extensions.comparison(row), extensions.running_tests(thread)) == ((), None, ())
+    assert (extensions.colours(row), extensions.earlier_attempts(row)) == ({}, {})
 
 
 def _nested(depth: int) -> Json:
@@ -110,6 +140,24 @@ _MALFORMED = [
     ("comparison", {"operator": "==", "left": _VALUE, "right": {"text": "no type"}}),
     ("comparison", {"operator": "==", "left": _VALUE, "right": _nested_value(MAX_EXTENSION_DEPTH + 1)}),
     ("comparison", {"operator": "==", "left": _VALUE, "right": {"type": "str", "text": _LARGE}}),
+    ("steps", [{"name": "n", "status": "passed", "files": [-1]}]),
+    ("colours", []),
+    ("colours", {}),
+    ("colours", {"Output": [[0, 1]]}),
+    ("colours", {"Output": [[0, -1, "31"]]}),
+    ("colours", {"Output": [[0, 1, "31m<script>"]]}),
+    ("colours", {"Output": [[0, 1, ""]]}),
+    ("colours", {"Output": [[0, 1, "31;"]]}),
+    ("colours", {_LARGE: [[0, 1, "31"]]}),
+    ("colours", {"Output": [[0, 1, "31"]] * 8000}),
+    ("attempts", []),
+    ("attempts", {}),
+    ("attempts", [{"output": {"Output": "text"}}]),
+    ("attempts", [{"number": 0}]),
+    ("attempts", [{"number": 1, "output": {"Output": 5}}]),
+    ("attempts", [{"number": 1, "steps": [_nested(MAX_EXTENSION_DEPTH + 1)]}]),
+    ("attempts", [{"number": 1, "comparison": {"operator": "==", "left": _VALUE, "right": _nested_value(33)}}]),
+    ("attempts", [{"number": 1, "output": {"Output": "x" * MAX_ATTEMPTS_BYTES}}]),
 ]
 
 

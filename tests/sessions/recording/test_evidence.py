@@ -1,0 +1,120 @@
+"""Evidence of a test on the whole way: colours, files at their steps, and each attempt's own output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.api.extensions import ATTEMPTS, COLOURS, EXTENSIONS, STEPS
+from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.faults import Rule, answer
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, run_session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.checked_server import CheckedServer
+
+SUITE = r"""
+import sys
+from pytest_automation_report import artifact, field, step
+
+RED, END = "\x1b[1;31m", "\x1b[0m"
+runs = 0
+
+def test_evidence():
+    global runs
+    runs += 1
+    print(f"{RED}attempt {runs}{END}")
+    print("\x1b[2J\x1b]8;;https://e.example\x07link\x1b]8;;\x07 \x1b[33", file=sys.stderr)
+    artifact(b"first of all", "0.txt")
+    with step("outer"):
+        artifact(f"one {runs}".encode(), "1.txt")
+        with step("inner"):
+            artifact("https://e.example/2.txt")
+            artifact(f"three {runs}".encode(), "3.txt")
+    field("Report", f"plain {RED}red{END}", type="console")
+    assert runs == 3, f"{RED}wrong{END}"
+
+def test_plain():
+    print("nothing but text")
+"""
+RERUNS = ("-p", "no:flaky", "-p", "no:pytest-retry", "--reruns=2", "--automation-report-output=all")
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    pytest.importorskip("pytest_rerunfailures")
+    (tmp_path / "test_it.py").write_text(SUITE)
+    return tmp_path
+
+
+def _coloured(text: str, spans: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
+    return [(text[start:end], style) for start, end, style in spans]
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["plain", "workers"])
+def test_a_server_of_ours_gets_what_each_attempt_left(
+    suite: Path, server: CheckedServer, options: tuple[str, ...]
+) -> None:
+    """Colours stand at their characters, files at their steps, and each attempt has its own output and steps."""
+    assert run_session(suite, *RERUNS, *options, address=server.address).exit == 0
+    tests = {test["name"]: test for _, test in server.tests()}
+    assert tests["test_plain"].keys().isdisjoint({COLOURS, ATTEMPTS, STEPS})
+    test = tests["test_evidence"]
+    values = {field["name"]: field["value"] for field in test["fields"]}
+    assert (values["Output"], values["Errors"]) == ("attempt 3\n", "link \\x1b[33\n")
+    assert {name: _coloured(values[name], spans) for name, spans in test[COLOURS].items()} == {
+        "Output": [("attempt 3", "1;31")],
+        "Report": [("red", "1;31")],
+    }
+    _check_steps(test[STEPS])
+    names = [artifact["name"] for artifact in test["artifacts"]]
+    assert names == ["0.txt", "1.txt", "2.txt", "3.txt"] * 3
+    assert [attempt["number"] for attempt in test[ATTEMPTS]] == [1, 2]
+    for attempt in test[ATTEMPTS]:
+        number = attempt["number"]
+        assert attempt["output"]["Output"] == f"attempt {number}\n"
+        assert len(attempt["phases"]) == 3
+        _check_steps(attempt[STEPS])
+        assert _coloured(attempt["output"]["Output"], attempt[COLOURS]["Output"]) == [(f"attempt {number}", "1;31")]
+        text = values[f"Attempt {number}"]
+        assert set(_coloured(text, attempt[COLOURS]["Text"])) == {("wrong", "1;31")}
+
+
+def _check_steps(steps: Any) -> None:  # noqa: ANN401 - JSON
+    ((outer,), (inner,)) = steps, steps[0]["steps"]
+    assert (outer["files"], inner["files"]) == ([1], [2, 3])
+
+
+def test_another_server_gets_the_fields_alone(suite: Path) -> None:
+    """A server that announces nothing gets no extension, and the texts without any sequence."""
+    with checked_scripted_server() as server:
+        assert run_session(suite, *RERUNS, address=server.address).exit == 0
+        (test,) = (test for _, _, test in server.results if test["name"] == "test_evidence")
+        assert "\x1b" not in str(test["fields"])
+        assert server.violations == []
+
+
+@pytest.mark.parametrize("left_out", [COLOURS, ATTEMPTS])
+def test_a_server_gets_the_extensions_that_it_announced(suite: Path, left_out: str) -> None:
+    """A server of an earlier release gets what it knows."""
+    names = [name for name in EXTENSIONS if name != left_out]
+    with checked_scripted_server(ScriptedServer(token=TOKEN, extensions=", ".join(names))) as server:
+        assert run_session(suite, *RERUNS, address=server.address).exit == 0
+        (test,) = (test for _, _, test in server.results if test["name"] == "test_evidence")
+        assert {COLOURS, ATTEMPTS} - test.keys() == {left_out}
+
+
+def test_a_file_that_is_not_stored_moves_no_other(suite: Path) -> None:
+    """If the server refuses a file, it becomes a field, and the others stay at their steps."""
+    server = ScriptedServer(token=TOKEN, keeps_artifacts=True, extensions=", ".join(EXTENSIONS))
+    with checked_scripted_server(server) as server:
+        server.script([Rule("POST", r"^/artifacts$", answer(413, {"message": "Too large."}))])
+        assert run_session(suite, "-p", "no:rerunfailures", "-k", "evidence", address=server.address).exit == 1
+        ((_, _, test),) = server.results
+        assert [artifact["name"] for artifact in test["artifacts"]] == ["1.txt", "2.txt", "3.txt"]
+        (outer,) = test[STEPS]
+        assert (outer["files"], outer["steps"][0]["files"]) == ([0], [1, 2])
