@@ -153,6 +153,7 @@ PATHS = {
     "nothing found": "/runs/2?q=tst_1",
     "changes": "/runs/4?view=changes",
     "time": "/runs/2?view=time",
+    "tests of a worker": "/runs/2?lane=2",
     "details": "/runs/2?view=details",
     "open run": "/runs/3",
     "test": "/results/3",
@@ -165,7 +166,8 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide-light", "narrow-dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible_and_fits(visit: Visit, size: dict[str, int], scheme: str) -> None:
     """The checker of accessibility finds nothing, nothing sticks out sideways, no other server is asked."""
     page = visit.page(viewport=size, color_scheme=scheme, reduced_motion="reduce")
