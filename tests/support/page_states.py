@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
+from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.store.errors import unreachable
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page as BrowserPage
+    from playwright.sync_api import Route
 
     from support.contract import Contract
 
@@ -42,7 +43,10 @@ def field(name: str, value: str) -> dict[str, Any]:
 def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> dict[str, State]:
     """Return the states by their names; the sites' stores are in the folder, and one of them cannot be read."""
     site, empty, busy = (Site(folder / f"{name}.db", contract) for name in ("store", "empty", "busy"))
-    site.service.clock.now = time.time_ns() // 1000 - 120_000_000
+    now_us = site.service.clock.now
+    # The clock of the pages stands still, however long a test takes.
+    monkeypatch.setattr(Page, "now_us", lambda _: now_us)
+    site.service.clock.now = now_us - 120_000_000
     silent = site.run_of(
         a_test(0), a_test(1), source="silent", name="silent", fields=[field("Collected", "9")], is_open=True
     )
@@ -63,7 +67,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     died = site.run_of(a_test(0), failing(1, message=crash), source="died", fields=notes)
     causes = [failing(number, message=f"{_word(number)}Error: no") for number in range(REASONS)]
     huge = site.run_of(*causes, *map(a_test, range(REASONS, 400)), source="huge")
-    site.service.clock.now = time.time_ns() // 1000
+    site.service.clock.now = now_us - 3_000_000
     running = site.service.new_run(source="running", name="now", fields=[field("Collected", "4")])
     thread = site.service.new_thread(running, session_started=site.service.clock.now)
     now = [{"key": "key3", "name": "test_3[x]", "folder": "tests.a", "since": 0}]
@@ -102,7 +106,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     }
 
 
-def show(page: Page, state: State) -> None:
+def show(page: BrowserPage, state: State) -> None:
     """Open the page of a state: its site answers the browser in this process."""
 
     def answer(route: Route) -> None:

@@ -367,6 +367,85 @@ def test_keys_of_a_run_do_as_their_twins(visit: Visit) -> None:
     page.wait_for_url(f"**/runs/{run}")
 
 
+def test_a_reader_goes_through_a_list_and_back_to_the_row(visit: Visit) -> None:
+    """J goes on to the next skipped test, u back to the list with the focus at the row of the last one."""
+    site = visit.site
+    tests = [a_test(number, "skipped" if number % 3 == 0 else "passed") for number in range(9)]
+    run = site.run_of(*tests, source="skips", name="with skips")
+    ids = site.result_ids(run)
+    page = visit.page()
+    page.goto(f"/runs/{run}?view=tests&status=6")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/results/{ids[0]}?*")
+    page.get_by_text("1 of 3 tests").wait_for()
+    page.keyboard.press("j")
+    page.wait_for_url(f"**/results/{ids[3]}?*")
+    page.keyboard.press("u")
+    page.wait_for_url(f"**/runs/{run}?view=tests&status=6#t-{ids[3]}")
+    page.wait_for_function(f"document.activeElement.id === 't-{ids[3]}'")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.id") == f"t-{ids[6]}"
+    page.goto(f"/runs/{run}?view=tests&open=tests.a")
+    page.locator(f"#t-{ids[1]}").click()
+    page.get_by_text("2 of 9 tests").wait_for()
+    page.keyboard.press("u")
+    page.wait_for_function(f"document.activeElement.id === 't-{ids[1]}'")
+
+
+def test_keys_copy_and_go_to_suites_and_latest_runs(visit: Visit) -> None:
+    """Y copies the address, c the command of the selected reason, C opens all failures as text, g s and g l lead on."""
+    site = visit.site
+    run = site.run_of(
+        failing(0, file="tests/a.py"), failing(1, message="KeyError: 'b'", file="tests/b.py"), source="copied"
+    )
+    newest = site.run_of(a_test(0), source="copied")
+    page = visit.page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"/runs/{run}")
+
+    def copied() -> str:
+        page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
+        page.evaluate("document.getElementById('said').textContent = ''")
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    page.keyboard.press("y")
+    assert copied() == f"{visit.address}/runs/{run}"
+    page.locator("details.cause > summary", has_text="KeyError").focus()
+    page.keyboard.press("o")
+    page.keyboard.press("c")
+    assert copied() == "pytest tests/b.py::test_1"
+    page.keyboard.press("g")
+    page.keyboard.press("l")
+    page.wait_for_url(f"**/runs/{newest}")
+    page.goto(f"/runs/{run}")
+    page.keyboard.press("Shift+C")
+    page.wait_for_url(f"**/runs/{run}/failures.txt")
+    page.goto(f"/runs/{run}")
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    page.wait_for_url(re.compile("/sources/[0-9]+"))
+
+
+def test_a_worker_and_a_block_of_the_timeline_open_their_lists(visit: Visit) -> None:
+    """Blocks are links as they are without scripts: a click that draws no stretch goes to the list."""
+    service = visit.site.service
+    run = service.new_run(source="blocks")
+    thread = service.new_thread(run, session_started=service.clock.now)
+    short = [a_test(number, elapsed=1_000, started=1_100 * number) for number in range(40)]
+    service.append(thread, *short, a_test(40, elapsed=9_000_000, started=50_000))
+    service.post(f"/automation/runs/{run}/complete", {})
+    page = visit.page()
+    page.goto(f"/runs/{run}?view=time")
+    page.locator("[data-lanes] svg a", has=page.locator("rect.pass")).first.click()
+    page.wait_for_url(re.compile(rf"/runs/{run}\?view=tests&lane="))
+    assert page.locator("a.leaf").count() > 1
+    assert page.get_by_text("in one stretch").is_visible()
+    page.get_by_role("link", name="Timeline").click()
+    page.locator("[data-lanes] svg a.who").click()
+    page.wait_for_url(re.compile(rf"/runs/{run}\?view=tests&lane=[0-9]+$"))
+    assert page.locator("a.leaf").count() == 41
+
+
 def test_a_search_follows_the_letters_and_a_node_opens_in_its_place(visit: Visit) -> None:
     """The list and the numbers of the chips are replaced while one types; the rows of a node come below it."""
     page = visit.page()

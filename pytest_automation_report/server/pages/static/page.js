@@ -76,3 +76,9 @@ document.addEventListener("page:changed", (event) => {
 localTimes(document);
 showButtons(document);
 for (const button of document.querySelectorAll("form[data-submit] button")) button.hidden = true;
+
+// The store is busy: the page is loaded again, as its button does.
+for (const again of document.querySelectorAll("[data-again]")) {
+  again.hidden = false;
+  setTimeout(() => location.reload(), 1000 * again.dataset.again);
+}

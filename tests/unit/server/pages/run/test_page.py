@@ -288,7 +288,8 @@ def test_a_reason_of_another_branch_is_older_than_the_first_run_of_a_branch(site
     first = site.run_of(failing(0), a_test(1), **on("main"))
     run = site.run_of(failing(0), a_test(1), **on("fix/rounding"))
     html = site.shown(f"/runs/{run}")
-    assert f"since #{first}</a>" in html
+    assert f"since #{first}</span>" in html
+    assert f'Failing since <a href="/runs/{first}">#{first}</a>' in html
     assert f"since #{run}<" not in html
 
 
