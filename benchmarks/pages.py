@@ -5,7 +5,8 @@
 The pages are made as ``automation-report serve`` makes them, without a socket: from the request to the last byte of
 HTML. Two runs of the suite are reported, so that the second one has a base. One test in twenty failed, all for one
 reason. The first page of a completed run computes its findings and its overview, once: that is the line "run, first";
-all others read them. The time is that of the processor, the least of some rounds.
+all others read them. The time is that of the processor, the least of some rounds. ``benchmarks/reports.py`` has the
+report in one file beside those of others.
 """
 
 from __future__ import annotations

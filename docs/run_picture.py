@@ -1,4 +1,7 @@
-"""Takes docs/run.png and docs/test.png: a harbour's suite after twelve runs, in the pages of the embedded server.
+"""Takes the pictures of README and docs/report.md: a harbour's suite after twelve runs.
+
+docs/run.png and docs/test.png are of the pages of the embedded server, docs/report.png and docs/report-plain.png of the
+report in one file, with scripts and without.
 
 Needs ``git``, ``playwright``, chromium, pytest-xdist and pytest-rerunfailures; run it from anywhere.
 """
@@ -169,6 +172,25 @@ def pages(project: Path) -> Iterator[tuple[Page, str]]:
             server.communicate(timeout=30)
 
 
+def take_report(page: Page, project: Path) -> None:
+    """Write the report of the last run into one file, and take pictures of it in new windows of a page's browser."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "html", "-o", "report.html"]
+    subprocess.run(command, cwd=project, check=True)  # noqa: S603 - our own command
+    browser = page.context.browser
+    assert browser is not None
+    file = (project / "report.html").as_uri()
+    whole = browser.new_page(viewport={"width": 1200, "height": 860}, color_scheme="light", locale="en-GB")
+    whole.goto(file)
+    whole.locator("header.top").wait_for()
+    whole.keyboard.press("3")
+    whole.locator('section.view[aria-label="Changes"]').wait_for()
+    whole.screenshot(path=DOCS / "report.png")
+    plain = browser.new_page(viewport={"width": 1200, "height": 640}, java_script_enabled=False, color_scheme="light")
+    plain.goto(file)
+    plain.locator("#page details summary").first.click()
+    plain.screenshot(path=DOCS / "report-plain.png")
+
+
 def main() -> None:
     """Report the runs and take the pictures."""
     with tempfile.TemporaryDirectory() as folder:
@@ -181,6 +203,7 @@ def main() -> None:
             page.get_by_role("link", name="test_member_gets_a_discount").first.click()
             page.wait_for_url(f"{address}/results/**")
             page.screenshot(path=DOCS / "test.png")
+            take_report(page, project)
         shutil.rmtree(project)
 
 

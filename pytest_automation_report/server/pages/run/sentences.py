@@ -201,7 +201,7 @@ def _first_run(counts: RunCounts, branch: str) -> list[Phrase]:
     on = f" on {branch}" if branch else ""
     if not counts.total:
         return []
-    return [(f"The first run of this suite{on}: there is no earlier one to compare it with.", "")]
+    return [(f"No earlier run of this suite{on} is known here, so it is compared with none.", "")]
 
 
 def _also(counts: RunCounts) -> list[Phrase]:

@@ -139,7 +139,7 @@ def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> 
     assert chips(site.shown(f"/runs/{run}"))["Flaky"] == "1"
     green = site.run_of(a_test(0), a_test(1), source="green")
     assert nodes(site.shown(f"/runs/{green}")) or names(site.shown(f"/runs/{green}"))
-    assert "The first run of this suite" in site.text(f"/runs/{green}")
+    assert "No earlier run of this suite is known here" in site.text(f"/runs/{green}")
 
 
 def test_tests_are_a_tree_whose_nodes_are_links(site: Site) -> None:

@@ -141,7 +141,7 @@ def test_a_first_run_says_what_it_is_compared_with() -> None:
     )
     first = {**found, "base": None}
     assert words(change_sentence(RunCounts(99, 17, 82), first, "", "main", None)) == (
-        "The first run of this suite on main: there is no earlier one to compare it with."
+        "No earlier run of this suite on main is known here, so it is compared with none."
     )
     assert change_sentence(RunCounts(99, 17, 82), None, "", "", None) == []
 
