@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from pytest_automation_report.server.pages.run.documents import RunDocuments
+from pytest_automation_report.server.pages.run.page import page_values
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader, Search
+from pytest_automation_report.server.pages.run.url import VIEWS, RunState
+from pytest_automation_report.server.pages.runs.search import found
 from pytest_automation_report.server.pages.test.handlers import result_values
 from pytest_automation_report.server.pages.test.neighbours import MOST
 from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
@@ -189,3 +193,33 @@ def test_histories_take_the_same_space_after_many_runs(service: Service, cluster
         sizes.append(size)
     assert cluster.execute("SELECT count(*), min(position), max(position) FROM case_history") == [(500, 12, 12)]
     assert sizes[-1] <= 3 * sizes[0]
+
+
+def test_pages_and_findings_of_a_run_read_its_own_rows(
+    grown: Service, cluster: Cluster, asked: Callable[[], list[tuple[str, Any]]]
+) -> None:
+    """Each view of a run of 200 tests, its findings and a search look at its rows and not at those of larger runs."""
+    for run_id in (3, 4, 5):
+        grown.post(f"/automation/runs/{run_id}/complete", {})
+        findings(grown.store, run_id)
+    cluster.execute("VACUUM ANALYZE")
+    documents = RunDocuments(grown.store).of(4, None)
+    states = (
+        *(RunState(4, view=view) for view in VIEWS),
+        RunState(4, view="tests", text="test_1"),
+        RunState(4, view="tests", sort="slowest"),
+        RunState(4, view="tests", opened="a/"),
+        RunState(4, view="tests", statuses=frozenset({"3"})),
+    )
+    questions: dict[str, Callable[[], object]] = {
+        state.address: partial(page_values, grown.store, documents, state, 1) for state in states
+    }
+    questions["the findings"] = lambda: findings(grown.store, 5, 3)
+    questions["the search"] = lambda: grown.store.read(lambda reader: found(reader, "test_1", 2))
+    for name, question in questions.items():
+        asked()
+        question()
+        steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
+        assert _scanned(steps) == set(), name
+        # Two runs of 300 results, each with its test, and their histories.
+        assert _rows(steps) <= 5 * 300, (name, _rows(steps))

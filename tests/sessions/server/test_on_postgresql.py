@@ -29,7 +29,7 @@ from unit.server.pages.run import test_documents, test_exports, test_page
 from unit.server.pages.runs import test_handlers as test_lists_of_runs
 from unit.server.pages.test import test_case
 from unit.server.pages.test import test_handlers as test_pages_of_tests
-from unit.server.store import test_findings, test_maintenance, test_migrations, test_whole_results
+from unit.server.store import test_earlier_sources, test_findings, test_maintenance, test_migrations, test_whole_results
 from unit.server.store.test_findings import runs
 from unit.server.store.test_maintenance import filled
 
@@ -49,6 +49,7 @@ MODULES = (
     test_case,
     test_document,
     test_documents,
+    test_earlier_sources,
     test_exports,
     test_extension_bodies,
     test_files,
@@ -81,7 +82,9 @@ WITHOUT_SQL_OF_ITS_OWN = {
     "pages/test_site": "passes and headers of browsers",
     "pages/test_texts": "texts without a store",
     "pages/report/test_archive": "an archive without a store",
+    "pages/report/test_columns": "columns without a store",
     "pages/report/test_fragments": "fragments without a store",
+    "pages/report/test_lines": "texts of pages without a store",
     "pages/run/test_drawings": "drawings without a store",
     "pages/run/test_sentences": "sentences without a store",
     "pages/run/test_surroundings": "commits and packages without a store",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["SearchPage"]
+__all__ = ["SearchPage", "found"]
 
 _TEXT_LENGTH: Final = 750
 _RUNS_SHOWN: Final = 10
@@ -44,14 +44,14 @@ class SearchPage(Page):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show runs and tests with the text; the number of a run redirects to that run."""
-        values = single_values(req.params)
-        text = storable(values.get("q", "").strip())[:_TEXT_LENGTH]
+        given = single_values(req.params)
+        text = storable(given.get("q", "").strip())[:_TEXT_LENGTH]
         if (number := _find_number(text)) and self.store.read(partial(_has_run, run_id=int(number[1]))):
             resp.status, resp.location = 302, link("run", int(number[1]))
             return
-        source = int(values["source"]) if re.fullmatch(r"[0-9]{1,18}", values.get("source", "")) else None
-        found = self.store.read(partial(_found, text=text, source_id=source)) if text else _NOTHING
-        self.show(req, resp, "runs/search.html", text=text, source=source, **found)
+        source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
+        values = self.store.read(partial(found, text=text, source_id=source)) if text else _NOTHING
+        self.show(req, resp, "runs/search.html", text=text, source=source, **values)
 
 
 _NOTHING: Final[Json] = {"runs": [], "suites": [], "nearest": None}
@@ -61,7 +61,8 @@ def _has_run(reader: Reader, run_id: int) -> bool:
     return bool(list(RunRow.select(RunRow.id).where(RunRow.id == run_id).tuples().execute(reader.database)))
 
 
-def _found(reader: Reader, text: str, source_id: int | None) -> Json:
+def found(reader: Reader, text: str, source_id: int | None) -> Json:
+    """Return the runs and the suites' tests that have a text, or the phrase that resembles it most."""
     database = reader.database
     runs = _runs(database, text, source_id)
     projects: dict[int, list[int]] = {}
