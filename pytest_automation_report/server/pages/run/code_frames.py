@@ -8,6 +8,8 @@ from pytest_automation_report.failures.code import coloured
 from pytest_automation_report.failures.folding import is_in_package
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Traceback
 
@@ -47,8 +49,19 @@ def code_frame(traceback: Traceback | None) -> Json | None:
             for line, parts in zip(lines, tokens, strict=True)
         ],
         "errors": errors,
-        "hit": next((line.text.strip() for line in reversed(lines) if line.is_hit), ""),
+        "hit": _statement(lines),
     }
+
+
+def _statement(lines: Sequence[CodeLine]) -> str:
+    """Return the statement that raised in one line; empty if its end is not shown."""
+    hits = [place for place, line in enumerate(lines) if line.is_hit]
+    text = ""
+    for line in lines[hits[-1] :] if hits else ():
+        text = f"{text} {line.text.strip()}".strip().replace("( ", "(")
+        if sum(map(text.count, "([{")) <= sum(map(text.count, ")]}")):
+            return text
+    return ""
 
 
 def _shown(frame: Frame) -> list[CodeLine]:

@@ -84,3 +84,8 @@ class Histories:
         """Return the usual time of a test at the speed of this run, in microseconds; None if it is not known."""
         row = self._stored.get(case)
         return None if row is None or row["median"] is None else round(row["median"] * self._speed)
+
+    def usual(self, case: int) -> int | None:
+        """Return the usual time of a test at the speed of a usual run, as its own page shows it; None if unknown."""
+        row = self._stored.get(case)
+        return None if row is None else row["median"]

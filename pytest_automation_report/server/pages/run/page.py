@@ -288,7 +288,7 @@ class _RunPage:
         names |= {row["id"]: row["name"] for row in self.reader.rows_of(long_blocks[:500]).values()}
         if view["waste"] and view["waste"].get("name"):
             names[view["waste"]["result"]] = view["waste"]["name"]
-        medians = {case: self.histories.median(case) for case in cases}
+        medians = {case: self.histories.usual(case) for case in cases}
         total = sum(entry["elapsed"] for entry in view["files"])
         slowest = slowest_tests(view, medians)
         return {

@@ -301,6 +301,23 @@ def test_an_assertion_without_a_message_is_its_line_of_code(site: Site) -> None:
         assert f"AssertionError : {shown} " in site.text(f"/runs/{run}"), message
 
 
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        (">       assert sums(\n            1, 2\n        )\nE       assert False", "assert sums(1, 2 )"),
+        # The end of the statement is not there: the message is all there is.
+        (">       assert sums(\nE       assert False", "assert False"),
+    ],
+)
+def test_an_assertion_of_several_lines_is_one_line_or_the_message(site: Site, code: str, shown: str) -> None:
+    """A reader sees a whole statement, or no part of one."""
+    text = f"    def test_sums():\n{code}\n\ntests/test_cart.py:29: AssertionError"
+    meta = {"message": "assert False", "type": "AssertionError"}
+    failure = {"type": 4, "name": "Failure", "value": text, "meta": meta, "is_highlight": True}
+    run = site.run_of(a_test(0, "failed", fields=[failure]))
+    assert f"AssertionError : {shown} " in site.text(f"/runs/{run}")
+
+
 def test_new_reasons_say_whether_their_tests_passed_before(site: Site) -> None:
     """A new reason may fail tests that failed for another one before."""
     site.run_of(failing(0), a_test(1), **on("main"))
@@ -496,3 +513,14 @@ def test_each_view_of_an_empty_run_can_be_read(site: Site, view: str) -> None:
     for is_open in (True, False):
         run = site.run_of(is_open=is_open)
         assert len(site.text(f"/runs/{run}?view={view}")) > 100
+
+
+def test_the_usual_time_beside_a_slow_test_is_that_of_its_page(site: Site) -> None:
+    """A run at another speed changes no usual time: both pages show the same one."""
+    for _ in range(4):
+        site.run_of(*(a_test(number, elapsed=SECOND) for number in range(12)), **on("main"))
+    slow = site.run_of(*(a_test(number, elapsed=(3 + number) * SECOND) for number in range(12)), **on("main"))
+    time_page = site.shown(f"/runs/{slow}?view=time")
+    (row,) = [row for row in re.findall(r"<tr>.*?</tr>", time_page, re.DOTALL) if ">test_11<" in row]
+    assert re.findall(r'<td class="num[^"]*">(.*?)</td>', row) == ["14.0 s", "1.00 s"]
+    assert "usually 1.00 s" in site.text(f"/results/{site.result_ids(slow)[11]}")
