@@ -92,13 +92,7 @@ def flakiness_of(outcomes: Iterable[Outcome]) -> Flakiness:
     decided = _decided(outcomes)
     retries = [position for position, outcome in enumerate(decided) if _is_retry(outcome)]
     commits = _positions_of_both(decided)
-    isolated = [
-        position
-        for position in range(1, len(decided) - 1)
-        if _is_failure(decided[position])
-        and decided[position - 1].verdict == "passed"
-        and decided[position + 1].verdict == "passed"
-    ]
+    isolated = _isolated_failures(decided)
     counted = [outcome for outcome in decided if not (outcome.verdict == "failed" and outcome.is_storm)]
     failed = sum(_is_failure(outcome) or _is_retry(outcome) for outcome in counted)
     low, high = wilson_interval(failed, len(counted))
@@ -145,6 +139,20 @@ def _positions_of_both(decided: Sequence[Outcome]) -> list[int]:
         positions[-1]
         for positions in by_commit.values()
         if len({decided[position].verdict for position in positions}) > 1
+    ]
+
+
+def _isolated_failures(decided: Sequence[Outcome]) -> list[int]:
+    """Return the positions of failures between two passes.
+
+    A failure in an outage decides nothing and is passed over. One without a commit is not: an author who mends a test
+    lets it fail some more times, and then pass.
+    """
+    own = [position for position, outcome in enumerate(decided) if not (outcome.is_storm and outcome.commit)]
+    return [
+        position
+        for before, position, after in zip(own, own[1:], own[2:], strict=False)
+        if _is_failure(decided[position]) and decided[before].verdict == "passed" and decided[after].verdict == "passed"
     ]
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.projects import Project
 from support.repository import ROOT
+from support.sessions import session_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,3 +52,25 @@ def test_memory_of_a_process_is_its_own(tmp_path: Path) -> None:
     assert cost["exit"] == 0, (tmp_path / "output").read_text()
     assert cost["peak_bytes"] > 200_000_000
     assert 50_000_000 < cost["others_peak_bytes"] < 100_000_000
+
+
+def test_injected_failures(tmp_path: Path) -> None:
+    """The plugin of `injected_flakiness.py` lets the planned attempts of the planned tests fail, and no other."""
+    project = Project(tmp_path / "project", "".join(f"def test_{name}():\n    pass\n\n" for name in "abcd"))
+    project.write("other/test_other.py", "raise SystemExit")
+    shutil.copy(ROOT / "benchmarks" / "injected_failures.py", tmp_path)
+    suite, failure = str(project.root / "test_suite.py"), {"type": "KeyError", "message": "planned"}
+    selected = [f"test_suite.test_{name}" for name in "abc"]
+    plan = {
+        "collected": str(tmp_path / "collected.json"),
+        "selected": selected,
+        "files": [suite],
+        "failures": {"test_suite.test_a": {"attempts": 1, **failure}, "test_suite.test_b": {"attempts": 9, **failure}},
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    env = session_environment(PYTHONPATH=str(tmp_path), INJECTED_FAILURES=str(tmp_path / "plan.json"))
+    others = ("-p", "no:pytest-retry", "-p", "no:flaky")
+    ran = project.pytest("-p", "injected_failures", "--reruns=1", *others, env=env)
+    assert "1 failed, 2 passed, 1 deselected, 2 rerun" in ran.out
+    passed = json.loads((tmp_path / "collected.json").read_text())
+    assert {test: file for test, (_, file) in passed.items()} == dict.fromkeys(selected[::2], suite)

@@ -58,6 +58,12 @@ ROWS = [
     (OK + "F F F F P P", "stable"),
     (OK + "F F P P F F P P", "stable"),
     (OK + "F S F P P", "stable"),
+    # An outage beside a failure hides neither the pass before it nor the one after it.
+    (OK + "F W P", "suspect"),
+    (OK + "W F P", "suspect"),
+    (OK + "F W W P P W F P", "flaky"),
+    (OK + "F W F P P P", "stable"),
+    (OK + "F W? W? P P W? F P", "stable"),
     # One retry is evidence, whatever else there is.
     ("R", "flaky"),
     ("P R", "flaky"),
@@ -92,7 +98,6 @@ ROWS = [
     (OK + "W P= ", "stable"),
     (OK + "W P F P", "suspect"),
     (OK + "F P W P F P", "flaky"),
-    (OK + "F W P", "stable"),
     # Broken: three failed runs on two commits or more, and none passed since. It wins over flaky.
     (OK + "F F F", "broken"),
     ("F F F", "broken"),
