@@ -60,7 +60,7 @@ CONTENDERS = (
     ),
     Contender("allure", ("-p", "allure_pytest.plugin", "--alluredir=allure"), "allure_pytest"),
     Contender("ours: server", OURS, is_remote=True),
-    Contender("ours: server, all output", (*OURS, "--automation-report-output", "all"), is_remote=True),
+    Contender("ours: server (all output)", (*OURS, "--automation-report-output", "all"), is_remote=True),
     Contender("ours: spool only", (*OURS, "--automation-report-delivery", "later")),
     Contender("ours: embedded store", OURS),
 )
