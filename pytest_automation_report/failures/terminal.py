@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from pytest_automation_report.text.colours import SGR, StyleState, sequences_from
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from pytest_automation_report.text.visible import Span
 
 __all__ = ["MAX_LINES", "Screen", "TerminalLine", "terminal_lines"]
 
@@ -22,16 +26,13 @@ MAX_LINES: Final = 5_000
 _HEAD_LINES: Final = 1_000
 _MAX_LINE: Final = 10_000
 _MAX_CHARACTERS: Final = 400_000
-_SGR: Final = re.compile(r"\x1b\[([0-9;:]{0,60})m")
 # Every other sequence: moves of the cursor, titles, links, character sets. They have no place on a page.
 _OTHER: Final = re.compile(
     r"\x1b\[[0-?]{0,60}[ -/]{0,10}[@-~]|\x1b\][^\x07\x1b\n]{0,5000}(?:\x07|\x1b\\)|\x1b[()*+][0-9A-Z]|\x1b[=>NOM78]"
 )
-_COLOURS: Final[Mapping[int, str]] = {
-    30: "dim", 31: "bad", 32: "ok", 33: "warn", 34: "info", 35: "note", 36: "info", 37: "",
-    90: "dim", 91: "bad", 92: "ok", 93: "warn", 94: "info", 95: "note", 96: "info", 97: "",
-}  # fmt: skip
-_EXTENDED: Final = frozenset({38, 48})
+# Black and dim text are shown as quiet text, white and light grey as plain text: both must be read on a page.
+_COLOURS: Final = ("dim", "bad", "ok", "warn", "info", "note", "aqua", "")
+_WORDS: Final = {"1": "bold", "2": "dim", "3": "italic", "4": "underline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,59 +51,36 @@ class Screen:
         ]
 
 
-@dataclass(slots=True)
-class _Style:
-    """The state that a terminal has."""
-
-    colour: str = ""
-    is_bold: bool = False
-    is_dim: bool = False
-
-    @property
-    def classes(self) -> str:
-        names = ["dim" if self.is_dim and not self.colour else self.colour, "bold" if self.is_bold else ""]
-        return " ".join(f"ansi-{name}" for name in names if name)
-
-    def apply(self, codes: str) -> None:
-        """Change the state by the numbers of one sequence; unknown ones are ignored."""
-        numbers = [int(code) if code.isdecimal() else 0 for code in re.split("[;:]", codes or "0")]
-        position = 0
-        while position < len(numbers):
-            number = numbers[position]
-            if number in _EXTENDED:
-                # 38;5;n and 38;2;r;g;b: any of 16 million colours, of which none is in the style sheet.
-                position += {5: 3, 2: 5}.get(numbers[position + 1] if position + 1 < len(numbers) else 0, 1)
-                continue
-            self._apply_one(number)
-            position += 1
-
-    def _apply_one(self, number: int) -> None:
-        if number == 0:
-            self.colour, self.is_bold, self.is_dim = "", False, False
-        elif number == 1:
-            self.is_bold = True
-        elif number == 2:  # noqa: PLR2004 - a code of the terminal
-            self.is_dim = True
-        elif number == 22:  # noqa: PLR2004 - as above
-            self.is_bold = self.is_dim = False
-        elif number == 39:  # noqa: PLR2004 - as above
-            self.colour = ""
-        elif number in _COLOURS:
-            self.colour = _COLOURS[number]
+@lru_cache(maxsize=512)
+def _classes(style: str) -> str:
+    """Return the classes for a style of `text.colours`."""
+    names: list[str] = []
+    for code in style.split(";") if style else ():
+        number = int(code)
+        if code in _WORDS:
+            names.append(_WORDS[code])
+        elif number % 10 < len(_COLOURS):
+            name = _COLOURS[number % 10]
+            is_ground = number // 10 in {4, 10}
+            # Bright colours are those of the page, too; text keeps its own colour on a ground.
+            names.append(f"on-{name or 'plain'}" if is_ground else name)
+    return " ".join(f"ansi-{name}" for name in dict.fromkeys(names) if name)
 
 
-def terminal_lines(text: str) -> Screen:
+def terminal_lines(text: str, spans: Iterable[Span] = ()) -> Screen:
     """Return the lines of a text with their colours; control characters are escaped, long texts and lines are cut.
 
+    ``spans`` are the coloured parts of a text that has no sequences, as a client sent them.
     A carriage return writes over its line, as progress bars do: the last state of the line is what a terminal shows.
     """
+    text = sequences_from(text, spans) if spans else text
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     head, tail = _shown_lines(lines)
     omitted = len(lines) - head - tail
     if omitted:
         lines = lines[:head] + lines[len(lines) - tail :]
-    style = _Style()
-    return Screen(tuple(_line(line, style) for line in lines), head, omitted)
+    state = StyleState()
+    return Screen(tuple(_line(line, state) for line in lines), head, omitted)
 
 
 def _shown_lines(lines: Sequence[str]) -> tuple[int, int]:
@@ -126,7 +104,7 @@ def _fitting(lengths: Sequence[int], characters: int, count: int = MAX_LINES) ->
     return min(len(lengths), count)
 
 
-def _line(line: str, style: _Style) -> TerminalLine:
+def _line(line: str, state: StyleState) -> TerminalLine:
     if "\r" in line:
         line = line.rstrip("\r").rpartition("\r")[2]
     rest = len(line) - _MAX_LINE
@@ -135,19 +113,19 @@ def _line(line: str, style: _Style) -> TerminalLine:
     pieces: list[tuple[str, str]] = []
     if "\x1b" in line:
         position = 0
-        for match in _SGR.finditer(line):
-            _add(pieces, style, line[position : match.start()])
-            style.apply(match[1])
+        for match in SGR.finditer(line):
+            _add(pieces, state.style, line[position : match.start()])
+            state.apply(match[1])
             position = match.end()
-        _add(pieces, style, line[position:])
+        _add(pieces, state.style, line[position:])
     else:
-        _add(pieces, style, line)
+        _add(pieces, state.style, line)
     if rest > 0:
         pieces.append(("quiet", f" … {rest:,} more characters"))
     return tuple(pieces)
 
 
-def _add(pieces: list[tuple[str, str]], style: _Style, text: str) -> None:
+def _add(pieces: list[tuple[str, str]], style: str, text: str) -> None:
     text = visible(_OTHER.sub("", text))
     if text:
-        pieces.append((style.classes, text))
+        pieces.append((_classes(style), text))

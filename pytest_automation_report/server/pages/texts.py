@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.api.urls import is_web_address
+from pytest_automation_report.failures.terminal import terminal_lines
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.failures.terminal import TerminalLine
+    from pytest_automation_report.text.visible import Span
 
 LineKind: TypeAlias = Literal["plain", "error", "source", "place", "rule"]
 StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
@@ -31,10 +35,11 @@ _SOURCE = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a text, with its kind in a traceback."""
+    """One line of a text, with its kind in a traceback, and in pieces with classes for their colours."""
 
     kind: LineKind
     text: str
+    pieces: TerminalLine = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +50,28 @@ class Step:
     text: str
 
 
-def lines(text: str) -> list[Line]:
-    """Return the lines of a traceback as pytest writes it, each with its kind, at most `LINES_SHOWN` and a remark."""
+def lines(text: str, spans: Sequence[Span] = ()) -> list[Line]:
+    """Return the lines of a traceback as pytest writes it, each with its kind, at most `LINES_SHOWN` and a remark.
+
+    ``spans`` are the coloured parts of the text; only lines with some have pieces.
+    """
+    coloured = _coloured_lines(text, spans) if spans else {}
     text = plain(text).rstrip("\n")
     # pytest strips the text of a traceback, and with it the margin of the first line.
-    if _SOURCE.match(text):
-        text = f"    {text}"
+    margin = "    " if _SOURCE.match(text) else ""
+    text = f"{margin}{text}"
+    if margin and 0 in coloured:
+        coloured[0] = (("", margin), *coloured[0])
     parts = text.split("\n", LINES_SHOWN)
     rest_count = parts.pop().count("\n") + 1 if len(parts) > LINES_SHOWN else 0
-    shown = [Line(_kind(line), line) for line in parts]
+    shown = [Line(_kind(line), line, coloured.get(number, ())) for number, line in enumerate(parts)]
     return [*shown, Line("rule", f"... {rest_count} more lines")] if rest_count else shown
+
+
+def _coloured_lines(text: str, spans: Sequence[Span]) -> dict[int, TerminalLine]:
+    """Return the lines with colours by their numbers, from 0."""
+    screen = terminal_lines(text, spans)
+    return {number - 1: line for number, line in screen.numbered if any(classes for classes, _ in line)}
 
 
 def plain(text: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pytest_automation_report.failures.terminal import MAX_LINES, terminal_lines
+from pytest_automation_report.server.pages.assets import style_sheet
 
 
 @pytest.mark.parametrize(
@@ -12,8 +15,10 @@ from pytest_automation_report.failures.terminal import MAX_LINES, terminal_lines
     [
         ("plain", [[("", "plain")]]),
         ("\x1b[32m200\x1b[0m ok", [[("ansi-ok", "200"), ("", " ok")]]),
-        ("\x1b[1;31mbad\nstill\x1b[m", [[("ansi-bad ansi-bold", "bad")], [("ansi-bad ansi-bold", "still")]]),
-        ("\x1b[38;5;200mx\x1b[38;2;1;2;3my\x1b[33mz", [[("", "x"), ("", "y"), ("ansi-warn", "z")]]),
+        ("\x1b[1;31mbad\nstill\x1b[m", [[("ansi-bold ansi-bad", "bad")], [("ansi-bold ansi-bad", "still")]]),
+        ("\x1b[38;5;200mx\x1b[38;2;1;2;3my\x1b[33mz", [[("ansi-note", "x"), ("ansi-dim", "y"), ("ansi-warn", "z")]]),
+        ("\x1b[97;104mx\x1b[7my", [[("ansi-on-info", "x"), ("ansi-info ansi-on-plain", "y")]]),
+        ("\x1b[3;4;96mx", [[("ansi-italic ansi-underline ansi-aqua", "x")]]),
         ("\x1b[2mdim\x1b[22m", [[("ansi-dim", "dim")]]),
         ("a\x1b[2Kb\x1b]0;title\x07c\x1b]8;;https://e.example\x1b\\d", [[("", "abcd")]]),
         ("10%\r50%\r100%\n", [[("", "100%")]]),
@@ -27,6 +32,46 @@ from pytest_automation_report.failures.terminal import MAX_LINES, terminal_lines
 def test_colours_are_classes(text: str, lines: list[list[tuple[str, str]]]) -> None:
     """Colours become classes of the style sheet, other sequences vanish, what is left is visible."""
     assert [list(line) for line in terminal_lines(text).lines] == lines
+
+
+def test_coloured_parts_become_classes() -> None:
+    """The colours that a client sent beside a text are those of its lines; parts that do not fit are plain."""
+    spans = [(0, 2, "31"), (1, 3, "32"), (3, 7, "1;44"), (7, 99, "33"), (8, 8, "34")]
+    assert [list(line) for line in terminal_lines("a<b\ncd\ne\x1b[35mf", spans).lines] == [
+        [("ansi-bad", "a<"), ("", "b")],
+        [("ansi-bold ansi-on-info", "cd")],
+        [("", "e"), ("ansi-note", "f")],
+    ]
+
+
+def test_every_colour_can_be_read() -> None:
+    """Each colour of text reaches 4.5:1 on each ground, and on that of output, in light and dark."""
+    style = style_sheet()
+    tokens = dict(re.findall(r"--([\w-]+): light-dark\((#\w{6}, #\w{6})\)", style))
+    rules = re.findall(r"([^{}]*ansi-[^{}]*)\{(color|background): var\(--([\w-]+)\)", style)
+    used = {name for number in range(8) for name in terminal_lines(f"\x1b[{30 + number}mx").lines[0][0][0].split()}
+    used |= {name for number in range(8) for name in terminal_lines(f"\x1b[{40 + number}mx").lines[0][0][0].split()}
+    selectors = " ".join(selector for selector, _, _ in rules)
+    assert used <= set(re.findall(r"ansi-[\w-]+", selectors))
+    inks = {token for _, kind, token in rules if kind == "color"} | {"ink"}
+    grounds = {token for _, kind, token in rules if kind == "background"} | {"sunken"}
+    assert (len(inks), len(grounds)) == (8, 7)
+    for ink in inks:
+        for ground in grounds:
+            for one, other in zip(tokens[ink].split(", "), tokens[ground].split(", "), strict=True):
+                assert _contrast(one, other) >= 4.5, (ink, ground)
+
+
+def _contrast(one: str, other: str) -> float:
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, as WCAG defines it."""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_long_output_keeps_its_ends() -> None:

@@ -20,19 +20,29 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
     from pytest_automation_report.failures.values import Comparison
     from pytest_automation_report.server.pages.statuses import Status
+    from pytest_automation_report.server.store.extensions import Colours
+    from pytest_automation_report.text.visible import Span
 
 __all__ = [
     "ATTEMPT_NAME",
+    "ATTEMPT_TEXT",
+    "NO_COLOURS",
     "Attempt",
     "CallView",
     "ExceptionView",
     "FailureSection",
     "attempts_of",
     "sections_of",
+    "spans_of",
 ]
 
 ATTEMPT_NAME: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 """Name of the field with the texts of an earlier attempt."""
+
+ATTEMPT_TEXT: Final = "Text"
+"""Name of the colours of that field in the extension ``attempts``."""
+
+NO_COLOURS: Final[Colours] = {}
 
 # Types of fields, as the API numbers them.
 _CONSOLE: Final = 4
@@ -100,7 +110,8 @@ class ExceptionView:
 class FailureSection:
     """One failure of an attempt, or the reason of a skip: title, phase in words, exceptions, pytest's text.
 
-    ``phase`` is setup, call, teardown or empty. ``is_failure`` is False for a skip.
+    ``phase`` is setup, call, teardown or empty. ``is_failure`` is False for a skip. ``spans`` are the coloured parts of
+    pytest's text.
     """
 
     title: str
@@ -108,6 +119,7 @@ class FailureSection:
     text: str
     exceptions: tuple[ExceptionView, ...]
     is_failure: bool = True
+    spans: Sequence[Span] = ()
 
     @property
     def phase_words(self) -> str:
@@ -135,12 +147,15 @@ def attempts_of(
 
 
 def sections_of(
-    fields: Sequence[Json], attempt: int | None, comparison: Comparison | None = None
+    fields: Sequence[Json], attempt: int | None, comparison: Comparison | None = None, colours: Colours = NO_COLOURS
 ) -> list[FailureSection]:
-    """Return the failures of an attempt by its number, or those of the last one for None."""
+    """Return the failures of an attempt by its number, or those of the last one for None.
+
+    Comparison and colours are those of the attempt.
+    """
     if attempt is not None:
         texts = [field for field in fields if field["name"] == f"Attempt {attempt}"]
-        return [_failure(field, None) for field in texts]
+        return [_failure(field, comparison, colours.get(ATTEMPT_TEXT, ())) for field in texts[:1]]
     highlights = [field for field in fields if field.get("is_highlight") and field["type"] == _CONSOLE]
     if not highlights:
         # Other clients mark no field.
@@ -150,7 +165,8 @@ def sections_of(
     sections = []
     for number, field in enumerate(highlights):
         is_skip = field["name"] == _SKIPPED
-        sections.append(_skip(field) if is_skip else _failure(field, None if number else comparison))
+        spans = spans_of(field, fields, colours)
+        sections.append(_skip(field) if is_skip else _failure(field, None if number else comparison, spans))
     sections += [
         FailureSection("Passed, although it is marked xfail", "", field["value"], ())
         for field in fields
@@ -159,7 +175,13 @@ def sections_of(
     return sections
 
 
-def _failure(field: Json, comparison: Comparison | None) -> FailureSection:
+def spans_of(field: Json, fields: Sequence[Json], colours: Colours) -> Sequence[Span]:
+    """Return the coloured parts of a field; of several fields of one name they are those of the first."""
+    spans = colours.get(field["name"], ())
+    return spans if spans and field is next(other for other in fields if other["name"] == field["name"]) else ()
+
+
+def _failure(field: Json, comparison: Comparison | None, spans: Sequence[Span] = ()) -> FailureSection:
     meta: Mapping[str, str] = field["meta"]
     message, text = meta.get("message", ""), str(field["value"])
     on_phase = _ON_PHASE.match(message)
@@ -178,6 +200,7 @@ def _failure(field: Json, comparison: Comparison | None) -> FailureSection:
             ExceptionView(exception, tuple(_call(call, colours) for call in exception.calls))
             for exception in exceptions
         ),
+        spans=spans,
     )
 
 

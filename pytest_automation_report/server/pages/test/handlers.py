@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.test.files import TestFile
     from pytest_automation_report.server.pages.test.history import Outcome
     from pytest_automation_report.server.pages.test.url import TestState
+    from pytest_automation_report.server.pages.test.view_models import Output
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.statuses import StatusTable
     from pytest_automation_report.server.store.store import Store
@@ -89,6 +90,11 @@ def lone_values(row: Json, statuses: StatusTable, fields: Sequence[Json], state:
     status = shown_status(statuses, row["status"])
     attempts = failure.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
+    left = None if earlier is None else extensions.earlier_attempts(row).get(earlier)
+    if earlier is None:
+        colours, comparison, phases = extensions.colours(row), extensions.comparison(row), extensions.phase_times(row)
+    else:
+        colours, comparison, phases = (left.colours, left.comparison, left.phases) if left else ({}, None, None)
     return {
         "row": row,
         "state": state,
@@ -97,14 +103,18 @@ def lone_values(row: Json, statuses: StatusTable, fields: Sequence[Json], state:
         "function": view_models.split_name(row["name"]),
         "attempts": attempts,
         "attempt": earlier if earlier is not None else attempts[-1].number,
-        "sections": failure.sections_of(fields, earlier, extensions.comparison(row)),
-        "phases": extensions.phase_times(row),
-        "steps": view_models.step_rows(row, fields, earlier),
+        "sections": failure.sections_of(fields, earlier, comparison, colours),
+        "phases": phases,
+        "steps": view_models.step_rows(row, fields, earlier, left),
         "facts": view_models.facts_of(fields),
-        "texts": view_models.other_texts(fields, earlier),
+        "texts": view_models.other_texts(fields, earlier, colours),
         "command": rerun_command(row, fields),
-        **_output_values(fields, state, earlier),
+        **_output_values(
+            view_models.outputs_of(fields, colours) if earlier is None else view_models.outputs_of_attempt(left),
+            state,
+        ),
         **_history_values((), None, state),
+        "all_files": [],
         "pictures": [],
         "videos": [],
         "files": [],
@@ -136,6 +146,7 @@ def _file_values(
         file.hash: preview_of(part_of(reader.connection, file.hash, 0), file.size or 0) for file in previewed(files)
     }
     return {
+        "all_files": files,
         "pictures": pictures,
         "videos": [file for file in files if file.shown == "video"],
         "files": [file for file in files if file.shown not in {"picture", "video"}],
@@ -166,14 +177,13 @@ def _beside_earlier(
     ]
 
 
-def _output_values(fields: Sequence[Json], state: TestState, attempt: int | None) -> dict[str, Any]:
+def _output_values(outputs: Sequence[Output], state: TestState) -> dict[str, Any]:
     """Return the captured output: all streams by name, and the lines of the chosen one."""
-    outputs = [] if attempt is not None else view_models.outputs_of(fields)
     chosen = next((output for output in outputs if output.stream == state.stream), outputs[0] if outputs else None)
     return {
         "outputs": outputs,
         "stream": chosen.stream if chosen else "",
-        "output": terminal_lines(chosen.value) if chosen else None,
+        "output": terminal_lines(chosen.value, chosen.spans) if chosen else None,
     }
 
 

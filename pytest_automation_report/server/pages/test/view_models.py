@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pytest_automation_report.failures.terminal import terminal_lines
-from pytest_automation_report.server.pages.test.failure import ATTEMPT_NAME
+from pytest_automation_report.server.pages.test.failure import ATTEMPT_NAME, NO_COLOURS, spans_of
 from pytest_automation_report.server.pages.test.url import STREAMS
 from pytest_automation_report.server.pages.texts import steps, web_address
 from pytest_automation_report.server.store.extensions import steps as stored_steps
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.terminal import Screen
-    from pytest_automation_report.server.store.extensions import StepNode
+    from pytest_automation_report.server.store.extensions import Colours, EarlierAttempt, StepNode
+    from pytest_automation_report.text.visible import Span
 
 __all__ = [
     "Fact",
@@ -28,6 +29,7 @@ __all__ = [
     "facts_of",
     "other_texts",
     "outputs_of",
+    "outputs_of_attempt",
     "short_link",
     "split_name",
     "step_rows",
@@ -50,7 +52,10 @@ _NAME_LENGTH: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step; ``depth`` counts the steps around it, ``share`` is its part of the longest step, 0 to 1."""
+    """One step; ``depth`` counts the steps around it, ``share`` is its part of the longest step, 0 to 1.
+
+    ``files`` are places in the list of the files of its attempt.
+    """
 
     name: str
     tone: str
@@ -58,13 +63,15 @@ class StepRow:
     depth: int = 0
     elapsed: int | None = None
     share: float = 0.0
+    files: tuple[int, ...] = ()
 
 
 class Output(NamedTuple):
-    """One captured stream: its word in the URL, and its text."""
+    """One captured stream: its word in the URL, its text, and the coloured parts of that."""
 
     stream: str
     value: str
+    spans: Sequence[Span] = ()
 
 
 class Fact(NamedTuple):
@@ -75,17 +82,27 @@ class Fact(NamedTuple):
     url: str
 
 
-def step_rows(row: Mapping[str, Any], fields: Sequence[Json], attempt: int | None) -> list[StepRow]:
-    """Return the steps of an attempt, with times if the client sent them."""
-    if attempt is not None:
+def step_rows(
+    row: Mapping[str, Any], fields: Sequence[Json], attempt: int | None, left: EarlierAttempt | None = None
+) -> list[StepRow]:
+    """Return the steps of an attempt, with times and files if the client sent them; ``left`` is an earlier attempt."""
+    timed = stored_steps(row) if attempt is None else left.steps if left else ()
+    if attempt is not None and not timed:
         field = next((field for field in fields if field["name"] == f"Attempt {attempt}"), None)
         found = _TEXT_STEP.findall(field["value"]) if field else []
         return [_step(name, status) for status, name in found[:_MAX_STEPS]]
-    timed = stored_steps(row)
     if timed:
         longest = max((step.elapsed or 0 for step in _all(timed)), default=0) or 1
         return [
-            StepRow(step.name, _TONES[step.status], step.status, depth, step.elapsed, (step.elapsed or 0) / longest)
+            StepRow(
+                step.name,
+                _TONES[step.status],
+                step.status,
+                depth,
+                step.elapsed,
+                (step.elapsed or 0) / longest,
+                step.files,
+            )
             for step, depth in _flat(timed, 0)
         ][:_MAX_STEPS]
     field = next((field for field in fields if field["name"] == "Steps"), None)
@@ -110,22 +127,33 @@ def _flat(nodes: Iterable[StepNode], depth: int) -> Iterable[tuple[StepNode, int
         yield from _flat(node.steps, depth + 1)
 
 
-def outputs_of(fields: Sequence[Json]) -> list[Output]:
+def outputs_of(fields: Sequence[Json], colours: Colours = NO_COLOURS) -> list[Output]:
     """Return the captured streams that the test has, in their order."""
     return [
-        Output(stream, field["value"])
+        Output(stream, field["value"], spans_of(field, fields, colours))
         for stream, name in STREAMS.items()
         for field in fields
         if field["name"] == name and field["type"] in _TEXT_TYPES
     ]
 
 
-def other_texts(fields: Sequence[Json], attempt: int | None) -> list[tuple[str, Screen]]:
+def outputs_of_attempt(left: EarlierAttempt | None) -> list[Output]:
+    """Return the captured streams of an earlier attempt, in their order; none if nothing of it was sent."""
+    if left is None:
+        return []
+    return [
+        Output(stream, left.output[name], left.colours.get(name, ()))
+        for stream, name in STREAMS.items()
+        if left.output.get(name)
+    ]
+
+
+def other_texts(fields: Sequence[Json], attempt: int | None, colours: Colours = NO_COLOURS) -> list[tuple[str, Screen]]:
     """Return the long texts that a test's user added, by name; those of earlier attempts are in their own texts."""
     if attempt is not None:
         return []
     return [
-        (field["name"], terminal_lines(field["value"]))
+        (field["name"], terminal_lines(field["value"], spans_of(field, fields, colours)))
         for field in fields
         if field["type"] in _TEXT_TYPES
         and field["name"] not in _OWN_FIELDS

@@ -70,6 +70,90 @@ def test_a_failed_test_shows_all_that_is_stored(site: Site) -> None:
     assert "printed" not in site.text(f"{address}?attempt=1")
 
 
+def _evidence(site: Site) -> str:
+    """Return the address of a test with colours, files at its steps and an earlier attempt."""
+    artifacts = _stored(site, {"shot.png": PNG, "page.txt": b"<b>"})
+    first = _stored(site, {"first.txt": b"1"})
+    fields: list[dict[str, Any]] = [
+        {"type": 4, "name": "Failure", "value": "E   red <i>", "is_highlight": True, "meta": {"message": "red"}},
+        {"type": 1, "name": "Attempts", "value": "2"},
+        {
+            "type": 4,
+            "name": "Attempt 1",
+            "value": "E   other",
+            "meta": {"status": "failure", "message": "other", "phase": "call"},
+        },
+        {"type": 4, "name": "Output", "value": "<i>green</i> and plain\n\x1b]8;;https://evil.example\x07x"},
+        {"type": 4, "name": "Report", "value": "blue"},
+    ]
+    sent: dict[str, Any] = {
+        "fields": fields,
+        "artifacts": [*artifacts, {**first[0], "note": "attempt 1"}],
+        "steps": [{"name": "open", "status": "passed", "elapsed": 3, "files": [1, 0, 9]}],
+        "colours": {"Output": [[0, 5, "32"], [3, 9, "31"], [5, 999, "31"]], "Report": [[0, 4, "34"]],
+                    "Failure": [[4, 7, "1;31"]]},
+        "attempts": [
+            {
+                "number": 1,
+                "output": {"Output": "of the first", "Log": "logged <i>"},
+                "phases": [100_000, 200_000, 0],
+                "steps": [{"name": "open first", "status": "failed", "elapsed": 2_000_000, "files": [0]}],
+                "colours": {"Text": [[4, 9, "33"]], "Output": [[0, 2, "36"]]},
+                "comparison": {"operator": "==", "left": {"type": "int", "text": "71"},
+                               "right": {"type": "int", "text": "72"}},
+            }
+        ],
+    }  # fmt: skip
+    run = site.run_of(failing(**sent))
+    return f"/results/{site.result_ids(run)[0]}"
+
+
+def test_colours_are_shown_and_nothing_of_a_text_runs(site: Site) -> None:
+    """Coloured parts have classes; parts that do not fit, markup and other sequences are text or nothing."""
+    address = _evidence(site)
+    html = site.shown(address)
+    assert '<span class="ansi-ok">&lt;i&gt;gr</span>een&lt;/i&gt; and plain' in html
+    assert '<span class="ansi-info">blue</span>' in html
+    assert "evil.example" not in html
+    assert "<i>" not in html
+    raw = site.shown(f"{address}?show=pytest")
+    assert '<code>E   <span class="ansi-bold ansi-bad">red</span> &lt;i&gt;\n</code>' in raw
+    assert '<code>E   <span class="ansi-warn">other</span>\n</code>' in site.shown(f"{address}?show=pytest&attempt=1")
+
+
+def test_lines_of_output_have_addresses(site: Site) -> None:
+    """Each line of output can be linked by its number."""
+    html = site.shown(_evidence(site))
+    assert re.findall(r'id="(out-\d+)"', html) == ["out-1", "out-2"]
+    assert {"#out-1", "#out-2"} <= _links(html)
+
+
+def test_files_are_shown_at_their_step(site: Site) -> None:
+    """A step has its files, pictures small; a place without a file is passed over; all files stand below, too."""
+    html = site.shown(_evidence(site))
+    step = html.partition('<div class="at-step">')[2].partition("</div>")[0]
+    assert re.findall(r">([^<>]+)</a>", step) == ["page.txt", "shot.png"]
+    assert step.count("<img ") == 1
+    below = html.partition('id="files"')[2]
+    assert "page.txt" in below
+    assert "shot.png" in below
+
+
+def test_an_earlier_attempt_has_its_own_evidence(site: Site) -> None:
+    """Each attempt shows its output, steps with times, files and comparison, and nothing of another one."""
+    address = _evidence(site)
+    html, text = site.shown(f"{address}?attempt=1"), site.text(f"{address}?attempt=1")
+    for words in ("of the first", "open first", "2.00 s", "first.txt", "71 72", "after 300 ms"):
+        assert words in text, words
+    for words in ("and plain", "page.txt", "blue", "logged"):
+        assert words not in text, words
+    assert '<span class="ansi-aqua">of</span> the first' in html
+    assert "logged &lt;i&gt;" in site.shown(f"{address}?attempt=1&out=log")
+    last = site.text(address)
+    for words in ("of the first", "open first", "first.txt", "71 72"):
+        assert words not in last, words
+
+
 def test_pytests_own_text_is_one_click_away(site: Site) -> None:
     """The text of the failure is shown whole, its lines numbered, and marked as pytest marks them."""
     run = site.run_of(failing())
