@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ASSETS", "SCRIPTS", "STYLE_SHEETS", "Asset", "asset_path", "file_text", "style_sheet"]
+__all__ = ["ASSETS", "SCRIPTS", "STYLE_SHEETS", "Asset", "asset_path", "file_text", "script_text", "style_sheet"]
 
 STYLE_SHEETS: Final = (
     "tokens",
@@ -56,6 +56,15 @@ def _asset(name: str, media_type: str, content: bytes) -> Asset:
 def file_text(name: str) -> str:
     """Return a script or a drawing of the package, which the report in one file holds itself."""
     return (_STATIC / name).read_text("utf-8")
+
+
+def script_text(name: str) -> str:
+    """Return a script of the package for the report in one file, without its comments and indentation.
+
+    No text of these scripts goes over several lines, so that each line is code or a comment.
+    """
+    lines = (line.strip() for line in file_text(name).split("\n"))
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def style_sheet() -> str:

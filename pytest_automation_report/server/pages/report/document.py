@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report import __version__
-from pytest_automation_report.server.pages.assets import asset_path, file_text, style_sheet
+from pytest_automation_report.server.pages.assets import asset_path, file_text, script_text, style_sheet
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import new_environment
 from pytest_automation_report.server.pages.report.archive import Archive
@@ -284,7 +284,7 @@ class _Report:
 
     def _document(self, title: str, top: str, archive: str, note: str) -> str:
         style = self._style
-        script = "\n".join(file_text(name) for name in _SCRIPTS)
+        script = "\n".join(script_text(name) for name in _SCRIPTS)
         policy = (_POLICY if self._folder is None else _POLICY_BESIDE).format(style=_hash(style), script=_hash(script))
         addresses = {}
         if self._folder is not None:
