@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ Tokens: TypeAlias = "list[tuple[str, str]]"
 """One line in pieces: (class, text); an empty class is plain text."""
 
 _MAX_CHARACTERS: Final = 60_000
+_KNOWN_CHARACTERS: Final = 4_000
 # Of these types and all below them; an earlier one wins.
 _CLASSES: Final[Mapping[str, str]] = {
     "Token.Comment": "c",
@@ -26,9 +27,21 @@ _CLASSES: Final[Mapping[str, str]] = {
 
 def coloured(lines: Sequence[str]) -> list[Tokens]:
     """Return each line in pieces with their classes; the lines are one piece of code, read together."""
-    code = "\n".join(lines)
-    if len(code) > _MAX_CHARACTERS:
+    characters = sum(map(len, lines))
+    if characters > _MAX_CHARACTERS:
         return [[("", line)] for line in lines]
+    pieces = _known(tuple(lines)) if characters < _KNOWN_CHARACTERS else _pieces(lines)
+    return [list(tokens) for tokens in pieces]
+
+
+# Failures of one run have many calls in common, and this is a tenth of the time of a page.
+@lru_cache(maxsize=256)
+def _known(lines: tuple[str, ...]) -> list[Tokens]:
+    return _pieces(lines)
+
+
+def _pieces(lines: Sequence[str]) -> list[Tokens]:
+    code = "\n".join(lines)
     result: list[Tokens] = [[]]
     for _, token_type, text in _lexer().get_tokens_unprocessed(code):
         class_ = _class_of(str(token_type))
