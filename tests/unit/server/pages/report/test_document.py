@@ -122,6 +122,14 @@ def test_the_policy_allows_its_own_style_and_script_alone(site: Site) -> None:
     )
 
 
+def test_scripts_have_no_comments(site: Site) -> None:
+    """The file has the code of its scripts without comments and indentation, and nothing else is left out."""
+    script = ReportFile(site.pages.report(two_runs(site))).html.rpartition("<script>")[2].partition("</script>")[0]
+    lines = script.split("\n")
+    assert not [line for line in lines if not line or line != line.strip() or line.startswith("//")]
+    assert "await navigator.clipboard.writeText(text);" in lines
+
+
 def test_the_same_run_has_the_same_bytes(site: Site) -> None:
     """Nothing in a report depends on the time at which it is written."""
     run = two_runs(site)
@@ -159,6 +167,9 @@ def test_the_base_can_be_chosen(site: Site) -> None:
     report = ReportFile(site.pages.report(third, 1))
     assert "Since run 1:" in text_of(report.plain)
     assert f"/runs/{third}?base=1&view=changes" in report.addresses
+    changes = report.page(f"/runs/{third}?base=1&view=changes")
+    assert f"Another run: automation-report html {third} --base ID" in changes
+    assert "Compare with" not in changes
     other = site.run_of(a_test(0), source="other")
     with pytest.raises(ApiError, match="values that cannot be used") as refused:
         site.pages.report(run, other)
