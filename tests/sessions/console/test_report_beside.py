@@ -96,7 +96,8 @@ def test_place_that_is_not_of_a_report(tmp_path: Path, what: str) -> None:
     elif what == "file":
         folder.write_text("precious")
     elif what == "link":
-        folder.symlink_to(precious)
+        (tmp_path / "empty").mkdir()
+        folder.symlink_to(tmp_path / "empty")
     else:
         folder.mkdir()
         (folder / "files.txt").write_text("Files of another program\n../precious/data.txt\n")
@@ -104,6 +105,7 @@ def test_place_that_is_not_of_a_report(tmp_path: Path, what: str) -> None:
     assert ran.exit == 2
     assert "--beside: report-files " in ran.err
     assert (precious / "data.txt").read_text() == "precious"
+    assert not list(tmp_path.glob("empty/*"))
     assert not (tmp_path / "report.html").exists()
 
 
