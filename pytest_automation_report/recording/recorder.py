@@ -168,8 +168,10 @@ class Recorder:
             attempts = (*earlier, EarlierAttempt(test, extensions))
             self._before[nodeid] = PreviousAttempts(number, attempts, attempt.sections, attempt.properties)
         line = next((phase.line for phase in phases if phase.line is not None), None)
-        test = with_earlier_attempts(test, [other.test for other in earlier])
-        return AttemptResult(identity, test, is_final, status, number, line, with_attempts(extensions, earlier))
+        if earlier:
+            test = with_earlier_attempts(test, [other.test for other in earlier])
+            extensions = with_attempts(extensions, earlier)
+        return AttemptResult(identity, test, is_final, status, number, line, extensions)
 
     def _extensions(self, times: Times, annotations: Annotations | None, test: Test, comparison: Sides | None) -> str:
         if comparison is None:
