@@ -15,9 +15,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
 if TYPE_CHECKING:
     import dataclasses
     from collections.abc import Callable, Mapping
-    from dataclasses import field, replace
+    from dataclasses import replace
 
     from typing_extensions import dataclass_transform
+
+    def field(
+        *,
+        default: Any = ...,  # noqa: ANN401 - of the member's type
+        default_factory: Callable[[], Any] | None = None,
+        init: bool = True,
+        repr: bool = True,  # noqa: A002 - as in `dataclasses`
+        key: str | None = "",
+        required: bool = False,
+    ) -> Any:  # noqa: ANN401 - of the member's type
+        """Declare a member, for type checkers."""
 else:
     # `typing` has this function since Python 3.11; at run time it does nothing.
     def dataclass_transform(**_: object) -> Callable[[T], T]:
@@ -30,9 +41,16 @@ else:
         default_factory: Callable[[], object] | None = None,
         init: bool = True,
         repr: bool = True,  # noqa: A002 - as in `dataclasses`
+        key: str | None = "",
+        required: bool = False,
     ) -> _Declared:
-        """Declare a member, as `dataclasses.field` does; ``...`` is no default."""
-        return _Declared(default, default_factory, is_accepted=init, is_shown=repr)
+        """Declare a member, as `dataclasses.field` does; ``...`` is no default.
+
+        ``key`` and ``omit`` are for values with a JSON form (`api.json_values`). ``key`` is the member's name there if
+        it is another one, ``INLINE`` for a value whose members stand beside those of this class, and None for a member
+        that the JSON does not have. With ``required`` the JSON must have the member although the class has a default.
+        """
+        return _Declared(default, default_factory, is_accepted=init, is_shown=repr, key=key, required=required)
 
     def replace(value: T, /, **changes: object) -> T:
         """Return a copy of a value with other members, as `dataclasses.replace` does."""
@@ -52,43 +70,55 @@ _set: Final = object.__setattr__
 class _Declared:
     """The declaration of a member by `field`."""
 
-    __slots__ = ("default", "default_factory", "is_accepted", "is_shown")
+    __slots__ = ("default", "default_factory", "is_accepted", "is_shown", "key", "required")
 
     def __init__(
-        self, default: object, default_factory: Callable[[], object] | None, *, is_accepted: bool, is_shown: bool
+        self,
+        default: object,
+        default_factory: Callable[[], object] | None,
+        *,
+        is_accepted: bool,
+        is_shown: bool,
+        key: str | None,
+        required: bool,
     ) -> None:
         self.default, self.default_factory = default, default_factory
-        self.is_accepted, self.is_shown = is_accepted, is_shown
+        self.is_accepted, self.is_shown, self.key, self.required = is_accepted, is_shown, key, required
 
 
 class _ValueType(type):
     """Creates a class: its annotations become slots, the values beside them the defaults.
 
-    With ``kw_only`` the members must be named when an instance is created.
+    With ``kw_only`` the members must be named when an instance is created. The other keywords are attributes of the
+    class, which its subclasses inherit.
     """
 
     _setters: tuple[Callable[[Any, Any], None], ...]
 
     def __new__(
-        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, kw_only: bool = False
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, kw_only: bool = False, **keywords: object
     ) -> _ValueType:
         """Create the class; annotations must be strings, as ``from __future__ import annotations`` makes them."""
         annotations: Mapping[str, str] = namespace.get("__annotations__", {})
-        members = tuple(member for member, type_ in annotations.items() if not type_.startswith("ClassVar"))
-        declared = {member: namespace.pop(member) for member in members if member in namespace}
-        fields = {member: value for member, value in declared.items() if isinstance(value, _Declared)}
-        accepted = [member for member in members if member not in fields or fields[member].is_accepted]
-        defaults = {**declared, **{member: field_.default for member, field_ in fields.items()}}
-        namespace["_defaults"] = {member: value for member, value in defaults.items() if value is not ...}
+        members = tuple([member for member, type_ in annotations.items() if not type_.startswith("ClassVar")])
+        defaults = {member: namespace.pop(member) for member in members if member in namespace}
+        accepted, factories, hidden = members, {}, frozenset[str]()
+        fields = {member: value for member, value in defaults.items() if type(value) is _Declared}
+        # Most classes use no `field`: asked first, since a session of one test creates 150 classes.
+        if fields:
+            accepted = tuple([member for member in members if member not in fields or fields[member].is_accepted])
+            defaults.update({member: field_.default for member, field_ in fields.items()})
+            defaults = {member: value for member, value in defaults.items() if value is not ...}
+            declared = fields.items()
+            factories = {member: field_.default_factory for member, field_ in declared if field_.default_factory}
+            hidden = frozenset([member for member, field_ in declared if not field_.is_shown])
         namespace["__slots__"] = namespace["__match_args__"] = namespace["_members"] = members
-        namespace["_accepted"] = tuple(accepted)
-        namespace["_max_positional"] = 0 if kw_only else len(accepted)
-        namespace["_factories"] = {
-            member: field_.default_factory for member, field_ in fields.items() if field_.default_factory is not None
-        }
-        namespace["_hidden"] = frozenset(member for member, field_ in fields.items() if not field_.is_shown)
+        namespace["_accepted"], namespace["_max_positional"] = accepted, 0 if kw_only else len(accepted)
+        namespace["_defaults"], namespace["_factories"] = defaults, factories
+        namespace["_hidden"], namespace["_declared"] = hidden, fields
+        namespace.update(keywords)
         created = super().__new__(cls, name, bases, namespace)
-        created._setters = tuple(created.__dict__[member].__set__ for member in accepted)
+        created._setters = tuple([created.__dict__[member].__set__ for member in accepted])
         return created
 
 
@@ -126,6 +156,8 @@ class _Base(metaclass=_ValueType):
         _factories: ClassVar[Mapping[str, Callable[[], Any]]]
         # Members that `repr` leaves out.
         _hidden: ClassVar[frozenset[str]]
+        # Members that `field` declares.
+        _declared: ClassVar[Mapping[str, _Declared]]
     else:
         __dataclass_fields__ = _Fields()
 

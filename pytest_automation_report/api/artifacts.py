@@ -1,7 +1,7 @@
 """Check and create URLs of artifact files.
 
-A file has the URL that its store returned, or one that a user's template creates. Templates are for files that the CI
-provider, or the user's bucket or folder stores.
+A file has the URL that its store returned (`responses.StoredFile`), or one that a user's template creates. Templates
+are for files that the CI provider, or the user's bucket or folder stores.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN
-from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,28 +24,6 @@ server gets a request that is not in the contract.
 
 ARTIFACTS_PATH: Final = "/artifacts"
 """Path to which artifact files are uploaded."""
-
-_STARTS: Final = ("https://", "http://", f"{EMBEDDED_ORIGIN}/")
-
-
-class StoredFile(Value):
-    """URL of a stored file; ``mime_type`` is the store's judgement of its type, empty if it made none."""
-
-    url: str
-    mime_type: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.url.startswith(_STARTS) or utf16_length(self.url) > STRING_UNITS:
-            raise ValueError(f"not a URL for an artifact: {self.url[:100]!r}")
-
-    @classmethod
-    def from_json(cls, response: object) -> StoredFile:
-        """Read our embedded server's response; raise `ValueError` for an invalid one."""
-        if not isinstance(response, dict) or not isinstance(response.get("url"), str):
-            raise ValueError("no url")  # noqa: TRY004 - one type of error for all invalid responses
-        mime_type = response.get("mime_type")
-        return cls(response["url"], mime_type if isinstance(mime_type, str) else "")
-
 
 OF_FILE: Final = ("path", "name")
 """Placeholders that differ from file to file: the path below the root folder, and the name."""

@@ -13,9 +13,16 @@ from base64 import b64decode
 from datetime import timezone
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, StoredFile
+from pytest_automation_report.api.artifacts import ARTIFACTS_PATH
 from pytest_automation_report.api.classification import RequestInfo
-from pytest_automation_report.api.responses import created_id, page_of_runs, page_of_sources, page_of_tests, run_from
+from pytest_automation_report.api.responses import (
+    StoredFile,
+    created_id,
+    page_of_runs,
+    page_of_sources,
+    page_of_tests,
+    run_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -83,7 +90,7 @@ class Client(ABC):
         Must not be called while `artifact_bytes` is None: no other server has this operation.
         """
         info = RequestInfo("POST", ARTIFACTS_PATH, 201)
-        return self._call(info, StoredFile.from_json, file=(content, size), query={"name": name})
+        return self._call(info, StoredFile.from_body, file=(content, size), query={"name": name})
 
     def create_run(self, run: NewRun, *, key: str = "") -> int:
         """Create a run and return its id."""

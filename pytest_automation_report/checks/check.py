@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from pytest_automation_report.values import Value
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.models import Json
+from pytest_automation_report.api.json_values import JsonValue
+from pytest_automation_report.values import field
 
 __all__ = ["Check", "State", "skipped"]
 
 State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 
-class Check(Value):
-    """One check: its name, its state, the finding, and the remedy, empty if there is nothing to do."""
+class Check(JsonValue):
+    """One check: its name, its state, the finding, and the remedy, empty if there is nothing to do.
+
+    Its keys are those of ``doctor --json``, which other programs read.
+    """
 
     name: str
     state: State
-    finding: str
+    finding: str = field(key="told")
     remedy: str = ""
 
     @property
     def line(self) -> str:
         """The check as one line of text."""
         return f"{self.name}: {self.finding}{f': {self.remedy}' if self.remedy else ''}"
-
-    def to_json(self) -> Json:
-        """Return the check as a JSON object. Its keys are those of ``doctor --json``, which other programs read."""
-        return {"name": self.name, "state": self.state, "told": self.finding, "remedy": self.remedy}
-
-    @classmethod
-    def from_json(cls, body: Json) -> Check:
-        """Parse the JSON object of `to_json`."""
-        return cls(str(body["name"]), body["state"], str(body["told"]), str(body["remedy"]))
 
 
 def skipped(names: tuple[str, ...], reason: str) -> list[Check]:

@@ -37,7 +37,7 @@ sys.path += start['folders']
 from pytest_automation_report.checks.connection import connection_checks
 from pytest_automation_report.api.models import Endpoint, Token
 checks = connection_checks(Endpoint(**start['endpoint']), Token(start['token']))
-print(json.dumps([check.to_json() for check in checks]))
+print(json.dumps([check.body() for check in checks]))
 """
 
 
@@ -55,7 +55,7 @@ def preflight_checks(endpoint: Endpoint, token: Token) -> list[Check]:
             timeout=WHOLE_SECONDS,
             check=True,
         )
-        return [Check.from_json(body) for body in json.loads(done.stdout)]
+        return [Check.from_body(body) for body in json.loads(done.stdout)]
     except subprocess.TimeoutExpired:
         return [_not_run(f"they took longer than {WHOLE_SECONDS:g} s")]
     except subprocess.CalledProcessError as error:

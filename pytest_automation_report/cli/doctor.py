@@ -58,7 +58,7 @@ def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - cli
     packages = versions()
     if is_json:
         document = {
-            "checks": [check.to_json() for check in checks],
+            "checks": [check.body() for check in checks],
             "settings": settings,
             "versions": dict(packages),
         }

@@ -278,9 +278,9 @@ def _echo_outcome(folder: SessionFolder, delivery: Dispatcher, sent: int, config
     state = delivery.state
     counts = _counts_of(delivery)
     arrived = _arrived(delivery, sent, has_results=bool(counts))
-    if state.done.get("torn"):
+    if state.done.torn:
         echo_stderr(
-            f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed"
+            f"{folder.id}: {state.done.torn} of its files end in the middle of a record: its process was killed"
         )
     if delivery.is_finished and not delivery.has_kept:
         echo_stderr(f"{folder.id}: {arrived}, nothing is left")
@@ -292,10 +292,10 @@ def _echo_outcome(folder: SessionFolder, delivery: Dispatcher, sent: int, config
         return Exit.DONE
     rejected = state.total("rejected")
     remaining = [
-        (int(state.done.get("left", 0)), "to be sent"),
+        (state.done.left, "to be sent"),
         (rejected, "rejected by the server"),
         (state.total("held"), "held: delivery unconfirmed (--unknown=send|drop decides it)"),
-        (int(state.done.get("damaged", 0)), "damaged records that cannot be read"),
+        (state.done.damaged, "damaged records that cannot be read"),
     ]
     parts = ", ".join(f"{count} {what}" for count, what in remaining if count) or "the run is not completed"
     why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])

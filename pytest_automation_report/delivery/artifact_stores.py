@@ -10,7 +10,8 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pytest_automation_report.api.artifacts import StoredFile, address_of, file_name, is_bucket
+from pytest_automation_report.api.artifacts import address_of, file_name, is_bucket
+from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from pytest_automation_report.delivery.retries import RetryPolicy
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.delivery.uploads import Uploads
+from pytest_automation_report.spool.ledger_records import JoinedRecord
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.rejections import RejectedResults
     from pytest_automation_report.delivery.requests import Request
     from pytest_automation_report.delivery.results import Result
-    from pytest_automation_report.spool.ledger import Intent, LedgerState
+    from pytest_automation_report.spool.ledger import LedgerState
     from pytest_automation_report.spool.ledger_file import LedgerFile
+    from pytest_automation_report.spool.ledger_records import Intent
 
 
 class Dispatcher(MutableValue):
@@ -113,7 +115,7 @@ class Dispatcher(MutableValue):
         """Whether results were rejected, are held since their delivery is unconfirmed, or are damaged."""
         workers = self.state.progress_by_worker.values()
         is_aside = any(progress.rejected.count or progress.held.count for progress in workers)
-        return is_aside or bool(self.state.done.get("damaged"))
+        return is_aside or bool(self.state.done.damaged)
 
     @property
     def is_finished(self) -> bool:
@@ -150,11 +152,13 @@ class Dispatcher(MutableValue):
             case "reconcile":
                 return self.reconcile()
             case "use_run":
-                self.ledger.write("joined", run=self.context.session.joined_run)
+                run = self.context.session.joined_run
+                assert run is not None  # the scheduler has looked
+                self.ledger.write(JoinedRecord(run))
             case "find_shared_run":
                 run = self.responses.attempt(self._lookup.step)
                 if run is not None:
-                    self.ledger.write("joined", run=run)
+                    self.ledger.write(JoinedRecord(run))
             case "check_server":
                 self._uploads.check_server()
             case "store_artifact":

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import AutomationReportError, SpoolError
+from pytest_automation_report.spool.ledger_records import FindingsRecord
 from pytest_automation_report.text.limits import cut_end
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.spool.ledger_file import LedgerFile
+    from pytest_automation_report.spool.records import Record
 
 __all__ = ["FindingsRequest", "excerpt_from", "write_excerpt", "write_unless_full"]
 
@@ -64,17 +66,17 @@ class FindingsRequest:
 def write_excerpt(ledger: LedgerFile, excerpt: Json | None, log: Callable[[str], None]) -> None:
     """Write an excerpt to the ledger, unless there is none or the disk is nearly full: the totals need the rest."""
     if excerpt is not None:
-        write_unless_full(ledger, log, "findings", excerpt=excerpt)
+        write_unless_full(ledger, log, FindingsRecord(excerpt))
 
 
-def write_unless_full(ledger: LedgerFile, log: Callable[[str], None], kind: str, **members: object) -> None:
+def write_unless_full(ledger: LedgerFile, log: Callable[[str], None], record: Record) -> None:
     """Write a record for the summary to the ledger, unless the disk is nearly full: the totals need the rest."""
     try:
         disk = os.statvfs(ledger.folder)
         if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
-            ledger.write(kind, **members)
+            ledger.write(record)
     except (OSError, SpoolError) as error:
-        log(f"the {kind} could not be written: {error}")
+        log(f"the {record.kind} could not be written: {error}")
 
 
 def excerpt_from(document: Json) -> Json:

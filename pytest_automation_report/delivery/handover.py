@@ -9,6 +9,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.api.json_values import JsonValue
 from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
 from pytest_automation_report.values import Value, field
 
@@ -39,7 +40,7 @@ class DeliveryContext(Value):
     runtime: Runtime
 
 
-class Timeouts(Value):
+class Timeouts(JsonValue):
     """All durations of the sender, and of pytest's wait for it, in seconds; tests shorten them."""
 
     request: float = 30.0  # one request as a whole
@@ -75,7 +76,7 @@ def timeouts_from(environ: Mapping[str, str], *, is_embedded: bool = False, **ov
     return Timeouts(**{**own, **overrides, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
-class RedactionSettings(Value):
+class RedactionSettings(JsonValue):
     """The redaction of texts that only the sender sees: a user's patterns, secret values and the built-in patterns."""
 
     patterns: tuple[str, ...] = ()
@@ -89,8 +90,8 @@ class RedactionSettings(Value):
         return Redaction(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
 
 
-class SenderConfig(Value):
-    """Everything that pytest hands over to the sender.
+class SenderConfig(JsonValue):
+    """Everything that pytest hands over to the sender, as JSON through a pipe and never in a file: it has the token.
 
     ``controller`` is the process id of the leading pytest process. ``captured`` are the files in which that process
     captures the output of tests and which the sender inherits open: of each the stream's name, its descriptor, device
@@ -107,43 +108,6 @@ class SenderConfig(Value):
     hiding: RedactionSettings = field(default_factory=RedactionSettings)
     captured: tuple[tuple[str, int, int, int], ...] = ()
     epoch: float | None = None
-
-    def to_json(self) -> str:
-        """Return the configuration as JSON, with token and secrets: for a pipe, never for a file."""
-        from dataclasses import asdict  # noqa: PLC0415 - only in pytest, which has imported it
-
-        return json.dumps(
-            {
-                "folder": self.folder,
-                "endpoint": asdict(self.endpoint),
-                "token": self.token.value,
-                "controller": self.controller,
-                "limits": asdict(self.timeouts),
-                "store": None if self.store is None else asdict(self.store),
-                "hiding": asdict(self.hiding),
-                "captured": self.captured,
-                "epoch": self.epoch,
-            }
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> SenderConfig:
-        """Parse the JSON of `to_json`."""
-        document = json.loads(text)
-        hiding = document["hiding"]
-        return cls(
-            folder=document["folder"],
-            endpoint=Endpoint(**document["endpoint"]),
-            token=Token(document["token"]),
-            controller=document["controller"],
-            timeouts=Timeouts(**document["limits"]),
-            store=None if document["store"] is None else ArtifactStoreConfig(**document["store"]),
-            hiding=RedactionSettings(
-                **{**hiding, "patterns": tuple(hiding["patterns"]), "secrets": tuple(hiding["secrets"])}
-            ),
-            captured=tuple((name, number, device, inode) for name, number, device, inode in document["captured"]),
-            epoch=document["epoch"],
-        )
 
 
 class Runtime(Value):

@@ -52,7 +52,7 @@ config = lines.readline()
 if not config.endswith(b'\\n'):
     os._exit(0)  # pytest ended before its session began
 os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-run(SenderConfig.from_json(config))
+run(SenderConfig.from_body(json.loads(config)))
 os._exit(0)  # all is closed, and to unload each module would be an eighth of the cost of a short session
 """
 
@@ -105,7 +105,7 @@ class SenderProcess:
         """Let the sender deliver a session; raises `LaunchError` if it could not be started, or ended before."""
         try:
             if self._error is None:
-                self._write(config.to_json())
+                self._write(json.dumps(config.body()))
         except OSError:
             self._error = LaunchError(f"{sys.executable} ended before the sender got its session")
         status = self.close()

@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
@@ -33,6 +34,16 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import MAIN, SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile
+from pytest_automation_report.spool.ledger_records import (
+    DoneRecord,
+    DoubtedRecord,
+    HeldRecord,
+    LaneRecord,
+    NewRunRecord,
+    ReadyRecord,
+    ReportRecord,
+    UnheldRecord,
+)
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.reader import SpoolReader
@@ -40,7 +51,7 @@ from pytest_automation_report.spool.writer import Disk
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.artifact_stores import ArtifactStore
@@ -94,7 +105,7 @@ class Sender(MutableValue):
         ledger = LedgerFile(self.folder.ledger, self._restore, show)
         if ledger.is_new and self.controller is None and self.session.is_doubtful:
             # A test deleted the spool, and with it the ledger of a sender that may have sent any of the results.
-            ledger.write("doubted")
+            ledger.write(DoubtedRecord())
         follower = self._new_follower(ledger)
         dispatcher = Dispatcher(
             DeliveryContext(self.client, ledger, follower.queues, self.session, self.timeouts, self.runtime),
@@ -105,7 +116,7 @@ class Sender(MutableValue):
             keeps_file=self._keeps_file(),
         )
         try:
-            ledger.write("ready", pid=os.getpid())
+            ledger.write(ReadyRecord(os.getpid()))
             if ledger.state.is_doubted and self.unknown != "send":
                 self._hold_all(follower, ledger)
             self._prepare(follower, dispatcher)
@@ -144,16 +155,16 @@ class Sender(MutableValue):
         """Apply what the user decided about held results of an earlier sender, and about its run."""
         ledger = dispatcher.ledger
         if self.unknown != "hold":
-            ledger.write("unheld", dropped=self.unknown == "drop")
+            ledger.write(UnheldRecord(self.unknown == "drop"))
         if not self.is_in_new_run or ledger.state.run is None:
             return
         # A run that refuses to answer is left all the same. One that cannot be reached may still show what arrived in
         # it: to leave it now could send results twice.
         if self._reconcile_open_intents(follower, dispatcher) != "unreachable":
             for number in list(ledger.state.open_intents):
-                ledger.write(DECISIONS[self.unknown], i=number, why="its run was left for a new one")
+                ledger.write(DECISIONS[self.unknown](number, "its run was left for a new one"))
             dispatcher.retry_policy.resume()
-            ledger.write("new-run")
+            ledger.write(NewRunRecord())
 
     def _reconcile_open_intents(self, follower: SessionFollower, dispatcher: Dispatcher) -> _ReconciledRun:
         """Reconcile every open intent of the run that is about to be left, which may take minutes."""
@@ -174,7 +185,7 @@ class Sender(MutableValue):
     def _hold_all(self, follower: SessionFollower, ledger: LedgerFile) -> None:
         """Hold all results: an earlier sender may have sent them, and its ledger, which would show it, is lost."""
         if ledger.state.open_intent is not None:  # a sender was killed between the two records below
-            ledger.write("held", i=ledger.state.open_intent.number, why=_LEDGER_LOST)
+            ledger.write(HeldRecord(ledger.state.open_intent.number, _LEDGER_LOST))
         while True:
             follower.read()
             for worker, queue in follower.queues.by_worker.items():
@@ -191,7 +202,7 @@ class Sender(MutableValue):
             span = results[0].offset, results[-1].offset, len(results)
             orphans = tuple(result.attempt_number for result in results if result.is_orphan)
             intent = ledger.intend("append_thread", at=self.runtime.wall(), worker=worker, span=span, orphans=orphans)
-            ledger.write("held", i=intent.number, why=_LEDGER_LOST)
+            ledger.write(HeldRecord(intent.number, _LEDGER_LOST))
 
     def _restore(self) -> None:
         """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
@@ -261,7 +272,7 @@ class Sender(MutableValue):
         end, state = follower.queues.end, dispatcher.state
         if self.controller is None or end is None or state.run is None or not state.is_complete:
             return None
-        seconds = deadlines.seconds_for_findings(is_interrupted=end.get("exit") == _INTERRUPTED)
+        seconds = deadlines.seconds_for_findings(is_interrupted=end.exit == _INTERRUPTED)
         if self.client.artifact_bytes is None or seconds <= 0 or not self.controller.is_alive():
             return None
         request = FindingsRequest(self.client, state.run, self.runtime.log)
@@ -279,12 +290,12 @@ class Sender(MutableValue):
         is_from_spool = not session.is_embedded and self.client.artifact_bytes is None and dispatcher.is_finished
         if not state.is_complete and not is_from_spool:
             why = unfinished_reason(session, state.run, is_open=dispatcher.is_finished)
-            self._note_report(ledger, {"state": "none", "why": why})
+            self._note_report(ledger, ReportRecord(session.report, "none", why))
             return None
-        self._note_report(ledger, {"state": "begun", "why": ""})
+        self._note_report(ledger, ReportRecord(session.report, "begun"))
         seconds = None  # `automation-report send` waits as long as it takes
         if self.controller is not None:
-            is_interrupted = (follower.queues.end or {}).get("exit") == _INTERRUPTED
+            is_interrupted = follower.queues.end is not None and follower.queues.end.exit == _INTERRUPTED
             seconds = deadlines.seconds_for_report(is_interrupted=is_interrupted)
         results = SpooledResults(
             self.folder,
@@ -299,11 +310,11 @@ class Sender(MutableValue):
         self._note_report(ledger, report.wait(seconds))
         return report
 
-    def _note_report(self, ledger: LedgerFile, state: Mapping[str, str]) -> None:
+    def _note_report(self, ledger: LedgerFile, state: ReportRecord) -> None:
         """Write the state of the report to the ledger."""
-        write_unless_full(ledger, self.runtime.log, "report", file=self.session.report, **state)
+        write_unless_full(ledger, self.runtime.log, state)
 
-    def _note_late_report(self, ledger: LedgerFile, state: Mapping[str, str]) -> None:
+    def _note_late_report(self, ledger: LedgerFile, state: ReportRecord) -> None:
         """Write what became of a report for which pytest did not wait: a later session's summary shows a failure."""
         # A folder that was removed meanwhile would be created again.
         if ledger.state.is_report_late and self.folder.ledger.exists():
@@ -320,27 +331,21 @@ class Sender(MutableValue):
         ledger, unsent = dispatcher.ledger, self._count_unsent(follower, dispatcher)
         for worker, queue in follower.queues.by_worker.items():
             progress = ledger.state.progress_of(worker)
-            ledger.write(
-                "lane",
-                worker=worker,
+            record = LaneRecord(
+                worker,
                 seen=queue.seen,
-                counts=dict(queue.counts),
+                counts=queue.counts,
                 acknowledged=progress.acknowledged.count,
                 rejected=progress.rejected.count,
                 held=progress.held.count,
                 left=unsent[worker],
             )
+            ledger.write(record)
         is_finished = dispatcher.is_finished
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
         self.runtime.log("done" if is_finished else f"{unsent.total()} results left: {dispatcher.stopped}")
-        ledger.write(
-            "done",
-            complete=is_finished,
-            left=unsent.total(),
-            damaged=follower.files.damaged,
-            torn=follower.files.torn,
-            why=dispatcher.stopped or ledger.state.trouble,
-        )
+        why = dispatcher.stopped or ledger.state.trouble
+        ledger.write(DoneRecord(is_finished, unsent.total(), follower.files.damaged, follower.files.torn, why))
 
     @staticmethod
     def _count_unsent(follower: SessionFollower, dispatcher: Dispatcher) -> Counter[str]:
@@ -367,16 +372,16 @@ def options_of(session: SessionManifest) -> RecordingOptions:
     Parsed here and not with the manifest, since `spool` does not import `recording`.
     """
     try:
-        return RecordingOptions.from_json(session.rules)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SpoolError(f"session {session.id}: its recording options cannot be read: {error!r}") from error
+        return RecordingOptions.from_body(session.rules)
+    except JsonError as error:
+        raise SpoolError(f"session {session.id}: its recording options cannot be read: {error}") from error
 
 
 def note_from(queues: WorkerQueues) -> str:
     """Return how the session ended, as the run's note shows it."""
     if queues.end is None:
         return DIED_NOTE
-    return str(queues.end["reason"])
+    return queues.end.reason
 
 
 def _session_time_us(epoch: float | None) -> int:

@@ -8,25 +8,40 @@ whose worker crashed and whose test ran again on another one, and reruns that ne
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.extensions import phases_member
 from pytest_automation_report.api.limits import fit_to_limits
-from pytest_automation_report.api.models import Artifact, Field, Test, encoded
+from pytest_automation_report.api.models import Test, encoded
 from pytest_automation_report.delivery.results import NotRun, Result, Start, WorkerQueue
 from pytest_automation_report.recording.attempts import EarlierAttempt, with_earlier_attempts
 from pytest_automation_report.recording.synthetic_results import UNTESTED, not_run_test, passed_test, unfinished_test
 from pytest_automation_report.spool.artifacts import MARK
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
-from pytest_automation_report.spool.records import AGAIN
+from pytest_automation_report.spool.record_kinds import (
+    AGAIN,
+    ArtifactRecord,
+    CapturedRecord,
+    CloseRecord,
+    CollectedRecord,
+    CrashRecord,
+    EndRecord,
+    FinishRecord,
+    IdsRecord,
+    OpenRecord,
+    PassRecord,
+    PlanRecord,
+    PropertyRecord,
+    StartRecord,
+)
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
-    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.api.models import Artifact, Field, Json
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.spool.records import PositionedRecord
+    from pytest_automation_report.spool.records import PositionedRecord, Record
 
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 
@@ -55,7 +70,7 @@ class WorkerQueues:
         # Tests whose crash pytest-xdist counts as a failure although it runs them again.
         self._counted_as_failed: set[str] = set()
         self.by_worker: dict[str, WorkerQueue] = {}
-        self.end: Mapping[str, Any] | None = None
+        self.end: EndRecord | None = None
         self.properties: list[Field] = []
         self.artifacts: list[Artifact] = []
         # No record can change a result any more: everything that was open has been turned into results.
@@ -107,47 +122,50 @@ class WorkerQueues:
 
     def apply(self, worker: str, placed: PositionedRecord) -> None:
         """Apply one record of the worker's file; kinds of later versions are ignored."""
-        queue, members = self.of(worker), placed.record.members
-        match placed.record.kind:
-            case "open":
-                queue.pid = members["pid"]
-                queue.started_us = members.get("began", queue.started_us)
-            case "collected":
-                queue.collected = members["count"]
-            case "plan":
-                self.is_dist_each = members["each"]
-            case "start":
-                self._start(queue, _start_from(placed))
-            case "pass":
-                self._pass(queue, placed)
-            case "finish":
-                self._finish(queue, placed)
-            case "close":
-                queue.elapsed_correction_us = members.get("more", 0)
-                self._close(queue, members["t"], members.get("detail", ""))
-            case "crash":
-                self._crash(members)
-            case "end":
-                self.end = members
+        queue, record = self.of(worker), placed.record
+        match record:
+            case PassRecord():
+                self._pass(queue, placed, record)
+            case FinishRecord():
+                self._finish(queue, placed.offset, record)
+            case StartRecord():
+                moment, line = record.moment, record.line
+                self._start(queue, Start(placed.offset, record.number, moment, record.nodeid, record.file, line))
+            case OpenRecord():
+                queue.pid = record.pid
+                queue.started_us = queue.started_us if record.began is None else record.began
+            case CollectedRecord():
+                queue.collected = record.count
+            case PlanRecord():
+                self.is_dist_each = record.each
+            case CloseRecord():
+                queue.elapsed_correction_us = record.elapsed_correction or 0
+                self._close(queue, record.moment, record.detail)
+            case CrashRecord():
+                self._crash(record)
+            case EndRecord():
+                self.end = record
             case _:
-                self._apply_attachment(queue, placed)
+                self._apply_attachment(queue, placed.offset, record)
 
-    def _apply_attachment(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
+    def _apply_attachment(self, queue: WorkerQueue, offset: int, record: Record) -> None:
         """Apply a record that changes no finished test: names of tests, artifacts, output files, properties."""
-        members = placed.record.members
-        match placed.record.kind:
-            case "ids":
-                self._not_run.collect(placed.offset, members["ids"])
-            case "artifact":
-                if queue.open is not None and queue.open.attempt_number == members["n"]:
-                    queue.open_artifacts.append(Artifact(**members["artifact"]))
-            case "captured":
-                queue.captured_files = members["files"]
-            case "property":
-                if "artifact" not in members:
-                    self._add_property(Field.from_body(members["field"]))
+        match record:
+            case IdsRecord():
+                self._not_run.collect(offset, record.ids)
+            case ArtifactRecord():
+                if queue.open is not None and queue.open.attempt_number == record.number:
+                    queue.open_artifacts.append(record.artifact)
+            case CapturedRecord():
+                queue.captured_files = record.files
+            case PropertyRecord():
+                if record.artifact is None:
+                    assert record.field is not None
+                    self._add_property(record.field)
                 elif len(self.artifacts) < _MAX_PROPERTIES:
-                    self.artifacts.append(Artifact(**members["artifact"]))
+                    self.artifacts.append(record.artifact)
+            case _:
+                pass  # of a later version
 
     def _add_property(self, field: Field) -> None:
         """Add a field of the run; every worker records a session's properties, so each is added once."""
@@ -223,57 +241,56 @@ class WorkerQueues:
             self._close_pending_rerun(queue)
         queue.start(start)
 
-    def _pass(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
+    def _pass(self, queue: WorkerQueue, placed: PositionedRecord, record: PassRecord) -> None:
         """Create the result of a passed test: the recorder leaves that to the sender, to save the tests' time."""
-        members = placed.record.members
-        number, nodeid, ended_us = members["n"], members["id"], members["t"]
+        number, nodeid, file, line, ended_us = record.number, record.nodeid, record.file, record.line, record.moment
         if queue.open is None or queue.open.attempt_number != number:
             # The reader drops a START whose PASS follows it at once; `begun` is the offset of the dropped record.
             offset = placed.offset if placed.begun < 0 else placed.begun
-            self._start(queue, Start(offset, number, members["began"], nodeid, members["file"], members.get("line")))
+            self._start(queue, Start(offset, number, record.began, nodeid, file, line))
         if queue.open is not None and number in queue.orphans:
             self._close_orphan(queue, queue.open, "died", "", ended_us=ended_us)
             return
-        elapsed = members["elapsed"]
-        identity, test = passed_test(nodeid, (members["file"], members.get("line"), ""), self._options, elapsed)
+        elapsed = record.elapsed
+        identity, test = passed_test(nodeid, (file, line, ""), self._options, elapsed)
         queue.finish(ended_us)
-        phases = phases_member(elapsed, members.get("setup"), members.get("teardown"))
+        phases = phases_member(elapsed, record.setup, record.teardown)
         extensions = f"{{{phases}}}" if phases else ""
         # Positional: this runs for almost every test of a session, and keywords cost time.
         queue.add(
             Result(
                 queue.worker, placed.offset, number, nodeid, identity.key, "passed", elapsed, ended_us, encoded(test),
-                False, False, members["began"], extensions,  # noqa: FBT003 - as above
+                False, False, record.began, extensions,  # noqa: FBT003 - as above
             )
         )  # fmt: skip
 
-    def _finish(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
-        members, start = placed.record.members, queue.open
-        if start is None or start.attempt_number != members["n"]:
+    def _finish(self, queue: WorkerQueue, offset: int, record: FinishRecord) -> None:
+        start = queue.open
+        if start is None or start.attempt_number != record.number:
             start = None  # a result without an attempt: a module that cannot be collected
         elif start.attempt_number in queue.orphans:
-            self._close_orphan(queue, start, "died", "", ended_us=members["t"])
+            self._close_orphan(queue, start, "died", "", ended_us=record.moment)
             return
         result = Result(
             worker=queue.worker,
-            offset=placed.offset,
-            attempt_number=members["n"],
+            offset=offset,
+            attempt_number=record.number,
             nodeid=start.nodeid if start else "",
-            key=members["key"],
-            status=members["status"],
-            elapsed=members["elapsed"],
-            ended_us=members["t"],
-            test=placed.record.test,
-            has_files=MARK in placed.record.test,
+            key=record.key,
+            status=record.status,
+            elapsed=record.elapsed,
+            ended_us=record.moment,
+            test=record.test,
+            has_files=MARK in record.test,
             started_us=start.started_us if start else -1,
-            extensions=placed.record.extensions if _is_object(placed.record.extensions) else "",
+            extensions=record.extensions if _is_object(record.extensions) else "",
         )
         queue.finish(result.ended_us)
         if queue.started_us is None:
             queue.started_us = result.ended_us - result.elapsed
         if start is None:
             queue.collection_results += 1
-        if members["final"]:
+        if record.is_final:
             queue.add(result)
         else:
             queue.pending_rerun = result
@@ -285,22 +302,22 @@ class WorkerQueues:
         self._close_pending_rerun(queue)
         queue.close(ended_us)
 
-    def _crash(self, members: Mapping[str, Any]) -> None:
+    def _crash(self, record: CrashRecord) -> None:
         """Apply the controller's report that a worker crashed in a test."""
-        queue, nodeid, ended_us = self.of(members["worker"]), members["id"], members["t"]
+        queue, nodeid, ended_us = self.of(record.worker), record.nodeid, record.moment
         self._not_run.begin(nodeid)
         # A worker that could still write CLOSE has reported the test itself.
         if queue.interrupted_nodeid == nodeid or (queue.is_closed and queue.open is None):
             return
         # Without a START, which a full disk may have cost, the report is all there is: -1 is no attempt's number.
-        start = queue.open or Start(queue.position, -1, ended_us, nodeid, members["file"], members.get("line"))
-        detail = "\n\n".join(filter(None, (members["text"], self._last_words(queue.worker))))
+        start = queue.open or Start(queue.position, -1, ended_us, nodeid, record.file, record.line)
+        detail = "\n\n".join(filter(None, (record.text, self._last_words(queue.worker))))
         result = self._unfinished_result(queue, start, "crashed", detail, ended_us=ended_us)
-        if members["outcome"] not in {"rerun", AGAIN}:
+        if record.outcome not in {"rerun", AGAIN}:
             self._enqueue_orphan(queue, result)
             queue.is_closed = True
             return
-        if members["outcome"] == AGAIN:
+        if record.outcome == AGAIN:
             self._counted_as_failed.add(start.nodeid)
         attempts = [] if queue.pending_rerun is None else [_attempt_from(queue.pending_rerun)]
         self._crashed_attempts.setdefault(start.nodeid, []).extend([*attempts, _attempt_from(result)])
@@ -391,11 +408,6 @@ class WorkerQueues:
             has_files=MARK in text,
             started_us=start.started_us if start is queue.open else -1,
         )
-
-
-def _start_from(placed: PositionedRecord) -> Start:
-    members = placed.record.members
-    return Start(placed.offset, members["n"], members["t"], members["id"], members["file"], members.get("line"))
 
 
 def _is_object(text: str) -> bool:

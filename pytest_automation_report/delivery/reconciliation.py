@@ -16,6 +16,16 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from pytest_automation_report.api.run_pages import run_pages
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
+from pytest_automation_report.spool.ledger_records import (
+    AckRecord,
+    DroppedRecord,
+    FencedRecord,
+    FencingIsRecord,
+    FencingRecord,
+    HeldRecord,
+    NotRecord,
+    PartRecord,
+)
 from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import Run, RunTest, Thread
     from pytest_automation_report.delivery.handover import DeliveryContext
     from pytest_automation_report.delivery.results import Result
-    from pytest_automation_report.spool.ledger import Intent
+    from pytest_automation_report.spool.ledger_records import Closing, Intent
 
 Ranges: TypeAlias = list[tuple[int, int, int]]
 """First offset, last offset and number of results of each piece."""
@@ -86,7 +96,7 @@ NOTE_FIELD: Final = "Session"
 Unknown: TypeAlias = Literal["hold", "send", "drop"]
 """What to do with results of which the server does not show whether they arrived."""
 
-DECISIONS: Final = {"hold": "held", "send": "not", "drop": "dropped"}
+DECISIONS: Final = {"hold": HeldRecord, "send": NotRecord, "drop": DroppedRecord}
 """The ledger's record for each of these decisions."""
 
 _RUNNING: Final = 4
@@ -142,7 +152,7 @@ class Reconciliation(MutableValue):
             case "create_run":
                 return self._reconcile_run()
             case _:
-                return self._decide("ack" if self._is_applied() else "not")
+                return self._decide((AckRecord if self._is_applied() else NotRecord)(self.intent.number))
 
     def _is_applied(self) -> bool:
         try:
@@ -169,13 +179,13 @@ class Reconciliation(MutableValue):
             thread = run.thread(self.intent.thread)
         except RefusedError as error:
             self._log(f"{error}: the append is assumed to be refused as a whole")
-            return self._decide("not")
+            return self._decide(NotRecord(self.intent.number))
         if run.is_completed:
-            self._decide("not")
+            self._decide(NotRecord(self.intent.number))
             return "run_completed"
         if thread is None or thread.is_completed:
-            self._decide("not")
-            self.context.ledger.write("fenced", worker=self.intent.worker)
+            self._decide(NotRecord(self.intent.number))
+            self.context.ledger.write(FencedRecord(self.intent.worker))
             return "done"
         return self._decide_by_count(thread.counts.total - self.intent.known)
 
@@ -204,7 +214,7 @@ class Reconciliation(MutableValue):
         return not is_known and ledger.progress_of(self.intent.worker).thread is not None
 
     def _complete_thread(self) -> None:
-        self.context.ledger.write("fencing", worker=self.intent.worker, thread=self.intent.thread)
+        self.context.ledger.write(FencingRecord(self.intent.worker, self.intent.thread))
         try:
             self.context.client.complete_thread(self.intent.thread)
         except RefusedError as error:
@@ -218,14 +228,14 @@ class Reconciliation(MutableValue):
             self._fenced()
 
     def _fenced(self) -> None:
-        self.context.ledger.write("fenced", worker=self.intent.worker)
+        self.context.ledger.write(FencedRecord(self.intent.worker))
         self._stage = "read"
 
     def _learn_fencing(self) -> None:
         """Record whether completed threads of this server accept appends, unless the probe has no response."""
         accepts = self._accepts_empty_append()
         if accepts is not None:
-            self.context.ledger.write("fencing-is", fencing="settles" if accepts else "fences")
+            self.context.ledger.write(FencingIsRecord("settles" if accepts else "fences"))
             self._log(f"completed threads of this server {'accept' if accepts else 'refuse'} results")
 
     def _accepts_empty_append(self) -> bool | None:
@@ -257,21 +267,21 @@ class Reconciliation(MutableValue):
         """Decide by the number of results that the thread has gained since the append was sent."""
         intent = self.intent
         if arrived in {0, intent.count}:
-            return self._decide("not" if arrived == 0 else "ack")
+            return self._decide((NotRecord if arrived == 0 else AckRecord)(intent.number))
         reason = "the batch itself is not known any more"
         if 0 < arrived < intent.count == len(self.batch):
             run = self.context.ledger.state.run
             assert run is not None
             ranges, reason = arrived_ranges(self.context.client, run, intent.thread, arrived, self.batch)
             if ranges is not None:
-                return self._decide("part", ranges=ranges)
+                return self._decide(PartRecord(intent.number, tuple(ranges)))
         return self._hold(
             f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {reason}"
         )
 
     def _hold(self, reason: str) -> Outcome:
         """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
-        return self._decide(DECISIONS[self.unknown], why=reason)
+        return self._decide(DECISIONS[self.unknown](self.intent.number, reason))
 
     def _wait_to_settle(self) -> bool:
         """Wait if a late copy of the request could still be applied, as without a fence; return whether to wait."""
@@ -293,11 +303,11 @@ class Reconciliation(MutableValue):
             runs = [run for page in pages for run in page.result]
         except RefusedError as error:
             self._log(f"{error}: an empty run may remain")
-            return self._decide("not")
+            return self._decide(NotRecord(self.intent.number))
         own_runs = [run.id for run in runs if self._is_ours(run) and run.id not in left_runs]
         if own_runs:
-            return self._decide("ack", id=min(own_runs))
-        return self._decide("not") if self._agrees_with_last_read(0) else "pending"
+            return self._decide(AckRecord(self.intent.number, min(own_runs)))
+        return self._decide(NotRecord(self.intent.number)) if self._agrees_with_last_read(0) else "pending"
 
     def _is_ours(self, run: Run) -> bool:
         return any(field.name == SESSION_ID_FIELD and field.value == self.context.session.id for field in run.fields)
@@ -325,10 +335,12 @@ class Reconciliation(MutableValue):
             raise RefusedError(f"run {run.id} has no thread {self.intent.thread} any more", 404)
         return thread
 
-    def _decide(self, kind: str, **members: object) -> Outcome:
+    def _decide(self, record: Closing) -> Outcome:
         """Close the intent with this record of the ledger."""
-        self.context.ledger.write(kind, i=self.intent.number, **members)
-        self._log(f"reconciled {self.intent.operation}: {kind} {members or ''}")
+        self.context.ledger.write(record)
+        members = record.body()
+        del members["i"]
+        self._log(f"reconciled {self.intent.operation}: {record.kind} {members or ''}")
         return "done"
 
     def _log(self, text: str) -> None:

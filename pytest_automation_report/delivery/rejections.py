@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import BATCH_TESTS
 from pytest_automation_report.api.models import Field, FieldType, Test, encoded
 from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from
+from pytest_automation_report.spool.ledger_records import AliasRecord
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import MutableValue, Value, field, replace
@@ -88,14 +89,6 @@ def _cut(field: Field) -> Field:
     return replace(field, value=cut_middle(field.value, CUT_UNITS), type=field_type)
 
 
-class AliasChange(NamedTuple):
-    """An alias that is sent from now on for one of pytest's statuses, in the place of one that the server refused."""
-
-    status: str
-    before: str
-    now: str
-
-
 class StatusAliases:
     """The aliases to send instead of those that the server does not know; owned by `RefusalHandling`.
 
@@ -134,7 +127,7 @@ class RefusalDecision(Value):
     """The way to go on after a refused append; with ``is_final`` nothing more is to be sent."""
 
     rejections: tuple[Rejection, ...] = ()
-    alias_changes: tuple[AliasChange, ...] = ()
+    alias_changes: tuple[AliasRecord, ...] = ()
     is_final: bool = False
 
 
@@ -251,7 +244,7 @@ class RefusalHandling:
     ) -> RefusalDecision:
         """Rename, reduce or reject the results that the response names."""
         rejections: list[Rejection] = []
-        alias_changes: list[AliasChange] = []
+        alias_changes: list[AliasRecord] = []
         for index, parts in named.items():
             result = batch.results[index]
             reason = _reason(error, index)
@@ -267,11 +260,11 @@ class RefusalHandling:
                 rejections.append(Rejection(result, reason))
         return RefusalDecision(tuple(rejections), tuple(alias_changes))
 
-    def _alias_change(self, result: Result) -> AliasChange | None:
+    def _alias_change(self, result: Result) -> AliasRecord | None:
         """Return the next alias for a result whose alias the server does not know, None if there is none."""
         refused = str(json.loads(result.test)["status"])
         now = self._aliases.next_for(result.status, refused)
-        return None if now is None else AliasChange(result.status, refused, now)
+        return None if now is None else AliasRecord(result.status, refused, now)
 
     def _decide_single(self, bisection: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
         """Reduce a result that was refused alone: whole, then cut if it is too large, then bare, then rejected."""

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from pytest_automation_report.api.artifacts import StoredFile
     from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.responses import StoredFile
     from pytest_automation_report.delivery.handover import Runtime, Timeouts
     from pytest_automation_report.delivery.results import Result
     from pytest_automation_report.recording.options import RecordingOptions
@@ -142,9 +142,9 @@ class _Replay:
 
     def _note_uploaded(self) -> None:
         """Note the URLs of the uploaded files that the session's folder has no more."""
-        for name, members in self._results.state.stored.items():
+        for name, stored in self._results.state.stored.items():
             if spooled_size(self._results.folder.path, name) is None:
-                self._ledger.write("stored", **{key: members[key] for key in ("name", "url", "type", "at")})
+                self._ledger.write(stored)
 
     def _deliver(self, client: StoreClient) -> None:
         results, follower = self._results, self._follower

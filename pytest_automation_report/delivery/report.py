@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.errors import AutomationReportError, RefusedError
+from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.text.files import replace_file
 
 if TYPE_CHECKING:
@@ -56,18 +57,19 @@ class ReportWriting:
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
-    def wait(self, seconds: float | None) -> dict[str, str]:
+    def wait(self, seconds: float | None) -> ReportRecord:
         """Wait at most this long, without a limit for None; return the state of the report, and why there is none.
 
-        The state is ``written``, ``late`` while it is being written, or ``none``. A written report may have a note.
+        A written report may have a note instead.
         """
+        file = self._session.report
         self._thread.join(seconds)
         if self._thread.is_alive():
             self._log(f"the report of run {self._run_id} takes longer than {seconds:.1f} s")
-            return {"state": "late", "why": ""}
+            return ReportRecord(file, "late")
         if self._why:
             self._log(f"no report of run {self._run_id}: {self._why}")
-        return {"state": "none", "why": self._why} if self._why else {"state": "written", "why": self._note}
+        return ReportRecord(file, "none", self._why) if self._why else ReportRecord(file, "written", self._note)
 
     def _write(self) -> None:
         path = Path(self._session.report)

@@ -16,6 +16,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
+from pytest_automation_report.spool.ledger_records import AckRecord, AsideRecord, NotRecord, RejectedRecord
 from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.requests import Request
     from pytest_automation_report.delivery.retries import RequestError, RetryPolicy
     from pytest_automation_report.delivery.uploads import Uploads
-    from pytest_automation_report.spool.ledger import Intent
+    from pytest_automation_report.spool.ledger_records import Intent
 
 _BAD_REQUEST: Final = 400
 _UNPROCESSABLE: Final = 422
@@ -89,7 +90,7 @@ class ResponseHandler(MutableValue):
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
             self._not_applied(pending.intent, error)
         else:
-            self.context.ledger.write("ack", i=pending.intent.number, id=made)
+            self.context.ledger.write(AckRecord(pending.intent.number, made))
             self._applied(pending)
 
     def _applied(self, pending: PendingRequest) -> None:
@@ -104,7 +105,7 @@ class ResponseHandler(MutableValue):
 
     def _not_applied(self, intent: Intent, error: RequestError) -> None:
         """Handle a request that has changed nothing: it may be sent again."""
-        self.context.ledger.write("not", i=intent.number)
+        self.context.ledger.write(NotRecord(intent.number))
         self.retry_policy.handle_error(error)
 
     def _refused(self, pending: PendingRequest, error: RefusedError) -> None:
@@ -119,7 +120,7 @@ class ResponseHandler(MutableValue):
             log(f"{reason_of(error)}: checking whether a part of it arrived")
         elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
             # Without the note the run can still be completed: the note is given up, and the summary shows that.
-            self.context.ledger.write("rejected", i=intent.number, why=reason_of(error))
+            self.context.ledger.write(RejectedRecord(intent.number, reason_of(error)))
             log(f"rejected: {reason_of(error)}")
         else:
             self._not_applied(intent, error)
@@ -204,7 +205,7 @@ class ResponseHandler(MutableValue):
     def _end_after_completed_run(self, reconciliation: Reconciliation) -> None:
         """Stop, since another process has completed the run: nothing of the requests that it refused was applied."""
         for number in self._to_read_back.keys() & self.context.ledger.state.open_intents:
-            self.context.ledger.write("not", i=number)
+            self.context.ledger.write(NotRecord(number))
         self._to_read_back.clear()
         assert reconciliation.refusal is not None
         self.retry_policy.handle_error(reconciliation.refusal, is_run_completed=True)
@@ -225,13 +226,13 @@ class ResponseHandler(MutableValue):
         ledger, log = self.context.ledger, self.context.runtime.log
         decision = self.refusals.append_refused(worker, batch, refusal)
         for change in decision.alias_changes:
-            ledger.write("alias", **change._asdict())
+            ledger.write(change)
             log(f"the server does not know the status {change.before!r}: {change.now!r} from now on")
         for rejection in decision.rejections:
             result, reason = rejection.result, rejection.reason
             # The file first: after a kill in between, the result is rejected again, and stands in the file twice.
             self.rejected.add(result, reason)
-            ledger.write("aside", worker=worker, offset=result.offset, why=f"{result.nodeid}: {reason}")
+            ledger.write(AsideRecord(worker, result.offset, f"{result.nodeid}: {reason}"))
             log(f"rejected: {result.nodeid}: {reason}")
         if decision.is_final:
             self.retry_policy.stop("refused", reason_of(refusal))

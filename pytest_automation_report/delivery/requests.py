@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Artifact, NewRun, Resources
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.in_flight import Call
-    from pytest_automation_report.spool.ledger import Operation
+    from pytest_automation_report.spool.ledger_records import Operation
     from pytest_automation_report.spool.manifest import SessionManifest
 
 RepeatableOperation: TypeAlias = Literal[

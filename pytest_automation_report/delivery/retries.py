@@ -13,6 +13,7 @@ from pytest_automation_report.errors import (
     ThrottledError,
     TokenRefusedError,
 )
+from pytest_automation_report.spool.ledger_records import TroubleRecord
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
@@ -149,8 +150,7 @@ class RetryPolicy(MutableValue):
         Also again after a later response: its record clears the ledger's error, although the wait goes on.
         """
         error_class, reason = self._last_error
-        gone = {"gone": True} if self._is_run_gone else {}
-        self.ledger.write("trouble", why=reason, **{"class": error_class}, **gone)
+        self.ledger.write(TroubleRecord(reason, error_class, self._is_run_gone))
 
     def resume(self) -> None:
         """Send again, as if there had been no error."""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.retries import RetryPolicy
     from pytest_automation_report.delivery.shared_run import SharedRunLookup
     from pytest_automation_report.delivery.uploads import Uploads
-    from pytest_automation_report.spool.ledger import LedgerState, Operation, WorkerProgress
+    from pytest_automation_report.spool.ledger import LedgerState, WorkerProgress
+    from pytest_automation_report.spool.ledger_records import Operation
 
 WORKER_FIELD: Final = "Worker"
 COLLECTED_FIELD: Final = "Collected"

@@ -12,9 +12,9 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.artifacts import StoredFile
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
+from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.delivery.artifact_stores import ArtifactStoreError, ServerStore
 from pytest_automation_report.delivery.requests import Request
 from pytest_automation_report.errors import (
@@ -27,6 +27,7 @@ from pytest_automation_report.errors import (
     UnknownAnswerError,
 )
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
+from pytest_automation_report.spool.ledger_records import StoredRecord, UnstoredRecord
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.values import MutableValue, field, replace
 
@@ -75,10 +76,10 @@ class Uploads(MutableValue):
 
     def __post_init__(self) -> None:
         oldest = self.runtime.wall() - _FRESH_SECONDS
-        for name, members in self.ledger.state.stored.items():
+        for name, record in self.ledger.state.stored.items():
             # An old upload is relied on, too, if the file itself is gone: there is nothing better.
-            if members["at"] > oldest or not self._is_in_spool(name):
-                self._stored[name] = StoredFile(members["url"], members["type"])
+            if record.at > oldest or not self._is_in_spool(name):
+                self._stored[name] = StoredFile(record.url, record.mime_type)
 
     def next_for(self, results: Iterable[Result]) -> Request | None:
         """Return the request for the next file of these results, None when all of them are stored or given up."""
@@ -162,7 +163,7 @@ class Uploads(MutableValue):
 
     def _record_stored(self, name: str, stored: StoredFile) -> None:
         self._stored[name] = stored
-        self.ledger.write("stored", name=name, url=stored.url, type=stored.mime_type, at=self.runtime.wall())
+        self.ledger.write(StoredRecord(name, stored.url, stored.mime_type, self.runtime.wall()))
 
     def _request(self, call: Callable[[], object], name: str = "") -> bool:
         """Make a request; return whether the server has responded.
@@ -187,7 +188,7 @@ class Uploads(MutableValue):
 
     def _give_up(self, name: str, reason: str) -> None:
         self._given_up[name] = reason
-        self.ledger.write("unstored", name=name, why=reason)
+        self.ledger.write(UnstoredRecord(name, reason))
         self.runtime.log(f"artifact {name}: {reason}")
 
     def _resolved_result(self, result: Result) -> Result:

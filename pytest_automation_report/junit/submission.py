@@ -19,7 +19,8 @@ from pytest_automation_report.junit.results import JunitDocument, JunitError, Ju
 from pytest_automation_report.spool.folder import MAIN, bytes_from, new_session_folder
 from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.names import new_session_name
-from pytest_automation_report.spool.records import FORMAT, finish_record, plain_record
+from pytest_automation_report.spool.record_kinds import CloseRecord, EndRecord, OpenRecord, PropertyRecord
+from pytest_automation_report.spool.records import FORMAT, finish_record
 from pytest_automation_report.spool.sessions import remove_abandoned
 from pytest_automation_report.values import MutableValue, field
 
@@ -60,7 +61,7 @@ class Submission(MutableValue):
         remove_abandoned(self.spool, now=time.time())
         self._folder = new_session_folder(self.spool, new_session_name(), is_hidden=True)
         self._writer = self._folder.writer(MAIN)
-        self._write(plain_record("open", format=FORMAT, worker=MAIN, pid=os.getpid(), t=0, began=0))
+        self._write(OpenRecord(os.getpid(), began=0, worker=MAIN, format=FORMAT).framed())
 
     @property
     def id(self) -> str:
@@ -113,7 +114,7 @@ class Submission(MutableValue):
 
     def add_property(self, field: Field) -> None:
         """Add a field of the run, or of the thread in a run of others; its texts are clean."""
-        self._write(plain_record("property", field=field.body()))
+        self._write(PropertyRecord(field).framed())
 
     def finished(
         self,
@@ -127,8 +128,8 @@ class Submission(MutableValue):
     ) -> tuple[SessionFolder, SessionManifest, int]:
         """End the session; return its folder, its manifest and the descriptor of its lock, which stays locked."""
         ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
-        self._write(plain_record("close", t=ended, counts=dict(self.counts), more=more))
-        self._write(plain_record("end", t=ended, exit=0, reason=note))
+        self._write(CloseRecord(ended, self.counts, elapsed_correction=more).framed())
+        self._write(EndRecord(note, ended).framed())
         self._writer.close()
         session = SessionManifest(
             id=self._folder.id,
@@ -137,7 +138,7 @@ class Submission(MutableValue):
             database=endpoint.database,
             run=run,
             joined_run=joined_run,
-            rules=self.rules.for_sender().to_json(),
+            rules=self.rules.for_sender().body(),
             pid=os.getpid(),
             is_closing=is_closing,
             is_measured=self.observed is not None,

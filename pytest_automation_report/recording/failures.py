@@ -5,14 +5,12 @@ Number and length are bounded: each process stores its failures until its end, a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.limits import cut_end, utf16_length
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pytest_automation_report.api.models import Status, Test
 
 __all__ = ["FAILED", "SHOWN", "FailedTest", "Failures"]
@@ -60,15 +58,10 @@ class FailedTest(Value):
             test.line if line is None else line,
         )
 
-    def to_json(self) -> list[object]:
-        """Return the failure as plain data."""
-        return [self.status, self.folder, self.name, self.message, self.file, self.line]
-
-    @classmethod
-    def from_json(cls, body: list[Any]) -> FailedTest:
-        """Return the failure that `to_json` wrote."""
-        status, folder, name, message, file, line = body
-        return cls(status, str(folder), str(name), str(message), str(file), line)
+    @property
+    def row(self) -> tuple[Status, str, str, str, str, int | None]:
+        """All members, in their order."""
+        return self.status, self.folder, self.name, self.message, self.file, self.line
 
 
 class Failures:
@@ -90,6 +83,7 @@ class Failures:
         self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
         self.kept.append(failure)
 
-    def members(self) -> Mapping[str, object]:
-        """Return the member of a record with all failures, nothing if there are none."""
-        return {"failures": [failure.to_json() for failure in self.kept]} if self.kept else {}
+    @property
+    def rows(self) -> tuple[tuple[Status, str, str, str, str, int | None], ...]:
+        """The members of all failures, as a record holds them."""
+        return tuple(failure.row for failure in self.kept)

@@ -6,23 +6,21 @@ sender.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
+from pytest_automation_report.api.json_values import JsonValue
 from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
+from pytest_automation_report.api.models import Status
 from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner
-from pytest_automation_report.values import Value, field, replace
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_automation_report.api.models import Json, Status
+from pytest_automation_report.values import field, replace
 
 Output: TypeAlias = Literal["failed", "all", "none"]
 """Tests whose captured output is recorded."""
 
 
-class RecordingOptions(Value):
-    """Settings of the recorder.
+class RecordingOptions(JsonValue):
+    """Settings of the recorder; sessions that an earlier version spooled may lack members with a default.
 
     ``prefix`` stands before folders, as ``--junit-prefix`` does in pytest's XML.
     ``statuses`` maps each status to its alias on the wire.
@@ -38,10 +36,10 @@ class RecordingOptions(Value):
     ``browser_artifacts``: attach screenshots, videos and traces of browser plugins.
     """
 
-    prefix: str = ""
-    output: Output = "failed"
-    statuses: Mapping[Status, str] = field(default_factory=dict)
-    redact: tuple[str, ...] = ()
+    prefix: str = field(default="", required=True)
+    output: Output = field(default="failed", required=True)
+    statuses: Mapping[Status, str] = field(default_factory=dict, required=True)
+    redact: tuple[str, ...] = field(default=(), required=True)
     markers: tuple[str, ...] = ()
     link_templates: Mapping[str, str] = field(default_factory=dict)
     output_annotations: bool = False
@@ -50,7 +48,7 @@ class RecordingOptions(Value):
     artifact_size: int = ARTIFACT_BYTES
     artifact_total: int = ARTIFACTS_BYTES
     browser_artifacts: bool = True
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False, key=None)
     report_not_run: bool = False
 
     def alias(self, status: Status) -> str:
@@ -61,47 +59,9 @@ class RecordingOptions(Value):
         """Whether the captured output of a test with this status is recorded."""
         return self.output == "all" or (self.output == "failed" and status in {"failure", "error"})
 
-    def to_json(self) -> Json:
-        """Return the options as a JSON object, without the secrets."""
-        return {
-            "prefix": self.prefix,
-            "output": self.output,
-            "statuses": dict(self.statuses),
-            "redact": list(self.redact),
-            "markers": list(self.markers),
-            "link_templates": dict(self.link_templates),
-            "output_annotations": self.output_annotations,
-            "redact_builtin": self.redact_builtin,
-            "report_not_run": self.report_not_run,
-            "artifact_url": self.artifact_url,
-            "artifact_size": self.artifact_size,
-            "artifact_total": self.artifact_total,
-            "browser_artifacts": self.browser_artifacts,
-        }
-
     def for_sender(self) -> RecordingOptions:
         """Return the options without redaction: texts are clean before they reach the sender."""
         return replace(self, redact=(), redact_builtin=False, secrets=())
-
-    @classmethod
-    def from_json(cls, body: Json) -> RecordingOptions:
-        """Return the options that `to_json` wrote; an earlier version may have written fewer."""
-        # Members with a default were added later: a session in the spool may come from an earlier version.
-        return cls(
-            body["prefix"],
-            body["output"],
-            dict(body["statuses"]),
-            tuple(body["redact"]),
-            tuple(body.get("markers", ())),
-            dict(body.get("link_templates", {})),
-            bool(body.get("output_annotations", False)),
-            bool(body.get("redact_builtin", True)),
-            report_not_run=bool(body.get("report_not_run", False)),
-            artifact_url=str(body.get("artifact_url", "")),
-            artifact_size=int(body.get("artifact_size", ARTIFACT_BYTES)),
-            artifact_total=int(body.get("artifact_total", ARTIFACTS_BYTES)),
-            browser_artifacts=bool(body.get("browser_artifacts", True)),
-        )
 
 
 def cleaner_for(options: RecordingOptions) -> TextCleaner:

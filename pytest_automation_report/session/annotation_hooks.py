@@ -21,7 +21,7 @@ from pytest_automation_report.annotations.artifacts import attach
 from pytest_automation_report.annotations.user_errors import DESCRIBE_TEST
 from pytest_automation_report.recording.annotations import merged
 from pytest_automation_report.recording.fields import property_field
-from pytest_automation_report.spool.records import plain_record
+from pytest_automation_report.spool.record_kinds import PropertyRecord
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class SuiteProperties:
     def record(self, name: str, value: object) -> None:
         """Write one property."""
         field = property_field(safe_str(name), safe_str(value), self._cleaner)
-        self._write(plain_record("property", field=field.body()))
+        self._write(PropertyRecord(field).framed())
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import NOT_RUN
-from pytest_automation_report.spool.records import collected_names, plain_record
+from pytest_automation_report.spool.record_kinds import CollectedRecord, collected_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +23,8 @@ def collected_record(nodeids: Sequence[str]) -> bytes:
     # The parts of a key as JUnit XML has them, where a folder and a module are separated alike: `a/b.py::c` and
     # `a.b::c` share one.
     counts = Counter(nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".") for nodeid in nodeids)
-    repeated = [[name, count] for name, count in counts.items() if count > 1][:_MAX_REPEATED]
-    return plain_record("collected", count=len(nodeids), repeated=repeated)
+    repeated = [(name, count) for name, count in counts.items() if count > 1][:_MAX_REPEATED]
+    return CollectedRecord(len(nodeids), tuple(repeated)).framed()
 
 
 def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:

@@ -73,7 +73,7 @@ class SessionEnd:
             folder=str(running.folder.path),
             is_sent=running.is_sender_started,
             log=Log(running.folder.log).tail(3) if is_never_ready else [],
-            trouble=state.trouble or str(state.done.get("why", "")),
+            trouble=state.trouble or state.done.why,
             trouble_class=state.trouble_class,
             is_run_gone=state.is_run_gone,
             reasons=tuple(state.reasons),

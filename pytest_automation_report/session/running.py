@@ -12,7 +12,7 @@ from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.session.session_folder import create_session_folder
 from pytest_automation_report.session.session_run import session_run
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN
-from pytest_automation_report.spool.records import plain_record
+from pytest_automation_report.spool.record_kinds import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.values import replace
 
@@ -110,7 +110,7 @@ class RunningSession:
         from pytest_automation_report.session.xdist_hooks import ControllerHooks  # noqa: PLC0415 - only with xdist's workers
 
         dist = config.getoption("dist", "no")
-        self.hooks.write(plain_record("plan", each=dist == "each"))
+        self.hooks.write(PlanRecord(dist == "each").framed())
         is_grouped = dist == "loadgroup"
         self.controller = ControllerHooks(
             self._setup, self.folder, self._clock, self._writer, self._report, is_grouped=is_grouped
@@ -155,7 +155,7 @@ class RunningSession:
         self.hooks.close()
         if self.controller is not None:
             self.controller.close()
-        self.hooks.write(plain_record("end", t=self._clock.now(), exit=exitstatus, reason=reason))
+        self.hooks.write(EndRecord(reason, self._clock.now(), exitstatus).framed())
         self.hooks.shut()
 
     @property

@@ -35,12 +35,18 @@ from pytest_automation_report.session.collection import collected_record, plain_
 from pytest_automation_report.session.guards import InternalErrors, guarded
 from pytest_automation_report.session.sender_start import captured_files
 from pytest_automation_report.spool.artifacts import ArtifactSpool
+from pytest_automation_report.spool.record_kinds import (
+    ArtifactRecord,
+    CapturedRecord,
+    CloseRecord,
+    OpenRecord,
+    PropertyRecord,
+)
 from pytest_automation_report.spool.records import (
     FORMAT,
     attempt_header,
     finish_record,
     pass_record,
-    plain_record,
     start_record,
 )
 from pytest_automation_report.values import replace
@@ -130,7 +136,7 @@ class RuntestHooks:
         # Created by the first failed comparison.
         self._comparisons: FailedComparisons | None = None
         self._collected = b""
-        writer.write(plain_record("open", format=FORMAT, worker=worker, pid=os.getpid(), t=clock.now()))
+        writer.write(OpenRecord(os.getpid(), clock.now(), worker=worker, format=FORMAT).framed())
 
     def watch(self, config: pytest.Config) -> None:
         """Let the tests of this process add annotations, and let the sender find its captured output."""
@@ -139,7 +145,7 @@ class RuntestHooks:
         activate(self._collector)
         captured = captured_files(config) if self._options.keeps_output("error") else []
         if captured:
-            self._writer.write(plain_record("captured", files=captured))
+            self._writer.write(CapturedRecord(tuple(captured)).framed())
 
     # trylast: the items as other plugins leave them are the tests that run.
     @pytest.hookimpl(trylast=True)
@@ -278,12 +284,16 @@ class RuntestHooks:
                 self._collector, session, file.content, file.name, file.mime_type, folder=session.path
             )
             if attached is not None:
-                key = "artifact" if isinstance(attached, Artifact) else "field"
-                self._writer.write(plain_record("property", **{key: attached.body()}))
+                # A file is an artifact, or a field if it could not be copied.
+                if isinstance(attached, Artifact):
+                    record = PropertyRecord(artifact=attached)
+                else:
+                    record = PropertyRecord(attached)
+                self._writer.write(record.framed())
 
     def _write_artifact(self, artifact: Artifact) -> None:
         """Write ARTIFACT for the open attempt, so that its file is known if the process dies before the result."""
-        self._writer.write(plain_record("artifact", n=self._attempt_number, artifact=artifact.body()))
+        self._writer.write(ArtifactRecord(self._attempt_number, artifact).framed())
 
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -322,24 +332,25 @@ class RuntestHooks:
 
     def close(self) -> None:
         """Write the CLOSE record. A test that is still running is recorded as interrupted."""
-        optional: dict[str, object] = {}
-        cleaner, errors = self._collector.cleaner.string, self.internal_errors
+        detail, cleaner, errors = "", self._collector.cleaner.string, self.internal_errors
         if self._open_nodeid is not None:
             self.counts["error"] += 1
-            optional["detail"] = self._last_words()
+            detail = self._last_words()
         else:
             self._count_pending_rerun()
         if self._collected:
             # A second time: the summary reads only both ends of a large file.
             self._writer.write(self._collected)
-        if warnings := [cleaner(text) for text in self._collector.warnings()]:
-            optional["told"] = warnings
-        if errors.count:
-            optional |= {"faults": errors.count, "texts": [cleaner(text) for text in errors.texts]}
-        counts = dict(self.counts)
-        self._writer.write(
-            plain_record("close", t=self._clock.now(), counts=counts, **self.failures.members(), **optional)
+        record = CloseRecord(
+            self._clock.now(),
+            self.counts,
+            self.failures.rows,
+            detail,
+            tuple(map(cleaner, self._collector.warnings())),
+            errors.count,
+            tuple(map(cleaner, errors.texts)),
         )
+        self._writer.write(record.framed())
 
     def shut(self) -> None:
         """Close the file and accept no more annotations."""

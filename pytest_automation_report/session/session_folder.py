@@ -103,7 +103,7 @@ def _written(
         database=candidate.endpoint.database,
         run=replace(run, resources=replace(run.resources, fields=(*own_fields, *run.resources.fields))),
         joined_run=candidate.run_id,
-        rules=options.for_sender().to_json(),
+        rules=options.for_sender().body(),
         pid=os.getpid(),
         pid_birth=process_start_time(os.getpid()),
         run_tag=sharing.tag,

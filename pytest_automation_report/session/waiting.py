@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.ledger import LedgerState
+from pytest_automation_report.spool.ledger_records import LEDGER_KINDS, TroubleRecord
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
-from pytest_automation_report.spool.records import Decoder, Record
+from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class LedgerTail(MutableValue):
 
     path: Path
     state: LedgerState = field(default_factory=LedgerState)
-    _decoder: Decoder = field(default_factory=Decoder)
+    _decoder: Decoder = field(default_factory=lambda: Decoder(LEDGER_KINDS))
     _read: int = 0
 
     def read(self) -> bool:
@@ -91,7 +92,7 @@ class _Notice(MutableValue):
 
     def update(self, state: LedgerState, now: float) -> None:
         """Show a line if its wait takes a second."""
-        report = state.report["file"] if state.report is not None and state.is_reporting else ""
+        report = state.report.file if state.report is not None and state.is_reporting else ""
         if report != self._report:
             self._report, self._since, self._is_shown = report, now, False
         if not self._is_shown and now - self._since >= _QUIET_SECONDS:
@@ -174,4 +175,4 @@ class _Wait(MutableValue):
         lines = Log(self.tail.path.with_name("sender.log")).tail(1)
         _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
         why = f"{reason}: {last_words}" if mark else reason
-        self.tail.state.apply(Record("trouble", {"class": "dead", "why": why}))
+        self.tail.state.apply(TroubleRecord(why, "dead"))

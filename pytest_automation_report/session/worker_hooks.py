@@ -110,6 +110,6 @@ def worker_options(shared: Mapping[str, Any], environ: Mapping[str, str]) -> Rec
 
     The options are sent without secrets, since their JSON also stands in the session's manifest on disk.
     """
-    options = RecordingOptions.from_json(shared["rules"])
+    options = RecordingOptions.from_body(shared["rules"])
     token = token_from(environ, shared["token_file"]).token
     return replace(options, secrets=secrets_from(environ, token, is_builtin=options.redact_builtin))

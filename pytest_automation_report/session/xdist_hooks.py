@@ -18,7 +18,7 @@ from pytest_automation_report.session.guards import guarded
 from pytest_automation_report.session.runtest_hooks import RuntestHooks
 from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN
-from pytest_automation_report.spool.records import AGAIN, plain_record
+from pytest_automation_report.spool.record_kinds import AGAIN, CrashRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.values import Value
 
@@ -78,7 +78,7 @@ class ControllerHooks:
         """Send a worker the folder of the spool and the options for recording, before it starts."""
         node.workerinput["automation_report"] = {
             "folder": str(self._folder.path),
-            "rules": self._options.to_json(),
+            "rules": self._options.body(),
             "token_file": self._token_file,
             "epoch": self._clock.epoch,
         }
@@ -169,18 +169,16 @@ class ControllerHooks:
                 nodeid, place, self._options, kind="crashed", detail="", observed_us=None, worker=worker
             )
             self.failures.add(known.test, known.status)
-        self._writer.write(
-            plain_record(
-                "crash",
-                t=self._clock.now(),
-                worker=worker,
-                id=nodeid,
-                file=place[0],
-                line=place[1],
-                outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
-                text=cleaner_for(self._options).console(report.longreprtext),
-            )
+        record = CrashRecord(
+            self._clock.now(),
+            worker,
+            nodeid,
+            place[0],
+            outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
+            text=cleaner_for(self._options).console(report.longreprtext),
+            line=place[1],
         )
+        self._writer.write(record.framed())
 
 
 class _Context(Value):

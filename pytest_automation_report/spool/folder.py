@@ -19,9 +19,11 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.manifest import SessionManifest, manifest_bytes, manifest_from
+from pytest_automation_report.spool.manifest import SessionManifest, manifest_bytes
 from pytest_automation_report.spool.names import is_session_name
+from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, EndRecord
 from pytest_automation_report.spool.records import FORMAT, Decoder
 from pytest_automation_report.spool.removal import remove_session
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, Disk, ManifestFile, SpoolWriter, ignore
@@ -142,7 +144,7 @@ class SessionFolder:
     def has_ended(self) -> bool:
         """Whether the leading process has written the session's END."""
         leading = [path for path in (self.records(CONTROLLER), self.records(MAIN)) if _is_regular(path)]
-        return any(placed.record.kind == "end" for path in leading for placed in head_and_tail(path)[1])
+        return any(isinstance(placed.record, EndRecord) for path in leading for placed in head_and_tail(path)[1])
 
     def workers(self) -> list[str]:
         """Return the names of all workers with a regular file, sorted."""
@@ -215,11 +217,13 @@ class SessionFolder:
             format_ = document["format"]
             if format_ != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {format_}, this version reads {FORMAT})")
-            session = manifest_from(document)
+            session = SessionManifest.from_body(document)
             self._known = session, self.began_ns
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except JsonError as error:
+            raise SpoolError(f"{path}: cannot be read: {error}") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise SpoolError(f"{path}: cannot be read: {error!r}") from error
         return session
 
@@ -394,8 +398,8 @@ def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterat
 def head_and_tail(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[PositionedRecord], list[PositionedRecord]]:
     """Return the records in the first and in the last ``piece_bytes`` of a file, without reading the rest."""
     with path.open("rb") as file:
-        first = Decoder().feed(file.read(piece_bytes))
+        first = Decoder(SPOOL_KINDS).feed(file.read(piece_bytes))
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - piece_bytes))
-        last = Decoder().feed(file.read(piece_bytes))
+        last = Decoder(SPOOL_KINDS).feed(file.read(piece_bytes))
     return first, last

@@ -7,124 +7,47 @@ to that run. Several can be open: one for each worker and one for the run.
 Results are named by the offset of their record in their worker's file. Each worker's results are sent in the order of
 their offsets, so a batch is a range of offsets.
 
-The kinds of records, each with the reason for it. `LedgerState.apply` applies all of them, in the sender, in a later
-sender, and in pytest, which reads along to see when the sender is done:
-
-``ready``, ``done``
-    A sender began or ended. Pytest waits for ``done``, and gets the sender's process id from ``ready`` to notice its
-    death. ``done`` counts what remains.
-``lane``
-    Written before ``done``: one worker's totals, so that the summary need not read 100,000 results.
-``joined``
-    The id of a run that exists already. ``run create`` or another job has created it, so no intent shows it.
-``intent``
-    A POST is about to be sent. Without it a sender that is killed after sending could send the same results again.
-``ack``, ``part``, ``not``
-    Close an intent: applied by the server; applied for these ranges of the batch; not applied, so it is sent again.
-``rejected``
-    Closes an intent: the server refused the whole batch, and will refuse it again.
-``held``, ``dropped``
-    Close an intent: the server cannot show whether it was applied. A held batch is not sent before the user decides.
-``unheld``
-    The user's decision by ``send --unknown``: held results are sent again or dropped.
-``aside``
-    One result that the server refuses; the rest of its batch is sent without it.
-``alias``
-    The server does not know a status, so another alias is used from now on. Without it each sender would be refused
-    once more.
-``fencing``, ``fenced``
-    A thread is about to be completed, or was, so that a late copy of a request has no effect. After ``fenced`` the
-    worker needs a new thread. ``fencing`` is for people who read the ledger; no code does.
-``fencing-is``
-    Whether completed threads of this server accept results: found out once, by a probe.
-``stored``, ``unstored``
-    A file of a result was uploaded to this URL, or not, with the reason. Without it each file would be uploaded again.
-``findings``
-    Written before ``done``: what changed in the run since an earlier one, for pytest's summary. Only a server of ours
-    has it.
-``report``
-    The HTML report of the run is being written, or what became of it. Pytest waits for it, though no response arrives.
-``trouble``
-    Why nothing is sent at the moment: pytest's wait ends sooner, and the summary shows the reason.
-``new-run``
-    The user sends the rest to a new run (``send --new-run``): run and threads before it are not used any more.
-``doubted``
-    An earlier ledger of the session is lost, so that any result may have been sent.
+`spool.ledger_records` has the kinds of records.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_automation_report.values import MutableValue, Value, field
+from pytest_automation_report.spool.ledger_records import (
+    AckRecord,
+    AliasRecord,
+    AsideRecord,
+    DoneRecord,
+    DoubtedRecord,
+    DroppedRecord,
+    FencedRecord,
+    FencingIsRecord,
+    FindingsRecord,
+    HeldRecord,
+    Intent,
+    JoinedRecord,
+    LaneRecord,
+    NewRunRecord,
+    NotRecord,
+    PartRecord,
+    ReadyRecord,
+    RejectedRecord,
+    ReportRecord,
+    StoredRecord,
+    TroubleRecord,
+    UnheldRecord,
+    UnstoredRecord,
+)
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from pytest_automation_report.spool.ledger_records import Closing, Fencing
     from pytest_automation_report.spool.records import Record
-
-Operation: TypeAlias = Literal[
-    "create_run",
-    "append_run",
-    "complete_run",
-    "create_thread",
-    "append_thread",
-    "complete_thread",
-    "note_thread",
-]
-"""The requests that change something on the server, as intents name them."""
-
-Fencing: TypeAlias = Literal["fences", "settles"]
-"""Whether completed threads of a server refuse results ("fences"), or accept them until late copies have settled."""
-
-
-class Intent(Value):
-    """One POST that is about to be sent.
-
-    ``at`` is the time in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last
-    result, ``count`` is their number; ``observed`` and ``computed`` are its share of the thread's elapsed times in
-    microseconds.
-    """
-
-    number: int
-    operation: Operation
-    worker: str = ""
-    thread: int = 0
-    first: int = 0
-    last: int = 0
-    count: int = 0
-    # Number of results in the thread before this batch: what the thread has more was brought by the batch.
-    known: int = 0
-    # Numbers of the attempts that are reported although they never finished. Their FINISH may still come, from a
-    # process that outlives the session's end: it must not be a second result.
-    orphans: tuple[int, ...] = ()
-    observed: int = 0
-    computed: int = 0
-    at: float = 0.0
-
-    def has_arrived_by(self, later: Intent) -> bool:
-        """Whether a later append to the same thread shows that all of this one was applied."""
-        is_append = self.operation == later.operation == "append_thread"
-        return is_append and self.thread == later.thread and later.known >= self.known + self.count
-
-    def members(self) -> dict[str, object]:
-        """Return the members of the intent's record."""
-        return {
-            "i": self.number,
-            "op": self.operation,
-            "at": self.at,
-            "worker": self.worker,
-            "thread": self.thread,
-            "first": self.first,
-            "last": self.last,
-            "count": self.count,
-            "known": self.known,
-            "orphans": list(self.orphans),
-            "observed": self.observed,
-            "computed": self.computed,
-        }
 
 
 class OffsetRanges(MutableValue):
@@ -200,8 +123,8 @@ class LedgerState(MutableValue):
     is_ready: bool = False
     is_done: bool = False
     sender_pid: int = 0
-    done: Mapping[str, Any] = field(default_factory=dict)
-    lanes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    done: DoneRecord = field(default_factory=DoneRecord)
+    lanes: dict[str, LaneRecord] = field(default_factory=dict)
     # The ledger before this one is lost, and with it which results were sent.
     is_doubted: bool = False
     # Intents by number, without those that were closed.
@@ -223,10 +146,9 @@ class LedgerState(MutableValue):
     progress_by_worker: dict[str, WorkerProgress] = field(default_factory=dict)
     # What changed in the run; None if the server has no findings, or did not answer in time.
     findings: dict[str, Any] | None = None
-    # The path of the run's HTML report, its state (begun, written, late, none), and why there is none, or a note.
-    report: Mapping[str, str] | None = None
+    report: ReportRecord | None = None
     # Files of results by their names in the spool: uploaded, or not and why.
-    stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    stored: dict[str, StoredRecord] = field(default_factory=dict)
     unstored: dict[str, str] = field(default_factory=dict)
 
     def progress_of(self, worker: str) -> WorkerProgress:
@@ -241,19 +163,19 @@ class LedgerState(MutableValue):
     @property
     def is_reporting(self) -> bool:
         """Whether the HTML report of the run is being written."""
-        return self.report is not None and self.report["state"] == "begun"
+        return self.report is not None and self.report.state == "begun"
 
     @property
     def is_report_late(self) -> bool:
         """Whether pytest has stopped to wait for the HTML report, which is still being written."""
-        return self.report is not None and self.report["state"] == "late"
+        return self.report is not None and self.report.state == "late"
 
     @property
     def lost_report(self) -> str:
         """Why the HTML report of a session whose sender has ended is not there; "" if it is, or if none was wanted."""
-        if self.report is None or self.report["state"] == "written":
+        if self.report is None or self.report.state == "written":
             return ""
-        return self.report["why"] or "the sender ended before it was written"
+        return self.report.why or "the sender ended before it was written"
 
     @property
     def unstored_reasons(self) -> tuple[tuple[str, int], ...]:
@@ -265,60 +187,55 @@ class LedgerState(MutableValue):
         return sum(getattr(progress, outcome).count for progress in self.progress_by_worker.values())
 
     def apply(self, record: Record) -> None:
-        """Add one record; unknown kinds, of later versions, change nothing.
-
-        Raises KeyError, TypeError, ValueError or AttributeError for a record without the members of its kind.
-        """
-        members = record.members
-        match record.kind:
-            case "ready":
-                self.is_ready, self.is_done, self.sender_pid = True, False, members["pid"]
+        """Add one record; unknown kinds, of later versions, change nothing."""
+        match record:
+            case ReadyRecord():
+                self.is_ready, self.is_done, self.sender_pid = True, False, record.pid
                 self.report = None
-            case "joined":
-                self.run, self.is_joined = members["run"], True
-            case "intent":
-                self._apply_intent(_intent_from(members))
-            case "ack" | "part" | "not" | "rejected" | "held" | "dropped":
-                self._close(record.kind, members)
-            case "aside":
-                self.progress_of(members["worker"]).rejected.add(members["offset"], members["offset"], 1)
-                self.reasons.append(str(members["why"]))
-            case "fenced":
+            case JoinedRecord():
+                self.run, self.is_joined = record.run, True
+            case Intent():
+                self._apply_intent(record)
+            case AckRecord() | PartRecord() | NotRecord() | RejectedRecord() | HeldRecord() | DroppedRecord():
+                self._close(record)
+            case AsideRecord():
+                self.progress_of(record.worker).rejected.add(record.offset, record.offset, 1)
+                self.reasons.append(record.why)
+            case FencedRecord():
                 self._answered()
-                self._leave_thread(members["worker"])
-            case "trouble":
-                self.trouble, self.trouble_class = members["why"], members["class"]
-                self.is_run_gone = bool(members.get("gone", False))
-            case "lane":
-                self.lanes[members["worker"]] = members
-            case "done":
-                self.is_done, self.done = True, members
+                self._leave_thread(record.worker)
+            case TroubleRecord():
+                self.trouble, self.trouble_class = record.why, record.error_class
+                self.is_run_gone = record.is_run_gone
+            case LaneRecord():
+                self.lanes[record.worker] = record
+            case DoneRecord():
+                self.is_done, self.done = True, record
             case _:
-                self._apply_rare(record.kind, members)
+                self._apply_rare(record)
 
-    def _apply_rare(self, kind: str, members: Mapping[str, Any]) -> None:
-        match kind:
-            case "alias":
-                self.aliases[members["status"]] = members["now"]
-                self.renamed[members["before"]] = members["now"]
-            case "stored":
+    def _apply_rare(self, record: Record) -> None:
+        match record:
+            case AliasRecord():
+                self.aliases[record.status] = self.renamed[record.before] = record.now
+            case StoredRecord():
                 self._answered()
-                self.stored[members["name"]] = members
-                self.unstored.pop(members["name"], None)
-            case "unstored":
-                self.unstored[members["name"]] = members["why"]
-            case "findings":
-                self.findings = members["excerpt"]
-            case "report":
-                self.report = {name: str(members[name]) for name in ("file", "state", "why")}
-            case "fencing-is":
-                self.fencing = members["fencing"]
-            case "doubted":
+                self.stored[record.name] = record
+                self.unstored.pop(record.name, None)
+            case UnstoredRecord():
+                self.unstored[record.name] = record.why
+            case FindingsRecord():
+                self.findings = record.excerpt
+            case ReportRecord():
+                self.report = record
+            case FencingIsRecord():
+                self.fencing = record.fencing
+            case DoubtedRecord():
                 self.is_doubted = True
-            case "unheld":
+            case UnheldRecord():
                 self.is_doubted = False
-                self._release_held(is_dropped=members["dropped"])
-            case "new-run":
+                self._release_held(is_dropped=record.dropped)
+            case NewRunRecord():
                 self._leave_run()
             case _:
                 pass
@@ -326,27 +243,28 @@ class LedgerState(MutableValue):
     def _apply_intent(self, intent: Intent) -> None:
         for earlier in [earlier for earlier in self.open_intents.values() if earlier.has_arrived_by(intent)]:
             # The record that closed it is damaged, but `known` of the later intent shows that it was applied.
-            self._close("ack", {"i": earlier.number})
+            self._close(AckRecord(earlier.number))
         self.open_intents[intent.number] = intent
         self.next_number = max(self.next_number, intent.number + 1)
         if intent.operation == "append_thread":
             self.progress_of(intent.worker).orphans.update(intent.orphans)
 
-    def _close(self, kind: str, members: Mapping[str, Any]) -> None:
-        intent = self.open_intents.pop(members["i"], None)
+    def _close(self, record: Closing) -> None:
+        intent = self.open_intents.pop(record.number, None)
         if intent is None:
             return
-        if kind == "not":
+        if isinstance(record, NotRecord):
             self._forget_trouble()  # the record with its error follows
-        else:
-            self._answered()
-        if kind == "ack":
-            self._acknowledge(intent, members.get("id"))
-        elif kind == "part":
-            self._acknowledge_ranges(intent, members["ranges"])
-        elif kind != "not":
-            self.reasons.append(str(members["why"]))
-            self._set_aside(intent, kind)
+            return
+        self._answered()
+        match record:
+            case AckRecord():
+                self._acknowledge(intent, record.id)
+            case PartRecord():
+                self._acknowledge_ranges(intent, record.ranges)
+            case RejectedRecord() | HeldRecord() | DroppedRecord():
+                self.reasons.append(record.why)
+                self._set_aside(intent, record)
 
     def _answered(self) -> None:
         self.answers += 1
@@ -356,13 +274,13 @@ class LedgerState(MutableValue):
         self.trouble = self.trouble_class = ""
         self.is_run_gone = False
 
-    def _set_aside(self, intent: Intent, kind: str) -> None:
+    def _set_aside(self, intent: Intent, record: RejectedRecord | HeldRecord | DroppedRecord) -> None:
         if intent.operation in {"append_run", "note_thread"}:
             self.is_noted = True  # a note is sent once, whatever the server does with it
         elif intent.operation == "append_thread":
             progress = self.progress_of(intent.worker)
-            ranges = {"rejected": progress.rejected, "held": progress.held, "dropped": progress.dropped}[kind]
-            ranges.add(intent.first, intent.last, intent.count)
+            ranges = {RejectedRecord: progress.rejected, HeldRecord: progress.held, DroppedRecord: progress.dropped}
+            ranges[type(record)].add(intent.first, intent.last, intent.count)
 
     def _acknowledge_ranges(self, intent: Intent, ranges: Iterable[tuple[int, int, int]]) -> None:
         """Acknowledge the part of a batch that was applied; its thread may still be open."""
@@ -414,20 +332,3 @@ class LedgerState(MutableValue):
     def _leave_thread(self, worker: str) -> None:
         progress = self.progress_of(worker)
         progress.thread, progress.in_thread = None, 0
-
-
-def _intent_from(members: Mapping[str, Any]) -> Intent:
-    return Intent(
-        number=members["i"],
-        operation=members["op"],
-        at=members.get("at", 0.0),
-        worker=members["worker"],
-        thread=members["thread"],
-        first=members["first"],
-        last=members["last"],
-        count=members["count"],
-        known=members["known"],
-        orphans=tuple(members["orphans"]),
-        observed=members["observed"],
-        computed=members["computed"],
-    )

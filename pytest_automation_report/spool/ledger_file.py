@@ -9,25 +9,38 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import bytes_from
-from pytest_automation_report.spool.ledger import Intent, LedgerState
-from pytest_automation_report.spool.records import Decoder, plain_record, record_from, unframed
+from pytest_automation_report.spool.ledger import LedgerState
+from pytest_automation_report.spool.ledger_records import (
+    LEDGER_KINDS,
+    CopiedRecord,
+    DoneRecord,
+    FindingsRecord,
+    Intent,
+    LaneRecord,
+    ReadyRecord,
+    ReportRecord,
+    StoredRecord,
+    TroubleRecord,
+    UnstoredRecord,
+)
+from pytest_automation_report.spool.records import Decoder, record_from, unframed
 from pytest_automation_report.spool.writer import COPY, Disk, restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_automation_report.spool.ledger import Operation
+    from pytest_automation_report.spool.ledger_records import Operation
     from pytest_automation_report.spool.records import Record
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 # A power cut may cost these kinds: no decision about a result depends on them, and a sync takes 1.4 ms (p99 15 ms).
-_NOT_SYNCED: Final = frozenset({"ready", "trouble", "lane", "findings", "report", "done", "stored", "unstored"})
-
-_COPIED: Final = "copied"
-"""Kind of the record behind the copied content of a deleted ledger: a copy without it is not complete."""
+_NOT_SYNCED: Final = (
+    ReadyRecord, TroubleRecord, LaneRecord, FindingsRecord, ReportRecord, DoneRecord, StoredRecord, UnstoredRecord,
+)  # fmt: skip
 
 _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
@@ -40,7 +53,7 @@ def ledger_from(path: Path) -> LedgerState:
     """
     state = LedgerState()
     if not path.exists() and _copy_of(path).is_file():
-        if _read_into(state, _copy_of(path)) != _COPIED:
+        if not isinstance(_read_into(state, _copy_of(path)), CopiedRecord):
             raise SpoolError(f"{path}: was deleted, and its copy is not whole: what was sent is not known")
         return state
     _read_into(state, path)
@@ -51,24 +64,20 @@ def _copy_of(path: Path) -> Path:
     return path.with_name(path.name + COPY)
 
 
-def _read_into(state: LedgerState, path: Path) -> str:
-    """Apply the records of a file that may be missing, and return the kind of the last one."""
-    decoder, last = Decoder(), ""
+def _read_into(state: LedgerState, path: Path) -> Record | None:
+    """Apply the records of a file that may be missing, and return the last one."""
+    decoder, last = Decoder(LEDGER_KINDS, is_strict=True), None
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise SpoolError(f"{path}: cannot be used: it is no file")  # opening a pipe would wait for its writer
     if path.exists():
-        for piece in bytes_from(path, 0):
-            for placed in decoder.feed(piece):
-                _apply(state, placed.record, path)
-                last = placed.record.kind
+        try:
+            for piece in bytes_from(path, 0):
+                for placed in decoder.feed(piece):
+                    last = placed.record
+                    state.apply(last)
+        except JsonError as error:
+            raise SpoolError(f"{path}: a record cannot be used: {error}") from error
     return last
-
-
-def _apply(state: LedgerState, record: Record, path: Path) -> None:
-    try:
-        state.apply(record)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SpoolError(f"{path}: a record of the kind {record.kind!r} cannot be used: {error!r}") from error
 
 
 class LedgerFile:
@@ -106,15 +115,15 @@ class LedgerFile:
         """Close the file."""
         os.close(self._descriptor)
 
-    def write(self, kind: str, **members: object) -> None:
+    def write(self, record: Record) -> None:
         """Append one record and apply it; raises `SpoolError` if it cannot be written whole."""
-        record = plain_record(kind, **members)
-        line = b"\n" + record if self._is_torn else record
+        framed = record.framed()
+        line = b"\n" + framed if self._is_torn else framed
         try:
             if not os.fstat(self._descriptor).st_nlink:  # a test has deleted the file
                 self._restore()
             written = os.write(self._descriptor, line)
-            if kind not in _NOT_SYNCED:
+            if not isinstance(record, _NOT_SYNCED):
                 _sync(self._descriptor)
         except OSError as error:
             raise SpoolError(f"the ledger {self._path} cannot be written: {error.strerror or error}") from error
@@ -125,14 +134,14 @@ class LedgerFile:
             )
         self._is_torn = False
         # Decoded from its own bytes, so that the state is the one that a later sender reads from the file.
-        decoded = record_from(unframed(record[:-1]) or "")
+        decoded = record_from(unframed(framed[:-1]) or "", LEDGER_KINDS)
         assert decoded is not None
         self.state.apply(decoded)
 
     def _restore(self) -> None:
         """Create the ledger again; its last record shows a later sender that the copy is complete."""
         self._on_deleted()
-        mark = b"\n" + plain_record(_COPIED)
+        mark = b"\n" + CopiedRecord().framed()
         self._descriptor = restored(
             Disk(), self._descriptor, os.fspath(self._path), last=mark, on_copied=self._on_copied
         )
@@ -170,5 +179,5 @@ class LedgerFile:
             observed=observed,
             computed=computed,
         )
-        self.write("intent", **intent.members())
+        self.write(intent)
         return intent

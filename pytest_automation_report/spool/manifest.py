@@ -6,24 +6,21 @@ Pytest writes it before the first record; the sender and ``automation-report sen
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, NewRun
+from pytest_automation_report.api.json_values import JsonValue
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Json, NewRun
 from pytest_automation_report.spool.records import FORMAT
-from pytest_automation_report.values import Value
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.models import Json
-
+from pytest_automation_report.values import field
 
 # Pytest writes a deleted manifest again after the tests, which may have patched `json`: saved at import.
 _encode: Final = json.JSONEncoder().encode
 
 
-class SessionManifest(Value):
+class SessionManifest(JsonValue):
     """The run that one session reports, and its destination.
 
-    Most members with a default were added later: manifests of earlier versions lack them.
+    Members with a default were added later: manifests of earlier versions lack them.
     """
 
     id: str
@@ -40,7 +37,7 @@ class SessionManifest(Value):
     rules: Json
     # Pytest's process, and its start time: ids are used again. "" where the system does not show start times.
     pid: int
-    pid_birth: str = ""
+    pid_birth: str = field(default="", required=True)
     # This session completes the joined run. Others leave that to the one who created it.
     is_closing: bool = False
     # False if the times of the records do not come from a clock: `submit` makes them up from durations.
@@ -76,54 +73,5 @@ class SessionManifest(Value):
 
 
 def manifest_bytes(session: SessionManifest) -> bytes:
-    """Encode a manifest as the JSON that `manifest_from` reads."""
-    document = {
-        "format": FORMAT,
-        "id": session.id,
-        "origin": session.origin,
-        "project_id": session.project_id,
-        "database": session.database,
-        "run": session.run.body(),
-        "joined_run": session.joined_run,
-        "rules": session.rules,
-        "pid": session.pid,
-        "pid_birth": session.pid_birth,
-        "is_closing": session.is_closing,
-        "is_measured": session.is_measured,
-        "run_tag": session.run_tag,
-        "is_first": session.is_first,
-        "is_followed": session.is_followed,
-        "is_remade": session.is_remade,
-        "thread_fields": [field.body() for field in session.thread_fields],
-        "started_us": session.started_us,
-        "report": session.report,
-    }
-    return _encode(document).encode("ascii")
-
-
-def manifest_from(document: dict[str, Any]) -> SessionManifest:
-    """Return the manifest of a JSON document.
-
-    Raises KeyError, TypeError, ValueError or AttributeError if the document is not a manifest.
-    """
-    joined_run = document["joined_run"]
-    return SessionManifest(
-        id=str(document["id"]),
-        origin=str(document["origin"]),
-        project_id=int(document["project_id"]),
-        database=str(document["database"]),
-        run=NewRun.from_body(document["run"]),
-        joined_run=None if joined_run is None else int(joined_run),
-        rules=dict(document["rules"]),
-        pid=int(document["pid"]),
-        pid_birth=str(document["pid_birth"]),
-        is_closing=bool(document.get("is_closing", False)),
-        is_measured=bool(document.get("is_measured", True)),
-        run_tag=str(document.get("run_tag", "")),
-        is_first=document.get("is_first"),
-        is_followed=bool(document.get("is_followed", False)),
-        is_remade=bool(document.get("is_remade", False)),
-        thread_fields=tuple(Field.from_body(field) for field in document.get("thread_fields", ())),
-        started_us=int(document.get("started_us", 0)),
-        report=str(document.get("report", "")),
-    )
+    """Encode a manifest as the JSON that `SessionManifest.from_body` decodes."""
+    return _encode({"format": FORMAT, **session.body()}).encode("ascii")

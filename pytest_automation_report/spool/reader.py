@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, READ, bytes_from
+from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, CrashRecord
 from pytest_automation_report.spool.records import Decoder, PositionedRecord
-from pytest_automation_report.spool.validation import is_sound
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
@@ -39,13 +39,12 @@ class SpoolReader(MutableValue):
     is_behind: bool = False
     # Number of the folder's entries at the last look: one more is a worker that begins.
     _entries: int = 0
-    _unsound: int = 0
     _decoders: dict[str, Decoder] = field(default_factory=dict)
 
     @property
     def damaged(self) -> int:
-        """Number of records so far that were damaged, or have not the members of their kind."""
-        return self._unsound + sum(decoder.damaged for decoder in self._decoders.values())
+        """Number of records so far that were damaged, or are not as their kind declares them."""
+        return sum(decoder.damaged for decoder in self._decoders.values())
 
     @property
     def torn(self) -> int:
@@ -66,7 +65,7 @@ class SpoolReader(MutableValue):
         """
         workers = self.folder.workers()
         controllers = list(self._read(CONTROLLER)) if CONTROLLER in workers else []
-        has_limit = not any(placed.record.kind == "crash" for records in controllers for placed in records)
+        has_limit = not any(isinstance(placed.record, CrashRecord) for records in controllers for placed in records)
         self.is_behind = False
         for worker in workers:
             if worker == CONTROLLER:
@@ -102,20 +101,14 @@ class SpoolReader(MutableValue):
             file.seek(max(position, size - _END_BYTES))
             return size - position >= _NEWS_BYTES or _END in file.read(_END_BYTES)
 
-    def _sound(self, records: list[PositionedRecord]) -> list[PositionedRecord]:
-        """Return the records with the members of their kind, and count the others."""
-        sound = [placed for placed in records if is_sound(placed.record)]
-        self._unsound += len(records) - len(sound)
-        return sound
-
     def _read(self, worker: str) -> Iterator[list[PositionedRecord]]:
-        decoder = self._decoders.setdefault(worker, Decoder())
+        decoder = self._decoders.setdefault(worker, Decoder(SPOOL_KINDS))
         decoder.rewind()
         path = self.folder.written(worker)
         try:
             if path.stat().st_size <= decoder.position:
                 return
             for piece in bytes_from(path, decoder.position, piece_bytes=_PIECE_BYTES):
-                yield self._sound(decoder.feed(piece))
+                yield decoder.feed(piece)
         except FileNotFoundError:
             return  # a test has deleted it: its writer makes it again, with all that it held

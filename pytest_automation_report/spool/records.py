@@ -4,52 +4,23 @@ A record is one line of ASCII, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight
 the JSON in bytes, eight for its CRC32. JSON in ASCII holds no raw newline, so a reader skips a damaged record and
 continues at the next line. Pytest's process and the sender both use this module, so they agree on the format.
 
-The kinds of records in a spool, each with the reason for it (``spool/ledger.py`` describes those of the ledger).
-`WorkerQueues` applies all of them; other readers are named:
-
-``open``
-    Names the process and when it began. When pytest's leading process is dead, the sender waits for workers that live.
-``plan``
-    Whether xdist runs every test on every worker (``--dist each``), so that each worker's tests are expected.
-``collected``
-    Number of collected tests, and those that share a node id. Without it a test that never began would not be missed:
-    the summary compares it with the number of results (`summary.counts`).
-``ids``
-    Node ids of all collected tests; written only for ``report_not_run``.
-``captured``
-    Descriptors of pytest's capture files: from these the sender reads the last output of a killed process.
-``start``
-    An attempt begins. A START without PASS or FINISH is a test whose process died: only so the test is known.
-``artifact``
-    A file of the running attempt. A FINISH repeats it; if there is none, the result of the dead process has the file.
-``pass``
-    The attempt passed and has nothing else to report: the short form of FINISH, see `pass_record`.
-``finish``
-    The attempt ended, with the JSON that is sent to the server.
-``crash``
-    xdist's report of a worker's death, written by the leading process: a dead worker cannot say that its test failed.
-``property``
-    A field or an artifact of the run, not of a test.
-``close``
-    The process ended in order, so a test that is still open was interrupted and did not crash. `summary.counts` reads
-    its counts.
-``end``
-    The session ended, and how. Until then the sender waits for more; `SessionFolder.has_ended` and
-    `SpoolReader.has_news` look for it.
+`spool.record_kinds` has the kinds of records in a spool, `spool.ledger_records` those of the ledger.
 """
 
 from __future__ import annotations
 
 import json
 from binascii import crc32
+from collections.abc import Mapping
 from itertools import zip_longest
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pytest_automation_report.values import MutableValue, Value
+from pytest_automation_report.api.json_values import JsonError, JsonValue, decoder_of
+from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable
 
 FORMAT: Final = 1
 """Version of records and manifest; a reader refuses every other version.
@@ -57,14 +28,9 @@ FORMAT: Final = 1
 New kinds and new members need no new version: readers skip unknown kinds and have defaults for missing members.
 """
 
-AGAIN: Final = "again"
-"""Outcome of a crash that counts as a failure although the test runs again, as xdist does for scopes."""
-
 _HEADER_BYTES: Final = 18
 # A foreign or damaged file may be one line of any length: up to this size it is held in memory.
 _MAX_LINE_BYTES: Final = 64 << 20
-# Sessions may collect 100,000 tests: several lines of 500 names stay far below the longest line.
-_NAMES_PER_RECORD: Final = 500
 # A FINISH ends with its test, so the test's JSON can be cut off and sent without decoding it.
 _TEST_MARK: Final = ',"test":'
 # Before the test, and cut off like it. Neither mark can occur within: a key of its objects is never named so, and in
@@ -78,17 +44,26 @@ _decode: Final[Callable[[str], tuple[Any, int]]] = json.JSONDecoder().raw_decode
 encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
-class Record(Value):
-    """One record: its kind, its members, and the JSON of its test, empty for other kinds than FINISH.
+class Record(JsonValue, omit_defaults=True):
+    """Base of records; a class has its kind as the keyword ``kind``, and ``has_test`` if it ends with a test."""
 
-    ``test`` is not decoded, since the sender only copies it into a batch; nor is ``extensions``, a JSON object with
-    extensions of the test, empty without any.
-    """
+    kind: ClassVar[str] = ""
+    has_test: ClassVar[bool] = False
 
-    kind: str
+    def framed(self) -> bytes:
+        """Encode the record as a line of its file."""
+        return plain_record(self.kind, **self.body())
+
+
+class UnknownRecord(Record):
+    """A record of a later version, whose kind this one does not know."""
+
     members: Mapping[str, Any]
-    test: str = ""
-    extensions: str = ""
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """The kind as it stands in the record."""
+        return str(self.members["k"])
 
 
 class PositionedRecord(Value):
@@ -123,8 +98,12 @@ def _header(payload: bytes) -> bytes:
     return b"%08x %08x " % (len(payload), crc32(payload))
 
 
-def record_from(payload: str) -> Record | None:
-    """Parse a record from its JSON; ``None`` if that is not an object with a kind."""
+def record_from(payload: str, kinds: Mapping[str, type[Record]]) -> Record | None:
+    """Parse a record of one of these kinds, or of an unknown one, from its JSON.
+
+    Returns ``None`` if that is not an object with a kind. Raises `JsonError` for a record that is not as its kind
+    declares it: a right checksum only shows that a line is whole, and a spool may be forged.
+    """
     head, mark, test = payload.partition(_TEST_MARK)
     extensions = ""
     if mark:
@@ -136,11 +115,23 @@ def record_from(payload: str) -> Record | None:
         return None
     if end != len(text) or not isinstance(members, dict) or not isinstance(members.get("k"), str):
         return None
-    return Record(members["k"], members, test[:-1] if mark else "", extensions)
+    kind = kinds.get(members["k"])
+    if kind is None:
+        return UnknownRecord(members)
+    if kind.has_test:
+        members["test"], members["ext"] = test[:-1], extensions
+    try:
+        return decoder_of(kind)(members)  # type: ignore[no-any-return]
+    except JsonError as error:
+        error.path = (kind.kind, *error.path)
+        raise
 
 
 class Decoder(MutableValue):
     """Decode the bytes of one file, in pieces of any size, into records; owned by the reader of that file.
+
+    ``kinds`` are the records that the file may hold, by their kinds. A record that is not as its kind declares it is
+    damaged, too; if ``is_strict``, `JsonError` is raised for it.
 
     The bytes of a worker's file, with a START that its PASS follows::
 
@@ -152,6 +143,8 @@ class Decoder(MutableValue):
     damaged: it is counted once, none of it is stored, and decoding continues behind its newline.
     """
 
+    kinds: Mapping[str, type[Record]] = field(default_factory=dict)
+    is_strict: bool = False
     damaged: int = 0
     position: int = 0
     _tail: bytes = b""
@@ -192,7 +185,12 @@ class Decoder(MutableValue):
                 start_offset = offset
                 continue
             payload = unframed(line)
-            record = None if payload is None else record_from(payload)
+            try:
+                record = None if payload is None else record_from(payload, self.kinds)
+            except JsonError:
+                if self.is_strict:
+                    raise
+                record = None
             if record is None:
                 self.damaged += 1
             else:
@@ -221,15 +219,6 @@ def plain_record(kind: str, **members: object) -> bytes:
     Slower than the functions below, which format the JSON by hand because they run for each test.
     """
     return framed(encode({"k": kind, **members}))
-
-
-def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
-    """Yield the IDS records, which name all collected tests.
-
-    Written only for ``report_not_run``: the sender then reports each test that has no result as untested.
-    """
-    for first in range(0, len(nodeids), _NAMES_PER_RECORD):
-        yield plain_record("ids", ids=list(nodeids[first : first + _NAMES_PER_RECORD]))
 
 
 def attempt_header(nodeid: str, file: str, line: int | None) -> str:

@@ -14,6 +14,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import empty_folders, hidden_folders, is_lock_taken, session_folders
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.record_kinds import FinishRecord, PassRecord
 from pytest_automation_report.spool.removal import LeftoverCounts, foreign_in, last_change_under, remove_session
 from pytest_automation_report.values import Value
 
@@ -92,8 +93,8 @@ def _delivered_state(folder: SessionFolder) -> LedgerState | None:
         is_last = all(folder.written(worker).stat().st_mtime_ns <= done_ns for worker in folder.workers())
     except (OSError, SpoolError):
         return None
-    kept = state.total("rejected") or state.total("held") or state.done.get("left") or state.done.get("damaged")
-    return state if state.is_done and bool(state.done.get("complete")) and not kept and is_last else None
+    kept = state.total("rejected") or state.total("held") or state.done.left or state.done.damaged
+    return state if state.is_done and state.done.complete and not kept and is_last else None
 
 
 def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
@@ -117,7 +118,7 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
             if delivered is not None and not discard_session(folder):
                 # Its pytest was killed before it could remove it, or its report failed after pytest had ended.
                 if delivered.report is not None and (why := delivered.lost_report):
-                    reports.append((delivered.report["file"], why))
+                    reports.append((delivered.report.file, why))
                 continue
             counts["removed" if is_old and not discard_session(folder) else "kept"] += 1
         except FileNotFoundError:
@@ -244,5 +245,5 @@ def _results(folder: SessionFolder) -> int:
     """Return the number of final results; attempts that are followed by another one are not counted."""
     records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
     return sum(
-        record.kind == "pass" or (record.kind == "finish" and bool(record.members["final"])) for record in records
+        isinstance(record, PassRecord) or (isinstance(record, FinishRecord) and record.is_final) for record in records
     )

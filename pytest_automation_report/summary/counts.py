@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Test
 from pytest_automation_report.recording.failures import FAILED, SHOWN, FailedTest, Failures
 from pytest_automation_report.recording.synthetic_results import UNTESTED
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
+from pytest_automation_report.spool.record_kinds import (
+    SPOOL_KINDS,
+    CloseRecord,
+    CollectedRecord,
+    FinishRecord,
+    PassRecord,
+)
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.values import Value, field
 
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.ledger import LedgerState, WorkerProgress
+    from pytest_automation_report.spool.ledger_records import LaneRecord
 
 _LEADING: Final = frozenset({CONTROLLER, MAIN})
 
@@ -48,18 +56,17 @@ class _WorkerFile(Value):
         """Read the COLLECTED and CLOSE records of a worker, or count its results if it did not end in order."""
         # Both records stand in the first or last 64 KiB, so the end of a large session reads no whole file.
         first, last = head_and_tail(path)
-        collected = next((entry.record.members for entry in (*last, *first) if entry.record.kind == "collected"), None)
-        closing = next((entry.record.members for entry in last if entry.record.kind == "close"), None)
+        collected = next((entry.record for entry in (*last, *first) if isinstance(entry.record, CollectedRecord)), None)
+        closing = next((entry.record for entry in last if isinstance(entry.record, CloseRecord)), None)
         closing = closing or _count_results(path)
-        repeated = () if collected is None else collected["repeated"]
         return cls(
             worker=worker,
-            counts=closing["counts"],
-            expected=None if collected is None else int(collected["count"]),
-            repeated=tuple((str(name), int(count)) for name, count in repeated),
-            faults=closing.get("texts", ()),
-            messages=closing.get("told", ()),
-            failures=tuple(FailedTest.from_json(failure) for failure in closing.get("failures", ())),
+            counts=closing.counts,
+            expected=None if collected is None else collected.count,
+            repeated=() if collected is None else collected.repeated,
+            faults=closing.faults,
+            messages=closing.warnings,
+            failures=tuple(FailedTest(*row) for row in closing.failures),
         )
 
 
@@ -86,11 +93,11 @@ class WorkerCounts(Value):
 
     @classmethod
     def from_ledger(
-        cls, worker: str, counts: Mapping[str, int], progress: WorkerProgress, final: Mapping[str, Any]
+        cls, worker: str, counts: Mapping[str, int], progress: WorkerProgress, final: LaneRecord | None
     ) -> WorkerCounts:
-        """Count the results by the sender's final record of the worker, which is empty if the sender never read it."""
+        """Count the results by the sender's final record of the worker, None if the sender never read it."""
         reported = sum(counts.values())
-        return cls._from(worker, progress, reported=reported, seen=final.get("seen", reported))
+        return cls._from(worker, progress, reported=reported, seen=reported if final is None else final.seen)
 
     @classmethod
     def _from(cls, worker: str, progress: WorkerProgress, *, reported: int, seen: int) -> WorkerCounts:
@@ -222,8 +229,8 @@ def tally_from(
         # Every worker collects the same tests, so the first list that names some is the whole list.
         repeated=next((file.repeated for file in files if file.repeated), ()),
         is_done=state.is_done,
-        is_complete=bool(state.done.get("complete", False)),
-        damaged=int(state.done.get("damaged", 0)),
+        is_complete=state.done.complete,
+        damaged=state.done.damaged,
         faults=tuple(fault for file in files for fault in file.faults),
         # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
         warnings=tuple(dict.fromkeys(message for file in files for message in file.messages)),
@@ -234,7 +241,7 @@ def tally_from(
 def _worker_counts(file: _WorkerFile, state: LedgerState) -> WorkerCounts:
     progress = state.progress_of(file.worker)
     if state.is_done:
-        return WorkerCounts.from_ledger(file.worker, file.counts, progress, state.lanes.get(file.worker, {}))
+        return WorkerCounts.from_ledger(file.worker, file.counts, progress, state.lanes.get(file.worker))
     return WorkerCounts.from_spool(file.worker, file.counts, progress)
 
 
@@ -245,7 +252,7 @@ def _status_counts(
     totals: Counter[str] = Counter()
     if state.is_done:
         for final in state.lanes.values():
-            totals.update(final["counts"])
+            totals.update(final.counts)
         return dict(totals)
     totals.update(leading_counts)
     for file in files:
@@ -264,18 +271,17 @@ def _expected_tests(files: Sequence[_WorkerFile], *, is_each: bool) -> int | Non
     return sum(collected) if is_each else max(collected)
 
 
-def _count_results(path: Path) -> Mapping[str, Any]:
+def _count_results(path: Path) -> CloseRecord:
     """Count the results of a worker without a CLOSE record, in the form of that record."""
     counts: Counter[str] = Counter()
     failures = Failures()
-    decoder = Decoder()
+    decoder = Decoder(SPOOL_KINDS)
     for piece in bytes_from(path, 0):
         for record in (entry.record for entry in decoder.feed(piece)):
-            if record.kind == "pass":
+            if isinstance(record, PassRecord):
                 counts["passed"] += 1
-            elif record.kind == "finish" and record.members["final"]:
-                status = record.members["status"]
-                counts[status] += 1
-                if status in FAILED:
-                    failures.add(Test.from_body(json.loads(record.test)), status)
-    return {"counts": counts, **failures.members()}
+            elif isinstance(record, FinishRecord) and record.is_final:
+                counts[record.status] += 1
+                if record.status in FAILED:
+                    failures.add(Test.from_body(json.loads(record.test)), record.status)
+    return CloseRecord(0, counts, failures.rows)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.spool.ledger_records import ReportRecord
     from pytest_automation_report.summary.counts import SessionCounts
 
 RUN_PAGE: Final = "/automation/runs/view/{run}"
@@ -70,7 +71,7 @@ class SessionOutcome(Value):
     losses: WriteLosses = WriteLosses()
     leftovers: LeftoverCounts = LeftoverCounts()
     findings: Json | None = None
-    report: Mapping[str, str] | None = None
+    report: ReportRecord | None = None
     ended: int = 0
 
     @property
@@ -82,7 +83,7 @@ class SessionOutcome(Value):
     @property
     def is_removable(self) -> bool:
         """Whether nothing in the session's folder is still needed: the sender notes there what becomes of a report."""
-        is_report_late = self.report is not None and self.report["state"] == "late"
+        is_report_late = self.report is not None and self.report.state == "late"
         return self.tally.is_removable and not is_report_late
 
 
@@ -238,13 +239,13 @@ def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
     ]
 
 
-def report_line(report: Mapping[str, str], here: Path | None = None) -> str:
+def report_line(report: ReportRecord, here: Path | None = None) -> str:
     """Return the line about the report of a run: its path, as a user in the folder ``here`` types it, or why not."""
-    path = Path(report["file"])
+    path = Path(report.file)
     file = sanitize(str(path) if here is None else relative_to_cwd(path, here), STRING_UNITS)
-    if report["state"] == "none":
-        return f"no report in {file}: {sanitize(report['why'], STRING_UNITS)}"
-    note = report["why"] if report["state"] == "written" else "still being written"
+    if report.state == "none":
+        return f"no report in {file}: {sanitize(report.why, STRING_UNITS)}"
+    note = report.why if report.state == "written" else "still being written"
     return f"report: {file}{f' ({sanitize(note)})' if note else ''}"
 
 
@@ -303,7 +304,7 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
         for before, now in ending.renamed
     ]
     lines += unstored_lines(ending.unstored)
-    if ending.report is not None and ending.report["state"] == "none":
+    if ending.report is not None and ending.report.state == "none":
         lines.append(report_line(ending.report))
     lines += [
         f"no report of an earlier session in {sanitize(file, STRING_UNITS)}: {sanitize(why, STRING_UNITS)}"
@@ -336,7 +337,7 @@ def _delivered(configuration: Configuration, ending: SessionOutcome, shell: Shel
         for name, count in tally.repeated
     ]
     lines += _findings(configuration, ending)
-    if ending.report is not None and ending.report["state"] != "none":
+    if ending.report is not None and ending.report.state != "none":
         lines.append(report_line(ending.report, shell.here))
     if tally.run is not None:
         lines.append(f"look at it: {look_at(configuration, tally.run, shell)}")

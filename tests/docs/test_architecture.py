@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 
 import pytest_automation_report
-from pytest_automation_report.delivery.queues import WorkerQueues
-from pytest_automation_report.spool.ledger import LedgerState
+from pytest_automation_report.spool.ledger_records import LEDGER_KINDS
+from pytest_automation_report.spool.record_kinds import SPOOL_KINDS
 from support.repository import ROOT
 
 PACKAGE = Path(pytest_automation_report.__file__).parent
@@ -23,13 +22,6 @@ def _first_cells(heading: str, column: int = 0) -> list[str]:
     """Return the names in backticks in a column of a section's table."""
     rows = [line for line in _section(heading).splitlines() if line.startswith("| ")][2:]
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[column + 1])]
-
-
-def _cases(owner: type) -> set[str]:
-    """Return the kinds of records that the `match` statements of a class name."""
-    source = inspect.getsource(owner)
-    lines = re.findall(r"case ((?:\"[a-z-]+\"(?: \| )?)+):", source)
-    return {kind for line in lines for kind in re.findall(r'"(.+?)"', line)}
 
 
 def test_every_file_that_the_page_names_is_there() -> None:
@@ -51,6 +43,6 @@ def test_every_room_is_in_the_table() -> None:
 
 
 def test_every_kind_of_record_is_described() -> None:
-    """The tables of records name each kind that a reader of the spool or of the ledger acts on."""
-    assert _cases(WorkerQueues) <= set(_first_cells("Records of the spool"))
-    assert _cases(LedgerState) <= set(_first_cells("Records of the ledger"))
+    """The tables of records name the kinds of the spool and of the ledger, and no others."""
+    assert set(_first_cells("Records of the spool")) == set(SPOOL_KINDS)
+    assert set(_first_cells("Records of the ledger")) == set(LEDGER_KINDS)

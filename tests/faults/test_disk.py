@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.spool.records import Decoder
+from support.records import members_of
 from support.session_processes import spools
 from support.sessions import run, run_session, send, session_environment
 
@@ -167,7 +168,7 @@ def test_writes_that_fail_lose_nothing(tmp_path: Path, inject: str, words: str) 
     failures, waiting, trouble = ran.stdout.split(maxsplit=2)
     assert (failures, waiting) == ("4", "0")
     assert words in trouble
-    assert [each.record.members["n"] for each in Decoder().feed(path.read_bytes())] == list(range(12))
+    assert [members_of(each.record)["n"] for each in Decoder().feed(path.read_bytes())] == list(range(12))
 
 
 def read_only(project: Path) -> None:

@@ -26,6 +26,7 @@ from pytest_automation_report.delivery.reconciliation import Reconciliation
 from pytest_automation_report.delivery.rejections import RejectedResults
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.ledger_file import LedgerFile
+from pytest_automation_report.spool.ledger_records import FencedRecord, Intent
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
 from support.deliveries import Clock, Stepper, WrittenSession
@@ -35,6 +36,8 @@ from support.sessions import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_automation_report.spool.records import Record
 
 ORIGIN = "http://model.test"
 MEMORY = Path("/dev/shm")
@@ -247,7 +250,7 @@ def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config, model: type[S
 
 def no_fence(reconciliation: Reconciliation) -> None:
     """Take the thread for completed."""
-    reconciliation.context.ledger.write("fenced", worker=reconciliation.intent.worker)
+    reconciliation.context.ledger.write(FencedRecord(reconciliation.intent.worker))
     reconciliation._stage = "read"
 
 
@@ -257,14 +260,12 @@ def one_read(reconciliation: Reconciliation, value: int) -> bool:
     return True
 
 
-def no_intent(ledger: LedgerFile, kind: str, **members: object) -> None:
+def no_intent(ledger: LedgerFile, record: Record) -> None:
     """Write everything but the intents, which are known to the living sender alone."""
-    if kind == "intent":
-        from pytest_automation_report.spool.records import Record  # noqa: PLC0415 - for this broken ledger alone
-
-        ledger.state.apply(Record("intent", dict(members)))
+    if isinstance(record, Intent):
+        ledger.state.apply(record)
     else:
-        _WRITE(ledger, kind, **members)
+        _WRITE(ledger, record)
 
 
 _WRITE = LedgerFile.write

@@ -107,13 +107,13 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     """Where it is not known what was sent nothing is, it is told, and other sessions are sent."""
     (session / "ledger").write_bytes(plain_record("intent", i=1))
     assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
-    told = f"{session / 'ledger'}: a record of the kind 'intent' cannot be used"
+    told = f"{session / 'ledger'}: a record cannot be used: intent.op: "
     # In any order: both sessions may have begun in one second.
     sessions = [(kept["results"], kept["trouble"].startswith(told)) for kept in listed(tmp_path)]
     assert sorted(sessions) == [(0, True), (3, False)]
     ran = sent(tmp_path, server)
     assert ran.exit == 3
-    assert f"kept: {session / 'ledger'}: a record of the kind 'intent' cannot be used" in ran.err
+    assert f"kept: {session / 'ledger'}: a record cannot be used: intent.op: " in ran.err
     assert "3 results sent" in ran.err
     assert result_names(server) == EXPECTED
     assert spools(tmp_path) == [session]

@@ -14,8 +14,10 @@ import pytest
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.ledger_records import LEDGER_KINDS
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.record_kinds import OpenRecord
 from pytest_automation_report.spool.records import plain_record, record_from
 from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
@@ -38,7 +40,7 @@ def remake(folder: Path, who: str, *more: str) -> None:
 
 
 def pids(files: SpoolReader) -> list[int]:
-    return [each.record.members["pid"] for _, added in files.added() for each in added]
+    return [each.record.pid for _, added in files.added() for each in added if isinstance(each.record, OpenRecord)]
 
 
 def test_records_of_a_killed_process(tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_holding_that_was_cut_short_goes_on(tmp_path: Path) -> None:
         left = remade(tmp_path, server, is_sent=True)
         lived(left, server)
         lines = left.folder.ledger.read_bytes().splitlines(keepends=True)
-        kinds = [record_from(line[18:-1].decode()) for line in lines]
+        kinds = [record_from(line[18:-1].decode(), LEDGER_KINDS) for line in lines]
         cuts = [
             number
             for number, each in enumerate(kinds)

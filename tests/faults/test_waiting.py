@@ -11,6 +11,7 @@ import pytest
 
 from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
+from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.records import plain_record
 
 if TYPE_CHECKING:
@@ -113,13 +114,12 @@ def test_wait_ends_without_an_answer(ledger: Ledger) -> None:
 def test_wait_for_a_report(ledger: Ledger) -> None:
     """While the sender writes the report no answers arrive: pytest waits for it, within the limit for all."""
     ledger.write("report", file="/report.html", state="begun", why="")
-    written = {"file": "/report.html", "state": "written", "why": ""}
     ledger.plan = [
-        (12.0, lambda: ledger.write("report", **written)),
+        (12.0, lambda: ledger.write("report", file="/report.html", state="written", why="")),
         (12.1, lambda: ledger.write("done", complete=True, left=0, damaged=0, torn=0, why="")),
     ]
     state = ledger.wait().state
-    assert (state.is_done, state.report) == (True, written)
+    assert (state.is_done, state.report) == (True, ReportRecord("/report.html", "written"))
     ledger.path.unlink()
     ledger.write("report", file="/report.html", state="begun", why="")
     began = ledger.now

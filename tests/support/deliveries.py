@@ -82,7 +82,7 @@ class WrittenSession:
             database="",
             run=NewRun(name="ours", source="suite", resources=Resources(fields=fields)),
             joined_run=joined_run,
-            rules=RecordingOptions().to_json(),
+            rules=RecordingOptions().body(),
             pid=1,
             is_followed=is_followed,
         )
@@ -256,7 +256,7 @@ def stepping(
     clock, timeouts = clock or Clock(), timeouts or Timeouts()
     ledger = LedgerFile(written.folder.ledger)
     orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
-    queues = WorkerQueues(RecordingOptions.from_json(written.session.rules), orphans)
+    queues = WorkerQueues(RecordingOptions.from_body(written.session.rules), orphans)
     # This process stands for a pytest that lives: nothing is decided before the session's end is written.
     following = SessionFollower(SpoolReader(written.folder), queues, timeouts, Process(os.getpid()))
     try:

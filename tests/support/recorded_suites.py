@@ -119,7 +119,7 @@ class Recording:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(
-        Recording(RecordingOptions.from_json(json.loads(os.environ[_RULES]))), "recording-suite"
+        Recording(RecordingOptions.from_body(json.loads(os.environ[_RULES]))), "recording-suite"
     )
 
 
@@ -141,7 +141,7 @@ def record(pytester: pytest.Pytester, *args: str, rules: RecordingOptions | None
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         patch.delenv("PYTEST_ADDOPTS", raising=False)
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
-        patch.setenv(_RULES, json.dumps((rules or RecordingOptions()).to_json()))
+        patch.setenv(_RULES, json.dumps((rules or RecordingOptions()).body()))
         patch.setenv(_RESULTS, str(results))
         pytester.runpytest_subprocess("-p", "support.recorded_suites", f"--junitxml={xml}", *args)
     rows = json.loads(results.read_text("utf-8"))

@@ -157,11 +157,11 @@ def test_attempts_in_other_processes_keep_their_artifacts() -> None:
 
 def test_rules_of_an_older_spool_are_read() -> None:
     """Rules that were written before there were annotations mean the same as ever."""
-    body = RecordingOptions(prefix="a").to_json()
+    body = RecordingOptions(prefix="a").body()
     for name in ("markers", "link_templates", "output_annotations"):
         del body[name]
-    assert RecordingOptions.from_json(body) == RecordingOptions(prefix="a")
+    assert RecordingOptions.from_body(body) == RecordingOptions(prefix="a")
     full = RecordingOptions(
         markers=("owner",), link_templates={"case": "https://example.org/{}"}, output_annotations=True
     )
-    assert RecordingOptions.from_json(full.to_json()) == full
+    assert RecordingOptions.from_body(full.body()) == full

@@ -221,7 +221,7 @@ def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str,
             assert 0
     """
     )
-    final = record(pytester, rules=RecordingOptions.from_json({**RecordingOptions().to_json(), "output": output})).final
+    final = record(pytester, rules=RecordingOptions.from_body({**RecordingOptions().body(), "output": output})).final
     assert [name for name, each in final.items() if "Output" in each.fields] == with_output
     assert all(final[name].values["Output"] == "before\nduring\nafter\n" for name in with_output)
 

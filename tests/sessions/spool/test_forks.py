@@ -11,6 +11,7 @@ from pytest_automation_report.spool.artifacts import (
 )
 from pytest_automation_report.spool.records import Decoder, plain_record
 from pytest_automation_report.spool.writer import SpoolWriter
+from support.records import members_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def test_forked_child_writes_nothing(tmp_path: Path) -> None:
     assert os.waitpid(child, 0)[1] == 0
     writer.write(plain_record("x", n=8))
     writer.close()
-    assert [line.record.members["n"] for line in Decoder().feed(path.read_bytes())] == [8]
+    assert [members_of(line.record)["n"] for line in Decoder().feed(path.read_bytes())] == [8]
 
 
 def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:

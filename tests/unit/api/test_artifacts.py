@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import responses
 
-from pytest_automation_report.api.artifacts import KEEPS_HEADER, StoredFile
+from pytest_automation_report.api.artifacts import KEEPS_HEADER
+from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 
 if TYPE_CHECKING:

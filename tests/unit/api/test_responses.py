@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.api.models import Field
 from pytest_automation_report.api.responses import (
     Counts,
+    FieldText,
     RunTest,
     created_id,
     page_of_runs,
@@ -42,10 +42,10 @@ def test_whole_run() -> None:
         "expands": {"users": [{"id": 7, "name": "Ann"}]},
     }  # fmt: skip
     run = run_from(document)
-    assert (run.counts, run.fields, run.tags) == (Counts(3, 1, 2), (Field("f", "https://x"),), ("a", "b"))
+    assert (run.counts, run.fields, run.tags) == (Counts(3, 1, 2), (FieldText("f", "https://x"),), ("a", "b"))
     assert (run.source_id, run.name, run.created_at, run.document) == (3, "n", "c", document)
     assert run.thread(5) == run.threads[0]
-    assert run.threads[0].fields == (Field("g", None),)
+    assert run.threads[0].fields == (FieldText("g", None),)
     assert run.thread(6) is None
 
 
@@ -71,7 +71,7 @@ def test_members_that_nothing_reads(name: str) -> None:
 def test_unknown_field_type() -> None:
     """A field type that the contract does not know does not make the run unreadable."""
     run = run_from({"result": {**RUN, "fields": [{"name": "f", "type": 99}, {"name": 4, "value": 5}]}})
-    assert run.fields == (Field("f", None), Field("", None))
+    assert run.fields == (FieldText("f", None), FieldText("", None))
 
 
 def test_pages() -> None:
@@ -90,7 +90,7 @@ def test_pages() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (None, "response: an object expected, not NoneType"),
+        (None, "document: an object expected, not NoneType"),
         ({"result": {**RUN, "id": "7"}}, "result.id: an id expected, not str"),
         ({"result": {**RUN, "id": True}}, "result.id: an id expected, not bool"),
         ({"result": {**RUN, "id": 0}}, "result.id: an id expected, not int"),
@@ -156,7 +156,7 @@ def test_deep_nesting() -> None:
     for _ in range(100_000):
         deep = [deep]
     run = run_from({"result": {**RUN, "name": deep, "fields": [{"name": "f", "type": deep, "value": deep}]}})
-    assert run.fields == (Field("f", None),)
+    assert run.fields == (FieldText("f", None),)
     with pytest.raises(ValueError, match="total_count"):
         run_from({"result": {**RUN, "total_count": deep}})
     while deep:  # freeing it all at once would recurse

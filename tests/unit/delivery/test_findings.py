@@ -131,7 +131,7 @@ def lived(
     finally:
         if controller is not None:
             controller.close()
-    assert (state.is_done, state.done["complete"], state.total("acknowledged")) == (True, True, 3)
+    assert (state.is_done, state.done.complete, state.total("acknowledged")) == (True, True, 3)
     return state, lines
 
 
@@ -213,7 +213,7 @@ def test_findings_that_come_late(tmp_path: Path) -> None:
         timeouts = Timeouts(**{**SHORT_LIMITS, "findings": 0.05, "alone": 30.0})
         state = Sender(written.folder, written.session, timeouts, client, runtime, controller).run().state
         controller.close()
-        assert (state.findings, state.done["complete"], done, len(adapter.asked)) == (None, True, [True], 1)
+        assert (state.findings, state.done.complete, done, len(adapter.asked)) == (None, True, [True], 1)
 
 
 @pytest.mark.parametrize(

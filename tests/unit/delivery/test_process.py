@@ -222,14 +222,14 @@ def test_life_accounts_for_all(tmp_path: Path) -> None:
         delivery = lived(written, server)
         state = ledger_from(written.folder.ledger)
         assert delivery.is_finished
-        assert (state.done["complete"], state.done["left"], state.done["damaged"], state.done["torn"]) == (
+        assert (state.done.complete, state.done.left, state.done.damaged, state.done.torn) == (
             True,
             0,
             0,
             0,
         )
         queue = state.lanes["main"]
-        assert (queue["seen"], queue["acknowledged"], queue["left"], queue["counts"]) == (3, 3, 0, {"passed": 3})
+        assert (queue.seen, queue.acknowledged, queue.left, queue.counts) == (3, 3, 0, {"passed": 3})
         assert_complete(server, numbered(3))
 
 
@@ -385,7 +385,7 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
         delivery = Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
     assert delivery.state.trouble_class == "store"
     assert str(database) in delivery.stopped
-    assert delivery.state.done["left"] == 3
+    assert delivery.state.done.left == 3
     assert (delivery.state.open_intent is not None) is is_open
     assert database.read_bytes() == b"no database" * 1000
 

@@ -11,6 +11,7 @@ import pytest
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import NOT_RUN
+from pytest_automation_report.spool.record_kinds import SPOOL_KINDS
 from pytest_automation_report.spool.records import (
     Decoder,
     attempt_header,
@@ -33,7 +34,7 @@ class Files:
 
     def write(self, worker: str, *records: bytes) -> None:
         """Give these records of this worker to the lanes."""
-        decoder = self._decoders.setdefault(worker, Decoder())
+        decoder = self._decoders.setdefault(worker, Decoder(SPOOL_KINDS))
         for placed in decoder.feed(b"".join(records)):
             self.queues.apply(worker, placed)
         self.queues.of(worker).position = decoder.position

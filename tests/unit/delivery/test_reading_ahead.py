@@ -46,9 +46,9 @@ def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) ->
         assert 0.5 < time.monotonic() - began < 10
         state = ledger_from(written.folder.ledger)
         assert not delivery.is_finished
-        assert (state.done["complete"], state.done["left"]) == (False, count)
-        assert (state.lanes["main"]["left"], state.lanes["main"]["seen"]) == (count, count)
-        assert state.done["why"]
+        assert (state.done.complete, state.done.left) == (False, count)
+        assert (state.lanes["main"].left, state.lanes["main"].seen) == (count, count)
+        assert state.done.why
 
 
 def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
         delivery = lived(written, server)
         assert time.monotonic() - began < 10
         assert delivery.state.trouble_class == "token"
-        assert delivery.state.done["left"] == MORE_THAN_IS_READ_AHEAD
+        assert delivery.state.done.left == MORE_THAN_IS_READ_AHEAD
         assert len(server.log) == 1
         assert lived(written, server).is_finished
         assert len(result_names(server)) == MORE_THAN_IS_READ_AHEAD

@@ -16,6 +16,7 @@ from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.report import OWN_RESULTS
 from pytest_automation_report.spool.artifacts import spooled_size
+from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.liveness import Process
 from support.deliveries import WrittenSession
 from support.report_file import ReportFile, text_of
@@ -67,7 +68,7 @@ def reported(
 ) -> ReportFile:
     """Return the report of a session that was delivered."""
     dispatcher = delivered(written, server, report=file, artifact_store=store)
-    assert dispatcher.state.report == {"file": str(file), "state": "written", "why": OWN_RESULTS}
+    assert dispatcher.state.report == ReportRecord(str(file), "written", OWN_RESULTS)
     return ReportFile(file.read_text(encoding="utf-8"))
 
 
@@ -139,7 +140,7 @@ def test_store_that_cannot_be_written(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     dispatcher = delivered(written, server, report=tmp_path / "report.html", log=lines.append)
     why = "the results cannot be stored for the report: No such file or directory"
-    assert dispatcher.state.report == {"file": str(tmp_path / "report.html"), "state": "none", "why": why}
+    assert dispatcher.state.report == ReportRecord(str(tmp_path / "report.html"), "none", why)
     assert f"no report of run {dispatcher.state.run}: {why}" in lines
-    assert (dispatcher.is_finished, dispatcher.state.done["complete"]) == (True, True)
+    assert (dispatcher.is_finished, dispatcher.state.done.complete) == (True, True)
     assert not (tmp_path / "report.html").exists()

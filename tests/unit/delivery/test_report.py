@@ -25,6 +25,7 @@ from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.spool.folder import SessionFolder, session_folders
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.sessions import expire_old_sessions
@@ -33,7 +34,7 @@ from support.sessions import SHORT_LIMITS, TOKEN
 from support.store_adapter import StoreAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from requests import PreparedRequest, Response
@@ -71,7 +72,7 @@ def lived(  # noqa: PLR0913 - what the tests vary
     finally:
         if controller is not None:
             controller.close()
-    assert (state.is_done, state.done["complete"], state.total("acknowledged")) == (True, True, 3)
+    assert (state.is_done, state.done.complete, state.total("acknowledged")) == (True, True, 3)
     return state
 
 
@@ -86,7 +87,7 @@ def test_report_of_the_embedded_store(tmp_path: Path) -> None:
     file = tmp_path / "new" / "folder" / "report.html"
     with store(tmp_path) as client:
         state = lived(tmp_path, client, str(file))
-    assert state.report == {"file": str(file), "state": "written", "why": ""}
+    assert state.report == ReportRecord(str(file), "written")
     assert HEADING in file.read_text(encoding="utf-8")
 
 
@@ -95,13 +96,13 @@ def test_console_command_writes_it_too(tmp_path: Path) -> None:
     with store(tmp_path) as client:
         state = lived(tmp_path, client, str(tmp_path / "report.html"), is_awaited=False)
     assert state.report is not None
-    assert (state.report["state"], (tmp_path / "report.html").exists()) == ("written", True)
+    assert (state.report.state, (tmp_path / "report.html").exists()) == ("written", True)
     (tmp_path / "other").mkdir()
     with store(tmp_path / "other") as client:
         state = lived(tmp_path / "other", client, str(tmp_path / "gone" / "report.html"), is_awaited=False)
     assert state.report is not None
-    assert state.report["state"] == "none"
-    assert "No such file or directory" in state.report["why"]
+    assert state.report.state == "none"
+    assert "No such file or directory" in state.report.why
     assert not (tmp_path / "gone").exists()
 
 
@@ -120,8 +121,8 @@ def test_places_that_take_no_report(tmp_path: Path, name: str, why: str) -> None
     with store(tmp_path) as client:
         state = lived(tmp_path, client, str(tmp_path / name))
     assert state.report is not None
-    assert state.report["state"] == "none"
-    assert why in state.report["why"]
+    assert state.report.state == "none"
+    assert why in state.report.why
     assert (tmp_path / "file").read_text() == "precious"
     assert state.trouble == ""
 
@@ -133,9 +134,9 @@ def test_store_that_a_test_deleted(tmp_path: Path) -> None:
         run = client.create_run(NewRun(name="other", source="suite"))
         state = lived(tmp_path / "elsewhere", client, str(tmp_path / "report.html"))
     assert state.report is not None
-    assert (state.report["state"], state.run) == ("none", run + 1)
-    assert "there is no store at" in state.report["why"]
-    assert f"automation-report html {state.run}" in state.report["why"]
+    assert (state.report.state, state.run) == ("none", run + 1)
+    assert "there is no store at" in state.report.why
+    assert f"automation-report html {state.run}" in state.report.why
 
 
 def test_run_of_several_jobs(tmp_path: Path) -> None:
@@ -144,8 +145,8 @@ def test_run_of_several_jobs(tmp_path: Path) -> None:
         run = client.create_run(NewRun(name="shared", source="suite"))
         state = lived(tmp_path, client, str(tmp_path / "report.html"), joined_run=run)
     assert state.report is not None
-    assert state.report["state"] == "none"
-    assert state.report["why"].startswith(f"run {run} stays open for other jobs: ")
+    assert state.report.state == "none"
+    assert state.report.why.startswith(f"run {run} stays open for other jobs: ")
     assert not (tmp_path / "report.html").exists()
 
 
@@ -192,7 +193,7 @@ def test_report_of_a_server(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     with server(tmp_path) as client:
         state = lived(tmp_path, client, str(file), origin=ORIGIN)
-    assert state.report == {"file": str(file), "state": "written", "why": ""}
+    assert state.report == ReportRecord(str(file), "written")
     assert HEADING in file.read_text(encoding="utf-8")
 
 
@@ -201,7 +202,7 @@ def test_server_without_pages(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     with server(tmp_path, has_pages=False) as client:
         state = lived(tmp_path, client, str(file), origin=ORIGIN)
-    assert state.report == {"file": str(file), "state": "written", "why": OWN_RESULTS}
+    assert state.report == ReportRecord(str(file), "written", OWN_RESULTS)
     assert HEADING in file.read_text(encoding="utf-8")
 
 
@@ -209,8 +210,8 @@ def test_report_that_comes_late(tmp_path: Path) -> None:
     """The sender is done within its limit however long a report takes, writes it after that, and notes it."""
     file = tmp_path / "report.html"
     state, before = late(tmp_path, file, lambda: None)
-    assert before == {"file": str(file), "state": "late", "why": ""}
-    assert state.report == {"file": str(file), "state": "written", "why": ""}
+    assert before == ReportRecord(str(file), "late")
+    assert state.report == ReportRecord(str(file), "written")
     assert HEADING in file.read_text(encoding="utf-8")
     assert expired(tmp_path) == LeftoverCounts()
 
@@ -220,8 +221,8 @@ def test_report_that_fails_late(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     state, before = late(tmp_path, file, file.mkdir)
     why = "it cannot be written (it is a folder): name a file in a folder that can be written"
-    assert before == {"file": str(file), "state": "late", "why": ""}
-    assert state.report == {"file": str(file), "state": "none", "why": why}
+    assert before == ReportRecord(str(file), "late")
+    assert state.report == ReportRecord(str(file), "none", why)
     assert expired(tmp_path) == LeftoverCounts(reports=((str(file), why),))
     assert list((tmp_path / "spool").iterdir()) == []
 
@@ -231,15 +232,15 @@ def test_report_of_a_sender_that_was_killed(tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     late(tmp_path, file, lambda: None)
     ledger = LedgerFile(session_folders(tmp_path / "spool")[0].ledger)
-    ledger.write("report", file=str(file), state="late", why="")
+    ledger.write(ReportRecord(str(file), "late"))
     ledger.close()
     assert expired(tmp_path).reports == ((str(file), "the sender ended before it was written"),)
 
 
-def late(folder: Path, file: Path, meanwhile: Callable[[], object]) -> tuple[LedgerState, Mapping[str, str] | None]:
+def late(folder: Path, file: Path, meanwhile: Callable[[], object]) -> tuple[LedgerState, ReportRecord | None]:
     """Deliver a session whose report is written after pytest's wait; return the last state, and the report before."""
     may_go_on = threading.Event()
-    before: list[Mapping[str, str] | None] = []
+    before: list[ReportRecord | None] = []
 
     def log(line: str) -> None:
         # The sender writes this line before its last record: from then on pytest does not wait for the report.

@@ -251,7 +251,7 @@ def test_collection_results() -> None:
 def test_rules_travel_as_json() -> None:
     """Rules are the same after JSON and after pickle."""
     rules = RecordingOptions("p", "all", {"failure": "failed"}, ("a+", "b"))
-    assert RecordingOptions.from_json(json.loads(json.dumps(rules.to_json()))) == rules
+    assert RecordingOptions.from_body(json.loads(json.dumps(rules.body()))) == rules
     assert pickle.loads(pickle.dumps(rules)) == rules
 
 

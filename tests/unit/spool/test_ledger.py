@@ -10,20 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.ledger import Intent, LedgerState, OffsetRanges, WorkerProgress
+from pytest_automation_report.spool.ledger import LedgerState, OffsetRanges, WorkerProgress
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.records import Record, plain_record
+from pytest_automation_report.spool.ledger_records import AckRecord, Intent
+from pytest_automation_report.spool.records import plain_record
+from support.records import ledger_record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_automation_report.spool.ledger import Operation
+    from pytest_automation_report.spool.ledger_records import Operation
 
 
 def _state(*records: tuple[str, dict[str, Any]]) -> LedgerState:
     state = LedgerState()
     for kind, members in records:
-        state.apply(Record(kind, members))
+        state.apply(ledger_record(kind, **members))
     return state
 
 
@@ -37,15 +39,15 @@ def _append(
     **more: Any,  # noqa: ANN401 - Intent's
 ) -> tuple[str, dict[str, Any]]:
     intent = Intent(number, "append_thread", worker, 5, first, last, count, **more)
-    return "intent", intent.members()
+    return "intent", intent.body()
 
 
 def _thread(number: int, made: int, *, worker: str = "gw0") -> list[tuple[str, dict[str, Any]]]:
-    return [("intent", Intent(number, "create_thread", worker).members()), ("ack", {"i": number, "id": made})]
+    return [("intent", Intent(number, "create_thread", worker).body()), ("ack", {"i": number, "id": made})]
 
 
 def _run_intent(number: int, operation: Operation) -> dict[str, Any]:
-    return Intent(number, operation).members()
+    return Intent(number, operation).body()
 
 
 def test_acknowledged_batch_is_settled() -> None:
@@ -151,7 +153,7 @@ def test_book_on_disk_tells_the_same_state(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     ledger = LedgerFile(path)
     intent = ledger.intend("create_run", at=1.5)
-    ledger.write("ack", i=intent.number, id=12)
+    ledger.write(AckRecord(intent.number, 12))
     ledger.close()
     with path.open("ab") as file:
         file.write(b"0000ffff torn")
@@ -198,7 +200,7 @@ def test_new_run_leaves_the_old_one_with_its_threads() -> None:
     assert (state.run, state.left_runs, state.is_complete, state.is_noted) == (None, {12}, False, False)
     assert state.progress_of("gw0").thread is None
     assert state.progress_of("gw0").acknowledged.count == 3
-    state.apply(Record("new-run", {}))
+    state.apply(ledger_record("new-run"))
     assert state.left_runs == {12}
 
 
@@ -217,11 +219,11 @@ def test_part_of_a_batch_is_acknowledged() -> None:
 def test_lanes_and_end_are_what_the_last_life_wrote() -> None:
     """What a sender says of its lanes at its end is kept by worker; a later life begins anew."""
     state = _state(("lane", {"worker": "gw0", "seen": 3}), ("done", {"complete": True}))
-    assert state.lanes["gw0"]["seen"] == 3
+    assert state.lanes["gw0"].seen == 3
     assert state.is_done
-    state.apply(Record("ready", {"pid": 7}))
+    state.apply(ledger_record("ready", pid=7))
     assert (state.is_done, state.is_ready, state.sender_pid) == (False, True, 7)
-    state.apply(Record("of-a-later-version", {}))
+    state.apply(ledger_record("of-a-later-version"))
 
 
 def test_words_of_the_server_are_kept() -> None:
@@ -243,7 +245,7 @@ def test_rejected_note_is_a_note() -> None:
 def test_unusable_ledger_is_told(tmp_path: Path) -> None:
     """A record that is whole and says nothing makes the ledger unusable, and the error names it."""
     (tmp_path / "ledger").write_bytes(plain_record("intent", i=1))
-    with pytest.raises(SpoolError, match=r"ledger: a record of the kind 'intent' cannot be used"):
+    with pytest.raises(SpoolError, match=r"ledger: a record cannot be used: intent\.op: a text expected, not missing$"):
         ledger_from(tmp_path / "ledger")
 
 
@@ -284,12 +286,12 @@ def test_nothing_is_known_at_first() -> None:
 def test_intent_comes_back() -> None:
     """An intent is read as it was written, by members that all versions know; an old one has no time."""
     intent = Intent(7, "append_thread", "gw1", 5, 100, 300, 3, 11, (8, 9), 40, 30, 1.5)
-    assert intent.members() == {
+    assert intent.body() == {
         "i": 7, "op": "append_thread", "at": 1.5, "worker": "gw1", "thread": 5, "first": 100, "last": 300, "count": 3,
         "known": 11, "orphans": [8, 9], "observed": 40, "computed": 30,
     }  # fmt: skip
-    assert _state(("intent", intent.members())).open_intent == intent
-    older = {name: value for name, value in intent.members().items() if name != "at"}
+    assert _state(("intent", intent.body())).open_intent == intent
+    older = {name: value for name, value in intent.body().items() if name != "at"}
     opened = _state(("intent", older)).open_intent
     assert opened is not None
     assert opened.at == 0.0
@@ -304,15 +306,15 @@ def test_answers_are_progress_and_end_troubles() -> None:
         ("part", {"ranges": []}, 4),
     ]  # fmt: skip
     for number, (kind, members, answers) in enumerate(endings):
-        state.apply(Record("intent", _append(number, 0, 9, 2)[1]))
-        state.apply(Record("trouble", {"why": "down", "class": "again"}))
-        state.apply(Record(kind, {"i": number, **members}))
+        state.apply(Intent(number, "append_thread", "gw0", 5, 0, 9, 2))
+        state.apply(ledger_record("trouble", why="down", **{"class": "again"}))
+        state.apply(ledger_record(kind, i=number, **members))
         assert (state.trouble, state.trouble_class, state.answers) == ("", "", answers)
     more: list[tuple[str, dict[str, Any]]] = [("fenced", {"worker": "gw0"}), ("stored", {"name": "a", "url": "u"})]
     for kind, told in more:
         before = state.answers
-        state.apply(Record("trouble", {"why": "down", "class": "again"}))
-        state.apply(Record(kind, told))
+        state.apply(ledger_record("trouble", why="down", **{"class": "again"}))
+        state.apply(ledger_record(kind, **told))
         assert (state.trouble, state.answers) == ("", before + 1)
 
 
@@ -322,8 +324,8 @@ def test_files_that_were_stored_or_not() -> None:
     state = _state(*(("unstored", {"name": name, "why": why}) for name, why in reasons.items()))
     assert state.unstored == reasons
     assert state.unstored_reasons == (("refused", 2), ("too large", 1))
-    stored = {"name": "a", "url": "https://files.example.org/a", "type": "text/plain", "at": 1.0}
-    state.apply(Record("stored", stored))
+    stored = ledger_record("stored", name="a", url="https://files.example.org/a", type="text/plain", at=1.0)
+    state.apply(stored)
     assert state.stored == {"a": stored}
     assert state.unstored_reasons[0] == ("refused", 2)
     assert len(state.unstored_reasons) == 1
@@ -355,7 +357,7 @@ def test_completions() -> None:
     """A completed run is complete; a completed thread is left, the run stays open."""
     state = _state(("intent", _run_intent(1, "complete_run")), ("ack", {"i": 1, "id": None}))
     assert (state.is_complete, state.is_noted) == (True, False)
-    closing = Intent(2, "complete_thread", "gw0", 5).members()
+    closing = Intent(2, "complete_thread", "gw0", 5).body()
     state = _state(*_thread(1, 5), ("intent", closing), ("ack", {"i": 2, "id": None}))
     assert (state.progress_of("gw0").thread, state.is_complete) == (None, False)
 
@@ -363,7 +365,7 @@ def test_completions() -> None:
 @pytest.mark.parametrize("operation", ["create_run", "create_thread", "complete_thread"])
 def test_refusal_of_what_has_no_results(operation: Operation) -> None:
     """A refused request that brings no results takes none out of what is to be sent."""
-    refused = Intent(1, operation, "gw0", 5, 0, 9, 2).members()
+    refused = Intent(1, operation, "gw0", 5, 0, 9, 2).body()
     state = _state(("intent", refused), ("rejected", {"i": 1, "why": "no"}))
     assert not state.progress_of("gw0").is_settled(5)
     assert state.total("rejected") == state.total("dropped") == 0

@@ -11,9 +11,10 @@ import pytest
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool import ledger_file as module
-from pytest_automation_report.spool.ledger import Intent
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.ledger_records import AckRecord, Intent, JoinedRecord, StoredRecord
 from pytest_automation_report.spool.records import plain_record
+from support.records import ledger_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,13 +37,14 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "_sync", note)
     ledger = LedgerFile(path)
     for kind, members in (
-        ("ready", {"pid": 1}), ("trouble", {"why": "", "class": ""}), ("lane", {"worker": "gw0"}), ("done", {}),
-        ("stored", {"name": "a"}), ("unstored", {"name": "a", "why": ""}), ("joined", {"run": 5}),
+        ("ready", {"pid": 1}), ("trouble", {"why": "", "class": ""}), ("lane", {"worker": "gw0", "seen": 0}),
+        ("done", {}), ("stored", {"name": "a", "url": "u"}),
+        ("unstored", {"name": "a", "why": ""}), ("joined", {"run": 5}),
         ("fenced", {"worker": "gw0"}),
     ):  # fmt: skip
-        ledger.write(kind, **members)
+        ledger.write(ledger_record(kind, **members))
     intent = ledger.intend("create_thread", at=1.0, worker="gw0")
-    ledger.write("ack", i=intent.number, id=7)
+    ledger.write(AckRecord(intent.number, 7))
     ledger.close()
     assert synced == ["joined", "fenced", "intent", "ack"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -53,14 +55,14 @@ def test_intents_have_what_is_known(path: Path) -> None:
     ledger = LedgerFile(path)
     assert ledger.folder == path.parent
     assert ledger.intend("create_run", at=1.0) == Intent(1, "create_run", at=1.0)
-    ledger.write("ack", i=1, id=12)
+    ledger.write(AckRecord(1, 12))
     assert ledger.intend("create_thread", at=2.0, worker="gw0") == Intent(2, "create_thread", "gw0", at=2.0)
-    ledger.write("ack", i=2, id=5)
+    ledger.write(AckRecord(2, 5))
     made = ledger.intend(
         "append_thread", at=3.0, worker="gw0", thread=5, span=(10, 90, 3), orphans=(4,), elapsed=(70, 60)
     )
     assert made == Intent(3, "append_thread", "gw0", 5, 10, 90, 3, 0, (4,), 70, 60, 3.0)
-    ledger.write("ack", i=3, id=None)
+    ledger.write(AckRecord(3))
     assert ledger.intend("append_thread", at=4.0, worker="gw0", thread=5, span=(91, 99, 1)).known == 3
     state = ledger.state
     ledger.close()
@@ -76,11 +78,11 @@ def test_ledger_that_is_deleted_is_made_again(path: Path) -> None:
         seen.append(("deleted", []))
 
     ledger = LedgerFile(path, deleted, lambda: seen.append(("copied", [each.name for each in path.parent.iterdir()])))
-    ledger.write("joined", run=12)
+    ledger.write(JoinedRecord(12))
     before = path.read_bytes()
     shutil.rmtree(path.parent)
     for answer in (1, 2):
-        ledger.write("stored", name=f"file-{answer}", url="u")
+        ledger.write(StoredRecord(f"file-{answer}", "u"))
     ledger.close()
     assert seen == [("deleted", []), ("copied", ["ledger~"])]
     assert [each.name for each in path.parent.iterdir()] == ["ledger"]
@@ -107,16 +109,16 @@ def test_copy_beside_a_ledger_is_nothing(path: Path) -> None:
 def test_ledger_that_takes_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that the disk takes in part is an error; the next one begins on a line of its own."""
     ledger = LedgerFile(path)
-    ledger.write("joined", run=12)
+    ledger.write(JoinedRecord(12))
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:-3]))
     with pytest.raises(SpoolError, match=r"ledger cannot be written: only \d+ of \d+ bytes were taken"):
-        ledger.write("joined", run=13)
+        ledger.write(JoinedRecord(13))
     assert ledger.state.run == 12
     monkeypatch.setattr(os, "write", write)
-    ledger.write("joined", run=14)
+    ledger.write(JoinedRecord(14))
     assert ledger_from(path).run == 14
-    ledger.write("joined", run=15)
+    ledger.write(JoinedRecord(15))
     ledger.close()
     assert b"\n\n" not in path.read_bytes()
     assert ledger_from(path).run == 15
@@ -127,7 +129,7 @@ def test_ledger_of_another_kind(path: Path) -> None:
     ledger = LedgerFile(path)
     ledger.close()
     with pytest.raises(SpoolError, match="cannot be written: Bad file descriptor"):
-        ledger.write("joined", run=12)
+        ledger.write(JoinedRecord(12))
     path.unlink()
     path.mkdir()
     with pytest.raises(SpoolError, match="cannot be used: it is no file"):

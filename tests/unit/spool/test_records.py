@@ -9,19 +9,26 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_automation_report.spool.records import (
+from pytest_automation_report.spool.record_kinds import (
     AGAIN,
+    SPOOL_KINDS,
+    FinishRecord,
+    IdsRecord,
+    PassRecord,
+    StartRecord,
+    collected_names,
+)
+from pytest_automation_report.spool.records import (
     Decoder,
     PositionedRecord,
-    Record,
     attempt_header,
-    collected_names,
     finish_record,
     framed,
     pass_record,
     plain_record,
     start_record,
 )
+from support.records import members_of
 
 TEXTS = st.text(max_size=40)
 RECORDS = st.lists(st.dictionaries(TEXTS, TEXTS, max_size=3), max_size=6)
@@ -41,7 +48,7 @@ def test_records_come_back_in_any_pieces(records: list[dict[str, str]], size: in
     data = b"".join(map(_line, records))
     decoder = Decoder()
     found = [each for start in range(0, len(data), size) for each in decoder.feed(data[start : start + size])]
-    assert [each.record.members["more"] for each in found] == records
+    assert [members_of(each.record)["more"] for each in found] == records
     assert not decoder.is_torn
     assert decoder.damaged == 0
     assert all(data[each.offset :].startswith(_line(more)) for each, more in zip(found, records, strict=True))
@@ -54,7 +61,7 @@ def test_torn_last_record_is_tolerated(records: list[dict[str, str]], data: st.D
     cut = data.draw(st.integers(1, len(lines[-1]) - 1))
     decoder = Decoder()
     found = decoder.feed(b"".join(lines)[:-cut])
-    assert [each.record.members["more"] for each in found] == records[:-1]
+    assert [members_of(each.record)["more"] for each in found] == records[:-1]
     assert decoder.is_torn
     assert decoder.damaged == 0
 
@@ -67,7 +74,7 @@ def test_flipped_byte_costs_at_most_its_record(records: list[dict[str, str]], da
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] ^= data.draw(st.integers(1, 255))
     decoder = Decoder()
-    found = [each.record.members["more"] for each in decoder.feed(bytes(whole) + b"\n")]
+    found = [members_of(each.record)["more"] for each in decoder.feed(bytes(whole) + b"\n")]
     assert len(records) - len(found) in {1, 2}
     assert decoder.damaged >= 1
     assert all(each in records for each in found)
@@ -85,11 +92,8 @@ def test_finish_keeps_its_test_as_written() -> None:
     """A result's JSON goes through the spool unchanged and undecoded, also when it looks like a record itself."""
     test = json.dumps({"name": ',"test":{"k":"finish"}', "fields": [{"value": "\u20ac"}]})
     line = finish_record(3, 40, key="ab", status="passed", elapsed=7, is_final=True, test=test)
-    (placed,) = Decoder().feed(line)
-    assert placed.record.test == test
-    assert placed.record.members == {
-        "k": "finish", "n": 3, "t": 40, "key": "ab", "status": "passed", "elapsed": 7, "final": True,
-    }  # fmt: skip
+    (placed,) = Decoder(SPOOL_KINDS).feed(line)
+    assert placed.record == FinishRecord(3, 40, "ab", "passed", 7, is_final=True, test=test)
 
 
 def test_extensions_stand_beside_the_test() -> None:
@@ -97,37 +101,34 @@ def test_extensions_stand_beside_the_test() -> None:
     test = json.dumps({"name": ',"ext":{"k":1},"test":{}'})
     extensions = json.dumps({"steps": [{"name": '","test":{"x":1},"ext":{"y":2}'}]}, separators=(",", ":"))
     line = finish_record(3, 40, key="ab", status="passed", elapsed=7, is_final=True, test=test, extensions=extensions)
-    (placed,) = Decoder().feed(line)
-    assert (placed.record.test, placed.record.extensions, "ext" in placed.record.members) == (test, extensions, False)
+    (placed,) = Decoder(SPOOL_KINDS).feed(line)
+    assert placed.record == FinishRecord(3, 40, "ab", "passed", 7, is_final=True, test=test, extensions=extensions)
     # As versions before the extensions read it.
     head, _, rest = line.decode()[18:].rstrip("\n").partition(',"test":')
     assert rest == test + "}"
-    assert json.loads(head + "}") == {**placed.record.members, "ext": json.loads(extensions)}
+    members = {"k": "finish", "n": 3, "t": 40, "key": "ab", "status": "passed", "elapsed": 7, "final": True}
+    assert json.loads(head + "}") == {**members, "ext": json.loads(extensions)}
 
 
 def test_start_takes_any_node_id() -> None:
     """An attempt's start holds node ids with quotes, newlines, lone surrogates and the marks of other records."""
     nodeid = 'a.py::t[\n"\ud800,"test":]'
-    (placed,) = Decoder().feed(start_record(1, 2, attempt_header(nodeid, "a.py", None)))
-    assert placed.record.members == {"k": "start", "n": 1, "t": 2, "id": nodeid, "file": "a.py", "line": None}
-    assert placed.record.test == ""
+    (placed,) = Decoder(SPOOL_KINDS).feed(start_record(1, 2, attempt_header(nodeid, "a.py", None)))
+    assert placed.record == StartRecord(1, 2, nodeid, "a.py")
 
 
 def test_pass_holds_what_its_start_does() -> None:
     """An attempt that passed is one record that needs no other, whatever its node id."""
     nodeid = 'a.py::t[\n"\ud800,"test":]'
-    (placed,) = Decoder().feed(pass_record(1, 9, 2, (7, 3, 1), attempt_header(nodeid, "a.py", 4)))
-    assert placed == PositionedRecord(0, Record("pass", {
-        "k": "pass", "n": 1, "t": 9, "began": 2, "elapsed": 7, "setup": 3, "teardown": 1, "id": nodeid,
-        "file": "a.py", "line": 4,
-    }))  # fmt: skip
+    (placed,) = Decoder(SPOOL_KINDS).feed(pass_record(1, 9, 2, (7, 3, 1), attempt_header(nodeid, "a.py", 4)))
+    assert placed == PositionedRecord(0, PassRecord(1, 9, 2, 7, nodeid, "a.py", 4, setup=3, teardown=1))
 
 
 @pytest.mark.parametrize("line", [True, 2.0, "7"])
 def test_line_that_is_none(line: int) -> None:
     """What a plugin gives for the line of its test, and is no integer, is left out: the test is told."""
-    (placed,) = Decoder().feed(start_record(1, 2, attempt_header("a.py::t", "a.py", line)))
-    assert placed.record.members["line"] is None
+    (placed,) = Decoder(SPOOL_KINDS).feed(start_record(1, 2, attempt_header("a.py::t", "a.py", line)))
+    assert placed.record == StartRecord(1, 2, "a.py::t", "a.py")
 
 
 WHICH = attempt_header("a.py::b", "a.py", 1)
@@ -182,7 +183,7 @@ def test_attempt_that_is_no_result() -> None:
     assert line[18:] == (
         b'{"k":"finish","n":1,"t":2,"key":"ab","status":"failure","elapsed":7,"final":false,"test":{"name":"x"}}\n'
     )
-    assert (AGAIN, Record("any", {}).test) == ("again", "")
+    assert AGAIN == "again"
 
 
 @given(st.integers(0, 1200))
@@ -190,10 +191,9 @@ def test_attempt_that_is_no_result() -> None:
 def test_names_of_all_tests(count: int) -> None:
     """Records name every collected test once, in their order, at most 500 in one."""
     nodeids = [f"test_{number}" for number in range(count)]
-    placed = Decoder().feed(b"".join(collected_names(nodeids)))
-    assert [name for each in placed for name in each.record.members["ids"]] == nodeids
-    assert {each.record.kind for each in placed} <= {"ids"}
-    assert len(placed) == -(-count // 500)
+    records = [each.record for each in Decoder(SPOOL_KINDS).feed(b"".join(collected_names(nodeids)))]
+    assert [name for record in records if isinstance(record, IdsRecord) for name in record.ids] == nodeids
+    assert len(records) == -(-count // 500)
 
 
 def test_longest_record() -> None:

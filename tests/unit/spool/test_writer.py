@@ -16,6 +16,7 @@ from pytest_automation_report.spool.folder import SessionFolder, new_session_fol
 from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.records import Decoder, plain_record
 from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
+from support.records import members_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ def writer(tmp_path: Path) -> Iterator[SpoolWriter]:
 
 
 def _numbers(path: Path) -> list[int]:
-    return [each.record.members["n"] for each in Decoder().feed(path.read_bytes())]
+    return [members_of(each.record)["n"] for each in Decoder().feed(path.read_bytes())]
 
 
 def _path(tmp_path: Path) -> Path:
@@ -246,4 +247,4 @@ def _session() -> SessionManifest:
         artifacts=(Artifact("log", "https://ci.example.com/log", None, "text/plain", 3),),
     )
     run = NewRun("name", "source", "config", 1, "stone", 2, ("tag",), resources)
-    return SessionManifest("id", EMBEDDED_ORIGIN, 1, "/store", run, None, RecordingOptions().to_json(), 1, "77")
+    return SessionManifest("id", EMBEDDED_ORIGIN, 1, "/store", run, None, RecordingOptions().body(), 1, "77")

@@ -253,10 +253,10 @@ def test_failures_are_bounded(sign: str) -> None:
     for each in range(1000):
         failures.add(_failing(f"{each}{sign * 400}", sign * 400), "failure")
     assert 1 < len(failures.kept) <= SHOWN
-    body = json.dumps(failures.members())
+    body = json.dumps(failures.rows)
     assert len(body) < 26_000
-    assert [FailedTest.from_json(each) for each in json.loads(body)["failures"]] == failures.kept
-    assert Failures().members() == {}
+    assert [FailedTest(*row) for row in json.loads(body)] == failures.kept
+    assert Failures().rows == ()
 
 
 FINDINGS: Json = {

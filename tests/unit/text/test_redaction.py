@@ -500,9 +500,9 @@ def test_the_token_is_hidden_also_when_the_rest_is_off() -> None:
 def test_rules_carry_no_secret() -> None:
     """Neither the text nor the JSON of the rules shows a secret; a worker finds its own and the token."""
     rules = RecordingOptions(redact=("pin",), secrets=("hunter2-hunter2",))
-    assert "hunter2" not in repr(rules) + json.dumps(rules.to_json())
+    assert "hunter2" not in repr(rules) + json.dumps(rules.body())
     found = worker_options(
-        {"rules": rules.to_json(), "token_file": ""}, {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"}
+        {"rules": rules.body(), "token_file": ""}, {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"}
     )
     assert (found.redact, found.redact_builtin) == (("pin",), True)
     assert found.secrets == ("tok-en-1", "tok-en-1", "val-12345")

@@ -4,18 +4,45 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.api.models import Artifact, Field, NewRun, Test
 from pytest_automation_report.delivery.process import options_of
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.manifest import SessionManifest
-from pytest_automation_report.spool.records import Record
-from pytest_automation_report.spool.validation import is_sound
+from pytest_automation_report.spool.record_kinds import (
+    SPOOL_KINDS,
+    ArtifactRecord,
+    CapturedRecord,
+    CloseRecord,
+    CollectedRecord,
+    CrashRecord,
+    EndRecord,
+    FinishRecord,
+    IdsRecord,
+    OpenRecord,
+    PassRecord,
+    PlanRecord,
+    PropertyRecord,
+    StartRecord,
+)
+from pytest_automation_report.spool.records import (
+    Decoder,
+    attempt_header,
+    finish_record,
+    pass_record,
+    start_record,
+)
+from support.records import spool_record
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_automation_report.spool.records import Record
 
 TEST = json.dumps(Test("0" * 64, "test_it", "tests", "passed", 5, fields=(Field("Log", "text"),)).body())
 FILE = Artifact("page.png", "spooled:main-1 page.png", None, "image/png", 5).body()
@@ -42,15 +69,23 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-def record(kind: str, *, test: str = TEST, **changed: object) -> Record:
-    return Record(kind, {"k": kind, **SOUND[kind], **changed}, test)
+def sound(kind: str, **changed: object) -> bool:
+    """Whether a reader accepts this record of the spool."""
+    test = TEST if kind == "finish" else ""
+    try:
+        spool_record(kind, **{"test": test, **SOUND[kind], **changed})
+    except JsonError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("kind", SOUND)
 def test_sound_records(kind: str) -> None:
     """What our own processes write is sound, with what may be missing and without; so are kinds of later versions."""
-    assert is_sound(record(kind))
-    assert is_sound(Record(kind, {name: each for name, each in SOUND[kind].items() if each is not None}, TEST))
+    assert sound(kind)
+    assert sound(kind, member_of_a_later_version=[1])
+    test = TEST if kind == "finish" else ""
+    spool_record(kind, test, **{name: each for name, each in SOUND[kind].items() if each is not None})
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in SOUND for name in SOUND[kind] if kind[:2] != "of"])
@@ -58,9 +93,10 @@ def test_wrong_members(kind: str, name: str) -> None:
     """A member that is needed and of another type, or beyond 64 bits, makes a record unsound."""
     value = SOUND[kind][name]
     for wrong in WRONG[type(value).__name__]:
-        assert not is_sound(record(kind, **{name: wrong})), wrong
+        assert not sound(kind, **{name: wrong}), wrong
     if value is not None:
-        assert not is_sound(Record(kind, {each: SOUND[kind][each] for each in SOUND[kind] if each != name}, TEST))
+        with pytest.raises(JsonError, match=f"^{kind}.* expected, not "):
+            spool_record(kind, **{each: SOUND[kind][each] for each in SOUND[kind] if each != name})
 
 
 @pytest.mark.parametrize(
@@ -70,26 +106,28 @@ def test_wrong_members(kind: str, name: str) -> None:
 )  # fmt: skip
 def test_wrong_artifacts(wrong: object) -> None:
     """An artifact that is none makes a record unsound: of an attempt, and of the run."""
-    assert is_sound(Record("property", {"artifact": FILE}))
-    assert not is_sound(record("artifact", artifact=wrong))
-    assert not is_sound(Record("property", {"artifact": wrong}))
+    assert sound("artifact")
+    assert not sound("artifact", artifact=wrong)
+    assert spool_record("property", artifact=FILE) == PropertyRecord(artifact=Artifact(**FILE))
+    with pytest.raises(JsonError, match=r"^property"):
+        spool_record("property", artifact=wrong)
 
 
 @pytest.mark.parametrize("limit", [2**63 - 1, -(2**63)])
 def test_integers_of_64_bits(limit: int) -> None:
     """Integers of 64 bits are sound to their ends."""
-    assert is_sound(record("close", t=limit))
+    assert sound("close", t=limit)
 
 
 def test_unknown_status() -> None:
     """A status that nobody counts makes a result unsound."""
-    assert not is_sound(record("finish", status="wonderful"))
+    assert not sound("finish", status="wonderful")
 
 
 @pytest.mark.parametrize("test", ["", "[]", "x"])
 def test_result_without_a_test(test: str) -> None:
     """A result without a test is none."""
-    assert not is_sound(record("finish", test=test))
+    assert not sound("finish", test=test)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +135,42 @@ def test_result_without_a_test(test: str) -> None:
 )
 def test_attempts_are_read(test: str) -> None:
     """An attempt that another may follow is read, since both become one result."""
-    assert is_sound(record("finish", final=False))
-    assert not is_sound(record("finish", final=False, test=test))
+    assert sound("finish", final=False)
+    assert not sound("finish", final=False, test=test)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        OpenRecord(5, 2, 1, "gw0", 1), PlanRecord(each=True), CollectedRecord(5, (("a", 2), ("b", 3))),
+        IdsRecord(("a", "b")), CapturedRecord((("stdout", 3, 4, 5),)), StartRecord(1, 2, "a.py::b", "a.py", 3),
+        ArtifactRecord(1, Artifact(**FILE)), CrashRecord(7, "gw0", "a.py::b", "a.py", "failed", "died", 3),
+        PassRecord(1, 9, 2, 7, "a.py::b", "a.py", 4, 3, 1), PropertyRecord(Field("Build", "7")),
+        EndRecord("done", 7, 1),
+        CloseRecord(7, {"passed": 2}, (("error", "f", "n", "m", "a.py", 5),), "Ctrl-C", ("w",), 1, ("t",), 20),
+    ],
+    ids=lambda record: record.kind,
+)  # fmt: skip
+def test_records_come_back(record: Record) -> None:
+    """A record is read as it was written, with each of its members."""
+    assert [placed.record for placed in Decoder(SPOOL_KINDS).feed(record.framed())] == [record]
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.text(), st.text(), st.none() | st.integers(0, 9), st.integers(-1, 9))
+def test_formatted_records(number: int, moment: int, nodeid: str, file: str, line: int | None, setup: int) -> None:
+    """START, PASS and FINISH, which pytest's process formats by hand, are what their classes declare."""
+    header = attempt_header(nodeid, file, line)
+    lines = (
+        start_record(number, moment, header),
+        pass_record(number, moment, 2, (7, setup, 1), header),
+        finish_record(number, moment, key=nodeid, status="error", elapsed=7, is_final=True, test=TEST),
+    )
+    records = [
+        StartRecord(number, moment, nodeid, file, line),
+        PassRecord(number, moment, 2, 7, nodeid, file, line, setup, 1),
+        FinishRecord(number, moment, nodeid, "error", 7, is_final=True, test=TEST),
+    ]
+    assert [placed.record for line in lines for placed in Decoder(SPOOL_KINDS).feed(line)] == records
 
 
 @pytest.fixture
@@ -108,7 +180,7 @@ def folder(tmp_path: Path) -> SessionFolder:
     run = NewRun(name="n", source="s")
     folder.write_session(
         SessionManifest(
-            "20260102T030405-00000001", "http://127.0.0.1:1", 1, "", run, None, RecordingOptions().to_json(), 1
+            "20260102T030405-00000001", "http://127.0.0.1:1", 1, "", run, None, RecordingOptions().body(), 1
         )
     )
     return folder

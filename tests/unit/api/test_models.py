@@ -1,0 +1,83 @@
+"""Bodies of the API, and the text of a test that is formatted by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_automation_report.api.models import (
+    Artifact,
+    Field,
+    FieldType,
+    Link,
+    NewRun,
+    Resources,
+    Test,
+    encoded,
+)
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.json_values import JsonValue
+
+TEXTS = st.text(max_size=8)
+FIELDS = st.builds(
+    Field,
+    TEXTS,
+    st.none() | TEXTS,
+    st.sampled_from(FieldType),
+    st.dictionaries(TEXTS, TEXTS, max_size=2),
+    st.booleans(),
+)
+NUMBERS = st.none() | st.integers(-(2**63), 2**63 - 1)
+ARTIFACTS = st.builds(Artifact, TEXTS, TEXTS, st.none() | TEXTS, st.none() | TEXTS, NUMBERS)
+TESTS = st.builds(
+    Test, TEXTS, TEXTS, TEXTS, TEXTS, NUMBERS, st.none() | TEXTS, NUMBERS,
+    st.lists(FIELDS, max_size=2).map(tuple), st.lists(ARTIFACTS, max_size=2).map(tuple), NUMBERS,
+)  # fmt: skip
+
+
+@given(TESTS)
+def test_formatted_test_is_its_body(test: Test) -> None:
+    """The text that pytest's process formats by hand is the body that the class declares, and reads back whole."""
+    text = encoded(test)
+    assert text == json.dumps(test.body(), separators=(",", ":"))
+    assert Test.from_body(json.loads(text)) == test
+
+
+FIELD = {"name": "Build", "value": None, "type": 1}
+RUN = NewRun("n", "s", None, 3, tags=("a",), resources=Resources((Field("Build", None),), (Link("l", "u"),)))
+
+
+@pytest.mark.parametrize(
+    ("value", "body"),
+    [
+        (Field("Build", None), FIELD),
+        (
+            Field("Log", "x", FieldType.CONSOLE, {"message": "m"}, is_highlight=True),
+            {"name": "Log", "value": "x", "type": 4, "meta": {"message": "m"}, "is_highlight": True},
+        ),
+        (Artifact("a", "u", size=0), {"name": "a", "url": "u", "size": 0}),
+        (RUN, {"name": "n", "source": "s", "config_id": 3, "tags": ["a"], "fields": [FIELD],
+               "links": [{"name": "l", "url": "u"}]}),
+        (Resources(), {}),
+    ],
+)  # fmt: skip
+def test_bodies(value: JsonValue, body: dict[str, Any]) -> None:
+    """Bodies leave out what is null or empty, but for a field's value and type."""
+    assert value.body() == body
+    assert type(value).from_body(body) == value
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{}, {**FIELD, "type": 6}, {**FIELD, "type": True}, {**FIELD, "meta": []}, {**FIELD, "meta": {"a": 1}},
+     {**FIELD, "value": 5}, {"name": "Build", "value": None}, {"name": "Build", "type": 1}],
+)  # fmt: skip
+def test_wrong_fields(wrong: dict[str, Any]) -> None:
+    """A field without its value or type, or with a member of another type, is none."""
+    with pytest.raises(ValueError, match="expected, not"):
+        Field.from_body(wrong)
