@@ -121,6 +121,8 @@ def _encoder_of(type_: type) -> Callable[[Any], object]:
         encoder: Callable[[Any], object] = type_.body
     elif issubclass(type_, int):
         encoder = int  # of an enumeration
+    elif issubclass(type_, str):
+        encoder = _itself  # a text with its colours
     elif issubclass(type_, Mapping):
         encoder = _encoded_mapping
     else:

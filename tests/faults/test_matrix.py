@@ -120,7 +120,7 @@ ELSEWHERE = {
     "35": ("sessions/startup/test_switch.py", "test_session_without_results_leaves_nothing"),
     "36": ("compatibility/world/test_world.py", "test_mocked_world_changes_nothing"),
     "37": ("unit/text/test_limits.py", "test_huge_output_costs_little"),
-    "38": ("unit/text/test_limits.py", "test_visible_text_can_always_be_sent"),
+    "38": ("unit/text/test_visible.py", "test_visible_text_can_always_be_sent"),
     "39": ("performance/test_volume.py", "test_many_tests"),
     "41": ("sessions/recording/test_attempts.py", "test_rerunfailures_is_one_result_with_its_attempts"),
     "42": ("sessions/startup/test_switch.py", "test_nested_session_reports_only_when_its_own_arguments_ask"),

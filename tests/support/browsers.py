@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
+MAX_WAIT_SECONDS = 60.0
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 
 
@@ -26,3 +28,24 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
         yield browser
         browser.close()
+
+
+def wait_until(page: Page, expression: str, argument: object = None) -> None:
+    """Return when an expression of JavaScript, or a function that it names, is true in a page.
+
+    Playwright's own `wait_for_function` evaluates again within the page where the first look says no, which the content
+    policy of our pages refuses.
+    """
+    from playwright.sync_api import Error  # noqa: PLC0415 - as above
+
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
+    is_true = False
+    while not is_true:
+        assert time.monotonic() < deadline, f"not within {MAX_WAIT_SECONDS:.0f} s: {expression}"
+        page.wait_for_timeout(20)
+        try:
+            is_true = bool(page.evaluate(expression, argument))
+        except Error as error:
+            # Another page takes the place of this one just now.
+            if "Execution context was destroyed" not in error.message:
+                raise

@@ -86,7 +86,9 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
         "first run on a branch": State(
             site, f"/runs/{first_on_branch}", "Both tests failed", "No earlier run on fix/rounding"
         ),
-        "first run at all": State(site, f"/runs/{first}", "The only test passed", "there is no earlier one"),
+        "first run at all": State(
+            site, f"/runs/{first}", "The only test passed", "No earlier run of this suite is known"
+        ),
         "nothing to compare": State(
             site, f"/runs/{first}?view=changes", "Nothing to compare with", "from the second run on"
         ),

@@ -15,7 +15,7 @@ from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.store.artifact_urls import content_address, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
-from support.browsers import CHROMIUM, NARROW, WIDE, chromium
+from support.browsers import CHROMIUM, NARROW, WIDE, chromium, wait_until
 from support.contract import Contract
 from support.repository import ROOT
 from support.service import TOKEN, a_test
@@ -272,7 +272,7 @@ def test_a_test_is_read_with_the_keyboard(visit: Visit) -> None:
     page.keyboard.press("l")
     page.wait_for_url(order[0])
     page.keyboard.press("Shift+C")
-    page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
+    wait_until(page, "document.getElementById('said').textContent === 'Copied'")
     assert page.evaluate("navigator.clipboard.readText()").startswith("### `tests.a.test_0`")
     page.keyboard.press("[")
     page.wait_for_url(f"{visit.address}/results/{earlier}")
@@ -383,14 +383,14 @@ def test_a_reader_goes_through_a_list_and_back_to_the_row(visit: Visit) -> None:
     page.wait_for_url(f"**/results/{ids[3]}?*")
     page.keyboard.press("u")
     page.wait_for_url(f"**/runs/{run}?view=tests&status=6#t-{ids[3]}")
-    page.wait_for_function(f"document.activeElement.id === 't-{ids[3]}'")
+    wait_until(page, f"document.activeElement.id === 't-{ids[3]}'")
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement.id") == f"t-{ids[6]}"
     page.goto(f"/runs/{run}?view=tests&open=tests.a")
     page.locator(f"#t-{ids[1]}").click()
     page.get_by_text("2 of 9 tests").wait_for()
     page.keyboard.press("u")
-    page.wait_for_function(f"document.activeElement.id === 't-{ids[1]}'")
+    wait_until(page, f"document.activeElement.id === 't-{ids[1]}'")
 
 
 def test_keys_copy_and_go_to_suites_and_latest_runs(visit: Visit) -> None:
@@ -404,7 +404,7 @@ def test_keys_copy_and_go_to_suites_and_latest_runs(visit: Visit) -> None:
     page.goto(f"/runs/{run}")
 
     def copied() -> str:
-        page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
+        wait_until(page, "document.getElementById('said').textContent === 'Copied'")
         page.evaluate("document.getElementById('said').textContent = ''")
         return str(page.evaluate("navigator.clipboard.readText()"))
 
@@ -611,7 +611,7 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         page.goto(f"/results/{visit.site.result_ids(run)[0]}")
         picture = page.locator("figure img").first
         picture.scroll_into_view_if_needed()
-        page.wait_for_function("document.querySelector('figure img').naturalWidth === 3000")
+        wait_until(page, "document.querySelector('figure img').naturalWidth === 3000")
         box = picture.bounding_box()
         assert box is not None
         assert box["width"] <= size["width"]
@@ -660,7 +660,7 @@ def test_kept_videos_are_played(visit: Visit) -> None:
     visit.complaints.clear()
     page = visit.page()
     page.goto(f"/results/{visit.site.result_ids(run)[0]}")
-    page.wait_for_function("document.querySelector('figure video').videoWidth === 300")
+    wait_until(page, "document.querySelector('figure video').videoWidth === 300")
     assert page.locator("figure video").get_attribute("controls") is not None
     assert axe_api.Axe().run(page).violations_count == 0
     assert visit.complaints == []

@@ -11,7 +11,7 @@ import pytest
 from pytest_automation_report.server.pages.report.files import FileRule
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
-from support.browsers import CHROMIUM, NARROW, WIDE, chromium
+from support.browsers import CHROMIUM, NARROW, WIDE, chromium, wait_until
 from support.contract import Contract
 from support.report_file import text_of
 from support.service import SECOND, a_test
@@ -181,7 +181,7 @@ def test_a_place_can_be_sent(reader: Reader) -> None:
     """An address behind the # opens the file at a test; one that the file does not have says so."""
     page = reader.opened("#/results/403?from=view%3Dtests")
     assert page.get_by_role("heading", name="test_2").is_visible()
-    page.wait_for_function("() => document.querySelector('#files img')?.naturalWidth === 1")
+    wait_until(page, "() => document.querySelector('#files img')?.naturalWidth === 1")
     page.goto(f"{reader.file.as_uri()}#/results/9999")
     page.get_by_role("alert").wait_for()
     assert "it has no page /results/9999" in page.get_by_role("alert").inner_text()
@@ -197,7 +197,7 @@ def test_the_script_shows_what_the_server_shows(reader: Reader, address: str) ->
     is_filtered = any(name in address for name in ("q=", "status=", "change=", "lane="))
     selector = "section#failure" if "/results/" in address else ".panel.tree" if is_filtered else "section.view"
     page.locator(selector).wait_for()
-    page.wait_for_function("address => shown === canonical(address)", arg=address)
+    wait_until(page, "address => shown === canonical(address)", address)
     assert text_of(page.locator(selector).inner_html()) in reader.texts[address]
     assert page.locator(f"{selector} a.leaf, {selector} pre, {selector} .node").count() > 0
     assert reader.complaints == []
@@ -289,7 +289,7 @@ def test_folder_beside_the_file(reader: Reader) -> None:
     reader.complaints.clear()
     page = reader.page()
     page.goto(f"{reader.beside.as_uri()}#/results/403")
-    page.wait_for_function("() => document.querySelector('#files img')?.naturalWidth === 1")
+    wait_until(page, "() => document.querySelector('#files img')?.naturalWidth === 1")
     folder = reader.beside.parent.as_uri()
     assert all(url.startswith(f"{folder}/report") for url in reader.asked)
     assert any(url.endswith("-shot.png") for url in reader.asked)
@@ -351,7 +351,7 @@ def test_nothing_in_a_hostile_run_runs(reader: Reader) -> None:
         if not address.startswith("/"):
             continue
         page.goto(f"{reader.hostile_file.as_uri()}#{address}")
-        page.wait_for_function("address => shown === canonical(address)", arg=address)
+        wait_until(page, "address => shown === canonical(address)", address)
         assert page.locator("#page script, #page img").count() == 0
     assert reader.complaints == []
     assert all(url.startswith(("file:", "blob:", "http://jenkins.test/")) for url in reader.asked)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from pytest_automation_report.api.json_values import INLINE, JsonError, JsonValue
+from pytest_automation_report.text.visible import ColouredText
 from pytest_automation_report.values import field
 
 MAX = 2**63 - 1
@@ -187,3 +188,9 @@ def test_values_without_a_json_form() -> None:
     """An object of another class is not encoded."""
     with pytest.raises(TypeError, match="object has no JSON form"):
         Strict(object()).body()  # type: ignore[arg-type]
+
+
+def test_text_with_colours_is_a_text() -> None:
+    """A text that has its colours beside it is encoded as any other."""
+    body = Part(ColouredText("red", ((0, 3, "31"),))).body()
+    assert json.dumps(body) == '{"name": "red"}'
