@@ -14,6 +14,8 @@ from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from pytest_automation_report.text.prefixes import common_length
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -298,14 +300,7 @@ def _common_length(left: str, right: str) -> int:
         if left[start : start + _CHUNK] != right[start : start + _CHUNK]:
             break
         start += _CHUNK
-    low, high = start, min(start + _CHUNK, len(left), len(right))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if left[low:middle] == right[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return start + common_length(left[start : start + _CHUNK], right[start : start + _CHUNK])
 
 
 def _leaf_text(value: Any) -> str | None:  # noqa: ANN401 - values of any class

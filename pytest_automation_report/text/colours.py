@@ -13,6 +13,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.text.prefixes import common_length
 from pytest_automation_report.text.secret_heuristics import MARK
 from pytest_automation_report.text.visible import ANSI, ColouredText, visible
 
@@ -153,8 +154,8 @@ def coloured(value: str, *ends: tuple[str, str]) -> str:
     ``value`` was cut out of the clean ones: it begins as the first and ends as the last does.
     """
     (raw, clean), (last_raw, last_clean) = ends[0], ends[-1]
-    head = _common(value, clean)
-    tail = min(_common(value[::-1], last_clean[::-1]), len(value) - head)
+    head = common_length(value, clean)
+    tail = min(common_length(value[::-1], last_clean[::-1]), len(value) - head)
     spans = list(_within(_spans(raw, clean), 0, 0, head))
     if tail:
         shift = len(value) - len(last_clean)
@@ -168,18 +169,6 @@ def _within(spans: Iterable[Span], shift: int, first: int, end: int) -> Iterator
         start, stop = max(first, start + shift), min(end, stop + shift)  # noqa: PLW2901 - the part within
         if start < stop:
             yield start, stop, style
-
-
-def _common(text: str, other: str) -> int:
-    """Return the length of the beginning that two texts share."""
-    low, high = 0, min(len(text), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if text[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _spans(raw: str, clean: str) -> list[Span]:
