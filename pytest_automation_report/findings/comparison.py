@@ -36,8 +36,9 @@ class RunFacts:
     """Facts of a run that the choice of a base depends on.
 
     ``config`` is 0 if the run has none, ``branch`` and ``target_branch`` are empty if they are not known. ``tests`` is
-    the number of its tests, ``collected`` the number of those that were to run, 0 if it is not known. ``selection``
-    has the options that selected some of the tests, as ``-k`` or ``--lf``.
+    the number of its tests, ``untested`` of those that never began, ``collected`` the number of those that were to run,
+    0 if it is not known. ``selection`` has the options that selected some of the tests, as ``-k`` or ``--lf``.
+    ``has_died``: the session was killed, so nothing says what its other tests would have done.
     """
 
     id: int
@@ -47,12 +48,19 @@ class RunFacts:
     is_completed: bool = True
     selection: str = ""
     tests: int = 0
+    untested: int = 0
     collected: int = 0
+    has_died: bool = False
 
     @property
     def was_cut(self) -> bool:
-        """Whether a noticeable part of the tests has no result: after Ctrl-C or ``-x``, or since a process died."""
-        return self.tests < self.collected * _COMPLETE_SHARE
+        """Whether a noticeable part of the tests did not run: after Ctrl-C or ``-x``, or since pytest was killed."""
+        return self.has_died or self.tests - self.untested < self.collected * _COMPLETE_SHARE
+
+    @property
+    def lacks_tests(self) -> bool:
+        """Whether any test did not run, so that one without a result need not be gone."""
+        return self.has_died or self.tests - self.untested < self.collected
 
 
 @dataclass(frozen=True, slots=True)

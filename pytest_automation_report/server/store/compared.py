@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.comparison import Base, RunFacts, base_of
+from pytest_automation_report.server.store.derived import says_death
 from pytest_automation_report.server.store.errors import not_found, validation_error
 from pytest_automation_report.server.store.histories import histories, results_of, series_of
 from pytest_automation_report.server.store.run_rows import run_row, selected_runs
@@ -25,6 +27,7 @@ __all__ = [
     "compared_run",
     "facts_of",
     "main_branch_of",
+    "with_death",
 ]
 
 MAX_TESTS: Final = 1000
@@ -118,8 +121,18 @@ def facts_of(run: Json) -> RunFacts:
         is_completed=bool(run["is_completed"]),
         selection=run["selection"] or "",
         tests=run["total_count"],
+        untested=run["untested_count"],
         collected=run["collected"] or 0,
     )
+
+
+_FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = ?'
+
+
+def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
+    """Return the facts of a run with whether its session was killed, or that of one of the jobs that share it."""
+    bodies = connection.execute(_FIELDS, (facts.id, "fields"))
+    return replace(facts, has_died=any(says_death(json.loads(body)) for (body,) in bodies))
 
 
 def _base(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> Base | None:
@@ -131,4 +144,10 @@ def _base(connection: StoreConnection, run: Json, base_id: int | None, main_bran
         return Base(facts_of(wanted), "asked")
     condition = '"source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
     rows = selected_runs(connection, condition, (run["source_id"], run["id"], _MAX_CANDIDATES))
-    return base_of(facts_of(run), map(facts_of, rows), main_branch=main_branch)
+    others = {row["id"]: facts_of(row) for row in rows}
+    # Fields of runs are read for the chosen ones only, nearly always one: a dead run is no base, so another is chosen.
+    while (base := base_of(facts_of(run), others.values(), main_branch=main_branch)) is not None:
+        facts = others[base.run.id] = with_death(connection, base.run)
+        if not facts.has_died:
+            return base
+    return None

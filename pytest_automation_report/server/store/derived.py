@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.fingerprints import Kind
     from pytest_automation_report.server.store.inputs import StoredAttachment, StoredTest
 
-__all__ = ["NOTHING", "Derived", "derived", "run_columns"]
+__all__ = ["NOTHING", "Derived", "derived", "run_columns", "says_death"]
 
 _RUN_FIELDS: Final = {
     "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection"
@@ -24,6 +24,9 @@ _RUN_FIELDS: Final = {
 _PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}
 _COLLECTED: Final = "Collected"
 _CHANGES: Final = "Uncommitted changes"
+_SESSION: Final = "Session"
+# How the sender notes a session whose pytest was killed: see `delivery.process`.
+_DIED: Final = "pytest died"
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000
@@ -103,3 +106,8 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool
         elif name == _CHANGES and value:
             columns["is_changed"] = True
     return columns
+
+
+def says_death(field: Json) -> bool:
+    """Whether a field of a run or thread says that pytest was killed before its session ended."""
+    return field.get("name") == _SESSION and str(field.get("value") or "").startswith(_DIED)

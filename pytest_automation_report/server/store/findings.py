@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.findings.comparison import changes_between, is_partial
 from pytest_automation_report.findings.durations import change_of, ranked
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
-from pytest_automation_report.server.store.compared import MAX_TESTS, compared_run, facts_of, main_branch_of
+from pytest_automation_report.server.store.compared import (
+    MAX_TESTS,
+    compared_run,
+    facts_of,
+    main_branch_of,
+    with_death,
+)
 from pytest_automation_report.server.store.earlier_sources import earlier_source
 from pytest_automation_report.server.store.flaky import flaky_in_run
 from pytest_automation_report.server.store.histories import speed_in
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "findings", "stored_findings", "summaries"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
 _STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
@@ -106,9 +112,11 @@ def _document(
     main_branch = main_branch_of(connection, run["source_id"]) or main_branch
     subject = compared_run(connection, run, base_id, main_branch, update)
     results, base = subject.results, subject.base
-    has_part = is_partial(facts_of(run), None if base is None else base.run)
+    facts = with_death(connection, facts_of(run))
+    has_part = is_partial(facts, None if base is None else base.run)
     verdicts: dict[int, Verdict] = {case_id: case.verdict for case_id, case in results.cases.items()}
-    changes = changes_between(subject.before, verdicts, has_part=has_part or not run["is_completed"])
+    is_whole = run["is_completed"] and not has_part and not facts.lacks_tests
+    changes = changes_between(subject.before, verdicts, has_part=not is_whole)
     lists = {name: getattr(changes, name) for name in changes.__dataclass_fields__}
     flaky, durations = flaky_in_run(subject), _changed_durations(subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}

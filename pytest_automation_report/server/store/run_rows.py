@@ -17,7 +17,7 @@ __all__ = ["mention", "rows_of", "run_row", "run_rows", "selected_runs"]
 _IDS_AT_ONCE: Final = 500
 _COLUMNS: Final = (
     "id", "source_id", "config_id", "branch", "commit", "target_branch", "is_completed", "selection", "collected",
-    "is_changed", "total_count", "created", "elapsed", "project_id",
+    "is_changed", "total_count", "untested_count", "created", "elapsed", "project_id",
 )  # fmt: skip
 _SELECT: Final = 'SELECT "' + '", "'.join(_COLUMNS) + '" FROM "run" WHERE '  # noqa: S608 - columns of ours  # nosec B608
 

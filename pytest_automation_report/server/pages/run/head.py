@@ -21,6 +21,7 @@ from pytest_automation_report.server.pages.run.sentences import (
 )
 from pytest_automation_report.server.pages.run.url import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.statuses import parts
+from pytest_automation_report.server.store.derived import says_death
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,9 +35,6 @@ __all__ = ["RunFacts", "bar_of", "chips_of", "counts_of", "facts_of", "head_of",
 
 _COLLECTED: Final = "Collected"
 _NOT_RUN: Final = "Not run"
-_SESSION: Final = "Session"
-# How the sender notes a session whose pytest was killed: see `delivery.process`.
-_DIED: Final = "pytest died"
 _is_number = re.compile(r"[0-9]{1,9}").fullmatch
 
 # Sizes of the trend, in units of its drawing.
@@ -105,11 +103,7 @@ def counts_of(facts: RunFacts) -> RunCounts:
     for part in parts(row, facts.statuses):
         if part["tone"] in tones:
             tones[part["tone"]] += part["count"]
-    notes = [
-        json.loads(entry["body"]).get("value") or ""
-        for entry in facts.record.attachments
-        if entry["kind"] == "fields" and json.loads(entry["body"]).get("name") == _SESSION
-    ]
+    fields = (json.loads(entry["body"]) for entry in facts.record.attachments if entry["kind"] == "fields")
     expected = facts.number(_COLLECTED)
     not_run = facts.number(_NOT_RUN)
     is_open = not row["is_completed"]
@@ -125,7 +119,7 @@ def counts_of(facts: RunFacts) -> RunCounts:
         reasons=0 if facts.findings is None else len(facts.findings["reasons"]),
         is_open=is_open,
         is_silent=is_open and silence_of(facts) >= SILENT_US,
-        has_died=not is_open and any(str(note).startswith(_DIED) for note in notes),
+        has_died=not is_open and any(map(says_death, fields)),
     )
 
 

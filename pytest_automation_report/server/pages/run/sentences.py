@@ -133,7 +133,7 @@ def change_sentence(
     if findings is None:
         return []
     if findings["base"] is None:
-        return [*_first_run(counts, branch), *_also(counts)]
+        return [*_first_run(counts, branch), *_also(counts, 0)]
     base = _base_phrases(findings["base"], base_branch, branch)
     changed = findings["counts"]
     new_reasons = [reason for reason in findings["reasons"] if reason["is_new"]]
@@ -168,7 +168,8 @@ def change_sentence(
             sentence += [(f"{_tests(changed['fixed'])} {'is' if is_one else 'are'} fixed", "b"), (f"{since}.", "")]
     elif not counts.failed and sentence == list(base):
         sentence += [(_other_tests(changed) or "No change", "b"), (f"{since}.", "")]
-    return [*sentence, *_also(counts)]
+    told = sum(reason["count"] for reason in new_reasons) or changed["newly_failing"]
+    return [*sentence, *_also(counts, told if changed["newly_failing"] else 0)]
 
 
 def _more_tests(findings: Mapping[str, Any]) -> int:
@@ -204,10 +205,10 @@ def _first_run(counts: RunCounts, branch: str) -> list[Phrase]:
     return [(f"No earlier run of this suite{on} is known here, so it is compared with none.", "")]
 
 
-def _also(counts: RunCounts) -> list[Phrase]:
-    """Return the numbers that a verdict without failures leaves out."""
+def _also(counts: RunCounts, told: int) -> list[Phrase]:
+    """Return the numbers that the verdict leaves out; ``told`` failures stand in the sentence already."""
     parts: list[str] = []
-    if counts.has_died and counts.failed:
+    if counts.has_died and counts.failed > told:
         parts.append(f"{_tests(counts.failed)} failed")
     if not counts.failed and counts.flaky:
         parts.append(f"{counts.flaky:,} passed only when {'it was' if counts.flaky == 1 else 'they were'} tried again")

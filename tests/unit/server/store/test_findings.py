@@ -298,6 +298,30 @@ def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:
     assert (based_on(again), again["is_partial"], again["counts"]["newly_failing"]) == ((part, "same branch"), False, 1)
 
 
+def test_a_run_whose_session_was_killed_is_no_base(runs: Runs) -> None:
+    """However many of its tests ran: it is compared with the run before, and so is the next one that is killed."""
+    dead = {"Session": "pytest died before the session ended", "Collected": "20"}
+    whole = runs("pf" + "p" * 18, more={"Collected": "20"})
+    first = runs("pp" + "p" * 17, more=dead)
+    second = runs.findings(runs("fp" + "p" * 17, more=dead))
+    assert (runs.findings(first)["is_partial"], second["is_partial"]) == (True, True)
+    assert (based_on(second), names(second["tests"]["fixed"])) == ((whole, "same branch"), ["test_1"])
+    assert second["tests"]["gone"] == []
+    shared = runs.open("p" * 19)
+    runs.service.new_thread(shared, fields=[{"name": "Session", "value": dead["Session"], "type": 1}])
+    runs.complete(shared)
+    assert based_on(runs.findings(runs("pf" + "p" * 18))) == (whole, "same branch")
+
+
+def test_no_test_is_gone_that_merely_did_not_run(runs: Runs) -> None:
+    """A session that stopped shortly before its end is whole, and still says nothing of the tests it did not reach."""
+    runs("p" * 20, more={"Collected": "20"})
+    stopped = runs.findings(runs("p" * 19, more={"Collected": "20"}))
+    assert (stopped["is_partial"], stopped["tests"]["gone"]) == (False, [])
+    shorter = runs.findings(runs("p" * 18, more={"Collected": "18"}))
+    assert names(shorter["tests"]["gone"]) == ["test_18"]
+
+
 def test_main_branch_of_a_source(runs: Runs) -> None:
     """The first run of a branch is compared with the main branch that was set, for its source or for all."""
     usual, stable = runs("pp"), runs("pp", branch="stable")

@@ -417,7 +417,9 @@ def test_a_session_that_died_says_so(site: Site) -> None:
     text = site.text(f"/runs/{run}")
     assert "The session died after 2 of 1,216 tests" in text
     assert "The worker gw1 crashed while it ran test_1 (signal 9)." in text
-    assert "1 test failed, 1,214 tests did not run." in text
+    # Each number once: how many tests failed stands beside the reason.
+    assert "1 reason is new since #1 and fails 1 test. 1,214 tests did not run." in text
+    assert "1 test failed" not in text
     assert "Not run" in text
 
 

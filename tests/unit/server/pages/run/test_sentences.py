@@ -118,6 +118,33 @@ def test_a_verdict_is_one_sentence(counts: RunCounts, heading: str, tone: str) -
         (RunCounts(9, 0, 9), findings(new_tests=1, gone=2), None, "1 new test and 2 gone since #1213 on main."),
         (RunCounts(9, 0, 9), findings(gone=1), None, "1 test gone since #1213 on main."),
         (
+            RunCounts(9, 3, 6, has_died=True, not_run=5),
+            findings(new_reasons=(2, 1), newly_failing=3),
+            None,
+            "2 reasons are new since #1213 on main and fail 3 tests. 5 tests did not run.",
+        ),
+        (
+            RunCounts(9, 3, 6, has_died=True, not_run=5),
+            findings(new_reasons=(1,), old_reasons=(2,), newly_failing=1, still_failing=2),
+            None,
+            (
+                "1 reason is new since #1213 on main and fails 1 test. 1 has been failing since an earlier run."
+                " 3 tests failed, 5 tests did not run."
+            ),
+        ),
+        (
+            RunCounts(9, 1, 8, has_died=True),
+            findings(old_reasons=(1,), newly_failing=1),
+            None,
+            "1 test fails anew since #1213 on main. 1 reason has been failing since an earlier run.",
+        ),
+        (
+            RunCounts(9, 2, 7, has_died=True),
+            findings(old_reasons=(2,), still_failing=2),
+            None,
+            "Nothing fails anew since #1213 on main. 1 reason has been failing since an earlier run. 2 tests failed.",
+        ),
+        (
             RunCounts(9, 0, 9, not_run=3),
             findings(),
             None,
