@@ -200,7 +200,7 @@ class WatchedConnection(HTTPConnection):
 
         A thread that is not done by the deadline is left alone; nothing can interrupt ``getaddrinfo``.
         """
-        results: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
+        results: queue.Queue[list[Any] | OSError | UnicodeError] = queue.Queue()
 
         def look_up() -> None:
             try:

@@ -86,7 +86,7 @@ def _proxy_check(endpoint: Endpoint) -> Check:
 def _name_check(endpoint: Endpoint, step_seconds: float) -> Check:
     """Look the server's name up, in a separate thread: a name server can need minutes, and has no time limit."""
     host, port = _host_and_port(endpoint)
-    results: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+    results: queue.Queue[list[Any] | Exception] = queue.Queue()
 
     def look_up() -> None:
         try:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.api.json_values import JsonError
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.values import MutableValue, field
 
@@ -13,7 +16,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.captured_output import CapturedOutput
     from pytest_automation_report.delivery.handover import Timeouts
     from pytest_automation_report.delivery.queues import WorkerQueues
+    from pytest_automation_report.spool.manifest import SessionManifest
     from pytest_automation_report.spool.reader import SpoolReader
+
+_DIED_NOTE: Final = "pytest died before the session ended"
 
 _READ_AHEAD: Final = 1000
 """Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory."""
@@ -89,3 +95,21 @@ class SessionFollower(MutableValue):
         for resource in (self.controller, *self._processes.values(), self.captured_output):
             if resource is not None:
                 resource.close()
+
+
+def options_of(session: SessionManifest) -> RecordingOptions:
+    """Parse the recording options of a session; raises `SpoolError` if its manifest has none that can be read.
+
+    Parsed here and not with the manifest, since `spool` does not import `recording`.
+    """
+    try:
+        return RecordingOptions.from_body(session.rules)
+    except JsonError as error:
+        raise SpoolError(f"session {session.id}: its recording options cannot be read: {error}") from error
+
+
+def note_from(queues: WorkerQueues) -> str:
+    """Return how the session ended, as the run's note shows it."""
+    if queues.end is None:
+        return _DIED_NOTE
+    return queues.end.reason

@@ -45,8 +45,6 @@ class InFlightRequests(Generic[T]):
         self.max_count = 1
         self._spawn = spawn
         self._count = 0
-        # Not a `SimpleQueue`: in Python 3.10 its `get` waits without end if its time is over after it found the lock
-        # free and the queue empty. A wait of 0 s met that once in some 100,000 times, and the sender hung.
         self._finished: queue.Queue[tuple[T, Call]] = queue.Queue()
         # A queue cannot be waited for without taking from it: `wait` puts here what it took.
         self._next: tuple[T, Call] | None = None

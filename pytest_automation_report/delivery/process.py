@@ -10,38 +10,30 @@ import functools
 import os
 import random
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.api.json_values import JsonError
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.dispatcher import Dispatcher
-from pytest_automation_report.delivery.findings import FindingsRequest, write_excerpt, write_unless_full
-from pytest_automation_report.delivery.follower import SessionFollower
+from pytest_automation_report.delivery.ending import DeliveryEnd
+from pytest_automation_report.delivery.follower import SessionFollower, note_from, options_of
 from pytest_automation_report.delivery.handover import DeliveryContext, Runtime
 from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.rejections import RejectedResults
-from pytest_automation_report.delivery.replay import ReportFiles, SpooledResults
-from pytest_automation_report.delivery.report import ReportWriting, unfinished_reason
+from pytest_automation_report.delivery.replay import kept_for_report
 from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import MAIN, SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.ledger_records import (
-    DoneRecord,
     DoubtedRecord,
     HeldRecord,
-    LaneRecord,
     NewRunRecord,
     ReadyRecord,
-    ReportRecord,
     UnheldRecord,
 )
 from pytest_automation_report.spool.liveness import Process
@@ -59,15 +51,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.in_flight import InFlightRequests
     from pytest_automation_report.delivery.reconciliation import Unknown
     from pytest_automation_report.delivery.request_outcomes import PendingRequest
-    from pytest_automation_report.delivery.results import Result, WorkerQueue
+    from pytest_automation_report.delivery.results import WorkerQueue
     from pytest_automation_report.spool.manifest import SessionManifest
 
-DIED_NOTE: Final = "pytest died before the session ended"
-
 _LEDGER_LOST: Final = "a test deleted the spool while it ran, and with it the ledger that says what was sent"
-
-_INTERRUPTED: Final = 2
-"""pytest's exit status after Ctrl-C: then pytest waits for a shorter time."""
 
 _LOOKS_WHILE_TESTS_RUN: Final = 5
 """How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
@@ -113,7 +100,7 @@ class Sender(MutableValue):
             unknown=self.unknown,
             artifact_store=self.artifact_store,
             max_in_flight=self.max_in_flight,
-            keeps_file=self._keeps_file(),
+            keeps_file=kept_for_report(self.folder.path, self.session, self.client),
         )
         try:
             ledger.write(ReadyRecord(os.getpid()))
@@ -124,14 +111,7 @@ class Sender(MutableValue):
                 dispatcher.retry_policy.stop("unknown", _LEDGER_LOST)
             deadlines = self._loop(follower, dispatcher)
             dispatcher.await_responses()
-            request = self._write_findings(follower, dispatcher, deadlines)
-            report = self._write_report(follower, dispatcher, deadlines)
-            self._write_totals(follower, dispatcher)
-            if request is not None and self.session.origin == EMBEDDED_ORIGIN:
-                # The store computes in this process: pytest waits no longer, but later readers need the findings.
-                request.await_end(self.timeouts.alone)
-            if report is not None:
-                self._note_late_report(ledger, report.wait(self.timeouts.alone))
+            DeliveryEnd(self.folder, follower, dispatcher, deadlines, self.controller).complete()
         finally:
             follower.close()
             ledger.close()
@@ -264,124 +244,6 @@ class Sender(MutableValue):
             self.controller.wait(self.timeouts.poll)
             if follower.files.has_news() or not self.controller.is_alive():
                 return
-
-    def _write_findings(
-        self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines
-    ) -> FindingsRequest | None:
-        """Write the findings of our completed run to the ledger if a pytest waits for them, and they come in time."""
-        end, state = follower.queues.end, dispatcher.state
-        if self.controller is None or end is None or state.run is None or not state.is_complete:
-            return None
-        seconds = deadlines.seconds_for_findings(is_interrupted=end.exit == _INTERRUPTED)
-        if self.client.artifact_bytes is None or seconds <= 0 or not self.controller.is_alive():
-            return None
-        request = FindingsRequest(self.client, state.run, self.runtime.log)
-        write_excerpt(dispatcher.ledger, request.wait(seconds), self.runtime.log)
-        return request
-
-    def _write_report(
-        self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines
-    ) -> ReportWriting | None:
-        """Write the report of our completed run, and to the ledger what became of it; pytest waits for it meanwhile."""
-        session, state, ledger = self.session, dispatcher.state, dispatcher.ledger
-        if not session.report or state.run is None:
-            return None
-        # A report from the spool has the session's own results: it needs no other job's.
-        is_from_spool = not session.is_embedded and self.client.artifact_bytes is None and dispatcher.is_finished
-        if not state.is_complete and not is_from_spool:
-            why = unfinished_reason(session, state.run, is_open=dispatcher.is_finished)
-            self._note_report(ledger, ReportRecord(session.report, "none", why))
-            return None
-        self._note_report(ledger, ReportRecord(session.report, "begun"))
-        seconds = None  # `automation-report send` waits as long as it takes
-        if self.controller is not None:
-            is_interrupted = follower.queues.end is not None and follower.queues.end.exit == _INTERRUPTED
-            seconds = deadlines.seconds_for_report(is_interrupted=is_interrupted)
-        results = SpooledResults(
-            self.folder,
-            session,
-            options_of(session),
-            self.timeouts,
-            self.runtime,
-            state,
-            note_from(follower.queues),
-        )
-        report = ReportWriting(self.client, state.run, results, creates_folder=self.controller is not None)
-        self._note_report(ledger, report.wait(seconds))
-        return report
-
-    def _note_report(self, ledger: LedgerFile, state: ReportRecord) -> None:
-        """Write the state of the report to the ledger."""
-        write_unless_full(ledger, self.runtime.log, state)
-
-    def _note_late_report(self, ledger: LedgerFile, state: ReportRecord) -> None:
-        """Write what became of a report for which pytest did not wait: a later session's summary shows a failure."""
-        # A folder that was removed meanwhile would be created again.
-        if ledger.state.is_report_late and self.folder.ledger.exists():
-            self._note_report(ledger, state)
-
-    def _keeps_file(self) -> Callable[[Result, str], bool]:
-        """Return which files of delivered results stay in the folder: those that a report from the spool shows."""
-        if not self.session.report or self.session.is_embedded:
-            return lambda *_: False
-        return ReportFiles(self.folder.path, self.client).keeps
-
-    def _write_totals(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
-        """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""
-        ledger, unsent = dispatcher.ledger, self._count_unsent(follower, dispatcher)
-        for worker, queue in follower.queues.by_worker.items():
-            progress = ledger.state.progress_of(worker)
-            record = LaneRecord(
-                worker,
-                seen=queue.seen,
-                counts=queue.counts,
-                acknowledged=progress.acknowledged.count,
-                rejected=progress.rejected.count,
-                held=progress.held.count,
-                left=unsent[worker],
-            )
-            ledger.write(record)
-        is_finished = dispatcher.is_finished
-        # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
-        self.runtime.log("done" if is_finished else f"{unsent.total()} results left: {dispatcher.stopped}")
-        why = dispatcher.stopped or ledger.state.trouble
-        ledger.write(DoneRecord(is_finished, unsent.total(), follower.files.damaged, follower.files.torn, why))
-
-    @staticmethod
-    def _count_unsent(follower: SessionFollower, dispatcher: Dispatcher) -> Counter[str]:
-        """Count the unsent results by worker, including those in files that were not read to their end.
-
-        The queues are emptied on the way, since nothing is sent any more: a file of 100,000 results is counted in
-        pieces and never held in memory as a whole. Results are counted, not records: only the queues know which records
-        of reruns and crashes are one result.
-        """
-        unsent: Counter[str] = Counter()
-        while True:
-            for worker, queue in follower.queues.by_worker.items():
-                unsent[worker] += dispatcher.scheduler.unsettled(queue)
-            if follower.queues.is_decided or not follower.files.is_behind:
-                return unsent
-            for queue in follower.queues.by_worker.values():
-                queue.results.clear()
-            follower.read()
-
-
-def options_of(session: SessionManifest) -> RecordingOptions:
-    """Parse the recording options of a session; raises `SpoolError` if its manifest has none that can be read.
-
-    Parsed here and not with the manifest, since `spool` does not import `recording`.
-    """
-    try:
-        return RecordingOptions.from_body(session.rules)
-    except JsonError as error:
-        raise SpoolError(f"session {session.id}: its recording options cannot be read: {error}") from error
-
-
-def note_from(queues: WorkerQueues) -> str:
-    """Return how the session ended, as the run's note shows it."""
-    if queues.end is None:
-        return DIED_NOTE
-    return queues.end.reason
 
 
 def _session_time_us(epoch: float | None) -> int:

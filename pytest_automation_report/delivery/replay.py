@@ -25,7 +25,7 @@ from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.values import MutableValue, Value, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from pytest_automation_report.api.client import Client
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger import LedgerState
     from pytest_automation_report.spool.manifest import SessionManifest
 
-__all__ = ["ReportFiles", "SpooledResults"]
+__all__ = ["SpooledResults", "kept_for_report"]
 
 _FILE_BYTES: Final = 5_000_000
 """Largest file for the report: it has no larger one."""
@@ -52,7 +52,7 @@ _RENUMBER: Final = 'UPDATE "run" SET "id" = ? WHERE "id" = ?'
 _REMOVE: Final = 'DELETE FROM "run" WHERE "id" = ?'
 
 
-class ReportFiles(MutableValue):
+class _ReportFiles(MutableValue):
     """The uploaded files that stay in a session's folder until its report is written; owned by the sender.
 
     ``client`` shows whether the server has pages: if so, it has the files for the report, too.
@@ -71,6 +71,13 @@ class ReportFiles(MutableValue):
             return False
         self._free_bytes -= size
         return True
+
+
+def kept_for_report(folder: Path, session: SessionManifest, client: Client) -> Callable[[Result, str], bool]:
+    """Return which files of delivered results stay in the session's folder: those that a report from it shows."""
+    if not session.report or session.is_embedded:
+        return lambda *_: False
+    return _ReportFiles(folder, client).keeps
 
 
 class SpooledResults(Value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from queue import SimpleQueue
+from queue import Queue
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.store.errors import ApiError
@@ -29,7 +29,7 @@ class FindingsWorker:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._run_ids: SimpleQueue[int | None] = SimpleQueue()
+        self._run_ids: Queue[int | None] = Queue()
         self._is_closed = False
         # Started by the first run: most servers of developers only show runs.
         self._thread: threading.Thread | None = None

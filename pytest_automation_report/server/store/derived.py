@@ -25,7 +25,7 @@ _PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardow
 _COLLECTED: Final = "Collected"
 _CHANGES: Final = "Uncommitted changes"
 _SESSION: Final = "Session"
-# How the sender notes a session whose pytest was killed: see `delivery.process`.
+# How the sender notes a session whose pytest was killed: see `delivery.follower`.
 _DIED: Final = "pytest died"
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.api.models import Artifact, Field, NewRun, Test
-from pytest_automation_report.delivery.process import options_of
+from pytest_automation_report.delivery.follower import options_of
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder

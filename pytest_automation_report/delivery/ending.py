@@ -1,0 +1,155 @@
+"""The end of a delivery: findings, the report in one file, the totals of the ledger.
+
+pytest waits for the totals, which come last. Findings and a report that take longer than it waits are completed after.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN
+from pytest_automation_report.delivery.findings import FindingsRequest, write_excerpt, write_unless_full
+from pytest_automation_report.delivery.follower import note_from, options_of
+from pytest_automation_report.delivery.replay import SpooledResults
+from pytest_automation_report.delivery.report import ReportWriting, unfinished_reason
+from pytest_automation_report.spool.ledger_records import DoneRecord, LaneRecord, ReportRecord
+from pytest_automation_report.values import MutableValue
+
+if TYPE_CHECKING:
+    from pytest_automation_report.delivery.dispatcher import Dispatcher
+    from pytest_automation_report.delivery.follower import SessionFollower
+    from pytest_automation_report.delivery.handover import DeliveryContext
+    from pytest_automation_report.delivery.retries import Deadlines
+    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.liveness import Process
+
+_INTERRUPTED: Final = 2
+"""pytest's exit status after Ctrl-C: then pytest waits for a shorter time."""
+
+
+class DeliveryEnd(MutableValue):
+    """The end of one life of a sender, in which nothing is sent any more.
+
+    ``deadlines`` has the time that is left. ``controller`` is the pytest process that waits, None if there is none.
+    """
+
+    folder: SessionFolder
+    follower: SessionFollower
+    dispatcher: Dispatcher
+    deadlines: Deadlines
+    controller: Process | None
+
+    @property
+    def _context(self) -> DeliveryContext:
+        return self.dispatcher.context
+
+    def complete(self) -> None:
+        """Write findings, report and totals, and wait for what takes longer than pytest waits."""
+        request = self._write_findings()
+        report = self._write_report()
+        self._write_totals()
+        alone_seconds = self._context.timeouts.alone
+        if request is not None and self._context.session.origin == EMBEDDED_ORIGIN:
+            # The store computes in this process: pytest waits no longer, but later readers need the findings.
+            request.await_end(alone_seconds)
+        if report is not None:
+            self._note_late_report(report.wait(alone_seconds))
+
+    @property
+    def _is_interrupted(self) -> bool:
+        end = self.follower.queues.end
+        return end is not None and end.exit == _INTERRUPTED
+
+    def _write_findings(self) -> FindingsRequest | None:
+        """Write the findings of our completed run to the ledger if a pytest waits for them, and they come in time."""
+        state, client, log = self.dispatcher.state, self._context.client, self._context.runtime.log
+        if self.controller is None or self.follower.queues.end is None or state.run is None or not state.is_complete:
+            return None
+        seconds = self.deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
+        if client.artifact_bytes is None or seconds <= 0 or not self.controller.is_alive():
+            return None
+        request = FindingsRequest(client, state.run, log)
+        write_excerpt(self._context.ledger, request.wait(seconds), log)
+        return request
+
+    def _write_report(self) -> ReportWriting | None:
+        """Write the report of our completed run, and to the ledger what became of it; pytest waits for it meanwhile."""
+        context, state = self._context, self.dispatcher.state
+        session, client = context.session, context.client
+        if not session.report or state.run is None:
+            return None
+        # A report from the spool has the session's own results: it needs no other job's.
+        is_from_spool = not session.is_embedded and client.artifact_bytes is None and self.dispatcher.is_finished
+        if not state.is_complete and not is_from_spool:
+            why = unfinished_reason(session, state.run, is_open=self.dispatcher.is_finished)
+            self._note_report(ReportRecord(session.report, "none", why))
+            return None
+        self._note_report(ReportRecord(session.report, "begun"))
+        seconds = None  # `automation-report send` waits as long as it takes
+        if self.controller is not None:
+            seconds = self.deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
+        report = ReportWriting(client, state.run, self._spooled_results(), creates_folder=self.controller is not None)
+        self._note_report(report.wait(seconds))
+        return report
+
+    def _spooled_results(self) -> SpooledResults:
+        context = self._context
+        return SpooledResults(
+            self.folder,
+            context.session,
+            options_of(context.session),
+            context.timeouts,
+            context.runtime,
+            self.dispatcher.state,
+            note_from(self.follower.queues),
+        )
+
+    def _note_report(self, state: ReportRecord) -> None:
+        """Write the state of the report to the ledger."""
+        write_unless_full(self._context.ledger, self._context.runtime.log, state)
+
+    def _note_late_report(self, state: ReportRecord) -> None:
+        """Write what became of a report for which pytest did not wait: a later session's summary shows a failure."""
+        # A folder that was removed meanwhile would be created again.
+        if self.dispatcher.state.is_report_late and self.folder.ledger.exists():
+            self._note_report(state)
+
+    def _write_totals(self) -> None:
+        """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""
+        ledger, unsent = self._context.ledger, self._count_unsent()
+        for worker, queue in self.follower.queues.by_worker.items():
+            progress = ledger.state.progress_of(worker)
+            record = LaneRecord(
+                worker,
+                seen=queue.seen,
+                counts=queue.counts,
+                acknowledged=progress.acknowledged.count,
+                rejected=progress.rejected.count,
+                held=progress.held.count,
+                left=unsent[worker],
+            )
+            ledger.write(record)
+        is_finished, stopped = self.dispatcher.is_finished, self.dispatcher.stopped
+        # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
+        self._context.runtime.log("done" if is_finished else f"{unsent.total()} results left: {stopped}")
+        files, why = self.follower.files, stopped or ledger.state.trouble
+        ledger.write(DoneRecord(is_finished, unsent.total(), files.damaged, files.torn, why))
+
+    def _count_unsent(self) -> Counter[str]:
+        """Count the unsent results by worker, including those in files that were not read to their end.
+
+        The queues are emptied on the way, since nothing is sent any more: a file of 100,000 results is counted in
+        pieces and never held in memory as a whole. Results are counted, not records: only the queues know which records
+        of reruns and crashes are one result.
+        """
+        unsent: Counter[str] = Counter()
+        follower = self.follower
+        while True:
+            for worker, queue in follower.queues.by_worker.items():
+                unsent[worker] += self.dispatcher.scheduler.unsettled(queue)
+            if follower.queues.is_decided or not follower.files.is_behind:
+                return unsent
+            for queue in follower.queues.by_worker.values():
+                queue.results.clear()
+            follower.read()
