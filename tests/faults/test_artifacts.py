@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from faults.test_sender_killed import killed_in_every_request, sender_of
+from faults.test_sender_killed import killed_in_every_request
 from pytest_automation_report.spool.records import framed, unframed
 from support.delivered_results import assert_complete, field_texts, result_named
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Fault, Rule, answer, hang, lost_answer, reset_unapplied
 from support.scripted_server.server import ScriptedServer
-from support.session_processes import LATER, RunningSession, sent, spools, unsent_session
+from support.session_processes import LATER, RunningSession, sender_of, sent, spools, unsent_session
 from support.sessions import TOKEN, run_session, session_environment
 from support.terminal_summary import printed_counts
 

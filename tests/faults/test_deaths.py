@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from faults.test_sender_killed import sender_of
 from support.delivered_results import assert_complete
 from support.deliveries import numbered
 from support.scripted_server.checked import checked_scripted_server
-from support.session_processes import RunningSession, spools, wait_for_senders
+from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
 from support.sessions import (
     clean_environment,
     reporting_arguments,

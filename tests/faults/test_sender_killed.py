@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.spool.ledger_file import ledger_from
 from support.delivered_results import assert_complete
-from support.fault_projects import GatedProject
+from support.fault_projects import GatedProject, signalling
 from support.scripted_server.faults import Fault, Rule, hang, held
 from support.scripted_server.variants import OPERATIONS
-from support.session_processes import LATER, RunningSession, eventually, spools
+from support.session_processes import LATER, RunningSession, eventually, sender_of, spools
 from support.sessions import run_session, send, session_environment
 from support.terminal_summary import printed_counts
 
@@ -25,28 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.scripted_server.server import ScriptedServer
-
-KILLER = """
-import os, pathlib, signal, pytest
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionstart(session):
-    (folder,) = [each for each in (session.config.rootpath / ".automation-report/spool").iterdir() if each.is_dir()]
-    for each in pathlib.Path("/proc").iterdir():
-        if each.name.isdigit() and int(each.name) != os.getpid():
-            try:
-                command = (each / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if folder.name.encode() in command:
-                os.kill(int(each.name), signal.SIGKILL)
-                (session.config.rootpath / "killed").touch()
-"""
-
-
-def sender_of(folder: Path) -> int:
-    """Return the process id of the sender that is ready, 0 when none is."""
-    return max((ledger_from(each / "ledger").sender_pid for each in spools(folder)), default=0)
 
 
 def kept_session(folder: Path, server: ScriptedServer, count: int) -> list[str]:
@@ -69,9 +46,9 @@ def sending(folder: Path, server: ScriptedServer) -> AbstractContextManager[subp
 def test_killed_as_the_session_begins(tmp_path: Path, server: ScriptedServer) -> None:
     """A sender that is killed at once, ready or not, changes nothing for the tests; the command sends their results."""
     project = GatedProject(tmp_path, 3)
-    (tmp_path / "conftest.py").write_text(KILLER)
+    (tmp_path / "conftest.py").write_text(signalling("SIGKILL"))
     ran = run_session(tmp_path, address=server.address, env=session_environment({"exit_progress": 0.5}))
-    assert (tmp_path / "killed").exists()
+    assert (tmp_path / "signalled").exists()
     assert ran.exit == 0
     assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (0, 3)
     assert re.search(r"the sender (did not become ready|\(process [0-9]+\) has died)", ran.out)

@@ -105,6 +105,11 @@ def spools(folder: Path) -> list[Path]:
     return sorted(each for each in (folder / ".automation-report" / "spool").glob("[!.]*") if each.is_dir())
 
 
+def sender_of(folder: Path) -> int:
+    """Return the process id of the sender that is ready, 0 when none is."""
+    return max((ledger_from(each / "ledger").sender_pid for each in spools(folder)), default=0)
+
+
 LATER = ("--automation-report-delivery", "later")
 
 
