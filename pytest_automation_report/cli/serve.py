@@ -225,7 +225,7 @@ def _is_default(parameter: str) -> bool:
 
 def _check_run(store: Store, run_id: int | None) -> None:
     """Raise `SettingError` for a run that the store does not have."""
-    if run_id is not None and not store.read(lambda reader: reader.runs([run_id], has_threads=False)):
+    if run_id is not None and not store.read(lambda reader: reader.runs([run_id])):
         store.close()
         raise SettingError("--run", run_id, "the store has no such run: automation-report run list shows those it has")
 

@@ -15,16 +15,18 @@ from msgspec.json import Encoder
 from pytest_automation_report.server.http import query_parameters as queries
 from pytest_automation_report.server.http import views
 from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.reads import Reader
+from pytest_automation_report.server.store.reads import Page
 from pytest_automation_report.server.store.whole_results import WholeResults
+from pytest_automation_report.server.store.whole_runs import whole_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Page, RunRecord
+    from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.references import Reference
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.whole_runs import WholeRun
 
     Parameters: TypeAlias = Mapping[str, str | list[str]]
     References: TypeAlias = dict[Reference, list[Json]]
@@ -40,12 +42,13 @@ def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     """Return a run, with its threads unless ``threads=0``."""
     query = queries.query_from(queries.RUN_QUERY, parameters)
 
-    def question(reader: Reader) -> tuple[RunRecord, References]:
-        record = reader.run(run_id, None if queries.is_set(query, "threads") else 0)
-        return record, reader.references([record.row], record.row["project"], query["expands"])
+    def question(reader: Reader) -> tuple[WholeRun, References]:
+        row = reader.run_row(run_id)
+        (run,) = whole_runs(reader.connection, [row], has_threads=queries.is_set(query, "threads"))
+        return run, reader.references([row], row["project"], query["expands"])
 
-    record, expands = store.read(question)
-    return _encode({"result": views.run_view(record), "expands": expands})
+    run, expands = store.read(question)
+    return _encode({"result": views.run_view(run), "expands": expands})
 
 
 def runs_document(store: Store, project_id: int, parameters: Parameters) -> bytes | Iterator[bytes]:
@@ -53,20 +56,21 @@ def runs_document(store: Store, project_id: int, parameters: Parameters) -> byte
     query = queries.query_from(queries.RUN_PAGE, parameters)
     has_threads = queries.is_set(query, "threads")
 
-    def question(reader: Reader) -> tuple[Page[RunRecord], References, Sequence[Sequence[int]]]:
+    def question(reader: Reader) -> tuple[Page[Json], Sequence[WholeRun], References, Sequence[Sequence[int]]]:
         page = reader.run_page(project_id, query)
-        rows = [record.row for record in page.items]
-        expands = reader.references(rows, project_id, query["expands"])
-        chunks = list(_run_chunks(rows)) if has_threads else []
-        if len(chunks) == 1:  # nearly always: the whole page then comes from one snapshot
-            records = reader.runs(chunks[0], has_threads=True)
-            page = replace(page, items=[records[run_id] for run_id in chunks[0]])
-        return page, expands, chunks
+        expands = reader.references(page.items, project_id, query["expands"])
+        chunks = list(_run_chunks(page.items)) if has_threads else []
+        # Nearly always there is one chunk at most: the whole page then comes from one snapshot.
+        are_all = len(chunks) <= 1
+        runs = whole_runs(reader.connection, page.items, has_threads=has_threads) if are_all else ()
+        return page, runs, expands, chunks
 
-    page, expands, chunks = store.read(question)
+    page, runs, expands, chunks = store.read(question)
     if len(chunks) > 1:
         return _pieces(store, page, expands, chunks)
-    return _encode({**views.page_view(page, views.run_view), "expands": expands})
+    return _encode(
+        {**views.page_view(Page(page.number, page.size, page.total, runs), views.run_view), "expands": expands}
+    )
 
 
 def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
@@ -97,24 +101,27 @@ def sources_document(store: Store, project_id: int, parameters: Parameters) -> b
     return _encode({**views.page_view(page, views.source_view), "expands": expands})
 
 
-def _pieces(
-    store: Store, page: Page[RunRecord], expands: References, chunks: Sequence[Sequence[int]]
-) -> Iterator[bytes]:
+def _pieces(store: Store, page: Page[Json], expands: References, chunks: Sequence[Sequence[int]]) -> Iterator[bytes]:
     """Yield the JSON of a page in pieces, with the threads of one chunk in memory at a time.
 
     Each chunk is read in its own transaction: runs of different chunks may be of different moments.
     """
-    envelope = {**views.page_view(replace(page, items=()), views.run_view), "expands": expands}
+    envelope = {**views.page_view(replace(page, items=()), dict), "expands": expands}
     envelope.pop("result")
     yield f'{json_text(envelope)[:-1]},"result":['.encode()
     separator = b""
     for run_ids in chunks:
-        records = store.read(partial(Reader.runs, run_ids=run_ids, has_threads=True))
+        runs = store.read(partial(_runs_with_threads, run_ids=run_ids))
         for run_id in run_ids:
-            if run_id in records:  # a run may have been removed since the page was read
-                yield separator + _encode(views.run_view(records[run_id]))
+            if run_id in runs:  # a run may have been removed since the page was read
+                yield separator + _encode(views.run_view(runs[run_id]))
                 separator = b","
     yield b"]}"
+
+
+def _runs_with_threads(reader: Reader, run_ids: Sequence[int]) -> dict[int, WholeRun]:
+    runs = whole_runs(reader.connection, reader.run_rows(run_ids), has_threads=True)
+    return {run.row["id"]: run for run in runs}
 
 
 def _run_chunks(runs: Sequence[Json]) -> Iterator[list[int]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
-from msgspec.json import Decoder
+from msgspec import Raw, Struct, field
+from msgspec.json import Decoder, Encoder
 
 from pytest_automation_report.server.store.references import USER_ID
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, RunStatus
@@ -16,16 +19,42 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.inputs import Kind
-    from pytest_automation_report.server.store.reads import Item, Page, RunRecord
+    from pytest_automation_report.server.store.reads import Item, Page
+    from pytest_automation_report.server.store.whole_runs import AttachedText, ThreadLine, WholeRun
 
-_decode = Decoder(dict[str, Any]).decode
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_ZONE_LENGTH = len("+00:00")
-_PROPERTIES: Mapping[Kind, tuple[str, ...]] = {
-    "fields": ("type", "name", "value", "meta"),
-    "artifacts": ("name", "note", "url", "mime_type", "size"),
-    "links": ("name", "note", "url"),
+
+# A property that was not sent is null, and a missing ``meta`` is empty; those that responses do not have are dropped.
+
+
+class _FieldView(Struct, gc=False):
+    type: Any = None
+    name: Any = None
+    value: Any = None
+    meta: Any = field(default_factory=dict)
+
+
+class _ArtifactView(Struct, gc=False):
+    name: Any = None
+    note: Any = None
+    url: Any = None
+    mime_type: Any = None
+    size: Any = None
+
+
+class _LinkView(Struct, gc=False):
+    name: Any = None
+    note: Any = None
+    url: Any = None
+
+
+_encode: Final = Encoder().encode
+_DECODERS: Final[Mapping[Kind, Decoder[Any]]] = {
+    "fields": Decoder(list[_FieldView]),
+    "artifacts": Decoder(list[_ArtifactView]),
+    "links": Decoder(list[_LinkView]),
 }
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MINUTE_US: Final = 60_000_000
 _SOURCE_STATUSES: Mapping[int | None, ResultClass] = {
     RunStatus.SUCCESS: ResultClass.SUCCESS,
     RunStatus.FAILURE: ResultClass.FAILURE,
@@ -46,10 +75,9 @@ def page_view(page: Page[Item], view: Callable[[Item], Json]) -> Json:
     }
 
 
-def run_view(record: RunRecord) -> Json:
+def run_view(run: WholeRun) -> Json:
     """Return a run with its threads."""
-    row = record.row
-    attachments = [attachment for attachment in record.attachments if attachment["thread"] is None]
+    row, attached = run.row, _attached(run.attachments)
     return {
         "id": row["id"],
         "project_id": row["project"],
@@ -60,12 +88,12 @@ def run_view(record: RunRecord) -> Json:
         "milestone_id": row["milestone"],
         "elapsed": row["elapsed"],
         "is_completed": row["is_completed"],
-        **_counts(row),
-        "artifacts": _attached("artifacts", attachments),
-        "fields": _attached("fields", attachments),
-        "links": _attached("links", attachments),
+        **{name: row[name] for name in COUNT_NAMES},
+        "artifacts": attached["artifacts", None],
+        "fields": attached["fields", None],
+        "links": attached["links", None],
         "tags": json.loads(row["tags"]),
-        "threads": _thread_views(record),
+        "threads": _threads(run.threads, attached),
         "thread_count": row["thread_count"],
         "thread_active_count": row["thread_active_count"],
         "thread_completed_count": row["thread_count"] - row["thread_active_count"],
@@ -120,48 +148,43 @@ def iso_time(microseconds: int | None) -> str | None:
     """Return a time, in microseconds since 1970, in the contract's form with whole milliseconds; None for None."""
     if microseconds is None:
         return None
-    time = _EPOCH + timedelta(microseconds=microseconds)
-    return f"{time.isoformat(timespec='milliseconds')[:-_ZONE_LENGTH]}Z"
+    minute, rest = divmod(microseconds, _MINUTE_US)
+    return f"{_minute(minute)}:{rest // 1_000_000:02d}.{rest // 1000 % 1000:03d}Z"
 
 
-def _thread_views(record: RunRecord) -> list[Json]:
-    attachments: dict[int, list[Json]] = {thread["id"]: [] for thread in record.threads}
-    for attachment in record.attachments:
-        if attachment["thread"] is not None:
-            attachments[attachment["thread"]].append(attachment)
-    return [_thread_view(thread, attachments[thread["id"]]) for thread in record.threads]
+@lru_cache(maxsize=1024)
+def _minute(minutes: int) -> str:
+    """Return the beginning of a time: the threads of a run began in the same few minutes."""
+    return (_EPOCH + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M")
 
 
-def _thread_view(row: Mapping[str, Any], attachments: Sequence[Json]) -> Json:
-    observed = row["elapsed_observed"]
-    return {
-        "id": row["id"],
-        "index": row["position"],
-        "name": f"Thread {row['position']}",
-        "status": row["status"],
-        "elapsed": row["elapsed_computed"] if observed is None else observed,
-        "is_completed": row["is_completed"],
-        **_counts(row),
-        "artifacts": _attached("artifacts", attachments),
-        "fields": _attached("fields", attachments),
-        "created_at": iso_time(row["created"]),
-        "created_by": USER_ID,
-        "completed_at": iso_time(row["completed"]),
-        "completed_by": _user(row["completed"]),
-    }
+def _threads(threads: Sequence[ThreadLine], attached: Mapping[tuple[Kind, int | None], Sequence[object]]) -> Raw:
+    """Return the threads of a run as JSON, which is put together from texts: a run can have thousands of threads."""
+    return Raw(f"[{','.join(_thread(thread, attached) for thread in threads)}]".encode())
 
 
-def _counts(row: Mapping[str, Any]) -> dict[str, int]:
-    return {name: row[name] for name in COUNT_NAMES}
+def _thread(thread: ThreadLine, attached: Mapping[tuple[Kind, int | None], Sequence[object]]) -> str:
+    artifacts, fields = attached["artifacts", thread.id], attached["fields", thread.id]
+    completed = "null" if thread.completed is None else f'"{iso_time(thread.completed)}"'
+    return (
+        f'{{"id":{thread.id},"index":{thread.position},"name":"Thread {thread.position}","status":{thread.status},'
+        f'"elapsed":{"null" if thread.elapsed is None else thread.elapsed},'
+        f'"is_completed":{"true" if thread.is_completed else "false"},{thread.counts},'
+        f'"artifacts":{_encode(artifacts).decode()},"fields":{_encode(fields).decode()},'
+        f'"created_at":"{iso_time(thread.created)}","created_by":{USER_ID},'
+        f'"completed_at":{completed},"completed_by":{_user(thread.completed) or "null"}}}'
+    )
 
 
-def _attached(kind: Kind, attachments: Sequence[Mapping[str, Any]]) -> list[Json]:
-    """Return attachments of one kind; a property that was not sent is null, and a missing ``meta`` is empty."""
-    views: list[Json] = []
-    for attachment in attachments:
-        if attachment["kind"] == kind:
-            body = _decode(attachment["body"])
-            views.append({name: body.get(name, {} if name == "meta" else None) for name in _PROPERTIES[kind]})
+def _attached(attachments: Sequence[AttachedText]) -> Mapping[tuple[Kind, int | None], list[object]]:
+    """Return the fields, artifacts and links of a run by their kind and thread, in the order of their arrival."""
+    views: defaultdict[tuple[Kind, int | None], list[object]] = defaultdict(list)
+    for kind, decoder in _DECODERS.items():
+        of_kind = [(thread, body) for _, thread, each, body in attachments if each == kind]
+        # All at once, which takes half the time.
+        bodies = decoder.decode(f"[{','.join([body for _, body in of_kind])}]")
+        for (thread, _), body in zip(of_kind, bodies, strict=True):
+            views[kind, thread].append(body)
     return views
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
+from pytest_automation_report.server.store.database import query_rows
 from pytest_automation_report.server.store.tables import ProjectRow, RunRow, SourceRow
 
 if TYPE_CHECKING:
@@ -57,4 +58,4 @@ class SourceReader:
         return self.source_names([source_id])[source_id]
 
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
-        return list(query.dicts().execute(self._database))
+        return query_rows(self._database, query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.server.store.statuses import (
@@ -44,12 +45,22 @@ class Status:
 
 def shown_status(table: StatusTable, number: int) -> Status:
     """Return a status by its id, also one that the project does not have."""
-    status = table.by_id.get(number) or ResultStatus(number, f"Status {number}", (f"status{number}",))
+    status = table.by_id.get(number)
+    return _unknown(number) if status is None else _shown(status)
+
+
+@lru_cache(maxsize=STATUS_SLOTS)
+def _unknown(number: int) -> Status:
+    """Return a status that a project does not have: nearly all are none, in each bar of a page."""
+    return _shown(ResultStatus(number, f"Status {number}", (f"status{number}",)))
+
+
+def _shown(status: ResultStatus) -> Status:
     tone = _TONES.get(status.system_name)
     # A project may have renamed a status and changed its meaning: the meaning decides.
     if tone is None or status.is_passed or status.is_failed:
         tone = "pass" if status.is_passed else "fail" if status.is_failed else tone or "skip"
-    return Status(number, status.name, tone)
+    return Status(status.id, status.name, tone)
 
 
 def ranked(table: StatusTable) -> list[Status]:

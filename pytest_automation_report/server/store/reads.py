@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from peewee import JOIN, fn
 
-from pytest_automation_report.server.store.database import first_order, marks, within
+from pytest_automation_report.server.store.database import first_order, marks, query_rows, select_rows, within
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.project_rows import project_statuses
 from pytest_automation_report.server.store.references import USER_ID, referenced
@@ -22,6 +21,7 @@ from pytest_automation_report.server.store.tables import (
     RunTagRow,
     SourceRow,
     ThreadRow,
+    columns_of,
 )
 
 if TYPE_CHECKING:
@@ -81,37 +81,47 @@ class Reader:
         """Whether any project has a run."""
         return bool(self._rows(RunRow.select(RunRow.id).limit(1)))
 
-    def run(self, run_id: int, max_threads: int | None = None) -> RunRecord:
-        """Return a run with its first ``max_threads`` threads, or with all; no result is read."""
-        row = self._row(RunRow.select().where(RunRow.id == run_id))
-        if row is None:
-            raise not_found("automation run")
-        if max_threads is None:
-            return self._records([row])[0]
+    def run(self, run_id: int, max_threads: int = 0) -> RunRecord:
+        """Return a run with its first ``max_threads`` threads; no result is read."""
+        row = self.run_row(run_id)
         if max_threads == 0:
             return self._bare_records([row])[0]
-        threads = self._rows(
-            ThreadRow.select().where(ThreadRow.run == run_id).order_by(ThreadRow.id).limit(max_threads)
+        threads = select_rows(
+            self._connection,
+            "thread",
+            columns_of(ThreadRow),
+            'WHERE "run_id" = ? ORDER BY "id" LIMIT ?',
+            (run_id, max_threads),
         )
         ids = [thread["id"] for thread in threads]
-        is_wanted = AttachmentRow.thread.is_null() | AttachmentRow.thread.in_(ids)
-        attachments = AttachmentRow.select().where((AttachmentRow.run == run_id) & is_wanted)
-        return RunRecord(row, threads, self._rows(attachments.order_by(AttachmentRow.id)))
+        of_these = f'("thread_id" IS NULL OR "thread_id" IN ({marks(ids)}))' if ids else '"thread_id" IS NULL'
+        attachments = self._attachments(f'WHERE "run_id" = ? AND {of_these}', (run_id, *ids))
+        return RunRecord(row, threads, attachments)
 
-    def runs(self, run_ids: Sequence[int], *, has_threads: bool) -> dict[int, RunRecord]:
-        """Return those of these runs that exist, by id, with their threads or without."""
-        rows = self._rows(RunRow.select().where(RunRow.id.in_(run_ids)))
-        records = self._records(rows) if has_threads else self._bare_records(rows)
-        return {record.row["id"]: record for record in records}
+    def runs(self, run_ids: Sequence[int]) -> dict[int, RunRecord]:
+        """Return those of these runs that exist, by id, without their threads."""
+        return {record.row["id"]: record for record in self._bare_records(self.run_rows(run_ids))}
 
-    def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[RunRecord]:
-        """Return a page of a project's runs without their threads, in the order of their creation."""
+    def run_row(self, run_id: int) -> Json:
+        """Return the row of a run."""
+        rows = self.run_rows([run_id])
+        if not rows:
+            raise not_found("automation run")
+        return rows[0]
+
+    def run_rows(self, run_ids: Sequence[int]) -> list[Json]:
+        """Return the rows of those of these runs that exist, in no order."""
+        if not run_ids:
+            return []
+        return select_rows(self._connection, "run", columns_of(RunRow), f'WHERE "id" IN ({marks(run_ids)})', run_ids)
+
+    def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
+        """Return a page of the rows of a project's runs, in the order of their creation."""
         self._check_project(project_id)
         runs = RunRow.select().where(RunRow.project == project_id)
         for condition in _run_conditions(query):
             runs = runs.where(condition)
-        page = self._page(runs, (RunRow.created, RunRow.id), query, runs.count(self._database))
-        return Page(page.number, page.size, page.total, self._bare_records(page.items))
+        return self._page(runs, (RunRow.created, RunRow.id), query, runs.count(self._database))
 
     def references(
         self, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
@@ -202,15 +212,13 @@ class Reader:
     def _bare_records(self, runs: Sequence[Json]) -> list[RunRecord]:
         """Return runs without their threads, so that the cost of a page does not depend on the number of CI jobs."""
         ids = [run["id"] for run in runs]
-        query = AttachmentRow.select().where(AttachmentRow.run.in_(ids) & AttachmentRow.thread.is_null())
-        attachments = _by_run(self._rows(query.order_by(AttachmentRow.id)), ids)
+        condition = f'WHERE "run_id" IN ({marks(ids)}) AND "thread_id" IS NULL'
+        attachments = _by_run(self._attachments(condition, ids) if ids else [], ids)
         return [RunRecord(run, (), attachments[run["id"]]) for run in runs]
 
-    def _records(self, runs: Sequence[Json]) -> list[RunRecord]:
-        ids = [run["id"] for run in runs]
-        threads = _by_run(self._rows_of_runs(ThreadRow, ids), ids)
-        attachments = _by_run(self._rows_of_runs(AttachmentRow, ids), ids)
-        return [RunRecord(run, threads[run["id"]], attachments[run["id"]]) for run in runs]
+    def _attachments(self, condition: str, values: Sequence[object]) -> list[Json]:
+        columns = columns_of(AttachmentRow)
+        return select_rows(self._connection, "attachment", columns, f'{condition} ORDER BY "id"', values)
 
     def _page(
         self,
@@ -231,24 +239,8 @@ class Reader:
             items = self._rows(query.order_by(*first_columns, *order).limit(size).offset(offset))
         return Page(number, size, total, items)
 
-    def _rows_of_runs(self, table: type[ThreadRow | AttachmentRow], run_ids: Sequence[int]) -> list[Json]:
-        """Return the rows of these runs in the order of their ids.
-
-        A plain statement: a run can have thousands of threads, and peewee takes five times as long for each row.
-        """
-        if not run_ids:
-            return []
-        rows = self._connection.execute(f'{_select_of_runs(table)} ({marks(run_ids)}) ORDER BY "id"', run_ids)
-        names = [field.name for field in table._meta.sorted_fields]  # noqa: SLF001 - peewee's name for it
-        flags = [name for name in names if name.startswith("is_")]
-        found = [dict(zip(names, row, strict=True)) for row in rows]
-        for row in found:
-            for flag in flags:
-                row[flag] = bool(row[flag])
-        return found
-
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
-        return list(query.dicts().execute(self._database))
+        return query_rows(self._database, query)
 
     def _row(self, query: Any) -> Json | None:  # noqa: ANN401 - peewee's queries have no common type
         return next(iter(self._rows(query)), None)
@@ -318,14 +310,6 @@ def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) ->
         ResultClass.FAILURE: row["failure_count"],
     }
     return sum(count for result_class, count in counts.items() if result_class in classes)
-
-
-@lru_cache(maxsize=4)
-def _select_of_runs(table: type[ThreadRow | AttachmentRow]) -> str:
-    """Return the beginning of a statement that selects all columns of the rows of some runs."""
-    meta = table._meta  # noqa: SLF001 - peewee's name for it
-    columns = ", ".join(f'"{field.column_name}"' for field in meta.sorted_fields)
-    return f'SELECT {columns} FROM "{meta.table_name}" WHERE "run_id" IN'  # noqa: S608 - names of ours  # nosec B608
 
 
 def _by_run(rows: Sequence[Json], ids: Sequence[int]) -> dict[int, list[Json]]:

@@ -10,6 +10,8 @@ another index begins with its column.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import Any
 
 from peewee import (
     BigAutoField,
@@ -396,3 +398,10 @@ TABLES: tuple[type[Table], ...] = (
     AppliedRequestRow,
 )
 """All tables; each one stands after the tables that it refers to, so that they can be created in this order."""
+
+
+@lru_cache(maxsize=32)
+def columns_of(table: type[Table]) -> tuple[str, ...]:
+    """Return the names of a table's columns."""
+    fields: Any = table._meta.sorted_fields  # noqa: SLF001 - peewee's name for it
+    return tuple(field.column_name for field in fields)

@@ -20,6 +20,7 @@ from unit.server.http import (
     test_results,
     test_runs,
     test_statuses,
+    test_views,
 )
 from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
@@ -69,6 +70,7 @@ MODULES = (
     test_runs,
     test_statuses,
     test_maintenance,
+    test_views,
     test_whole_results,
 )
 WITHOUT_SQL_OF_ITS_OWN = {

@@ -241,7 +241,7 @@ def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluste
 
     service.store.write(work)
     waiting.join(30)
-    (thread,) = service.store.read(lambda reader: reader.run(1)).threads
+    (thread,) = service.store.read(lambda reader: reader.run(1, max_threads=1)).threads
     assert (thread["elapsed_observed"], thread["elapsed_computed"]) == (10, 14)
 
 

@@ -16,7 +16,11 @@ from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.reasons import (
     MAX_CARDS,
     MAX_MEMBERS,
+    MEMBERS_OF_STRIP,
     cards_of,
+    command_for,
+    drawings_of,
+    families_of,
     groups_by_file,
     lots_of,
     says_of,
@@ -40,8 +44,6 @@ _FLAKY_SHOWN: Final = 50
 _LISTED: Final = PAGE_ROWS
 # With a heading for each file.
 _LISTED_BY_FILE: Final = 100
-# Members of a card that stay behind its link, but whose outcomes are part of its strip.
-_MEMBERS_OF_STRIP: Final = 20
 
 
 class FailureCards:
@@ -68,14 +70,7 @@ class FailureCards:
         found = self._facts.findings
         if found is None:
             return []
-        seen: dict[int | None, int] = {}
-        cases = []
-        for row in self.rows:
-            seen[row["fingerprint"]] = seen.get(row["fingerprint"], 0) + 1
-            if seen[row["fingerprint"]] <= _MEMBERS_OF_STRIP:
-                cases.append(row["case"])
-        self._histories.load(cases)
-        return cards_of(found, self.rows, self._letters, self._facts.overview["families"])
+        return cards_of(found, self.rows)
 
     @property
     def longest(self) -> int | None:
@@ -85,13 +80,10 @@ class FailureCards:
         lengths = [len([run for run in runs if run >= first]) for first in since]
         return max(lengths, default=0) or None
 
-    def _letters(self, case: int) -> str:
-        return self._histories.letters(case)
-
     def title_of(self, fingerprint: str) -> Json | None:
         """Return the message of a reason."""
         card = next((card for card in self.cards if card["fingerprint"] == fingerprint), None)
-        return None if card is None else card["says"]
+        return None if card is None else says_of(card["title"])
 
     def texts(self, site: str) -> list[str]:
         """Return the reasons as Markdown, each with one of its tests; ``site`` is the address of the pages."""
@@ -110,7 +102,7 @@ class FailureCards:
                 text["type"],
                 card["place"],
                 sentence,
-                card["command"] or "",
+                command_for(card["rows"], card["count"]) or "",
                 f"{site}{self._state.link('result', row['id'])}",
             )
             sections.append(failure_markdown(failure))
@@ -121,11 +113,7 @@ class FailureCards:
         first = (self._state.page - 1) * MAX_CARDS
         shown = self.cards[first : first + MAX_CARDS]
         rest = self.cards[first + MAX_CARDS :]
-        texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
-        for card in shown:
-            row = card["rows"][0] if card["rows"] else None
-            text = texts.get(row["id"]) if row else None
-            self._complete(card, row, text)
+        self._complete(shown)
         has_base = self._facts.base is not None
         lots = lots_of(shown, has_base=has_base)
         # The card that a reader needs first is open.
@@ -159,24 +147,19 @@ class FailureCards:
             "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
         }
 
-    def _complete(self, card: Json, row: Json | None, text: Json | None) -> None:
-        """Add to a card its members, and the code that raised."""
-        card["members"] = self._members(card["rows"][:MAX_MEMBERS])
-        card["frame"], card["at"] = None, {"place": card["place"], "function": "", "depth": 0}
-        if row is None:
-            return
-        card["at"]["function"] = test_name(row["name"]).function
-        if row["line"] is not None and card["place"]:
-            card["at"]["place"] = f"{card['place']}:{row['line']}"
-        if text is None:
-            return
-        card["says"] = says_of(row["message"] or "", text["type"])
-        frame = code_frame(parse_traceback(text["text"]))
-        if frame is not None:
-            card["frame"] = frame
-            if _says_nothing(card["says"]) and frame["hit"]:
-                card["says"]["parts"] = [(frame["hit"], False)]
-            card["at"] = {"place": frame["place"], "function": frame["function"], "depth": frame["depth"]}
+    def _complete(self, shown: Sequence[Json]) -> None:
+        """Add to the cards that are shown what is on them alone: message, drawings, members, the code that raised."""
+        self._histories.load(row["case"] for card in shown for row in card["rows"][:MEMBERS_OF_STRIP])
+        texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
+        families = families_of(self._facts.overview)
+        for card in shown:
+            rows = card["rows"]
+            card.update(drawings_of(card, self._histories.letters, families))
+            card["command"] = command_for(rows, card["count"])
+            card["members"] = self._members(rows[:MAX_MEMBERS])
+            text = texts.get(rows[0]["id"]) if rows else None
+            message = says_of(card["title"]) if text is None else says_of(rows[0]["message"] or "", text["type"])
+            card.update(says=message, **_code(card["place"], rows[0] if rows else None, text, message))
 
     def _texts(self, result_ids: Sequence[int]) -> dict[int, Json]:
         """Return the traceback of these failures, and the type of the exception."""
@@ -240,6 +223,19 @@ class FailureCards:
             href = self._state.result(entry["result"]) if entry.get("result") else ""
             lines.append({"short": test_name(entry["name"]), "failed": failed, "href": href})
         return lines
+
+
+def _code(place: str, row: Json | None, text: Json | None, message: Json) -> Json:
+    """Return the code that raised, and where it is; a message that says nothing becomes that line."""
+    function = "" if row is None else test_name(row["name"]).function
+    if row is not None and row["line"] is not None and place:
+        place = f"{place}:{row['line']}"
+    frame = None if text is None else code_frame(parse_traceback(text["text"]))
+    if frame is None:
+        return {"frame": None, "at": {"place": place, "function": function, "depth": 0}}
+    if _says_nothing(message) and frame["hit"]:
+        message["parts"] = [(frame["hit"], False)]
+    return {"frame": frame, "at": {"place": frame["place"], "function": frame["function"], "depth": frame["depth"]}}
 
 
 def _says_nothing(message: Json) -> bool:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from peewee import fn
 
 from pytest_automation_report.server.store.case_keys import find_cases
-from pytest_automation_report.server.store.database import first_order, within
+from pytest_automation_report.server.store.database import first_order, marks, query_rows, select_rows, within
 from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import (
-    AttachmentRow,
     CaseHistoryRow,
     ResultRow,
     RunRow,
     SeriesRow,
+    columns_of,
 )
 
 if TYPE_CHECKING:
@@ -60,16 +60,13 @@ _ROW = (
     ResultRow.elapsed,
     ResultRow.thread,
 )
-_REASON = (ResultRow.failed_attempts, ResultRow.phase, ResultRow.message, ResultRow.fingerprint)
-_TREND = (
-    RunRow.id,
-    RunRow.status,
-    RunRow.is_completed,
-    RunRow.failure_count,
-    RunRow.total_count,
-    RunRow.created,
-    RunRow.commit,
+_WITH_REASON: Final = (
+    *("id", "case_id", "name", "folder", "file", "line", "status", "elapsed", "thread_id"),
+    *("failed_attempts", "phase", "message", "fingerprint"),
 )
+_REASON = (ResultRow.failed_attempts, ResultRow.phase, ResultRow.message, ResultRow.fingerprint)
+_TREND: Final = ("id", "status", "is_completed", "failure_count", "total_count", "created", "commit")
+_HISTORY: Final = ("case_id", "position", "outcomes", "median")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +195,9 @@ class RunReader:
         ids = list(result_ids)
         rows: dict[int, Json] = {}
         for start in range(0, len(ids), _AT_ONCE):
-            query: Any = ResultRow.select(*_ROW, *_REASON).where(ResultRow.id.in_(ids[start : start + _AT_ONCE]))
-            rows |= {row["id"]: row for row in self._rows(query)}
+            some = ids[start : start + _AT_ONCE]
+            found = select_rows(self._connection, "result", _WITH_REASON, f'WHERE "id" IN ({marks(some)})', some)
+            rows |= {row["id"]: row for row in found}
         return rows
 
     def between(self, run_id: int, first: int, last: int, file: str | None, folder: str) -> list[Json]:
@@ -222,43 +220,36 @@ class RunReader:
 
     def trend(self, run: Json) -> list[Json]:
         """Return the last runs of a run's source, branch and configuration up to it, oldest first."""
-        query: Any = self._runs_beside(run).where(RunRow.id <= run["id"]).order_by(RunRow.id.desc())
-        return self._rows(query.limit(TREND_RUNS))[::-1]
+        return self._runs_beside(run, 'AND "id" <= ? ORDER BY "id" DESC LIMIT ?', run["id"], TREND_RUNS)[::-1]
 
     def next_run(self, run: Json) -> int | None:
         """Return the run after this one, of the same source, branch and configuration."""
-        query: Any = self._runs_beside(run).where(RunRow.id > run["id"]).order_by(RunRow.id)
-        rows = self._rows(query.limit(1))
+        rows = self._runs_beside(run, 'AND "id" > ? ORDER BY "id" LIMIT 1', run["id"])
         return rows[0]["id"] if rows else None
 
     def possible_bases(self, run: Json) -> list[Json]:
         """Return runs that the user can compare a run with: the newest completed ones before it, of any branch."""
-        query: Any = RunRow.select(*_TREND, RunRow.branch).where(
-            (RunRow.source == run["source"]) & (RunRow.id < run["id"]) & (RunRow.is_completed == True)  # noqa: E712 - SQL
-        )
-        return self._rows(query.order_by(RunRow.id.desc()).limit(TREND_RUNS))
+        condition = 'WHERE "source_id" = ? AND "id" < ? AND "is_completed" ORDER BY "id" DESC LIMIT ?'
+        values = run["source"], run["id"], TREND_RUNS
+        return select_rows(self._connection, "run", (*_TREND, "branch"), condition, values)
 
     def run(self, run_id: int) -> Json | None:
         """Return the row of a run; None if it was removed."""
-        rows = self._rows(RunRow.select().where(RunRow.id == run_id))
+        rows = select_rows(self._connection, "run", columns_of(RunRow), 'WHERE "id" = ?', (run_id,))
         return rows[0] if rows else None
 
     def run_fields(self, run_id: int) -> dict[str, str]:
         """Return the fields of a run by their names, without those of its threads."""
-        query = AttachmentRow.select(AttachmentRow.body).where(
-            (AttachmentRow.run == run_id) & (AttachmentRow.kind == "fields") & AttachmentRow.thread.is_null()
-        )
-        fields = (json.loads(row["body"]) for row in self._rows(query))
+        condition = """WHERE "run_id" = ? AND "kind" = 'fields' AND "thread_id" IS NULL"""
+        rows = select_rows(self._connection, "attachment", ("body",), condition, (run_id,))
+        fields = (json.loads(row["body"]) for row in rows)
         return {str(field["name"]): str(field.get("value") or "") for field in fields}
 
     def series_runs(self, run: Json) -> tuple[int, list[int]] | None:
         """Return the series of a run: its id, and the ids of its last runs, oldest first; None if it has none yet."""
-        query: Any = SeriesRow.select(SeriesRow.id, SeriesRow.runs, SeriesRow.length).where(
-            (SeriesRow.source == run["source"])
-            & (SeriesRow.config == (run["config"] or 0))
-            & (SeriesRow.branch == (run["branch"] or ""))
-        )
-        rows = self._rows(query)
+        condition = 'WHERE "source_id" = ? AND "config" = ? AND "branch" = ?'
+        values = run["source"], run["config"] or 0, run["branch"] or ""
+        rows = select_rows(self._connection, "series", ("id", "runs"), condition, values)
         if not rows:
             return None
         return rows[0]["id"], [run_id for run_id, *_ in json.loads(rows[0]["runs"])]
@@ -267,24 +258,17 @@ class RunReader:
         """Return the stored outcomes of these tests in a series, with their medians."""
         ids = list(dict.fromkeys(cases))
         found: dict[int, Json] = {}
-        columns = (CaseHistoryRow.case, CaseHistoryRow.position, CaseHistoryRow.outcomes, CaseHistoryRow.median)
         for start in range(0, len(ids), _AT_ONCE):
-            query: Any = CaseHistoryRow.select(*columns).where(
-                (CaseHistoryRow.series == series) & CaseHistoryRow.case.in_(ids[start : start + _AT_ONCE])
-            )
-            found |= {row["case"]: row for row in self._rows(query)}
+            some = ids[start : start + _AT_ONCE]
+            condition = f'WHERE "series_id" = ? AND "case_id" IN ({marks(some)})'
+            rows = select_rows(self._connection, "case_history", _HISTORY, condition, (series, *some))
+            found |= {row["case"]: row for row in rows}
         return found
 
     def all_histories(self, series: int) -> dict[int, Json]:
         """Return the stored outcomes of all tests in a series, with their medians."""
-        columns = (CaseHistoryRow.case, CaseHistoryRow.position, CaseHistoryRow.outcomes, CaseHistoryRow.median)
-        query: Any = CaseHistoryRow.select(*columns).where(CaseHistoryRow.series == series)
-        # Rows of peewee's own, such as dictionaries, take three times as long.
-        rows = query.tuples().execute(self._database)
-        return {
-            case: {"position": position, "outcomes": outcomes, "median": median}
-            for case, position, outcomes, median in rows
-        }
+        rows = select_rows(self._connection, "case_history", _HISTORY, 'WHERE "series_id" = ?', (series,))
+        return {row["case"]: row for row in rows}
 
     def usual_times(self, series: int, run_id: int) -> UsualTimes:
         """Return the usual times of the tests of a series' last run, and of those that have a result in a run."""
@@ -302,15 +286,18 @@ class RunReader:
 
     def series_length(self, series: int) -> int:
         """Return the number of runs that a series has had."""
-        return int(self._rows(SeriesRow.select(SeriesRow.length).where(SeriesRow.id == series))[0]["length"])
+        return int(select_rows(self._connection, "series", ("length",), 'WHERE "id" = ?', (series,))[0]["length"])
 
-    def _runs_beside(self, run: Json) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-        branch = RunRow.branch.is_null() if run["branch"] is None else RunRow.branch == run["branch"]
-        config = RunRow.config.is_null() if run["config"] is None else RunRow.config == run["config"]
-        return RunRow.select(*_TREND).where((RunRow.source == run["source"]) & branch & config)
+    def _runs_beside(self, run: Json, rest: str, *values: object) -> list[Json]:
+        """Return the runs of a run's source, branch and configuration."""
+        beside = [run[name] for name in ("branch", "config") if run[name] is not None]
+        branch = '"branch" IS NULL' if run["branch"] is None else '"branch" = ?'
+        config = '"config_id" IS NULL' if run["config"] is None else '"config_id" = ?'
+        condition = f'WHERE "source_id" = ? AND {branch} AND {config} {rest}'
+        return select_rows(self._connection, "run", _TREND, condition, (run["source"], *beside, *values))
 
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
-        return list(query.dicts().execute(self._database))
+        return query_rows(self._database, query)
 
 
 def query_tests(run_id: int, status: int, *, limit: int, offset: int, database: Database | None = None) -> Any:  # noqa: ANN401 - peewee's queries have no common type

@@ -14,14 +14,20 @@ from pytest_automation_report.server.pages.texts import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
     from pytest_automation_report.api.models import Json
+
+    Function: TypeAlias = tuple[str, str, str]
 
 __all__ = [
     "MAX_CARDS",
     "MAX_MEMBERS",
+    "MEMBERS_OF_STRIP",
     "cards_of",
     "command_for",
+    "drawings_of",
+    "families_of",
     "groups_by_file",
     "lots_of",
     "reduced_cells",
@@ -33,6 +39,9 @@ MAX_CARDS: Final = 20
 
 MAX_MEMBERS: Final = 3
 """Tests that an open card lists; the rest are behind a link."""
+
+MEMBERS_OF_STRIP: Final = 20
+"""Members of a card whose outcomes are part of its strip, though most stay behind its link."""
 
 _MAX_COMMAND_TESTS: Final = 5
 _MASK: Final = re.compile(r"<[a-z]+>")
@@ -83,10 +92,8 @@ def _no_words(type_name: str) -> str:
     return "no message" if type_name else "Failed without a message"
 
 
-def cards_of(
-    findings: Json, failures: Sequence[Json], letters: Callable[[int], str], families: Sequence[Json]
-) -> list[Json]:
-    """Return a card for each reason, those of most tests first; ``letters`` returns the history of a case."""
+def cards_of(findings: Json, failures: Sequence[Json]) -> list[Json]:
+    """Return a card for each reason, those of most tests first, without what only a card that is shown has."""
     members: dict[str, list[Json]] = {}
     for row in failures:
         if row["fingerprint"] is not None:
@@ -103,7 +110,6 @@ def cards_of(
     cards = []
     for reason in findings["reasons"]:
         fingerprint = reason["fingerprint"]
-        rows = members.get(fingerprint, [])
         is_new = has_base and reason["is_new"]
         cards.append(
             {
@@ -115,18 +121,26 @@ def cards_of(
                 "newly": newly[fingerprint],
                 "since": _since(since.get(fingerprint), reason["since"], findings["run"]),
                 "first": reason["since"],
-                "says": says_of(reason["title"]),
+                "title": reason["title"],
                 "phase_word": _PHASES.get(reason["phase"] or "", ""),
                 "place": reason["place"] or "",
-                "rows": rows,
-                "strip": strip_of(merged_letters(letters(row["case"]) for row in rows[:50]), has_now=True)
-                if rows
-                else None,
-                "grid": _grid_of(rows, families),
-                "command": command_for(rows, reason["count"]),
+                "rows": members.get(fingerprint, []),
             }
         )
     return cards
+
+
+def drawings_of(card: Json, letters: Callable[[int], str], families: Mapping[Function, Json]) -> Json:
+    """Return strip and grid of a card; ``letters`` returns the history of a case."""
+    rows = card["rows"]
+    histories = (letters(row["case"]) for row in rows[:MEMBERS_OF_STRIP])
+    strip = strip_of(merged_letters(histories), has_now=True) if rows else None
+    return {"strip": strip, "grid": _grid_of(rows, families)}
+
+
+def families_of(overview: Json) -> dict[Function, Json]:
+    """Return the parametrized functions of a run by their file, folder and name."""
+    return {(family["file"], family["folder"], family["function"]): family for family in overview["families"]}
 
 
 def _since(began: Json | None, first: Json | None, run_id: int) -> Json | None:
@@ -158,13 +172,13 @@ def groups_by_file(failures: Iterable[Json]) -> list[Json]:
     return [{"file": file, "rows": rows} for file, rows in sorted(groups.items(), key=lambda item: -len(item[1]))]
 
 
-def _grid_of(rows: Sequence[Json], families: Sequence[Json]) -> Json | None:
+def _grid_of(rows: Sequence[Json], families: Mapping[Function, Json]) -> Json | None:
     """Return the grid of the parametrized function to which most tests of a reason belong, one square each."""
     functions = Counter((row["file"] or "", row["folder"], test_name(row["name"]).function) for row in rows)
     if not functions:
         return None
     (key, count), *_ = functions.most_common(1)
-    family = next((one for one in families if (one["file"], one["folder"], one["function"]) == key), None)
+    family = families.get(key)
     if family is None or count < 2 or count * 2 < len(rows):  # noqa: PLR2004 - one square is no grid
         return None
     own = {row["id"] for row in rows}

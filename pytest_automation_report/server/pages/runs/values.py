@@ -200,7 +200,7 @@ def _uncomputed(rows: Sequence[dict[str, Any]]) -> list[int]:
 
 def run_rows(reader: Reader, project_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return the rows of these runs, in this order."""
-    records = reader.runs(ids, has_threads=False)
+    records = reader.runs(ids)
     names = SourceReader(reader.database).source_names({record.row["source"] for record in records.values()})
     known = summaries(reader.connection, ids)
     durations = RunListReader(reader.connection).durations({summary["base"] for summary in known.values()} - {None})
