@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.extensions import phases_member
 from pytest_automation_report.api.limits import fit_to_limits
-from pytest_automation_report.api.models import Test, encoded
+from pytest_automation_report.api.models import encoded
+from pytest_automation_report.delivery.crashed_attempts import CrashedAttempts, attempt_from
 from pytest_automation_report.delivery.results import NotRun, Result, Start, WorkerQueue
-from pytest_automation_report.recording.attempts import EarlierAttempt, with_earlier_attempts
 from pytest_automation_report.recording.synthetic_results import UNTESTED, not_run_test, passed_test, unfinished_test
 from pytest_automation_report.spool.artifacts import MARK
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from pytest_automation_report.api.models import Artifact, Field, Json
+    from pytest_automation_report.recording.attempts import EarlierAttempt
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.spool.records import PositionedRecord, Record
 
@@ -65,10 +66,7 @@ class WorkerQueues:
         self._options = options
         self._last_words = last_words if options.keeps_output("error") else lambda _: ""
         self._orphans = orphans or {}
-        # Attempts that crashed their workers, by node id: they go into the result of the next attempt, in any queue.
-        self._crashed_attempts: dict[str, list[EarlierAttempt]] = {}
-        # Tests whose crash pytest-xdist counts as a failure although it runs them again.
-        self._counted_as_failed: set[str] = set()
+        self._crashed = CrashedAttempts(options)
         self.by_worker: dict[str, WorkerQueue] = {}
         self.end: EndRecord | None = None
         self.properties: list[Field] = []
@@ -189,8 +187,7 @@ class WorkerQueues:
         for queue in self.by_worker.values():
             crashed, queue.crashed_pending_rerun = queue.crashed_pending_rerun, None
             if crashed is not None:
-                # The attempt is the result now, so it leaves the list of attempts before the result.
-                self._crashed_attempts[crashed.nodeid].pop()
+                self._crashed.drop_last(crashed.nodeid)
                 self._enqueue_orphan(queue, crashed)
         self._enqueue_not_run()
         self.is_decided = True
@@ -223,13 +220,13 @@ class WorkerQueues:
         Call it when all available records have been applied: the crash report of an attempt stands in the controller's
         file, and may be read after the result of the next attempt, which stands in the file of another worker.
         """
-        if not self._crashed_attempts:
+        if not self._crashed.has_any:
             return
         for queue in self.by_worker.values():
             for index, result in enumerate(tuple(queue.results)):
                 earlier = self._pop_crashed(result.nodeid)
                 if earlier:
-                    queue.replace(index, self._merged(result, earlier))
+                    queue.replace(index, self._crashed.merged(result, earlier))
 
     def _start(self, queue: WorkerQueue, start: Start) -> None:
         self._not_run.begin(start.nodeid)
@@ -317,17 +314,15 @@ class WorkerQueues:
             self._enqueue_orphan(queue, result)
             queue.is_closed = True
             return
-        if record.outcome == AGAIN:
-            self._counted_as_failed.add(start.nodeid)
-        attempts = [] if queue.pending_rerun is None else [_attempt_from(queue.pending_rerun)]
-        self._crashed_attempts.setdefault(start.nodeid, []).extend([*attempts, _attempt_from(result)])
+        attempts = [result] if queue.pending_rerun is None else [queue.pending_rerun, result]
+        self._crashed.add(start.nodeid, attempts, are_failures=record.outcome == AGAIN)
         # In this order: the test may have crashed another worker before, whose attempt is followed by this one.
         self._release_crashed(result.nodeid)
         queue.crash(result)
 
     def _pop_crashed(self, nodeid: str) -> list[EarlierAttempt]:
         """Return and forget the crashed attempts of a test that now has a result; empty if there are none."""
-        earlier = self._crashed_attempts.pop(nodeid, [])
+        earlier = self._crashed.pop(nodeid)
         if earlier:
             self._release_crashed(nodeid)
         return earlier
@@ -349,29 +344,9 @@ class WorkerQueues:
         """
         earlier = self._pop_crashed(orphan.nodeid)
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid == orphan.nodeid:
-            earlier = [*earlier, _attempt_from(queue.pending_rerun)]
+            earlier = [*earlier, attempt_from(queue.pending_rerun)]
         queue.open = queue.pending_rerun = None
-        queue.add(self._merged(orphan, earlier))
-
-    def _merged(self, result: Result, earlier: list[EarlierAttempt]) -> Result:
-        """Return a result with the attempts before it.
-
-        A test that pytest has counted as failed stays failed, with the first field of its last crash, even if it passed
-        when it ran again: pytest's own summary and exit code say so, too.
-        """
-        if not earlier:
-            return result
-        from pytest_automation_report.recording.extensions import with_attempts  # noqa: PLC0415 - workers seldom crash
-
-        test = _test_from(result)
-        if result.nodeid in self._counted_as_failed and result.status != "error":
-            test = replace(
-                test, status=self._options.alias("error"), fields=(*earlier[-1].test.fields[:1], *test.fields)
-            )
-            result = result._replace(status="error")
-        text = encoded(with_earlier_attempts(test, [attempt.test for attempt in earlier]))
-        extensions = with_attempts(result.extensions, earlier)
-        return result._replace(test=text, has_files=MARK in text, extensions=extensions)
+        queue.add(self._crashed.merged(orphan, earlier))
 
     def _close_pending_rerun(self, queue: WorkerQueue) -> None:
         """Make the last rerun the result: no other attempt has followed it."""
@@ -415,11 +390,3 @@ def _is_object(text: str) -> bool:
         return type(json.loads(text)) is dict
     except (ValueError, RecursionError):
         return False
-
-
-def _test_from(result: Result) -> Test:
-    return Test.from_body(json.loads(result.test))
-
-
-def _attempt_from(result: Result) -> EarlierAttempt:
-    return EarlierAttempt(_test_from(result), result.extensions)

@@ -148,7 +148,7 @@ class FailureCards:
         }
 
     def _complete(self, shown: Sequence[Json]) -> None:
-        """Add to the cards that are shown what is on them alone: message, drawings, members, the code that raised."""
+        """Add to the cards that are shown their message, drawings and members, and the code that raised."""
         self._histories.load(row["case"] for card in shown for row in card["rows"][:MEMBERS_OF_STRIP])
         texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
         families = families_of(self._facts.overview)
