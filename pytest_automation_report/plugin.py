@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report import hookspecs
-from pytest_automation_report.settings import pytest_config as settings
+from pytest_automation_report.imports import UnhookedImports
+
+with UnhookedImports():
+    from pytest_automation_report import hookspecs
+    from pytest_automation_report.settings import pytest_config as settings
 
 if TYPE_CHECKING:
     from pytest_automation_report.annotations.functions import AutomationReport
@@ -70,10 +73,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.fixture
 def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
-    from pytest_automation_report.annotations.functions import (  # noqa: PLC0415 - only for tests that ask for it
-        COLLECTOR,
-        report_of,
-    )
+    with UnhookedImports():
+        from pytest_automation_report.annotations.functions import (  # noqa: PLC0415 - only for tests that ask for it
+            COLLECTOR,
+            report_of,
+        )
 
     return report_of(request.config.pluginmanager.get_plugin(COLLECTOR))
 
@@ -92,11 +96,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start to report, in a session and its workers that the user wants to report."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
-    _configure_rerun(config)
-    if "automation_report" in getattr(config, "workerinput", {}):
-        _configure_worker(config)
-    elif not hasattr(config, "workerinput"):
-        _configure_session(config)
+    with UnhookedImports():
+        _configure_rerun(config)
+        if "automation_report" in getattr(config, "workerinput", {}):
+            _configure_worker(config)
+        elif not hasattr(config, "workerinput"):
+            _configure_session(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
 from pytest_automation_report.spool.folder import has_other_folders
-from pytest_automation_report.spool.log import Log
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.summary.counts import SessionCounts, tally_from
 from pytest_automation_report.summary.lines import SessionOutcome
@@ -72,7 +71,7 @@ class SessionEnd:
             tally=counts,
             folder=str(running.folder.path),
             is_sent=running.is_sender_started,
-            log=Log(running.folder.log).tail(3) if is_never_ready else [],
+            log=_last_lines(running) if is_never_ready else [],
             trouble=state.trouble or state.done.why,
             trouble_class=state.trouble_class,
             is_run_gone=state.is_run_gone,
@@ -95,3 +94,9 @@ class SessionEnd:
 
         keep_days = running.configuration.keep_spool
         return expire_old_sessions(spool, running.folder, keep_days=keep_days, now=self._wall())
+
+
+def _last_lines(running: RunningSession) -> list[str]:
+    from pytest_automation_report.spool.log import Log  # noqa: PLC0415 - only if the sender never began
+
+    return Log(running.folder.log).tail(3)

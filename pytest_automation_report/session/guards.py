@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
+from pytest_automation_report.imports import UnhookedImports
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,13 +32,15 @@ class InternalErrors:
 def guarded(hook: Callable[P, None]) -> Callable[P, None]:
     """Count the errors of a method in the ``internal_errors`` of its object instead of raising them.
 
-    Exceptions with which pytest ends a session derive from ``BaseException``: they are raised.
+    Exceptions with which pytest ends a session derive from ``BaseException``: they are raised. Modules of this package
+    that the method needs are imported past pytest's import hook.
     """
 
     @functools.wraps(hook)
     def guard(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            hook(*args, **kwargs)
+            with UnhookedImports():
+                hook(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the one edge where our errors must not reach the session
             owner: Any = args[0]
             owner.internal_errors.add(hook.__name__, error)

@@ -19,6 +19,7 @@ from pytest_automation_report.annotations.collector import AnnotationCollector
 from pytest_automation_report.annotations.functions import COLLECTOR, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field, encoded
+from pytest_automation_report.imports import UnhookedImports
 from pytest_automation_report.recording.attempts import ATTEMPTS
 from pytest_automation_report.recording.failures import FAILED, Failures
 from pytest_automation_report.recording.options import cleaner_for
@@ -216,7 +217,8 @@ class RuntestHooks:
         try:
             if self._comparisons is None:
                 # Not before: most sessions have no failed comparison.
-                from pytest_automation_report.session.failed_comparisons import FailedComparisons  # noqa: PLC0415
+                with UnhookedImports():
+                    from pytest_automation_report.session.failed_comparisons import FailedComparisons  # noqa: PLC0415
 
                 self._comparisons = FailedComparisons()
             self._comparisons.capture(op, left, right)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_automation_report.imports import UnhookedImports
 from pytest_automation_report.recording.synthetic_results import collection_test
 from pytest_automation_report.session.collection import write_collected_ids
 from pytest_automation_report.session.end import SessionEnd
@@ -137,8 +138,9 @@ class SessionHooks:
         """Show in pytest's summary the numbers of delivered results, the run, and the next step for the rest."""
         if self._is_forked:
             return
-        self._report.compare(self._folder)
-        self._report.write_summary(terminalreporter)
+        with UnhookedImports():
+            self._report.compare(self._folder)
+            self._report.write_summary(terminalreporter)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Close and show a session that pytest did not finish; remove its folder if all is delivered."""

@@ -8,7 +8,6 @@ from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.ledger_records import LEDGER_KINDS, TroubleRecord
 from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.values import MutableValue, field
 
@@ -172,6 +171,8 @@ class _Wait(MutableValue):
 
     def _warn(self, reason: str) -> None:
         """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
+        from pytest_automation_report.spool.log import LAST_WORDS, Log  # noqa: PLC0415 - only without a sender that is done
+
         lines = Log(self.tail.path.with_name("sender.log")).tail(1)
         _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
         why = f"{reason}: {last_words}" if mark else reason

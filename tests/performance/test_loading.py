@@ -49,6 +49,7 @@ def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str]
     assert modules(project, *arguments) - bare <= {
         "pytest_automation_report",
         "pytest_automation_report.hookspecs",
+        "pytest_automation_report.imports",
         "pytest_automation_report.plugin",
         "pytest_automation_report.settings",
         "pytest_automation_report.settings.pytest_config",
@@ -79,6 +80,48 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()
     # Each costs 0.2 ms at every start: a session that needs more has a reason, and the number stands here.
     assert len([name for name in loaded if name.startswith("pytest_automation_report")]) <= MOST_MODULES
+
+
+REWRITING_RUNNER = """
+import json, sys
+import pytest
+code = pytest.main(sys.argv[2:])
+loaders = {name: type(getattr(module, "__loader__", None)).__name__ for name, module in sys.modules.items()}
+with open(sys.argv[1], "w") as file:
+    json.dump([name for name, loader in loaders.items() if loader == "AssertionRewritingHook"], file)
+sys.exit(code)
+"""
+
+REWRITING_SUITE = """
+import sys
+from pytest_automation_report import step
+
+def test_comparison():
+    print("\\x1b[31mred\\x1b[0m")
+    assert [1, 2] == [1, 3]
+
+def test_fixture(automation_report):
+    with step("one"):
+        automation_report.field("name", "value")
+
+def test_last():
+    assert {"failed_comparisons", "comparison", "colours"} <= {name.rpartition(".")[2] for name in sys.modules}
+"""
+
+
+@pytest.mark.parametrize("is_reported", [False, True])
+def test_pytest_rewrites_no_asserts_of_ours(project: Project, *, is_reported: bool) -> None:
+    """Of an installed package, whose modules pytest marks to rewrite their asserts, three pass through its hook."""
+    project.write("marks.py", "import pytest; pytest.register_assert_rewrite('pytest_automation_report')")
+    project.write("test_suite.py", REWRITING_SUITE)
+    runner = project.write("runner.py", REWRITING_RUNNER)
+    found = project.root / "modules.json"
+    arguments = reporting_arguments()[3:] if is_reported else ["-p", "no:cacheprovider"]
+    command = [sys.executable, str(runner), str(found), "-p", "marks", *arguments]
+    ran = run(command, project.root, session_environment())
+    assert f"{2 if is_reported else 1} passed" in ran.text, ran.text
+    rewritten = {name for name in json.loads(found.read_text()) if name.startswith("pytest_automation_report")}
+    assert rewritten == {f"pytest_automation_report{name}" for name in ("", ".imports", ".plugin")}
 
 
 WORKER_SUITE = f"""

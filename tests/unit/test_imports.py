@@ -14,7 +14,7 @@ PACKAGE = "pytest_automation_report"
 ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"text", "findings", "failures", "errors", "values"}),
+    frozenset({"text", "findings", "failures", "errors", "values", "imports"}),
     frozenset({"api"}),
     frozenset({"export"}),
     frozenset({"recording", "spool", "ci", "server"}),
@@ -32,12 +32,12 @@ SERVER_FLOORS: tuple[str, ...] = ("store", "http", "embedded", "pages")
 TABLE: dict[str, frozenset[str]] = {
     folder: frozenset(others.split())
     for folder, others in {
-        "text": "",
+        "text": "imports",
         "findings": "",
         "failures": "text",
         "api": "text errors values",
         "export": "failures api text",
-        "recording": "api text values",
+        "recording": "api text values imports",
         "ci": "api text values",
         "spool": "api text errors values",
         "server": "findings failures export api text errors values",
@@ -47,7 +47,8 @@ TABLE: dict[str, frozenset[str]] = {
         "junit": "delivery settings recording spool api text errors values",
         "checks": "delivery server spool api text errors values",
         "summary": "settings recording spool ci api text errors values",
-        "session": "annotations checks junit summary delivery settings recording spool ci api text errors values",
+        "session": "annotations checks junit summary delivery settings recording spool ci api text errors values "
+        "imports",
         "cli": "checks junit summary delivery settings recording spool ci server export failures api text errors",
     }.items()
 }
