@@ -7,7 +7,14 @@ tests until one of the next commits mends them. Four worlds differ in what gives
 again in the same run, or commits are run more than once. In the worlds with storms one run in twenty meets an
 outage: of the whole suite, or of 20 to 150 tests that fail with one reason.
 
+Time: of tests that fail with 5, 15 and 30 % in a history of new commits and one attempt, and that failed twice, the
+share that is called flaky after some runs.
+
 Slower tests: durations with noise of 5 to 35 %, on machines whose speed differs by up to 1.8 times.
+
+Moves: the suite moves to a machine twice as fast, or half as fast, and 20 % of its tests wait for a clock or a network
+and take as long as before. ``alarms`` is the share of tests called slower or faster in any of the runs after it,
+``settled`` the number of runs until the new machine is the usual one.
 
 Drift: the measured speed of the last runs divided by that of the first ones, in suites of tests of a millisecond of
 which 3 to 30 % wait for the scheduler now and then. The machine is the same in all runs, so it should be 1.
@@ -23,8 +30,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from pytest_automation_report.findings.durations import change_of, speed_of
+from pytest_automation_report.findings.durations import change_of, is_observed, speed_of
 from pytest_automation_report.findings.flakiness import Outcome, flakiness_of, storm
+from pytest_automation_report.server.store.histories import CaseResult, RunResults, Series
+from pytest_automation_report.server.store.series_updates import SeriesUpdate
 
 FLAKY_SHARE = 0.04
 LOWEST, HIGHEST = 0.005, 0.4
@@ -35,6 +44,11 @@ WHOLE_SHARE = 0.3
 WHOLE_FAILED = 0.8
 HISTORY = 20
 """Runs before a change of duration."""
+RATES = (0.05, 0.15, 0.3)
+RUNS = (20, 40, 60)
+RUNS_AFTER_MOVE = 30
+USUAL = 0.1
+"""Largest difference to 1 of the speed of a usual run."""
 WAITING = (0.03, 0.1, 0.3)
 """Shares of results that wait for the scheduler."""
 CHECKED_EVERY = 5
@@ -159,6 +173,24 @@ def flaky_rows(tests: int, runs: int, seed: int) -> list[Row]:
     return rows
 
 
+def found_after(runs: int, tests: int, seed: int) -> dict[str, float]:
+    """Return of flaky tests that failed twice the share that was called flaky, by their probability of failing."""
+    chance = random.Random(seed)
+    found = {}
+    for rate in RATES:
+        called = shown = 0
+        for _ in range(tests):
+            outcomes = [
+                Outcome(run, "failed" if chance.random() < rate else "passed", f"c{run}") for run in range(runs)
+            ]
+            looks = range(CHECKED_EVERY, runs + 1, CHECKED_EVERY)
+            if _has_shown(outcomes):
+                shown += 1
+                called += any(flakiness_of(outcomes[:look]).state == "flaky" for look in looks)
+        found[f"{rate:.0%}"] = called / max(1, shown)
+    return found
+
+
 def slower_rows(tests: int, seed: int) -> dict[str, float]:
     """Return the share of tests that are called slower: of unchanged ones, and of those that take 1.5 and 2 times."""
     chance = random.Random(seed)
@@ -166,6 +198,7 @@ def slower_rows(tests: int, seed: int) -> dict[str, float]:
     noise = [chance.uniform(0.05, 0.35) for _ in range(tests)]
     factor = [{0: 1.5, 1: 2.0}.get(test % 20, 1.0) for test in range(tests)]
     series: list[list[int]] = [[] for _ in range(tests)]
+    observed: list[list[float]] = [[] for _ in range(tests)]
     for run in range(HISTORY + 3):
         machine = chance.uniform(1.0, 1.8)
         elapsed = [
@@ -175,13 +208,47 @@ def slower_rows(tests: int, seed: int) -> dict[str, float]:
         speed = speed_of((round(elapsed[test]), series[test]) for test in range(tests)) if run else machine
         for test in range(tests):
             series[test].append(round(elapsed[test] / speed))
-    called = [(change := change_of(one)) is not None and change.elapsed > change.median for one in series]
+            observed[test].append(elapsed[test])
+    called = [
+        (change := change_of(one)) is not None and change.elapsed > change.median and is_observed(change, other)
+        for one, other in zip(series, observed, strict=True)
+    ]
 
     def share(of: float) -> float:
         chosen = [called[test] for test in range(tests) if factor[test] == of and usual[test] >= 150_000 * (of > 1)]
         return sum(chosen) / len(chosen)
 
     return {"false alarms": share(1.0), "sees 1.5 times": share(1.5), "sees 2 times": share(2.0)}
+
+
+def moves(tests: int, seed: int) -> dict[str, float]:
+    """Return the alarms after a change of hardware, and after how many runs the new machine is the usual one."""
+    found: dict[str, float] = {}
+    for name, factor in (("twice as fast", 0.5), ("half as fast", 2.0)):
+        chance = random.Random(seed)
+        usual = [math.exp(chance.gauss(math.log(150_000), 1.2)) for _ in range(tests)]
+        update = SeriesUpdate(Series(0), None, {})
+        called: set[int] = set()
+        for run in range(HISTORY + RUNS_AFTER_MOVE):
+            machine = factor if run >= HISTORY else 1.0
+            cases = {}
+            for test in range(tests):
+                elapsed = usual[test] * (machine if test % 5 else 1.0) * chance.lognormvariate(0, 0.1)
+                cases[test] = CaseResult(
+                    "passed", has_failed_attempt=False, fingerprint=None, elapsed=round(elapsed), result_id=test
+                )
+            update.add({"id": run, "commit": f"c{run}", "is_changed": None}, RunResults(cases, frozenset()))
+            speed = update.series.runs[-1].speed or 0.0
+            if run >= HISTORY and abs(speed - 1) < USUAL:
+                found.setdefault(f"{name}, settled", run - HISTORY)
+            called |= {
+                test
+                for test, history in update.known.items()
+                if (change := change_of(history.elapsed_us())) is not None
+                and is_observed(change, history.observed_us(update.series))
+            }
+        found[f"{name}, alarms"] = len(called) / tests
+    return found
 
 
 def drifts(tests: int, runs: int, seed: int) -> dict[str, float]:
@@ -216,13 +283,32 @@ def main() -> None:
     for row in rows:
         storms = "yes" if row.has_storms else "no"
         print(f"{row.world:42}  {storms:6}  {row.precision:8.1%}  {row.recall:6.1%}  {row.called:12}")
+    by_runs = {runs: found_after(runs, arguments.tests // 3, arguments.seed) for runs in RUNS}
+    print()
+    for runs, found in by_runs.items():
+        print(f"found after {runs} runs: " + ", ".join(f"{share:.0%} of {rate}" for rate, share in found.items()))
     slower = slower_rows(arguments.tests, arguments.seed)
     print("\nslower: " + ", ".join(f"{name} {share:.1%}" for name, share in slower.items()))
+    moved = moves(arguments.tests // 5, arguments.seed)
+    words = (
+        f"{name} {value:.1%}" if name.endswith("alarms") else f"{name} after {value} runs"
+        for name, value in moved.items()
+    )
+    print("moves: " + ", ".join(words))
     drift = drifts(arguments.tests // 5, arguments.runs, arguments.seed)
     print("drift of the speed: " + ", ".join(f"{name} {factor:.2f}" for name, factor in drift.items()))
     if arguments.json:
         arguments.json.write_text(
-            json.dumps({"flaky": [asdict(row) for row in rows], "slower": slower, "drift": drift}, indent=1)
+            json.dumps(
+                {
+                    "flaky": [asdict(row) for row in rows],
+                    "found": by_runs,
+                    "slower": slower,
+                    "moves": moved,
+                    "drift": drift,
+                },
+                indent=1,
+            )
         )
 
 

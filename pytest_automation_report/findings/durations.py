@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.comparison import Key
 
-__all__ = ["HISTORY", "LAST", "Change", "change_of", "median", "ranked", "speed_of"]
+__all__ = ["HISTORY", "LAST", "Change", "change_of", "is_observed", "median", "ranked", "speed_of", "usual_speed"]
 
 HISTORY: Final = 20
 """Runs before the last ones that a duration is compared with."""
@@ -29,6 +29,10 @@ _DEVIATIONS: Final = 3
 # From the median of the absolute deviations to a standard deviation of normal noise.
 _MAD_FACTOR: Final = 1.4826
 _LEAST_CHANGE_US: Final = 100_000
+# The share of a change that must show in the durations as they were, with the machines' speeds in them.
+_OBSERVED_RATIO: Final = 1.2
+# Speeds this near to that of a usual run are noise.
+_USUAL_SPEEDS: Final = (0.9, 1.1)
 # A single long test must not be the measure of all others.
 _MOST_WEIGHT_US: Final = 100_000
 # Of fewer tests nothing says whether the machine or a test was slower.
@@ -89,6 +93,20 @@ def speed_of(durations: Iterable[tuple[int, Sequence[int]]]) -> float:
     return speed
 
 
+def usual_speed(speeds: Sequence[float | None]) -> float:
+    """Return how slow the last runs of a series were: another number than 1.0 after a change of hardware.
+
+    ``speeds`` are those of its runs, oldest first, None for one that is not known. The speed of a run compares it with
+    the runs before, whose durations are divided by their speeds. So the first machine would stay the measure of all
+    later ones, and each run on a machine half as fast would be "twice as slow as usual" for ever.
+    """
+    known = [speed for speed in speeds[-HISTORY:] if speed is not None]
+    if len(known) < HISTORY:
+        return 1.0
+    usual = median(known)
+    return 1.0 if _USUAL_SPEEDS[0] <= usual <= _USUAL_SPEEDS[1] else usual
+
+
 def _spread(durations: Sequence[int]) -> Sequence[int]:
     """Return some of the durations, the first and the last among them."""
     gaps = _COMPARED_RUNS - 1
@@ -124,6 +142,19 @@ def change_of(durations: Sequence[float]) -> Change | None:
     is_slower = now > max(_RATIO * usual, usual + noise, usual + _LEAST_CHANGE_US)
     is_faster = now < min(usual / _RATIO, usual - noise, usual - _LEAST_CHANGE_US)
     return Change(round(now), round(usual)) if is_slower or is_faster else None
+
+
+def is_observed(change: Change, durations: Sequence[float]) -> bool:
+    """Whether a change shows in the durations as they were, too, oldest first and not divided by any speed.
+
+    A test that waits, for a network or a clock, takes as long on a machine twice as fast. Divided by the speed of its
+    run it would be slower there, and faster on a machine half as fast.
+    """
+    before, last = durations[-HISTORY - LAST : -LAST], durations[-LAST:]
+    if not before:
+        return False
+    now, usual = median(last), median(before)
+    return now > usual * _OBSERVED_RATIO if change.elapsed > change.median else now < usual / _OBSERVED_RATIO
 
 
 def ranked(changes: Mapping[Key, Change]) -> list[Key]:

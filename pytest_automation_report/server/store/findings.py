@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.comparison import changes_between, is_partial
-from pytest_automation_report.findings.durations import change_of, ranked
+from pytest_automation_report.findings.durations import change_of, is_observed, ranked
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
 from pytest_automation_report.server.store.compared import (
     MAX_TESTS,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.durations import Change
     from pytest_automation_report.findings.flakiness import Verdict
     from pytest_automation_report.server.store.compared import ComparedRun
     from pytest_automation_report.server.store.database import StoreConnection
@@ -167,16 +168,20 @@ def _first(lists: Iterable[Sequence[int]]) -> set[int]:
     return {key for keys in lists for key in keys[:MAX_TESTS]}
 
 
-def _changed_durations(subject: ComparedRun) -> dict[int, Any]:
+def _changed_durations(subject: ComparedRun) -> dict[int, Change]:
     """Return the tests of a run that got slower or faster, by case."""
-    if not subject.is_latest:
+    series = subject.series
+    if series is None or not subject.is_latest:
         return {}
-    changes = {
-        case_id: change_of(history.elapsed_us())
-        for case_id, case in subject.results.cases.items()
-        if case.verdict == "passed" and (history := subject.known.get(case_id)) is not None
-    }
-    return {case_id: change for case_id, change in changes.items() if change is not None}
+    changes: dict[int, Change] = {}
+    for case_id, case in subject.results.cases.items():
+        history = subject.known.get(case_id)
+        if case.verdict != "passed" or history is None:
+            continue
+        change = change_of(history.elapsed_us())
+        if change is not None and is_observed(change, history.observed_us(series)):
+            changes[case_id] = change
+    return changes
 
 
 class _Tests:

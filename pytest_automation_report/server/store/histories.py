@@ -151,6 +151,25 @@ class CaseHistory:
             return (self.outcomes + "." * (position - self.position))[-WINDOW:]
         return self.outcomes[: position - self.position]
 
+    def observed_us(self, series: Series) -> list[float]:
+        """Return the durations as they were, oldest first, in microseconds: times the speeds of their runs.
+
+        The last durations belong to the last runs that the test passed. Those of runs that the series has forgotten, or
+        whose speed it does not know, are left out.
+        """
+        first = self.position - len(self.outcomes) + 1
+        passed = [number for number, letter in enumerate(self.outcomes, first) if letter == "p"]
+        speeds = [series.runs[number - series.oldest].speed for number in passed if number >= series.oldest]
+        pairs = zip(reversed(self.elapsed_us()), reversed(speeds), strict=False)
+        return [elapsed * speed for elapsed, speed in pairs if speed is not None][::-1]
+
+    def rescale(self, speed: float) -> None:
+        """Make the speed of runs that is usual now that of the durations: they were divided by it."""
+        if self.durations:
+            self.durations = " ".join(str(round(elapsed * speed)) for elapsed in self.elapsed_us())
+        if self.median is not None:
+            self.median = round(self.median * speed)
+
     def outcomes_at(self, series: Series, position: int) -> list[Outcome]:
         """Return the outcomes up to a run of the series; those of runs that the series has forgotten are left out."""
         letters = self.letters(position)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pytest_automation_report.findings.durations import usual_speed
 from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.server.store.database import array_text, share_tests
 from pytest_automation_report.server.store.histories import (
@@ -71,8 +72,21 @@ class SeriesUpdate:
             elapsed = None if case.elapsed is None else case.elapsed / speed
             history.add(run["id"], series.length, results.letter(case_id), elapsed)
         self.changed.update(results.cases)
+        self._follow_hardware()
         self.run_ids.append(run["id"])
         self.results = results
+
+    def _follow_hardware(self) -> None:
+        """Make the speed of the last runs the usual one: all speeds are divided by it, durations get longer by it."""
+        usual = usual_speed([run.speed for run in self.series.runs])
+        if usual == 1.0:
+            return
+        self.series.runs = [
+            run._replace(speed=None if run.speed is None else round(run.speed / usual, 4)) for run in self.series.runs
+        ]
+        for history in self.known.values():
+            history.rescale(usual)
+        self.changed.update(self.known)
 
 
 def add_run_of(store: Store, run: Json) -> SeriesUpdate:

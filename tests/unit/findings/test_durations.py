@@ -6,7 +6,15 @@ import random
 
 import pytest
 
-from pytest_automation_report.findings.durations import change_of, median, ranked, speed_of
+from pytest_automation_report.findings.durations import (
+    Change,
+    change_of,
+    is_observed,
+    median,
+    ranked,
+    speed_of,
+    usual_speed,
+)
 
 MS = 1000
 
@@ -109,6 +117,38 @@ def test_speed_does_not_drift(waiting: float) -> None:
     """A machine that stays the same has the speed of 80 runs before, however uneven its suite is."""
     found, _ = speeds(tests=300, runs=100, waiting=waiting, seed=3)
     assert median(found[-20:]) / median(found[5:25]) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("speeds_of_runs", "usual"),
+    [
+        ([], 1.0),
+        ([2.0] * 19, 1.0),
+        ([2.0] * 20, 2.0),
+        ([None] * 30 + [2.0] * 19, 1.0),
+        ([1.0] * 80 + [2.0] * 9, 1.0),
+        ([1.0] * 80 + [2.0] * 11, 2.0),
+        ([1.0] * 80 + [0.5] * 11, 0.5),
+        ([1.09] * 20, 1.0),
+        ([0.91] * 20, 1.0),
+    ],
+    ids=["none", "few", "enough", "unknown", "not-yet", "slower-machine", "faster-machine", "noise", "faster-noise"],
+)
+def test_usual_speed(speeds_of_runs: list[float | None], usual: float) -> None:
+    """After ten runs on another machine its speed is the usual one; a few runs, and noise, change nothing."""
+    assert usual_speed(speeds_of_runs) == usual
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "observed"),
+    [(200, 100, True), (125, 100, True), (115, 100, False), (100, 200, False), (100, 100, False)],
+)
+def test_a_change_shows_in_the_durations_as_they_were(now: int, before: int, *, observed: bool) -> None:
+    """A slower test took longer, a faster one less, whatever the speeds of the machines say."""
+    slower, faster = Change(400, 200), Change(200, 400)
+    assert is_observed(slower, [before] * 20 + [now] * 3) is observed
+    assert is_observed(faster, [now] * 20 + [before] * 3) is observed
+    assert not is_observed(slower, [now] * 3)
 
 
 def test_most_seconds_first() -> None:

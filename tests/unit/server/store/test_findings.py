@@ -235,6 +235,44 @@ def test_slower_and_faster_tests(runs: Runs) -> None:
     assert (slower["name"], slower["elapsed"], slower["median"], slower["ratio"]) == ("test_5", 900 * MS, 100 * MS, 9.0)
 
 
+def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
+    """On a machine half as fast nothing is slower or faster; after ten runs its speed and its durations are usual."""
+    waiting = 6
+
+    def run_on(speed: float, slowed: float = 1.0) -> Json:
+        run = runs.open("pppppp", elapsed=round(200 * MS * speed))
+        thread = runs.service.new_thread(run)
+        # One test waits for a clock, whatever the machine, and one computes.
+        runs.service.append(thread, a_result(waiting, "p", elapsed=2000 * MS))
+        runs.service.append(thread, a_result(7, "p", elapsed=round(300 * MS * speed * slowed)))
+        runs.complete(run)
+        return runs.findings(run)
+
+    for _ in range(20):
+        run_on(1.0)
+    found = [run_on(2.0) for _ in range(14)]
+    assert [document["speed"] for document in found] == [2.0] * 9 + [1.33] + [1.0] * 4
+    assert [(document["slower"], document["faster"]) for document in found] == [([], [])] * 14
+    slower = [run_on(2.0, slowed=3.0) for _ in range(3)][-1]["slower"]
+    (test,) = slower
+    assert test["name"] == "test_7"
+    assert (test["elapsed"], test["median"]) == (
+        pytest.approx(1800 * MS, rel=0.001),
+        pytest.approx(600 * MS, rel=0.001),
+    )
+
+
+def test_a_test_that_waits_is_no_slower_on_a_faster_machine(runs: Runs) -> None:
+    """Its durations divided by the speed of their runs say so, and as they were they do not."""
+    run = 0
+    for speed in [2] * 8 + [1] * 3:
+        run = runs.open("pppppp", elapsed=200 * MS * speed)
+        runs.service.append(runs.service.new_thread(run), a_result(6, "p", elapsed=1000 * MS))
+        runs.complete(run)
+    found = runs.findings(run)
+    assert (found["speed"], found["slower"], found["faster"]) == (0.5, [], [])
+
+
 def _change(statement: str, writer: Writer) -> None:
     writer.connection.change(statement, ())
 
