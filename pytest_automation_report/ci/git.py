@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page, subject_of
 from pytest_automation_report.ci.git_index import has_changes
+from pytest_automation_report.ci.git_packs import OBJECT_BYTES, GitPacks
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["checkout_facts"]
 
 _FILE_BYTES: Final = 16 * 1024 * 1024
-_OBJECT_BYTES: Final = 64 * 1024
-"""Bytes of a commit's object that are unpacked: its header is short, even with a signature or many parents."""
-
 _MAX_COMMITS: Final = 20
 _SHORT_COMMIT: Final = 10
 
@@ -109,30 +107,44 @@ def _packed(repository: _Repository, ref: str) -> str | None:
 def _history(repository: _Repository, commit: str, most: int) -> list[tuple[str, str | None]]:
     """Return a commit and the ones before it, each with its subject; the last one may have none.
 
-    Of a merge the branch that was merged into is followed. git moves commits into packs when it tidies up or fetches
-    many, rarely those of the last days. Packs are not read: their objects can be differences to others. CI checkouts
-    have packs, but most providers pass the message on.
+    Of a merge the branch that was merged into is followed. A shallow clone has no commits before, a partial one may
+    lack them.
     """
     history: list[tuple[str, str | None]] = []
     following: str | None = commit
-    while following is not None and len(history) < most:
-        subject, parent = _commit_object(repository, following)
-        history.append((following, subject))
-        following = parent
+    folders = _object_folders(repository)
+    with GitPacks(folders) as packs:
+        while following is not None and len(history) < most:
+            text = _separate(folders, following) or packs.commit(following)
+            subject, parent = _subject_and_parent(text) if text else (None, None)
+            history.append((following, subject))
+            following = parent
     return history
 
 
-def _commit_object(repository: _Repository, commit: str) -> tuple[str | None, str | None]:
-    """Return subject and first parent of a commit; None for both if it has no separate file."""
-    try:
-        with (repository.shared / "objects" / commit[:2] / commit[2:]).open("rb") as file:
-            unpacked = zlib.decompressobj().decompress(file.read(_OBJECT_BYTES), _OBJECT_BYTES)
-    except (OSError, zlib.error):
-        return None, None
-    kind, _, text = unpacked.partition(b"\0")
+def _object_folders(repository: _Repository) -> list[Path]:
+    """Return the folder of the objects, and those of other repositories that a clone with ``--shared`` uses, too."""
+    own = repository.shared / "objects"
+    return [own, *(own / line for line in _text(own / "info" / "alternates").splitlines() if line)]
+
+
+def _separate(folders: Sequence[Path], commit: str) -> bytes | None:
+    """Return the text of a commit that has a file of its own, as new ones do."""
+    for folder in folders:
+        try:
+            with (folder / commit[:2] / commit[2:]).open("rb") as file:
+                unpacked = zlib.decompressobj().decompress(file.read(OBJECT_BYTES), OBJECT_BYTES)
+        except (OSError, zlib.error):
+            continue
+        kind, _, text = unpacked.partition(b"\0")
+        if kind.startswith(b"commit "):
+            return text
+    return None
+
+
+def _subject_and_parent(text: bytes) -> tuple[str | None, str | None]:
+    """Return subject and first parent of a commit."""
     header, _, message = text.partition(b"\n\n")
-    if not kind.startswith(b"commit ") or not header:
-        return None, None
     lines = header.decode("utf-8", errors="replace").split("\n")
     parent = next((line.removeprefix("parent ") for line in lines if line.startswith("parent ")), "")
     return subject_of(message.decode("utf-8", errors="replace")), _commit(parent)

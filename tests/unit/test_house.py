@@ -31,6 +31,7 @@ TESTED_ELSEWHERE = {
     "testing": "sessions/test_testing.py",
     "ci/git": "sessions/ci/test_git.py",
     "ci/git_index": "sessions/ci/test_git.py",
+    "ci/git_packs": "sessions/ci/test_git.py",
     "delivery/launch": "faults/test_end_of_pytest.py",
     "junit/comparison": "sessions/console/test_compare.py",
     "junit/results": "sessions/console/test_submit.py",

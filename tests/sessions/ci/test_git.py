@@ -72,7 +72,7 @@ def test_packed_references(repository: Path) -> None:
 
 
 def test_subject_of_the_commit(repository: Path) -> None:
-    """The first line of a long message is the commit's subject; a packed or damaged commit has none, and no error."""
+    """The first line of a long message is the commit's subject; a damaged commit has none, and no error."""
     git(repository, "commit", "--quiet", "--allow-empty", "--message", "Bücher ausleihen\n\n" + "long text\n" * 12_000)
     commit = git(repository, "rev-parse", "HEAD")
     assert checkout_facts(repository).commit_subject == "Bücher ausleihen"
@@ -82,14 +82,64 @@ def test_subject_of_the_commit(repository: Path) -> None:
     for damaged in (b"", whole[:9], b"no object", zlib.compress(b"blob 3\0one"), zlib.compress(b"commit 4\0tree")):
         file.write_bytes(damaged)
         assert (checkout_facts(repository).commit, checkout_facts(repository).commit_subject) == (commit, None)
-    file.write_bytes(whole)
-    git(repository, "gc", "--quiet")
-    assert not file.exists()
-    assert (checkout_facts(repository).commit, checkout_facts(repository).commit_subject) == (commit, None)
+
+
+LONG = "\n".join(f"The {number}th line of a message that all commits have." for number in range(40))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        ["gc", "--quiet", "--prune=now"],
+        ["repack", "-adfq", "--depth=50"],
+        ["-c", "repack.useDeltaBaseOffset=false", "repack", "-adfq", "--depth=50"],
+        ["-c", "pack.indexVersion=2", "repack", "-adfq", "--write-midx"],
+    ],
+    ids=["tidied up", "differences", "differences by name", "index of packs"],
+)
+def test_packed_commits(repository: Path, way: list[str]) -> None:
+    """Commits in packs have their subjects, also those that git keeps as differences to others."""
+    for number in range(12):
+        git(repository, "commit", "--quiet", "--allow-empty", "--message", f"number {number}\n\n{LONG}\n{number}")
+    git(repository, *way)
+    assert not list((repository / ".git" / "objects").glob("[0-9a-f][0-9a-f]/*"))
+    bases = git(repository, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(deltabase)")
+    deltas = [line for line in bases.splitlines() if line.startswith("commit") and line.strip("0") != "commit "]
+    assert len(deltas) > 6
+    lines = git(repository, "log", "--format=%H %s").splitlines()
+    expected = "\n".join(f"{line.split()[0][:10]} {line.partition(' ')[2]}" for line in lines)
+    assert checkout_facts(repository, is_local=True).commits == expected
+
+
+def test_a_large_or_damaged_pack(repository: Path) -> None:
+    """Objects beyond the first 2 GB of a pack are found; a damaged pack or index leaves the subject out, no more."""
+    git(repository, "gc", "--quiet", "--prune=now")
+    commit = git(repository, "rev-parse", "HEAD")
+    (pack,) = (repository / ".git" / "objects" / "pack").glob("*.pack")
+    index = pack.with_suffix(".idx")
+    index.unlink()
+    git(repository, "index-pack", "--index-version=2,0x1", str(pack))
+    assert checkout_facts(repository).commit_subject == "two"
+    for file, inside in ((index, 1040), (pack, 14)):
+        file.chmod(0o600)
+        whole = file.read_bytes()
+        for damaged in (b"", whole[:9], whole[:inside], whole[:12] + b"\xff" * (len(whole) - 12)):
+            file.write_bytes(damaged)
+            assert (checkout_facts(repository).commit, checkout_facts(repository).commit_subject) == (commit, None)
+        file.write_bytes(whole)
+    assert checkout_facts(repository).commit_subject == "two"
+
+
+def test_commits_of_another_repository(repository: Path, tmp_path: Path) -> None:
+    """A clone that uses the objects of another repository has their subjects, in packs or not."""
+    git(tmp_path, "clone", "--quiet", "--shared", str(repository), "shared")
+    assert checkout_facts(tmp_path / "shared").commit_subject == "two"
+    git(repository, "gc", "--quiet", "--prune=now")
+    assert checkout_facts(tmp_path / "shared").commit_subject == "two"
 
 
 def test_commits_before(repository: Path) -> None:
-    """Outside of CI the last 20 commits are known, merges as one; the first of the packed ones has no subject."""
+    """Outside of CI the last 20 commits are known, merges as one."""
     git(repository, "gc", "--quiet")
     for number in range(3):
         git(repository, "commit", "--quiet", "--allow-empty", "--message", f"number {number}\n\nmore")
@@ -98,8 +148,8 @@ def test_commits_before(repository: Path) -> None:
     git(repository, "checkout", "--quiet", "feature/x")
     git(repository, "merge", "--quiet", "--no-ff", "--message", "merge side", "side")
     hashes = git(repository, "log", "--first-parent", "--format=%H").split()
-    subjects = ["merge side", "number 2", "number 1", "number 0", ""]
-    lines = [f"{commit[:10]} {subject}".rstrip() for commit, subject in zip(hashes, subjects, strict=False)]
+    subjects = ["merge side", "number 2", "number 1", "number 0", "two", "one"]
+    lines = [f"{commit[:10]} {subject}" for commit, subject in zip(hashes, subjects, strict=True)]
     assert checkout_facts(repository).commits is None
     assert checkout_facts(repository, is_local=True).commits == "\n".join(lines)
     for number in range(3, 30):
@@ -116,10 +166,11 @@ def test_detached_head(repository: Path) -> None:
 
 
 def test_shallow_clone(repository: Path, tmp_path: Path) -> None:
-    """A clone without history tells as much; a path on a disk has no page."""
+    """A clone without history tells as much of its only commit; a path on a disk has no page."""
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow")
     commit = git(repository, "rev-parse", "HEAD")
-    assert checkout_facts(tmp_path / "shallow") == BuildInfo(branch="feature/x", commit=commit)
+    expected = BuildInfo(branch="feature/x", commit=commit, commit_subject="two")
+    assert checkout_facts(tmp_path / "shallow") == expected
 
 
 def test_working_tree(repository: Path, tmp_path: Path) -> None:
