@@ -34,6 +34,18 @@ def test_a_page_is_sent_as_it_is_to_others(site: Site, accepted: str) -> None:
     assert answer.text.startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize("name", ["junit.xml", "run.json", "tests.csv", "report.html"])
+def test_a_download_is_compressed_as_it_is_sent(site: Site, name: str) -> None:
+    """What *Share* offers comes compressed to a browser that takes it, with the same content, else as it is."""
+    run = site.run_of(*map(a_test, range(400)))
+    plain = site.get(f"/runs/{run}/{name}")
+    packed = site.get(f"/runs/{run}/{name}", Accept_Encoding="gzip")
+    assert "content-encoding" not in plain.headers
+    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert gzip.decompress(packed.content) == plain.content
+    assert len(packed.content) < len(plain.content) / 1.5
+
+
 def test_style_and_errors_are_compressed_and_the_api_is_not(site: Site) -> None:
     """All text of pages is; a response of the API stays as clients know it, and one without content has none."""
     site.run_of(a_test(), is_open=True)
