@@ -14,7 +14,10 @@ from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.page import page_values
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader, Search
 from pytest_automation_report.server.pages.run.url import VIEWS, RunState
+from pytest_automation_report.server.pages.runs.filters import RunFilters
+from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.runs.search import found
+from pytest_automation_report.server.pages.runs.values import project_values, suite_values, suites_values
 from pytest_automation_report.server.pages.test.handlers import result_values
 from pytest_automation_report.server.pages.test.neighbours import MOST
 from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
@@ -27,11 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_automation_report.api.models import PostgresDatabase
+    from pytest_automation_report.server.store.reads import Reader
     from support.clusters import Cluster
 
 pytestmark = ON_POSTGRESQL
 LARGE = 20_000
 SMALL = 200
+LARGE_TABLES = {"run", "result", "case"}
 
 
 @pytest.fixture
@@ -223,3 +228,52 @@ def test_pages_and_findings_of_a_run_read_its_own_rows(
         assert _scanned(steps) == set(), name
         # Two runs of 300 results, each with its test, and their histories.
         assert _rows(steps) <= 5 * 300, (name, _rows(steps))
+
+
+def test_lists_of_runs_read_their_own_runs(
+    service: Service, cluster: Cluster, asked: Callable[[], list[tuple[str, Any]]]
+) -> None:
+    """The lists of a project with 60 runs read nothing of the 20,000 of another one, and no results."""
+    fields = [{"type": 1, "name": "Branch", "value": "main"}]
+    for project_id, source in ((1, "large"), (7, "small"), (7, "smaller")):
+        run_id = service.new_run(source=source, project_id=project_id, fields=fields)
+        service.append(service.new_thread(run_id), a_test(0))
+        service.post(f"/automation/runs/{run_id}/complete", {})
+    ((columns,),) = cluster.execute(
+        "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns"
+        " WHERE table_name = 'run' AND column_name <> 'id'"
+    )
+    for run_id, copies in ((1, LARGE), (2, 58)):
+        cluster.execute(
+            f"INSERT INTO run ({columns})"
+            f" SELECT {columns} FROM run, generate_series(1, {copies}) WHERE run.id = {run_id}"
+        )
+    cluster.execute("VACUUM ANALYZE")
+    filters = RunFilters()
+
+    def suite(reader: Reader) -> object:
+        source = RunListReader(reader.connection).source(2)
+        assert source is not None
+        return suite_values(reader, source, filters.of_suite(2, "main"))
+
+    questions: dict[str, Callable[[Reader], object]] = {
+        "runs": lambda reader: project_values(reader, 7, filters),
+        "suites": lambda reader: suites_values(reader, 7),
+        "suite": suite,
+        "news": lambda reader: RunListReader(reader.connection).state(7),
+        "latest run": lambda reader: RunListReader(reader.connection).newest(2, "main"),
+    }
+    for name, question in questions.items():
+        asked()
+        service.store.read(question)
+        steps = _steps(service.place, asked())  # type: ignore[arg-type] # as above
+        assert {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"} & LARGE_TABLES == set(), (
+            name
+        )
+        assert _rows(steps) <= 10 * 60, (name, _rows(steps))
+    asked()
+    service.store.read(lambda reader: project_values(reader, 1, filters))
+    steps = _steps(service.place, asked())  # type: ignore[arg-type] # as above
+    # Its runs are counted, and looked through for those that go on and for their branches.
+    assert _rows(steps) <= 3.1 * LARGE
+    assert _scanned(steps) == set()
