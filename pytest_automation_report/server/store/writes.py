@@ -48,10 +48,12 @@ _OPEN: Final[Mapping[str, object]] = {
     "status": int(RunStatus.RUNNING),
     "is_completed": False,
 }
+_MOST_BEFORE_US: Final = 60_000_000
 _INSERT_TAG: Final = 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)'
 _INSERT_ATTACHMENT: Final = 'INSERT INTO "attachment" ("run_id", "thread_id", "kind", "body") VALUES (?, ?, ?, ?)'
 _INSERT_PROJECT: Final = 'INSERT INTO "project" ("id", "created") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _OPEN_THREADS: Final = 'SELECT "id", "failure_count" FROM "thread" WHERE "run_id" = ? AND NOT "is_completed"'
+_BEGAN: Final = 'SELECT MIN("session_started") FROM "thread" WHERE "run_id" = ?'
 _LONGEST: Final = 'SELECT MAX(COALESCE("elapsed_observed", "elapsed_computed")) FROM "thread" WHERE "run_id" = ?'
 _RUN_OF_THREAD: Final = (
     'SELECT t."run_id", r."source_id" FROM "thread" AS t JOIN "run" AS r ON r."id" = t."run_id" WHERE t."id" = ?'
@@ -132,13 +134,14 @@ class Writer:
     def complete_run(self, run_id: int, *, measure_elapsed: bool) -> None:
         """Complete a run and its open threads.
 
-        The run's elapsed time is measured since its creation, or is that of its longest thread.
+        The run's elapsed time is measured since its session began, or since its creation if that is not known; or it is
+        that of its longest thread.
         """
         lock_run(self._connection, run_id)
         run = self._open_run(run_id)
         for thread_id, failure_count in self._connection.execute(_OPEN_THREADS, (run_id,)):
             self._close_thread(thread_id, failure_count)
-        elapsed = max(0, self._now - run["created"]) if measure_elapsed else self._longest_thread(run_id)
+        elapsed = self._since_began(run_id, run["created"]) if measure_elapsed else self._longest_thread(run_id)
         completion = {"is_completed": True, "completed": self._now, "elapsed": elapsed, "thread_active_count": 0}
         self._update_run(run_id, {**completion, "status": int(final_status(run["failure_count"]))})
 
@@ -237,6 +240,15 @@ class Writer:
         if row["status"] != RunStatus.RUNNING:
             raise already_completed("thread")
         return {**row, "source_id": source_id}
+
+    def _since_began(self, run_id: int, created: int) -> int:
+        """Return the time since the session of a run began, some of it before the sender created the run.
+
+        A difference of minutes is that of two clocks, or of an outage, and does not count.
+        """
+        ((began,),) = self._connection.execute(_BEGAN, (run_id,))
+        before = 0 if began is None else created - began
+        return max(0, self._now - created + (before if 0 < before <= _MOST_BEFORE_US else 0))
 
     def _longest_thread(self, run_id: int) -> int | None:
         ((longest,),) = self._connection.execute(_LONGEST, (run_id,))

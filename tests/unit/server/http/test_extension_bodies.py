@@ -64,6 +64,17 @@ def _stored(service: Service, **properties: Any) -> Any:  # noqa: ANN401 - as ab
     return _row(service, ResultRow)
 
 
+@pytest.mark.parametrize(("before", "counted"), [(700_000, 700_000), (-5, 0), (3_600_000_000, 0)])
+def test_the_time_of_a_run_is_that_of_its_session(service: Service, before: int, counted: int) -> None:
+    """What passed before the sender created the run counts; the difference of two clocks, or an outage, does not."""
+    run = service.new_run()
+    service.new_thread(run, session_started=service.clock.now - before)
+    service.new_thread(run, session_started=service.clock.now - before)
+    service.clock.now += 2_000_000
+    service.post(f"/automation/runs/{run}/complete", {"measure_elapsed": True})
+    assert service.run(run)["elapsed"] == 2_000_000 + counted
+
+
 def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     """All of them come back as they were sent, and the start on the axis of all threads."""
     thread_id = service.new_thread(service.new_run(), session_started=START)
