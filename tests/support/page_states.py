@@ -72,6 +72,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     thread = site.service.new_thread(running, session_started=site.service.clock.now)
     now = [{"key": "key3", "name": "test_3[x]", "folder": "tests.a", "since": 0}]
     site.service.append(thread, a_test(0), failing(1), running=now)
+    retry = site.result_ids(site.run_of(_tried(6), source="tried", fields=[field("Branch", "main")]))[0]
     site.service.store.write(partial(remove_run, removed))
     busy.run_of(a_test(0))
     # A browser that has its pass comes to a store that cannot be read.
@@ -96,6 +97,10 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
         "nothing found": State(site, f"/runs/{huge}?q=tesst_1", "No test has “tesst_1”", "test_1 is in"),
         "many reasons": State(site, f"/runs/{huge}", "25 of 400 tests failed, for 25 reasons", "5 more reasons"),
         "the rest of many reasons": State(site, f"/runs/{huge}?page=2", "25 of 400", "The reasons before these"),
+        "the last of six attempts": State(site, f"/results/{retry}", "test_0", "drawn with a depth of 2.1 m"),
+        "an earlier attempt": State(
+            site, f"/results/{retry}?attempt=2&show=pytest", "Attempt 6", "drawn with a depth of 1.4 m"
+        ),
         "run removed": State(
             site, f"/runs/{removed}", f"Run #{removed} is no longer stored", f"Show run #{first_on_branch}, the newest"
         ),
@@ -122,6 +127,47 @@ def show(page: BrowserPage, state: State) -> None:
     page.unroute_all()
     page.route(f"{HOME}/**", answer)
     page.goto(f"{HOME}{state.path}")
+
+
+def _tried(attempts: int) -> dict[str, Any]:
+    """Return a test that failed in each attempt, with colours, steps, a comparison and output of each."""
+    said, text = (
+        "assert 71 == 72",
+        ">       assert depth == 2\nE       assert 71 == 72\n\ntests/test_map.py:12: AssertionError",
+    )
+    earlier = [
+        {
+            "number": number,
+            "output": {"Output": f"drawn with a depth of 1.{number + 2} m", "Log": "a warning"},
+            "phases": [100_000, 200_000, 0],
+            "steps": [
+                {"name": "draw", "status": "passed", "elapsed": 2_000_000},
+                {"name": "measure", "status": "failed", "elapsed": 90_000},
+            ],
+            "colours": {"Text": [[0, 1, "1;31"], [26, 50, "31"]], "Output": [[0, 5, "32"], [6, 10, "2;33"]]},
+            "comparison": {
+                "operator": "==",
+                "left": {"type": "int", "text": "71"},
+                "right": {"type": "int", "text": "72"},
+            },
+        }
+        for number in range(1, attempts)
+    ]
+    last = {"type": 4, "name": "Failure", "value": text, "is_highlight": True, "meta": {"message": said}}
+    output = {"type": 4, "name": "Output", "value": "drawn with a depth of 2.1 m\nand more"}
+    before = [
+        {"type": 4, "name": f"Attempt {number}", "value": text,
+         "meta": {"status": "failure", "message": said, "phase": "call"}}
+        for number in range(1, attempts)
+    ]  # fmt: skip
+    spans = ["1;31", "32", "33", "34", "35", "36", "2", "7;31", "1;4;93"]
+    return failing(
+        0,
+        fields=[last, output, field("Attempts", str(attempts)), *before],
+        steps=[{"name": f"step {number}", "status": "passed", "elapsed": 5_000 * number} for number in range(3)],
+        colours={"Output": [[place * 3, place * 3 + 3, span] for place, span in enumerate(spans)]},
+        attempts=earlier,
+    )
 
 
 def _refuse(_: object) -> NoReturn:

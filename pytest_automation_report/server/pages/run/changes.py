@@ -33,6 +33,7 @@ _LISTS: Final = (
     ("newly_skipped", "Newly skipped", "newly skipped", ""),
 )
 _ALWAYS: Final = {"newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone"}
+_FOLDED: Final = {"newly_failing", "new_tests", "gone", "newly_skipped"}
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "newly_failing": ("passed", "failed"),
     "still_failing": ("failed", "failed"),
@@ -66,7 +67,7 @@ def changes_of(findings: Json, state: RunState, histories: Callable[[int], str],
         if name not in chosen or not entries:
             continue
         rows = [_row(name, entry, reasons, histories, cases) for entry in entries]
-        rows = _folded(rows) if name == "newly_failing" else rows
+        rows = _folded(rows) if name in _FOLDED else rows
         for row in rows[:most]:
             row["href"] = state.result(row["result"]) if row["result"] else ""
         lists.append(
@@ -145,10 +146,10 @@ def _row(
 
 
 def _folded(rows: Sequence[Json]) -> list[Json]:
-    """Return newly failing tests by function and reason: parameters of one function that fail alike are one row."""
+    """Return tests by function, reason and status: parameters of one function that changed alike are one row."""
     groups: dict[tuple[Any, ...], list[Json]] = {}
     for row in rows:
-        groups.setdefault((row["folder"], row["short"].function, row["reason"]), []).append(row)
+        groups.setdefault((row["folder"], row["short"].function, row["reason"], row["after"]), []).append(row)
     folded = []
     for members in groups.values():
         row = members[0]

@@ -254,7 +254,8 @@ def tabs_of(state: RunState, view: str, facts: RunFacts) -> list[Json]:
 def trend_of(rows: Sequence[Mapping[str, Any]], run_id: int) -> Json | None:
     """Return the bars of the trend: failed tests of the last runs; None for a first run.
 
-    A bar's height is the logarithm of its number, so that one failure is seen beside a thousand.
+    A bar's height is the logarithm of its number, so that one failure is seen beside a thousand. ``began`` is the bar
+    with which the runs that failed without a break began.
     """
     if len(rows) <= 1:
         return None
@@ -280,12 +281,16 @@ def trend_of(rows: Sequence[Mapping[str, Any]], run_id: int) -> Json | None:
                 "is_now": row["id"] == run_id,
             }
         )
+    began = next((place for place in reversed(range(len(bars))) if bars[place]["tone"] != "fail"), -1) + 1
+    # Between the numbers of the first run and of the last one there must be room for that of this one.
+    is_apart = left + 60 <= left + (began + 0.5) * step <= _TREND_WIDTH - 75
     worst = max(rows, key=lambda row: (row["failure_count"], row["id"]))
     return {
         "bars": bars,
         "count": len(rows),
         "most": f"{most:,}" if most else "",
         "most_middle": next(bar["middle"] for bar in bars if bar["run"] == worst["id"]),
+        "began": bars[began] if is_apart else None,
         "failing": sum(1 for row in rows if row["failure_count"]),
         "label": f"Failed tests in the last {quantity(len(rows), 'run')}, at most {most:,}",
     }

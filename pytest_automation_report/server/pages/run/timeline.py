@@ -42,7 +42,7 @@ _LABEL_LEAST, _CHARACTER = 50.0, 6.7
 
 
 def clock(microseconds: float) -> str:
-    """Return a time into the run: ``1:05``, with tenths below ten seconds where they matter."""
+    """Return a time into the run, as in ``1:05``."""
     seconds = microseconds / 1_000_000
     hours, rest = divmod(int(seconds), 3600)
     minutes, left = divmod(rest, 60)
@@ -104,7 +104,7 @@ def lanes_of(overview: Json, name_of: Callable[[int], str], names: Mapping[int, 
                     "href": state.result(result)
                     if count == 1
                     else state.at("tests", lane=Lane(worker["thread"], result, last, _WORDS[kind])).address,
-                    "title": f"{words}{_WORDS[kind]}, {duration(end - start)}, from {clock(start)}",
+                    "title": f"{words}{_WORDS[kind]}, {duration(end - start)}, from {_tick(start / 1_000_000, step)}",
                     "label": _label(names.get(result, ""), width) if count == 1 else "",
                     "label_x": f"{x + 5:.1f}",
                 }
@@ -118,7 +118,7 @@ def lanes_of(overview: Json, name_of: Callable[[int], str], names: Mapping[int, 
                 "text_y": top + 19,
                 "blocks": drawn,
                 "setup": f"{max(0.0, worker['start'] * scale - 1):.1f}",
-                "end": clock(worker["end"]),
+                "end": _tick(worker["end"] / 1_000_000, step),
                 "end_x": f"{min(end_x + 5, _RIGHT - 34):.1f}",
                 "has_end": worker["end"] < wall * 0.97,
             }
@@ -223,6 +223,7 @@ def slowest_files(overview: Json) -> list[Json]:
 
 
 def _tick(seconds: float, step: float) -> str:
+    """Return a time into the run as it is written at an axis with marks of ``step`` seconds."""
     return f"{seconds:.1f} s" if step < 1 else clock(seconds * 1_000_000)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.server.http.request_body import storable
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.page import Page
-from pytest_automation_report.server.pages.run.names import common_phrase
+from pytest_automation_report.server.pages.run.names import common_phrase, test_name
 from pytest_automation_report.server.pages.run.queries import Search, with_search
 from pytest_automation_report.server.pages.run.url import single_values
 from pytest_automation_report.server.pages.runs.queries import RunListReader
@@ -33,6 +33,8 @@ __all__ = ["SearchPage", "found"]
 _TEXT_LENGTH: Final = 750
 _RUNS_SHOWN: Final = 10
 _TESTS_SHOWN: Final = 20
+# Of more tests than are shown those of this very name come first.
+_TESTS_COMPARED: Final = 200
 # Suites whose newest run is searched; with more, those that ran last.
 _SUITES_SEARCHED: Final = 20
 _NAMES_COMPARED: Final = 2_000
@@ -101,7 +103,8 @@ def _tests(reader: Reader, run: Json, text: str) -> list[Json]:
     query: Any = ResultRow.select(
         ResultRow.case, ResultRow.name, ResultRow.folder, ResultRow.status, ResultRow.elapsed, ResultRow.message
     ).where(ResultRow.run == run["id"])
-    rows = with_search(query, Search(text)).limit(_TESTS_SHOWN).dicts().execute(reader.database)
+    rows = with_search(query, Search(text)).limit(_TESTS_COMPARED).dicts().execute(reader.database)
+    rows = sorted(rows, key=lambda row: test_name(row["name"]).function != text)[:_TESTS_SHOWN]
     statuses = reader.statuses(run["project"])
     return [{**row, "status": shown_status(statuses, row["status"])} for row in rows]
 

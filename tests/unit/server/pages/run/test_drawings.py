@@ -9,6 +9,7 @@ import pytest
 
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
 from pytest_automation_report.server.pages.run.details import worker_names
+from pytest_automation_report.server.pages.run.head import trend_of
 from pytest_automation_report.server.pages.run.names import class_path, common_phrase, node_id, test_name
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
 from pytest_automation_report.server.pages.run.strips import letters_at, merged_letters, strip_of
@@ -198,6 +199,35 @@ def test_the_waste_of_a_run_is_named() -> None:
     assert text == "38 % of the workers' time passed before the first tests: start of pytest, collection"
     assert waste_sentence(overview, {**time, "before": 2}, str) == []
     assert [share["percent"] for share in shares_of(time)] == [60, 2, 38, 0]
+
+
+def test_the_trend_names_the_run_with_which_failures_began() -> None:
+    """The first of the last runs that failed without a break has its number below, if there is room for it."""
+
+    def began(*failed: int) -> int | None:
+        rows = [{"id": 10 + place, "failure_count": count, "is_completed": True} for place, count in enumerate(failed)]
+        trend = trend_of(rows, rows[-1]["id"])
+        assert trend is not None
+        return trend["began"] and int(trend["began"]["run"])
+
+    assert began(0, 0, 3, 0, 0, 1, 2, 2, 2, 2) == 15
+    assert began(0, 0, 0, 0, 0, 0, 0, 0, 1, 1) is None
+    assert began(1, 1, 1, 1, 1, 1, 1, 1, 1, 1) is None
+    assert began(1, 1, 1, 1, 1, 1, 1, 1, 1, 0) is None
+
+
+def test_times_of_a_short_run_are_written_as_its_axis() -> None:
+    """With marks each tenth of a second the end of a worker and the start of a block have tenths, too."""
+    overview = {
+        **_overview(),
+        "wall": 2_600_000,
+        "workers": [{"thread": 5, "start": 0, "end": 2_400_000, "tests": 1, "busy": 1, "position": 1}],
+        "lanes": [[[1_300_000, 2_400_000, "pa", 1, 71, 71]]],
+    }
+    drawing = lanes_of(overview, str, {71: "test_slow"}, RunState(3, "time"))
+    (lane,) = drawing["lanes"]
+    assert drawing["ticks"][1]["text"] == "0.5 s"
+    assert (lane["end"], lane["blocks"][0]["title"]) == ("2.4 s", "test_slow, passed, 1.10 s, from 1.3 s")
 
 
 def test_a_time_into_a_run_is_short() -> None:

@@ -257,6 +257,19 @@ def test_changes_are_lists_against_a_base_that_one_chooses(site: Site) -> None:
     assert "Nothing to compare with" in site.text(f"/runs/{other}?view=changes")
 
 
+def test_parameters_that_are_new_or_gone_are_one_row(site: Site) -> None:
+    """Thirty new parameters of one test do not fill the page: its row has the first, the last and their number."""
+    both = [a_test(number) for number in range(60)]
+    site.run_of(*both, *(a_test(60 + number, name=f"test_old[{number}]") for number in range(1, 4)))
+    new = [a_test(100 + number, name=f"test_new[{number}]") for number in range(10, 40)]
+    run = site.run_of(*both, a_test(99, "skipped", name="test_new[9]"), *new)
+    text = site.text(f"/runs/{run}?view=changes")
+    assert "New tests 31 tests" in text
+    assert re.search(r"test_new \[10\] … \[39\] tests.a not there passed 30 tests", text)
+    assert re.search(r"test_new \[9\] tests.a not there skipped", text)
+    assert re.search(r"test_old \[1\] … \[3\] tests.a there gone 3 tests", text)
+
+
 def test_changes_have_the_commits_and_versions_between(site: Site) -> None:
     """Commits since the base and versions that differ stand above the lists; details have the versions, too."""
     old, new = 10 * "a", 10 * "b"

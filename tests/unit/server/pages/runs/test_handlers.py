@@ -257,6 +257,14 @@ def test_runs_and_tests_are_found_from_the_lists(site: Site) -> None:
     assert "test_9" not in site.text("/search?q=test_&source=1")
 
 
+def test_a_search_shows_the_test_of_this_very_name_first(site: Site) -> None:
+    """A test stands above those whose names only begin like its own, though they ran before it."""
+    others = (a_test(number, name=f"test_echo_{number}") for number in range(30))
+    site.run_of(*others, a_test(30, name="test_echo"), a_test(31, name="test_echo[x]"))
+    names = re.findall(r'<span class="name"><code>(.*?)</code>', site.shown("/search?q=test_echo"))
+    assert (names[:3], len(names)) == (["test_echo", "test_echo[x]", "test_echo_0"], 20)
+
+
 def test_a_search_that_finds_nothing_offers_the_nearest_word(site: Site) -> None:
     """A misspelled word leads to one that tests have; nothing is searched for an empty text."""
     _run(site, a_test(1, name="test_gateway_refuses"))
