@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import falcon
 
@@ -24,15 +25,15 @@ _find_encoding = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(0(?:\.0*)?|[0-9.]+)\s*)
 
 def compress(req: falcon.Request, resp: falcon.Response) -> None:
     """Compress the text of a response if the client takes gzip and the text is not short; a stream as it is sent."""
-    is_stream = resp.stream is not None
-    if (not is_stream and len(resp.data or b"") < _SMALLEST_BYTES) or not _is_text(resp.content_type or ""):
+    pieces = resp.stream if isinstance(resp.stream, Iterator) else None
+    if (pieces is None and len(resp.data or b"") < _SMALLEST_BYTES) or not _is_text(resp.content_type or ""):
         return
     resp.append_header("Vary", "Accept-Encoding")
     match = _find_encoding(req.get_header("Accept-Encoding", default=""))
     if match is None or (match[1] is not None and not float(match[1])):
         return
-    if is_stream:
-        resp.stream = _compressed(resp.stream)
+    if pieces is not None:
+        resp.stream = _compressed(pieces)
     else:
         # Without a time in it the same page has the same bytes.
         resp.data = gzip.compress(resp.data or b"", _LEVEL, mtime=0)
