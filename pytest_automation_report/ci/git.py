@@ -129,7 +129,7 @@ def _object_folders(repository: _Repository) -> list[Path]:
 
 
 def _separate(folders: Sequence[Path], commit: str) -> bytes | None:
-    """Return the text of a commit that has a file of its own, as new ones do."""
+    """Return the text of a commit that has a separate file, as new ones do."""
     for folder in folders:
         try:
             with (folder / commit[:2] / commit[2:]).open("rb") as file:
