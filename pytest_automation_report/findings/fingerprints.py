@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
 
@@ -246,8 +247,12 @@ def failure_of(
     return Failure(kind, type_name, line, place or f"{file}:{name.partition('[')[0]}", statement)
 
 
+@lru_cache(maxsize=64)
 def fingerprint_of(failure: Failure) -> Fingerprint:
-    """Return the fingerprint of a failure."""
+    """Return the fingerprint of a failure.
+
+    The last ones are kept: of an outage, and of a test with many parameters, many failures are the same.
+    """
     title = masked(failure.line)
     place = failure.place if _needs_place(failure, title) else ""
     content = [str(VERSION), failure.kind, failure.type_name, title, place]
