@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from peewee import JOIN, fn
 
-from pytest_automation_report.server.store.database import first_order, marks, query_rows, select_rows, within
+from pytest_automation_report.server.store.database import (
+    first_order,
+    marks,
+    number_of,
+    query_rows,
+    select_rows,
+    within,
+)
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.project_rows import project_statuses
 from pytest_automation_report.server.store.references import USER_ID, referenced
@@ -15,10 +22,8 @@ from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import (
     AttachmentRow,
     CaseRow,
-    ProjectRow,
     ResultRow,
     RunRow,
-    RunTagRow,
     SourceRow,
     ThreadRow,
     columns_of,
@@ -37,6 +42,15 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _MILLISECOND_US = 1000
+# Columns of runs, and the parameters of a list that restrict them.
+_RUN_FILTERS: Final = (
+    ("status", "status"),
+    ("status", "state"),
+    ("source_id", "source_id"),
+    ("config_id", "config_id"),
+    ("milestone_id", "milestone_id"),
+)
+_TAGGED: Final = 'EXISTS (SELECT 1 FROM "run_tag" AS t WHERE t."run_id" = "run"."id" AND t."tag" IN'
 _RAN = fn.MAX(RunRow.created)
 
 
@@ -118,10 +132,17 @@ class Reader:
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the rows of a project's runs, in the order of their creation."""
         self._check_project(project_id)
-        runs = RunRow.select().where(RunRow.project == project_id)
-        for condition in _run_conditions(query):
-            runs = runs.where(condition)
-        return self._page(runs, (RunRow.created, RunRow.id), query, runs.count(self._database))
+        condition, values = _run_condition(project_id, query)
+        total = number_of(self._connection, f'SELECT COUNT(*) FROM "run" WHERE {condition}', values)  # noqa: S608 - as in `_run_condition`  # nosec B608
+        number, size = query["page"], query["per_page"]
+        offset = (number - 1) * size
+        # A page after the last one needs no query, and its offset may be too large for the database.
+        if offset >= total:
+            return Page(number, size, total, ())
+        order = "DESC" if query["order"] == "desc" else "ASC"
+        rest = f'WHERE {condition} ORDER BY "created" {order}, "id" {order} LIMIT ? OFFSET ?'
+        rows = select_rows(self._connection, "run", columns_of(RunRow), rest, (*values, size, offset))
+        return Page(number, size, total, rows)
 
     def references(
         self, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
@@ -206,7 +227,7 @@ class Reader:
         return {**source, "last_run_status": last_run["status"] if last_run else None}
 
     def _check_project(self, project_id: int) -> None:
-        if self._row(ProjectRow.select(ProjectRow.id).where(ProjectRow.id == project_id)) is None:
+        if not self._connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             raise not_found("project with automation runs")
 
     def _bare_records(self, runs: Sequence[Json]) -> list[RunRecord]:
@@ -272,32 +293,32 @@ def _descending(column: Any) -> Any:  # noqa: ANN401 - peewee's columns have no 
     return column.desc(nulls="LAST") if is_nullable else column.desc()
 
 
-def _run_conditions(query: Mapping[str, Any]) -> list[Any]:
-    """Return the conditions of a page's runs.
+def _run_condition(project_id: int, query: Mapping[str, Any]) -> tuple[str, list[object]]:
+    """Return the condition of a page's runs with its values; it consists of names of ours and of question marks.
 
     Times are stored in microseconds and shown in milliseconds, so the bounds are rounded up: a run is created after
     the time that is shown for it only from the next millisecond on.
     """
-    after, before = query["created_after"], query["created_before"]
-    filters = (
-        (RunRow.status, query["status"]),
-        (RunRow.status, query["state"]),
-        (RunRow.source, query["source_id"]),
-        (RunRow.config, query["config_id"]),
-        (RunRow.milestone, query["milestone_id"]),
-    )
-    conditions: list[Any] = [column.in_(values) for column, values in filters if values is not None]
+    conditions, values = ['"project_id" = ?'], list[object]([project_id])
+    for column, name in _RUN_FILTERS:
+        wanted = query[name]
+        if wanted is not None:
+            conditions.append(f'"{column}" IN ({marks(wanted)})')
+            values += wanted
     if query["tags"] is not None:
-        tagged = RunTagRow.select(RunTagRow.run).where((RunTagRow.run == RunRow.id) & RunTagRow.tag.in_(query["tags"]))
-        conditions.append(fn.EXISTS(tagged))
+        conditions.append(f"{_TAGGED} ({marks(query['tags'])}))")
+        values += query["tags"]
+    after, before = query["created_after"], query["created_before"]
     if after is not None:
-        conditions.append(RunRow.created >= (after // _MILLISECOND_US + 1) * _MILLISECOND_US)
+        conditions.append('"created" >= ?')
+        values.append((after // _MILLISECOND_US + 1) * _MILLISECOND_US)
     if before is not None:
-        conditions.append(RunRow.created < -(-before // _MILLISECOND_US) * _MILLISECOND_US)
+        conditions.append('"created" < ?')
+        values.append(-(-before // _MILLISECOND_US) * _MILLISECOND_US)
     # One user creates all runs: for any other user the condition is false for every run.
     if query["created_by"] is not None and USER_ID not in query["created_by"]:
-        conditions.append(RunRow.id.is_null())
-    return conditions
+        conditions.append('"id" IS NULL')
+    return " AND ".join(conditions), values
 
 
 def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) -> int:
