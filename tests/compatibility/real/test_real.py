@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 _PACKAGES = {each.name: each for each in PACKAGES}
 _WAYS: tuple[tuple[str, Way, Target], ...] = (
     ("freezegun", Way(0, is_strict=True), "embedded"),
-    ("responses", Way(0), "embedded"),
+    ("toolz", Way(0), "embedded"),
     ("responses", Way(2), "loopback"),
-    ("toolz", Way(2), "loopback"),
 )
 
 

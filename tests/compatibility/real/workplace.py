@@ -52,16 +52,21 @@ def prepare(package: Package, cache: Path) -> Place:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         source = _unpacked(package, folder)
-        _run([sys.executable, "-m", "venv", str(folder / "venv")])
+        # The environment takes this interpreter's pip: to give it one would take longer than the packages do.
+        _run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")])
         wanted = ["pytest", "pytest-xdist", *package.needed]
-        _run([str(python), "-m", "pip", "install", "--quiet", str(source), *wanted])
+        _install(python, str(source), *wanted)
         ready.touch()
     if ready.read_text() != str(ROOT):  # editable, and so the code as it is now, of the clone that asks
-        _run([str(python), "-m", "pip", "install", "--quiet", "--editable", str(ROOT)])
+        _install(python, "--editable", str(ROOT))
         ready.write_text(str(ROOT))
     (packages,) = folder.glob("venv/lib/python*/site-packages")
     shutil.copy(Path(__file__).with_name("session_state.py"), packages)
     return Place(python, _only_folder(folder / "source"))
+
+
+def _install(python: Path, *arguments: str) -> None:
+    _run([sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", *arguments])
 
 
 def _unpacked(package: Package, folder: Path) -> Path:
