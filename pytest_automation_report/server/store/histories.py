@@ -174,15 +174,17 @@ class CaseHistory:
         """Return the outcomes up to a run of the series; those of runs that the series has forgotten are left out."""
         letters = self.letters(position)
         first = position - len(letters) + 1
+        runs, oldest = series.runs, series.oldest
         return [
-            Outcome(number, _VERDICTS[letter], series.runs[number - series.oldest].commit, letter == "r", letter == "w")
+            Outcome(number, _VERDICTS[letter], runs[number - oldest].commit, letter == "r", letter == "w")
             for number, letter in enumerate(letters, first)
-            if letter != "." and number >= series.oldest
+            if letter != "." and number >= oldest
         ]
 
     def has_failed(self, position: int) -> bool:
         """Whether an attempt failed in one of the runs up to this one; the others, nearly all, are stable."""
-        return not {"f", "w", "r"}.isdisjoint(self.letters(position))
+        letters = self.letters(position)
+        return "f" in letters or "w" in letters or "r" in letters
 
     def add(self, run_id: int, position: int, letter: str, elapsed: float | None) -> None:
         """Add the outcome of a run; ``elapsed`` is its duration at the speed of a usual run, in microseconds."""
