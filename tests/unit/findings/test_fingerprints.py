@@ -128,7 +128,7 @@ def test_masking_twice_changes_nothing(text: str) -> None:
 )
 @pytest.mark.parametrize("beginning", ["", "assert ", "assert '", "assert {", "AssertionError: assert a("])
 def test_a_long_line_costs_little(beginning: str, part: str) -> None:
-    """A line of 100 KB takes a few milliseconds, whatever it consists of: no pattern goes back over it."""
+    """A line of 100 KB takes 1 to 5 ms, whatever it consists of: no pattern goes back over it."""
     line = beginning + part * (100_000 // len(part))
 
     def seconds() -> float:
@@ -136,8 +136,8 @@ def test_a_long_line_costs_little(beginning: str, part: str) -> None:
         fingerprint_of(failure_of(line, "AssertionError", f">   x\n\na.py:1: AssertionError\n{line}"))
         return time.process_time() - before
 
-    # The fastest of several: a busy machine only adds.
-    assert min(seconds() for _ in range(5)) < 0.05
+    # The fastest of several: a busy machine only adds, and a slow one takes a few times as long.
+    assert min(seconds() for _ in range(5)) < 0.02
 
 
 LONG = """
