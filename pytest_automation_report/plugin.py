@@ -75,11 +75,11 @@ def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
     with UnhookedImports():
         from pytest_automation_report.annotations.functions import (  # noqa: PLC0415 - only for tests that ask for it
-            COLLECTOR,
+            HOOKS,
             report_of,
         )
 
-    return report_of(request.config.pluginmanager.get_plugin(COLLECTOR))
+    return report_of(getattr(request.config.pluginmanager.get_plugin(HOOKS), "collector", None))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -146,9 +146,7 @@ def _configure_worker(config: pytest.Config) -> None:
         getattr(config, "workeroutput", {})[UNLOADED] = str(error)
         return
 
-    hooks = worker_hooks(getattr(config, "workerinput", {}))
-    config.pluginmanager.register(hooks, _REPORTING)
-    hooks.watch(config)
+    worker_hooks(getattr(config, "workerinput", {})).watch(config)
 
 
 def _configure_session(config: pytest.Config) -> None:

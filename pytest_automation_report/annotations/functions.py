@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.annotations.hook_values import LazyContent
     from pytest_automation_report.recording.fields import FieldKind
 
-COLLECTOR: Final = "automation-report-notes"
-"""Name of a reported session's `AnnotationCollector` among pytest's plugins."""
+HOOKS: Final = "automation-report-tests"
+"""Name among pytest's plugins of the hooks that record the tests of a process; they have its `AnnotationCollector`."""
 
 
 class Target(Protocol):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.annotations.artifacts import attach
+from pytest_automation_report.annotations.functions import HOOKS
 from pytest_automation_report.annotations.user_errors import DESCRIBE_TEST
 from pytest_automation_report.recording.annotations import merged
 from pytest_automation_report.recording.fields import property_field
@@ -83,9 +84,6 @@ class DescribeHooks:
                     attach(attempt, file.content, file.name, file.mime_type)
 
 
-_PROPERTIES_PLUGIN: Final = "automation-report-suite-properties"
-
-
 class SuiteProperties:
     """Sends the values of ``record_testsuite_property`` as fields of the run; ``write`` appends a record to the spool.
 
@@ -100,7 +98,6 @@ class SuiteProperties:
     def watch(self, config: pytest.Config) -> None:
         """Replace pytest's fixture in this session, unless the plugin with pytest's fixture is switched off."""
         if config.pluginmanager.has_plugin("junitxml"):
-            config.pluginmanager.register(self, _PROPERTIES_PLUGIN)
             # Not `import_plugin`: pytest before 9.2 warns that the module is imported already.
             config.pluginmanager.register(sys.modules[__name__], __name__)
 
@@ -115,8 +112,8 @@ def record_testsuite_property(
     request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
 ) -> Callable[[str, object], None]:
     """Record a name and a value for the whole session, in JUnit XML and as a field of the run."""
-    properties = request.config.pluginmanager.get_plugin(_PROPERTIES_PLUGIN)
-    assert isinstance(properties, SuiteProperties)  # registered with this module
+    # The hooks that have registered this module, too.
+    properties: SuiteProperties = getattr(request.config.pluginmanager.get_plugin(HOOKS), "properties")  # noqa: B009 - any plugin
 
     def record(name: str, value: object) -> None:
         record_testsuite_property(name, value)

@@ -103,7 +103,6 @@ class RunningSession:
         if self._is_leading_workers:
             self._record_workers(session.config)
         else:
-            session.config.pluginmanager.register(self.hooks)
             self.hooks.watch(session.config)
 
     def _record_workers(self, config: pytest.Config) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_automation_report.annotations.artifacts import attachment
 from pytest_automation_report.annotations.collector import AnnotationCollector
-from pytest_automation_report.annotations.functions import COLLECTOR, activate, deactivate
+from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field, encoded
 from pytest_automation_report.imports import UnhookedImports
@@ -120,9 +120,10 @@ class RuntestHooks:
         self._recorder = Recorder(options, self._plain_nodeids)
         max_file, max_total = options.artifact_size, options.artifact_total
         artifact_spool = ArtifactSpool(writer.folder, worker, most_bytes=max_file, most_together=max_total)
-        self._collector = AnnotationCollector(cleaner_for(options), artifact_spool, options.artifact_url)
-        self._collector.on_artifact = self._write_artifact
-        self._markers = Markers(options, self._collector)
+        self.collector = AnnotationCollector(cleaner_for(options), artifact_spool, options.artifact_url)
+        self.collector.on_artifact = self._write_artifact
+        self.properties = SuiteProperties(self.write, self.collector.cleaner)
+        self._markers = Markers(options, self.collector)
         # The last attempt: its number in this process, its start, and the part that its START and PASS share.
         self._attempt_number = 0
         self._started_us = 0
@@ -140,10 +141,12 @@ class RuntestHooks:
         writer.write(OpenRecord(os.getpid(), clock.now(), worker=worker, format=FORMAT).framed())
 
     def watch(self, config: pytest.Config) -> None:
-        """Let the tests of this process add annotations, and let the sender find its captured output."""
-        config.pluginmanager.register(self._collector, COLLECTOR)
-        SuiteProperties(self.write, self._collector.cleaner).watch(config)
-        activate(self._collector)
+        """Record the tests of this process, let them add annotations, and let the sender find its captured output."""
+        # The collector and the properties are found by these hooks: pytest searches each plugin for hooks and fixtures,
+        # which takes 0.5 ms.
+        config.pluginmanager.register(self, HOOKS)
+        self.properties.watch(config)
+        activate(self.collector)
         captured = captured_files(config) if self._options.keeps_output("error") else []
         if captured:
             self._writer.write(CapturedRecord(tuple(captured)).framed())
@@ -154,11 +157,11 @@ class RuntestHooks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Register the hooks that the collected tests need, and write the number of the tests."""
         # Not before: the conftests of all folders are loaded only now.
-        self._collector.user_errors.add_unknown_hooks(session.config)
+        self.collector.user_errors.add_unknown_hooks(session.config)
         if has_describe_hooks(session.config):
-            session.config.pluginmanager.register(DescribeHooks(self._collector))
+            session.config.pluginmanager.register(DescribeHooks(self.collector))
         if self._options.browser_artifacts and has_browsers():
-            session.config.pluginmanager.register(BrowserFiles(self._collector))
+            session.config.pluginmanager.register(BrowserFiles(self.collector))
         if getattr(session.config.option, "loadgroup", False):
             self._plain_nodeids.update(plain_nodeids(session.items))
         self._collected = collected_record(
@@ -175,7 +178,7 @@ class RuntestHooks:
             if self._pending_rerun is not None and self._pending_rerun[0] != nodeid:
                 self._count_pending_rerun()
             self._started_us = self._clock.now()
-            self._collector.begin()
+            self.collector.begin()
             if self._comparisons is not None:
                 self._comparisons.take()  # those of the attempt before, of which none has failed it
             self._recorder.start(nodeid, location)
@@ -190,7 +193,7 @@ class RuntestHooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Send annotations to this item from now on."""
-        self._collector.set_up(item)
+        self.collector.set_up(item)
 
     # trylast: other plugins change the report before.
     @pytest.hookimpl(trylast=True)
@@ -234,7 +237,7 @@ class RuntestHooks:
     def _annotations(self) -> Sequence[Annotations | None]:
         """Return the annotations of the attempt, none if collecting them raised: the result must not be lost."""
         try:
-            return with_markers(self._collector.end(), self._markers, self._collector.item)
+            return with_markers(self.collector.end(), self._markers, self.collector.item)
         except Exception as error:  # noqa: BLE001 - nodes are other plugins' objects
             self.internal_errors.add("annotations", error)
             return ()
@@ -282,9 +285,7 @@ class RuntestHooks:
     def add_to_run(self, session: pytest.Session, files: Iterable[ArtifactFile]) -> None:
         """Add files to the run; they are copied now, and stored by the sender or named in a field."""
         for file in files:
-            attached = attachment(
-                self._collector, session, file.content, file.name, file.mime_type, folder=session.path
-            )
+            attached = attachment(self.collector, session, file.content, file.name, file.mime_type, folder=session.path)
             if attached is not None:
                 # A file is an artifact, or a field if it could not be copied.
                 if isinstance(attached, Artifact):
@@ -308,8 +309,8 @@ class RuntestHooks:
 
     def _last_words(self) -> str:
         """Return the reason of the interruption, and the end of the output that pytest captured of the open test."""
-        sections: Sequence[tuple[str, str, str]] = getattr(self._collector.item, "_report_sections", ())
-        cleaner = self._collector.cleaner.console
+        sections: Sequence[tuple[str, str, str]] = getattr(self.collector.item, "_report_sections", ())
+        cleaner = self.collector.cleaner.console
         outputs = [
             # Cleaned before it is cut: half of a secret would not be recognised.
             f"Captured {stream} {when}\n{cleaner(content[-_CLEANED_CHARACTERS:])[-_LAST_CHARACTERS:]}"
@@ -334,7 +335,7 @@ class RuntestHooks:
 
     def close(self) -> None:
         """Write the CLOSE record. A test that is still running is recorded as interrupted."""
-        detail, cleaner, errors = "", self._collector.cleaner.string, self.internal_errors
+        detail, cleaner, errors = "", self.collector.cleaner.string, self.internal_errors
         if self._open_nodeid is not None:
             self.counts["error"] += 1
             detail = self._last_words()
@@ -348,7 +349,7 @@ class RuntestHooks:
             self.counts,
             self.failures.rows,
             detail,
-            tuple(map(cleaner, self._collector.warnings())),
+            tuple(map(cleaner, self.collector.warnings())),
             errors.count,
             tuple(map(cleaner, errors.texts)),
         )
@@ -356,7 +357,7 @@ class RuntestHooks:
 
     def shut(self) -> None:
         """Close the file and accept no more annotations."""
-        deactivate(self._collector)
+        deactivate(self.collector)
         self._writer.close()
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.annotations.functions import activate, deactivate
+from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
 from pytest_automation_report.annotations.markers import marker_names
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
@@ -59,7 +59,7 @@ class RemoteWorkerHooks:
 
     def watch(self, config: pytest.Config) -> None:
         """Note calls of the annotation functions."""
-        del config
+        config.pluginmanager.register(self, HOOKS)
         activate(self)
 
     def attempt_here(self) -> None:

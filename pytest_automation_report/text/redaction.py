@@ -34,15 +34,18 @@ __all__ = [
     "secret_values",
 ]
 
-# Names of variables that hold a secret.
-_SECRET_NAMES: Final = lazy_pattern(
-    "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CONN(?:ECTION)?_?STR|"
-    "(?:_|^)(?:KEY|PASS|PWD|PAT|DSN|JWT|AUTH)$",
-    re.IGNORECASE,
+# Names of variables that hold a secret: with one of these words, or with the last word of another set. Each session
+# looks at all variables, and to compile two expressions would take 2 ms.
+_SECRET_WORDS: Final = (
+    *("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "COOKIE"),
+    *("API_KEY", "APIKEY", "ACCESS_KEY", "ACCESSKEY", "PRIVATE_KEY", "PRIVATEKEY"),
+    *("CONN_STR", "CONNSTR", "CONNECTION_STR", "CONNECTIONSTR"),
 )
-# Names that look so but hold the path of a secret, or facts about one. PWD is the shell's current folder.
-_INNOCENT_NAMES: Final = lazy_pattern(
-    "^PWD$|_(?:FILE|PATH|DIR|SOCK|URL|URI|(?<!SECRET_)ID|NAME|USER|TYPE|TTL|EXPIRES?|EXPIRATION)$", re.IGNORECASE
+_SECRET_ENDINGS: Final = frozenset({"KEY", "PASS", "PWD", "PAT", "DSN", "JWT", "AUTH"})
+# Last words of names that look so but hold the path of a secret, or facts about one.
+_INNOCENT_ENDINGS: Final = frozenset(
+    {"FILE", "PATH", "DIR", "SOCK", "URL", "URI", "ID", "NAME", "USER", "TYPE", "TTL"}
+    | {"EXPIRE", "EXPIRES", "EXPIRATION"}
 )
 # The beginning of a URL up to its password; `host:8080` is a port.
 _URL_USER: Final = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:(?![0-9]{1,5}(?:[/?#]|$))")
@@ -105,7 +108,13 @@ def _passwords(text: str) -> Iterator[str]:
 
 
 def _is_named_like_secret(name: str) -> bool:
-    return _SECRET_NAMES.search(name) is not None and _INNOCENT_NAMES.search(name) is None
+    upper = name.upper()
+    before, _, last = upper.rpartition("_")
+    if last not in _SECRET_ENDINGS and not any(word in upper for word in _SECRET_WORDS):
+        return False
+    if not before:
+        return upper != "PWD"  # the shell's current folder
+    return last not in _INNOCENT_ENDINGS or upper.endswith("SECRET_ID")
 
 
 def _is_secret(text: str) -> bool:
