@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.server.embedded.nested import (
     MAX_EXTENSION_BYTES,
     NotPlainError,
+    attempts_text,
+    colours_text,
     compact,
     comparison_text,
     steps_text,
@@ -55,6 +57,7 @@ __all__ = [
 # The limits of `server.http.schemas`, or lower.
 _MAX_BYTES: Final = 1_000_000
 _MAX_TESTS: Final = 50_000
+_NESTED: Final = frozenset({"steps", "comparison", "colours", "attempts"})
 
 
 def document_from(body: bytes) -> Json | None:
@@ -161,10 +164,15 @@ def _row(test: Any, ids: Mapping[str, int]) -> StoredTest | None:  # noqa: ANN40
     setup, _, teardown = test.get("phases", NO_PHASES)
     if elapsed is None or setup is None or setup + teardown > elapsed:
         setup = teardown = None
-    steps = comparison = None
-    if "steps" in test or "comparison" in test:  # in few tests
+    extensions: tuple[str | None, ...] = ()
+    if not _NESTED.isdisjoint(test):  # in few tests
         try:
-            steps, comparison = steps_text(test.get("steps")), comparison_text(test.get("comparison"))
+            extensions = (
+                steps_text(test.get("steps")),
+                comparison_text(test.get("comparison")),
+                colours_text(test.get("colours")),
+                attempts_text(test.get("attempts")),
+            )
         except NotPlainError:
             return None
     return StoredTest(
@@ -181,8 +189,7 @@ def _row(test: Any, ids: Mapping[str, int]) -> StoredTest | None:  # noqa: ANN40
         test.get("started"),
         setup,
         teardown,
-        steps,
-        comparison,
+        *extensions,
     )
 
 

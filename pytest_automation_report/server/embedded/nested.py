@@ -1,25 +1,42 @@
-"""Read the extensions of a test that have parts of the same kind inside: steps, and the values of a comparison."""
+"""Read the extensions of a test: steps and the values of a comparison, which nest, colours, and earlier attempts."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.server.embedded.plain import COMPARISON, STEP, VALUE, is_name_or_empty, is_plain
+from pytest_automation_report.server.embedded.plain import (
+    ATTEMPT,
+    COMPARISON,
+    STEP,
+    VALUE,
+    is_coloured,
+    is_name_or_empty,
+    is_plain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
 
-__all__ = ["MAX_EXTENSION_BYTES", "NotPlainError", "compact", "comparison_text", "steps_text"]
+__all__ = [
+    "MAX_EXTENSION_BYTES",
+    "NotPlainError",
+    "attempts_text",
+    "colours_text",
+    "compact",
+    "comparison_text",
+    "steps_text",
+]
 
 MAX_EXTENSION_BYTES: Final = 64 * 1024
 """Longest extension of a test or thread."""
 
+_MAX_ATTEMPTS_BYTES: Final = 256 * 1024
 _MAX_DEPTH: Final = 20
-# Defaults, which the server does not store: a step without steps, a value from its beginning.
-_LEFT_OUT: Final[tuple[tuple[str, object], ...]] = (("steps", []), ("start", 0))
+# Defaults, which the server does not store: a step without steps or files, a value from its beginning.
+_LEFT_OUT: Final[tuple[tuple[str, object], ...]] = (("steps", []), ("files", []), ("start", 0))
 
 compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Return a value as compact JSON."""
@@ -39,16 +56,42 @@ def comparison_text(value: Any) -> str | None:  # noqa: ANN401 - anything that J
     return _nested(value, _comparison)
 
 
-def _nested(value: Any, canonical: Callable[[Any, int], object]) -> str | None:  # noqa: ANN401 - anything that JSON can hold
+def colours_text(value: Any) -> str | None:  # noqa: ANN401 - anything that JSON can hold
+    """Return the colours of a test's fields as they are stored; raises `NotPlainError`."""
+    return _nested(value, _colours)
+
+
+def attempts_text(value: Any) -> str | None:  # noqa: ANN401 - anything that JSON can hold
+    """Return the earlier attempts of a test as they are stored; raises `NotPlainError`."""
+    return _nested(value, _attempts, _MAX_ATTEMPTS_BYTES)
+
+
+def _nested(
+    value: Any,  # noqa: ANN401 - anything that JSON can hold
+    canonical: Callable[[Any, int], object],
+    max_bytes: int = MAX_EXTENSION_BYTES,
+) -> str | None:
     """Return an extension as JSON, with its properties in the order of their declarations; None if there is none."""
-    if not value:
-        if value is None or value == []:
-            return None
-        raise NotPlainError
+    if value is None or value == [] or (value == {} and canonical is _colours):
+        return None
     text = compact(canonical(value, 0))
-    if len(text.encode()) > MAX_EXTENSION_BYTES:
+    if len(text.encode()) > max_bytes:
         raise NotPlainError
     return text
+
+
+def _colours(value: Any, depth: int) -> Json:  # noqa: ANN401 - anything that JSON can hold
+    del depth
+    if type(value) is not dict or not all(map(is_name_or_empty, value)) or not all(map(is_coloured, value.values())):
+        raise NotPlainError
+    return value
+
+
+def _attempts(value: Any, depth: int) -> list[Json]:  # noqa: ANN401 - as above
+    if type(value) is not list:
+        raise NotPlainError
+    parts = {"steps": _steps, "comparison": _comparison, "colours": _colours}
+    return [_part(attempt, ATTEMPT, ("number",), parts, depth) for attempt in value]
 
 
 def _steps(value: Any, depth: int) -> list[Json]:  # noqa: ANN401 - as above

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APPEND",
     "ATTACHED",
+    "ATTEMPT",
     "COMPARISON",
     "DURATIONS",
     "MAX_ENTRIES",
@@ -28,6 +29,7 @@ __all__ = [
     "TEST",
     "THREAD",
     "VALUE",
+    "is_coloured",
     "is_name_or_empty",
     "is_plain",
 ]
@@ -41,6 +43,8 @@ _NOTE_LENGTH: Final = 80
 _MAX_TAGS: Final = 100
 _MAX_RUNNING: Final = 100
 
+_MAX_ATTEMPT: Final = 999_999_999
+_STYLE: Final = re.compile(r"[0-9]{1,3}(;[0-9]{1,3}){0,5}")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.", re.DOTALL)
 
 
@@ -111,6 +115,29 @@ def _is_step_status(value: Any) -> bool:  # noqa: ANN401
     return type(value) is str and value in {"passed", "failed", "skipped"}
 
 
+def _is_counts(value: Any) -> bool:  # noqa: ANN401
+    return type(value) is list and all(map(_is_count, value))
+
+
+def _is_attempt_number(value: Any) -> bool:  # noqa: ANN401
+    return type(value) is int and 1 <= value <= _MAX_ATTEMPT
+
+
+def _is_output(value: Any) -> bool:  # noqa: ANN401
+    return type(value) is dict and all(map(is_name_or_empty, value)) and all(map(_is_text, value.values()))
+
+
+def is_coloured(value: Any) -> bool:  # noqa: ANN401
+    """Accept the coloured parts of a text: start, end and style of each."""
+    return type(value) is list and all(map(_is_coloured_part, value))
+
+
+def _is_coloured_part(value: Any) -> bool:  # noqa: ANN401
+    if type(value) is not list or len(value) != 3 or type(value[2]) is not str:  # noqa: PLR2004 - see above
+        return False
+    return _is_count(value[0]) and _is_count(value[1]) and _STYLE.fullmatch(value[2]) is not None
+
+
 def _is_running(value: Any) -> bool:  # noqa: ANN401
     """Accept the running tests as the sender writes them, with their properties in the order of the declarations."""
     if type(value) is not list or len(value) > _MAX_RUNNING:
@@ -140,7 +167,13 @@ DURATIONS: Final = {"elapsed_observed": _is_count, "elapsed_computed": _is_count
 THREAD: Final = {**DURATIONS, "session_started": _is_count}
 APPEND: Final = {**THREAD, "running": _is_running}
 _RUNNING: Final = {"key": is_name_or_empty, "name": is_name_or_empty, "folder": is_name_or_empty, "since": _is_count}
-STEP: Final = {"name": is_name_or_empty, "status": _is_step_status, "elapsed": _is_count, "steps": _is_any}
+STEP: Final = {
+    "name": is_name_or_empty,
+    "status": _is_step_status,
+    "elapsed": _is_count,
+    "files": _is_counts,
+    "steps": _is_any,
+}
 VALUE: Final = {
     "type": is_name_or_empty,
     "text": _is_text,
@@ -151,6 +184,14 @@ VALUE: Final = {
     "start": _is_count,
 }
 COMPARISON: Final = {"operator": is_name_or_empty, "left": _is_any, "right": _is_any}
+ATTEMPT: Final = {
+    "number": _is_attempt_number,
+    "output": _is_output,
+    "phases": _is_phases,
+    "steps": _is_any,
+    "comparison": _is_any,
+    "colours": _is_any,
+}
 RUN: Final = {
     "name": _is_name,
     "source": _is_name,
@@ -175,6 +216,8 @@ TEST: Final = {
     "phases": _is_phases,
     "steps": _is_any,
     "comparison": _is_any,
+    "colours": _is_any,
+    "attempts": _is_any,
 }
 # The order of these properties is that in which the server stores them.
 _FIELD: Final = {

@@ -129,6 +129,8 @@ def test_a_whole_session(ways: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch)
                 {**_test(5).body(), "elapsed": 3, "phases": [2, 3, 4]},
                 {**_test(6, "failure").body(), "comparison": COMPARED, "steps": STEPS},
                 {**_test(7).body(), "steps": []},
+                {**_test(8, "failure").body(), "colours": COLOURS, "attempts": ATTEMPTS},
+                {**_test(9).body(), "colours": {}, "attempts": []},
                 elapsed_observed=100, elapsed_computed=5, session_started=START, running=[RUNNING],
             ), key="3",
         ),
@@ -151,6 +153,20 @@ COMPARED: dict[str, object] = {
 }
 STEPS: list[dict[str, object]] = [
     {"status": "failed", "name": "outer", "elapsed": 4, "steps": [{"name": "inner", "status": "skipped", "steps": []}]},
+    {"steps": [], "files": [1, 0], "name": "with files", "status": "passed"},
+    {"files": [], "name": "without files", "status": "passed"},
+]
+COLOURS: dict[str, object] = {"Output \xe9": [[0, 3, "31"], [5, 2**63 - 1, "38;5;100;1;2;3"]], "": []}
+ATTEMPTS: list[dict[str, object]] = [
+    {
+        "colours": COLOURS,
+        "comparison": COMPARED,
+        "steps": STEPS,
+        "phases": [1, 2, 3],
+        "output": {"Output": "text \x01"},
+        "number": 1,
+    },
+    {"number": 999_999_999, "steps": [], "output": {}, "colours": {}},
 ]
 RUNNING: dict[str, object] = {"key": "a", "name": "test_\xe9", "folder": "c", "since": 1}
 
@@ -189,8 +205,15 @@ def test_extensions_that_are_not_plain_are_stored_alike(ways: tuple[Way, Way]) -
     comparisons += [{**COMPARED, "operator": value} for value in values]
     steps: list[object] = [*values, [step], [{**STEPS[0], "name": "n" * 4000}] * 20, [{**STEPS[0], "later": 1}]]
     steps += [
-        [{**STEPS[0], name: value}] for name, value in itertools.product(("name", "status", "elapsed", "steps"), values)
+        [{**STEPS[0], name: value}]
+        for name, value in itertools.product(("name", "status", "elapsed", "files", "steps"), values)
     ]
+    values = (*values, [[0, 1, "31"]], [[0, 1]], [[0, -1, "1"]], [[0, 1, "1;"]], [[0, 1, "1\n"]], {"a": "b"}, {"a": 1})
+    colours: list[object] = [*values, *({"Output": value} for value in values), {"n" * 5000: []}]
+    colours.append({"Output": [[0, 1, "31"]] * 7000})
+    attempts: list[object] = [*values, [{**ATTEMPTS[0], "output": {"a": "x" * 200_000}}] * 2]
+    attempts += [[{**ATTEMPTS[0], name: value}] for name, value in itertools.product((*ATTEMPTS[0], "later"), values)]
+    attempts += [[{**ATTEMPTS[0], "steps": [step]}], [{"number": 10**9}], [{"number": 1, "output": {"n" * 5000: ""}}]]
     running: list[object] = [
         *values,
         [RUNNING] * 101,
@@ -204,7 +227,12 @@ def test_extensions_that_are_not_plain_are_stored_alike(ways: tuple[Way, Way]) -
         lambda client: client.create_thread(1, Resources()),
         *(
             partial(_append, _tests({**_test(1).body(), name: value}))
-            for name, kinds in (("comparison", comparisons), ("steps", steps))
+            for name, kinds in (
+                ("comparison", comparisons),
+                ("steps", steps),
+                ("colours", colours),
+                ("attempts", attempts),
+            )
             for value in kinds
         ),
     )
