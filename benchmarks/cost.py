@@ -6,8 +6,8 @@
 Peers that are not installed are left out (``pip install pytest-json-report pytest-html allure-pytest``). CPU is user
 and system time of the whole process tree, the sender included. Of the short loads (start, small) each number is the
 minimum of all rounds, since noise only adds; of the others "added" is the median against bare pytest of the same round.
-Compare within one run: absolute values move with the machine. With ``--against`` our own ways are also measured with
-the package in another folder, as an earlier version.
+Plugins are loaded as installed ones are (`as_installed`). Compare within a run: absolute values move with the machine.
+With ``--against`` our own ways are also measured with the package in another folder, as an earlier version.
 """
 
 from __future__ import annotations
@@ -41,28 +41,27 @@ DEPENDENCIES = (
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to report: its options, and the module that it needs."""
+    """One way to report: its options, and the modules with its plugins."""
 
     name: str
     options: tuple[str, ...] = ()
-    needs: str = ""
+    plugins: tuple[str, ...] = ()
     is_remote: bool = False
     folder: str = ""  # that holds the package, if it is not the installed one
 
 
-OURS = ("-p", "pytest_automation_report.plugin", "--automation-report", "--automation-report-source", "load")
+OURS = ("--automation-report", "--automation-report-source", "load")
+PLUGIN = ("pytest_automation_report.plugin",)
 CONTENDERS = (
     Contender("bare"),
     Contender("junitxml", ("--junitxml=report.xml",)),
-    Contender("json-report", ("-p", "pytest_jsonreport.plugin", "--json-report"), "pytest_jsonreport"),
-    Contender(
-        "html", ("-p", "pytest_html.plugin", "-p", "pytest_metadata.plugin", "--html=report.html"), "pytest_html"
-    ),
-    Contender("allure", ("-p", "allure_pytest.plugin", "--alluredir=allure"), "allure_pytest"),
-    Contender("ours: server", OURS, is_remote=True),
-    Contender("ours: server (all output)", (*OURS, "--automation-report-output", "all"), is_remote=True),
-    Contender("ours: spool only", (*OURS, "--automation-report-delivery", "later")),
-    Contender("ours: embedded store", OURS),
+    Contender("json-report", ("--json-report",), ("pytest_jsonreport.plugin",)),
+    Contender("html", ("--html=report.html",), ("pytest_html.plugin", "pytest_metadata.plugin")),
+    Contender("allure", ("--alluredir=allure",), ("allure_pytest.plugin",)),
+    Contender("ours: server", OURS, PLUGIN, is_remote=True),
+    Contender("ours: server (all output)", (*OURS, "--automation-report-output", "all"), PLUGIN, is_remote=True),
+    Contender("ours: spool only", (*OURS, "--automation-report-delivery", "later"), PLUGIN),
+    Contender("ours: embedded store", OURS, PLUGIN),
 )
 
 
@@ -78,7 +77,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="folder with another version of the package, for comparison")
     given = parser.parse_args()
     only = {"bare", *given.only.split(",")} if given.only else {each.name for each in CONTENDERS}
-    contenders = [each for each in CONTENDERS if each.name in only and (not each.needs or find_spec(each.needs))]
+    contenders = [each for each in CONTENDERS if each.name in only and is_installed(each)]
     compile_all([PACKAGE, *(place for name in DEPENDENCIES if (place := place_of(name)))])
     if given.against:
         compile_all([given.against / PACKAGE.name])
@@ -105,6 +104,11 @@ def main() -> None:
             print_table(load, rows)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
+
+
+def is_installed(contender: Contender) -> bool:
+    """Return whether the packages of a contender's plugins are installed."""
+    return all(find_spec(name.partition(".")[0]) for name in contender.plugins)
 
 
 def compile_all(places: list[Path]) -> None:
@@ -148,11 +152,22 @@ def run(contender: Contender, suite: Path, address: str, workers: int) -> dict[s
         "PATH": os.environ["PATH"],
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "AUTOMATION_REPORT_TOKEN": "benchmark",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **({"PYTHONPATH": contender.folder} if contender.folder else {}),
+        "PYTHONPATH": os.pathsep.join(filter(None, (contender.folder, str(HERE)))),
+        "BENCHMARK_PLUGINS": " ".join(contender.plugins),
     }
     command = [sys.executable, str(HERE / "measured.py"), str(suite.parent / "output.txt")]
-    command += [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", *options]
+    command += [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "as_installed",
+        *options,
+    ]
     done = subprocess.run(command, cwd=suite, env=environment, capture_output=True, text=True, check=True)
     cost: dict[str, float] = json.loads(done.stdout)
     assert cost["exit"] in {0, 1}, (suite.parent / "output.txt").read_text()
