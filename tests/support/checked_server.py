@@ -87,6 +87,13 @@ class CheckedServer:
         """Return the bodies of the runs that were created."""
         return [seen.body for seen in self.posts("/automation/runs")]
 
+    def run_fields(self) -> dict[str, str]:
+        """Return the fields of the only run that was created, those that were added later included."""
+        (created,) = self.posts("/automation/runs")
+        notes = [seen.body for seen in self.posts("/append") if "/threads/" not in seen.path]
+        fields = [*created.body["fields"], *(field for each in notes for field in each.get("fields", ()))]
+        return {each["name"]: each["value"] for each in fields}
+
     def _logging(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
         def log(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -100,7 +100,7 @@ def differ(folder: Path, suite: Path | str, *arguments: str, env: Mapping[str, s
             bare=_side(Ran(other.returncode, out, err), copies[0]),
             reported=_side(ran, copies[1]),
             tests=server.tests(),
-            run=_run_of(server),
+            run={"fields": server.run_fields()},
             seconds=seconds,
         )
 
@@ -163,13 +163,6 @@ def _copy(suite: Path | str, folder: Path) -> Path:
 def _side(ran: Ran, folder: Path) -> Side:
     xml = folder / "junit.xml"
     return Side(ran, folder, from_junit(xml) if xml.exists() else {})
-
-
-def _run_of(server: CheckedServer) -> dict[str, Any]:
-    (created,) = server.posts("/automation/runs")
-    notes = [each.body for each in server.posts("/append") if "/threads/" not in each.path]
-    fields = [*created.body["fields"], *(field for each in notes for field in each.get("fields", ()))]
-    return {"fields": {each["name"]: each["value"] for each in fields}}
 
 
 def _wait_for_sender(folder: Path) -> None:

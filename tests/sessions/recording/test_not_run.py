@@ -8,9 +8,13 @@ import pytest
 
 from compatibility.world.differing import differ
 from compatibility.world.plugins import search_path
+from support.session_processes import eventually, spools
+from support.sessions import run_session, session_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.checked_server import CheckedServer
 
 _SUITE = """
 import os
@@ -23,6 +27,14 @@ def test_each(number):
     if number == 3:
         {}
 """
+
+
+def fields_of(folder: Path, server: CheckedServer, suite: str, *arguments: str, **env: str) -> dict[str, str]:
+    """Report a session of this suite, which may end in disorder; return the fields of its run."""
+    (folder / "test_suite.py").write_text(suite, encoding="utf-8")
+    run_session(folder, *arguments, address=server.address, env=session_environment(None, **env))
+    eventually(lambda: spools(folder) == [], "the sender has taken the last of it away")
+    return server.run_fields()
 
 
 @pytest.mark.parametrize(
@@ -41,40 +53,47 @@ def test_each(number):
     ids=["whole", "x", "exit", "ctrl-c", "os-exit", "crash", "maxfail", "each", "last-crash"],
 )
 def test_not_run_is_counted(
-    tmp_path: Path, end: str, arguments: tuple[str, ...], reported: int | None, not_run: str | None, note: str
+    tmp_path: Path,
+    server: CheckedServer,
+    end: str,
+    arguments: tuple[str, ...],
+    reported: int | None,
+    not_run: str | None,
+    note: str,
 ) -> None:
     """However a session stops, the tests that it did not come to are a number in the run, and nothing else."""
-    pair = differ(tmp_path, _SUITE.replace("{}", end), *arguments)
-    fields = pair.run["fields"]
+    fields = fields_of(tmp_path, server, _SUITE.replace("{}", end), *arguments)
+    tests = server.tests()
     assert note in fields["Session"]
-    assert reported is None or len(pair.tests) == reported
+    assert reported is None or len(tests) == reported
     if not_run == "":  # how many were under way when the session stopped is a matter of luck
-        assert int(fields["Not run"]) == 10 - len(pair.tests) > 0
+        assert int(fields["Not run"]) == 10 - len(tests) > 0
     else:
         assert fields.get("Not run") == not_run
-    passed = [test["name"] for _, test in pair.tests if test["status"] == "passed"]
+    passed = [test["name"] for _, test in tests if test["status"] == "passed"]
     assert "test_each[3]" not in passed
 
 
-def test_not_run_of_each_worker(tmp_path: Path) -> None:
+def test_not_run_of_each_worker(tmp_path: Path, server: CheckedServer) -> None:
     """Under ``--dist each`` every worker was to run every test: those not run are counted for each."""
     suite = _SUITE.replace("{}", "pass").replace("number == 3", "os.environ['PYTEST_XDIST_WORKER'] == 'gw0'")
     suite = suite.replace("        pass", "        os._exit(1)")
-    pair = differ(tmp_path, suite, "-n", "2", "--dist", "each", "--max-worker-restart=0")
-    assert int(pair.run["fields"]["Not run"]) == 20 - len(pair.tests)
-    assert {worker for worker, _ in pair.tests} == {"gw0", "gw1"}
+    fields = fields_of(tmp_path, server, suite, "-n", "2", "--dist", "each", "--max-worker-restart=0")
+    assert int(fields["Not run"]) == 20 - len(server.tests())
+    assert {worker for worker, _ in server.tests()} == {"gw0", "gw1"}
 
 
 @pytest.mark.parametrize("method", ["signal", "thread"])
-def test_not_run_after_a_time_out(tmp_path: Path, method: str) -> None:
+def test_not_run_after_a_time_out(tmp_path: Path, server: CheckedServer, method: str) -> None:
     """pytest-timeout by signal fails a test and goes on, by thread it ends pytest: the rest is counted as not run."""
     arguments = ("--timeout=1", f"--timeout-method={method}")
-    pair = differ(tmp_path, _SUITE.replace("{}", "time.sleep(60)"), *arguments, env=search_path("pytest-timeout"))
-    fields, statuses = pair.run["fields"], pair.statuses()
+    suite = _SUITE.replace("{}", "time.sleep(60)")
+    fields = fields_of(tmp_path, server, suite, *arguments, **search_path("pytest-timeout"))
+    statuses = {test["name"]: test["status"] for _, test in server.tests()}
     if method == "signal":
-        assert (len(pair.tests), statuses["test_each[3]"], fields.get("Not run")) == (10, "failure", None)
+        assert (len(statuses), statuses["test_each[3]"], fields.get("Not run")) == (10, "failure", None)
     else:
-        assert (len(pair.tests), statuses["test_each[3]"], fields.get("Not run")) == (4, "error", "6")
+        assert (len(statuses), statuses["test_each[3]"], fields.get("Not run")) == (4, "error", "6")
 
 
 def test_not_run_after_a_collection_error(tmp_path: Path) -> None:
