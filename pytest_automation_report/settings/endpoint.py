@@ -28,7 +28,7 @@ _EMBEDDED_PROJECT: Final = 1
 _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _SCHEMES: Final = ("postgresql", "postgres")
 _SCHEME = lazy_pattern(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_PORT = lazy_pattern(r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?").fullmatch
+_PORT = lazy_pattern(r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?")
 _BAD_CHARACTERS = lazy_pattern(r"[\s\x00-\x1f\x7f]")
 _REMEDY: Final = (
     "write postgresql://USER@HOST:PORT/DATABASE, with special characters of user and password as % and two hex"
@@ -135,7 +135,7 @@ def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
     user, _, hosts = split.netloc.rpartition("@")
     # A password with an unescaped "/", "#" or "@" ends its part too early: the rest would be shown as host or path.
     is_clear = rest.count("@") <= 1 and ("@" in split.netloc) == ("@" in rest) and not split.fragment
-    if not is_clear or _BAD_CHARACTERS.search(rest) or not all(map(_PORT, hosts.split(","))):
+    if not is_clear or _BAD_CHARACTERS.search(rest) or not all(map(_PORT.fullmatch, hosts.split(","))):
         raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY)
     name = f"{user.partition(':')[0]}@" if user else ""
     return PostgresDatabase(url, f"{_SCHEMES[0]}://{name}{hosts}{split.path}")

@@ -9,7 +9,6 @@ nothing is removed through that link, and a file that appears after the check st
 from __future__ import annotations
 
 import os
-import re
 import stat
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.artifacts import is_spooled_name
 from pytest_automation_report.spool.names import is_session_name
-from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.terminal import sanitize
 from pytest_automation_report.values import Value
 
@@ -26,8 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The patterns include files of killed processes ("~": copies that were not renamed), so that these are removed, too.
-_RECORDS_NAME = lazy_pattern(r".+\.records~?", re.DOTALL)
-_OTHER_NAME = lazy_pattern(r"session\.json(?:~[0-9]*)?|ledger~?|lock|sender\.log|rejected\.jsonl", re.DOTALL)
+_RECORDS_SUFFIX: Final = ".records"
+_OTHER_NAMES: Final = frozenset({"session.json", "ledger", "ledger~", "lock", "sender.log", "rejected.jsonl"})
+_MANIFEST_COPY: Final = "session.json~"
 _FILES: Final = "files"
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _SHOWN_NAMES: Final = 3
@@ -138,8 +137,8 @@ def _empty(descriptor: int) -> None:
     """Remove the session's files from an open folder: records first, those of `_LAST` last."""
     with _files_folder(descriptor) as files:
         names = _entries(descriptor)
-        records = [name for name in names if _RECORDS_NAME.fullmatch(name)]
-        others = [name for name in names if _is_ours(name) and not _RECORDS_NAME.fullmatch(name) and name not in _LAST]
+        records = [name for name in names if _is_records(name)]
+        others = [name for name in names if _is_ours(name) and not _is_records(name) and name not in _LAST]
         _unlink(records, descriptor)
         if files is not None:
             _unlink([name for name in os.listdir(files) if is_spooled_name(name)], files)  # noqa: PTH208 - a descriptor
@@ -181,8 +180,16 @@ def named(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
+# Without regular expressions, which each session would compile to remove its folder.
+def _is_records(name: str) -> bool:
+    worker = name.removesuffix("~")
+    return worker.endswith(_RECORDS_SUFFIX) and worker != _RECORDS_SUFFIX
+
+
 def _is_ours(name: str) -> bool:
-    return _RECORDS_NAME.fullmatch(name) is not None or _OTHER_NAME.fullmatch(name) is not None
+    number = name.removeprefix(_MANIFEST_COPY)
+    is_copy = number != name and (not number or (number.isascii() and number.isdigit()))
+    return name in _OTHER_NAMES or is_copy or _is_records(name)
 
 
 def _is_copy(entry: os.DirEntry[str]) -> bool:
