@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import lzma
 import re
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, b85decode
 from hashlib import sha256
 from html import escape, unescape
 from itertools import accumulate
@@ -44,14 +45,27 @@ def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html))).strip()
 
 
+def opened(line: str) -> bytes:
+    """Return the content of a line of an archive."""
+    if " " not in line:
+        return zlib.decompress(b64decode(line), -zlib.MAX_WBITS)
+    size, checksum, text = line.split(" ")
+    packed = b85decode(text.translate(str.maketrans(",./", "<>&")))
+    method = {"id": lzma.FILTER_LZMA1, "lc": 4, "lp": 0, "pb": 0, "dict_size": 1 << 23}
+    data = lzma.decompress(packed, lzma.FORMAT_RAW, filters=[method])
+    assert (len(data), zlib.adler32(data)) == (int(size), int(checksum))
+    return data
+
+
 class ReportFile:
     """One file, taken apart."""
 
     def __init__(self, html: str) -> None:
         self.html = html
         lines = self._element("script", ' type="text/plain" id="archive"').split("\n")
-        self.chunks = [zlib.decompress(b64decode(line), -zlib.MAX_WBITS) for line in lines]
-        self.index: dict[str, Any] = json.loads(self.chunks[0])
+        self.chunks = [opened(line) for line in lines]
+        index, self.head, self.foot, self.style, self.script = self.chunks[0].decode().split("\x1e")
+        self.index: dict[str, Any] = json.loads(index)
 
     @property
     def addresses(self) -> list[str]:
@@ -101,13 +115,11 @@ class ReportFile:
         return match[1]
 
     @property
-    def hashes(self) -> tuple[str, str]:
-        """The hashes of the style and of the script, as a policy names them."""
-        script = self.html.rpartition("<script>")[2].partition("</script>")[0]
-        style, script = (
-            b64encode(sha256(text.encode()).digest()).decode() for text in (self._element("style"), script)
-        )
-        return f"sha256-{style}", f"sha256-{script}"
+    def hashes(self) -> list[str]:
+        """The hashes of both styles and of both scripts, as a policy names them: each time that of the file first."""
+        loader = self.html.rpartition("<script>")[2].partition("</script>")[0]
+        texts = (self._element("style"), self.style, loader, self.script)
+        return [f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in texts]
 
     def _element(self, name: str, attributes: str = "") -> str:
         return self.html.partition(f"<{name}{attributes}>")[2].partition(f"</{name}>")[0]

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ASSETS", "SCRIPTS", "STYLE_SHEETS", "Asset", "asset_path", "file_text", "script_text", "style_sheet"]
+__all__ = [
+    "ASSETS",
+    "SCRIPTS",
+    "STYLE_SHEETS",
+    "Asset",
+    "asset_path",
+    "file_text",
+    "script_text",
+    "style_sheet",
+    "style_text",
+]
 
 STYLE_SHEETS: Final = (
     "tokens",
@@ -69,7 +79,15 @@ def script_text(name: str) -> str:
 
 def style_sheet() -> str:
     """Return the style sheet of all pages: files of one purpose each, without comments and needless spaces."""
-    text = "\n".join((_STATIC / "style" / f"{name}.css").read_text("utf-8") for name in STYLE_SHEETS)
+    return _packed_style("\n".join((_STATIC / "style" / f"{name}.css").read_text("utf-8") for name in STYLE_SHEETS))
+
+
+def style_text(name: str) -> str:
+    """Return a style sheet of the package for the report in one file, without comments and needless spaces."""
+    return _packed_style(file_text(name)).strip()
+
+
+def _packed_style(text: str) -> str:
     return _needless.sub(r"\1", _comment.sub("", text)).replace(";}", "}")
 
 

@@ -338,7 +338,9 @@ def test_a_damaged_archive_leaves_the_plain_report(reader: Reader, tmp_path: Pat
     before, mark, rest = html.partition('id="archive">')
     archive, end, after = rest.partition("</script>")
     index, *chunks = archive.split("\n")
-    damaged = ("", index[:60], "\n".join([index[:40] + "AAAA" + index[44:], *chunks]), index, f"{index}\n!!!")
+    # At the end of the script, where nothing but the checksum notices it.
+    changed = "\n".join([f"{index[:-12]}{'1' if index[-12] == '0' else '0'}{index[-11:]}", *chunks])
+    damaged = ("", changed, index[:60], "\n".join([index[:40] + "AAAA" + index[44:], *chunks]), index, f"{index}\n!!!")
     for number, broken in enumerate(damaged):
         file = tmp_path / f"{number}.html"
         file.write_text(before + mark + broken + end + after, encoding="utf-8")

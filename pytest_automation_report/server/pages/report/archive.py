@@ -1,11 +1,15 @@
-"""Pack fragments of HTML into one text: chunks of compressed fragments, and an index of them."""
+"""Pack fragments of HTML into one text: chunks of compressed fragments, each in a line."""
 
 from __future__ import annotations
 
-import json
 import zlib
-from base64 import b64encode
-from typing import TYPE_CHECKING, Any, Final
+from base64 import b64encode, b85encode
+from typing import TYPE_CHECKING, Final
+
+try:
+    import lzma
+except ImportError:  # some builds of Python are without it: their reports are half as large again
+    lzma = None  # type: ignore[assignment] # what a missing module is
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,11 +19,21 @@ __all__ = ["BETWEEN_FRAGMENTS", "Archive"]
 BETWEEN_FRAGMENTS: Final = "\x1e"
 """The character between the fragments of a chunk. Pages show control characters escaped, so no fragment has it."""
 
+MOST_LZMA_BYTES: Final = 2_500_000
+"""Largest text that is packed as LZMA: scripts unpack 20 MB a second, and a reader waits."""
+
+_LITERAL_CONTEXT_BITS: Final = 4
+_PRESET: Final = 6
+_LEAST_DICTIONARY: Final = 4096
+# Digits of Base85 that mean something in HTML, and others in their place.
+_HARMLESS: Final = bytes.maketrans(b"<>&", b",./")
+
 
 class Archive:
-    """The chunks of one report; its text has the index in the first line and a chunk in each of the others.
+    """The chunks of one report; its text has a chunk in each line, and the first one is added last.
 
-    A line is the Base64 of raw deflate, which browsers inflate without a library.
+    A line is the size of a text, its Adler-32 and the Base85 of its LZMA; or it is the Base64 of raw deflate, which
+    browsers inflate without a script.
     """
 
     def __init__(self) -> None:
@@ -27,24 +41,31 @@ class Archive:
 
     def add(self, fragments: Iterable[str]) -> int:
         """Add a chunk and return its number, which counts from 1."""
-        self._chunks.append(_packed(BETWEEN_FRAGMENTS.join(fragments)))
+        self._chunks.append(_packed(fragments))
         return len(self._chunks)
 
     def add_file(self, data: bytes) -> int:
         """Add a chunk that is a whole file and return its number."""
-        self._chunks.append(_packed_bytes(data))
+        self._chunks.append(_deflated(data))
         return len(self._chunks)
 
-    def text(self, index: dict[str, Any]) -> str:
-        """Return the archive with this index."""
-        first = _packed(json.dumps(index, ensure_ascii=True, separators=(",", ":"), sort_keys=True))
-        return "\n".join([first, *self._chunks])
+    def text(self, first: Iterable[str]) -> str:
+        """Return the archive whose first chunk has these fragments."""
+        return "\n".join([_packed(first), *self._chunks])
 
 
-def _packed(text: str) -> str:
-    return _packed_bytes(text.encode("utf-8", "replace"))
+def _packed(fragments: Iterable[str]) -> str:
+    data = BETWEEN_FRAGMENTS.join(fragments).encode("utf-8", "replace")
+    if lzma is None or not 0 < len(data) <= MOST_LZMA_BYTES:
+        return _deflated(data)
+    # The compressor needs 12 times the memory of its dictionary.
+    size = max(_LEAST_DICTIONARY, 1 << len(data).bit_length())
+    context = {"lc": _LITERAL_CONTEXT_BITS, "lp": 0, "pb": 0}
+    method = {"id": lzma.FILTER_LZMA1, "preset": _PRESET, "dict_size": size, **context}
+    packed = lzma.compress(data, format=lzma.FORMAT_RAW, filters=[method])
+    return f"{len(data)} {zlib.adler32(data)} {b85encode(packed).translate(_HARMLESS).decode('ascii')}"
 
 
-def _packed_bytes(data: bytes) -> str:
+def _deflated(data: bytes) -> str:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return b64encode(compressor.compress(data) + compressor.flush()).decode("ascii")

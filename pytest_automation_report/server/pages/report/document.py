@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from collections import deque
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report import __version__
-from pytest_automation_report.server.pages.assets import asset_path, file_text, script_text, style_sheet
+from pytest_automation_report.server.pages.assets import asset_path, file_text, script_text, style_sheet, style_text
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import new_environment
 from pytest_automation_report.server.pages.report.archive import Archive
@@ -56,12 +57,12 @@ _RESULT: Final = re.compile(r"/results/([0-9]+)")
 _AS_WRITTEN: Final = "show=pytest"
 _VIEWS: Final = ("failures", "changes", "time", "details")
 _POLICY: Final = (
-    "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data: blob:; media-src blob:; "
+    "default-src 'none'; style-src {styles}; script-src {scripts}; img-src data: blob:; media-src blob:; "
     "form-action 'none'; base-uri 'none'"
 )
 # With a folder beside: a server lets its own styles and pictures through, a page from a disk those of the disk.
 _POLICY_BESIDE: Final = (
-    "default-src 'none'; style-src 'self' '{style}'; script-src '{script}'; img-src 'self' file: data: blob:; "
+    "default-src 'none'; style-src 'self' {styles}; script-src {scripts}; img-src 'self' file: data: blob:; "
     "media-src 'self' file: blob:; form-action 'none'; base-uri 'none'"
 )
 
@@ -139,10 +140,7 @@ class _Report:
         self._pages[start] = first
         self._collect(start)
         self._collect_results()
-        title = fragment_of(first).title
-        header = _HEADER.search(first)
-        top = relinked(header[0], self._is_inside) if header else ""
-        return self._document(title, top.replace("<header ", "<header hidden ", 1), self._archive(start), note)
+        return self._document(fragment_of(first).title, self._archive(start), note)
 
     def files(self) -> dict[str, Callable[[], Iterator[bytes]]]:
         """Return the files for the folder beside the report, by name."""
@@ -157,7 +155,19 @@ class _Report:
 
     @property
     def _style(self) -> str:
-        return f"{style_sheet()}\n{file_text('report.css')}"
+        return f"{style_sheet()}\n{style_text('report.css')}"
+
+    @property
+    def _script(self) -> str:
+        return "\n".join(script_text(name) for name in _SCRIPTS)
+
+    def _frame(self, start: str) -> list[str]:
+        """Return what stands above and below the pages."""
+        header = _HEADER.search(self._pages[start])
+        top = relinked(header[0], self._is_inside).replace("<header ", "<header hidden ", 1) if header else ""
+        icons = re.sub(r"</?svg[^>]*>", "", file_text("icons.svg"))
+        values = {"icons": _own(icons), "top": _own(top)}
+        return [self._environment.get_template(f"report/{part}.html").render(values) for part in ("head", "foot")]
 
     def _collect(self, start: str) -> None:
         """Read the views of the run, and the pages that they lead to inside of a view."""
@@ -238,19 +248,19 @@ class _Report:
             places |= self._add_pages(archive, addresses)
         rows = archive.add(tests.fragments())
         files = {hash_: self._file(hash_, archive) for hash_ in self._files.contents}
-        return archive.text(
-            {
-                "start": start,
-                "run": self._path,
-                "usual": {"view": self._view, **self._base},
-                "list": self._list_address("none"),
-                "tree": self._list_address(""),
-                "pages": places,
-                "rows": rows,
-                "files": files,
-                "total": len(self._tests.rows),
-            }
-        )
+        index = {
+            "start": start,
+            "run": self._path,
+            "usual": {"view": self._view, **self._base},
+            "list": self._list_address("none"),
+            "tree": self._list_address(""),
+            "pages": places,
+            "rows": rows,
+            "files": files,
+            "total": len(self._tests.rows),
+        }
+        described = json.dumps(index, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+        return archive.text([described, *self._frame(start), self._style, self._script])
 
     def _file(self, hash_: str, archive: Archive) -> str | list[int | str]:
         """Return the place of a file: its address in the folder beside, or its chunk of the archive and its type."""
@@ -282,10 +292,11 @@ class _Report:
                 known[line] = with_folder(relinked(line, self._is_inside, hashes))
         return [known[line] for line in lines]
 
-    def _document(self, title: str, top: str, archive: str, note: str) -> str:
-        style = self._style
-        script = "\n".join(script_text(name) for name in _SCRIPTS)
-        policy = (_POLICY if self._folder is None else _POLICY_BESIDE).format(style=_hash(style), script=_hash(script))
+    def _document(self, title: str, archive: str, note: str) -> str:
+        style, script = style_text("plain.css"), script_text("loader.js")
+        policy = (_POLICY if self._folder is None else _POLICY_BESIDE).format(
+            styles=_hashes(style, self._style), scripts=_hashes(script, self._script)
+        )
         addresses = {}
         if self._folder is not None:
             addresses = {hash_: self._folder.address(name) for hash_, name in self._files.file_names.items()}
@@ -296,8 +307,6 @@ class _Report:
             title=title,
             style=_own(style),
             script=_own(script),
-            icons=_own(re.sub(r"</?svg[^>]*>", "", file_text("icons.svg"))),
-            top=_own(top),
             archive=_own(archive),
             note=note,
             folder=None if self._folder is None else self._folder.name,
@@ -318,5 +327,6 @@ def _own(text: str) -> Markup:
     return Markup(text)  # noqa: S704 - see above  # nosec B704
 
 
-def _hash(text: str) -> str:
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+def _hashes(*texts: str) -> str:
+    """Return the sources of a policy that allow these texts."""
+    return " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in texts)

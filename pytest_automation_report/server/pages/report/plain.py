@@ -48,7 +48,7 @@ def plain_values(
         "findings": findings,
         "failures": list(_failures(rows, addresses)),
         "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
-        "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"][:FAILURES_SHOWN],
+        "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
     }
 
 

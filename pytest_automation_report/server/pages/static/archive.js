@@ -1,32 +1,12 @@
 "use strict";
 
-// The archive of the report in one file: the server's pages and the columns of all tests, compressed; they are inflated
-// when they are needed. Without this script the plain report is shown.
+// The pages of the report in one file, out of its archive: they are unpacked when they are needed. The files of tests
+// become addresses of this page's own.
 
 const PARTS = "\x1f";
-const FRAGMENTS = "\x1e";
-const lines = document.getElementById("archive").textContent.trim().split("\n");
-const chunks = new Map();
 const sharedLines = new Map();
 const files = new Map();
 const page = document.getElementById("page");
-let index = null;
-
-function opened(line) {
-  const bytes = Uint8Array.from(atob(line), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Response(stream);
-}
-
-const inflated = (line) => opened(line).text();
-
-function chunk(number) {
-  if (!chunks.has(number)) {
-    if (lines[number] === undefined) throw new RangeError(`part ${number} is missing`);
-    chunks.set(number, inflated(lines[number]).then((text) => text.split(FRAGMENTS)));
-  }
-  return chunks.get(number);
-}
 
 // The number for which a character stands: see columns.py.
 const numberOf = (point) => (point < 0xe000 ? point - 0x20 : point - 0x820);
@@ -39,12 +19,6 @@ async function fragment(address) {
   if (!sharedLines.has(place[0])) sharedLines.set(place[0], parts[0].split("\n"));
   const shared = sharedLines.get(place[0]);
   return Array.from(parts[1 + place[1]], (character) => shared[numberOf(character.codePointAt(0))]).join("\n");
-}
-
-function showDamage(error) {
-  const damage = document.getElementById("damage");
-  damage.textContent = `The pages of this report cannot be read (${error.message || error}). The plain report stands below.`;
-  damage.hidden = false;
 }
 
 function show(text) {
@@ -63,7 +37,7 @@ async function fileAddress(hash) {
   if (typeof index.files[hash] === "string") return index.files[hash];
   if (!files.has(hash)) {
     const [number, type] = index.files[hash];
-    files.set(hash, opened(lines[number]).arrayBuffer().then((data) => URL.createObjectURL(new Blob([data], { type }))));
+    files.set(hash, opened(lines[number]).then((data) => URL.createObjectURL(new Blob([data], { type }))));
   }
   return files.get(hash);
 }

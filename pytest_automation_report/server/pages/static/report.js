@@ -101,7 +101,6 @@ document.addEventListener("click", (event) => {
 window.addEventListener("hashchange", go);
 
 (async () => {
-  index = JSON.parse(await inflated(lines[0]));
   await open();
   for (const element of document.querySelectorAll("header.top, .skip-to")) element.hidden = false;
 })().catch(showDamage);

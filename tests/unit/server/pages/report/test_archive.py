@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import zlib
-from base64 import b64decode
+import pytest
 
 from pytest_automation_report.server.pages.report.archive import BETWEEN_FRAGMENTS, Archive
+from support.report_file import opened
+
+MODULE = "pytest_automation_report.server.pages.report.archive"
 
 
-def opened(line: str) -> str:
-    return zlib.decompress(b64decode(line), -zlib.MAX_WBITS).decode()
-
-
-def test_chunks_and_index() -> None:
-    """The index is the first line, each chunk is the line of its number, and no line can end the element around it."""
+def test_chunks_and_the_first_one() -> None:
+    """The chunk that is given last is the first line, each other is the line of its number; no line has markup."""
     archive = Archive()
     first = archive.add(["<p>one</p>", "</script>"])
-    second = archive.add(["a", "b"])
-    lines = archive.text({"b": 1, "a": "ü"}).split("\n")
-    assert (first, second) == (1, 2)
-    assert opened(lines[0]) == '{"a":"\\u00fc","b":1}'
-    assert [opened(line).split(BETWEEN_FRAGMENTS) for line in lines[1:]] == [
-        ["<p>one</p>", "</script>"],
-        ["a", "b"],
-    ]
-    assert "<" not in "".join(lines)
+    second = archive.add(["ü" * 5_000, "".join(chr(0x20 + number % 50_000) for number in range(70_000))])
+    file = archive.add_file(b"<&>" * 9)
+    lines = archive.text(["index", "head"]).split("\n")
+    assert (first, second, file) == (1, 2, 3)
+    assert opened(lines[0]).decode() == f"index{BETWEEN_FRAGMENTS}head"
+    assert opened(lines[1]).decode().split(BETWEEN_FRAGMENTS) == ["<p>one</p>", "</script>"]
+    assert len(opened(lines[2]).decode("utf-8", "surrogatepass").split(BETWEEN_FRAGMENTS)[0]) == 5_000
+    assert opened(lines[3]) == b"<&>" * 9
+    assert not set("<>&") & set("".join(lines))
 
 
-def test_an_empty_report() -> None:
-    """Without fragments there is no chunk but that of the index."""
-    assert opened(Archive().text({})) == "{}"
+@pytest.mark.parametrize(("name", "value"), [("lzma", None), ("MOST_LZMA_BYTES", 100)])
+def test_without_lzma(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    """A Python without LZMA deflates all chunks, and a text that takes a reader too long is deflated anyway."""
+    monkeypatch.setattr(f"{MODULE}.{name}", value)
+    archive = Archive()
+    archive.add(["a text " * 100])
+    index, line = archive.text(["index"]).split("\n")
+    assert (" " in index, " " in line) == (name != "lzma", False)
+    assert opened(line).decode() == "a text " * 100
+
+
+def test_an_empty_chunk() -> None:
+    """A chunk without a text is one."""
+    assert opened(Archive().text([])) == b""
