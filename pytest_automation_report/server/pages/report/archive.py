@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64encode, b85encode
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
-
-try:
-    import lzma
-except ImportError:  # some builds of Python are without it: their reports are half as large again
-    lzma = None  # type: ignore[assignment] # what a missing module is
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +14,9 @@ __all__ = ["BETWEEN_FRAGMENTS", "Archive"]
 
 BETWEEN_FRAGMENTS: Final = "\x1e"
 """The character between the fragments of a chunk. Pages show control characters escaped, so no fragment has it."""
+
+HAS_LZMA: Final = find_spec("_lzma") is not None
+"""Whether Python was built with LZMA; reports are a third larger without it."""
 
 MOST_LZMA_BYTES: Final = 2_500_000
 """Largest text that is packed as LZMA: scripts unpack 20 MB a second, and a reader waits."""
@@ -56,8 +55,10 @@ class Archive:
 
 def _packed(fragments: Iterable[str]) -> str:
     data = BETWEEN_FRAGMENTS.join(fragments).encode("utf-8", "replace")
-    if lzma is None or not 0 < len(data) <= MOST_LZMA_BYTES:
+    if not HAS_LZMA or not 0 < len(data) <= MOST_LZMA_BYTES:
         return _deflated(data)
+    import lzma  # noqa: PLC0415 - it may be missing
+
     # The compressor needs 12 times the memory of its dictionary.
     size = max(_LEAST_DICTIONARY, 1 << len(data).bit_length())
     context = {"lc": _LITERAL_CONTEXT_BITS, "lp": 0, "pb": 0}

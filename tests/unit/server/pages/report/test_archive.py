@@ -25,14 +25,14 @@ def test_chunks_and_the_first_one() -> None:
     assert not set("<>&") & set("".join(lines))
 
 
-@pytest.mark.parametrize(("name", "value"), [("lzma", None), ("MOST_LZMA_BYTES", 100)])
+@pytest.mark.parametrize(("name", "value"), [("HAS_LZMA", False), ("MOST_LZMA_BYTES", 100)])
 def test_without_lzma(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
     """A Python without LZMA deflates all chunks, and a text that takes a reader too long is deflated anyway."""
     monkeypatch.setattr(f"{MODULE}.{name}", value)
     archive = Archive()
     archive.add(["a text " * 100])
     index, line = archive.text(["index"]).split("\n")
-    assert (" " in index, " " in line) == (name != "lzma", False)
+    assert (" " in index, " " in line) == (name != "HAS_LZMA", False)
     assert opened(line).decode() == "a text " * 100
 
 
