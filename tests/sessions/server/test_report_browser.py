@@ -214,7 +214,20 @@ def test_the_script_shows_what_the_server_shows(reader: Reader, address: str) ->
     page.locator(selector).wait_for()
     wait_until(page, "address => shown === canonical(address)", address)
     assert text_of(page.locator(selector).inner_html()) in reader.texts[address]
+    if is_filtered and "lane=" not in address:
+        assert text_of(page.locator(".within").inner_html()) in reader.texts[address]
     assert page.locator(f"{selector} a.leaf, {selector} pre, {selector} .node").count() > 0
+    assert reader.complaints == []
+
+
+def test_a_filter_can_be_left_out(reader: Reader) -> None:
+    """A search that finds nothing says for what, and each filter has a link that leaves it out and keeps the others."""
+    page = reader.opened("#/runs/2?view=tests&q=<b>absent&status=3&lane=2.401.402.failed")
+    page.get_by_role("heading", name="No test has “<b>absent” in its name, message or file").wait_for()
+    assert "that failed on gw0 in one stretch All workers" in text_of(page.locator(".within").inner_html())
+    page.get_by_role("link", name="Clear the search").click()
+    page.locator(".leaf").first.wait_for()
+    assert page.evaluate("location.hash") == "#/runs/2?view=tests&lane=2.401.402.failed&status=3"
     assert reader.complaints == []
 
 
@@ -338,8 +351,8 @@ def test_a_damaged_archive_leaves_the_plain_report(reader: Reader, tmp_path: Pat
     before, mark, rest = html.partition('id="archive">')
     archive, end, after = rest.partition("</script>")
     index, *chunks = archive.split("\n")
-    # At the end of the script, where nothing but the checksum notices it.
-    changed = "\n".join([f"{index[:-12]}{'1' if index[-12] == '0' else '0'}{index[-11:]}", *chunks])
+    # In the last lines of the script, where nothing but the checksum notices it; the last 10 bytes are LZMA's end.
+    changed = "\n".join([f"{index[:-40]}{'1' if index[-40] == '0' else '0'}{index[-39:]}", *chunks])
     damaged = ("", changed, index[:60], "\n".join([index[:40] + "AAAA" + index[44:], *chunks]), index, f"{index}\n!!!")
     for number, broken in enumerate(damaged):
         file = tmp_path / f"{number}.html"

@@ -172,6 +172,30 @@ function pager(parameters, number, last) {
   return nav;
 }
 
+// What the filters say, each with a link that leaves it out, as tests.html has it.
+function filterHtml(tests, parameters) {
+  const link = (words, ...names) => {
+    const others = new URLSearchParams([["view", "tests"], ...[...parameters].filter(([name]) => !["view", "page", ...names].includes(name))]);
+    return `<a href="#${escaped(`${index.run}?${others}`)}">${words}</a>`;
+  };
+  const [text, folder, lane] = ["q", "folder", "lane"].map((name) => (parameters.get(name) || "").trim());
+  const [thread, , , lot] = lane.split(".");
+  const first = tests.all.find((test) => tests.thread.at(test) === thread);
+  const worker = escaped((first !== undefined && tests.worker.at(first)) || "");
+  const parts = [];
+  if (text) parts.push(`<span>with <b class="mono">${escaped(text)}</b> ${link("Clear the search", "q")}</span>`);
+  if (parameters.get("reason")) parts.push(`<span>that failed for one reason ${link("All reasons", "reason")}</span>`);
+  if (folder) parts.push(`<span>in folder <b class="mono">${escaped(folder)}</b> ${link("All folders", "folder")}</span>`);
+  if (lane) parts.push(`<span>that ${lot ? escaped(lot) : "ran"} on <b class="mono">${worker || "one thread"}</b>${lot ? " in one stretch" : ""} ${link("All workers", "lane")}</span>`);
+  if (parameters.get("status") || parameters.get("change")) parts.push(link("Show every status", "status", "change"));
+  return parts.length ? `<p class="within">${parts.join("\n")}</p>` : "";
+}
+
+function emptyHtml(parameters) {
+  const text = (parameters.get("q") || "").trim();
+  return `<h2>${text ? `No test has “${escaped(text)}” in its name, message or file` : "No matching tests"}</h2>`;
+}
+
 // The list of tests: the frame is the server's page, its rows are those that the parameters select.
 async function showList(parameters, isCurrent) {
   const tests = await allTests();
@@ -185,9 +209,10 @@ async function showList(parameters, isCurrent) {
   if (list) {
     const rows = numbers.slice((number - 1) * LIST_ROWS, number * LIST_ROWS).map((test) => rowHtml(tests, test, 0));
     list.insertAdjacentHTML("beforeend", rows.join("\n"));
-    if (!rows.length) list.append(Object.assign(document.createElement("p"), { className: "pad quiet", textContent: "No test matches." }));
+    if (!rows.length) list.outerHTML = `<div class="panel empty">${emptyHtml(parameters)}</div>`;
     if (last > 1) list.after(pager(parameters, number, last));
   }
+  page.querySelector(".view .tools")?.insertAdjacentHTML("afterend", filterHtml(tests, parameters));
   const count = page.querySelector(".view .tools > .small");
   if (count) count.textContent = `${numbers.length.toLocaleString("en")} ${numbers.length === 1 ? "test" : "tests"}`;
   showParameters(parameters);
