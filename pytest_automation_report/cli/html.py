@@ -96,7 +96,15 @@ def _folder(file: str) -> FolderBeside:
 
 
 def _rule(which: Which, max_bytes: int | None, configuration: Configuration, *, is_beside: bool) -> FileRule:
-    """Return the rule of files: a folder may be larger than a file, an answer of a server may not."""
+    """Return the rule of files: a folder may be larger than a file, an answer of a server may not.
+
+    Raises `click.UsageError` for more than a server sends.
+    """
+    if max_bytes is not None and max_bytes > _SERVER_BYTES and not configuration.endpoint.is_embedded:
+        raise click.UsageError(
+            "--artifacts-size: a server sends 8 MB of files at most; "
+            "--database writes a report with more of them where its store is"
+        )
     usual = (_BESIDE_BYTES if configuration.endpoint.is_embedded else _SERVER_BYTES) if is_beside else DEFAULT_BYTES
     return FileRule(which, usual if max_bytes is None else max_bytes)
 

@@ -72,14 +72,18 @@ def test_folder_of_the_embedded_store(tmp_path: Path) -> None:
 
 
 def test_folder_from_a_server(tmp_path: Path) -> None:
-    """A server of ours sends the files with the report."""
+    """A server of ours sends the files with the report; a size beyond its limit is refused with the way out."""
     with closing(Store(tmp_path / "server.db")) as store:
         pages = Pages(store, Token(TOKEN))
         with serving(create_application(store, Token(TOKEN), extension=pages.extension)) as server:
             address = f"http://127.0.0.1:{server.server_port}"
             project = reported(tmp_path, address=address)
             ran = written(project, "--url", address, "--project-id", "1", "--allow-http")
+            check(project, "first")
+            large = written(project, "--url", address, "--project-id=1", "--allow-http", "--artifacts-size", "9MB")
     assert ran.exit == 0, ran.text
+    assert large.exit == 2
+    assert "--artifacts-size: a server sends 8 MB of files at most" in large.err
     check(project, "first")
 
 
