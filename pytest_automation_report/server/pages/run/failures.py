@@ -25,6 +25,7 @@ from pytest_automation_report.server.pages.run.reasons import (
     lots_of,
     says_of,
 )
+from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.statuses import ranked
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["FailureCards"]
 
 _FLAKY_SHOWN: Final = 50
+_KNOWN_FLAKY_SHOWN: Final = 20
+_FAILING: Final = ("newly_failing", "still_failing")
 _LISTED: Final = PAGE_ROWS
 # With a heading for each file.
 _LISTED_BY_FILE: Final = 100
@@ -186,20 +189,27 @@ class FailureCards:
         ]
 
     def flaky(self) -> Json:
-        """Return the tests that passed after a failed attempt, and those that are flaky by their history."""
+        """Return the tests that passed after a failed attempt, and the passed ones that are flaky by their history."""
         overview = self._facts.overview["flaky"]
         found = self._facts.findings or {}
         states = {entry.get("result"): entry for entry in found.get("flaky", ()) if entry["state"] == "flaky"}
-        rows = self._reader.rows_of(overview["results"][:_FLAKY_SHOWN])
+        tried = overview["results"][:_FLAKY_SHOWN]
+        tests = found.get("tests", {})
+        passed_over = {entry["result"] for name in _FAILING for entry in tests.get(name, ())} | set(overview["results"])
+        known = [result for result in states if result and result not in passed_over]
+        rows = self._reader.rows_of([*tried, *known[:_KNOWN_FLAKY_SHOWN]])
         self._histories.load(row["case"] for row in rows.values())
         members = self._members(rows.values())
         for member in members:
-            attempts = (member["failed_attempts"] or 0) + 1
+            entry, attempts = states.get(member["id"]), (member["failed_attempts"] or 0) + 1
+            if attempts == 1 and entry is not None:
+                member["about"] = flaky_evidence(entry)
+                continue
             member["about"] = f"passed on attempt {attempts} of {attempts}"
-            if member["id"] in states:
-                entry = states[member["id"]]
+            if entry is not None:
                 member["about"] += f", flaky in {entry['failed']} of {entry['runs']} runs"
-        return {"count": overview["count"], "rows": members, "hidden": max(0, overview["count"] - len(members))}
+        hidden = max(0, overview["count"] - len(tried))
+        return {"count": overview["count"], "known": len(known), "rows": members, "hidden": hidden}
 
     def slower(self) -> list[Json]:
         """Return the tests that got slower."""

@@ -10,7 +10,16 @@ from pytest_automation_report.server.pages.numbers import duration, quantity
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Phrase", "RunCounts", "Tone", "change_sentence", "death_sentence", "live_sentence", "verdict"]
+__all__ = [
+    "Phrase",
+    "RunCounts",
+    "Tone",
+    "change_sentence",
+    "death_sentence",
+    "flaky_evidence",
+    "live_sentence",
+    "verdict",
+]
 
 Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
 """Icon and colour of a verdict."""
@@ -226,3 +235,16 @@ def _tests(number: int) -> str:
 def words(phrases: Sequence[Phrase]) -> str:
     """Return a sentence as text."""
     return "".join(text for text, _ in phrases).strip()
+
+
+def flaky_evidence(entry: Mapping[str, Any]) -> str:
+    """Return in words why a test counts as flaky, from the counts of its findings."""
+    evidence = entry["evidence"]
+    words = []
+    if evidence["retries"]:
+        words.append(f"passed on a retry in {quantity(evidence['retries'], 'run')}")
+    if evidence["commits"]:
+        words.append(f"passed and failed on {quantity(evidence['commits'], 'commit')}")
+    if evidence["isolated"]:
+        words.append(f"failed alone {quantity(evidence['isolated'], 'time')}")
+    return ", ".join(words) or f"failed in {entry['failed']} of {quantity(entry['runs'], 'run')}"

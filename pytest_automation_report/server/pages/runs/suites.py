@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.charts import TrendPoint
 from pytest_automation_report.server.pages.links import link
-from pytest_automation_report.server.pages.numbers import duration, quantity
+from pytest_automation_report.server.pages.numbers import duration
+from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.runs.rows import summary_sentence
 from pytest_automation_report.server.store.findings import summaries
@@ -109,7 +110,7 @@ def flaky_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, An
                 **entry,
                 "case": None if history is None else history["case"],
                 "letters": letters[-_STRIP_RUNS:],
-                "words": _evidence(entry),
+                "words": flaky_evidence(entry),
             }
         )
     return rows
@@ -130,16 +131,3 @@ def slowest_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, 
         for row in rows
         if row["case"] in names
     ]
-
-
-def _evidence(entry: Json) -> str:
-    """Return in words why a test counts as flaky, from the counts of its findings."""
-    evidence = entry["evidence"]
-    words = []
-    if evidence["retries"]:
-        words.append(f"passed on a retry in {quantity(evidence['retries'], 'run')}")
-    if evidence["commits"]:
-        words.append(f"passed and failed on {quantity(evidence['commits'], 'commit')}")
-    if evidence["isolated"]:
-        words.append(f"failed alone {quantity(evidence['isolated'], 'time')}")
-    return ", ".join(words) or f"failed in {entry['failed']} of {quantity(entry['runs'], 'run')}"

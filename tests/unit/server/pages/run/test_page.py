@@ -257,6 +257,20 @@ def test_changes_are_lists_against_a_base_that_one_chooses(site: Site) -> None:
     assert "Nothing to compare with" in site.text(f"/runs/{other}?view=changes")
 
 
+def test_a_test_that_is_flaky_by_its_history_is_shown_where_it_passes(site: Site) -> None:
+    """The terminal counts it, so the page of the run names it with its evidence; one that fails has a card."""
+    commit: dict[str, Any] = {"fields": [field("Branch", "main"), field("Commit", 40 * "a")]}
+    site.run_of(a_test(0), failing(1), **commit)
+    green = site.run_of(a_test(0), a_test(1), **commit)
+    red = site.run_of(failing(0), a_test(1), **commit)
+    words = "test_1 tests.a · passed and failed on 1 commit"
+    shown = site.text(f"/runs/{green}?view=failures")
+    assert words in shown.partition("Worth a look")[2]
+    text = site.text(f"/runs/{red}")
+    assert re.search(rf"Flaky 1 test by its history {words}", text)
+    assert text.count("on 1 commit") == 1
+
+
 def test_parameters_that_are_new_or_gone_are_one_row(site: Site) -> None:
     """Thirty new parameters of one test do not fill the page: its row has the first, the last and their number."""
     both = [a_test(number) for number in range(60)]
