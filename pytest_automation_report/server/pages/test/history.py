@@ -51,7 +51,7 @@ _SEVERITY: Final = "fsrp"
 _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped"}
 # The drawing: bars stand on the ground, the highest one has room for its label above.
 WIDTH: Final = 328
-_GROUND: Final = 92.0
+_GROUND: Final = 92
 _HIGHEST: Final = 78.0
 _LOWEST: Final = 3.0
 _STEP: Final = 10.9
@@ -336,11 +336,12 @@ def chart(outcomes: Sequence[Outcome], current: Outcome, usual: int | None) -> C
     bars = []
     label = 0.0
     for place, outcome in enumerate(shown):
-        height = max(_LOWEST, _HIGHEST * (outcome.elapsed or 0) / longest)
+        # Whole numbers: bars of one height are the same text, of which a report has thousands.
+        height = round(max(_LOWEST, _HIGHEST * (outcome.elapsed or 0) / longest))
         x = left + place * _STEP
         if outcome is current:
             label = x
-        bars.append(Bar(outcome, f"{x:.1f}", f"{_GROUND - height:.1f}", f"{height:.1f}", outcome is current))
+        bars.append(Bar(outcome, f"{x:.1f}", str(_GROUND - height), str(height), outcome is current))
     anchor = "end" if label > WIDTH - _LABEL_EDGE else "start" if label < _LABEL_EDGE else "middle"
     label_x = label + {"end": _BAR, "start": 0.0, "middle": _BAR / 2}[anchor]
     usual_y = f"{_GROUND - _HIGHEST * usual / longest:.1f}" if usual else ""
