@@ -13,7 +13,6 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page, subject_of
-from pytest_automation_report.ci.git_index import has_changes
 from pytest_automation_report.ci.git_packs import OBJECT_BYTES, GitPacks
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
@@ -59,6 +58,8 @@ def checkout_facts(folder: Path, *, is_local: bool = False) -> BuildInfo:
         commits = _history(repository, commit, _MAX_COMMITS if is_local else 1) if commit else []
         changes = None
         if is_local and commit is not None:
+            from pytest_automation_report.ci.git_index import has_changes  # noqa: PLC0415 - only in a checkout
+
             is_clean = has_changes(repository.root, repository.folder / "index", len(commit) // 2) is False
             changes = None if is_clean else "yes"
         return BuildInfo(
