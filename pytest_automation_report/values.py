@@ -46,7 +46,7 @@ else:
     ) -> _Declared:
         """Declare a member, as `dataclasses.field` does; ``...`` is no default.
 
-        ``key`` and ``omit`` are for values with a JSON form (`api.json_values`). ``key`` is the member's name there if
+        ``key`` and ``required`` are for values with a JSON form (`api.json_values`). ``key`` is the member's name there if
         it is another one, ``INLINE`` for a value whose members stand beside those of this class, and None for a member
         that the JSON does not have. With ``required`` the JSON must have the member although the class has a default.
         """

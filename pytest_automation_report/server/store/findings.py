@@ -49,6 +49,8 @@ VERSION: Final = 3
 _STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
 _KEEP: Final = 'UPDATE "run_findings" SET "version" = ?, "body" = ?, "summary" = ? WHERE "run_id" = ?'
 _SUMMARIES: Final = 'SELECT "run_id", "summary" FROM "run_findings" WHERE "run_id" IN ({ids}) AND "version" >= ?'
+# The number of this status is the contract's: the counts of a run have its name.
+_UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
     'SELECT r."case_id", c."key", r."folder", r."name", r."id" FROM "result" AS r'
     ' JOIN "case" AS c ON c."id" = r."case_id"'
@@ -106,6 +108,13 @@ def _keep(run_id: int, document: Json, writer: Writer) -> None:
     writer.connection.change(_KEEP, (VERSION, json_text(document), json_text(summary), run_id))
 
 
+def _untested(connection: StoreConnection, run: Json) -> set[int]:
+    """Return the cases that a run only names since they did not run: nothing is known of them, not even a skip."""
+    if not run["untested_count"]:
+        return set()
+    return {case_id for (case_id,) in connection.execute(_UNTESTED, (run["id"],))}
+
+
 def _document(
     connection: StoreConnection, run: Json, base_id: int | None, main_branch: str, update: SeriesUpdate | None
 ) -> Json:
@@ -115,8 +124,11 @@ def _document(
     results, base = subject.results, subject.base
     facts = with_death(connection, facts_of(run))
     has_part = is_partial(facts, None if base is None else base.run)
-    verdicts: dict[int, Verdict] = {case_id: case.verdict for case_id, case in results.cases.items()}
-    is_whole = run["is_completed"] and not has_part and not facts.lacks_tests
+    untested = _untested(connection, run)
+    verdicts: dict[int, Verdict] = {
+        case_id: case.verdict for case_id, case in results.cases.items() if case_id not in untested
+    }
+    is_whole = run["is_completed"] and not has_part and not facts.lacks_tests and not untested
     changes = changes_between(subject.before, verdicts, has_part=not is_whole)
     lists = {name: getattr(changes, name) for name in changes.__dataclass_fields__}
     flaky, durations = flaky_in_run(subject), _changed_durations(subject)

@@ -360,6 +360,13 @@ def test_no_test_is_gone_that_merely_did_not_run(runs: Runs) -> None:
     assert names(shorter["tests"]["gone"]) == ["test_18"]
 
 
+def test_tests_that_did_not_run_are_in_no_list(runs: Runs) -> None:
+    """Tests that a session names because it did not come to them are neither skipped, nor new, nor gone."""
+    runs("pfps")
+    counts = runs.findings(runs("puusu"))["counts"]
+    assert [counts[word] for word in ("newly_skipped", "new_tests", "gone", "fixed")] == [0, 0, 0, 0]
+
+
 def test_main_branch_of_a_source(runs: Runs) -> None:
     """The first run of a branch is compared with the main branch that was set, for its source or for all."""
     usual, stable = runs("pp"), runs("pp", branch="stable")
