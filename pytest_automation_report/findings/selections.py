@@ -6,10 +6,12 @@ import shlex
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["has_last_failures", "includes"]
+__all__ = ["command_of", "has_last_failures", "includes"]
 
 # Options that select by the last failures: each such run has other tests.
 _BY_LAST_FAILURES: Final = frozenset({"--lf", "--sw", "--automation-report-rerun-failed"})
+# Options that select tests, each with its value; a client may send others, and a command is copied into a terminal.
+_SELECTING: Final = ("-k ", "-m ", "--deselect=", "--ignore=", "--ignore-glob=")
 # Options whose value is the next word; each selects among the tests that the others leave.
 _WITH_VALUE: Final = frozenset({"-k", "-m"})
 
@@ -32,6 +34,17 @@ def includes(wide: str, narrow: str) -> bool:
     return wide_options <= options and (not wide_paths or (bool(paths) and is_below))
 
 
+def command_of(selection: str) -> str:
+    """Return the command that runs the tests of a selection; the whole suite's if it is not one of tests by name.
+
+    The last failures are others by now, and pytest reads a file of options from a path that begins with ``@``.
+    """
+    options, paths = _parts(selection)
+    is_usable = all(option.startswith(_SELECTING) for option in options) and not any(path[0] == "@" for path in paths)
+    words = shlex.split(selection) if selection and is_usable else []
+    return shlex.join(["pytest", "--automation-report", *words])
+
+
 @lru_cache(maxsize=256)
 def _parts(selection: str) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the options of a selection, each with its value, and its paths."""
@@ -46,7 +59,7 @@ def _parts(selection: str) -> tuple[frozenset[str], tuple[str, ...]]:
             options.add(f"{word} {next(words, '')}")
         elif word.startswith("-"):
             options.add(word)
-        else:
+        elif word:
             paths.append(word)
     return frozenset(options), tuple(paths)
 

@@ -1,10 +1,10 @@
-"""Which selected part of a suite has all tests of another."""
+"""Which selected part of a suite has all tests of another, and the command that runs it."""
 
 from __future__ import annotations
 
 import pytest
 
-from pytest_automation_report.findings.selections import has_last_failures, includes
+from pytest_automation_report.findings.selections import command_of, has_last_failures, includes
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,23 @@ def test_includes(wide: str, narrow: str, *, is_included: bool) -> None:
 def test_last_failures(selection: str, *, expected: bool) -> None:
     """Options that select the last failures are told apart from words that look like them."""
     assert has_last_failures(selection) is expected
+
+
+@pytest.mark.parametrize(
+    ("selection", "words"),
+    [
+        ("", ""),
+        ("-k 'cart and pay' tests/unit", " -k 'cart and pay' tests/unit"),
+        ("-m smoke --deselect=tests/a.py::test_a", " -m smoke --deselect=tests/a.py::test_a"),
+        ("--lf", ""),
+        ("tests; rm -r .", ""),
+        ("tests;reboot '$(reboot)'", " 'tests;reboot' '$(reboot)'"),
+        ("-p evil tests", ""),
+        ("@options", ""),
+        ("tests 'unclosed", ""),
+        ("''", " ''"),
+    ],
+)
+def test_command_of(selection: str, words: str) -> None:
+    """The command runs the same tests; words of another program are no options and no commands of a shell."""
+    assert command_of(selection) == f"pytest --automation-report{words}"

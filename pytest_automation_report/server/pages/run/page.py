@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.findings.selections import command_of
 from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.run.changes import changes_of, percent
@@ -180,7 +181,7 @@ class _RunPage:
             new_command = command_for(list(rows.values()), found["counts"]["newly_failing"] if found else 0)
             if new_command is not None:
                 commands.append({"word": "Only what is new", "count": len(new), "command": new_command})
-        whole = self.facts.field("Command") or "pytest --automation-report"
+        whole = command_of(self.facts.field("Selection"))
         commands.append({"word": "All of it", "count": 0, "command": whole})
         return commands
 

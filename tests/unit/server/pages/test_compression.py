@@ -34,8 +34,11 @@ def test_a_page_is_sent_as_it_is_to_others(site: Site, accepted: str) -> None:
     assert answer.text.startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize("name", ["junit.xml", "run.json", "tests.csv", "report.html"])
-def test_a_download_is_compressed_as_it_is_sent(site: Site, name: str) -> None:
+# Most of the report is compressed already, but as a text whose letters take a quarter more than its bytes.
+@pytest.mark.parametrize(
+    ("name", "most"), [("junit.xml", 0.5), ("run.json", 0.5), ("tests.csv", 0.5), ("report.html", 0.85)]
+)
+def test_a_download_is_compressed_as_it_is_sent(site: Site, name: str, most: float) -> None:
     """What *Share* offers comes compressed to a browser that takes it, with the same content, else as it is."""
     run = site.run_of(*map(a_test, range(400)))
     plain = site.get(f"/runs/{run}/{name}")
@@ -43,7 +46,7 @@ def test_a_download_is_compressed_as_it_is_sent(site: Site, name: str) -> None:
     assert "content-encoding" not in plain.headers
     assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
     assert gzip.decompress(packed.content) == plain.content
-    assert len(packed.content) < len(plain.content) / 1.5
+    assert len(packed.content) < len(plain.content) * most
 
 
 def test_style_and_errors_are_compressed_and_the_api_is_not(site: Site) -> None:

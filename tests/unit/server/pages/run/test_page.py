@@ -94,6 +94,12 @@ def test_failures_stand_by_reason_and_new_ones_first(site: Site) -> None:
     assert text.count("Only what is new") == 1
 
 
+def test_all_of_a_part_is_that_part(site: Site) -> None:
+    """*Run again* has the command for the tests that were selected, not for the whole suite."""
+    run = site.run_of(a_test(0), fields=[{"name": "Selection", "type": 1, "value": "-k cart tests"}])
+    assert "pytest --automation-report -k cart tests</code>" in site.shown(f"/runs/{run}")
+
+
 def test_squares_stand_by_their_parameters(site: Site) -> None:
     """Workers run parameters in any order; the squares of their grid stand as the numbers do, 9 before 10."""
     run = site.run_of(*(parameters(12, 12)[number] for number in (11, 2, 10, 0, 9, 1, 3, 8, 4, 7, 5, 6)), **on("main"))
