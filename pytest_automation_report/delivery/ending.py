@@ -103,6 +103,7 @@ class DeliveryEnd(MutableValue):
             context.runtime,
             self.dispatcher.state,
             note_from(self.follower.queues),
+            self.follower.queues.shown_last_words.copy(),
         )
 
     def _note_report(self, state: ReportRecord) -> None:

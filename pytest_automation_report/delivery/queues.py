@@ -54,7 +54,7 @@ class WorkerQueues:
     """The queues of all workers of a session; owned by the sender.
 
     ``orphans`` are the attempts, by worker, that an earlier sender reported as never finished. ``last_words`` returns
-    the last output of a worker's process, once it has died.
+    the last output of a worker's process, once it has died; what it returned stays in ``shown_last_words``, by worker.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class WorkerQueues:
     ) -> None:
         self._options = options
         self._last_words = last_words if options.keeps_output("error") else lambda _: ""
+        self.shown_last_words: dict[str, str] = {}
         self._orphans = orphans or {}
         self._crashed = CrashedAttempts(options)
         self.by_worker: dict[str, WorkerQueue] = {}
@@ -179,7 +180,7 @@ class WorkerQueues:
         self.merge_crashed()
         for queue in self.by_worker.values():
             if queue.open is not None:
-                detail = self._last_words(queue.worker) if kind == "died" else ""
+                detail = self._show_last_words(queue.worker) if kind == "died" else ""
                 self._close_orphan(queue, queue.open, kind, detail, ended_us=max(queue.ended_us, seen_us))
             self._close_pending_rerun(queue)
             queue.is_closed = True
@@ -308,7 +309,7 @@ class WorkerQueues:
             return
         # Without a START, which a full disk may have cost, the report is all there is: -1 is no attempt's number.
         start = queue.open or Start(queue.position, -1, ended_us, nodeid, record.file, record.line)
-        detail = "\n\n".join(filter(None, (record.text, self._last_words(queue.worker))))
+        detail = "\n\n".join(filter(None, (record.text, self._show_last_words(queue.worker))))
         result = self._unfinished_result(queue, start, "crashed", detail, ended_us=ended_us)
         if record.outcome not in {"rerun", AGAIN}:
             self._enqueue_orphan(queue, result)
@@ -319,6 +320,10 @@ class WorkerQueues:
         # In this order: the test may have crashed another worker before, whose attempt is followed by this one.
         self._release_crashed(result.nodeid)
         queue.crash(result)
+
+    def _show_last_words(self, worker: str) -> str:
+        words = self.shown_last_words[worker] = self._last_words(worker)
+        return words
 
     def _pop_crashed(self, nodeid: str) -> list[EarlierAttempt]:
         """Return and forget the crashed attempts of a test that now has a result; empty if there are none."""

@@ -25,7 +25,7 @@ from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.values import MutableValue, Value, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
     from pytest_automation_report.api.client import Client
@@ -84,6 +84,7 @@ class SpooledResults(Value):
     """The results of a delivered session in its folder.
 
     ``state`` is that of the ledger of their delivery, ``note`` the text of the run about the session's end.
+    ``last_words`` is what processes that died printed last, by worker: it is in no file of the folder.
     """
 
     folder: SessionFolder
@@ -93,6 +94,7 @@ class SpooledResults(Value):
     runtime: Runtime
     state: LedgerState
     note: str
+    last_words: Mapping[str, str]
 
     @contextmanager
     def stored(self, run_id: int) -> Iterator[Path]:
@@ -116,9 +118,8 @@ class _Replay:
         self._results, self._database = results, database
         self._ledger = LedgerFile(database.with_name("ledger"))
         orphans = {worker: progress.orphans for worker, progress in results.state.progress_by_worker.items()}
-        self._follower = SessionFollower(
-            SpoolReader(results.folder), WorkerQueues(results.options, orphans), results.timeouts, None
-        )
+        queues = WorkerQueues(results.options, orphans, lambda worker: results.last_words.get(worker, ""))
+        self._follower = SessionFollower(SpoolReader(results.folder), queues, results.timeouts, None)
 
     def run(self, run_id: int) -> None:
         """Store all results."""

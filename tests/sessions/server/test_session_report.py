@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.application import create_application
@@ -25,6 +29,15 @@ if TYPE_CHECKING:
     from support.sessions import Ran
 
 OPTION = "--automation-report-html"
+# Put together in the test: the line of its code must not look like what it prints.
+LAST_SEEN = "the-harbour"
+KILLED = """
+import os, signal
+
+def test_killed():
+    print("seen", "-".join(["the", "harbour"]), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 # A busy machine needs seconds to load the pages: only the state of the report ends the wait.
 ENV = session_environment({"exit_all": 60.0, "findings": 10.0})
 
@@ -85,6 +98,23 @@ def test_other_server(tmp_path: Path) -> None:
     assert f"The results went to {address}. This file has only those of this session" in html
     assert TOKEN not in html
     assert project.sessions == []
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="captured files are found through /proc")  # noqa: PTH110 - at hand here
+@pytest.mark.parametrize("workers", ["0", "1"], ids=["pytest", "worker"])
+def test_last_words_of_a_killed_process(tmp_path: Path, workers: str) -> None:
+    """The report from the spool has what a test whose process was killed printed last, as the delivered result has."""
+    project = Project(tmp_path, KILLED)
+    file = tmp_path / "report.html"
+    with ScriptedServer(token=TOKEN) as server:
+        project.report(f"{OPTION}=report.html", "-n", workers, address=server.address, env=ENV)
+        eventually(file.exists, "the report", 120)
+        delivered = json.dumps([test for _, _, test in server.results])
+    assert f"the last of it\\nseen {LAST_SEEN}" in delivered
+    report = ReportFile(file.read_text(encoding="utf-8"))
+    pages = text_of("".join(map(report.page, report.addresses)))
+    assert f"seen {LAST_SEEN}" in pages
+    assert f"seen {LAST_SEEN}" in text_of(report.plain)
 
 
 def test_report_that_fails_after_pytest(tmp_path: Path) -> None:
