@@ -1,11 +1,14 @@
 """The report in one file beside those of others: size, time to write, time until the first row in a browser.
 
     python benchmarks/reports.py --tests 10000 --rounds 2 --node FOLDER
+    python benchmarks/reports.py --tests 10000 --rounds 1 --node FOLDER --only Playwright
 
 One suite of N tests in files of 100, one of 100 fails, each prints a line. The time is that of the processor (all child
 processes included) which the report adds to the same suite without a report, the least of some rounds in turns: for
 automation-report with the delivery into the store, for Allure with its command, for Playwright that of its command
-alone. The first row is awaited in chromium, from a local file, in a new window each time.
+alone, since its worker begins anew after each failure: its suite runs in two workers, 10,000 tests for minutes. The
+first row is awaited in chromium, from a local file, in a new window each time. ``--only`` measures the named ones
+beside automation-report, so that a round can be done in parts.
 
 Needs ``pytest-html`` and ``pytest-reporter-html1`` (pip), ``playwright`` and chromium; ``FOLDER`` has a
 ``node_modules`` with the packages ``allure`` and ``@playwright/test``, and ``allure-pytest`` is installed. A contender
@@ -104,6 +107,7 @@ CONTENDERS: Final = (
         ("allure", "awesome", "--single-file", "-o", "allure-report", "allure-results"),
     ),
     # Its worker begins anew after each failure, which takes more than the report: only the report is measured.
+    # The HTML reporter makes its file from the blob, as it does from the results of shards.
     Contender(
         "Playwright", ("--reporter=blob",), "playwright-report/index.html", ".test-file-test", program="playwright",
         command=("playwright", "merge-reports", "--reporter=html", "blob-report"), is_node=True,
@@ -122,7 +126,7 @@ def write_suite(folder: Path, tests: int, *, is_node: bool) -> None:
         else:
             (folder / f"test_harbour_{first // 100}.py").write_text("".join(texts))
     if is_node:
-        config = "module.exports = { workers: 1, reporter: 'null', testDir: '.' };\n"
+        config = "module.exports = { workers: 2, reporter: 'null', testDir: '.' };\n"
         (folder / "playwright.config.js").write_text(config)
     else:
         (folder / "pytest.ini").write_text("[pytest]\n")
@@ -223,10 +227,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="how often the suite runs with each report")
     parser.add_argument("--node-rounds", type=int, default=1, help="the same for Playwright, whose suite takes longer")
     parser.add_argument("--node", type=Path, help="folder with node_modules, for Allure and Playwright")
+    parser.add_argument(
+        "--only", nargs="+", choices=[each.name for each in CONTENDERS[2:]], help="beside automation-report"
+    )
     options = parser.parse_args()
     node = None if options.node is None else options.node.resolve()
     contenders = []
     for contender in CONTENDERS:
+        if options.only and contender not in CONTENDERS[:2] and contender.name not in options.only:
+            continue
         why = missing(contender, node)
         if why:
             print(f"{contender.name} is left out: {why} is missing", file=sys.stderr)
@@ -237,6 +246,7 @@ def main() -> None:
         for is_node, suite in suites.items():
             suite.mkdir()
             write_suite(suite, options.tests, is_node=is_node)
+        cpu_seconds((*PYTEST, *CONTENDERS[0].options), suites[False], None)  # pytest compiles each file once
         for number in range(max(options.rounds, options.node_rounds)):
             for contender in contenders:
                 if number >= (options.node_rounds if contender.is_node else options.rounds):
