@@ -5,18 +5,18 @@ import re
 import sqlite3
 from contextlib import closing, contextmanager
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, query_tests
 from pytest_automation_report.server.pages.test.history import CHART_RUNS
-from pytest_automation_report.server.pages.test.queries import query_history
+from pytest_automation_report.server.pages.test.queries import HISTORY
 from support.service import API, ON_BOTH, ON_SQLITE, a_test
 from support.website import Site, failing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 TESTS = 10_000
@@ -38,8 +38,7 @@ def within(seconds: float, what: str) -> Iterator[None]:
     assert perf_counter() - begun < 10 * seconds, what
 
 
-def _plan(database: Path, query: Any) -> list[str]:  # noqa: ANN401 - peewee's queries have no common type
-    sql, values = query.sql()
+def _plan(database: Path, sql: str, values: Sequence[object]) -> list[str]:
     with closing(sqlite3.connect(database)) as store:
         return [row[3] for row in store.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
@@ -48,12 +47,12 @@ def _plan(database: Path, query: Any) -> list[str]:  # noqa: ANN401 - peewee's q
 def test_page_reads_only_its_part_of_one_index(site: Site, tmp_path: Path) -> None:
     """Tests of a status, and the last outcomes of a test, come in order from an index: nothing is sorted or scanned."""
     site.run_of(a_test())
-    (status,) = _plan(tmp_path / "store.db", query_tests(1, 3, limit=PAGE_ROWS, offset=400))
+    (status,) = _plan(tmp_path / "store.db", *query_tests(1, 3, limit=PAGE_ROWS, offset=400).sql())
     assert re.fullmatch(r"SEARCH .* USING INDEX result_run_id_status \(run_id=\? AND status=\?\)", status)
-    history = _plan(tmp_path / "store.db", query_history(1))
-    assert [re.sub(" AS t.", "", step) for step in history] == [
-        "SEARCH t1 USING INDEX result_case_id (case_id=?)",
-        "SEARCH t2 USING INTEGER PRIMARY KEY (rowid=?)",
+    history = _plan(tmp_path / "store.db", HISTORY, (1,))
+    assert [re.sub(" AS .", "", step) for step in history] == [
+        "SEARCH r USING INDEX result_case_id (case_id=?)",
+        "SEARCH u USING INTEGER PRIMARY KEY (rowid=?)",
     ]
 
 

@@ -18,6 +18,7 @@ from pytest_automation_report.server.pages.runs.filters import RunFilters
 from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.runs.search import found
 from pytest_automation_report.server.pages.runs.values import project_values, suite_values, suites_values
+from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.handlers import result_values
 from pytest_automation_report.server.pages.test.neighbours import MOST
 from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
@@ -122,6 +123,10 @@ def _scanned(steps: list[dict[str, Any]]) -> set[str]:
     return {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"} & {"result", "case"}
 
 
+def _page_values(result_id: int, reader: Reader) -> dict[str, Any]:
+    return result_values(result_id, TestState(), CommonValues(reader))
+
+
 def test_what_is_read_does_not_grow_with_a_run(grown: Service, asked: Callable[[], list[tuple[str, Any]]]) -> None:
     """A run, pages of its tests and what a page shows of it look at as many rows for 20,000 results as for 200."""
 
@@ -153,7 +158,7 @@ def test_the_page_of_a_test_does_not_grow_with_its_run(
     for run_id in (1, 2):
         ((result_id,),) = cluster.execute(f"SELECT max(id) FROM result WHERE run_id = {run_id} AND status = 3")
         asked()
-        grown.store.read(partial(result_values, result_id, TestState()))
+        grown.store.read(partial(_page_values, result_id))
         steps = _steps(grown.place, asked())  # type: ignore[arg-type] # these tests have a database only
         assert _scanned(steps) == set(), run_id
         assert _rows(steps) <= MOST + 3 * HISTORY_ROWS + 5_200, run_id
@@ -165,7 +170,7 @@ def test_the_outcomes_of_a_test_come_from_an_index(
     """Of a test's 2,000 outcomes only those that are shown are read; a search stops where its page is full."""
     ((often,),) = cluster.execute("SELECT id FROM \"case\" WHERE source_id = 2 AND key = 'key0'")
     asked()
-    grown.store.read(lambda reader: TestReader(reader.database).history(often))
+    grown.store.read(lambda reader: TestReader(reader.connection).history(often))
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= 3 * HISTORY_ROWS

@@ -131,6 +131,8 @@ TESTED_ELSEWHERE = {
     "server/pages/runs/values": "unit/server/pages/runs/test_handlers.py",
     "server/pages/sources": "unit/server/pages/test_handlers.py",
     "server/pages/statuses": "unit/server/pages/test_handlers.py",
+    "server/pages/report/shown_tests": "unit/server/pages/report/test_document.py",
+    "server/pages/test/common": "unit/server/pages/test/test_handlers.py",
     "server/pages/test/queries": "unit/server/pages/test/test_handlers.py",
     "server/store/artifact_rows": "unit/server/http/test_artifacts.py",
     "server/store/artifact_urls": "unit/server/http/test_artifacts.py",

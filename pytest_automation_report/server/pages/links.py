@@ -47,7 +47,11 @@ def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> 
     is a key of the table above, ``id`` the number of a run, result or source, ``at`` the id of an element of the page.
     Raises `KeyError` for an unknown kind.
     """
-    path = _PATHS[kind].format(quote(str(id), safe="")) if id is not None else _PATHS[kind]
+    path = _PATHS[kind]
+    if id is not None:
+        path = path.format(id if isinstance(id, int) else quote(id, safe=""))
+    if not query and not at:
+        return path
     pairs = [
         (name.rstrip("_"), str(value))
         for name, value in query.items()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["new_environment", "render", "set_html"]
 
+_SHORT: Final = 100
+
 
 def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything and escape it
     """Return a template of the server's pages with these values as HTML."""
@@ -38,7 +40,10 @@ def set_html(resp: falcon.Response, html: str) -> None:
 
 def _finalized(value: object) -> object:
     """Return a value of a template with control and bidi characters escaped; markup is our own and stays."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    # Most values are short, and for those this is the fastest way to see that nothing is to be escaped.
+    return value if len(value) < _SHORT and value.isprintable() else visible(value)
 
 
 class _CompiledTemplates(BytecodeCache):
@@ -73,11 +78,14 @@ def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Env
         finalize=_finalized,
         undefined=StrictUndefined,
         bytecode_cache=_COMPILED,
+        # Templates are files of the package: whether one changed need not be asked for each part of a page.
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # A page without a request, such as a report in one file, has neither a chosen theme nor a clock.
-    environment.globals.update(link=link, asset=asset, sprite=sprite, theme="", here="/", now=None)
+    # A page without a request, such as a report in one file, has neither a chosen theme nor a clock. Of a fragment only
+    # title, crumbs and content are used.
+    environment.globals.update(link=link, asset=asset, sprite=sprite, theme="", here="/", now=None, is_fragment=False)
     environment.filters.update(
         by_day=numbers.by_day,
         ago=numbers.ago,

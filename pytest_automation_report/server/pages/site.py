@@ -31,6 +31,7 @@ from pytest_automation_report.server.pages.page import frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_beside, report_of
 from pytest_automation_report.server.pages.report.handlers import ReportDocument, ReportDownload
+from pytest_automation_report.server.pages.report.shown_tests import PageSource
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS, RunDownload
 from pytest_automation_report.server.pages.run.handlers import (
@@ -133,12 +134,12 @@ class Pages:
             _OPENING_FORM: OpeningForm(),
             **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
         }
-        self._inside = Inside(routes.items())
+        self._page_source = PageSource(store, Inside(routes.items()), code_links)
         self._routes: Mapping[str, object] = {
             **routes,
             **{route_of(form.kind, "run_id:id"): RunDownload(store, form) for form in DOWNLOADS},
-            "/runs/{run_id:id}/report.html": ReportDownload(store, self._inside),
-            "/api/v1/automation/runs/{run_id:id}/report": ReportDocument(store, self._inside),
+            "/runs/{run_id:id}/report.html": ReportDownload(self._page_source),
+            "/api/v1/automation/runs/{run_id:id}/report": ReportDocument(self._page_source),
         }
 
     def report(self, run_id: int, base_id: int | None = None, rule: FileRule = EVERY_FAILURE, *, note: str = "") -> str:
@@ -146,11 +147,11 @@ class Pages:
 
         Raises `ApiError` for an unknown run or a base of another source.
         """
-        return report_of(self._store, run_id, self._inside, base_id, rule, note=note)
+        return report_of(self._page_source, run_id, base_id, rule, note=note)
 
     def report_beside(self, run_id: int, base_id: int | None, rule: FileRule, folder: str) -> Beside:
         """Return the report of a run with the files of a folder beside it; raises `ApiError` as `report` does."""
-        return report_beside(self._store, run_id, self._inside, base_id, rule, folder)
+        return report_beside(self._page_source, run_id, base_id, rule, folder)
 
     @property
     def opening_path(self) -> str:

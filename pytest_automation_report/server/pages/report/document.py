@@ -31,6 +31,7 @@ from pytest_automation_report.server.pages.report.lines import SharedLines
 from pytest_automation_report.server.pages.report.lone_pages import LonePages, with_folder
 from pytest_automation_report.server.pages.report.plain import plain_values
 from pytest_automation_report.server.pages.report.rows import TestRows, add_holes
+from pytest_automation_report.server.pages.report.shown_tests import shown_tests
 from pytest_automation_report.server.pages.report.tests import ReportedTests
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run_summary import run_summary
@@ -39,8 +40,8 @@ from pytest_automation_report.server.pages.sources import SourceReader
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_automation_report.server.pages.report.shown_tests import PageSource
     from pytest_automation_report.server.store.reads import Reader
-    from pytest_automation_report.server.store.store import Store
 
 __all__ = ["EVERY_FAILURE", "report_beside", "report_of"]
 
@@ -68,27 +69,24 @@ _POLICY_BESIDE: Final = (
 
 
 def report_of(
-    store: Store,
+    source: PageSource,
     run_id: int,
-    fetch: Callable[[str], str],
     base_id: int | None = None,
     rule: FileRule = EVERY_FAILURE,
     *,
     note: str = "",
 ) -> str:
-    """Return the report of a run; ``fetch`` returns the HTML of a page of the server by its address.
+    """Return the report of a run.
 
     ``note`` is a sentence that stands above the report. Raises `ApiError` for an unknown run (404), and for a base of
     another source (422).
     """
-    return _Report(store, run_id, fetch, base_id, rule).html(note)
+    return _Report(source, run_id, base_id, rule).html(note)
 
 
-def report_beside(
-    store: Store, run_id: int, fetch: Callable[[str], str], base_id: int | None, rule: FileRule, folder: str
-) -> Beside:
+def report_beside(source: PageSource, run_id: int, base_id: int | None, rule: FileRule, folder: str) -> Beside:
     """Return the report of a run as `report_of` does, with its files for a folder of this name beside it."""
-    report = _Report(store, run_id, fetch, base_id, rule, ReportFolder(folder))
+    report = _Report(source, run_id, base_id, rule, ReportFolder(folder))
     return Beside(report.html(""), report.files())
 
 
@@ -97,18 +95,17 @@ class _Report:
 
     def __init__(
         self,
-        store: Store,
+        source: PageSource,
         run_id: int,
-        fetch: Callable[[str], str],
         base_id: int | None,
         rule: FileRule,
         folder: ReportFolder | None = None,
     ) -> None:
+        store, self._fetch, self._code_links = source
         self._documents = RunDocuments(store).of(run_id, base_id)
         self._findings = self._documents.findings
         self._store = store
         self._run_id = run_id
-        self._fetch = fetch
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)
         self._tests = store.read(lambda reader: ReportedTests(reader, run_id, self._findings))
@@ -184,12 +181,7 @@ class _Report:
 
     def _collect_results(self) -> None:
         """Read the pages of the tests that are worth one, with the states of each page."""
-        for result_id in self._tests.shown:
-            address = link("result", result_id)
-            self._pages[address] = self._fetch(address)
-            states = {other for other in addresses_in(self._pages[address]) if self._is_state_of(other, address)}
-            for state in sorted(states - self._pages.keys()):
-                self._pages[state] = self._fetch(state)
+        self._pages |= self._store.read(lambda reader: shown_tests(reader, self._tests.shown, self._code_links))
 
     def _list_address(self, group: str) -> str:
         """Return the address of the flat list of all tests, for the group ``none``, or of their tree."""
@@ -221,19 +213,15 @@ class _Report:
             and query.get("base", [""])[0] == self._base.get("base", "")
         )
 
-    @staticmethod
-    def _is_state_of(address: str, result: str) -> bool:
-        split = urlsplit(address)
-        query = parse_qs(split.query)
-        return split.path == result and len(query) == 1 and bool(set(query) & {"attempt", "out"})
-
     def _is_inside(self, address: str) -> bool:
+        result = _RESULT.fullmatch(address)
+        if result:
+            return int(result[1]) in self._ids
         named = self._named(address)
         if named in self._pages or self._is_list(named):
             return True
-        result = _RESULT.fullmatch(named)
         # The script shows the texts of any failure as pytest wrote them.
-        return int(result[1]) in self._ids if result else _AS_WRITTEN in named and self._is_inside(_without_show(named))
+        return _AS_WRITTEN in named and self._is_inside(_without_show(named))
 
     def _archive(self, start: str) -> str:
         archive = Archive()

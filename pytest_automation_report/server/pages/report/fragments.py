@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape, unescape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -65,6 +66,8 @@ def addresses_in(html: str) -> list[str]:
     return [canonical(unescape(match[1])) for match in _HREF.finditer(html)]
 
 
+# Pages of one run lead to the same places.
+@lru_cache(maxsize=4096)
 def canonical(address: str) -> str:
     """Return an address with its parameters in one order, without its fragment and without `from`."""
     split = urlsplit(address)

@@ -13,13 +13,13 @@ from pytest_automation_report.server.store.errors import validation_error
 from pytest_automation_report.server.store.inputs import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import falcon
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.report.files import Which
-    from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.pages.report.shown_tests import PageSource
 
 __all__ = ["MAX_BYTES", "ReportDocument", "ReportDownload"]
 
@@ -32,24 +32,22 @@ _ID: Final = re.compile(r"[1-9][0-9]{0,14}")
 
 
 class ReportDownload:
-    """The report of a run as a file that a browser saves; ``fetch`` returns a page of the site by its address."""
+    """The report of a run as a file that a browser saves."""
 
-    def __init__(self, store: Store, fetch: Callable[[str], str]) -> None:
-        self._store = store
-        self._fetch = fetch
+    def __init__(self, source: PageSource) -> None:
+        self._source = source
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the file."""
-        set_html(resp, report_of(self._store, run_id, self._fetch, *_wishes(req)))
+        set_html(resp, report_of(self._source, run_id, *_wishes(req)))
         resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.html"')
 
 
 class ReportDocument:
     """The report of a run as a document of the API, for the console command."""
 
-    def __init__(self, store: Store, fetch: Callable[[str], str]) -> None:
-        self._store = store
-        self._fetch = fetch
+    def __init__(self, source: PageSource) -> None:
+        self._source = source
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Answer with the file in the member ``html``.
@@ -58,11 +56,11 @@ class ReportDocument:
         """
         folder = req.get_param("folder")
         if folder:
-            report = report_beside(self._store, run_id, self._fetch, *_wishes(req), folder)
+            report = report_beside(self._source, run_id, *_wishes(req), folder)
             files = {name: b64encode(b"".join(pieces())).decode() for name, pieces in report.files.items()}
             result: Json = {"html": report.html, "files": files}
         else:
-            result = {"html": report_of(self._store, run_id, self._fetch, *_wishes(req))}
+            result = {"html": report_of(self._source, run_id, *_wishes(req))}
         resp.data = json_text({"result": result}).encode()
 
 

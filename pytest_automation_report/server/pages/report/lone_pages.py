@@ -117,7 +117,7 @@ class LonePages:
 
     def _values(self, row: Json, fields: Sequence[Json], state: TestState, worker: str) -> dict[str, Any]:
         values = lone_values(row, self._tests.statuses, fields, state)
-        return {**values, "run": self._run, "worker": worker or "timeline", "code_links": NO_LINKS}
+        return {**values, "run": self._run, "worker": worker or "timeline", "code_links": NO_LINKS, "is_fragment": True}
 
     def _html(self, values: dict[str, Any]) -> str:
         return self._template.render(values)

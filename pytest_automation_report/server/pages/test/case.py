@@ -57,7 +57,7 @@ class ReasonRow:
 
 def case_values(case_id: int, branch: str | None, reader: Reader) -> dict[str, Any]:
     """Return the values of the template ``test/case.html``."""
-    tests, sources = TestReader(reader.database), SourceReader(reader.database)
+    tests, sources = TestReader(reader.connection), SourceReader(reader.database)
     case = tests.case(case_id)
     rows = tests.history(case_id)
     outcomes = history.outcomes_of(rows)[:_CALENDAR]

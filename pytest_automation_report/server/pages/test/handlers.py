@@ -17,6 +17,7 @@ from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.pages.statuses import shown_status
 from pytest_automation_report.server.pages.test import failure, history, view_models
 from pytest_automation_report.server.pages.test.code_links import NO_LINKS
+from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.files import files_of, preview_of, previewed
 from pytest_automation_report.server.pages.test.neighbours import neighbours_in, way_back
 from pytest_automation_report.server.pages.test.queries import TestReader
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.test.history import Outcome
     from pytest_automation_report.server.pages.test.url import TestState
     from pytest_automation_report.server.pages.test.view_models import Output
-    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.store.reads import Reader, RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
     from pytest_automation_report.server.store.store import Store
 
@@ -58,31 +59,36 @@ class TestPage(Page):
     def on_get(self, req: falcon.Request, resp: falcon.Response, result_id: int) -> None:
         """Show the test's result: what failed, its attempts, files and output, its history."""
         state = state_of(req.params)
-        values = self.store.read(partial(result_values, result_id, state))
+        values = self.store.read(lambda reader: result_values(result_id, state, CommonValues(reader)))
         self.show(req, resp, "test/test.html", code_links=self._code_links, **values)
 
 
-def result_values(result_id: int, state: TestState, reader: Reader) -> dict[str, Any]:
+def result_values(result_id: int, state: TestState, common: CommonValues) -> dict[str, Any]:
     """Return the values of the template ``test/test.html``."""
-    tests, sources = TestReader(reader.database), SourceReader(reader.database)
+    tests, reader = common.tests, common.reader
     row = tests.test(result_id)
-    run = reader.run(row["run"], max_threads=0)
-    statuses = reader.statuses(run.row["project"])
+    run = common.once(("run", row["run"]), partial(reader.run, row["run"], max_threads=0))
+    statuses = common.once(("statuses", row["run"]), partial(reader.statuses, run.row["project"]))
     fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
     values = lone_values(row, statuses, fields, state)
     earlier = None if values["attempt"] == values["attempts"][-1].number else values["attempt"]
     outcomes = history.outcomes_of(tests.history(row["case"]), result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
     values |= {
-        "run": {**run_summary(run, statuses, sources.source_name(row["source"])), "commit": run.row["commit"] or ""},
+        "run": common.once(("summary", row["run"]), partial(_run_values, run, statuses, reader)),
         **_file_values(row, reader, earlier, outcomes, current),
         **_history_values(outcomes, current, state),
-        "neighbours": neighbours_in(reader, tests, run, row, state.origin_query, statuses),
+        "neighbours": neighbours_in(common, run, row, state.origin_query, statuses),
         **_related_values(row, tests, statuses),
-        **_worker_values(row, run.row, tests),
+        **_worker_values(row, run.row, common),
     }
     values["markdown"] = _markdown(row, fields, values)
     return values
+
+
+def _run_values(run: RunRecord, statuses: StatusTable, reader: Reader) -> dict[str, Any]:
+    source = SourceReader(reader.database).source_name(run.row["source"])
+    return {**run_summary(run, statuses, source), "commit": run.row["commit"] or ""}
 
 
 def lone_values(row: Json, statuses: StatusTable, fields: Sequence[Json], state: TestState) -> dict[str, Any]:
@@ -161,7 +167,7 @@ def _beside_earlier(
     # Those of the same branch first.
     passed.sort(key=lambda outcome: (outcome.branch != current.branch, -outcome.run))
     passed = passed[:_EARLIER_PICTURES]
-    stored = TestReader(reader.database).artifacts([outcome.result for outcome in passed])
+    stored = TestReader(reader.connection).artifacts([outcome.result for outcome in passed])
     contents = stored_contents(reader.connection, {hash_ for text in stored.values() for hash_ in hashes_in(text)})
     by_name: dict[str, tuple[TestFile, int]] = {}
     for outcome in passed:
@@ -225,13 +231,15 @@ def _related_values(row: Json, tests: TestReader, statuses: StatusTable) -> dict
     }
 
 
-def _worker_values(row: Json, run: Json, tests: TestReader) -> dict[str, Any]:
+def _worker_values(row: Json, run: Json, common: CommonValues) -> dict[str, Any]:
     """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
-    thread = tests.thread(row["thread"])
+    tests, number = common.tests, row["thread"]
+    thread = common.once(("thread", number), partial(tests.thread, number))
+    fields = common.once(("thread fields", number), partial(tests.thread_fields, number))
     started = extensions.start_time(thread, row)
     # The run of a session is created a moment after the session began.
     begun = min(run["created"], thread["session_started"] or run["created"])
-    name = view_models.worker_name(tests.thread_fields(row["thread"])) or f"thread {thread['position']}"
+    name = view_models.worker_name(fields) or f"thread {thread['position']}"
     return {
         # Pytest's own process needs no name if it is alone: it would read like a branch.
         "worker": "" if name == MAIN_WORKER and run["thread_count"] == 1 else name,

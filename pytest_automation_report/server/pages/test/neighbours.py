@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.pages.run.head import RunFacts
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.pages.test.queries import TestReader
+    from pytest_automation_report.server.pages.test.common import CommonValues
     from pytest_automation_report.server.store.reads import Reader, RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
@@ -43,28 +44,35 @@ class Neighbours:
 
 
 def neighbours_in(
-    reader: Reader, tests: TestReader, record: RunRecord, row: Json, origin: Mapping[str, str], statuses: StatusTable
+    common: CommonValues, record: RunRecord, row: Json, origin: Mapping[str, str], statuses: StatusTable
 ) -> Neighbours | None:
     """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
 
     Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests. None for
     a passed test then, and for a result that is alone in its list or not in it.
     """
-    state, database = _state(row["run"], origin), RunReader(reader.connection)
+    state, database = _state(row["run"], origin), RunReader(common.reader.connection)
     tone = shown_status(statuses, row["status"]).tone
     if _is_node(state):
         return _at([other["id"] for other in database.near(row)], row["id"], "test")
     has_list = state.is_filtered or state.view == "tests"
     if not has_list and tone == "fail":
-        return _among_failures(reader, tests, row, state, statuses)
+        return _among_failures(common, row, state, statuses)
     if not has_list:
         kind = FLAKY if tone == "pass" and row["failed_attempts"] else "" if tone == "pass" else str(row["status"])
         if not kind:
             return None
         state = RunState(row["run"], "tests", statuses=frozenset({kind}))
-    found = stored_findings(reader.connection, row["run"]) if state.changes else None
-    listed = TestList(RunFacts(record, statuses, "", found, {}, 0), state, database).first(MOST)
-    return _at([other["id"] for other in listed.items], row["id"], "test", has_more=listed.has_more)
+    ids, has_more = common.once(("list", state), partial(_listed, common.reader, record, statuses, state))
+    return _at(ids, row["id"], "test", has_more=has_more)
+
+
+def _listed(reader: Reader, record: RunRecord, statuses: StatusTable, state: RunState) -> tuple[list[int], bool]:
+    """Return the ids of the first tests of a list, and whether it has more."""
+    found = stored_findings(reader.connection, state.run_id) if state.changes else None
+    facts = RunFacts(record, statuses, "", found, {}, 0)
+    listed = TestList(facts, state, RunReader(reader.connection)).first(MOST)
+    return [other["id"] for other in listed.items], listed.has_more
 
 
 def way_back(row: Json, origin: Mapping[str, str]) -> str:
@@ -89,16 +97,19 @@ def _is_node(state: RunState) -> bool:
     return state.view == "tests" and bool(state.opened) and not state.is_filtered and state.group != "none"
 
 
-def _among_failures(
-    reader: Reader, tests: TestReader, row: Json, state: RunState, statuses: StatusTable
-) -> Neighbours | None:
-    listed = tests.failures(row["run"], [status.id for status in statuses.by_id.values() if status.is_failed])
+def _among_failures(common: CommonValues, row: Json, state: RunState, statuses: StatusTable) -> Neighbours | None:
+    failed = [status.id for status in statuses.by_id.values() if status.is_failed]
+    listed = common.once(("failures", row["run"]), partial(common.tests.failures, row["run"], failed))
     if state.view not in {"", "failures"} or state.group not in {"", "reason"}:
         return _at([other["id"] for other in listed], row["id"], "test")
-    reasons = {other["fingerprint"] for other in listed} - {None}
-    base = summaries(reader.connection, [row["run"]]).get(row["run"], {}).get("base")
-    known = tests.known_reasons(int(base), reasons) if base and reasons else set()
+    known = common.once(("known reasons", row["run"]), partial(_known_in_base, common, row["run"], listed))
     return neighbours_of(listed, row["id"], known)
+
+
+def _known_in_base(common: CommonValues, run_id: int, listed: Sequence[Json]) -> set[int]:
+    reasons = {other["fingerprint"] for other in listed} - {None}
+    base = summaries(common.reader.connection, [run_id]).get(run_id, {}).get("base")
+    return common.tests.known_reasons(int(base), reasons) if base and reasons else set()
 
 
 def neighbours_of(rows: Sequence[Json], result_id: int, known: Collection[int] = ()) -> Neighbours | None:

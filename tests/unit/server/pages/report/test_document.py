@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.server.pages.page import WITHOUT_CLOCK
+from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.pages.test.code_links import CodeLinks
 from pytest_automation_report.server.store.errors import ApiError
 from support.report_file import ReportFile, text_of
-from support.service import SECOND, a_test
+from support.service import ON_SQLITE, SECOND, TOKEN, a_test
 from support.website import COOKIE, HOSTILE, Site, failing, hostile
 
 if TYPE_CHECKING:
@@ -67,6 +69,30 @@ def test_each_page_says_what_the_servers_page_says(site: Site) -> None:
     # The script makes the rows of lists: what is above them is the server's.
     above = {address: text_of(report.page(address).partition("</div>\n</section>")[0]) for address in lists}
     assert [address for address, shown in above.items() if not text(address).startswith(shown)] == []
+
+
+@ON_SQLITE
+def test_what_tests_have_in_common_is_read_once(site: Site) -> None:
+    """Each further failure costs five statements: its row, key and history, others of its reason, those before it."""
+    statements = list[str]()
+    site.service.file._reader.raw.set_trace_callback(statements.append)
+    taken = []
+    for count in (2, 7):
+        run = site.run_of(*map(failing, range(count)), source=f"suite of {count}")
+        site.pages.report(run)
+        statements.clear()
+        site.pages.report(run)
+        taken.append(sum(sql.startswith("SELECT") for sql in statements))
+    site.service.file._reader.raw.set_trace_callback(None)
+    assert taken[1] - taken[0] == 5 * 5
+
+
+def test_failures_lead_to_the_code_as_on_the_server(site: Site) -> None:
+    """With a template of links to the code, the page of a test in the file has the link of the server's page."""
+    run = site.run_of(failing(0, file="tests/a.py", line=7))
+    (result,) = site.result_ids(run)
+    pages = Pages(site.service.store, TOKEN, code_links=CodeLinks("https://code.example/{file}#L{line}"))
+    assert 'href="https://code.example/tests/a.py#L7"' in ReportFile(pages.report(run)).page(f"/results/{result}")
 
 
 def test_the_rows_are_those_of_the_list(site: Site) -> None:

@@ -1,0 +1,59 @@
+"""Make the server's pages of a report's tests in one read transaction, which reads once what they have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.rendering import render
+from pytest_automation_report.server.pages.report.fragments import addresses_in
+from pytest_automation_report.server.pages.test.common import CommonValues
+from pytest_automation_report.server.pages.test.handlers import result_values
+from pytest_automation_report.server.pages.test.url import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_automation_report.server.pages.test.code_links import CodeLinks
+    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.store.store import Store
+
+__all__ = ["PageSource", "shown_tests"]
+
+_STATES: Final = frozenset({"attempt", "out"})
+
+
+class PageSource(NamedTuple):
+    """The store and the pages of which a report is made; ``fetch`` returns the HTML of a page of the server by its address."""
+
+    store: Store
+    fetch: Callable[[str], str]
+    code_links: CodeLinks
+
+
+def shown_tests(reader: Reader, result_ids: Iterable[int], code_links: CodeLinks) -> dict[str, str]:
+    """Return the HTML of these tests' pages by address, each followed by its attempts and streams of output."""
+    common = CommonValues(reader)
+    pages: dict[str, str] = {}
+    for result_id in result_ids:
+        address = link("result", result_id)
+        pages[address] = _page(result_id, address, common, code_links)
+        states = {other for other in addresses_in(pages[address]) if _is_state_of(other, address)}
+        for state in sorted(states):
+            pages[state] = _page(result_id, state, common, code_links)
+    return pages
+
+
+def _page(result_id: int, address: str, common: CommonValues, code_links: CodeLinks) -> str:
+    state = state_of(dict(parse_qsl(urlsplit(address).query)))
+    values = result_values(result_id, state, common)
+    return render("test/test.html", is_fragment=True, code_links=code_links, **values)
+
+
+def _is_state_of(address: str, result: str) -> bool:
+    path, _, query = address.partition("?")
+    if path != result:
+        return False
+    names = [name for name, _ in parse_qsl(query)]
+    return len(names) == 1 and names[0] in _STATES
