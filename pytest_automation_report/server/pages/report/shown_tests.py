@@ -25,7 +25,7 @@ _STATES: Final = frozenset({"attempt", "out"})
 
 
 class PageSource(NamedTuple):
-    """The store and the pages of which a report is made; ``fetch`` returns the HTML of a page of the server by its address."""
+    """The store and the pages of which a report is made; ``fetch`` returns the HTML of a page by its address."""
 
     store: Store
     fetch: Callable[[str], str]
