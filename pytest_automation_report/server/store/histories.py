@@ -9,6 +9,7 @@ not the results of the last hundred runs. Letters: ``p`` passed, ``r`` passed af
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -122,6 +123,10 @@ class Series:
 _VERDICTS_OF_CLASSES: Final[Mapping[int, Verdict]] = {ResultClass.SUCCESS: "passed", ResultClass.FAILURE: "failed"}
 
 
+# Six digits: `durations.change_of` counts no change of less than 0.1 s.
+_LONG: Final = re.compile("[0-9]{6}")
+
+
 @dataclass(slots=True)
 class CaseHistory:
     """Outcomes and durations of one test; see `CaseHistoryRow`.
@@ -140,6 +145,14 @@ class CaseHistory:
         place = len(self.outcomes) - 1 - self.position + position
         letter = self.outcomes[place] if 0 <= place < len(self.outcomes) else "."
         return None if letter == "." else _VERDICTS[letter]
+
+    @property
+    def has_long(self) -> bool:
+        """Whether any duration has 0.1 s; of tests without one no change counts, and their durations need not be read.
+
+        So it is with nearly all tests: to read and compare the durations of all takes a fifth of a run's findings.
+        """
+        return _LONG.search(self.durations) is not None
 
     def elapsed_us(self) -> list[int]:
         """Return the durations in microseconds, oldest first."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_automation_report.findings.durations import change_of
 from pytest_automation_report.server.store import series_updates
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.flaky import flaky_tests
-from pytest_automation_report.server.store.histories import histories, series_of
+from pytest_automation_report.server.store.histories import CaseHistory, histories, series_of
 from pytest_automation_report.server.store.inputs import RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.main_branches import set_main_branch, source_names
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
@@ -233,6 +235,17 @@ def test_slower_and_faster_tests(runs: Runs) -> None:
         runs.complete(run)
     (slower,) = runs.findings(run)["slower"]
     assert (slower["name"], slower["elapsed"], slower["median"], slower["ratio"]) == ("test_5", 900 * MS, 100 * MS, 9.0)
+
+
+def test_durations_that_are_not_read_have_no_change() -> None:
+    """Whatever the durations of a test, those that are left unread would not have made it slower or faster."""
+    values = (0, 1, 50_000, 99_999, 100_000, 100_001, 250_000, 10_000_000)
+    for usual, now in product(values, values):
+        durations = [usual] * 20 + [now] * 3
+        is_changed = change_of(durations) is not None
+        assert not is_changed or CaseHistory(durations=" ".join(map(str, durations))).has_long, (usual, now)
+    assert change_of([0] * 20 + [100_001] * 3) is not None
+    assert not CaseHistory(durations="99999 1").has_long
 
 
 def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
