@@ -46,9 +46,10 @@ else:
     ) -> _Declared:
         """Declare a member, as `dataclasses.field` does; ``...`` is no default.
 
-        ``key`` and ``required`` are for values with a JSON form (`api.json_values`). ``key`` is the member's name there if
-        it is another one, ``INLINE`` for a value whose members stand beside those of this class, and None for a member
-        that the JSON does not have. With ``required`` the JSON must have the member although the class has a default.
+        ``key`` and ``required`` are for values with a JSON form (`api.json_values`). ``key`` is the member's name there
+        if it is another one, ``INLINE`` for a value whose members stand beside those of this class, and None for a
+        member that the JSON does not have. With ``required`` the JSON must have the member although the class has a
+        default.
         """
         return _Declared(default, default_factory, is_accepted=init, is_shown=repr, key=key, required=required)
 
