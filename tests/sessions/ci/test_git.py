@@ -111,6 +111,23 @@ def test_packed_commits(repository: Path, way: list[str]) -> None:
     assert checkout_facts(repository, is_local=True).commits == expected
 
 
+def test_commits_with_very_long_messages(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A subject is known also if git keeps its commit as a copy of all of the first 64 KiB of another one."""
+    for person in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setitem(ENVIRONMENT, f"GIT_{person}_DATE", "1700000000 +0000")
+    text = "\n".join(f"{number * number} is the square of {number}." for number in range(3000))
+    assert len(text) > 64 * 1024
+    commits = [git(repository, "commit-tree", "HEAD^{tree}", "-m", f"squares\n\n{text}\n{end}") for end in "ab"]
+    for commit in commits:
+        git(repository, "branch", f"of-{commit}", commit)
+    git(repository, "repack", "-adfq")
+    bases = git(repository, "cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(deltabase)").splitlines()
+    assert any(f"{name} {base}" in bases for name, base in (commits, reversed(commits)))
+    for commit in commits:
+        git(repository, "checkout", "--quiet", f"of-{commit}")
+        assert checkout_facts(repository).commit_subject == "squares"
+
+
 def test_a_large_or_damaged_pack(repository: Path) -> None:
     """Objects beyond the first 2 GB of a pack are found; a damaged pack or index leaves the subject out, no more."""
     git(repository, "gc", "--quiet", "--prune=now")
