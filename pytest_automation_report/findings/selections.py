@@ -37,11 +37,15 @@ def includes(wide: str, narrow: str) -> bool:
 def command_of(selection: str) -> str:
     """Return the command that runs the tests of a selection; the whole suite's if it is not one of tests by name.
 
-    The last failures are others by now, and pytest reads a file of options from a path that begins with ``@``.
+    The last failures are others by now, and pytest reads a file of options from a word that begins with ``@``.
     """
-    options, paths = _parts(selection)
-    is_usable = all(option.startswith(_SELECTING) for option in options) and not any(path[0] == "@" for path in paths)
-    words = shlex.split(selection) if selection and is_usable else []
+    try:
+        words = shlex.split(selection)
+    except ValueError:  # an unclosed quote: a long selection is cut
+        words = []
+    is_usable = all(option.startswith(_SELECTING) for option in _parts(selection)[0])
+    if not is_usable or any(word.startswith("@") for word in words):
+        words = []
     return shlex.join(["pytest", "--automation-report", *words])
 
 

@@ -59,10 +59,12 @@ def test_last_failures(selection: str, *, expected: bool) -> None:
         ("tests;reboot '$(reboot)'", " 'tests;reboot' '$(reboot)'"),
         ("-p evil tests", ""),
         ("@options", ""),
+        ("-k @options", ""),
         ("tests 'unclosed", ""),
+        ("-k 'cart or pay or an expression that was c", ""),
         ("''", " ''"),
     ],
 )
 def test_command_of(selection: str, words: str) -> None:
-    """The command runs the same tests; words of another program are no options and no commands of a shell."""
+    """The command runs the same tests; a part of a selection, and words of another program, are in none."""
     assert command_of(selection) == f"pytest --automation-report{words}"
