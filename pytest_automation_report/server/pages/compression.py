@@ -20,7 +20,7 @@ _SMALLEST_BYTES: Final = 1_000
 _LEVEL: Final = 5
 _GZIP: Final = zlib.MAX_WBITS | 16
 _is_text = re.compile(r"text/|image/svg|application/(?:json|xml)").match
-_find_encoding = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(0(?:\.0*)?|[0-9.]+)\s*)?(?=,|$)", re.IGNORECASE).search
+_find_encoding = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=([01](?:\.[0-9]*)?)\s*)?(?=,|$)", re.IGNORECASE).search
 
 
 def compress(req: falcon.Request, resp: falcon.Response) -> None:

@@ -25,9 +25,11 @@ def test_a_page_is_compressed_for_browsers_that_take_it(site: Site, accepted: st
     assert len(packed.content) < len(plain.content) / 3
 
 
-@pytest.mark.parametrize("accepted", ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "br"])
+@pytest.mark.parametrize(
+    "accepted", ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "br", "gzip;q=.", "gzip;q=1.2.3"]
+)
 def test_a_page_is_sent_as_it_is_to_others(site: Site, accepted: str) -> None:
-    """A client that does not take gzip, or refuses it, gets the text."""
+    """A client that does not take gzip, refuses it, or says so in no form that is known, gets the text."""
     site.run_of(a_test())
     answer = site.get("/runs/1", Accept_Encoding=accepted)
     assert "content-encoding" not in answer.headers
