@@ -126,7 +126,10 @@ def _document(
     has_part = is_partial(facts, None if base is None else base.run)
     untested = _untested(connection, run)
     verdicts: dict[int, Verdict] = {
-        case_id: case.verdict for case_id, case in results.cases.items() if case_id not in untested
+        # Another job of the run, or the same one again, may have run a test that this one did not get to.
+        case_id: case.verdict
+        for case_id, case in results.cases.items()
+        if case.verdict != "skipped" or case_id not in untested
     }
     is_whole = run["is_completed"] and not has_part and not facts.lacks_tests and not untested
     changes = changes_between(subject.before, verdicts, has_part=not is_whole)

@@ -228,6 +228,8 @@ def results_of(connection: StoreConnection, run: Json) -> RunResults:
     ):
         verdict: Verdict = _VERDICTS_OF_CLASSES.get(result_class, "skipped")
         earlier = cases.get(case_id)
+        if earlier is not None and verdict == "skipped":
+            continue  # what another job of the run says is more, or the same
         has_failed = bool(failed_attempts) or (earlier is not None and earlier.verdict == "failed")
         cases[case_id] = CaseResult(verdict, has_failed, fingerprint, elapsed, result_id)
     decided = sum(case.verdict != "skipped" for case in cases.values())

@@ -380,6 +380,18 @@ def test_tests_that_did_not_run_are_in_no_list(runs: Runs) -> None:
     assert [counts[word] for word in ("newly_skipped", "new_tests", "gone", "fixed")] == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("letters", ["uuff", "ffuu", "ssff", "ffss"])
+def test_a_test_that_another_job_ran_did_run(runs: Runs, letters: str) -> None:
+    """A failure counts although another job of the run, before or after it, skipped the test or did not come to it."""
+    runs("pp")
+    run = runs.open("")
+    for job in (letters[:2], letters[2:]):
+        tests = [a_result(number, letter) for number, letter in enumerate(job)]
+        runs.service.append(runs.service.new_thread(run), *tests)
+    runs.complete(run)
+    assert names(runs.findings(run)["tests"]["newly_failing"]) == ["test_0", "test_1"]
+
+
 def test_main_branch_of_a_source(runs: Runs) -> None:
     """The first run of a branch is compared with the main branch that was set, for its source or for all."""
     usual, stable = runs("pp"), runs("pp", branch="stable")
