@@ -34,6 +34,7 @@ _LISTS: Final = (
 )
 _ALWAYS: Final = {"newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone"}
 _FOLDED: Final = {"newly_failing", "new_tests", "gone", "newly_skipped"}
+_NOT_THERE: Final = "not there"
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "newly_failing": ("passed", "failed"),
     "still_failing": ("failed", "failed"),
@@ -67,6 +68,10 @@ def changes_of(findings: Json, state: RunState, histories: Callable[[int], str],
         if name not in chosen or not entries:
             continue
         rows = [_row(name, entry, reasons, histories, cases) for entry in entries]
+        if name == "newly_failing":
+            new_tests = {entry["key"] for entry in _entries(findings, "new_tests")}
+            for row, entry in zip(rows, entries, strict=True):
+                row["before"] = _NOT_THERE if entry["key"] in new_tests else row["before"]
         rows = _folded(rows) if name in _FOLDED else rows
         for row in rows[:most]:
             row["href"] = state.result(row["result"]) if row["result"] else ""
@@ -131,7 +136,7 @@ def _row(
             "note_ink": "up" if name == "slower" else "down",
         }
         return row
-    before, after = _WORDS.get(name, ("not there", entry.get("status") or ""))
+    before, after = _WORDS.get(name, (_NOT_THERE, entry.get("status") or ""))
     row |= {"before": before, "after": after}
     if name == "gone":
         row["tone"] = "idle"
@@ -146,10 +151,11 @@ def _row(
 
 
 def _folded(rows: Sequence[Json]) -> list[Json]:
-    """Return tests by function, reason and status: parameters of one function that changed alike are one row."""
+    """Return tests by function, reason and change: parameters of one function that changed alike are one row."""
     groups: dict[tuple[Any, ...], list[Json]] = {}
     for row in rows:
-        groups.setdefault((row["folder"], row["short"].function, row["reason"], row["after"]), []).append(row)
+        change = row["reason"], row["before"], row["after"]
+        groups.setdefault((row["folder"], row["short"].function, *change), []).append(row)
     folded = []
     for members in groups.values():
         row = members[0]

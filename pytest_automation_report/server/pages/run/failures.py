@@ -43,7 +43,6 @@ __all__ = ["FailureCards"]
 
 _FLAKY_SHOWN: Final = 50
 _KNOWN_FLAKY_SHOWN: Final = 20
-_FAILING: Final = ("newly_failing", "still_failing")
 _LISTED: Final = PAGE_ROWS
 # With a heading for each file.
 _LISTED_BY_FILE: Final = 100
@@ -194,12 +193,12 @@ class FailureCards:
         found = self._facts.findings or {}
         states = {entry.get("result"): entry for entry in found.get("flaky", ()) if entry["state"] == "flaky"}
         tried = overview["results"][:_FLAKY_SHOWN]
-        tests = found.get("tests", {})
-        passed_over = {entry["result"] for name in _FAILING for entry in tests.get(name, ())} | set(overview["results"])
-        known = [result for result in states if result and result not in passed_over]
-        rows = self._reader.rows_of([*tried, *known[:_KNOWN_FLAKY_SHOWN]])
-        self._histories.load(row["case"] for row in rows.values())
-        members = self._members(rows.values())
+        rows = self._reader.rows_of([*tried, *filter(None, states)])
+        passed = {status.id for status in self._facts.statuses.by_id.values() if status.is_passed}
+        known = [row for row in rows.values() if not row["failed_attempts"] and row["status"] in passed]
+        shown = [*(rows[result] for result in tried if result in rows), *known[:_KNOWN_FLAKY_SHOWN]]
+        self._histories.load(row["case"] for row in shown)
+        members = self._members(shown)
         for member in members:
             entry, attempts = states.get(member["id"]), (member["failed_attempts"] or 0) + 1
             if attempts == 1 and entry is not None:
@@ -207,9 +206,14 @@ class FailureCards:
                 continue
             member["about"] = f"passed on attempt {attempts} of {attempts}"
             if entry is not None:
-                member["about"] += f", flaky in {entry['failed']} of {entry['runs']} runs"
-        hidden = max(0, overview["count"] - len(tried))
-        return {"count": overview["count"], "known": len(known), "rows": members, "hidden": hidden}
+                member["about"] += f", flaky in {entry['failed']} of {quantity(entry['runs'], 'run')}"
+        return {
+            "count": overview["count"],
+            "known": len(known),
+            "rows": members,
+            "hidden": max(0, overview["count"] - len(tried)),
+            "known_hidden": len(known[_KNOWN_FLAKY_SHOWN:]),
+        }
 
     def slower(self) -> list[Json]:
         """Return the tests that got slower."""
