@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.attachments import attached
-from pytest_automation_report.server.pages.numbers import duration, quantity
+from pytest_automation_report.server.pages.numbers import duration_change, quantity
 from pytest_automation_report.server.pages.run.sentences import (
     SILENT_US,
     RunCounts,
@@ -20,6 +20,7 @@ from pytest_automation_report.server.pages.run.sentences import (
     words,
 )
 from pytest_automation_report.server.pages.run.url import FLAKY, VIEWS, RunState
+from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of
 from pytest_automation_report.server.pages.statuses import parts
 from pytest_automation_report.server.store.derived import says_death
 
@@ -160,12 +161,6 @@ def facts_of(facts: RunFacts, base_row: Json | None) -> Json:
     row = facts.row
     links = attached(facts.record, "links")
     by_name = {link["name"]: link["url"] for link in links}
-    delta = None
-    if base_row is not None and row["elapsed"] and base_row["elapsed"] and base_row["branch"] == row["branch"]:
-        difference = row["elapsed"] - base_row["elapsed"]
-        # A change of one second or of 2 % is noise.
-        if abs(difference) >= max(1_000_000, base_row["elapsed"] // 50):
-            delta = f"{'+' if difference > 0 else '−'}{duration(abs(difference))}"  # noqa: RUF001 - a minus
     return {
         "branch": row["branch"],
         "commit": row["commit"],
@@ -174,8 +169,8 @@ def facts_of(facts: RunFacts, base_row: Json | None) -> Json:
         "created": row["created"],
         "elapsed": facts.now - row["created"] if not row["is_completed"] else row["elapsed"],
         "is_open": not row["is_completed"],
-        "delta": delta,
-        "is_slower": delta is not None and delta.startswith("+"),
+        "change": None if base_row is None else duration_change(row["elapsed"], comparable_time(row, base_row)),
+        "selection": row["selection"] if base_row is not None and is_part_of(row, base_row) else "",
         "threads": row["thread_count"],
         "links": [link for link in links if link["name"] != "Commit"][:4],
         "tags": json.loads(row["tags"])[:8],

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
+from pytest_automation_report.server.pages.run_summary import PART_COLUMNS
 from pytest_automation_report.server.pages.runs.filters import STATUSES
 from pytest_automation_report.server.store.case_keys import find_cases
+from pytest_automation_report.server.store.database import marks, select_rows
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.tables import (
     CaseHistoryRow,
@@ -110,10 +112,13 @@ class RunListReader:
         query: Any = RunRow.select(RunRow.id, RunRow.source, RunRow.status, RunRow.created, RunRow.is_completed)
         return {row["source"]: row for row in self._rows(query.where(RunRow.id.in_(newest)))}
 
-    def durations(self, run_ids: Collection[int]) -> dict[int, int | None]:
-        """Return the duration of these runs by id, in microseconds."""
-        rows = self._rows(RunRow.select(RunRow.id, RunRow.elapsed).where(RunRow.id.in_(run_ids)))
-        return {row["id"]: row["elapsed"] for row in rows}
+    def bases(self, run_ids: Collection[int]) -> dict[int, Json]:
+        """Return what runs are compared with: the durations of these, and what they ran, by id."""
+        if not run_ids:
+            return {}
+        ids = tuple(run_ids)
+        rows = select_rows(self._connection, "run", PART_COLUMNS, f'WHERE "id" IN ({marks(ids)})', ids)
+        return {row["id"]: row for row in rows}
 
     def slowest(self, series: Series, count: int) -> list[Json]:
         """Return case and median of the slowest tests of a series that its last runs had, without quick ones."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.numbers import quantity
-from pytest_automation_report.server.pages.run_summary import run_summary
+from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of, run_summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,17 +33,18 @@ class ChangeWords(NamedTuple):
 
 
 def run_row(
-    record: RunRecord, table: StatusTable, source: str, summary: Json | None, durations: Mapping[int, int | None]
+    record: RunRecord, table: StatusTable, source: str, summary: Json | None, bases: Mapping[int, Json]
 ) -> dict[str, Any]:
     """Return the values of a run in a list.
 
-    ``summary`` is that of its findings, None before they were computed; ``durations`` has those of the bases, by run.
+    ``summary`` is that of its findings, None before they were computed; ``bases`` has the rows of bases by id.
     """
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
     links = attached(record, "links")
     collected, not_run = (_count(fields.get(name)) for name in ("collected", "not run"))
     summed = run_summary(record, table, source)
     shown = [{**part, "href": None} for part in summed["parts"]]
+    base = bases.get(summary["base"]) if summary and summary["base"] else None
     missing = max(0, (collected or 0) - row["total_count"]) if summed["is_open"] else not_run or 0
     if missing:
         shown.append({"tone": "idle", "count": missing, "href": None})
@@ -62,7 +63,8 @@ def run_row(
         "failed": row["failure_count"],
         "is_uncomputed": summary is None and not summed["is_open"],
         "changes": change_words(row, summary),
-        "before": durations.get(summary["base"]) if summary and summary["base"] else None,
+        "before": None if base is None else comparable_time(row, base),
+        "is_part": base is not None and is_part_of(row, base),
     }
 
 

@@ -203,10 +203,10 @@ def run_rows(reader: Reader, project_id: int, ids: Sequence[int]) -> list[dict[s
     records = reader.runs(ids)
     names = SourceReader(reader.database).source_names({record.row["source"] for record in records.values()})
     known = summaries(reader.connection, ids)
-    durations = RunListReader(reader.connection).durations({summary["base"] for summary in known.values()} - {None})
+    bases = RunListReader(reader.connection).bases({summary["base"] for summary in known.values()} - {None})
     statuses = reader.statuses(project_id)
     return [
-        run_row(records[run_id], statuses, names[records[run_id].row["source"]], known.get(run_id), durations)
+        run_row(records[run_id], statuses, names[records[run_id].row["source"]], known.get(run_id), bases)
         for run_id in ids
         if run_id in records
     ]

@@ -275,6 +275,43 @@ def test_a_test_that_is_flaky_by_its_history_is_shown_where_it_passes(site: Site
     text = site.text(f"/runs/{red}")
     assert re.search(rf"Flaky 1 test by its history {words}", text)
     assert text.count("on 1 commit") == 1
+    skipped = site.run_of(failing(0), a_test(1, "skipped"), **commit)
+    assert "by its history" not in site.text(f"/runs/{skipped}")
+
+
+def test_a_new_test_that_fails_was_not_there_before(site: Site) -> None:
+    """It is newly failing, but did not pass in the run before: the list of changes says so."""
+    site.run_of(a_test(0), a_test(1), **on("main"))
+    run = site.run_of(a_test(0), failing(1), failing(2), **on("main"))
+    text = site.text(f"/runs/{run}?view=changes&change=newly_failing")
+    assert re.search(r"test_1 assert 90 == 89 passed failed .*test_2 assert 90 == 89 not there failed", text)
+
+
+def test_a_part_of_the_suite_is_called_so_and_no_faster(site: Site) -> None:
+    """A run of selected tests names the options; only runs of the same tests, all of which ran, compare their times."""
+    clock = site.service.clock
+
+    def run_of(count: int, seconds: int, *fields: Json) -> int:
+        clock.now += 60 * SECOND
+        run = site.service.new_run(**on("main", *fields))
+        site.service.append(site.service.new_thread(run), *map(a_test, range(count)))
+        clock.now += seconds * SECOND
+        site.service.post(f"/automation/runs/{run}/complete", {"measure_elapsed": True})
+        return run
+
+    run_of(30, 60)
+    part = run_of(3, 5, field("Selection", "-k cart"))
+    assert "5.00 s part of the suite: -k cart" in site.text(f"/runs/{part}")
+    same = run_of(3, 9, field("Selection", "-k cart"))
+    assert "9.00 s +4.00 s" in site.text(f"/runs/{same}")
+    assert "part of the suite" not in site.text(f"/runs/{same}")
+    cut = run_of(29, 30, field("Collected", "30"))
+    assert "30.0 s 29" not in site.text(f"/runs/{cut}")
+    whole = run_of(30, 61)
+    assert "1 min 1 s +" not in site.text(f"/runs/{whole}")
+    text = site.text("/sources/1")
+    assert text.count("· part of the suite") == 1
+    assert [change in text for change in ("+4.00 s", "−55.0 s", "−30.0 s", "+31.0 s")] == [True, False, False, False]  # noqa: RUF001 - a minus
 
 
 def test_parameters_that_are_new_or_gone_are_one_row(site: Site) -> None:
