@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from os.path import isfile
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
     from types import ModuleType, TracebackType
 
 __all__ = ["UnhookedImports"]
@@ -47,4 +47,20 @@ class UnhookedImports:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find a module of this package; None for others."""
-        return PathFinder.find_spec(name, path, target) if name.startswith(_PACKAGE) else None
+        if not name.startswith(_PACKAGE):
+            return None
+        return _spec_of_file(name, path) or PathFinder.find_spec(name, path, target)
+
+
+def _spec_of_file(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """Find a module whose file stands where it usually does; None for a package, or if it stands elsewhere.
+
+    `PathFinder` lists each folder and looks for extensions first, which takes three times as long.
+    """
+    for folder in path or ():
+        place = f"{folder}/{name.rpartition('.')[2]}.py"
+        if isfile(place):  # noqa: PTH113 - tests patch `pathlib`
+            spec = ModuleSpec(name, SourceFileLoader(name, place), origin=place)
+            spec.has_location = True
+            return spec
+    return None

@@ -102,14 +102,19 @@ class _ValueType(type):
         """Create the class; annotations must be strings, as ``from __future__ import annotations`` makes them."""
         annotations: Mapping[str, str] = namespace.get("__annotations__", {})
         members = tuple([member for member, type_ in annotations.items() if not type_.startswith("ClassVar")])
-        defaults = {member: namespace.pop(member) for member in members if member in namespace}
-        accepted, factories, hidden = members, {}, frozenset[str]()
-        fields = {member: value for member, value in defaults.items() if type(value) is _Declared}
+        accepted, defaults, factories, hidden = members, {}, {}, frozenset[str]()
+        fields: dict[str, _Declared] = {}
+        for member in members:
+            if member in namespace:
+                default = namespace.pop(member)
+                if type(default) is _Declared:
+                    fields[member] = default
+                    default = default.default
+                if default is not ...:
+                    defaults[member] = default
         # Most classes use no `field`: asked first, since a session of one test creates 150 classes.
         if fields:
             accepted = tuple([member for member in members if member not in fields or fields[member].is_accepted])
-            defaults.update({member: field_.default for member, field_ in fields.items()})
-            defaults = {member: value for member, value in defaults.items() if value is not ...}
             declared = fields.items()
             factories = {member: field_.default_factory for member, field_ in declared if field_.default_factory}
             hidden = frozenset([member for member, field_ in declared if not field_.is_shown])
@@ -119,7 +124,8 @@ class _ValueType(type):
         namespace["_hidden"], namespace["_declared"] = hidden, fields
         namespace.update(keywords)
         created = super().__new__(cls, name, bases, namespace)
-        created._setters = tuple([created.__dict__[member].__set__ for member in accepted])
+        slots = created.__dict__
+        created._setters = tuple([slots[member].__set__ for member in accepted])
         return created
 
 

@@ -6,7 +6,7 @@ changes no verdict.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.annotations.artifacts import attach, check_content
 from pytest_automation_report.annotations.collector import Step
@@ -15,24 +15,26 @@ from pytest_automation_report.recording.fields import field_type_of, property_fi
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
     from pytest_automation_report.annotations.hook_values import LazyContent
     from pytest_automation_report.recording.fields import FieldKind
 
+    class Target(Protocol):
+        """A receiver of the functions' annotations."""
+
+        def attempt_here(self) -> AttemptAnnotations | None:
+            """Return the annotations that this thread or task adds to, None between tests."""
+            ...
+
+        def drop(self) -> None:
+            """Count an annotation for which `attempt_here` returned None."""
+            ...
+
+
 HOOKS: Final = "automation-report-tests"
 """Name among pytest's plugins of the hooks that record the tests of a process; they have its `AnnotationCollector`."""
-
-
-class Target(Protocol):
-    """A receiver of the functions' annotations."""
-
-    def attempt_here(self) -> AttemptAnnotations | None:
-        """Return the annotations that this thread or task adds to, None between tests."""
-        ...
-
-    def drop(self) -> None:
-        """Count an annotation for which `attempt_here` returned None."""
-        ...
 
 
 # A stack: a session that runs inside a test (pytester) receives the annotations until it ends.

@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -141,17 +142,22 @@ def folders_of(packages: Iterable[str]) -> list[str]:
 
     Raises `LaunchError` if a package is missing.
     """
-    folders: dict[str, None] = {}
+    folders: list[str] = []
     for name in packages:
-        folder = _folder_of(name)
+        folder = _folder_of(name, folders)
         if folder is None:
             raise LaunchError(f"the package {name} is not installed for {sys.executable}")
-        folders[folder] = None
-    folders.update(dict.fromkeys(folder for name in _OPTIONAL if (folder := _folder_of(name)) is not None))
-    return list(folders)
+        folders.append(folder)
+    folders += [folder for name in _OPTIONAL if (folder := _folder_of(name, folders)) is not None]
+    return list(dict.fromkeys(folders))
 
 
-def _folder_of(name: str) -> str | None:
+def _folder_of(name: str, folders: Iterable[str]) -> str | None:
+    """Return the folder that holds a package, None if it is not installed; ``folders`` are those found before."""
+    for folder in folders:
+        # The sender will find it there first. Most often all are in one folder, and a search takes 0.1 ms.
+        if isfile(f"{folder}/{name}/__init__.py") or isfile(f"{folder}/{name}.py"):  # noqa: PTH113 - faster than a Path
+            return folder
     spec = find_spec(name)
     if spec is None or not spec.has_location or spec.origin is None:
         return None

@@ -5,9 +5,9 @@ All texts are clean: they were cut and redacted when they were added.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_automation_report.values import Value, field
+from pytest_automation_report.values import Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 """Status of a step, as the server's markup has it."""
 
 
-class TimedStep(NamedTuple):
+class TimedStep(Value):
     """A step with those inside it; ``elapsed_us`` is None if it did not end.
 
     ``files`` are the places of the artifacts that were attached in it, among the artifacts of its attempt.
@@ -33,7 +33,7 @@ class TimedStep(NamedTuple):
     def moved(self, count: int) -> TimedStep:
         """Return the step after ``count`` artifacts were put before those of its attempt."""
         steps = tuple(step.moved(count) for step in self.steps)
-        return self._replace(steps=steps, files=tuple(place + count for place in self.files))
+        return replace(self, steps=steps, files=tuple(place + count for place in self.files))
 
 
 class Annotations(Value):

@@ -19,7 +19,7 @@ them, so they cannot change.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
@@ -45,7 +45,7 @@ _MIN_SHOWN = 3
 _OUR_NAMES = frozenset({"Output", "Errors", "Log", "Node id", "Subtests", "Unexpected pass"})
 
 
-class EarlierAttempt(NamedTuple):
+class EarlierAttempt(Value):
     """A result that was not the last one of its test, and its extensions as JSON, empty without any."""
 
     test: Test

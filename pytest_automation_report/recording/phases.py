@@ -7,18 +7,66 @@ they have logged it (pytest-retry turns its first report into the last one).
 from __future__ import annotations
 
 import re
-from abc import abstractmethod
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_automation_report.api.models import Field, FieldType, Status
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
+    from abc import abstractmethod
     from collections.abc import Sequence
+    from typing import Protocol
 
     from pytest_automation_report.text.redaction import TextCleaner
+
+    class CollectionReport(Protocol):
+        """The part of pytest's ``CollectReport`` that is read here."""
+
+        @property
+        @abstractmethod
+        def nodeid(self) -> str:
+            """Node id."""
+
+        @property
+        @abstractmethod
+        def outcome(self) -> str:
+            """``passed``, ``failed``, ``skipped``, or ``rerun`` and the like from plugins that repeat tests."""
+
+        @property
+        @abstractmethod
+        def longrepr(self) -> object:
+            """Traceback or skip reason, as an object that pytest can print."""
+
+        @property
+        @abstractmethod
+        def longreprtext(self) -> str:
+            """``longrepr`` as text."""
+
+        @property
+        @abstractmethod
+        def sections(self) -> Sequence[tuple[str, str]]:
+            """Headings and texts captured since the first attempt of the test began."""
+
+    class Report(CollectionReport, Protocol):
+        """The part of pytest's ``TestReport`` that is read here; a subtest's report has a ``context`` as well."""
+
+        @property
+        @abstractmethod
+        def when(self) -> str | None:
+            """Phase: ``setup``, ``call`` or ``teardown``."""
+
+        @property
+        @abstractmethod
+        def user_properties(self) -> Sequence[tuple[str, object]]:
+            """Names and values from ``record_property`` since the first attempt of the test began."""
+
+        @property
+        @abstractmethod
+        def duration(self) -> float:
+            """Seconds, measured by a clock that tests may have frozen."""
+
 
 PHASES = ("setup", "call", "teardown")
 
@@ -34,54 +82,6 @@ _SEVERITY: dict[Status, int] = {"passed": 0, "skipped": 1, "failure": 2, "error"
 _SKIP_ENTRY_LENGTH = 3
 # The last line that pytest prints for a failed doctest.
 _DOCTEST = lazy_pattern(r"^.+:(?P<line>\d+): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
-
-
-class CollectionReport(Protocol):
-    """The part of pytest's ``CollectReport`` that is read here."""
-
-    @property
-    @abstractmethod
-    def nodeid(self) -> str:
-        """Node id."""
-
-    @property
-    @abstractmethod
-    def outcome(self) -> str:
-        """``passed``, ``failed``, ``skipped``, or ``rerun`` and the like from plugins that repeat tests."""
-
-    @property
-    @abstractmethod
-    def longrepr(self) -> object:
-        """Traceback or skip reason, as an object that pytest can print."""
-
-    @property
-    @abstractmethod
-    def longreprtext(self) -> str:
-        """``longrepr`` as text."""
-
-    @property
-    @abstractmethod
-    def sections(self) -> Sequence[tuple[str, str]]:
-        """Headings and texts captured since the first attempt of the test began."""
-
-
-class Report(CollectionReport, Protocol):
-    """The part of pytest's ``TestReport`` that is read here; a subtest's report has a ``context`` as well."""
-
-    @property
-    @abstractmethod
-    def when(self) -> str | None:
-        """Phase: ``setup``, ``call`` or ``teardown``."""
-
-    @property
-    @abstractmethod
-    def user_properties(self) -> Sequence[tuple[str, object]]:
-        """Names and values from ``record_property`` since the first attempt of the test began."""
-
-    @property
-    @abstractmethod
-    def duration(self) -> float:
-        """Seconds, measured by a clock that tests may have frozen."""
 
 
 class Phase(Value):

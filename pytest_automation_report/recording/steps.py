@@ -5,9 +5,8 @@ A test can have any number of both. All are counted; texts are stored only as lo
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, STEP_LIMIT
 from pytest_automation_report.api.models import Field, FieldType
@@ -17,29 +16,31 @@ from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, ut
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
+    from abc import abstractmethod
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
     from pytest_automation_report.recording.annotations import Annotations, StepStatus
     from pytest_automation_report.recording.phases import Phase, Report
     from pytest_automation_report.text.redaction import TextCleaner
 
+    class Context(Protocol):
+        """The arguments of a subtest."""
+
+        @property
+        @abstractmethod
+        def msg(self) -> object:
+            """The message, None if there is none."""
+
+        @property
+        @abstractmethod
+        def kwargs(self) -> Mapping[str, object]:
+            """The keyword arguments."""
+
+
 _STEP_UNITS = 300
 # Reserved for the last step, which counts the steps that are not shown.
 _REST_UNITS = 200
-
-
-class Context(Protocol):
-    """The arguments of a subtest."""
-
-    @property
-    @abstractmethod
-    def msg(self) -> object:
-        """The message, None if there is none."""
-
-    @property
-    @abstractmethod
-    def kwargs(self) -> Mapping[str, object]:
-        """The keyword arguments."""
 
 
 def context_of(report: Report) -> Context | None:

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.redaction import TextCleaner
 
 
+def __dir__() -> list[str]:
+    """Name the fixture alone, for the reason that `session.guards.Hooks` has."""
+    return ["record_testsuite_property"]
+
+
 def has_describe_hooks(config: pytest.Config) -> bool:
     """Whether any user's hook describes tests."""
     return bool(getattr(config.hook, DESCRIBE_TEST).get_hookimpls())

@@ -15,6 +15,16 @@ P = ParamSpec("P")
 _MAX_TEXTS: Final = 3
 
 
+class Hooks:
+    """Base of plugins with several hooks; `dir` names only these.
+
+    pytest searches all names of a plugin for hooks and for fixtures, which takes 5 us a name.
+    """
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(type(self)) if name.startswith("pytest_")]
+
+
 class InternalErrors:
     """Counts errors of this package inside pytest's hooks; they are reported at the end and never raised."""
 

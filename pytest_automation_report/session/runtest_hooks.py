@@ -33,7 +33,7 @@ from pytest_automation_report.session.annotation_hooks import (
     with_markers,
 )
 from pytest_automation_report.session.collection import collected_record, plain_nodeids
-from pytest_automation_report.session.guards import InternalErrors, guarded
+from pytest_automation_report.session.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.session.sender_start import captured_files
 from pytest_automation_report.spool.artifacts import ArtifactSpool
 from pytest_automation_report.spool.record_kinds import (
@@ -88,7 +88,7 @@ class Clock:
         return max(0, int((self._counter() - self.epoch) * 1_000_000))
 
 
-class RuntestHooks:
+class RuntestHooks(Hooks):
     """Hooks for a process that runs tests: the only one, or one xdist worker; and the records of xdist's controller.
 
     One attempt of a test, by the hook that pytest calls::

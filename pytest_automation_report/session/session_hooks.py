@@ -11,7 +11,7 @@ from pytest_automation_report.imports import UnhookedImports
 from pytest_automation_report.recording.synthetic_results import collection_test
 from pytest_automation_report.session.collection import write_collected_ids
 from pytest_automation_report.session.end import SessionEnd
-from pytest_automation_report.session.guards import InternalErrors, guarded
+from pytest_automation_report.session.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.session.run_hook_calls import call_finished_hooks
 from pytest_automation_report.session.running import RunningSession, start_session
 from pytest_automation_report.session.terminal import TerminalReport
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STRICT_EXIT_STATUS: Final = 11
 
 
-class SessionHooks:
+class SessionHooks(Hooks):
     """Hooks of the process that leads a session: the only one, or the controller of xdist's workers.
 
     One session's life, by the hook that pytest calls::

@@ -62,9 +62,10 @@ def installed_packages(path: Sequence[str]) -> str:
         except OSError:
             continue
         for file in names:
-            stem, ending = os.path.splitext(file)  # noqa: PTH122 - as above
-            name, dash, version = stem.partition("-")
-            if dash and ending in {".dist-info", ".egg-info"}:
+            if not file.endswith((".dist-info", ".egg-info")):
+                continue
+            name, dash, version = file.rpartition(".")[0].partition("-")
+            if dash:
                 versions.setdefault(name.replace("_", "-").replace(".", "-").lower(), version.partition("-py")[0])
     return "\n".join(f"{name} {versions[name]}" for name in sorted(versions))
 

@@ -80,6 +80,7 @@ def session_setup(
     Raises `SettingError` for a setting that cannot be used, and `pytest.UsageError` if preflight finds that results
     cannot be sent.
     """
+    environ = dict(environ)  # also since each look at `os.environ` encodes a name
     configuration, token = token_for(session_configuration(config, environ), environ)
     # The sender writes the embedded store directly, and needs no token.
     used = Token("embedded") if configuration.endpoint.is_embedded else token
@@ -101,7 +102,7 @@ def session_setup(
             timeouts=timeouts_from(
                 environ, is_embedded=configuration.endpoint.is_embedded, exit_all=configuration.exit_wait
             ),
-            environ=dict(environ),
+            environ=environ,
             store=store,
             options=_recording_options(config, configuration, environ, token),
         )

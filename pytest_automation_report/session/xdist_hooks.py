@@ -14,7 +14,7 @@ from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.recording.synthetic_results import unfinished_test
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
-from pytest_automation_report.session.guards import guarded
+from pytest_automation_report.session.guards import Hooks, guarded
 from pytest_automation_report.session.runtest_hooks import RuntestHooks
 from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN
@@ -37,7 +37,7 @@ _REMOTE_ANNOTATIONS: Final = (
 )
 
 
-class ControllerHooks:
+class ControllerHooks(Hooks):
     """Hooks of the controller for its workers, from their configuration to their end.
 
     A worker that sees the spool records by itself (`WorkerHooks`). For the others the controller records the reports

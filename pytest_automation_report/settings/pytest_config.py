@@ -21,7 +21,7 @@ from pytest_automation_report.settings.table import (
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pytest
 
@@ -36,6 +36,7 @@ __all__ = [
     "add_options",
     "ini_origin",
     "ini_value",
+    "ini_values",
     "looks_like_ours",
     "switch",
     "unknown_ini_names",
@@ -239,16 +240,25 @@ def ini_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, str
 
     Raises SettingError where pytest refuses the value, since pytest's own message names no remedy.
     """
-    origin = ini_origin(config, name)
+    return ini_values(config, [(name, kind)])[0]
+
+
+def ini_values(config: pytest.Config, names: Iterable[tuple[str, Kind]]) -> list[tuple[object, str]]:
+    """Return several ini values as `ini_value` does."""
     import warnings  # noqa: PLC0415  # pytest has imported it; the console command reads no ini value this way
 
+    with warnings.catch_warnings():
+        # pytest warns of a list where a text belongs; the error that follows is clearer.
+        warnings.simplefilter("ignore")
+        return [_ini_value(config, name, kind) for name, kind in names]
+
+
+def _ini_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, str]:
+    origin = ini_origin(config, name)
     from pytest import UsageError  # noqa: PLC0415, PT013  # the console command loads this module without pytest
 
     try:
-        with warnings.catch_warnings():
-            # pytest warns of a list where a text belongs; the error that follows is clearer.
-            warnings.simplefilter("ignore")
-            return config.getini(name), origin
+        return config.getini(name), origin
     except (TypeError, ValueError, UsageError) as error:
         value = _refused_value(str(error))
         if value == "":

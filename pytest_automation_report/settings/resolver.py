@@ -42,8 +42,8 @@ class SettingsResolver:
         """Return a setting's value by the parser of its row, its default if it is unset or refused."""
         parse = parsers.parser_of(setting)
         default = setting.default
-        # Defaults are written as a user would write them ("32MB"); "" and None stand for themselves.
-        value = default if default in (None, "") else parse(RawSetting(default, setting.name))
+        # Defaults are written as a user would write them ("32MB"); "", None and False stand for themselves.
+        value = default if default in (None, "", False) else parse(RawSetting(default, setting.name))
         return self.value(setting.name, parse, value)
 
     def value(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.settings.pytest_config import ini_value
+from pytest_automation_report.settings.pytest_config import ini_values
 from pytest_automation_report.settings.table import SETTINGS, Setting, is_override
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
@@ -43,8 +43,8 @@ def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> d
     SettingError where pytest cannot read it.
     """
     raw_settings: dict[str, RawSetting] = {}
-    for setting in SETTINGS:
-        value, origin = ini_value(config, setting.ini, setting.kind)
+    values = ini_values(config, [(setting.ini, setting.kind) for setting in SETTINGS])
+    for setting, (value, origin) in zip(SETTINGS, values, strict=True):
         option = config.getoption(setting.ini) if setting.is_option else None
         override = _from_file(setting, value, origin, "command line") if is_override(origin) else None
         raw = (
@@ -100,6 +100,8 @@ def _from_option(setting: Setting, value: object, origin: str) -> RawSetting | N
 
 def _from_environment(setting: Setting, environ: Mapping[str, str]) -> RawSetting | None:
     text = environ.get(setting.environment, "")
+    if not text:
+        return None
     value = split_list(text) if setting.kind in ("list", "pairs") else text
     return _raw_setting(value, setting.environment, "environment")
 

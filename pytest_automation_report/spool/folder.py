@@ -400,6 +400,8 @@ def head_and_tail(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[Posit
     with path.open("rb") as file:
         first = Decoder(SPOOL_KINDS).feed(file.read(piece_bytes))
         size = file.seek(0, os.SEEK_END)
+        if size <= piece_bytes:
+            return first, first
         file.seek(max(0, size - piece_bytes))
         last = Decoder(SPOOL_KINDS).feed(file.read(piece_bytes))
     return first, last

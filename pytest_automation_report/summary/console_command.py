@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +30,8 @@ def console_command(environ: Mapping[str, str], python: str) -> tuple[str, ...]:
 
 def _script_folders(python: str) -> Iterator[str]:
     yield str(Path(python).parent)
+    import sysconfig  # noqa: PLC0415 - most often the folder above has it
+
     yield sysconfig.get_path("scripts")
     user_scheme = sysconfig.get_preferred_scheme("user")
     if user_scheme in sysconfig.get_scheme_names():

@@ -141,13 +141,14 @@ def report_lines(
     if ending is None or ending.tally.seen == 0:
         return lines
     tally = ending.tally
+    if ending.is_whole and verbosity < 0:
+        shorter = [_counted(tally), *_findings(configuration, ending)[:1]] if verbosity == -1 else []
+        return [*shorter, *lines]
     if verbosity >= 0:
         lines += _left_behind(configuration, ending.leftovers, shell)
     delivered = _delivered(configuration, ending, shell, counted_otherwise(stats or {}, tally.counts))
-    if ending.is_whole:
-        shorter = [_counted(tally), *_findings(configuration, ending)[:1]] if verbosity == -1 else []
-        return [*(delivered if verbosity >= 0 else shorter), *lines]
-    return [*delivered, *lines, *_undelivered(configuration, ending, shell)]
+    undelivered = [] if ending.is_whole else _undelivered(configuration, ending, shell)
+    return [*delivered, *lines, *undelivered]
 
 
 def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.secret_heuristics import (
@@ -40,7 +40,7 @@ _KEYS: Final = (
 )  # fmt: skip
 _BEFORE_KEY: Final = "|".join(f"(?<={word}{joint}key)" for word in _KEYS for joint in ("", "[_. -]"))
 
-_NAMES: Final[tuple[tuple[str, str, Strength], ...]] = (
+_NAMES: Final[tuple[tuple[str, str, int], ...]] = (
     ("pass", "passw(?:or)?d", _STRONG),
     ("pass", "passphrase", _STRONG),
     ("pass", "passcode", _STRONG),
@@ -106,13 +106,8 @@ _LINE_CHARACTERS: Final = 2000
 _AFTER_TEXTS: Final = frozenset({"", " ", ",", ")", "]", "}", "+", ";", "\n"})
 _SHORTEST_SURE: Final = 8
 
-
-class SecretSpan(NamedTuple):
-    """The position of a secret in a text. With ``is_sure`` the value is hidden everywhere else in the text, too."""
-
-    start: int
-    end: int
-    is_sure: bool = False
+SecretSpan: TypeAlias = "tuple[int, int, bool]"
+"""Start and end of a secret in a text, and whether it is surely one: then it is hidden everywhere else, too."""
 
 
 class _Hit:
@@ -120,7 +115,7 @@ class _Hit:
 
     __slots__ = ("before", "match", "name", "quote", "start", "strength", "text")
 
-    def __init__(self, text: str, match: re.Match[str], strength: Strength) -> None:
+    def __init__(self, text: str, match: re.Match[str], strength: int) -> None:
         self.text, self.match, self.strength = text, match, strength
         self.start = match.end()
         """Index of the value."""
@@ -183,7 +178,7 @@ def is_named_secret(name: str, value: str) -> bool:
     )
 
 
-def _values(text: str, lower: str, pattern: re.Pattern[str], strength: Strength) -> Iterator[SecretSpan]:
+def _values(text: str, lower: str, pattern: re.Pattern[str], strength: int) -> Iterator[SecretSpan]:
     """Yield the secrets beside one kind of name."""
     done = 0
     while (match := pattern.search(lower, done)) is not None:
@@ -193,7 +188,7 @@ def _values(text: str, lower: str, pattern: re.Pattern[str], strength: Strength)
             value = _value(_Hit(text, match, strength))
             if value is not None:
                 yield value
-                done = max(done, value.end)
+                done = max(done, value[1])
 
 
 def _value(hit: _Hit) -> SecretSpan | None:
@@ -228,12 +223,12 @@ def _end(pattern: re.Pattern[str], hit: _Hit) -> int:
     return hit.start if match is None else match.end()
 
 
-def _unless_innocent(hit: _Hit, end: int, strength: Strength | None = None) -> SecretSpan | None:
+def _unless_innocent(hit: _Hit, end: int, strength: int | None = None) -> SecretSpan | None:
     value = hit.text[hit.start : end]
     if is_innocent(value, hit.strength if strength is None else strength) or hit.is_named(value):
         return None
     is_sure = len(value) >= _SHORTEST_SURE and looks_random(value, _SHORTEST_SURE)
-    return SecretSpan(hit.start, end, is_sure)
+    return hit.start, end, is_sure
 
 
 def _quoted(hit: _Hit) -> SecretSpan | None:
@@ -246,7 +241,7 @@ def _quoted(hit: _Hit) -> SecretSpan | None:
         return span
     closing = _compiled(r"[^\]\)\n]*").match(hit.text, end)
     last = end if closing is None else closing.end()
-    return SecretSpan(span.start, max(end, hit.text.rfind(hit.match["open"], end, last)), span.is_sure)
+    return span[0], max(end, hit.text.rfind(hit.match["open"], end, last)), span[2]
 
 
 def _is_closing(hit: _Hit) -> bool:
@@ -317,7 +312,7 @@ def _is_word_of_code(hit: _Hit, value: str, end: int) -> bool:
     """Whether a value is the name of a variable, as in `login(password=password)`, not part of a connection string."""
     if not is_code(value):
         return False
-    is_string = hit.strength is _STRONG and hit.match[0].endswith("=") and value.isalpha()
+    is_string = hit.strength == _STRONG and hit.match[0].endswith("=") and value.isalpha()
     return not (is_string and _SIBLING.match(hit.text, end)) and not (_is_variable(hit) and value.isalpha())
 
 
@@ -336,6 +331,6 @@ def _rest_of_line(hit: _Hit, *, is_indented: bool) -> SecretSpan | None:
     is_assignment = hit.match["sign"] == "="
     if is_prose(line):
         return None
-    if is_code(line) and (not is_assignment or is_indented or not line.isalpha() or hit.strength is not _STRONG):
+    if is_code(line) and (not is_assignment or is_indented or not line.isalpha() or hit.strength != _STRONG):
         return None
     return _unless_innocent(hit, end)

@@ -9,12 +9,13 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.named_secrets import SecretSpan
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.secret_heuristics import Strength, is_innocent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pytest_automation_report.text.named_secrets import SecretSpan
 
 __all__ = ["values_by_position"]
 
@@ -60,7 +61,7 @@ def values_by_position(text: str) -> Iterator[SecretSpan]:
             for match in _compiled(pattern).finditer(text):
                 group = next(name for name in ("single", "double", "bare") if match.groupdict().get(name) is not None)
                 if not is_innocent(match[group], Strength.STRONG):
-                    yield SecretSpan(*match.span(group))
+                    yield *match.span(group), False
     if "where" in text:
         yield from _values_in_assertions(text)
 
@@ -73,4 +74,4 @@ def _values_in_assertions(text: str) -> Iterator[SecretSpan]:
             end = text.find("\n", value.end())
             end = len(text) if end < 0 else end
             if _NAMED.search(text[max(value.end(), end - _NAME_CHARACTERS) : end]):
-                yield SecretSpan(*value.span(1), is_sure=True)
+                yield *value.span(1), True

@@ -139,3 +139,24 @@ def test_worker_loads_nothing_of_sender_and_server(project: Project, server: Che
     ran = project.report("-n1", address=server.address)
     assert ran.exit == 0, ran.text
     assert [worker for worker, _ in server.tests()] == ["gw0"]
+
+
+NAMES_SUITE = """
+from types import ModuleType
+
+def test_names(pytestconfig):
+    plugins = [
+        plugin for plugin in pytestconfig.pluginmanager.get_plugins()
+        if (plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__).startswith("pytest_auto")
+    ]
+    assert len(plugins) == 4
+    others = {name for plugin in plugins for name in dir(plugin) if not name.startswith("pytest_")}
+    assert others == {"automation_report", "record_testsuite_property"}
+"""
+
+
+def test_plugins_name_their_hooks_and_fixtures_alone(project: Project) -> None:
+    """pytest, which looks at each name of a plugin at every start, finds no other names than hooks and fixtures."""
+    project.write("test_suite.py", NAMES_SUITE)
+    ran = project.report()
+    assert ran.exit == 0, ran.text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.machinery import PathFinder
 
 import pytest
 
@@ -39,6 +40,17 @@ def test_hooks_are_passed_for_modules_of_ours_alone(hook: Hook) -> None:
     del sys.modules[LEAF]
     importlib.import_module(LEAF)
     assert hook.asked[1:] == [LEAF]
+
+
+@pytest.mark.parametrize("name", [LEAF, "pytest_automation_report.text", "pytest_automation_report.text.nowhere"])
+def test_modules_are_found_as_python_finds_them(name: str) -> None:
+    """A module, a package and a missing one get the same place, bytecode and folders as without the context."""
+    path = importlib.import_module(name.rpartition(".")[0]).__path__
+    found, usual = UnhookedImports().find_spec(name, path), PathFinder.find_spec(name, path)
+    assert (found is None) == (usual is None)
+    if found is not None and usual is not None:
+        assert (found.origin, found.cached, found.has_location) == (usual.origin, usual.cached, usual.has_location)
+        assert found.submodule_search_locations == usual.submodule_search_locations
 
 
 def test_finders_are_as_before(hook: Hook) -> None:
