@@ -35,8 +35,10 @@ _OBSERVED_RATIO: Final = 1.2
 _USUAL_SPEEDS: Final = (0.9, 1.1)
 # A single long test must not be the measure of all others.
 _MOST_WEIGHT_US: Final = 100_000
-# Of fewer tests nothing says whether the machine or a test was slower.
+# Of fewer tests nothing says whether the machine or a test was slower, so none has more than this part of the weight.
 _LEAST_TESTS_FOR_SPEED: Final = 5
+# Before that the runs of a series say nothing of the speed that is usual in it.
+_LEAST_SPEEDS: Final = 5
 # Earlier runs that a duration is divided by, spread over the history: the speed of one run is noise.
 _COMPARED_RUNS: Final = 4
 # The weights depend on the speed; after these rounds the speed changes by less than 0.1 %.
@@ -84,13 +86,28 @@ def speed_of(durations: Iterable[tuple[int, Sequence[int]]]) -> float:
     ]
     if sum(bool(earlier) for _, earlier in tests) < _LEAST_TESTS_FOR_SPEED:
         return 1.0
-    ratios = sorted((elapsed / duration, elapsed, duration) for elapsed, earlier in tests for duration in earlier)
+    ratios = sorted(
+        (elapsed / duration, elapsed, duration, test)
+        for test, (elapsed, earlier) in enumerate(tests)
+        for duration in earlier
+    )
     speed = 1.0
     for _ in range(_ROUNDS):
-        speed = _weighted_median(
-            [(ratio, min(elapsed / speed, duration, _MOST_WEIGHT_US)) for ratio, elapsed, duration in ratios]
-        )
+        weights = [min(elapsed / speed, duration, _MOST_WEIGHT_US) for _, elapsed, duration, _ in ratios]
+        # A test has this weight with each of its earlier durations: in a long suite none has too much of it.
+        if sum(weights) < _LEAST_TESTS_FOR_SPEED * _COMPARED_RUNS * _MOST_WEIGHT_US:
+            weights = _limited(weights, [test for *_, test in ratios])
+        speed = _weighted_median([ratio for ratio, *_ in ratios], weights)
     return speed
+
+
+def _limited(weights: Sequence[float], tests: Sequence[int]) -> list[float]:
+    """Return the weights, less for a test that would have more than its part; ``tests`` has the test of each."""
+    by_test: dict[int, float] = {}
+    for test, weight in zip(tests, weights, strict=True):
+        by_test[test] = by_test.get(test, 0.0) + weight
+    most = (sum(by_test.values()) - max(by_test.values())) / (_LEAST_TESTS_FOR_SPEED - 1)
+    return [weight * min(1.0, most / by_test[test]) for test, weight in zip(tests, weights, strict=True)]
 
 
 def usual_speed(speeds: Sequence[float | None]) -> float:
@@ -98,10 +115,11 @@ def usual_speed(speeds: Sequence[float | None]) -> float:
 
     ``speeds`` are those of its runs, oldest first, None for one that is not known. The speed of a run compares it with
     the runs before, whose durations are divided by their speeds. So the first machine would stay the measure of all
-    later ones, and each run on a machine half as fast would be "twice as slow as usual" for ever.
+    later ones, and each run on a machine half as fast, or after a first run that was fast by chance, would be "twice as
+    slow as usual" for ever.
     """
     known = [speed for speed in speeds[-HISTORY:] if speed is not None]
-    if len(known) < HISTORY:
+    if len(known) < _LEAST_SPEEDS:
         return 1.0
     usual = median(known)
     return 1.0 if _USUAL_SPEEDS[0] <= usual <= _USUAL_SPEEDS[1] else usual
@@ -115,14 +133,14 @@ def _spread(durations: Sequence[int]) -> Sequence[int]:
     return [durations[(len(durations) - 1) * place // gaps] for place in range(_COMPARED_RUNS)]
 
 
-def _weighted_median(ordered: Sequence[tuple[float, float]]) -> float:
-    """Return the value in the middle of the weight; ``ordered`` has values in their order, each with its weight."""
-    left = sum(weight for _, weight in ordered) / 2
-    for value, weight in ordered:
+def _weighted_median(ordered: Sequence[float], weights: Sequence[float]) -> float:
+    """Return the value in the middle of the weight; ``ordered`` are values in their order."""
+    left = sum(weights) / 2
+    for value, weight in zip(ordered, weights, strict=True):
         left -= weight
         if left <= 0:
             return value
-    return ordered[-1][0]
+    return ordered[-1]
 
 
 def change_of(durations: Sequence[float]) -> Change | None:
