@@ -19,7 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -136,11 +136,10 @@ class WatchedConnection(HTTPConnection):
     _exchange: Exchange | None = None
 
     @property
-    def is_connected(self) -> bool:
-        """Whether an idle connection can be used again; urllib3 asks before it does."""
+    def is_stale(self) -> bool:
+        """Whether the connection has been idle too long to be used again."""
         ended_at = self._exchange.ended_at if self._exchange else None
-        is_fresh = ended_at is None or monotonic() - ended_at <= IDLE_SECONDS
-        return is_fresh and super().is_connected
+        return ended_at is not None and monotonic() - ended_at > IDLE_SECONDS
 
     def connect(self) -> None:
         """Connect, then replace the short time-out for connecting by the time until the deadline."""
@@ -166,11 +165,11 @@ class WatchedConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         """Open the socket: urllib3's own method, with the deadline of the exchange.
 
-        `HTTPConnection.connect` of urllib3 2 calls this private method for each new connection, before TLS and before
-        a proxy's CONNECT. The original resolves the name without a time-out and gives each address the full time-out.
-        Here all of it must end by the deadline, so the exchange watches each socket before it connects. The raised
-        errors are those of the original, since urllib3 and requests translate only these. The exchange comes from the
-        context variable, and without one (a session that is not ours) the original runs.
+        `HTTPConnection.connect` of urllib3 1.26 and 2 calls this private method for each new connection, before TLS and
+        before a proxy's CONNECT. The original resolves the name without a time-out and gives each address the full
+        time-out. Here all of it must end by the deadline, so the exchange watches each socket before it connects. The
+        raised errors are those of the original, since urllib3 and requests translate only these. The exchange comes
+        from the context variable, and without one (a session that is not ours) the original runs.
         """
         exchange = current_exchange()
         if exchange is None:
@@ -213,8 +212,6 @@ class WatchedConnection(HTTPConnection):
             addresses = results.get(timeout=exchange.remaining_seconds())
         except queue.Empty:
             raise ConnectTimeoutError(self, f"The name {self.host} was not resolved in time") from None
-        if isinstance(addresses, socket.gaierror):
-            raise NameResolutionError(self.host, self, addresses) from addresses
         if isinstance(addresses, Exception):
             raise NewConnectionError(self, f"The name {self.host} cannot be resolved") from addresses
         return addresses

@@ -41,8 +41,18 @@ class WatchedPool(HTTPConnectionPool):
 
     ConnectionCls: Any = WatchedConnection
 
+    def _get_conn(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - the class differs between versions
+        """Return a connection to use; one that was idle for too long is closed, so that it connects anew.
 
-class WatchedTlsPool(HTTPSConnectionPool):
+        urllib3 2 asks each connection whether it is connected before it uses it again; urllib3 1.26 does not.
+        """
+        connection: Any = super()._get_conn(timeout)
+        if connection.is_stale:
+            connection.close()
+        return connection
+
+
+class WatchedTlsPool(WatchedPool, HTTPSConnectionPool):
     """A pool of watched connections over TLS."""
 
     ConnectionCls: Any = WatchedTlsConnection

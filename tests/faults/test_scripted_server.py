@@ -3,8 +3,11 @@ from __future__ import annotations
 import ast
 import sys
 import threading
+from contextlib import closing
+from http.client import HTTPConnection, IncompleteRead
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -165,11 +168,17 @@ def test_other_answers(server: ScriptedServer, call: Caller) -> None:
     assert [each.is_applied for each in server.log[2:]] == [True, False, False, False, False]
 
 
-def test_cut_answer(server: ScriptedServer, call: Caller) -> None:
+@pytest.mark.usefixtures("call")
+def test_cut_answer(server: ScriptedServer) -> None:
     """A cut body is shorter than its declared length."""
     server.script([Rule("GET", "", cut(5))])
-    with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        call("GET", "automation/runs/1")
+    # Not requests: with urllib3 1.26 it takes a body that is too short.
+    connection = HTTPConnection(urlsplit(server.address).netloc, timeout=10)
+    with closing(connection):
+        connection.request("GET", "/api/v1/automation/runs/1", headers={"Authorization": "Bearer scripted-token"})
+        response = connection.getresponse()
+        with pytest.raises(IncompleteRead):
+            response.read()
 
 
 def test_late_apply(server: ScriptedServer, call: Caller) -> None:
