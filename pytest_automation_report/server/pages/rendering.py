@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pytest_automation_report.server.pages import charts, numbers
 from pytest_automation_report.server.pages.assets import asset_path
+from pytest_automation_report.server.pages.compiled import CompiledTemplates
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.texts import lines, plain, web_address
 from pytest_automation_report.server.store.artifact_urls import content_path
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import falcon
-    from jinja2.bccache import Bucket
 
     from pytest_automation_report.server.pages.links import Link
 
@@ -46,24 +46,7 @@ def _finalized(value: object) -> object:
     return value if len(value) < _SHORT and value.isprintable() else visible(value)
 
 
-class _CompiledTemplates(BytecodeCache):
-    """Compiled templates in memory: the environment of a report has those of the pages, which take 0.2 s to compile."""
-
-    def __init__(self) -> None:
-        self._compiled: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Take the compiled template if it is there; it belongs to the source in the bucket's checksum."""
-        compiled = self._compiled.get(bucket.key + bucket.checksum)
-        if compiled is not None:
-            bucket.bytecode_from_string(compiled)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep a compiled template."""
-        self._compiled[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
-
-
-_COMPILED: Final = _CompiledTemplates()
+_COMPILED: Final = CompiledTemplates(__file__)
 
 
 def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Environment:
