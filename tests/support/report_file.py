@@ -7,6 +7,7 @@ import lzma
 import re
 import zlib
 from base64 import b64decode, b64encode, b85decode
+from collections import Counter
 from hashlib import sha256
 from html import escape, unescape
 from itertools import accumulate
@@ -45,16 +46,68 @@ def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html))).strip()
 
 
-def opened(line: str) -> bytes:
-    """Return the content of a line of an archive."""
+def opened(line: str) -> list[bytes]:
+    """Return the chunks of a line of an archive."""
     if " " not in line:
-        return zlib.decompress(b64decode(line), -zlib.MAX_WBITS)
-    size, checksum, text = line.split(" ")
+        return [zlib.decompress(b64decode(line), -zlib.MAX_WBITS)]
+    *numbers, text = line.split(" ")
     packed = b85decode(text.translate(str.maketrans(",./", "<>&")))
     method = {"id": lzma.FILTER_LZMA1, "lc": 4, "lp": 0, "pb": 0, "dict_size": 1 << 23}
     data = lzma.decompress(packed, lzma.FORMAT_RAW, filters=[method])
-    assert (len(data), zlib.adler32(data)) == (int(size), int(checksum))
-    return data
+    sizes, checksums = ([int(number) for number in part.split(",")] for part in numbers)
+    ends = list(accumulate(sizes))
+    chunks = [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    assert (len(data), [zlib.adler32(chunk) for chunk in chunks]) == (ends[-1], checksums)
+    return chunks
+
+
+OUTCOMES = {
+    "f": ("fail", "failed", 17),
+    "r": ("flaky", "flaky", 13),
+    "p": ("pass", "passed", 8),
+    "s": ("skip", "skipped", 4),
+    ".": ("idle", "not run", 2),
+}
+"""Tone, word and height of outcomes, in the script ``archive.js``."""
+
+
+def strip(packed: str) -> str:
+    """Return the strip of letters as the script draws it."""
+    letters = packed.removesuffix("!")
+    if not letters:
+        return "<span></span>"
+    paths: dict[str, str] = {}
+    for place, letter in enumerate(letters):
+        tone, _, height = OUTCOMES[letter]
+        paths[tone] = f"{paths.get(tone, '')}M{place * 6} {18 - height}h4v{height}h-4z"
+    width = len(letters) * 6 - 2
+    if packed.endswith("!"):
+        paths["now"] = f"M{width - 4} 21h4v2h-4z"
+    words = Counter(OUTCOMES[letter][1] for letter in letters)
+    runs = f"last {len(letters)} run{'s' if len(letters) > 1 else ''}"
+    label = f"{runs}: {', '.join(f'{count} {word}' for word, count in words.items())}"
+    shapes = "".join(f'<path class="{tone}" d="{path}"/>' for tone, path in paths.items())
+    size = f'width="{width}" height="23" viewBox="0 0 {width} 23"'
+    return f'<svg class="strip" {size} role="img" aria-label="{label}">{shapes}</svg>'
+
+
+def bars(packed: str) -> str:
+    """Return the bars of a test's runs as the script draws them."""
+    positions, runs, letters, heights, times = packed.split("\n")
+    shown = zip(positions.split(), runs.split(), letters, heights.split(), times.split("|"), strict=True)
+    drawings = []
+    for x, run, letter, height, time in shown:
+        tone, word, _ = OUTCOMES[letter]
+        words = f"#{run} {word}{time}"
+        shape = f'<rect class="{tone}" x="{x}" y="{92 - int(height)}" width="8" height="{height}" rx="1.5"/>'
+        link = f'<a data-outside tabindex="-1" aria-label="{words}" role="img">'
+        drawings.append(f"{link}{shape}<title>{words}</title></a>")
+    return "\n".join(drawings)
+
+
+def drawn(text: str) -> str:
+    """Return a page with its drawings."""
+    return re.sub("\x1d([^\x1d]*)\x1d", lambda match: (bars if "\n" in match[1] else strip)(match[1]), text)
 
 
 class ReportFile:
@@ -63,7 +116,7 @@ class ReportFile:
     def __init__(self, html: str) -> None:
         self.html = html
         lines = self._element("script", ' type="text/plain" id="archive"').split("\n")
-        self.chunks = [opened(line) for line in lines]
+        self.chunks = [chunk for line in lines for chunk in opened(line)]
         index, self.head, self.foot, self.style, self.script = self.chunks[0].decode().split("\x1e")
         self.index: dict[str, Any] = json.loads(index)
 
@@ -77,7 +130,12 @@ class ReportFile:
         chunk, place = self.index["pages"][address]
         shared, *pages = self.chunks[chunk].decode().split("\x1e")
         lines = shared.split("\n")
-        return "\n".join(lines[_number(code)] for code in pages[place]).split("\n\x1f\n")[2]
+        text = "\n".join(lines[_number(code)] for code in pages[place]).split("\n\x1f\n")[2]
+        own = re.match(r"/results/(\d+)", address)
+        if own:
+            text = text.replace("\x1c", own[1])
+        texts = re.findall("<pre>(.*?)</pre>", self.plain, re.DOTALL)
+        return drawn(re.sub("\x1b([0-9]+)\x1b", lambda match: str(texts[int(match[1])]), text))
 
     def column(self, name: str) -> list[str]:
         """Return the values of a column of the tests."""
@@ -98,7 +156,7 @@ class ReportFile:
         rows: list[str] = []
         for number, kind in enumerate(columns["kind"]):
             markup: str = json.loads(kind)["rows"][0]
-            html = markup.replace("⟦strip⟧", columns["strip"][number])
+            html = markup.replace("⟦strip⟧", strip(columns["strip"][number]))
             rows.append(_HOLE.sub(lambda hole, number=number: escape(columns[hole[1]][number]), html))  # type: ignore[misc]
         return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
@@ -56,17 +57,30 @@ SERVER = (
 )
 """Addresses of the server; the file must show the same texts there."""
 
+DRAWN = ("/runs/2", "/runs/2?view=tests&group=none", "/results/401", "/results/404")
+"""Addresses of pages with strips or bars."""
+
+STRIP = re.compile(r'<svg class="strip".*?</svg>')
+BAR = re.compile(r'aria-label="[^"]*"(?: role="img")?><rect class="[a-z]+" x="[^"]*" y="[^"]*" width="8".*?</a>')
+
 PICTURE = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 """The policy under which Jenkins shows files of a build by default."""
 
 
+def drawings_in(html: str) -> list[str]:
+    """Return the strips and bars of a page, as a browser would write them."""
+    shown = html.replace(' role="img"', "").replace("&#39;", "'")
+    return [re.sub(r"/>|></(?:path|rect)>", ">", text) for text in [*STRIP.findall(shown), *BAR.findall(shown)]]
+
+
 class Reader:
     """Someone who was sent files; what the browser asks for and complains of is kept."""
 
-    def __init__(self, browser: Browser, file: Path, hostile_file: Path, beside: Path, texts: dict[str, str]) -> None:
+    def __init__(self, browser: Browser, file: Path, hostile_file: Path, beside: Path) -> None:
         self.browser = browser
-        self.texts = texts
+        self.texts: dict[str, str] = {}
+        self.drawings: dict[str, list[str]] = {}
         self.file = file
         self.hostile_file = hostile_file
         self.beside = beside
@@ -143,6 +157,7 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     tests = [*failed, refused, flaky, a_test(4, "skipped"), *map(a_test, range(5, 390)), *rules()]
     run = site.run_of(*tests, source="shop", fields=branch)
     texts = {address: site.text(address) for address in SERVER}
+    drawings = {address: drawings_in(site.shown(address).partition("<main")[2]) for address in DRAWN}
     file, other = folder / "report.html", folder / "hostile.html"
     file.write_text(site.pages.report(run), encoding="utf-8")
     beside = site.pages.report_beside(run, None, FileRule(), "report-files")
@@ -155,7 +170,9 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     other.write_text(site.pages.report(bad), encoding="utf-8")
     site.service.store.close()
     with chromium() as browser:
-        yield Reader(browser, file, other, folder / "beside" / "report.html", texts)
+        shown = Reader(browser, file, other, folder / "beside" / "report.html")
+        shown.texts, shown.drawings = texts, drawings
+        yield shown
 
 
 def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
@@ -350,18 +367,52 @@ def test_a_damaged_archive_leaves_the_plain_report(reader: Reader, tmp_path: Pat
     html = reader.file.read_text(encoding="utf-8")
     before, mark, rest = html.partition('id="archive">')
     archive, end, after = rest.partition("</script>")
-    index, *chunks = archive.split("\n")
-    # In the last lines of the script, where nothing but the checksum notices it; the last 10 bytes are LZMA's end.
-    changed = "\n".join([f"{index[:-40]}{'1' if index[-40] == '0' else '0'}{index[-39:]}", *chunks])
-    damaged = ("", changed, index[:60], "\n".join([index[:40] + "AAAA" + index[44:], *chunks]), index, f"{index}\n!!!")
-    for number, broken in enumerate(damaged):
+    pages, picture = archive.split("\n")
+    # The first one in the last page, where nothing but the checksum notices it; the last 10 bytes are LZMA's end.
+    changed = f"{pages[:-40]}{'1' if pages[-40] == '0' else '0'}{pages[-39:]}\n{picture}"
+    for number, (broken, address) in enumerate([
+        (changed, "#/results/506?out=log"),
+        (f"{pages[:20_000]}AAAA{pages[20_004:]}\n{picture}", ""),
+        (f"{pages[:80]}AAAA{pages[84:]}\n{picture}", ""),
+        (pages[:80], ""),
+        ("", ""),
+        (pages, "#/results/403"),
+        (f"{pages}\n!!!", "#/results/403"),
+    ]):  # fmt: skip
         file = tmp_path / f"{number}.html"
         file.write_text(before + mark + broken + end + after, encoding="utf-8")
         page = reader.page()
-        page.goto(file.as_uri())
+        page.goto(f"{file.as_uri()}{address}")
         page.get_by_role("alert").wait_for()
         assert "The pages of this report cannot be read" in page.get_by_role("alert").inner_text()
-        assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
+        if not address:
+            assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
+
+
+def test_a_changed_plain_report_is_told(reader: Reader, tmp_path: Path) -> None:
+    """Pages take texts of failures out of the plain report: one that a program on the way changed is not shown."""
+    html = reader.file.read_text(encoding="utf-8")
+    plain, mark, rest = html.partition('id="archive">')
+    changed = re.sub("(<pre>[^<]*)assert 90", r"\1assert 91", plain, count=1)
+    assert changed != plain
+    file = tmp_path / "changed.html"
+    file.write_text(f"{changed}{mark}{rest}", encoding="utf-8")
+    page = reader.page()
+    page.goto(file.as_uri())
+    page.get_by_role("alert").wait_for()
+    assert "the plain report was changed" in page.get_by_role("alert").inner_text()
+    assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
+
+
+def test_drawings_are_those_of_the_server(reader: Reader) -> None:
+    """Strips and bars, which the script draws of letters and numbers, are the server's, with the same words."""
+    for address in DRAWN:
+        page = reader.opened(f"#{address}")
+        wait_until(page, "address => shown === canonical(address)", address)
+        html = page.locator("#page").inner_html()
+        assert drawings_in(html) == reader.drawings[address]
+    assert sum(map(len, reader.drawings.values())) > 100
+    assert reader.complaints == []
 
 
 def test_nothing_in_a_hostile_run_runs(reader: Reader) -> None:

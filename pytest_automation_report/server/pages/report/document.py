@@ -19,6 +19,7 @@ from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import new_environment
 from pytest_automation_report.server.pages.report.archive import Archive
 from pytest_automation_report.server.pages.report.beside import STYLE_FILE, Beside, ReportFolder
+from pytest_automation_report.server.pages.report.drawings import OWN_ID, packed_strips
 from pytest_automation_report.server.pages.report.files import FileRule, ReportedFiles
 from pytest_automation_report.server.pages.report.fragments import (
     addresses_in,
@@ -29,7 +30,7 @@ from pytest_automation_report.server.pages.report.fragments import (
 )
 from pytest_automation_report.server.pages.report.lines import SharedLines
 from pytest_automation_report.server.pages.report.lone_pages import LonePages, with_folder
-from pytest_automation_report.server.pages.report.plain import plain_values
+from pytest_automation_report.server.pages.report.plain import PlainTexts, plain_values
 from pytest_automation_report.server.pages.report.rows import TestRows, add_holes
 from pytest_automation_report.server.pages.report.shown_tests import shown_tests
 from pytest_automation_report.server.pages.report.tests import ReportedTests
@@ -137,7 +138,13 @@ class _Report:
         self._pages[start] = first
         self._collect(start)
         self._collect_results()
-        return self._document(fragment_of(first).title, self._archive(start), note)
+        addresses = {}
+        if self._folder is not None:
+            addresses = {hash_: self._folder.address(name) for hash_, name in self._files.file_names.items()}
+        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._findings, addresses))
+        plain = self._environment.get_template("report/plain.html").render(values)
+        self._plain_texts = PlainTexts(values["failures"], plain)
+        return self._document(fragment_of(first).title, plain, self._archive(start), note)
 
     def files(self) -> dict[str, Callable[[], Iterator[bytes]]]:
         """Return the files for the folder beside the report, by name."""
@@ -232,9 +239,11 @@ class _Report:
         self._pages.update(self._lone_pages.whole())
         self._pages.update((f"lone {n}", self._lone_pages.with_holes(kind)) for n, kind in enumerate(tests.page_kinds))
         lone = [*self._pages][len(views) + len(results) :]
-        for addresses in (views, results, lone):
-            places |= self._add_pages(archive, addresses)
+        # In the order in which a reader needs them: a chunk is unpacked after those before it.
+        places |= self._add_pages(archive, views)
         rows = archive.add(tests.fragments())
+        for addresses in (results, lone):
+            places |= self._add_pages(archive, addresses)
         files = {hash_: self._file(hash_, archive) for hash_ in self._files.contents}
         index = {
             "start": start,
@@ -246,6 +255,7 @@ class _Report:
             "rows": rows,
             "files": files,
             "total": len(self._tests.rows),
+            "texts": self._plain_texts.checksum,
         }
         described = json.dumps(index, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
         return archive.text([described, *self._frame(start), self._style, self._script])
@@ -272,23 +282,24 @@ class _Report:
 
     def _lines(self, address: str) -> list[str]:
         """Return the lines of a page, with links inside of the file; most lines are those of other pages, too."""
-        fragment = fragment_of(self._pages[address])
+        own = _RESULT.match(address)
+        html = self._pages[address]
+        fragment = fragment_of(self._plain_texts.replaced(int(own[1]), html) if own else html)
         lines = (without_rows(fragment) if self._is_list(address) else fragment).lines()
         known, hashes = self._relinked, self._files.hashes
         for line in lines:
             if line not in known:
-                known[line] = with_folder(relinked(line, self._is_inside, hashes))
-        return [known[line] for line in lines]
+                known[line] = packed_strips(with_folder(relinked(line, self._is_inside, hashes)))
+        if own is None:
+            return [known[line] for line in lines]
+        # A page leads to its own result some times: lines that differ in nothing else are the same line.
+        return [known[line].replace(own[0], f"/results/{OWN_ID}") for line in lines]
 
-    def _document(self, title: str, archive: str, note: str) -> str:
+    def _document(self, title: str, plain: str, archive: str, note: str) -> str:
         style, script = style_text("plain.css"), script_text("loader.js")
         policy = (_POLICY if self._folder is None else _POLICY_BESIDE).format(
             styles=_hashes(style, self._style), scripts=_hashes(script, self._script)
         )
-        addresses = {}
-        if self._folder is not None:
-            addresses = {hash_: self._folder.address(name) for hash_, name in self._files.file_names.items()}
-        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._findings, addresses))
         return self._environment.get_template("report/report.html").render(
             policy=_own(policy),
             version=__version__,
@@ -301,7 +312,7 @@ class _Report:
             style_address=None if self._folder is None else self._folder.address(STYLE_FILE),
             left_out=self._files.left_out,
             max_bytes=self._rule.max_bytes,
-            **values,
+            plain=_own(plain),
         )
 
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pytest_automation_report.server.pages.charts import slices
 from pytest_automation_report.server.pages.numbers import duration, quantity
 from pytest_automation_report.server.pages.paging import paging
-from pytest_automation_report.server.pages.report.archive import BETWEEN_FRAGMENTS
 from pytest_automation_report.server.pages.report.columns import coded, column, joined
+from pytest_automation_report.server.pages.report.drawings import shown_letters
 from pytest_automation_report.server.pages.report.fragments import relinked
 from pytest_automation_report.server.pages.run.names import TestName, class_path, test_name
-from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.run.tree import TONE_RANKS
 from pytest_automation_report.text.visible import visible
 
@@ -86,7 +85,7 @@ class TestRows:
         tests, rows = self._tests, self._tests.rows
         yield from self._kinds()
         yield from self._durations()
-        yield from self._strips()
+        yield from column([shown_letters(tests.letters(test)) for test in rows])
         yield from _texts(test.file or "" for test in rows)
         yield from _texts(test.folder for test in rows)
         yield from _texts(class_path(test.file, test.folder) for test in rows)
@@ -174,14 +173,6 @@ class TestRows:
         means = {text: round(sum(values) / len(values)) for text, values in sums.items()}
         distinct, codes = coded(shown, key=lambda text: (means[text], text))
         return joined(f"{text}\t{max(0, means[text])}" for text in distinct), codes
-
-    def _strips(self) -> tuple[str, str]:
-        """Return the strips as HTML."""
-        letters = [self._tests.letters(test) for test in self._tests.rows]
-        distinct, codes = coded(letters)
-        template = self._environment.get_template("report/strips.html")
-        html = template.render(strips=[strip_of(text) for text in distinct], between=BETWEEN_FRAGMENTS)
-        return joined(html.split(BETWEEN_FRAGMENTS)[:-1]), codes
 
 
 def _leaves(kind: _Kind, status_name: str) -> Iterator[dict[str, Any]]:

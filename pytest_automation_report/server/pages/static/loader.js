@@ -10,7 +10,6 @@ const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#
 const [REPEATS, FIRST, SECOND, THIRD, LONG, SLOTS, SPECIAL, ALIGN, LENGTHS, REPEATED, LITERALS] = [
   12, 24, 36, 48, 60, 72, 328, 443, 459, 733, 1007,
 ];
-const lines = document.getElementById("archive").textContent.trim().split("\n");
 const chunks = new Map();
 let index = null;
 
@@ -91,8 +90,9 @@ function bitReader(bytes) {
   };
 }
 
-// LZMA with 4 bits of the byte before as context of a literal (lc 4, lp 0, pb 0), to its known size.
-function unpacked(bytes, size) {
+// LZMA with 4 bits of the byte before as context of a literal (lc 4, lp 0, pb 0), of a known size: a function that goes
+// on with it as far as it is asked to, and returns all bytes.
+function unpacker(bytes, size) {
   const { bit, tree, backwards, direct } = bitReader(bytes);
   const out = new Uint8Array(size);
   const length = (at) => (bit(at) ? (bit(at + 1) ? 16 + tree(at + 18, 8) : 8 + tree(at + 10, 3)) : tree(at + 2, 3));
@@ -104,49 +104,53 @@ function unpacked(bytes, size) {
     if (slot < 14) return start + backwards(SPECIAL + start - slot, bits);
     return start + (direct(bits - 4) << 4) + backwards(ALIGN, 4);
   };
-  let [state, to, near, second, third, fourth] = [0, 0, 0, 0, 0, 0];
-  while (to < size) {
-    if (!bit(state)) {
-      const base = LITERALS + 0x300 * (to ? out[to - 1] >> 4 : 0);
-      let symbol = 1;
-      if (state >= 7) {
-        for (let match = out[to - near - 1]; symbol < 0x100; match <<= 1) {
-          const side = (match >> 7) & 1;
-          const value = bit(base + ((1 + side) << 8) + symbol);
-          symbol = (symbol << 1) | value;
-          if (side !== value) break;
+  let last = [0, 0, 0, 0, 0, 0];
+  return (wanted) => {
+    let [state, to, near, second, third, fourth] = last;
+    while (to < wanted) {
+      if (!bit(state)) {
+        const base = LITERALS + 0x300 * (to ? out[to - 1] >> 4 : 0);
+        let symbol = 1;
+        if (state >= 7) {
+          for (let match = out[to - near - 1]; symbol < 0x100; match <<= 1) {
+            const side = (match >> 7) & 1;
+            const value = bit(base + ((1 + side) << 8) + symbol);
+            symbol = (symbol << 1) | value;
+            if (side !== value) break;
+          }
+        }
+        while (symbol < 0x100) symbol = (symbol << 1) | bit(base + symbol);
+        out[to] = symbol;
+        to += 1;
+        state = state < 4 ? 0 : state - (state < 10 ? 3 : 6);
+        continue;
+      }
+      let count = -1;
+      if (!bit(REPEATS + state)) {
+        count = length(LENGTHS);
+        [fourth, third, second, near] = [third, second, near, distanceFor(count)];
+        state = state < 7 ? 7 : 10;
+      } else {
+        if (!bit(FIRST + state)) {
+          if (!bit(LONG + state)) state = state < 7 ? 9 : 11;
+          else count = 0;
+        } else {
+          if (!bit(SECOND + state)) [near, second] = [second, near];
+          else if (!bit(THIRD + state)) [near, second, third] = [third, near, second];
+          else [near, second, third, fourth] = [fourth, near, second, third];
+          count = 0;
+        }
+        if (count === 0) {
+          count = length(REPEATED);
+          state = state < 7 ? 8 : 11;
         }
       }
-      while (symbol < 0x100) symbol = (symbol << 1) | bit(base + symbol);
-      out[to] = symbol;
-      to += 1;
-      state = state < 4 ? 0 : state - (state < 10 ? 3 : 6);
-      continue;
+      if (near >= to) throw new RangeError("a part is damaged");
+      for (const end = Math.min(size, to + count + 2); to < end; to += 1) out[to] = out[to - near - 1];
     }
-    let count = -1;
-    if (!bit(REPEATS + state)) {
-      count = length(LENGTHS);
-      [fourth, third, second, near] = [third, second, near, distanceFor(count)];
-      state = state < 7 ? 7 : 10;
-    } else {
-      if (!bit(FIRST + state)) {
-        if (!bit(LONG + state)) state = state < 7 ? 9 : 11;
-        else count = 0;
-      } else {
-        if (!bit(SECOND + state)) [near, second] = [second, near];
-        else if (!bit(THIRD + state)) [near, second, third] = [third, near, second];
-        else [near, second, third, fourth] = [fourth, near, second, third];
-        count = 0;
-      }
-      if (count === 0) {
-        count = length(REPEATED);
-        state = state < 7 ? 8 : 11;
-      }
-    }
-    if (near >= to) throw new RangeError("a part is damaged");
-    for (const end = Math.min(size, to + count + 2); to < end; to += 1) out[to] = out[to - near - 1];
-  }
-  return out;
+    last = [state, to, near, second, third, fourth];
+    return out;
+  };
 }
 
 function adler(bytes) {
@@ -162,22 +166,31 @@ function adler(bytes) {
   return high * 65536 + low;
 }
 
-// A part with its size and checksum is LZMA, one without is deflated: files, and all parts where Python has no LZMA.
-async function opened(line) {
-  const [size, sum, text] = line.split(" ");
-  if (text === undefined) {
+// The parts of the archive: those of a line with sizes and checksums are one LZMA text, which is unpacked as far as it is
+// needed; a line without is one part, deflated: a file, or any part where Python has no LZMA.
+const parts = document.getElementById("archive").textContent.trim().split("\n").flatMap((line) => {
+  const [sizes, sums, text] = line.split(" ");
+  if (text === undefined) return [{ line }];
+  let [end, unpack] = [0, null];
+  const upTo = (place) => (unpack ??= unpacker(bytesOf(text), end))(place);
+  return sizes.split(",").map((size, place) => ({ upTo, start: end, end: end += Number(size), sum: Number(sums.split(",")[place]) }));
+});
+
+async function part(number) {
+  if (parts[number] === undefined) throw new RangeError(`part ${number} is missing`);
+  const { line, upTo, start, end, sum } = parts[number];
+  if (line !== undefined) {
     const bytes = Uint8Array.from(atob(line), (character) => character.charCodeAt(0));
     return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
   }
-  const bytes = unpacked(bytesOf(text), Number(size));
-  if (adler(bytes) !== Number(sum)) throw new RangeError("a part is damaged");
+  const bytes = upTo(end).subarray(start, end);
+  if (adler(bytes) !== sum) throw new RangeError("a part is damaged");
   return bytes;
 }
 
 function chunk(number) {
   if (!chunks.has(number)) {
-    if (lines[number] === undefined) throw new RangeError(`part ${number} is missing`);
-    chunks.set(number, opened(lines[number]).then((data) => new TextDecoder().decode(data).split(FRAGMENTS)));
+    chunks.set(number, part(number).then((data) => new TextDecoder().decode(data).split(FRAGMENTS)));
   }
   return chunks.get(number);
 }

@@ -101,6 +101,7 @@ document.addEventListener("click", (event) => {
 window.addEventListener("hashchange", go);
 
 (async () => {
+  if (adler(new TextEncoder().encode(texts.join("\n"))) !== index.texts) throw new RangeError("the plain report was changed");
   await open();
   for (const element of document.querySelectorAll("header.top, .skip-to")) element.hidden = false;
 })().catch(showDamage);

@@ -8,11 +8,8 @@ const COLUMNS = [
   "kind", "elapsed", "strip", "file", "folder", "classes", "function", "parameters", "worker", "message", "changes",
   "reason", "id", "line", "thread", "page",
 ];
-const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" };
 const LANE_KINDS = { fail: "failed", flaky: "flaky", pass: "passed" };
 let loaded = null;
-
-const escaped = (text) => text.replace(/[&<>"']/g, (character) => ESCAPES[character]);
 
 // Replace the holes of a template, such as ⟦function⟧, by escaped texts; values of `markup` are HTML already.
 function filled(template, values, markup = {}) {
@@ -139,7 +136,7 @@ async function lonePage(id) {
     elapsed: tests.durations[tests.elapsed.place(test)][0], command: commandFor(tests, test),
     folderInUrl: encodeURIComponent(folder),
   };
-  return filled(await fragment(`lone ${tests.page.at(test)}`), values, { strip: tests.strip.at(test) });
+  return filled(await fragment(`lone ${tests.page.at(test)}`), values, { strip: strip(tests.strip.at(test)) });
 }
 
 // A row of a list (0), of the tree (1), or of the tree below a function (2).
@@ -150,7 +147,7 @@ function rowHtml(tests, test, place) {
     id: tests.ids[test], function: tests.function.at(test), parameters: parameters.slice(1, -1), folder,
     worker: tests.worker.at(test), elapsed: tests.durations[tests.elapsed.place(test)][0],
   };
-  return filled(tests.kindOf(test).rows[place || folder ? place : 1], values, { strip: tests.strip.at(test) });
+  return filled(tests.kindOf(test).rows[place || folder ? place : 1], values, { strip: strip(tests.strip.at(test)) });
 }
 
 function pager(parameters, number, last) {

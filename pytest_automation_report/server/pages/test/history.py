@@ -6,14 +6,17 @@ All functions take rows of `TestReader.history`, which are the results of the te
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
+from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings import flakiness
+from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
 
@@ -323,6 +326,27 @@ class Chart:
         counts = {word: sum(bar.outcome.letter == letter for bar in self.bars) for letter, (_, word) in _WORDS.items()}
         shown = ", ".join(f"{word} in {count}" for word, count in counts.items() if count)
         return f"The last {len(self.bars)} runs: {shown}"
+
+    def packed(self, run: int) -> Iterator[Bar | str]:
+        """Yield the bars for a report of this run: those of other runs, which follow each other, as one text.
+
+        The report's script ``archive.js`` draws them. Positions, runs and outcomes are separate lines, since most tests
+        have the same.
+        """
+        for is_of_run, group in groupby(self.bars, lambda bar: bar.outcome.run == run):
+            if is_of_run:
+                yield from group
+                continue
+            bars = list(group)
+            times = [bar.outcome.elapsed for bar in bars]
+            lines = (
+                " ".join(bar.x for bar in bars),
+                " ".join(str(bar.outcome.run) for bar in bars),
+                "".join(bar.outcome.letter for bar in bars),
+                " ".join(bar.height for bar in bars),
+                "|".join("" if time is None else f", {escape(duration(time))}" for time in times),
+            )
+            yield "\x1d{}\x1d".format("\n".join(lines))
 
 
 def chart(outcomes: Sequence[Outcome], current: Outcome, usual: int | None) -> Chart:

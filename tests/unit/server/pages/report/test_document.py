@@ -184,6 +184,21 @@ def test_hostile_texts_are_texts(site: Site) -> None:
     assert HOSTILE.replace("\u202e", "\\u202e")[:20] in text_of(report.plain)
 
 
+def test_texts_of_failures_are_in_the_file_once(site: Site) -> None:
+    """What pytest wrote of a failure is in the plain report; its page takes it from there, with any characters."""
+    text = "def test_a():\n    \x1b0\x1b \x1c \x1dppp\x1d \x1e \x1f <b>'\"\nE   KeyError: 'a'\n\ntests/a.py:2: KeyError"
+    field = {"type": 4, "name": "Failure", "value": text, "meta": {"type": "KeyError"}, "is_highlight": True}
+    run = site.run_of(failing(0, fields=[field]), failing(1))
+    report = ReportFile(site.pages.report(run))
+    first, other = site.result_ids(run)
+    page = report.page(f"/results/{first}")
+    shown = page.partition('<pre id="pytest-1" hidden>')[2].partition("</pre>")[0]
+    assert "\\x1b0\\x1b \\x1c \\x1dppp\\x1d \\x1e \\x1f &lt;b&gt;" in shown
+    assert shown == report.plain.partition("<pre>")[2].partition("</pre>")[0]
+    assert "90 == 89" in report.page(f"/results/{other}").partition('<pre id="pytest-1" hidden>')[2]
+    assert b"\x1b0\x1b" in b"".join(report.chunks)
+
+
 def test_a_run_without_failures_and_one_without_results(site: Site) -> None:
     """A green run begins with its list of tests; a run without results says so."""
     green = ReportFile(site.pages.report(site.run_of(a_test(0), a_test(1))))
