@@ -97,11 +97,13 @@ def marked(left: str, right: str) -> tuple[Segments, Segments]:
 def _at_ends(blocks: Sequence[tuple[int, int, int]], left: str, right: str) -> list[tuple[int, int, int]]:
     """Return the equal blocks that are kept: those of several characters, and short ones at both ends."""
     kept = [(a, b, size) for a, b, size in blocks if size]
-    is_begun = any(a == 0 and b == 0 for a, b, _ in kept)
-    if not is_begun and left[:1] == right[:1] and left:
+    # A block may have the first or last character of one side alone: of '100' and '1000' all of the left. Then no other
+    # block can have it, or that side would have the character twice.
+    is_free = all(a > 0 and b > 0 for a, b, _ in kept)
+    if is_free and left and left[:1] == right[:1]:
         kept.insert(0, (0, 0, 1))
-    is_ended = any(a + size == len(left) and b + size == len(right) for a, b, size in kept)
-    if not is_ended and left[-1:] == right[-1:] and len(left) > 1 and len(right) > 1:
+    is_free = all(a + size < len(left) and b + size < len(right) for a, b, size in kept)
+    if is_free and left and left[-1:] == right[-1:]:
         kept.append((len(left) - 1, len(right) - 1, 1))
     return kept
 
