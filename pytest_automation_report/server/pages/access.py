@@ -172,7 +172,7 @@ def _target(req: falcon.Request, resp: falcon.Response) -> str:
     name = f"{cookie_name(req)}-to"
     remembered = [unquote(text) for text in req.get_cookie_values(name) or ()]
     if remembered:
-        resp.unset_cookie(name, path="/", same_site="Lax")
+        resp.unset_cookie(name, path="/")
     return own_path(req.get_param("to"), own_path(remembered[0] if remembered else None))
 
 

@@ -35,5 +35,5 @@ class ThemeChoice:
                 same_site="Lax",
             )
         else:
-            resp.unset_cookie(THEME_COOKIE, path="/", same_site="Lax")
+            resp.unset_cookie(THEME_COOKIE, path="/")
         resp.status, resp.location = 303, own_path(req.get_param("to"))
