@@ -16,7 +16,7 @@ from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.tables import ResultRow, SourceRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
@@ -34,6 +34,7 @@ BESIDE_NUMBER: Final = "\x1b"
 
 _TEXT: Final = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 _LEAST_SHARED: Final = 20
+_ALL_CHARACTERS: Final = 48_000
 _TEXT_CHARACTERS: Final = 3_000
 _KNOWN_REASON_CHARACTERS: Final = 300
 _FAILURE: Final = 3
@@ -75,7 +76,7 @@ def plain_values(
         "source": next(iter(names.execute(reader.database)))[0],
         "statuses": _counts(reader, run_id),
         "findings": findings,
-        "failures": list(_failures(rows, addresses)),
+        "failures": _failures(list(rows), addresses),
         "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
     }
@@ -102,21 +103,42 @@ def _files(row: Mapping[str, Any], addresses: Mapping[str, str]) -> list[Json]:
     return files
 
 
-def _failures(rows: Iterable[Mapping[str, Any]], addresses: Mapping[str, str]) -> Iterator[Json]:
-    """Yield failures; the text of the first one for each reason is longer, since those of the others are much alike."""
+def _failures(rows: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) -> list[Json]:
+    """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
+    texts = [_text(row) for row in rows]
     known: set[int] = set()
+    is_first: list[bool] = []
     for row in rows:
-        reason = row["fingerprint"]
-        characters = _KNOWN_REASON_CHARACTERS if reason in known else _TEXT_CHARACTERS
-        yield {**_failure(row, characters), "files": _files(row, addresses)}
-        if reason is not None:
-            known.add(reason)
+        is_first.append(row["fingerprint"] is None or row["fingerprint"] not in known)
+        known.add(row["fingerprint"])
+    longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
+    return [
+        {
+            **_failure(row, text, longest if first else min(longest, _KNOWN_REASON_CHARACTERS)),
+            "files": _files(row, addresses),
+        }
+        for row, text, first in zip(rows, texts, is_first, strict=True)
+    ]
 
 
-def _failure(row: Mapping[str, Any], characters: int) -> Json:
+def _longest(lengths: Sequence[int]) -> int:
+    """Return how many characters of each text are shown, so that all of them together are not too many."""
+    left = _ALL_CHARACTERS
+    for place, length in enumerate(sorted(lengths)):
+        share = left // (len(lengths) - place)
+        if length > share:
+            return min(share, _TEXT_CHARACTERS)
+        left -= length
+    return _TEXT_CHARACTERS
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    """Return the text of a failure."""
     fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
-    texts = [plain(str(field["value"])) for field in fields if field.get("is_highlight")]
-    text = "\n\n".join(texts)
+    return "\n\n".join(plain(str(field["value"])) for field in fields if field.get("is_highlight"))
+
+
+def _failure(row: Mapping[str, Any], text: str, characters: int) -> Json:
     # The end of a long text has the error; a line that is cut would be hard to read.
     shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
     return {
