@@ -29,6 +29,7 @@ subprocess.Popen([sys.executable, "-c", "import time; held = b'x' * 50_000_000; 
         ("store.py", ("--results", "1000", "--suite", "500"), 1),
         ("pages.py", ("--tests", "500", "--threads", "20"), 32),
         ("joining.py", ("--jobs", "15"), 2),
+        ("one_file.py", ("--tests", "200", "--runs", "2", "--rounds", "1"), 6),
     ],
 )
 def test_benchmarks_of_the_server_run(tmp_path: Path, script: str, options: tuple[str, ...], lines: int) -> None:
@@ -39,7 +40,9 @@ def test_benchmarks_of_the_server_run(tmp_path: Path, script: str, options: tupl
     assert len(done.stdout.splitlines()) == lines + 2
     found = json.loads((tmp_path / "found.json").read_text())
     assert len(found) == lines
-    assert all(value > 0 for line in found for name, value in line.items() if name.endswith(("_ms", "_us_per_test")))
+    assert all(
+        value > 0 for line in found for name, value in line.items() if name.endswith(("_ms", "_us_per_test", "bytes"))
+    )
 
 
 def test_findings_are_right_in_worlds_whose_truth_is_known(tmp_path: Path) -> None:
