@@ -51,6 +51,8 @@ SERVER = (
     "/runs/2?view=tests&change=newly_failing",
     "/runs/2?view=tests&lane=2",
     "/runs/2?view=tests&lane=2.401.402.failed",
+    "/runs/2?q=test_smu",
+    "/runs/2?status=6&q=test_sum",
     "/results/403",
     "/results/403?show=pytest",
     "/results/404?attempt=1&show=pytest",
@@ -227,13 +229,13 @@ def test_the_script_shows_what_the_server_shows(reader: Reader, address: str) ->
     """
     page = reader.opened(f"#{address}")
     is_filtered = any(name in address for name in ("q=", "status=", "change=", "lane="))
-    selector = "section#failure" if "/results/" in address else ".panel.tree" if is_filtered else "section.view"
+    selector = "section#failure" if "/results/" in address else ".tree, .empty" if is_filtered else "section.view"
     page.locator(selector).wait_for()
     wait_until(page, "address => shown === canonical(address)", address)
     assert text_of(page.locator(selector).inner_html()) in reader.texts[address]
-    if is_filtered and "lane=" not in address:
+    if is_filtered:
         assert text_of(page.locator(".within").inner_html()) in reader.texts[address]
-    assert page.locator(f"{selector} a.leaf, {selector} pre, {selector} .node").count() > 0
+    assert page.locator(f"{selector} a.leaf, {selector} pre, {selector} .node, .empty a").count() > 0
     assert reader.complaints == []
 
 
@@ -241,10 +243,49 @@ def test_a_filter_can_be_left_out(reader: Reader) -> None:
     """A search that finds nothing says for what, and each filter has a link that leaves it out and keeps the others."""
     page = reader.opened("#/runs/2?view=tests&q=<b>absent&status=3&lane=2.401.402.failed")
     page.get_by_role("heading", name="No test has “<b>absent” in its name, message or file").wait_for()
-    assert "that failed on gw0 in one stretch All workers" in text_of(page.locator(".within").inner_html())
-    page.get_by_role("link", name="Clear the search").click()
+    within = text_of(page.locator(".within").inner_html())
+    assert "that failed on gw0 in one stretch All tests of gw0 All workers Timeline" in within
+    page.locator(".within").get_by_role("link", name="Clear the search").click()
     page.locator(".leaf").first.wait_for()
     assert page.evaluate("location.hash") == "#/runs/2?view=tests&lane=2.401.402.failed&status=3"
+    page.get_by_role("link", name="All tests of gw0").click()
+    wait_until(page, "() => document.querySelectorAll('.leaf').length === 150")
+    page.get_by_role("link", name="Timeline").click()
+    page.locator('section.view[aria-label="Time"]').wait_for()
+    assert reader.complaints == []
+
+
+def test_a_reason_has_its_name(reader: Reader) -> None:
+    """The list of the tests that failed for one reason names it, also where the name is markup."""
+    page = reader.opened()
+    reason = page.evaluate("(async () => (await allTests()).reason.at(0))()")
+    page.goto(f"{reader.file.as_uri()}#/runs/2?reason={reason}")
+    page.locator(".leaf").first.wait_for()
+    assert text_of(page.locator(".within").inner_html()) == "that failed for assert 90 == 89 All reasons"
+    hostile_page = reader.page()
+    hostile_page.goto(reader.hostile_file.as_uri())
+    hostile_page.locator("header.top").wait_for()
+    named = "Object.entries((await allTests()).nodes.reasons).find(([, name]) => name.includes('&lt;script'))[0]"
+    reason = hostile_page.evaluate(f"(async () => {named})()")
+    hostile_page.goto(f"{reader.hostile_file.as_uri()}#{hostile_page.evaluate('index.run')}?reason={reason}")
+    hostile_page.locator(".within .mono").wait_for()
+    assert "<script" in hostile_page.locator(".within .mono").inner_text()
+    assert hostile_page.locator("#page script").count() == 0
+    assert reader.complaints == []
+
+
+def test_a_search_that_finds_nothing_names_a_word(reader: Reader) -> None:
+    """A misspelled word leads to the nearest one that tests have; other lists without tests lead to all of them."""
+    page = reader.opened("#/runs/2?view=tests&q=TEST_BESIED&status=2")
+    page.get_by_role("link", name="test_beside").click()
+    page.locator(".leaf", has_text="test_beside").wait_for()
+    assert page.evaluate("location.hash") == "#/runs/2?view=tests&q=test_beside&status=2"
+    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&q=absent")
+    page.get_by_role("heading", name="No test has “absent”").wait_for()
+    assert text_of(page.locator(".empty p").inner_html()) == "Clear the search"
+    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=4")
+    page.get_by_role("link", name="Show all tests").click()
+    page.locator(".node").first.wait_for()
     assert reader.complaints == []
 
 
@@ -406,6 +447,7 @@ def test_a_changed_plain_report_is_told(reader: Reader, tmp_path: Path) -> None:
 
 def test_drawings_are_those_of_the_server(reader: Reader) -> None:
     """Strips and bars, which the script draws of letters and numbers, are the server's, with the same words."""
+    reader.complaints.clear()
     for address in DRAWN:
         page = reader.opened(f"#{address}")
         wait_until(page, "address => shown === canonical(address)", address)

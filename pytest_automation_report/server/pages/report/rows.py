@@ -17,6 +17,7 @@ from pytest_automation_report.server.pages.report.columns import coded, column, 
 from pytest_automation_report.server.pages.report.drawings import shown_letters
 from pytest_automation_report.server.pages.report.fragments import relinked
 from pytest_automation_report.server.pages.run.names import TestName, class_path, test_name
+from pytest_automation_report.server.pages.run.reasons import says_of
 from pytest_automation_report.server.pages.run.tree import TONE_RANKS
 from pytest_automation_report.text.visible import visible
 
@@ -104,10 +105,12 @@ class TestRows:
         yield json.dumps(self._nodes(), separators=(",", ":"), sort_keys=True)
 
     def _nodes(self) -> dict[str, Any]:
-        """Return the markup of the nodes of the tree, closed and open, and that of a part of their bars."""
+        """Return the markup of the nodes of the tree, closed and open, of a part of their bars, and of reasons."""
         template = self._environment.get_template("run/branch.html")
         empty = {"rows": [], "hidden": 0, "pages": paging(1, 0, 1), "opened": ""}
-        nodes: dict[str, Any] = {"closed": {}, "open": {}}
+        says: Any = self._environment.get_template("run/macros.html").module
+        reasons = {fingerprint: says.says(says_of(title)) for fingerprint, title in self._tests.reasons.items()}
+        nodes: dict[str, Any] = {"closed": {}, "open": {}, "reasons": reasons}
         for kind in ("folder", "file", "class", "function"):
             for name, below in (("closed", None), ("open", empty)):
                 row = {

@@ -120,6 +120,11 @@ class ReportedTests:
         """Return the lists of findings that a test is in, with commas between them."""
         return ",".join(self._changes.get(test.id, ()))
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """The messages of the run's reasons by their fingerprints."""
+        return {reason["fingerprint"]: reason["title"] for reason in self._findings["reasons"]}
+
     def is_new(self, test: ReportedTest) -> bool:
         """Whether a test fails that did not fail in the base."""
         return self._findings["base"] is not None and "newly_failing" in self._changes.get(test.id, ())

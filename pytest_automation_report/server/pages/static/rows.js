@@ -169,28 +169,67 @@ function pager(parameters, number, last) {
   return nav;
 }
 
+// A link to these tests with other parameters; null leaves one out.
+function otherLink(parameters, words, changed) {
+  const others = { view: "tests", ...Object.fromEntries(parameters), page: null, ...changed };
+  const pairs = Object.entries(others).filter(([, value]) => value !== null);
+  return `<a href="#${escaped(`${index.run}?${new URLSearchParams(pairs)}`)}">${words}</a>`;
+}
+
 // What the filters say, each with a link that leaves it out, as tests.html has it.
 function filterHtml(tests, parameters) {
-  const link = (words, ...names) => {
-    const others = new URLSearchParams([["view", "tests"], ...[...parameters].filter(([name]) => !["view", "page", ...names].includes(name))]);
-    return `<a href="#${escaped(`${index.run}?${others}`)}">${words}</a>`;
-  };
+  const link = (words, ...names) => otherLink(parameters, words, Object.fromEntries(names.map((name) => [name, null])));
   const [text, folder, lane] = ["q", "folder", "lane"].map((name) => (parameters.get(name) || "").trim());
   const [thread, , , lot] = lane.split(".");
   const first = tests.all.find((test) => tests.thread.at(test) === thread);
   const worker = escaped((first !== undefined && tests.worker.at(first)) || "");
   const parts = [];
   if (text) parts.push(`<span>with <b class="mono">${escaped(text)}</b> ${link("Clear the search", "q")}</span>`);
-  if (parameters.get("reason")) parts.push(`<span>that failed for one reason ${link("All reasons", "reason")}</span>`);
+  const reason = tests.nodes.reasons?.[parameters.get("reason")];
+  if (parameters.get("reason")) parts.push(`<span>that failed for ${reason ? `<span class="mono">${reason}</span>` : "one reason"} ${link("All reasons", "reason")}</span>`);
   if (folder) parts.push(`<span>in folder <b class="mono">${escaped(folder)}</b> ${link("All folders", "folder")}</span>`);
-  if (lane) parts.push(`<span>that ${lot ? escaped(lot) : "ran"} on <b class="mono">${worker || "one thread"}</b>${lot ? " in one stretch" : ""} ${link("All workers", "lane")}</span>`);
+  if (lane) {
+    const all = `<a href="#${escaped(`${index.run}?${new URLSearchParams({ view: "tests", lane: thread })}`)}">All tests of ${worker || "this thread"}</a>`;
+    const timeline = `<a href="#${index.run}?view=time">Timeline</a>`;
+    parts.push(`<span>that ${lot ? escaped(lot) : "ran"} on <b class="mono">${worker || "one thread"}</b>${lot ? ` in one stretch ${all}` : ""} ${link("All workers", "lane")} ${timeline}</span>`);
+  }
   if (parameters.get("status") || parameters.get("change")) parts.push(link("Show every status", "status", "change"));
   return parts.length ? `<p class="within">${parts.join("\n")}</p>` : "";
 }
 
-function emptyHtml(parameters) {
+// The number of changed, added and removed characters between two words, at most 3: see names.py.
+function distance(first, second) {
+  if (Math.abs(first.length - second.length) > 2) return 3;
+  const row = Array.from({ length: second.length + 1 }, (_, place) => place);
+  for (let i = 1; i <= first.length; i += 1) {
+    let before = row[0];
+    row[0] = i;
+    for (let j = 1; j <= second.length; j += 1) {
+      const now = Math.min(row[j] + 1, row[j - 1] + 1, before + (first[i - 1] === second[j - 1] ? 0 : 1));
+      [before, row[j]] = [row[j], now];
+    }
+  }
+  return Math.min(3, row[second.length]);
+}
+
+// The word of the tests that is nearest to one that no test has; null if none is near.
+function nearWord(tests, text) {
+  if (text.length < 3 || text.includes("::")) return null;
+  const words = new Set([tests.function, tests.file, tests.folder].flatMap(({ values }) => values.flatMap((value) => value.match(/[A-Za-z]\w{2,}/g) || [])));
+  let [best, least] = [null, Math.min(2, Math.max(1, Math.floor(text.length / 4))) + 1];
+  for (const word of [...words].flatMap((name) => [name, ...name.split("_")]).sort()) {
+    const far = distance(text, word.toLowerCase());
+    if (far < least) [best, least] = [word, far];
+  }
+  return best;
+}
+
+function emptyHtml(tests, parameters) {
   const text = (parameters.get("q") || "").trim();
-  return `<h2>${text ? `No test has “${escaped(text)}” in its name, message or file` : "No matching tests"}</h2>`;
+  if (!text) return `<h2>No matching tests</h2><p><a class="btn" href="#${index.run}?view=tests">Show all tests</a></p>`;
+  const word = nearWord(tests, text.toLowerCase());
+  const near = word ? `${otherLink(parameters, escaped(word), { q: word })} is in ${found(tests, word.toLowerCase()).length.toLocaleString("en")}. ` : "";
+  return `<h2>No test has “${escaped(text)}” in its name, message or file</h2>\n<p>${near}${otherLink(parameters, "Clear the search", { q: null })}</p>`;
 }
 
 // The list of tests: the frame is the server's page, its rows are those that the parameters select.
@@ -206,7 +245,7 @@ async function showList(parameters, isCurrent) {
   if (list) {
     const rows = numbers.slice((number - 1) * LIST_ROWS, number * LIST_ROWS).map((test) => rowHtml(tests, test, 0));
     list.insertAdjacentHTML("beforeend", rows.join("\n"));
-    if (!rows.length) list.outerHTML = `<div class="panel empty">${emptyHtml(parameters)}</div>`;
+    if (!rows.length) list.outerHTML = `<div class="panel empty">${emptyHtml(tests, parameters)}</div>`;
     if (last > 1) list.after(pager(parameters, number, last));
   }
   page.querySelector(".view .tools")?.insertAdjacentHTML("afterend", filterHtml(tests, parameters));

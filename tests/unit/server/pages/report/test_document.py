@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -197,6 +198,30 @@ def test_texts_of_failures_are_in_the_file_once(site: Site) -> None:
     assert shown == report.plain.partition("<pre>")[2].partition("</pre>")[0]
     assert "90 == 89" in report.page(f"/results/{other}").partition('<pre id="pytest-1" hidden>')[2]
     assert b"\x1b0\x1b" in b"".join(report.chunks)
+
+
+def failure_of(number: int, lines: int) -> dict[str, Any]:
+    """Return a test that failed for a reason that no other one has, with a text of some lines of 100 characters."""
+    code = "\n".join(f"    line_{line:03} = {'x' * 83}" for line in range(lines - 1))
+    error = f">   assert {number}\nE   AssertionError: {number}\n\ntests/a.py:{number}: AssertionError"
+    text = f"def test_{number}():\n{code}\n{error}"
+    meta = {"type": f"Error{number}", "message": f"Error{number}"}
+    field = {"type": 4, "name": "Failure", "value": text, "meta": meta, "is_highlight": True}
+    return failing(number, fields=[field], line=number, file=f"tests/test_{number}.py")
+
+
+@pytest.mark.parametrize(
+    ("count", "lines", "least", "most"), [(1, 50, 2_800, 3_000), (5, 9, 850, 1_100), (60, 50, 700, 800)]
+)
+def test_the_plain_report_has_an_end(site: Site, count: int, lines: int, least: int, most: int) -> None:
+    """Texts of failures have 3,000 characters at most, fewer if there are many reasons; their ends have the error."""
+    report = ReportFile(site.pages.report(site.run_of(*(failure_of(number, lines) for number in range(count)))))
+    texts = re.findall("<pre>(.*?)</pre>", report.plain, re.DOTALL)
+    assert len(texts) == count
+    assert [text for text in texts if not least <= len(text) <= most] == []
+    assert all(f"E   AssertionError: {number}\n" in text for number, text in enumerate(texts))
+    assert sum(map(len, texts)) <= 48_000
+    assert report.plain.count("characters left out") == (0 if lines < 30 else count)
 
 
 def test_a_run_without_failures_and_one_without_results(site: Site) -> None:
