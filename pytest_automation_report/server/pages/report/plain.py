@@ -106,7 +106,7 @@ def _files(row: Mapping[str, Any], addresses: Mapping[str, str]) -> list[Json]:
 def _failures(rows: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) -> list[Json]:
     """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
     texts = [_text(row) for row in rows]
-    known: set[int] = set()
+    known: set[int | None] = set()
     is_first: list[bool] = []
     for row in rows:
         is_first.append(row["fingerprint"] is None or row["fingerprint"] not in known)
