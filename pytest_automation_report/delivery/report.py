@@ -5,6 +5,7 @@ All results are delivered by then. A report that cannot be written costs the sum
 
 from __future__ import annotations
 
+import gc
 import secrets
 import threading
 from contextlib import contextmanager
@@ -156,8 +157,24 @@ def embedded_pages(database: Path) -> Iterator[Pages]:
         raise RefusedError(f"there is no store at {database}: report a session first", _NOT_FOUND)
     store = Store(database)
     try:
-        yield Pages(store, Token(secrets.token_urlsafe()))
+        with _without_collections():
+            yield Pages(store, Token(secrets.token_urlsafe()))
     except ApiError as error:
         raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
     finally:
         store.close()
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Let Python look for no cycles of objects: a report has few, and all of its texts stay until it is written.
+
+    This is a tenth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -10,6 +10,7 @@ import ast
 import re
 import textwrap
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.failures.differences import Difference, Differences, differences, marked
@@ -102,6 +103,8 @@ class Table:
     is_complete: bool = True
 
 
+# As of a traceback, a page reads it twice.
+@lru_cache(maxsize=16)
 def assertion_of(statement: str) -> Assertion | None:
     """Return the assertion in a statement's source code, also one of unittest's; None if there is none.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ def exception_parts(text: str) -> tuple[str, str]:
     return match[1], match["message"] or ""
 
 
+# A page reads the text of a failure for what it shows, and again for its Markdown.
+@lru_cache(maxsize=4)
 def parse_traceback(text: str) -> Traceback | None:
     """Return the exceptions of a failure's text; None if it is in no form that pytest or Python writes."""
     text = text[-_MAX_CHARACTERS:].replace("\r\n", "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pytest_automation_report.server.pages import charts, numbers
 from pytest_automation_report.server.pages.assets import asset_path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import falcon
 
+    from pytest_automation_report.failures.code import Tokens
     from pytest_automation_report.server.pages.links import Link
 
 __all__ = ["new_environment", "render", "set_html"]
@@ -44,6 +45,15 @@ def _finalized(value: object) -> object:
         return value
     # Most values are short, and for those this is the fastest way to see that nothing is to be escaped.
     return value if len(value) < _SHORT and value.isprintable() else visible(value)
+
+
+def _code(tokens: Tokens) -> Markup:
+    """Return a line of code as HTML; a loop in a template takes three times as long, and pages have many lines."""
+    pieces = [
+        f'<span class="{class_}">{escape(_finalized(text))}</span>' if class_ else escape(_finalized(text))
+        for class_, text in tokens
+    ]
+    return Markup("".join(pieces))  # noqa: S704 - escaped above  # nosec B704
 
 
 _COMPILED: Final = CompiledTemplates(__file__)
@@ -71,6 +81,7 @@ def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Env
     environment.globals.update(link=link, asset=asset, sprite=sprite, theme="", here="/", now=None, is_fragment=False)
     environment.filters.update(
         by_day=numbers.by_day,
+        code=_code,
         ago=numbers.ago,
         content_path=content_path,
         day=numbers.day,

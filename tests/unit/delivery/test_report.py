@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import threading
@@ -17,8 +18,9 @@ from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
-from pytest_automation_report.delivery.report import OWN_RESULTS
+from pytest_automation_report.delivery.report import OWN_RESULTS, embedded_pages, embedded_report
 from pytest_automation_report.delivery.retries import Deadlines
+from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.server.embedded.client import StoreClient
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
@@ -225,6 +227,24 @@ def test_report_that_fails_late(tmp_path: Path) -> None:
     assert state.report == ReportRecord(str(file), "none", why)
     assert expired(tmp_path) == LeftoverCounts(reports=((str(file), why),))
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_garbage_collection_is_as_before(tmp_path: Path, *, was_enabled: bool) -> None:
+    """A report is written without a search for garbage; after it, or after an error, Python goes on as it did."""
+    database = tmp_path / "store.db"
+    Store(database).close()
+    is_enabled = gc.isenabled()
+    (gc.enable if was_enabled else gc.disable)()
+    try:
+        with embedded_pages(database):
+            assert not gc.isenabled()
+        assert gc.isenabled() == was_enabled
+        with pytest.raises(RefusedError, match="404"):
+            embedded_report(database, 5)
+        assert gc.isenabled() == was_enabled
+    finally:
+        (gc.enable if is_enabled else gc.disable)()
 
 
 def test_report_of_a_sender_that_was_killed(tmp_path: Path) -> None:
