@@ -188,7 +188,7 @@ class _Report:
 
     def _collect_results(self) -> None:
         """Read the pages of the tests that are worth one, with the states of each page."""
-        self._pages |= self._store.read(lambda reader: shown_tests(reader, self._tests.shown, self._code_links))
+        self._pages |= self._store.read(lambda reader: shown_tests(reader, self._tests, self._code_links))
 
     def _list_address(self, group: str) -> str:
         """Return the address of the flat list of all tests, for the group ``none``, or of their tree."""

@@ -8,13 +8,17 @@ from urllib.parse import parse_qsl, urlsplit
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import render
 from pytest_automation_report.server.pages.report.fragments import addresses_in
+from pytest_automation_report.server.pages.run.queries import NEAR
 from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.handlers import result_values
+from pytest_automation_report.server.pages.test.queries import SIBLINGS, TestReader
 from pytest_automation_report.server.pages.test.url import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.report.tests import ReportedTest, ReportedTests
     from pytest_automation_report.server.pages.test.code_links import CodeLinks
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
@@ -32,11 +36,32 @@ class PageSource(NamedTuple):
     code_links: CodeLinks
 
 
-def shown_tests(reader: Reader, result_ids: Iterable[int], code_links: CodeLinks) -> dict[str, str]:
-    """Return the HTML of these tests' pages by address, each followed by its attempts and streams of output."""
-    common = CommonValues(reader)
+class _RunTests(TestReader):
+    """The tests of a run, of which some values are known: a query for the tests near each one takes a third as long."""
+
+    def __init__(self, reader: Reader, rows: Iterable[ReportedTest]) -> None:
+        super().__init__(reader.connection)
+        self._by_function: dict[tuple[str, str], list[ReportedTest]] = {}
+        for test in rows:
+            function, bracket, _ = test.name.partition("[")
+            if bracket:
+                self._by_function.setdefault((test.folder, function), []).append(test)
+
+    def siblings(self, row: Json) -> list[Json]:
+        function, bracket, _ = str(row["name"]).partition("[")
+        known = self._by_function.get((row["folder"], function), ()) if bracket else ()
+        near = [test for test in known if abs(test.id - row["id"]) <= NEAR]
+        return [
+            {"id": test.id, "name": test.name, "status": test.status, "elapsed": test.elapsed}
+            for test in near[:SIBLINGS]
+        ]
+
+
+def shown_tests(reader: Reader, tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
+    """Return the HTML of pages of tests by address, each followed by its attempts and streams of output."""
+    common = CommonValues(reader, _RunTests(reader, tests.rows))
     pages: dict[str, str] = {}
-    for result_id in result_ids:
+    for result_id in tests.shown:
         address = link("result", result_id)
         pages[address] = _page(result_id, address, common, code_links)
         states = {other for other in addresses_in(pages[address]) if _is_state_of(other, address)}

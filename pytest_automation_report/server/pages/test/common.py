@@ -22,9 +22,9 @@ class CommonValues:
     Owned by one page, or by the report whose pages of tests are read in one transaction; of no use after it.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, tests: TestReader | None = None) -> None:
         self.reader = reader
-        self.tests = TestReader(reader.connection)
+        self.tests = tests or TestReader(reader.connection)
         self._known: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, read: Callable[[], _Value]) -> _Value:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 HISTORY_ROWS: Final = 300
 """Most results of one test that its pages look at."""
 
+SIBLINGS: Final = 60
+"""Most results of one function that a page of one of them names."""
+
 _MOST_FAILURES: Final = 2_000
-_SIBLINGS: Final = 60
 _SAME_REASON: Final = 8
 _BEFORE: Final = 3
 
@@ -114,7 +116,7 @@ class TestReader:
         prefix = f"{function}["
         rest = (
             'WHERE "id" BETWEEN ? AND ? AND "run_id" = ? AND "folder" = ? AND SUBSTR("name", 1, ?) = ?'
-            f' ORDER BY "id" LIMIT {_SIBLINGS}'
+            f' ORDER BY "id" LIMIT {SIBLINGS}'
         )
         values = (row["id"] - NEAR, row["id"] + NEAR, row["run"], row["folder"], len(prefix), prefix)
         return self._rows("result", ("id", "name", "status", "elapsed"), rest, values)

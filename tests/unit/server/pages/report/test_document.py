@@ -72,6 +72,20 @@ def test_each_page_says_what_the_servers_page_says(site: Site) -> None:
     assert [address for address, shown in above.items() if not text(address).startswith(shown)] == []
 
 
+def test_other_parameters_are_those_of_the_servers_page(site: Site) -> None:
+    """A failure has the results of its function with other parameters that arrived near it, 60 at most."""
+    names = [*(f"test_a[{number}]" for number in range(70)), "test_a", "test_ab[1]", "test_b[1]", "test_b[2]"]
+    tests = [a_test(number, name=name) for number, name in enumerate(names)]
+    failed = {0: "test_a[0]", 69: "test_a[69]", 70: "test_a", 73: "test_b[2]"}
+    tests = [failing(number, name=failed[number]) if number in failed else test for number, test in enumerate(tests)]
+    run = site.run_of(*tests, a_test(90, name="test_a[90]", folder="tests.b"), a_test(91, name="test_a[91]"))
+    report, text = ReportFile(site.pages.report(run)), server_text(site)
+    results = site.result_ids(run)
+    pages = {f"/results/{results[number]}": text(f"/results/{results[number]}") for number in failed}
+    assert {address: text_of(report.page(address)) for address in pages} == pages
+    assert "Other parameters 60" in pages[f"/results/{results[0]}"]
+
+
 @ON_SQLITE
 def test_what_tests_have_in_common_is_read_once(site: Site) -> None:
     """Each further failure costs five statements: its row, key and history, others of its reason, those before it."""
