@@ -17,8 +17,11 @@ __all__ = ["code_frame"]
 
 _LINES_BEFORE: Final = 4
 _LINES_AFTER: Final = 3
+# Lines above those that show whether they begin inside of a docstring.
+_LINES_ABOVE: Final = 100
 _ERROR_LINES: Final = 6
 _LINE_LENGTH: Final = 240
+_TRIPLE_QUOTES: Final = ('"""', "'''")
 
 
 def code_frame(traceback: Traceback | None) -> Json | None:
@@ -34,8 +37,11 @@ def code_frame(traceback: Traceback | None) -> Json | None:
         return None
     own = [frame for frame in frames if not is_in_package(frame.path)]
     frame = (own or frames)[-1]
-    lines = _shown(frame)
-    tokens = coloured([line.text for line in lines])
+    before, lines = _shown(frame)
+    texts = [line.text for line in lines]
+    # With one end of a docstring among them, code would be coloured as text and the text as code.
+    is_torn = any("\n".join(texts).count(quotes) % 2 for quotes in _TRIPLE_QUOTES)
+    tokens = coloured([*(line.text for line in before), *texts])[len(before) :] if is_torn else coloured(texts)
     depth = sum(1 + other.repeats for other in raised.frames if other.function == frame.function)
     errors = [line[:_LINE_LENGTH] for line in raised.lines if line.strip()]
     if len(errors) > _ERROR_LINES:
@@ -64,12 +70,13 @@ def _statement(lines: Sequence[CodeLine]) -> str:
     return ""
 
 
-def _shown(frame: Frame) -> list[CodeLine]:
-    """Return the lines around the one that raised; a long line is cut."""
+def _shown(frame: Frame) -> tuple[Sequence[CodeLine], list[CodeLine]]:
+    """Return the lines around the one that raised, and before them those above; a long line is cut."""
     hits = [place for place, line in enumerate(frame.code) if line.is_hit]
     place = hits[-1] if hits else len(frame.code) - 1
-    around = frame.code[max(0, place - _LINES_BEFORE) : place + 1 + _LINES_AFTER]
-    return [
+    first = max(0, place - _LINES_BEFORE)
+    around = frame.code[first : place + 1 + _LINES_AFTER]
+    return frame.code[max(0, first - _LINES_ABOVE) : first], [
         line if len(line.text) <= _LINE_LENGTH else type(line)(line.number, f"{line.text[:_LINE_LENGTH]}…", line.is_hit)
         for line in around
     ]

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
+from pytest_automation_report.server.pages.run.code_frames import code_frame
 from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.head import trend_of
 from pytest_automation_report.server.pages.run.names import class_path, common_phrase, node_id, test_name
@@ -233,3 +235,25 @@ def test_times_of_a_short_run_are_written_as_its_axis() -> None:
 def test_a_time_into_a_run_is_short() -> None:
     """Minutes and seconds, hours only if there are any."""
     assert [clock(seconds * 1_000_000) for seconds in (0.4, 65, 3725)] == ["0:00", "1:05", "1:02:05"]
+
+
+@pytest.mark.parametrize("quotes", ['"""', "'''"])
+def test_code_below_a_docstring_is_coloured_as_code(quotes: str) -> None:
+    """Lines that begin inside of a docstring are coloured as the whole function is: what runs there is no text."""
+    traceback = parse_traceback(f"""\
+    def retried(item):
+        {quotes}Try an item again.
+
+        Items without a mark stay.
+        {quotes}
+        for mark in item.marks:
+>           return mark.count + None
+E           TypeError: unsupported operand
+
+tests/retries.py:7: TypeError""")
+    frame = code_frame(traceback)
+    assert frame is not None
+    assert [line["number"] for line in frame["lines"]] == [3, 4, 5, 6, 7]
+    classes = {text.strip(): class_ for line in frame["lines"] for class_, text in line["tokens"]}
+    assert classes["Items without a mark stay."] == classes[quotes] != ""
+    assert classes["for"] == classes["return"] not in {"", classes[quotes]}
