@@ -20,7 +20,7 @@ from support.browsers import CHROMIUM, NARROW, WIDE, chromium, wait_until
 from support.contract import Contract
 from support.repository import ROOT
 from support.service import TOKEN, a_test
-from support.website import HOSTILE, Site, failing, hostile
+from support.website import HOSTILE, LONG, TRACEBACK, Site, failing, hostile
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -190,6 +190,22 @@ def test_every_page_is_accessible_and_fits(visit: Visit, size: dict[str, int]) -
         troubles += [f"{name}: {fault}" for fault in accessibility_faults(page)]
     assert troubles == []
     assert visit.is_at_home()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_long_arguments_and_options_fit(visit: Visit, size: dict[str, int]) -> None:
+    """A value without a place to break it is broken where it must be: that of an argument, or a selection of tests."""
+    site, source = visit.site, f"long-{size['width']}"
+    text = f"what = '{LONG}'\n\n{TRACEBACK}"
+    failure = {"type": 4, "name": "Failure", "value": text, "meta": {"message": "m"}, "is_highlight": True}
+    site.run_of(*map(a_test, range(3)), source=source)
+    fields = [{"type": 1, "name": "Selection", "value": f"-k {LONG}"}]
+    run = site.run_of(a_test(0, "failed", fields=[failure]), source=source, fields=fields)
+    page = visit.page(viewport=size)
+    for path, words in ((f"/runs/{run}", "part of the suite"), (f"/results/{site.result_ids(run)[0]}", "what = 'WWW")):
+        page.goto(path)
+        assert words in page.inner_text("main")
+        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
 
 
 def test_a_closed_page_is_accessible_too(visit: Visit) -> None:

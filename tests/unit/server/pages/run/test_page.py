@@ -389,13 +389,13 @@ def test_an_assertion_of_several_lines_is_one_line_or_the_message(site: Site, co
 
 
 def test_new_reasons_say_whether_their_tests_passed_before(site: Site) -> None:
-    """A new reason may fail tests that failed for another one before."""
+    """A new reason may fail tests that failed for another one before, and new ones, which did not pass."""
     site.run_of(failing(0), a_test(1), **on("main"))
     run = site.run_of(failing(0, message="KeyError: 'a'"), failing(1, message="KeyError: 'a'"), **on("main"))
     assert "1 reason, 2 tests; #1 did not have this reason" in site.text(f"/runs/{run}")
     passed = site.run_of(a_test(0), a_test(1), **on("side"))
-    again = site.run_of(failing(0), **on("side"))
-    assert f"that passed in #{passed}" in site.text(f"/runs/{again}")
+    again = site.run_of(failing(0), failing(2), **on("side"))
+    assert f"2 tests that did not fail in #{passed}" in site.text(f"/runs/{again}")
 
 
 def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:

@@ -257,10 +257,19 @@ def test_a_long_value_of_a_field_is_opened_to_be_read(site: Site) -> None:
 
 
 def test_a_passed_test_without_anything(site: Site) -> None:
-    """A test without message and output says so, and how its output is kept."""
+    """A test without message and output says so, how its output is kept, and where an attempt before has failed."""
     run = site.run_of(a_test())
     assert "No output This test has no message" in site.text(f"/results/{site.result_ids(run)[0]}")
     assert site.get(f"/results/{site.result_ids(run)[0]}?out=x").status_code == 422
+    before = [
+        {"type": 1, "name": "Attempts", "value": "2"},
+        {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'a'"},
+    ]
+    (flaky,) = site.result_ids(site.run_of(a_test(fields=before)))
+    assert "No output What failed before stands in attempt 1 ; this one has no message" in site.text(
+        f"/results/{flaky}"
+    )
+    assert f"/results/{flaky}?attempt=1" in site.shown(f"/results/{flaky}").partition("No output")[2]
 
 
 def test_the_failure_can_be_copied_as_markdown(site: Site) -> None:
