@@ -175,12 +175,13 @@ class _RunPage:
         if run["failure_count"]:
             command = f"pytest --automation-report-rerun-failed={run['id']}"
             commands.append({"word": "What failed in this run", "count": run["failure_count"], "command": command})
-        new = found["tests"]["newly_failing"] if found and found["base"] is not None else []
-        if new and len(new) < run["failure_count"]:
-            rows = self.reader.rows_of(entry["result"] for entry in new[:PAGE_ROWS] if entry.get("result"))
-            new_command = command_for(list(rows.values()), found["counts"]["newly_failing"] if found else 0)
+        new_count = found["counts"]["newly_failing"] if found and found["base"] is not None else 0
+        if found and 0 < new_count < run["failure_count"]:
+            new = found["tests"]["newly_failing"]
+            rows = self.reader.rows_of(entry["result"] for entry in new if entry.get("result"))
+            new_command = command_for(list(rows.values()), new_count)
             if new_command is not None:
-                commands.append({"word": "Only what is new", "count": len(new), "command": new_command})
+                commands.append({"word": "Only what is new", "count": new_count, "command": new_command})
         whole = command_of(self.facts.field("Selection"))
         commands.append({"word": "All of it", "count": 0, "command": whole})
         return commands

@@ -279,6 +279,18 @@ def test_a_test_that_is_flaky_by_its_history_is_shown_where_it_passes(site: Site
     assert "by its history" not in site.text(f"/runs/{skipped}")
 
 
+def test_the_command_for_what_is_new_has_all_of_it(site: Site) -> None:
+    """It names each function with a new failure, whatever their number, and is left out if all failures are new."""
+    old, count = failing(998), PAGE_ROWS + 1
+    tax: dict[str, Any] = {"name": "test_tax", **FILE}
+    site.run_of(old, *parameters(PAGE_ROWS), a_test(999, **tax), **on("main"))
+    run = site.run_of(old, *parameters(PAGE_ROWS, PAGE_ROWS), failing(999, **tax), **on("main"))
+    command = "pytest tests/test_cart.py::test_price tests/test_cart.py::test_tax"
+    assert f"Only what is new {count} tests {command}" in site.text(f"/runs/{run}")
+    site.run_of(a_test(998), *parameters(PAGE_ROWS), **on("main"))
+    assert "Only what is new" not in site.text(f"/runs/{site.run_of(old, *parameters(PAGE_ROWS), **on('main'))}")
+
+
 def test_a_new_test_that_fails_was_not_there_before(site: Site) -> None:
     """It is newly failing, but did not pass in the run before: the list of changes says so."""
     site.run_of(a_test(0), a_test(1), **on("main"))
