@@ -180,7 +180,7 @@ def _attached(attachments: Sequence[AttachedText]) -> Mapping[tuple[Kind, int | 
     """Return the fields, artifacts and links of a run by their kind and thread, in the order of their arrival."""
     views: defaultdict[tuple[Kind, int | None], list[object]] = defaultdict(list)
     for kind, decoder in _DECODERS.items():
-        of_kind = [(thread, body) for _, thread, each, body in attachments if each == kind]
+        of_kind = [(thread, body) for _, thread, its_kind, body in attachments if its_kind == kind]
         # All at once, which takes half the time.
         bodies = decoder.decode(f"[{','.join([body for _, body in of_kind])}]")
         for (thread, _), body in zip(of_kind, bodies, strict=True):
