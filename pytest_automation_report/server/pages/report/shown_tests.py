@@ -12,7 +12,7 @@ from pytest_automation_report.server.pages.run.queries import NEAR
 from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.handlers import result_values
 from pytest_automation_report.server.pages.test.queries import SIBLINGS, TestReader
-from pytest_automation_report.server.pages.test.url import state_of
+from pytest_automation_report.server.pages.test.url import TestState, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,17 +63,20 @@ def shown_tests(reader: Reader, tests: ReportedTests, code_links: CodeLinks) -> 
     pages: dict[str, str] = {}
     for result_id in tests.shown:
         address = link("result", result_id)
-        pages[address] = _page(result_id, address, common, code_links)
-        states = {other for other in addresses_in(pages[address]) if _is_state_of(other, address)}
-        for state in sorted(states):
-            pages[state] = _page(result_id, state, common, code_links)
+        pages[address], stream = _page(result_id, TestState(), common, code_links)
+        others = {other for other in addresses_in(pages[address]) if _is_state_of(other, address)}
+        for other in sorted(others):
+            state = state_of(dict(parse_qsl(urlsplit(other).query)))
+            # The stream that a page begins with has no other page.
+            is_same = state.stream == stream and state.attempt is None
+            pages[other] = pages[address] if is_same else _page(result_id, state, common, code_links)[0]
     return pages
 
 
-def _page(result_id: int, address: str, common: CommonValues, code_links: CodeLinks) -> str:
-    state = state_of(dict(parse_qsl(urlsplit(address).query)))
+def _page(result_id: int, state: TestState, common: CommonValues, code_links: CodeLinks) -> tuple[str, str]:
+    """Return the HTML of a page and the stream of output that it shows, "" for none."""
     values = result_values(result_id, state, common)
-    return render("test/test.html", is_fragment=True, code_links=code_links, **values)
+    return render("test/test.html", is_fragment=True, code_links=code_links, **values), values["stream"]
 
 
 def _is_state_of(address: str, result: str) -> bool:

@@ -72,6 +72,19 @@ def test_each_page_says_what_the_servers_page_says(site: Site) -> None:
     assert [address for address, shown in above.items() if not text(address).startswith(shown)] == []
 
 
+def test_streams_of_output_have_pages(site: Site) -> None:
+    """Each stream has its address; the one that a page begins with is made once, and both addresses show the same."""
+    output = [{"type": 4, "name": name, "value": f"a line of {name}"} for name in ("Output", "Log")]
+    test = failing(0)
+    run = site.run_of({**test, "fields": [*test["fields"], *output]})
+    report, text = ReportFile(site.pages.report(run)), server_text(site)
+    (result,) = site.result_ids(run)
+    page, first, other = (f"/results/{result}{query}" for query in ("", "?out=stdout", "?out=log"))
+    assert {page, first, other} <= set(report.addresses)
+    assert report.page(page) == report.page(first) != report.page(other)
+    assert [text_of(report.page(address)) for address in (first, other)] == [text(first), text(other)]
+
+
 def test_other_parameters_are_those_of_the_servers_page(site: Site) -> None:
     """A failure has the results of its function with other parameters that arrived near it, 60 at most."""
     names = [*(f"test_a[{number}]" for number in range(70)), "test_a", "test_ab[1]", "test_b[1]", "test_b[2]"]
