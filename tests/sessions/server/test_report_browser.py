@@ -201,7 +201,7 @@ def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
     page.go_back()
     page.locator("#q").fill("tests/a.py::test_3")
     page.locator(".leaf").click()
-    page.get_by_role("link", name="Attempt 1").click()
+    page.get_by_role("link", name="Attempt 1").first.click()
     page.get_by_text("KeyError: 'first'").first.wait_for()
     page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=6")
     page.get_by_text("1 test", exact=True).wait_for()
