@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FactsScope", "facts_for", "file_text"]
 
-FactsScope: TypeAlias = Literal["all", "ci", "none"]
+FactsScope: TypeAlias = 'Literal["all", "ci", "none"]'
 """The sources of facts besides settings: CI provider and git, the CI provider alone, or neither."""
 
 FILE_BYTES: Final = 4 * 1024 * 1024
