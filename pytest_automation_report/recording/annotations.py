@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact, Field
 
-StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
+StepStatus: TypeAlias = 'Literal["passed", "failed", "skipped"]'
 """Status of a step, as the server's markup has it."""
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.text.redaction import TextCleaner
 
-FieldKind: TypeAlias = Literal["string", "text", "html", "console", "url"]
+FieldKind: TypeAlias = 'Literal["string", "text", "html", "console", "url"]'
 """Types of a field, as users write them."""
 
 NO_NAME: Final = "(no name)"

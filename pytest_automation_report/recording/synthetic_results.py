@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Location: TypeAlias = "tuple[str, int | None, str] | None"
 """pytest's ``location`` of a test: path, line (0-based), name in the file."""
 
-Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
+Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
 """Why a test has a start and no end.
 
 ``crashed``: its xdist worker died. ``died``: its pytest process died. ``interrupted``: pytest stopped in the test.

@@ -46,9 +46,9 @@ __all__ = [
     "token_from",
 ]
 
-Delivery: TypeAlias = Literal["live", "later"]
-Output: TypeAlias = Literal["failed", "all", "none"]
-When: TypeAlias = Literal["always", "ci"]
+Delivery: TypeAlias = 'Literal["live", "later"]'
+Output: TypeAlias = 'Literal["failed", "all", "none"]'
+When: TypeAlias = 'Literal["always", "ci"]'
 
 OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN"})
 """Environment variables of this package that are not settings."""

@@ -23,7 +23,7 @@ __all__ = ["RawSetting", "RawValue", "SettingSource", "read_console_settings", "
 RawValue: TypeAlias = "str | int | float | bool | tuple[object, ...]"
 """A value before it is parsed: a text, or the value that pytest or TOML made of it."""
 
-SettingSource: TypeAlias = Literal["command line", "environment", "ini file"]
+SettingSource: TypeAlias = 'Literal["command line", "environment", "ini file"]'
 
 _COMMA: Final = lazy_pattern(r"(?<!\\),")
 

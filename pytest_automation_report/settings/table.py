@@ -29,8 +29,8 @@ __all__ = [
     "setting",
 ]
 
-Kind: TypeAlias = Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]
-IniType: TypeAlias = Literal["string", "int", "float", "bool", "linelist"]
+Kind: TypeAlias = 'Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]'
+IniType: TypeAlias = 'Literal["string", "int", "float", "bool", "linelist"]'
 
 PREFIX: Final = "automation_report_"
 """Prefix of a setting's name in ini files, and of an option's name inside pytest."""

@@ -14,14 +14,13 @@ Lengths named ``units`` are UTF-16 code units, which the API counts. Lengths nam
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_automation_report.imports import UnhookedImports
 from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 STRING_UNITS = 750
 """Longest name, URL, folder, path, status, meta key, meta value and value of field types 1 and 5, in units."""
@@ -32,7 +31,7 @@ TEXT_UNITS = 16_384
 NOTE_UNITS = 80
 """Longest note, in units."""
 
-Redact: TypeAlias = Callable[[str], str]
+Redact: TypeAlias = "Callable[[str], str]"
 """A function that returns a text without its secrets."""
 
 # Characters of a text that are cleaned. Four times the limit for a string, since cleaning may shorten it.
