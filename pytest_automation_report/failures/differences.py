@@ -247,12 +247,10 @@ def _aligned(
     if is_whole and len(own) != len(others) and len(own) * len(others) <= _MAX_ALIGNED:
         texts = [[text_of(item, 2_000) for item in items] for items in (own, others)]
         return _aligned_texts(texts[0], texts[1])
-    first = min(left.start, right.start)
-    pairs: list[tuple[int | None, int | None]] = []
-    for index in range(first, max(left.start + len(own), right.start + len(others))):
-        a, b = index - left.start, index - right.start
-        pairs.append((a if 0 <= a < len(own) else None, b if 0 <= b < len(others) else None))
-    return [(a, b) for a, b in pairs if a is not None or b is not None]
+    # Without what lies between the two, which may be as far apart as a client says.
+    indices = {*range(left.start, left.start + len(own)), *range(right.start, right.start + len(others))}
+    pairs = [(index - left.start, index - right.start) for index in sorted(indices)]
+    return [(a if 0 <= a < len(own) else None, b if 0 <= b < len(others) else None) for a, b in pairs]
 
 
 def _aligned_texts(left: Sequence[str], right: Sequence[str]) -> list[tuple[int | None, int | None]]:

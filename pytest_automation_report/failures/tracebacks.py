@@ -339,8 +339,8 @@ def _frame(entry: _Entry) -> Frame:
     """Return the frame of an entry with its code numbered and without its margin."""
     while entry.code and not entry.code[-1].strip():
         entry.code.pop()
-        # The marked line is never empty.
-    hit = entry.hit
+    # Pytest marks no empty line, but another client may.
+    hit = entry.hit if entry.hit is not None and entry.hit < len(entry.code) else None
     if entry.is_short and entry.code:
         hit = 0
     code = tuple(

@@ -169,3 +169,10 @@ def test_hostile_values_cost_little() -> None:
     differences(*lines)
     # Measured: 0.1 s; without the limits minutes.
     assert process_time() - started < 20
+
+
+def test_parts_of_lists_that_are_far_apart() -> None:
+    """Only what was sent of two lists is looked at, wherever a client says that it stands."""
+    left = Value("list", items=(Value("int", "1"),))
+    right = Value("list", items=(Value("int", "2"),), start=2**62)
+    assert [row.path for row in differences(left, right).rows] == ["[0]", f"[{2**62}]"]

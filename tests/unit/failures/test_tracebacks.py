@@ -199,3 +199,11 @@ def test_other_texts_are_none(text: str) -> None:
 def test_type_and_message(text: str, parts: tuple[str, str]) -> None:
     """The type of an exception is apart from its message, empty if the text has none."""
     assert exception_parts(text) == parts
+
+
+def test_a_marked_line_may_be_empty() -> None:
+    """Pytest marks a statement, but a client may send any text: it is read as far as it goes."""
+    traceback = parse_traceback("    def test_a():\n>   \nE   KeyError: 'a'\n\ntests/a.py:3: KeyError")
+    assert traceback is not None
+    ((frame,),) = [raised.frames for raised in traceback.exceptions]
+    assert (frame.function, [line.is_hit for line in frame.code]) == ("test_a", [False])

@@ -84,7 +84,8 @@ def lanes_of(overview: Json, name_of: Callable[[int], str], names: Mapping[int, 
     wall = max(1, overview["wall"])
     scale = (_RIGHT - _LEFT) / wall
     seconds = wall / 1_000_000
-    step = next((step for step in _STEPS_S if seconds / step <= _MOST_STEPS), _STEPS_S[-1])
+    # Beyond two days, which a clock that was wrong pretends, the step is as long as it must be.
+    step = next((step for step in _STEPS_S if seconds / step <= _MOST_STEPS), max(_STEPS_S[-1], seconds / _MOST_STEPS))
     ticks = [
         {"x": f"{_LEFT + number * step * 1_000_000 * scale:.1f}", "text": _tick(number * step, step)}
         for number in range(int(seconds / step) + 1)

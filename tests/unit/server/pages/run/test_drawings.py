@@ -232,6 +232,14 @@ def test_times_of_a_short_run_are_written_as_its_axis() -> None:
     assert (lane["end"], lane["blocks"][0]["title"]) == ("2.4 s", "test_slow, passed, 1.10 s, from 1.3 s")
 
 
+def test_lanes_of_any_length_have_few_marks() -> None:
+    """A client with a wrong clock sends times of thousands of years: the axis has no more marks than another."""
+    for seconds in (86_400, 10**9, 2**62 // 10**6):
+        overview = {**_overview(), "wall": seconds * 1_000_000}
+        drawing = lanes_of(overview, str, {}, RunState(1, "time"))
+        assert 2 <= len(drawing["ticks"]) <= 13
+
+
 def test_a_time_into_a_run_is_short() -> None:
     """Minutes and seconds, hours only if there are any."""
     assert [clock(seconds * 1_000_000) for seconds in (0.4, 65, 3725)] == ["0:00", "1:05", "1:02:05"]
