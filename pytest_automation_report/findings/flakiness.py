@@ -93,14 +93,15 @@ def flakiness_of(outcomes: Iterable[Outcome]) -> Flakiness:
     retries = [position for position, outcome in enumerate(decided) if _is_retry(outcome)]
     commits = _positions_of_both(decided)
     isolated = _isolated_failures(decided)
-    counted = [outcome for outcome in decided if not (outcome.verdict == "failed" and outcome.is_storm)]
-    failed = sum(_is_failure(outcome) or _is_retry(outcome) for outcome in counted)
-    low, high = wilson_interval(failed, len(counted))
+    storms = sum(outcome.is_storm and outcome.verdict == "failed" for outcome in decided)
+    failed = len(retries) + sum(map(_is_failure, decided))
+    runs = len(decided) - storms
+    low, high = wilson_interval(failed, runs)
     evidence = [*retries, *commits, *isolated]
     clean_runs = len(decided) - 1 - max(evidence) if evidence else len(decided)
     return Flakiness(
         _state(decided, retries, commits, isolated, clean_runs),
-        len(retries), len(commits), len(isolated), failed, len(counted), low, high, clean_runs,
+        len(retries), len(commits), len(isolated), failed, runs, low, high, clean_runs,
     )  # fmt: skip
 
 
@@ -114,8 +115,8 @@ def _decided(outcomes: Iterable[Outcome]) -> list[Outcome]:
     for outcome in outcomes:
         if outcome.verdict == "skipped":
             continue
-        other = by_run.get(outcome.run)
-        if other is None or (outcome.verdict, outcome.is_storm) < (other.verdict, other.is_storm):
+        other = by_run.setdefault(outcome.run, outcome)
+        if other is not outcome and (outcome.verdict, outcome.is_storm) < (other.verdict, other.is_storm):
             by_run[outcome.run] = outcome
     return [by_run[run] for run in sorted(by_run)][-WINDOW:]
 
@@ -131,6 +132,10 @@ def _is_failure(outcome: Outcome) -> bool:
 
 def _positions_of_both(decided: Sequence[Outcome]) -> list[int]:
     """Return the last position of each commit that has a failure and a pass."""
+    commits = [outcome.commit for outcome in decided if outcome.commit]
+    if len(set(commits)) == len(commits):
+        # Most commits were run once.
+        return []
     by_commit: defaultdict[str, list[int]] = defaultdict(list)
     for position, outcome in enumerate(decided):
         if outcome.commit and (outcome.verdict == "passed" or _is_failure(outcome)):
@@ -138,8 +143,7 @@ def _positions_of_both(decided: Sequence[Outcome]) -> list[int]:
     return [
         positions[-1]
         for positions in by_commit.values()
-        # Most commits were run once.
-        if len(positions) > 1 and len({decided[position].verdict for position in positions}) > 1
+        if len({decided[position].verdict for position in positions}) > 1
     ]
 
 
@@ -153,7 +157,9 @@ def _isolated_failures(decided: Sequence[Outcome]) -> list[int]:
     return [
         position
         for before, position, after in zip(own, own[1:], own[2:], strict=False)
-        if _is_failure(decided[position]) and decided[before].verdict == "passed" and decided[after].verdict == "passed"
+        if decided[position].verdict == "failed"
+        and not decided[position].is_storm
+        and decided[before].verdict == decided[after].verdict == "passed"
     ]
 
 

@@ -191,7 +191,7 @@ def _changed_durations(subject: ComparedRun) -> dict[int, Change]:
     changes: dict[int, Change] = {}
     for case_id, case in subject.results.cases.items():
         history = subject.known.get(case_id)
-        if case.verdict != "passed" or history is None or not history.has_long:
+        if case.verdict != "passed" or history is None or not history.may_have_changed:
             continue
         change = change_of(history.elapsed_us())
         if change is not None and is_observed(change, history.observed_us(series)):

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_automation_report.findings.durations import HISTORY, LAST, median, speed_of
+from pytest_automation_report.findings.durations import HISTORY, LAST, LEAST_CHANGE_US, median, speed_of
 from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
 from pytest_automation_report.server.store.database import row_lock
 from pytest_automation_report.server.store.statuses import ResultClass
@@ -73,13 +73,12 @@ class RunResults:
         """Whether a test failed together with many others."""
         return case.verdict == "failed" and (self.storm is None or case.fingerprint in self.storm)
 
-    def letter(self, case_id: int) -> str:
+    def letter(self, case: CaseResult) -> str:
         """Return the letter of a test in its history."""
-        case = self.cases[case_id]
-        if case.verdict == "failed":
-            return "f" if self.is_evidence and not self.is_storm(case) else "w"
         if case.verdict == "passed":
             return "r" if case.has_failed_attempt else "p"
+        if case.verdict == "failed":
+            return "f" if self.is_evidence and not self.is_storm(case) else "w"
         return "s"
 
 
@@ -123,7 +122,7 @@ class Series:
 _VERDICTS_OF_CLASSES: Final[Mapping[int, Verdict]] = {ResultClass.SUCCESS: "passed", ResultClass.FAILURE: "failed"}
 
 
-# Six digits: `durations.change_of` counts no change of less than 0.1 s.
+# As many digits as `LEAST_CHANGE_US` has.
 _LONG: Final = re.compile("[0-9]{6}")
 
 
@@ -132,6 +131,7 @@ class CaseHistory:
     """Outcomes and durations of one test; see `CaseHistoryRow`.
 
     ``durations`` are numbers separated by spaces, as they are stored: most tests of most documents need none of them.
+    ``spread`` is the longest of the last `HISTORY` minus the shortest, None if that is not known.
     """
 
     position: int = 0
@@ -139,6 +139,7 @@ class CaseHistory:
     durations: str = ""
     median: int | None = None
     since: int | None = None
+    spread: int | None = None
 
     def verdict_at(self, position: int) -> Verdict | None:
         """Return the verdict of a run of the series, which it has not forgotten; None if the run lacks the test."""
@@ -147,11 +148,14 @@ class CaseHistory:
         return None if letter == "." else _VERDICTS[letter]
 
     @property
-    def has_long(self) -> bool:
-        """Whether any duration has 0.1 s; of tests without one no change counts, and their durations need not be read.
+    def may_have_changed(self) -> bool:
+        """Whether the durations can show a change; those of nearly all tests cannot, and need not be read for it.
 
-        So it is with nearly all tests: to read and compare the durations of all takes a fifth of a run's findings.
+        A change is a median far from that of the durations before. Both are between the shortest and the longest of the
+        last `HISTORY`, since at most `LAST` of the durations before are older than these.
         """
+        if self.spread is not None:
+            return self.spread > LEAST_CHANGE_US
         return _LONG.search(self.durations) is not None
 
     def elapsed_us(self) -> list[int]:
@@ -178,6 +182,7 @@ class CaseHistory:
 
     def rescale(self, speed: float) -> None:
         """Make the speed of runs that is usual now that of the durations: they were divided by it."""
+        self.spread = None
         if self.durations:
             self.durations = " ".join(str(round(elapsed * speed)) for elapsed in self.elapsed_us())
         if self.median is not None:
@@ -196,12 +201,13 @@ class CaseHistory:
 
     def has_failed(self, position: int) -> bool:
         """Whether an attempt failed in one of the runs up to this one; the others, nearly all, are stable."""
-        letters = self.letters(position)
+        letters = self.outcomes if position == self.position else self.letters(position)
         return "f" in letters or "w" in letters or "r" in letters
 
     def add(self, run_id: int, position: int, letter: str, elapsed: float | None) -> None:
         """Add the outcome of a run; ``elapsed`` is its duration at the speed of a usual run, in microseconds."""
-        self.outcomes = (self.letters(position - 1) + letter)[-WINDOW:]
+        before = self.outcomes if position == self.position + 1 else self.letters(position - 1)
+        self.outcomes = (before + letter)[-WINDOW:]
         self.position = position
         if letter in "pr":
             self.since = None
@@ -210,7 +216,9 @@ class CaseHistory:
         if letter == "p" and elapsed is not None:
             texts = [*self.durations.split(), str(round(elapsed))][-HISTORY - LAST :]
             self.durations = " ".join(texts)
-            self.median = round(median([*map(int, texts[-HISTORY:])]))
+            ordered = sorted(map(int, texts[-HISTORY:]))
+            self.median = round(median(ordered))
+            self.spread = ordered[-1] - ordered[0]
 
 
 # In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.

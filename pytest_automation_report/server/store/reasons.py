@@ -24,9 +24,10 @@ _FAILURES: Final = (
 )
 _KNOWN: Final = 'SELECT DISTINCT "fingerprint" FROM "result" WHERE "fingerprint" IN ({ids}) AND "run_id" = ?'
 # The index has the runs of a fingerprint in their order: the first that fits ends the search.
-_FIRST_RUN: Final = (
-    'SELECT r."run_id" FROM "result" AS r JOIN "run" ON "run"."id" = r."run_id"'
-    ' WHERE r."fingerprint" = ? AND "run"."source_id" = ? ORDER BY r."run_id" LIMIT 1'
+_FIRST_RUNS: Final = (
+    'WITH f ("fingerprint") AS (VALUES {values})'
+    ' SELECT f."fingerprint", (SELECT r."run_id" FROM "result" AS r JOIN "run" ON "run"."id" = r."run_id"'
+    ' WHERE r."fingerprint" = f."fingerprint" AND "run"."source_id" = ? ORDER BY r."run_id" LIMIT 1) FROM f'
 )
 
 
@@ -85,10 +86,9 @@ def _described(failures: Sequence[tuple[Any, ...]]) -> Json:
 
 def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, Json]:
     """Return the first run of the source with a failure of each reason."""
-    first: dict[int, int] = {}
-    for fingerprint in fingerprints:
-        rows = connection.execute(_FIRST_RUN, (fingerprint, run["source_id"]))
-        if rows:
-            first[fingerprint] = rows[0][0]
+    if not fingerprints:
+        return {}
+    sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
+    first = dict(connection.execute(sql, (*fingerprints, run["source_id"])))
     mentions = {row["id"]: mention(row) for row in run_rows(connection, sorted(set(first.values())))}
     return {fingerprint: mentions[run_id] for fingerprint, run_id in first.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -243,9 +244,34 @@ def test_durations_that_are_not_read_have_no_change() -> None:
     for usual, now in product(values, values):
         durations = [usual] * 20 + [now] * 3
         is_changed = change_of(durations) is not None
-        assert not is_changed or CaseHistory(durations=" ".join(map(str, durations))).has_long, (usual, now)
+        history = CaseHistory(durations=" ".join(map(str, durations)))
+        assert not is_changed or history.may_have_changed, (usual, now)
     assert change_of([0] * 20 + [100_001] * 3) is not None
-    assert not CaseHistory(durations="99999 1").has_long
+    assert not CaseHistory(durations="99999 1").may_have_changed
+
+
+def test_durations_that_are_not_read_after_a_run_was_added() -> None:
+    """Of a history that a run was just added to fewer durations are read, and still all that show a change."""
+    chance, read, changed, total = random.Random(16), 0, 0, 0
+    for _ in range(300):
+        history = CaseHistory()
+        usual, more = chance.lognormvariate(11.0, 1.5), chance.lognormvariate(11.0, 1.5)
+        begin = chance.randrange(40)
+        for number in range(1, 40):
+            elapsed = (usual if number < begin else usual + more) * chance.lognormvariate(0.0, 0.2)
+            history.add(1, number, "p", elapsed)
+            is_changed = change_of(history.elapsed_us()) is not None
+            assert not is_changed or history.may_have_changed, history.durations
+            read, changed, total = read + history.may_have_changed, changed + is_changed, total + 1
+    assert changed < read < total / 2
+    assert changed > total / 100
+    history = CaseHistory()
+    for number in range(1, 24):
+        history.add(1, number, "p", 60 * MS if number <= 20 else 140 * MS)
+    before = history.may_have_changed
+    history.rescale(2.0)
+    assert (before, history.may_have_changed) == (False, True)
+    assert change_of(history.elapsed_us()) is not None
 
 
 def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
@@ -467,6 +493,30 @@ def test_a_run_that_is_removed_while_it_is_added(runs: Runs, monkeypatch: pytest
     monkeypatch.setattr(store, "write", slow)
     assert add_run_of(store, row).run_ids == []
     assert store.look(lambda connection: connection.execute('SELECT count(*) FROM "case_history"')) == [(0,)]
+
+
+def test_tests_that_are_removed_while_durations_follow_the_machine(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs on another machine at last change all histories, and bring none back of a test that was removed."""
+    first = runs("ppppppp")
+    for _ in range(20):
+        runs.findings(runs("pppppp"))
+    for _ in range(9):
+        runs.findings(runs("pppppp", elapsed=200 * MS))
+    store, last = runs.service.store, runs("pppppp", elapsed=200 * MS)
+    (row,) = store.look(partial(run_rows, run_ids=[last]))
+    write, removed = store.write, list[int]()
+
+    def slow(work: Callable[[Writer], Any]) -> Any:  # noqa: ANN401 - as the store's
+        if not removed:
+            removed.append(write(partial(remove_run, first)))
+            removed.append(write(partial(remove_unused_tests, 1)))
+        return write(work)
+
+    monkeypatch.setattr(store, "write", slow)
+    update = add_run_of(store, row)
+    assert (removed, update.run_ids) == ([7, 1], [last])
+    durations = [history.durations.split() for history in store.look(partial(histories, series=update.series)).values()]
+    assert [(texts[0], len(texts)) for texts in durations] == [("150000", 23)] * 6
 
 
 def test_findings_are_computed_once(runs: Runs) -> None:
