@@ -45,6 +45,7 @@ class SessionEnd:
             tail.state,
             running.hooks.counts,
             modules=running.hooks.modules,
+            skipped_modules=running.hooks.skipped_modules,
             is_each=getattr(config.option, "dist", "no") == "each",
             crashed=running.controller.failures.kept if running.controller is not None else (),
         )

@@ -109,6 +109,7 @@ class RuntestHooks(Hooks):
         self.worker = worker
         # Results of modules, which are no tests.
         self.modules = 0
+        self.skipped_modules = 0
         # Final results by status.
         self.counts: Counter[str] = Counter()
         self.failures = Failures()
@@ -264,9 +265,10 @@ class RuntestHooks(Hooks):
             self._write_result(result, self._attempt_number, now)
 
     def write_module_result(self, result: AttemptResult) -> None:
-        """Write the result of a module that could not be collected, which no attempt precedes."""
+        """Write the result of a module that could not be collected, or skipped itself; no attempt precedes it."""
         self._attempt_number += 1
         self.modules += 1
+        self.skipped_modules += result.status == "skipped"
         self._write_result(result, self._attempt_number, self._clock.now())
 
     def _write_result(self, result: AttemptResult, number: int, finished_us: int) -> None:

@@ -121,9 +121,9 @@ class SessionCounts(Value):
     """A session's numbers.
 
     ``expected`` is the number of tests that were to run, None if the collection did not end. ``modules`` is the number
-    of results that stand for modules. ``counts`` are results by pytest's statuses. ``repeated`` are tests that share a
-    key. ``faults`` are errors of this package, ``warnings`` are about users' annotations and hooks. ``failures``
-    are the first failed tests.
+    of results that stand for modules, ``skipped_modules`` of those that skipped themselves. ``counts`` are results by
+    pytest's statuses. ``repeated`` are tests that share a key. ``faults`` are errors of this package, ``warnings`` are
+    about users' annotations and hooks. ``failures`` are the first failed tests.
     """
 
     run: int | None
@@ -131,6 +131,7 @@ class SessionCounts(Value):
     counts: Mapping[str, int]
     expected: int | None
     modules: int
+    skipped_modules: int
     repeated: tuple[tuple[str, int], ...]
     is_done: bool
     is_complete: bool
@@ -209,6 +210,7 @@ def tally_from(
     leading_counts: Mapping[str, int],
     *,
     modules: int,
+    skipped_modules: int,
     is_each: bool,
     crashed: Sequence[FailedTest] = (),
 ) -> SessionCounts:
@@ -226,6 +228,7 @@ def tally_from(
         counts=_status_counts(files, state, leading_counts),
         expected=_expected_tests(files, is_each=is_each),
         modules=modules,
+        skipped_modules=skipped_modules,
         # Every worker collects the same tests, so the first list that names some is the whole list.
         repeated=next((file.repeated for file in files if file.repeated), ()),
         is_done=state.is_done,

@@ -347,10 +347,20 @@ def _delivered(configuration: Configuration, ending: SessionOutcome, shell: Shel
 
 def _collected(tally: SessionCounts) -> str:
     reported = tally.reported
-    modules = f", and {pluralize(tally.modules, 'module')} without tests to run" if tally.modules else ""
+    modules = _modules(tally)
     if tally.expected is None:
         return f"{pluralize(reported, 'test')} reported{modules}"
     return f"{pluralize(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
+
+
+def _modules(tally: SessionCounts) -> str:
+    """Return the modules whose tests pytest does not know, as the end of a line."""
+    skipped = tally.skipped_modules
+    broken = tally.modules - skipped
+    parts = [f"{pluralize(broken, 'module')} that could not be collected"] if broken else []
+    if skipped:
+        parts.append(f"{pluralize(skipped, 'module')} that skipped {'itself' if skipped == 1 else 'themselves'}")
+    return f", and {' and '.join(parts)}" if parts else ""
 
 
 def _undelivered(configuration: Configuration, ending: SessionOutcome, shell: Shell) -> list[str]:

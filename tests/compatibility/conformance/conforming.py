@@ -70,7 +70,8 @@ def pytest_configure_node(node):
 
 _TOLD = frozenset({"Attempts", "Subtests"})
 _COLLECTED = re.compile(
-    r"^(\d+) tests? collected = (\d+) reported \+ (\d+) not run(?:, and (\d+) modules? without tests to run)?$",
+    r"^(\d+) tests? collected = (\d+) reported \+ (\d+) not run(?:, and (?:(\d+) modules? that could not be collected)?"
+    r"(?: and )?(?:(\d+) modules? that skipped (?:itself|themselves))?)?$",
     re.MULTILINE,
 )
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: (.+)$", re.MULTILINE)
@@ -343,6 +344,6 @@ def _check_summary(observed: Observed, collected: int) -> None:
     counted = _COLLECTED.search(out)
     assert counted, out
     assert int(counted[1]) == collected == int(counted[2]) + int(counted[3])
-    assert int(counted[2]) + int(counted[4] or 0) == total
+    assert int(counted[2]) + int(counted[4] or 0) + int(counted[5] or 0) == total
     assert "error in reporting" not in out, out[-1500:]
     assert "automation report" not in observed.ran.err

@@ -37,6 +37,7 @@ def tally(*failures: FailedTest, expected: int | None = None, run: int | None = 
         counts=counts,
         expected=expected,
         modules=0,
+        skipped_modules=0,
         repeated=(),
         is_done=True,
         is_complete=True,

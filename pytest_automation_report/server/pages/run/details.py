@@ -75,13 +75,15 @@ def where_it_ran(facts: RunFacts, counts: RunCounts) -> list[tuple[str, str]]:
     """Return the few facts of the rail."""
     values = [(name, facts.field(name)) for name in _RAIL_FIELDS]
     shown = [(name, value) for name, value in values if value]
-    return [*shown, *([("Collected", _arrived(counts))] if counts.expected is not None else [])]
+    collected = _collected(facts, counts)
+    return [*shown, *([] if collected is None else [(_COLLECTED, _arrived(counts, collected))])]
 
 
 def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json:
     """Return the values of the view of the details."""
     record = facts.record
     fields = attached(record, "fields")
+    collected = _collected(facts, counts)
     threads = [_thread(record, row, facts.statuses, workers) for row in record.threads]
     return {
         "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:ATTACHMENTS_SHOWN],
@@ -89,24 +91,31 @@ def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json
         "artifacts": attached(record, "artifacts")[:ATTACHMENTS_SHOWN],
         "threads": threads,
         "hidden_threads": max(0, record.row["thread_count"] - len(threads)),
-        "expected": counts.expected,
+        "expected": collected,
         "reported": counts.total,
-        "arrived": _arrived(counts),
-        "is_complete": counts.expected is not None and counts.total >= counts.expected,
+        "is_complete": collected == counts.total,
         "not_run": counts.not_run,
         "workers": [(thread["name"], thread["total"]) for thread in threads][:16],
     }
 
 
-def _arrived(counts: RunCounts) -> str:
-    """Return in words whether each collected test has a result."""
-    expected = counts.expected or 0
-    missing = max(0, expected - counts.total)
+def _collected(facts: RunFacts, counts: RunCounts) -> int | None:
+    """Return the number of collected tests; at least that of the results if there are threads that are not read."""
+    record = facts.record
+    return facts.number(_COLLECTED) if record.row["thread_count"] <= len(record.threads) else counts.expected
+
+
+def _arrived(counts: RunCounts, collected: int) -> str:
+    """Return in words whether each of the collected tests has a result."""
+    missing = collected - counts.total
+    if missing < 0:
+        # Of modules that cannot be collected, or several of one test: nothing says how many tests these results are of.
+        return f"{collected:,}, {quantity(counts.total, 'result')}"
     if not missing:
-        return f"{expected:,}, all reported"
+        return f"{collected:,}, all reported"
     if counts.is_open:
-        return f"{expected:,}, {missing:,} to come"
-    return f"{expected:,}, {quantity(missing, 'test')} without a result"
+        return f"{collected:,}, {missing:,} to come"
+    return f"{collected:,}, {quantity(missing, 'test')} without a result"
 
 
 def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable, workers: WorkerNames) -> Json:

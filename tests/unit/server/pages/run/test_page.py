@@ -490,6 +490,17 @@ def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> 
     assert "all arrived" in site.text(f"/runs/{whole}?view=details")
 
 
+def test_results_of_modules_are_not_said_to_be_tests_that_were_collected(site: Site) -> None:
+    """If there are more results than collected tests, both numbers stand there, and nothing is said to be complete."""
+    run = site.run_of(failing(0), failing(1), fields=[field("Collected", "0")])
+    assert "Collected 0, 2 results" in site.text(f"/runs/{run}")
+    details = site.text(f"/runs/{run}?view=details")
+    assert "Collected 0" in details
+    assert not any(word in details for word in ("all arrived", "missing", "all reported"))
+    whole = site.run_of(failing(0), failing(1), fields=[field("Collected", "2")])
+    assert "Collected 2, all reported" in site.text(f"/runs/{whole}")
+
+
 def test_a_session_that_died_says_so(site: Site) -> None:
     """The heading has the number of results, the sentence the tests that did not run."""
     fields = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
