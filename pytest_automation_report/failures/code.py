@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-from keyword import kwlist
-from typing import TYPE_CHECKING, Final, TypeAlias
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Tokens", "coloured"]
 
 Tokens: TypeAlias = "list[tuple[str, str]]"
-"""One line in pieces: (class, text); an empty class is plain text. Neighbours have different classes."""
+"""One line in pieces: (class, text); an empty class is plain text."""
 
 _MAX_CHARACTERS: Final = 60_000
 _KNOWN_CHARACTERS: Final = 4_000
-_KEYWORDS: Final = frozenset(kwlist)
-# Comments, texts with their prefix, numbers, words, in the order in which they are tried. Code may begin or end within
-# a text: a long one without an end goes on to the last line, a short one without an end is none.
-_TOKEN: Final = re.compile(
-    r"""
-    (?P<c>\#[^\n]*)
-    | (?P<t>(?P<prefix>[rbfu]|[rR][bf]|[bf][rR])?
-        (?: \"{3}(?:[^\\]|\\.)*?(?:\"{3}|\Z) | '{3}(?:[^\\]|\\.)*?(?:'{3}|\Z)
-          | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' ))
-    | (?P<n>0[xob][0-9a-f_]+ | (?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:e[+-]?[0-9_]+)?j?)
-    | (?P<w>[^\W\d]\w*)
-    """,
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
-)
-_MATCH_OR_CASE: Final = re.compile(r"^[ \t]*(match|case)\b(?=[^=:\n]*:[ \t]*(?:\#.*)?$)", re.MULTILINE)
-# The values in a text with the prefix f: doubled braces are none.
-_VALUE: Final = re.compile(r"\{\{|\}\}|\{(?P<code>[^{}!:\n]+)(?=[!:}=])")
+# Of these types and all below them; an earlier one wins.
+_CLASSES: Final[Mapping[str, str]] = {
+    "Token.Comment": "c",
+    "Token.Keyword": "k",
+    "Token.Operator.Word": "k",
+    "Token.Literal.String": "t",
+    "Token.Literal.Number": "n",
+}
 
 
 def coloured(lines: Sequence[str]) -> list[Tokens]:
@@ -45,7 +34,7 @@ def coloured(lines: Sequence[str]) -> list[Tokens]:
     return [list(tokens) for tokens in pieces]
 
 
-# Failures of one run have many calls in common.
+# Failures of one run have many calls in common, and this is a tenth of the time of a page.
 @lru_cache(maxsize=256)
 def _known(lines: tuple[str, ...]) -> list[Tokens]:
     return _pieces(lines)
@@ -54,48 +43,24 @@ def _known(lines: tuple[str, ...]) -> list[Tokens]:
 def _pieces(lines: Sequence[str]) -> list[Tokens]:
     code = "\n".join(lines)
     result: list[Tokens] = [[]]
-    last = 0
-    for start, end, class_ in _spans(code):
-        _add(result, "", code[last:start])
-        _add(result, class_, code[start:end])
-        last = end
-    _add(result, "", code[last:])
-    return result[: len(lines)]
+    for _, token_type, text in _lexer().get_tokens_unprocessed(code):
+        class_ = _class_of(str(token_type))
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                result.append([])
+            if part:
+                result[-1].append((class_, part))
+    return result[: len(lines)] + [[] for _ in range(len(lines) - len(result))]
 
 
-def _add(result: list[Tokens], class_: str, text: str) -> None:
-    """Add a text, which may go over several lines."""
-    for number, part in enumerate(text.split("\n")):
-        if number:
-            result.append([])
-        line = result[-1]
-        if part and line and line[-1][0] == class_:
-            line[-1] = (class_, line[-1][1] + part)
-        elif part:
-            line.append((class_, part))
+@cache
+def _class_of(token_type: str) -> str:
+    return next((name for prefix, name in _CLASSES.items() if f"{token_type}.".startswith(f"{prefix}.")), "")
 
 
-def _spans(code: str) -> Iterator[tuple[int, int, str]]:
-    """Yield start, end and class of each part that is coloured."""
-    soft = {match.start(1) for match in _MATCH_OR_CASE.finditer(code)} if "match" in code or "case" in code else ()
-    for match in _TOKEN.finditer(code):
-        kind, start, end = match.lastgroup, match.start(), match.end()
-        if kind == "w":
-            if match[0] in _KEYWORDS or start in soft:
-                yield start, end, "k"
-        elif kind == "t" and "f" in (match["prefix"] or "").lower():
-            yield from _formatted(code, start, end)
-        elif kind:
-            yield start, end, kind
+@cache
+def _lexer() -> Any:  # noqa: ANN401 - Pygments has no types
+    # 25 ms: a server starts without it, and the first page of a failure pays.
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]  # noqa: PLC0415 - as above, and no stubs
 
-
-def _formatted(code: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """Yield the parts of a text with values in it, whose code is coloured as any other."""
-    last = start
-    for match in _VALUE.finditer(code, start, end):
-        if match["code"] is not None:
-            first, after = match.span("code")
-            yield last, first, "t"
-            yield from ((first + a, first + b, class_) for a, b, class_ in _spans(match["code"]))
-            last = after
-    yield last, end, "t"
+    return PythonLexer()
