@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.settings.configuration import Configuration
 
-_INSTALL: Final = "pip install 'obstore>=0.6'"
+_INSTALL: Final = "pip install 'obstore>=0.10'"
 
 _VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", "MSI_", "IDENTITY_")
 _OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE"})

@@ -176,9 +176,11 @@ def _removed_option_message(option: str) -> str:
 
 def unknown_ini_names(config: pytest.Config) -> list[str]:
     """Return the names in the ini file and after ``-o`` that look like ours and that no plugin has registered."""
-    # No public function returns the names: getini raises for an unknown one. pytest 8.4 has the second attribute.
+    # No public function returns the names: getini raises for an unknown one. pytest 8.4 has the second attribute, with
+    # the names of the file alone.
     values: Mapping[str, object] | None = getattr(config, "_inicfg", None)
-    names = list(getattr(config, "inicfg", {}) if values is None else values)
+    in_file = getattr(config, "inicfg", {}) if values is None else values
+    names = dict.fromkeys([*in_file, *_overridden_names(config)])
     return [name for name in names if looks_like_ours(name) and not _is_registered(config, name)]
 
 
@@ -270,10 +272,15 @@ def _ini_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, st
 
 def ini_origin(config: pytest.Config, name: str) -> str:
     """Return the origin of an ini value in the user's own spelling: the file's name, or ``-o``."""
-    overrides: list[str] = config.getoption("override_ini") or []
-    if any(override.partition("=")[0].strip() == name for override in overrides):
+    if name in _overridden_names(config):
         return f"{OVERRIDE}{name}"
     return f"{config.inipath.name}: {name}" if config.inipath else name
+
+
+def _overridden_names(config: pytest.Config) -> list[str]:
+    """Return the names after ``-o``."""
+    overrides: list[str] = config.getoption("override_ini") or []
+    return [override.partition("=")[0].strip() for override in overrides]
 
 
 def _refused_value(message: str) -> object:

@@ -89,4 +89,4 @@ def test_sessions_that_join_a_run_at_once_deliver_before_they_end(
     failed = [output for output, session in zip(outputs, sessions, strict=True) if session.returncode]
     assert failed == []
     assert [(run["thread_count"], run["total_count"]) for run in runs] == [(count, count * TESTS)]
-    assert list(tmp_path.glob("job-*/.automation-report/spool/*/")) == []
+    assert list(tmp_path.glob("job-*/.automation-report/spool/*/session.json")) == []

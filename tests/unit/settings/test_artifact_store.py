@@ -70,7 +70,7 @@ def test_a_bucket_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Typed it is a usage error that says what to install; in the environment it is told, and there is no store."""
     monkeypatch.setattr(artifact_stores, "find_spec", lambda _: None)
     root = Path("/root-folder")
-    with pytest.raises(SettingError, match=r"needs packages .*: pip install 'obstore>=0.6'"):
+    with pytest.raises(SettingError, match=r"needs packages .*: pip install 'obstore>=0.10'"):
         artifact_stores.artifact_store(resolved("command line", artifact_store="s3://a"), {}, root)
     store, told = artifact_stores.artifact_store(resolved("environment", artifact_store="s3://a"), {}, root)
     assert store is None
