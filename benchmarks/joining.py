@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING
 
 from store import a_test
 
-from pytest_automation_report.api.models import Field, NewRun, Resources
+from pytest_automation_report.api.models import NOTE_FIELD, Field, NewRun, Resources
 from pytest_automation_report.cli.shared_runs import completed_jobs
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
-from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.server.embedded.client import StoreClient
 from pytest_automation_report.settings.endpoint import postgres_database

@@ -27,6 +27,18 @@ EMBEDDED_ORIGIN = "http+local://store"
 SERVE_PORT = 8000
 """Default port of ``automation-report serve``."""
 
+NOTE_FIELD = "Session"
+"""Name of the field with the reason of the session's end: it shows whether the note has arrived."""
+
+DIED_NOTE = "pytest died before the session ended"
+"""The reason of a session whose pytest was killed."""
+
+COLLECTED_FIELD = "Collected"
+"""Name of the run's field with the number of tests that are to run, known before the first of them as a rule."""
+
+NOT_RUN_FIELD = "Not run"
+"""Name of the run's field with the number of tests without a result."""
+
 
 class FieldType(IntEnum):
     """Type that decides how the server shows a field's value (contract: FieldType)."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from pytest_automation_report.api.models import NOTE_FIELD
 from pytest_automation_report.api.run_pages import learn_kind, run_pages
 from pytest_automation_report.cli.context import FACTS, configured, echo_stderr, new_run
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime, timeouts_from
-from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.settings.run import JOB_FIELD

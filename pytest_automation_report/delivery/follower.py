@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.json_values import JsonError
+from pytest_automation_report.api.models import DIED_NOTE
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.liveness import Process
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.queues import WorkerQueues
     from pytest_automation_report.spool.manifest import SessionManifest
     from pytest_automation_report.spool.reader import SpoolReader
-
-_DIED_NOTE: Final = "pytest died before the session ended"
 
 _READ_AHEAD: Final = 1000
 """Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory."""
@@ -111,5 +110,5 @@ def options_of(session: SessionManifest) -> RecordingOptions:
 def note_from(queues: WorkerQueues) -> str:
     """Return how the session ended, as the run's note shows it."""
     if queues.end is None:
-        return _DIED_NOTE
+        return DIED_NOTE
     return queues.end.reason

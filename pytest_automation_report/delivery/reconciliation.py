@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.api.models import NOTE_FIELD
 from pytest_automation_report.api.run_pages import run_pages
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
@@ -89,9 +90,6 @@ def _latest(client: Client, run: int, thread: int, count: int) -> list[RunTest]:
         page = response.next_page if response.result and response.next_page == page + 1 else None
     return rows[:count]
 
-
-NOTE_FIELD: Final = "Session"
-"""Name of the field with the reason of the session's end: it shows whether the note has arrived."""
 
 Unknown: TypeAlias = Literal["hold", "send", "drop"]
 """What to do with results of which the server does not show whether they arrived."""

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.models import Field, Resources
+from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD, Field, Resources
 from pytest_automation_report.delivery.batches import flush_reason
-from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
 from pytest_automation_report.delivery.requests import Request
 from pytest_automation_report.delivery.running_tests import RunningTests
 from pytest_automation_report.delivery.uploads import is_spooled
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger_records import Operation
 
 WORKER_FIELD: Final = "Worker"
-COLLECTED_FIELD: Final = "Collected"
-"""Name of the run's field with the number of tests that are to run, known before the first of them as a rule."""
-
-NOT_RUN_FIELD: Final = "Not run"
-"""Name of the run's field with the number of tests without a result."""
 
 
 class Scheduler(MutableValue):

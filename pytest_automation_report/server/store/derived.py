@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
@@ -22,11 +23,7 @@ _RUN_FIELDS: Final = {
     "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection"
 }  # fmt: skip
 _PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}
-_COLLECTED: Final = "Collected"
 _CHANGES: Final = "Uncommitted changes"
-_SESSION: Final = "Session"
-# How the sender notes a session whose pytest was killed: see `delivery.follower`.
-_DIED: Final = "pytest died"
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000
@@ -101,7 +98,7 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool
         name, value = field.get("name"), field.get("value")
         if name in _RUN_FIELDS and isinstance(value, str) and value:
             columns[_RUN_FIELDS[name]] = value
-        elif name == _COLLECTED and isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        elif name == COLLECTED_FIELD and isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
             columns["collected"] = int(value)
         elif name == _CHANGES and value:
             columns["is_changed"] = True
@@ -110,4 +107,4 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool
 
 def says_death(field: Json) -> bool:
     """Whether a field of a run or thread says that pytest was killed before its session ended."""
-    return field.get("name") == _SESSION and str(field.get("value") or "").startswith(_DIED)
+    return field.get("name") == NOTE_FIELD and str(field.get("value") or "").startswith(DIED_NOTE)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.numbers import quantity
 from pytest_automation_report.server.pages.statuses import RUN_WORDS, parts
@@ -28,8 +29,9 @@ MAIN_WORKER: Final = "main"
 """Name of the worker that is pytest's own process."""
 
 _WORKER: Final = "Worker"
-_COLLECTED: Final = "Collected"
-_SHOWN_APART: Final = frozenset({"Branch", "Commit", "Commit subject", "Commits", "Packages", _COLLECTED, "Not run"})
+_SHOWN_APART: Final = frozenset(
+    {"Branch", "Commit", "Commit subject", "Commits", "Packages", COLLECTED_FIELD, NOT_RUN_FIELD}
+)
 _RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
 
 
@@ -76,7 +78,7 @@ def where_it_ran(facts: RunFacts, counts: RunCounts) -> list[tuple[str, str]]:
     values = [(name, facts.field(name)) for name in _RAIL_FIELDS]
     shown = [(name, value) for name, value in values if value]
     collected = _collected(facts, counts)
-    return [*shown, *([] if collected is None else [(_COLLECTED, _arrived(counts, collected))])]
+    return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(counts, collected))])]
 
 
 def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json:
@@ -102,7 +104,7 @@ def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json
 def _collected(facts: RunFacts, counts: RunCounts) -> int | None:
     """Return the number of collected tests; at least that of the results if there are threads that are not read."""
     record = facts.record
-    return facts.number(_COLLECTED) if record.row["thread_count"] <= len(record.threads) else counts.expected
+    return facts.number(COLLECTED_FIELD) if record.row["thread_count"] <= len(record.threads) else counts.expected
 
 
 def _arrived(counts: RunCounts, collected: int) -> str:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.numbers import duration_change, quantity
 from pytest_automation_report.server.pages.run.sentences import (
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFacts", "bar_of", "chips_of", "counts_of", "facts_of", "head_of", "tabs_of", "trend_of"]
 
-_COLLECTED: Final = "Collected"
-_NOT_RUN: Final = "Not run"
 _is_number = re.compile(r"[0-9]{1,9}").fullmatch
 
 # Sizes of the trend, in units of its drawing.
@@ -105,8 +104,8 @@ def counts_of(facts: RunFacts) -> RunCounts:
         if part["tone"] in tones:
             tones[part["tone"]] += part["count"]
     fields = (json.loads(entry["body"]) for entry in facts.record.attachments if entry["kind"] == "fields")
-    expected = facts.number(_COLLECTED)
-    not_run = facts.number(_NOT_RUN)
+    expected = facts.number(COLLECTED_FIELD)
+    not_run = facts.number(NOT_RUN_FIELD)
     is_open = not row["is_completed"]
     return RunCounts(
         total=row["total_count"],
