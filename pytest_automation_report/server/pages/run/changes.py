@@ -140,6 +140,9 @@ def _row(
     row |= {"before": before, "after": after}
     if name == "gone":
         row["tone"] = "idle"
+    elif name == "newly_failing" and result is not None and result in cases:
+        if histories(cases[result])[-2:-1] == "s":
+            row["before"] = "skipped"
     elif name == "fixed" and result is not None and result in cases:
         failed = failing_runs(histories(cases[result]))
         row["note"] = (

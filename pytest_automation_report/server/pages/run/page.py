@@ -262,8 +262,8 @@ class _RunPage:
         found = self.facts.findings
         if found is None or found["base"] is None:
             return {"changes": None, "commits": [], "software": []}
-        ids = [entry["result"] for entry in found["tests"]["fixed"][:PAGE_ROWS] if entry.get("result")]
-        rows = self.reader.rows_of(ids)
+        changed = [*found["tests"]["fixed"][:PAGE_ROWS], *found["tests"]["newly_failing"][:PAGE_ROWS]]
+        rows = self.reader.rows_of([entry["result"] for entry in changed if entry.get("result")])
         self.histories.load(row["case"] for row in rows.values())
         cases = {row["id"]: row["case"] for row in rows.values()}
         state = replace(self.state, view="changes")

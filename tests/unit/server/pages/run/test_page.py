@@ -291,6 +291,15 @@ def test_the_command_for_what_is_new_has_all_of_it(site: Site) -> None:
     assert "Only what is new" not in site.text(f"/runs/{site.run_of(old, *parameters(PAGE_ROWS), **on('main'))}")
 
 
+def test_a_skipped_test_that_fails_did_not_pass_before(site: Site) -> None:
+    """A test that was skipped in the run before and fails now is newly failing, and did not pass before."""
+    site.run_of(a_test(0), a_test(1), a_test(2), **on("main"))
+    site.run_of(a_test(0), a_test(1), a_test(2, status="skipped"), **on("main"))
+    run = site.run_of(a_test(0), failing(1), failing(2), **on("main"))
+    text = site.text(f"/runs/{run}?view=changes&change=newly_failing")
+    assert re.search(r"test_1 assert 90 == 89 passed failed .*test_2 assert 90 == 89 skipped failed", text)
+
+
 def test_a_new_test_that_fails_was_not_there_before(site: Site) -> None:
     """It is newly failing, but did not pass in the run before: the list of changes says so."""
     site.run_of(a_test(0), a_test(1), **on("main"))
