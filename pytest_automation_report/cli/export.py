@@ -8,6 +8,7 @@ import click
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, with_exit_codes
 from pytest_automation_report.cli.last_runs import last_run
+from pytest_automation_report.cli.run import run
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.cli.whole_runs import (
     STDOUT,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.configuration import Configuration
 
 
-@click.command("export")
+@run.command("export")
 @click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
 @click.option(
     "--format", "form", type=click.Choice(["junit", "ctrf", "json", "markdown", "csv"]), required=True,

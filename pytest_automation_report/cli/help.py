@@ -78,8 +78,16 @@ class CommandGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def add_help(command: click.Command, path: str = "") -> None:
+def add_help(command: click.Command, path: str) -> None:
     """Give a command and those below it their summaries and examples, and sort their options for readers."""
+    describe(command, path)
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            add_help(inner, f"{path} {name}")
+
+
+def describe(command: click.Command, path: str = "") -> None:
+    """Give a command its summary and example, and sort its options for readers."""
     if path in HELP:
         command.short_help, example = HELP[path]
         command.epilog = f"\b\nExample:\n  automation-report {example}"
@@ -93,9 +101,6 @@ def add_help(command: click.Command, path: str = "") -> None:
                 if is_store
                 else "File of the embedded store, used without --url; default: .automation-report/store.sqlite3."
             )
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            add_help(inner, f"{path} {name}".strip())
 
 
 def _rank(parameter: click.Parameter, known: list[str]) -> int:

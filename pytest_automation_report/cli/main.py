@@ -8,30 +8,71 @@ from __future__ import annotations
 
 import errno
 import sys
-from typing import Any, Final
+from collections.abc import MutableMapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
 from pytest_automation_report import __version__
 from pytest_automation_report.cli.context import Exit, echo_stderr
-from pytest_automation_report.cli.doctor import doctor
-from pytest_automation_report.cli.exec import execute
-from pytest_automation_report.cli.export import export
-from pytest_automation_report.cli.findings import flaky, gate
-from pytest_automation_report.cli.help import add_help
-from pytest_automation_report.cli.html import html
-from pytest_automation_report.cli.milestone import milestone
-from pytest_automation_report.cli.open import open_run
-from pytest_automation_report.cli.run import run
-from pytest_automation_report.cli.send import send
-from pytest_automation_report.cli.serve import serve
-from pytest_automation_report.cli.spool import spool
-from pytest_automation_report.cli.status import status
-from pytest_automation_report.cli.store import store
-from pytest_automation_report.cli.submit import submit
+from pytest_automation_report.cli.help import add_help, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 """Errors of writing to a stream. A reader that has ended (EPIPE) is handled by click."""
+
+
+_COMMANDS: Final = {
+    "doctor": ("doctor", "doctor"),
+    "exec": ("execute", "exec"),
+    "flaky": ("flaky", "findings"),
+    "gate": ("gate", "findings"),
+    "html": ("html", "html"),
+    "milestone": ("milestone", "milestone"),
+    "open": ("open_run", "open"),
+    "run": ("run", "run", "export", "findings"),
+    "send": ("send", "send"),
+    "serve": ("serve", "serve"),
+    "spool": ("spool", "spool"),
+    "status": ("status", "status"),
+    "store": ("store", "store"),
+    "submit": ("submit", "submit"),
+}
+"""For each command its name in Python, its module in this folder, and the modules that add commands to it."""
+
+
+class Commands(MutableMapping[str, click.Command]):
+    """The commands by their names; each is imported when it is asked for, since all together take 0.1 s."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command] = {}
+        self._names = dict.fromkeys(_COMMANDS)
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._loaded:
+            attribute, *names = _COMMANDS[name]
+            modules = [import_module(f"pytest_automation_report.cli.{module}") for module in names]
+            self._loaded[name] = cast("click.Command", getattr(modules[0], attribute))
+            add_help(self._loaded[name], name)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._names[name] = None
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._names[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Console(click.Group):
@@ -49,7 +90,7 @@ class Console(click.Group):
             sys.exit(Exit.USAGE)
 
 
-@click.group(cls=Console, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Console, commands=Commands(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="automation-report")
 def main() -> None:
     """Report test sessions to the Testmo automation runs API, or to an embedded server of the same API.
@@ -63,19 +104,4 @@ def main() -> None:
     """  # noqa: D301 - click reads the backslash as: keep these lines
 
 
-main.add_command(doctor)
-main.add_command(milestone)
-main.add_command(execute)
-main.add_command(flaky)
-main.add_command(gate)
-main.add_command(html)
-main.add_command(open_run)
-run.add_command(export)
-main.add_command(run)
-main.add_command(send)
-main.add_command(serve)
-main.add_command(spool)
-main.add_command(status)
-main.add_command(store)
-main.add_command(submit)
-add_help(main)
+describe(main)

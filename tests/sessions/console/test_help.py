@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,7 @@ from pytest_automation_report.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 COMMON = ("--url", "--project-id", "--source", "--name")
 RARE = ("--token-file", "--ca-file", "--allow-http", "--database", "--facts", "--build", "--statuses")
@@ -35,6 +38,18 @@ def example(context: click.Context) -> list[str]:
     program, *words = shlex.split(line)
     assert program == "automation-report"
     return words
+
+
+def test_a_command_loads_no_other_command(tmp_path: Path) -> None:
+    """A command imports its own module and none of the others, which take longer than all else."""
+    script = (
+        "import sys; from pytest_automation_report.cli.main import main\n"
+        "main(['spool', 'list', '--json'], standalone_mode=False)\n"
+        "print(*[name for name in ('spool', 'serve', 'submit', 'findings', 'exec')"
+        " if f'pytest_automation_report.cli.{name}' in sys.modules], file=sys.stderr)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stderr.splitlines()[-1] == "spool"
 
 
 @EACH
