@@ -172,13 +172,14 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         return StrictParser(adj, self.server.header_check)
 
     def received(self, data: bytes) -> bool:
-        """Parse bytes; a new request and the end of its header each begin a new deadline."""
+        """Parse bytes; a new request, the end of its header and its end each begin a new deadline."""
         if self.is_refused:
             return False
         is_taken: bool = super().received(data)
         request = self.request
         part = (request, request is not None and request.headers_finished)
-        if part != self._part:
+        # A request that arrives as a whole is no part at any time, and may be answered before the next check.
+        if part != self._part or self._is_answering:
             self._part = part
             self._since = time.monotonic()
         return is_taken

@@ -19,6 +19,8 @@ _DRAIN_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 # Longest time between two checks of the deadlines.
 _TURN_SECONDS = 1.0
+# Part of it for which no other check follows: with 80 connections a check takes as long as an answer.
+_PAUSE = 0.1
 # Part of the allowed connections from which on those without a request are closed. At the limit itself waitress
 # accepts no more connections, so room is made before.
 _FULL = 7 / 8
@@ -36,6 +38,7 @@ class Loop:
         self._server = server
         self._deadlines = deadlines
         self._turn_seconds = min(_TURN_SECONDS, deadlines.shortest_seconds)
+        self._next_check = 0.0
         self._is_stopping = False
         # The handlers that were set before, by signal number.
         self._previous_handlers: dict[int, Any] = {}
@@ -64,17 +67,19 @@ class Loop:
             count=1,
         )
         now = time.monotonic()
-        for channel in list(server.active_channels.values()):
-            channel.close_if_late(now, self._deadlines)
+        if now >= self._next_check:
+            self._next_check = now + self._turn_seconds * _PAUSE
+            for channel in list(server.active_channels.values()):
+                channel.close_if_late(now, self._deadlines)
         self._make_room(now)
 
     def _make_room(self, now: float) -> None:
         """Close the connections that have waited longest for a request, if the server is nearly full."""
-        channels = list(self._server.active_channels.values())
         # waitress counts its listening socket and its trigger, too.
         excess = len(self._server._map) - int(self._server.adj.connection_limit * _FULL)  # noqa: SLF001 - as above
         if excess <= 0:
             return
+        channels = list(self._server.active_channels.values())
         waiting = [(since, channel) for channel in channels if (since := channel.waiting_since(now)) is not None]
         waiting.sort(key=lambda pair: pair[0])
         for _, channel in waiting[:excess]:
