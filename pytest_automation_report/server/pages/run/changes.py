@@ -71,7 +71,10 @@ def changes_of(findings: Json, state: RunState, histories: Callable[[int], str],
         if name == "newly_failing":
             new_tests = {entry["key"] for entry in _entries(findings, "new_tests")}
             for row, entry in zip(rows, entries, strict=True):
-                row["before"] = _NOT_THERE if entry["key"] in new_tests else row["before"]
+                if entry["key"] in new_tests:
+                    row["before"] = _NOT_THERE
+                elif row["result"] in cases and histories(cases[row["result"]])[-2:-1] == "s":
+                    row["before"] = "skipped"
         rows = _folded(rows) if name in _FOLDED else rows
         for row in rows[:most]:
             row["href"] = state.result(row["result"]) if row["result"] else ""
@@ -140,9 +143,6 @@ def _row(
     row |= {"before": before, "after": after}
     if name == "gone":
         row["tone"] = "idle"
-    elif name == "newly_failing" and result is not None and result in cases:
-        if histories(cases[result])[-2:-1] == "s":
-            row["before"] = "skipped"
     elif name == "fixed" and result is not None and result in cases:
         failed = failing_runs(histories(cases[result]))
         row["note"] = (
