@@ -48,31 +48,29 @@ class Commands(MutableMapping[str, click.Command]):
     """The commands by their names; each is imported when it is asked for, since all together take 0.1 s."""
 
     def __init__(self) -> None:
-        self._loaded: dict[str, click.Command] = {}
-        self._names = dict.fromkeys(_COMMANDS)
+        # None for a command that is not imported yet.
+        self._commands: dict[str, click.Command | None] = dict.fromkeys(_COMMANDS)
 
     def __getitem__(self, name: str) -> click.Command:
-        if name not in self._names:
-            raise KeyError(name)
-        if name not in self._loaded:
+        command = self._commands[name]
+        if command is None:
             attribute, *names = _COMMANDS[name]
             modules = [import_module(f"pytest_automation_report.cli.{module}") for module in names]
-            self._loaded[name] = cast("click.Command", getattr(modules[0], attribute))
-            add_help(self._loaded[name], name)
-        return self._loaded[name]
+            command = self._commands[name] = cast("click.Command", getattr(modules[0], attribute))
+            add_help(command, name)
+        return command
 
     def __setitem__(self, name: str, command: click.Command) -> None:
-        self._names[name] = None
-        self._loaded[name] = command
+        self._commands[name] = command
 
     def __delitem__(self, name: str) -> None:
-        del self._names[name]
+        del self._commands[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._commands)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._commands)
 
 
 class Console(click.Group):
