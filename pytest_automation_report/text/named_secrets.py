@@ -40,7 +40,7 @@ _KEYS: Final = (
 )  # fmt: skip
 _BEFORE_KEY: Final = "|".join(f"(?<={word}{joint}key)" for word in _KEYS for joint in ("", "[_. -]"))
 
-_NAMES: Final[tuple[tuple[str, str, int], ...]] = (
+_NAMES: Final[tuple[tuple[str, str, Strength], ...]] = (
     ("pass", "passw(?:or)?d", _STRONG),
     ("pass", "passphrase", _STRONG),
     ("pass", "passcode", _STRONG),
@@ -115,7 +115,7 @@ class _Hit:
 
     __slots__ = ("before", "match", "name", "quote", "start", "strength", "text")
 
-    def __init__(self, text: str, match: re.Match[str], strength: int) -> None:
+    def __init__(self, text: str, match: re.Match[str], strength: Strength) -> None:
         self.text, self.match, self.strength = text, match, strength
         self.start = match.end()
         """Index of the value."""
@@ -178,7 +178,7 @@ def is_named_secret(name: str, value: str) -> bool:
     )
 
 
-def _values(text: str, lower: str, pattern: re.Pattern[str], strength: int) -> Iterator[SecretSpan]:
+def _values(text: str, lower: str, pattern: re.Pattern[str], strength: Strength) -> Iterator[SecretSpan]:
     """Yield the secrets beside one kind of name."""
     done = 0
     while (match := pattern.search(lower, done)) is not None:
@@ -188,7 +188,8 @@ def _values(text: str, lower: str, pattern: re.Pattern[str], strength: int) -> I
             value = _value(_Hit(text, match, strength))
             if value is not None:
                 yield value
-                done = max(done, value[1])
+                _, end, _ = value
+                done = max(done, end)
 
 
 def _value(hit: _Hit) -> SecretSpan | None:
@@ -223,7 +224,7 @@ def _end(pattern: re.Pattern[str], hit: _Hit) -> int:
     return hit.start if match is None else match.end()
 
 
-def _unless_innocent(hit: _Hit, end: int, strength: int | None = None) -> SecretSpan | None:
+def _unless_innocent(hit: _Hit, end: int, strength: Strength | None = None) -> SecretSpan | None:
     value = hit.text[hit.start : end]
     if is_innocent(value, hit.strength if strength is None else strength) or hit.is_named(value):
         return None
@@ -241,7 +242,8 @@ def _quoted(hit: _Hit) -> SecretSpan | None:
         return span
     closing = _compiled(r"[^\]\)\n]*").match(hit.text, end)
     last = end if closing is None else closing.end()
-    return span[0], max(end, hit.text.rfind(hit.match["open"], end, last)), span[2]
+    start, _, is_sure = span
+    return start, max(end, hit.text.rfind(hit.match["open"], end, last)), is_sure
 
 
 def _is_closing(hit: _Hit) -> bool:
@@ -312,7 +314,7 @@ def _is_word_of_code(hit: _Hit, value: str, end: int) -> bool:
     """Whether a value is the name of a variable, as in `login(password=password)`, not part of a connection string."""
     if not is_code(value):
         return False
-    is_string = hit.strength == _STRONG and hit.match[0].endswith("=") and value.isalpha()
+    is_string = hit.strength is _STRONG and hit.match[0].endswith("=") and value.isalpha()
     return not (is_string and _SIBLING.match(hit.text, end)) and not (_is_variable(hit) and value.isalpha())
 
 
@@ -331,6 +333,6 @@ def _rest_of_line(hit: _Hit, *, is_indented: bool) -> SecretSpan | None:
     is_assignment = hit.match["sign"] == "="
     if is_prose(line):
         return None
-    if is_code(line) and (not is_assignment or is_indented or not line.isalpha() or hit.strength != _STRONG):
+    if is_code(line) and (not is_assignment or is_indented or not line.isalpha() or hit.strength is not _STRONG):
         return None
     return _unless_innocent(hit, end)
