@@ -30,9 +30,10 @@ subprocess.Popen([sys.executable, "-c", "import time; held = b'x' * 50_000_000; 
         ("pages.py", ("--tests", "500", "--threads", "20"), 32),
         ("joining.py", ("--jobs", "15"), 2),
         ("one_file.py", ("--tests", "200", "--runs", "2", "--rounds", "1"), 6),
+        ("weight.py", (), 21),
     ],
 )
-def test_benchmarks_of_the_server_run(tmp_path: Path, script: str, options: tuple[str, ...], lines: int) -> None:
+def test_benchmarks_run(tmp_path: Path, script: str, options: tuple[str, ...], lines: int) -> None:
     """Each prints a table with a line for what it measured, and writes the same as JSON."""
     command = [sys.executable, str(ROOT / "benchmarks" / script), *options, "--json", str(tmp_path / "found.json")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
