@@ -104,13 +104,13 @@ def line_kinds(source: str) -> Counter[str]:
     """Return how many lines of a module are code, docstrings, imports, comments and blank."""
     kinds = ["blank" if not line.strip() else "code" for line in source.splitlines()]
     for node in ast.walk(ast.parse(source)):
-        kind = ""
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             kind = "imports"
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             kind = "docstrings"
-        if kind:
-            kinds[node.lineno - 1 : node.end_lineno] = [kind] * (node.end_lineno - node.lineno + 1)
+        else:
+            continue
+        kinds[node.lineno - 1 : node.end_lineno] = [kind] * ((node.end_lineno or 0) - node.lineno + 1)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and token.line.strip().startswith("#"):
             kinds[token.start[0] - 1] = "comments"
@@ -225,10 +225,11 @@ def main() -> None:
         columns = {options.base: weight(at_commit(options.base, Path(folder)))} if options.base else {}
     columns["now"] = weight(ROOT)
     print(f"| what | {' | '.join(columns)} |\n| --- |{' --- |' * len(columns)}")
-    for name in columns["now"]:
-        print(f"| {name} | {' | '.join(column[name] for column in columns.values())} |")
+    rows = {name: [column[name] for column in columns.values()] for name in columns["now"]}
+    for name, cells in rows.items():
+        print(f"| {name} | {' | '.join(cells)} |")
     if options.json:
-        options.json.write_text(json.dumps(columns, indent=1))
+        options.json.write_text(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":
