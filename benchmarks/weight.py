@@ -225,9 +225,9 @@ def main() -> None:
         columns = {options.base: weight(at_commit(options.base, Path(folder)))} if options.base else {}
     columns["now"] = weight(ROOT)
     print(f"| what | {' | '.join(columns)} |\n| --- |{' --- |' * len(columns)}")
-    rows = {name: [column[name] for column in columns.values()] for name in columns["now"]}
-    for name, cells in rows.items():
-        print(f"| {name} | {' | '.join(cells)} |")
+    rows = [{"what": name} | {at: column[name] for at, column in columns.items()} for name in columns["now"]]
+    for row in rows:
+        print(f"| {' | '.join(row.values())} |")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
 
