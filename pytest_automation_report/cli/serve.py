@@ -174,8 +174,7 @@ def serve(  # noqa: PLR0913 - one for each option
     store = Store(place, max_bytes=max_size)
     _check_run(store, run_id)
     _set_main_branches(store, main_branches)
-    # After the store is open: a command that cannot serve leaves no file behind.
-    passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
+    passes = passes_secret(store, is_new=revoke_browsers)
     empty_note = _empty_note(store, place, is_new=is_new)
     looking = _Looking(run_id, is_opened=is_opened)
     links = CodeLinks(source_url, editor_url)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.channels import Deadlines
 from pytest_automation_report.server.http.findings_worker import FindingsWorker
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.http.hosts import Address
     from pytest_automation_report.server.http.middleware import Extension
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
 
 TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds the server's token."""
@@ -44,6 +45,9 @@ _is_token = re.compile(rf"[\x21-\x7e]{{{TOKEN_LENGTH},}}").fullmatch
 _is_code = re.compile(rf"[A-Za-z0-9_-]{{{TOKEN_LENGTH},200}}").fullmatch
 _CODE_FORM = f"{TOKEN_LENGTH} to 200 letters, digits, - and _, such as openssl rand -hex 24 makes"
 _TOKEN_FORM = f"at least {TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
+
+_PASSES = "pages"
+_SECRET = 'SELECT "value" FROM "secret" WHERE "name" = ?'  # noqa: S105 - a statement
 
 _UNREAD_BYTES = 1 << 30
 """Most bytes of a response that wait in a temporary file for a slow client; with less, it would occupy a thread."""
@@ -142,25 +146,23 @@ def server_token(environ: Mapping[str, str], database: Path, token_file: Path | 
     return Token(read_or_create_secret(database.with_name(f"{database.name}.token"), "token"))
 
 
-def passes_secret(database: Path, *, is_new: bool = False, note: Callable[[str], None] = lambda _: None) -> Token:
-    """Return the secret that signs the passes of browsers, from the file beside the database.
+def passes_secret(store: Store, *, is_new: bool = False) -> Token:
+    """Return the secret that signs the passes of browsers: the store has it, so all its servers accept the same passes.
 
-    ``is_new`` replaces it, which ends all passes. If no file can be created, as in a read-only container, the secret
-    lasts as long as this process and ``note`` gets a sentence for the user. Raises `StoreError` for a file that another
-    user owns or can read.
+    ``is_new`` replaces it, which ends all passes.
     """
-    path = database.with_name(f"{database.name}.pages")
-    try:
+
+    def create(writer: Writer) -> Token:
         if is_new:
-            path.unlink(missing_ok=True)
-        return Token(read_or_create_secret(path, "secret"))
-    except OSError as error:
-        raise StoreError(f"{path}: the passes cannot be revoked: {_reason(error)}") from error
-    except StoreError as error:
-        if not isinstance(error.__cause__, OSError):
-            raise
-        note(f"browsers need a new link after a restart: {error}")
-        return Token(secrets.token_urlsafe(32))
+            writer.connection.change('DELETE FROM "secret" WHERE "name" = ?', (_PASSES,))
+        # Another server may have created it at the same moment: the first one wins.
+        values = (_PASSES, secrets.token_urlsafe(32))
+        writer.connection.change('INSERT INTO "secret" VALUES (?, ?) ON CONFLICT DO NOTHING', values)
+        ((value,),) = writer.connection.execute(_SECRET, (_PASSES,))
+        return Token(value)
+
+    rows = store.look(lambda connection: connection.execute(_SECRET, (_PASSES,)))
+    return Token(rows[0][0]) if rows and not is_new else store.write(create)
 
 
 def team_code(path: Path) -> Token:

@@ -152,6 +152,7 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
         'FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
     ),
     'CREATE INDEX "content_use_hash" ON "content_use" ("hash")',
+    'CREATE TABLE "secret" ("name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL)',
     (
         'CREATE TABLE "applied_request" ("key" TEXT NOT NULL PRIMARY KEY, "fingerprint" TEXT NOT NULL, "status" '
         'INTEGER NOT NULL, "body" TEXT, "created" INTEGER NOT NULL)'

@@ -365,6 +365,13 @@ class ContentUseRow(Table):
         primary_key = CompositeKey("run", "hash")
 
 
+class SecretRow(Table):
+    """A secret that all servers of a store share; "pages" signs the passes of browsers."""
+
+    name = TextField(primary_key=True)
+    value = TextField()
+
+
 class AppliedRequestRow(Table):
     """The response to a request that had an idempotency key."""
 
@@ -395,6 +402,7 @@ TABLES: tuple[type[Table], ...] = (
     ContentRow,
     ContentPartRow,
     ContentUseRow,
+    SecretRow,
     AppliedRequestRow,
 )
 """All tables; each one stands after the tables that it refers to, so that they can be created in this order."""

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, passes_secret, serve, server_token
+from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, serve, server_token
 from pytest_automation_report.server.store.private_files import read_or_create_secret
 from pytest_automation_report.server.store.store import Store
 from support.contract import CheckedAdapter, Contract
@@ -381,13 +381,12 @@ def _pipe(path: Path, _: Path) -> None:
 def test_a_token_file_that_somebody_planted_is_not_taken(
     tmp_path: Path, plant: Callable[[Path, Path], None], says: str
 ) -> None:
-    """A kept token or secret that others know, or could have made, is refused with a sentence that has the remedy."""
+    """A kept token that others know, or could have made, is refused with a sentence that has the remedy."""
     database = tmp_path / "store.db"
-    for name in ("token", "pages"):
-        plant(tmp_path / f"store.db.{name}", tmp_path / f"elsewhere-{name}")
-        with pytest.raises(StoreError, match=rf"store\.db\.{name}.*{says}.*remove it") as refused:
-            server_token({}, database, None) if name == "token" else passes_secret(database)
-        assert "others-know" not in str(refused.value)
+    plant(tmp_path / "store.db.token", tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match=rf"store\.db\.token.*{says}.*remove it") as refused:
+        server_token({}, database, None)
+    assert "others-know" not in str(refused.value)
 
 
 def test_a_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -395,7 +394,7 @@ def test_a_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".automation-report").symlink_to("elsewhere")
     database = tmp_path / ".automation-report" / "store.sqlite3"
-    for take in (lambda: Store(database), lambda: server_token({}, database, None), lambda: passes_secret(database)):
+    for take in (lambda: Store(database), lambda: server_token({}, database, None)):
         with pytest.raises(StoreError, match=r"is a link.*--database"):
             take()
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import gzip
 import re
-import stat
 from html import unescape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.server.http.serving import passes_secret, server_token
+from pytest_automation_report.server.http.serving import passes_secret
 from pytest_automation_report.server.pages import assets
 from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess
 from pytest_automation_report.server.pages.assets import ASSETS, SCRIPTS, STYLE_SHEETS, asset_path
+from pytest_automation_report.server.store.store import Store
 from support.service import TOKEN
 from support.website import COOKIE, Site
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import PostgresDatabase
 
 CLICK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
 POLICY = (
@@ -131,23 +135,19 @@ def test_a_pass_has_an_age() -> None:
     assert not entrance.is_pass(f"{int(now[0])}-{number.partition('-')[2]}.{signature}")
 
 
-def test_passes_are_revoked_without_another_token(tmp_path: Path) -> None:
-    """Serve --revoke-browsers makes another secret; without it the secret stays, and the token always does."""
-    database = tmp_path / "store.db"
-    token, secret = server_token({}, database, None), passes_secret(database)
-    assert secret != token
-    assert passes_secret(database) == secret
-    assert passes_secret(database, is_new=True) != secret
-    assert server_token({}, database, None) == token
-    assert stat.S_IMODE((tmp_path / "store.db.pages").stat().st_mode) == 0o600
-
-
-def test_a_server_without_a_folder_lets_browsers_in(tmp_path: Path) -> None:
-    """Where nothing can be written, passes end with the process, which is told."""
-    (tmp_path / "file").write_text("")
-    notes: list[str] = []
-    assert len(passes_secret(tmp_path / "file" / "store.db", note=notes.append).value) > 40
-    assert "browsers need a new link after a restart" in notes[0]
+def test_servers_of_one_store_accept_the_same_passes(new_place: Path | PostgresDatabase) -> None:
+    """The store has the secret of the passes, so that no file must be copied; --revoke-browsers makes another one."""
+    one, other = Store(new_place), Store(new_place)
+    secret = passes_secret(one)
+    assert len(secret.value) > 40
+    assert passes_secret(other) == passes_secret(one) == secret
+    revoked = passes_secret(other, is_new=True)
+    assert revoked != secret
+    assert passes_secret(one) == revoked
+    if isinstance(new_place, Path):
+        assert list(new_place.parent.glob("*pages*")) == []
+    one.close()
+    other.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/runs/1", "/results/1", "/nothing", "/open/x", next(iter(ASSETS))])
