@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH
 from pytest_automation_report.api.classification import RequestInfo
+from pytest_automation_report.api.extensions import JOB
 from pytest_automation_report.api.responses import (
     StoredFile,
     created_id,
@@ -114,15 +115,18 @@ class Client(ABC):
         *,
         elapsed_observed: int | None = None,
         elapsed_computed: int | None = None,
+        job: Json | None = None,
         key: str = "",
     ) -> int:
         """Create a thread with its first elapsed times, in microseconds; return its id.
 
-        Raises `ValueError` for links, which threads do not have.
+        ``job`` is the extension of this name; a server that has not announced it does not get it. Raises `ValueError`
+        for links, which threads do not have.
         """
         if resources.links:
             raise ValueError("a thread cannot have links")
-        body = {**_elapsed(elapsed_observed, elapsed_computed), **resources.body()}
+        extensions = {JOB: job} if job is not None and JOB in self.extensions else {}
+        body = {**_elapsed(elapsed_observed, elapsed_computed), **resources.body(), **extensions}
         return self._create(f"/automation/runs/{run_id}/threads", body, key)
 
     def append_thread(self, thread_id: int, body: bytes, *, key: str = "") -> None:

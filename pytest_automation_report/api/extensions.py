@@ -11,10 +11,12 @@ from typing import Final
 
 __all__ = [
     "ATTEMPTS",
+    "COLLECTION",
     "COLOURS",
     "COMPARISON",
     "EXTENSIONS",
     "EXTENSIONS_HEADER",
+    "JOB",
     "PHASES",
     "RUNNING",
     "STARTED",
@@ -50,7 +52,17 @@ COLOURS: Final = "colours"
 ATTEMPTS: Final = "attempts"
 """``attempts`` of a test: output, steps, phases, comparison and colours of the attempts before the last one."""
 
-EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS)
+JOB: Final = "job"
+"""``job`` of a thread, with its creation or with any append: name and attempt of the job whose results it has.
+
+A job may have several threads, also at the same time. Of results with one key in one job those of the highest attempt
+replace the others; all that remain, of one job or of several, stand side by side.
+"""
+
+COLLECTION: Final = "collection"
+"""``collection`` of an append to a thread: how many tests its session collected, and how many of them it was to run."""
+
+EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION)
 """All extensions of this release."""
 
 

@@ -119,7 +119,7 @@ def thread_from(body: Json) -> ThreadSubmission | None:
         rest.get("elapsed_observed"),
         rest.get("elapsed_computed"),
         attachments,
-        session_started=rest.get("session_started"),
+        **_thread_extensions(rest),
     )
 
 
@@ -146,9 +146,16 @@ def append_from(body: Json, statuses: StatusTable) -> ThreadSubmission | None:
         attachments,
         rows,
         statuses,
-        rest.get("session_started"),
-        running,
+        **_thread_extensions(rest),
+        running=running,
+        collection=compact(rest["collection"]) if "collection" in rest else None,
     )
+
+
+def _thread_extensions(body: Json) -> Json:
+    """Return those extensions of a thread that its creation and each append can have."""
+    job: Json = body.get("job", {})
+    return {"session_started": body.get("session_started"), "job": job.get("name"), "attempt": job.get("attempt")}
 
 
 def _row(test: Any, ids: Mapping[str, int]) -> StoredTest | None:  # noqa: ANN401 - anything that JSON can hold

@@ -145,6 +145,19 @@ def _is_running(value: Any) -> bool:  # noqa: ANN401
     return all(type(test) is dict and list(test) == list(_RUNNING) and is_plain(test, _RUNNING) for test in value)
 
 
+def _is_job(value: Any) -> bool:  # noqa: ANN401
+    return type(value) is dict and is_plain(value, {"name": _is_name, "attempt": _is_count}, ("name", "attempt"))
+
+
+def _is_collection(value: Any) -> bool:  # noqa: ANN401
+    """Accept the collected tests as the sender writes them, with their properties in the order of the declarations."""
+    if type(value) is not dict or list(value) != ["digest", "tests", "chosen"]:
+        return False
+    digest = value["digest"]
+    is_digest = type(digest) is str and re.fullmatch("[0-9a-f]{16,64}", digest) is not None
+    return is_digest and _is_count(value["tests"]) and _is_count(value["chosen"])
+
+
 def _is_tags(value: Any) -> bool:  # noqa: ANN401
     return type(value) is list and len(value) <= _MAX_TAGS and all(map(_is_name, value))
 
@@ -164,8 +177,8 @@ NO_PHASES: Final = (None, None, None)
 
 # Each table has the properties of a body, or of a part of one, with the check of each.
 DURATIONS: Final = {"elapsed_observed": _is_count, "elapsed_computed": _is_count}
-THREAD: Final = {**DURATIONS, "session_started": _is_count}
-APPEND: Final = {**THREAD, "running": _is_running}
+THREAD: Final = {**DURATIONS, "session_started": _is_count, "job": _is_job}
+APPEND: Final = {**THREAD, "running": _is_running, "collection": _is_collection}
 _RUNNING: Final = {"key": is_name_or_empty, "name": is_name_or_empty, "folder": is_name_or_empty, "since": _is_count}
 STEP: Final = {
     "name": is_name_or_empty,

@@ -80,6 +80,21 @@ class RunningBody(_Extension, frozen=True, kw_only=True):
     since: _Count
 
 
+class JobBody(_Extension, frozen=True, kw_only=True):
+    """The job whose results a thread has; see `api.extensions.JOB`."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=_NAME_LENGTH)]
+    attempt: _Count = 1
+
+
+class CollectionBody(_Extension, frozen=True, kw_only=True):
+    """The tests that a session collected, by their digest and number, and how many of them it was to run."""
+
+    digest: Annotated[str, Meta(pattern=r"\A[0-9a-f]{16,64}\Z")]
+    tests: _Count
+    chosen: _Count
+
+
 Colours = dict[_Name, tuple[tuple[_Count, _Count, _Style], ...]]
 
 
@@ -142,6 +157,11 @@ def attempts_column(attempts: Attempts | UnsetType) -> str | None:
 def running_column(running: Running | UnsetType) -> str | None:
     """Return the running tests as JSON, None if the request has nothing about them."""
     return None if running is UNSET else _text(running)
+
+
+def collection_column(collection: CollectionBody | UnsetType) -> str | None:
+    """Return the collected tests as JSON, None if the request has nothing about them."""
+    return None if collection is UNSET else _text(collection)
 
 
 def _are_flat(steps: Sequence[StepBody]) -> bool:

@@ -226,8 +226,9 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
     fields: _Fields = ()
     artifacts: _Artifacts = ()
     session_started: extension_bodies.Started | UnsetType = UNSET
+    job: extension_bodies.JobBody | UnsetType = UNSET
 
-    ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running"})
+    ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection"})
 
     def submission(
         self, tests: Sequence[StoredTest] = (), statuses: StatusTable = DEFAULT_STATUSES
@@ -235,7 +236,8 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
         """Return the thread as the store takes it."""
         attachments = (*_attachments("fields", self.fields), *_attachments("artifacts", self.artifacts))
         session_started = None if self.session_started is UNSET else self.session_started
-        return ThreadSubmission(*self.durations(), attachments, tests, statuses, session_started)
+        job = (None, None) if self.job is UNSET else (self.job.name, self.job.attempt)
+        return ThreadSubmission(*self.durations(), attachments, tests, statuses, session_started, *job)
 
 
 class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
@@ -243,12 +245,17 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
 
     tests: tuple[TestBody, ...] = ()
     running: extension_bodies.Running | UnsetType = UNSET
+    collection: extension_bodies.CollectionBody | UnsetType = UNSET
 
     def addition(self, statuses: StatusTable) -> ThreadSubmission:
         """Return the addition as the store takes it; the body must have been checked with the same statuses."""
         by_alias = statuses.by_alias
         submission = self.submission([test.row(by_alias) for test in self.tests], statuses)
-        return replace(submission, running=extension_bodies.running_column(self.running))
+        return replace(
+            submission,
+            running=extension_bodies.running_column(self.running),
+            collection=extension_bodies.collection_column(self.collection),
+        )
 
 
 @lru_cache(maxsize=64)

@@ -69,8 +69,8 @@ class RunSubmission(Value):
 class ThreadSubmission(Value):
     """The content of a new thread or of an append to a thread; durations in microseconds.
 
-    The tests were validated with ``statuses`` and must be counted with the same ones. ``session_started`` and
-    ``running`` are extensions, as in `ThreadRow`; None changes nothing.
+    The tests were validated with ``statuses`` and must be counted with the same ones. The members after them are
+    extensions, as in `ThreadRow`; None changes nothing.
     """
 
     observed: int | None
@@ -79,7 +79,16 @@ class ThreadSubmission(Value):
     tests: Sequence[StoredTest] = ()
     statuses: StatusTable = DEFAULT_STATUSES
     session_started: int | None = None
+    job: str | None = None
+    attempt: int | None = None
     running: str | None = None
+    collection: str | None = None
+
+    @property
+    def extensions(self) -> dict[str, str | int]:
+        """The columns of the thread that it sets."""
+        names = ("session_started", "job", "attempt", "running", "collection")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 def json_text(value: object) -> str:

@@ -170,6 +170,8 @@ def _columns_for_findings(connection: StoreConnection) -> None:
 def _columns_for_evidence(connection: StoreConnection) -> None:
     for column in ('"colours" TEXT', '"attempts" TEXT'):
         _execute(connection, f'ALTER TABLE "result" ADD COLUMN {column}')
+    for column in ('"job" TEXT', '"attempt" INTEGER', '"collection" TEXT'):
+        _execute(connection, f'ALTER TABLE "thread" ADD COLUMN {column}')
     _execute(connection, 'CREATE TABLE "secret" ("name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL)')
 
 

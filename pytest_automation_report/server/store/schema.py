@@ -87,7 +87,8 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
         f'CREATE TABLE "thread" ("id" INTEGER NOT NULL PRIMARY KEY, {_COUNTS}, "run_id" INTEGER NOT NULL, "position" '
         'INTEGER NOT NULL, "status" INTEGER NOT NULL, "is_completed" INTEGER NOT NULL, "elapsed_observed" INTEGER, '
         '"elapsed_computed" INTEGER, "created" INTEGER NOT NULL, "completed" INTEGER, "session_started" INTEGER, '
-        '"running" TEXT, FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
+        '"running" TEXT, "job" TEXT, "attempt" INTEGER, "collection" TEXT, FOREIGN KEY ("run_id") REFERENCES "run" '
+        '("id"))'
     ),
     'CREATE INDEX "thread_run_id" ON "thread" ("run_id")',
     (

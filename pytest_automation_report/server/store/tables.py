@@ -184,7 +184,8 @@ class ThreadRow(Counted):
     """A thread of a run; ``position`` counts from 1 within the run.
 
     ``session_started`` is the time at which the session of its worker began, ``running`` a JSON list of the tests that
-    run now, null after completion. Only clients that know our extensions send them.
+    run now, null after completion. ``job`` and ``attempt`` are those of `api.extensions.JOB`, ``collection`` is a JSON
+    object with the tests that the session collected. Only clients that know our extensions send them.
     """
 
     id = BigAutoField()
@@ -198,6 +199,9 @@ class ThreadRow(Counted):
     completed = BigIntegerField(null=True)
     session_started = BigIntegerField(null=True)
     running = TextField(null=True)
+    job = TextField(null=True)
+    attempt = BigIntegerField(null=True)
+    collection = TextField(null=True)
 
 
 class AttachmentRow(Table):

@@ -157,7 +157,7 @@ class Writer:
             "created": self._now,
             "elapsed_observed": thread.observed,
             "elapsed_computed": thread.computed,
-            "session_started": thread.session_started,
+            **thread.extensions,
         }
         thread_id = self._connection.insert(insert_into("thread", columns), tuple(columns.values()))
         self._attach(run_id, thread_id, thread.attachments)
@@ -169,9 +169,7 @@ class Writer:
         self.check_room()
         thread = self._open_thread(thread_id)
         run_id = thread["run_id"]
-        changes: dict[str, object] = dict(_elapsed_totals(thread, addition))
-        extensions = {"running": addition.running, "session_started": addition.session_started}
-        changes |= {name: value for name, value in extensions.items() if value is not None}
+        changes = {**_elapsed_totals(thread, addition), **addition.extensions}
         self._attach(run_id, thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
         use(self._connection, run_id, set[str]().union(*artifact_hashes))

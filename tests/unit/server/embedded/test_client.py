@@ -118,7 +118,7 @@ def test_a_whole_session(ways: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch)
             )), key="1",
         ),
         lambda client: client.create_thread(1, Resources((Field("Worker", "gw0"),), artifacts=(PICTURE,)), key="2"),
-        lambda client: client.create_thread(1, Resources(), elapsed_observed=7, elapsed_computed=0),
+        lambda client: client.create_thread(1, Resources(), elapsed_observed=7, elapsed_computed=0, job=JOB),
         lambda client: client.append_thread(
             1,
             _tests(
@@ -132,6 +132,7 @@ def test_a_whole_session(ways: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch)
                 {**_test(8, "failure").body(), "colours": COLOURS, "attempts": ATTEMPTS},
                 {**_test(9).body(), "colours": {}, "attempts": []},
                 elapsed_observed=100, elapsed_computed=5, session_started=START, running=[RUNNING],
+                job=JOB, collection=COLLECTION,
             ), key="3",
         ),
         lambda client: client.append_thread(1, json.dumps({"fields": [Field("Note", "done").body()]}).encode()),
@@ -168,6 +169,8 @@ ATTEMPTS: list[dict[str, object]] = [
     },
     {"number": 999_999_999, "steps": [], "output": {}, "colours": {}},
 ]
+JOB = {"name": "unit 2/4", "attempt": 2}
+COLLECTION = {"digest": "0123456789abcdef", "tests": 108, "chosen": 27}
 RUNNING: dict[str, object] = {"key": "a", "name": "test_\xe9", "folder": "c", "since": 1}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,6 +104,20 @@ def test_the_start_of_the_session_may_come_with_an_append(service: Service) -> N
     service.append(thread_id, a_test(started=5), session_started=START)
     service.append(thread_id, a_test(1), session_started="soon")
     assert _row(service, ThreadRow)["session_started"] == START
+
+
+def test_a_thread_knows_its_job_and_what_its_session_collected(service: Service) -> None:
+    """Both may come with the creation or an append; what is malformed is left out, and the results are stored."""
+    run = service.new_run()
+    service.new_thread(run, job={"name": "unit 2/4", "attempt": 2})
+    assert [_row(service, ThreadRow)[name] for name in ("job", "attempt", "collection")] == ["unit 2/4", 2, None]
+    collection = {"digest": "0123456789abcdef", "tests": 108, "chosen": 27}
+    thread_id = service.new_thread(run, job="unit")
+    service.append(thread_id, a_test(), job={"name": "unit"}, collection=collection)
+    service.append(thread_id, a_test(1), job={"name": ""}, collection={**collection, "digest": "?"})
+    row = _row(service, ThreadRow)
+    assert (row["job"], row["attempt"], json.loads(row["collection"])) == ("unit", 1, collection)
+    assert service.run(run)["total_count"] == 2
 
 
 def test_a_test_without_extensions_has_none(service: Service) -> None:
