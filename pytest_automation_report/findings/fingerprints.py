@@ -3,8 +3,8 @@
 A fingerprint is made of the kind of the failure, the type of the exception, the first line of its message with
 everything masked that differs from run to run, and, where that line says little, the place in the user's code. Of a
 failed comparison the statement counts, and not its values: a test with many parameters compares others in each. It does
-not depend on worker, machine, time or Python version. A change to any of this needs a new `VERSION` and a migration
-that computes the stored fingerprints anew, since they are compared with new ones.
+not depend on worker, machine, time or Python version. A change to any of this needs a new `VERSION`, and stored
+fingerprints are computed anew with it, since they are compared with new ones.
 """
 
 from __future__ import annotations

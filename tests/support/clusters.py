@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION
-from pytest_automation_report.server.store.tables import TABLES
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.sources import RawSetting
 
@@ -67,7 +66,7 @@ class Cluster:
     def emptied(self) -> PostgresDatabase:
         """Return the database that tests share, with nothing in it."""
         versions = self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        names = {table._meta.table_name for table in TABLES} | {"store_version"}
+        names = {*TABLE_NAMES, "store_version"}
         if {name for (name,) in versions} == names and self.execute("TABLE store_version") == [(SCHEMA_VERSION,)]:
             tables = ", ".join(f'"{name}"' for name in sorted(names - {"store_version"}))
             self.execute(f"TRUNCATE {tables} RESTART IDENTITY")

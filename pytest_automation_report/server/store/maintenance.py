@@ -272,8 +272,8 @@ def back_up(store: Path, target: Path) -> int:
     """Copy a store, which may be in use, to a new file that only its owner can read; return the file's size in bytes.
 
     The file gets its name once it is complete and on disk. A plain copy of the store's file would miss the changes in
-    the write-ahead log, and could be made in the middle of a write. The tables are not migrated before, since a backup
-    is made before an upgrade.
+    the write-ahead log, and could be made in the middle of a write. It has the version that the store
+    has.
     Raises `SettingError` for a file that exists or cannot be created, and `StoreError` for a file that is no store or
     cannot be read.
     """

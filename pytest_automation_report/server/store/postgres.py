@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import peewee
 import psycopg
-from peewee import InterfaceError, OperationalError, PeeweeException, PostgresqlDatabase, SchemaManager
+from peewee import InterfaceError, OperationalError, PeeweeException, PostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError
 from pytest_automation_report.server.store.errors import DiskFullError, try_again, unreachable
-from pytest_automation_report.server.store.migrations import migrate
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION
-from pytest_automation_report.server.store.tables import TABLES
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES, statements_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,12 +33,6 @@ VERSION_TABLE: Final = "store_version"
 
 _PREPARE_LOCK_ID: Final = 0x41525031
 _ENCODING: Final = "UTF8"
-
-
-class OrderedDatabase(PostgresqlDatabase):
-    """PostgreSQL with SQLite's order of texts, by code point, which does not depend on the database's language."""
-
-    field_types: Mapping[str, str] = {**PostgresqlDatabase.field_types, "TEXT": 'TEXT COLLATE "C"'}
 
 
 @lru_cache(maxsize=256)
@@ -88,32 +80,27 @@ class PostgresConnection:
 
 
 def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> None:
-    """Create or migrate the tables; processes that do so at the same moment take turns.
+    """Create the tables if they are missing; processes that do so at the same moment take turns.
 
     ``url`` names the database in messages and has no password. Raises `StoreError` for a database of another program
-    or of a newer release.
+    or version.
     """
-    database = connection.orm
     _check_encoding(connection, url)
     version = _version(connection, url)
     if version == SCHEMA_VERSION:
         return
     if version is None and must_exist:
         raise StoreError(f"{url}: there is no store in this database; `automation-report serve` makes one")
-    with database.atomic():
+    with connection.orm.atomic():
         connection.execute("SELECT pg_advisory_xact_lock(?)", (_PREPARE_LOCK_ID,))
         # Another process may have created the tables while this one waited for the lock.
         version = _version(connection, url)
         if version is None:
             connection.execute(f'CREATE TABLE "{VERSION_TABLE}" ("version" INTEGER NOT NULL)')
-            connection.execute(f'INSERT INTO "{VERSION_TABLE}" VALUES (?)', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
-            for table in TABLES:
-                SchemaManager(table, database).create_all()
-            _adapt_tables(connection)
-        elif version < SCHEMA_VERSION:
-            migrate(connection, version)
-            _adapt_tables(connection)
-            connection.execute(f'UPDATE "{VERSION_TABLE}" SET "version" = ?', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
+            connection.execute(f'INSERT INTO "{VERSION_TABLE}" VALUES (0)')  # noqa: S608 - a constant  # nosec B608
+        for statement in statements_after(version or 0, is_postgres=True):
+            connection.execute(statement)
+        connection.execute(f'UPDATE "{VERSION_TABLE}" SET "version" = ?', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
 
 
 def _check_encoding(connection: PostgresConnection, url: str) -> None:
@@ -124,8 +111,8 @@ def _check_encoding(connection: PostgresConnection, url: str) -> None:
 
 def _version(connection: PostgresConnection, url: str) -> int | None:
     """Return the version of the tables; None if there is no table at all."""
-    tables = connection.orm.get_tables(_schema(connection))
-    if VERSION_TABLE not in tables:
+    tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    if (VERSION_TABLE,) not in tables:
         if tables:
             raise StoreError(
                 f"{url}: this database has tables of something else; name another database for the store,"
@@ -135,52 +122,10 @@ def _version(connection: PostgresConnection, url: str) -> int | None:
     ((version,),) = connection.execute(f'SELECT "version" FROM "{VERSION_TABLE}"')  # noqa: S608 - a constant  # nosec B608
     if version > SCHEMA_VERSION:
         raise StoreError(
-            f"{url}: this store has version {version}, made by a newer release;"
-            f" this release reads up to {SCHEMA_VERSION}: upgrade, or name another database"
+            f"{url}: this store has version {version}, and this release reads {SCHEMA_VERSION}:"
+            " upgrade, or name another database"
         )
     return int(version)
-
-
-def _schema(connection: PostgresConnection) -> str | None:
-    ((schema,),) = connection.execute("SELECT current_schema()")
-    return str(schema) if schema else None
-
-
-def _adapt_tables(connection: PostgresConnection) -> None:
-    """Change the tables of a new or migrated store where PostgreSQL needs other ones than SQLite."""
-    _order_indexes(connection)
-    _drop_references_of_results(connection)
-    _leave_room_for_histories(connection)
-
-
-def _order_indexes(connection: PostgresConnection) -> None:
-    """Append the row's id to every index, as SQLite does by itself, so that it can serve an order by id."""
-    database, schema = connection.orm, _schema(connection)
-    for table in TABLES:
-        names = table._meta.columns  # noqa: SLF001 - peewee's name for it
-        for index in database.get_indexes(table._meta.table_name, schema):  # noqa: SLF001 - as above
-            if "id" in names and not index.unique and index.columns[-1] != "id":
-                connection.execute(f'DROP INDEX "{index.name}"')
-                connection.execute(index.sql.replace(")", ', "id")', 1))
-
-
-def _drop_references_of_results(connection: PostgresConnection) -> None:
-    """Let PostgreSQL not check the run, thread and test of each result: that took a third of its time for an append.
-
-    The locks of `database` exclude that one of them is removed meanwhile, and `store check` finds results without.
-    """
-    names = """SELECT conname FROM pg_constraint WHERE contype = 'f' AND conrelid = '"result"'::regclass"""
-    for (name,) in connection.execute(names):
-        connection.execute(f'ALTER TABLE "result" DROP CONSTRAINT "{name}"')
-
-
-def _leave_room_for_histories(connection: PostgresConnection) -> None:
-    """Let the pages of histories be half empty, so that each new version of a row fits into the page of the old one.
-
-    Each run changes the histories of all its tests. In full pages the new rows went to the end of the table and into
-    both indexes: after 40 runs the table was twelve times as large, and a run took PostgreSQL twice the time.
-    """
-    connection.execute('ALTER TABLE "case_history" SET (fillfactor = 50)')
 
 
 LOCK_SECONDS: Final = 10
@@ -213,7 +158,7 @@ _DISK_FULL: Final = "53100"
 class PostgresConnections:
     """The connections to one PostgreSQL database; several threads may use it.
 
-    Raises `StoreError` when it cannot be opened, belongs to another program, or has tables of a newer release.
+    Raises `StoreError` when it cannot be opened, belongs to another program, or is a store of another version.
     """
 
     def __init__(self, location: PostgresDatabase, *, must_exist: bool = False) -> None:
@@ -254,7 +199,7 @@ class PostgresConnections:
 
     def compact(self) -> None:
         """Rewrite all tables without their removed rows; no other connection can use them meanwhile."""
-        names = ", ".join(f'"{table._meta.table_name}"' for table in TABLES)  # noqa: SLF001 - peewee's name for it
+        names = ", ".join(f'"{name}"' for name in TABLE_NAMES)
         with self._new_connection() as connection, _mapped_errors(connection):
             connection.execute(f"VACUUM (FULL, ANALYZE) {names}")
 
@@ -333,7 +278,7 @@ class PostgresConnections:
             raise unreachable() from error
 
     def _connect(self) -> PostgresConnection:
-        database = OrderedDatabase(
+        database = PostgresqlDatabase(
             self._location.url, prefer_psycopg3=True, autoconnect=False, thread_safe=False, **self._parameters
         )
         database.connect()

@@ -1,18 +1,26 @@
-"""The tables of a new SQLite store as statements, which are those that peewee makes of `tables`.
+"""The tables of a store, as one text for SQLite and PostgreSQL.
 
-A sender creates the store of a new project, or of a CI job, without peewee: to load it and its models takes longer than
-to report a session of one test. Written by ``PYTHONPATH=tests python -m support.sqlite_schema``; a test compares.
+Times are microseconds since 1970 in UTC, durations are microseconds, ``*_class`` and ``status`` are numbers of
+`statuses`. Each index costs time in every append: a foreign key without one needs none, since no query looks for it
+alone, or another index begins with its column.
 """
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.store.statuses import COUNT_NAMES
 
-SCHEMA_VERSION: Final = 10
-"""Version of the tables. Each earlier version has a migration; a higher one belongs to a newer release."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LATER_VERSIONS: Final[Mapping[int, tuple[str, ...]]] = {}
+"""For each version after the first, the statements that make a store of the version before into one of it."""
+
+SCHEMA_VERSION: Final = max(LATER_VERSIONS, default=1)
+"""Version of the tables."""
 
 CASE_KEY_TABLES: Final = ("case_key", "case_key_recent", "case_key_new")
 """The tables by which a SQLite store finds tests by their keys (`case_keys`), most tests by the first. No models."""
@@ -30,134 +38,203 @@ def key_hash(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-_COUNTS: Final = ", ".join(f'"{name}" INTEGER NOT NULL' for name in COUNT_NAMES)
+_COUNTS: Final = ", ".join(f"{name} BIGINT NOT NULL" for name in COUNT_NAMES)
 
-SQLITE_TABLES: Final[tuple[str, ...]] = (
-    'CREATE TABLE "project" ("id" INTEGER NOT NULL PRIMARY KEY, "created" INTEGER NOT NULL)',
-    (
-        'CREATE TABLE "source" ("id" INTEGER NOT NULL PRIMARY KEY, "project_id" INTEGER NOT NULL, "name" TEXT NOT '
-        'NULL, "created" INTEGER NOT NULL, "main_branch" TEXT, FOREIGN KEY ("project_id") REFERENCES "project" '
-        '("id"))'
-    ),
-    'CREATE INDEX "source_project_id" ON "source" ("project_id")',
-    'CREATE UNIQUE INDEX "source_project_id_name" ON "source" ("project_id", "name")',
-    (
-        'CREATE TABLE "config" ("id" INTEGER NOT NULL PRIMARY KEY, "project_id" INTEGER NOT NULL, "name" TEXT NOT '
-        'NULL, FOREIGN KEY ("project_id") REFERENCES "project" ("id"))'
-    ),
-    'CREATE INDEX "config_project_id" ON "config" ("project_id")',
-    'CREATE UNIQUE INDEX "config_project_id_name" ON "config" ("project_id", "name")',
-    (
-        'CREATE TABLE "milestone" ("id" INTEGER NOT NULL PRIMARY KEY, "project_id" INTEGER NOT NULL, "name" TEXT NOT '
-        'NULL, FOREIGN KEY ("project_id") REFERENCES "project" ("id"))'
-    ),
-    'CREATE INDEX "milestone_project_id" ON "milestone" ("project_id")',
-    'CREATE UNIQUE INDEX "milestone_project_id_name" ON "milestone" ("project_id", "name")',
-    (
-        'CREATE TABLE "milestone_tag" ("milestone_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, PRIMARY KEY '
-        '("milestone_id", "tag"), FOREIGN KEY ("milestone_id") REFERENCES "milestone" ("id"))'
-    ),
-    (
-        f'CREATE TABLE "run" ("id" INTEGER NOT NULL PRIMARY KEY, {_COUNTS}, "project_id" INTEGER NOT NULL, "source_id" '
-        'INTEGER NOT NULL, "name" TEXT NOT NULL, "config_id" INTEGER, "milestone_id" INTEGER, "tags" TEXT NOT NULL, '
-        '"status" INTEGER NOT NULL, "is_completed" INTEGER NOT NULL, "elapsed" INTEGER, "thread_count" INTEGER NOT '
-        'NULL, "thread_active_count" INTEGER NOT NULL, "created" INTEGER NOT NULL, "updated" INTEGER, "completed" '
-        'INTEGER, "branch" TEXT, "commit" TEXT, "target_branch" TEXT, "selection" TEXT, "collected" INTEGER, '
-        '"is_changed" INTEGER, FOREIGN KEY ("project_id") REFERENCES "project" ("id"), FOREIGN KEY ("source_id") '
-        'REFERENCES "source" ("id"), FOREIGN KEY ("config_id") REFERENCES "config" ("id"), FOREIGN KEY '
-        '("milestone_id") REFERENCES "milestone" ("id"))'
-    ),
-    'CREATE INDEX "run_project_id" ON "run" ("project_id")',
-    'CREATE INDEX "run_source_id" ON "run" ("source_id")',
-    'CREATE INDEX "run_config_id" ON "run" ("config_id")',
-    'CREATE INDEX "run_milestone_id" ON "run" ("milestone_id")',
-    'CREATE INDEX "run_project_id_created" ON "run" ("project_id", "created")',
-    'CREATE INDEX "run_source_id_branch" ON "run" ("source_id", "branch")',
-    (
-        'CREATE TABLE "run_tag" ("run_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, PRIMARY KEY ("run_id", "tag"), '
-        'FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
-    ),
-    (
-        'CREATE TABLE "project_status" ("project_id" INTEGER NOT NULL, "number" INTEGER NOT NULL, "name" TEXT NOT '
-        'NULL, "aliases" TEXT NOT NULL, "color" TEXT NOT NULL, "is_final" INTEGER NOT NULL, "is_passed" INTEGER NOT '
-        'NULL, "is_failed" INTEGER NOT NULL, PRIMARY KEY ("project_id", "number"), FOREIGN KEY ("project_id") '
-        'REFERENCES "project" ("id"))'
-    ),
-    (
-        f'CREATE TABLE "thread" ("id" INTEGER NOT NULL PRIMARY KEY, {_COUNTS}, "run_id" INTEGER NOT NULL, "position" '
-        'INTEGER NOT NULL, "status" INTEGER NOT NULL, "is_completed" INTEGER NOT NULL, "elapsed_observed" INTEGER, '
-        '"elapsed_computed" INTEGER, "created" INTEGER NOT NULL, "completed" INTEGER, "session_started" INTEGER, '
-        '"running" TEXT, "job" TEXT, "attempt" INTEGER, "collection" TEXT, FOREIGN KEY ("run_id") REFERENCES "run" '
-        '("id"))'
-    ),
-    'CREATE INDEX "thread_run_id" ON "thread" ("run_id")',
-    (
-        'CREATE TABLE "attachment" ("id" INTEGER NOT NULL PRIMARY KEY, "run_id" INTEGER NOT NULL, "thread_id" '
-        'INTEGER, "kind" TEXT NOT NULL, "body" TEXT NOT NULL, FOREIGN KEY ("run_id") REFERENCES "run" ("id"), FOREIGN '
-        'KEY ("thread_id") REFERENCES "thread" ("id"))'
-    ),
-    'CREATE INDEX "attachment_run_id" ON "attachment" ("run_id")',
-    (
-        'CREATE TABLE "case" ("id" INTEGER NOT NULL PRIMARY KEY, "source_id" INTEGER NOT NULL, "key" TEXT NOT NULL, '
-        'FOREIGN KEY ("source_id") REFERENCES "source" ("id"))'
-    ),
-    (
-        'CREATE TABLE "result" ("id" INTEGER NOT NULL PRIMARY KEY, "run_id" INTEGER NOT NULL, "thread_id" INTEGER NOT '
-        'NULL, "case_id" INTEGER NOT NULL, "name" TEXT NOT NULL, "folder" TEXT NOT NULL, "status" INTEGER NOT NULL, '
-        '"result_class" INTEGER NOT NULL, "elapsed" INTEGER, "file" TEXT, "line" INTEGER, "assertions" INTEGER, '
-        '"fields" TEXT, "artifacts" TEXT, "created" INTEGER NOT NULL, "failed_attempts" INTEGER, "phase" TEXT, '
-        '"message" TEXT, "fingerprint" INTEGER, "started" INTEGER, "setup" INTEGER, "teardown" INTEGER, "steps" TEXT, '
-        '"comparison" TEXT, "colours" TEXT, "attempts" TEXT, FOREIGN KEY ("run_id") REFERENCES "run" ("id"), FOREIGN '
-        'KEY ("thread_id") REFERENCES "thread" ("id"), FOREIGN KEY ("case_id") REFERENCES "case" ("id"))'
-    ),
-    'CREATE INDEX "result_run_id" ON "result" ("run_id")',
-    'CREATE INDEX "result_thread_id" ON "result" ("thread_id")',
-    'CREATE INDEX "result_case_id" ON "result" ("case_id")',
-    'CREATE INDEX "result_run_id_status" ON "result" ("run_id", "status")',
-    (
-        'CREATE INDEX "result_fingerprint_run_id" ON "result" ("fingerprint", "run_id") WHERE ("fingerprint" IS NOT '
-        "NULL)"
-    ),
-    (
-        'CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "source_id" INTEGER NOT NULL, "config" INTEGER NOT '
-        'NULL, "branch" TEXT NOT NULL, "length" INTEGER NOT NULL, "runs" TEXT NOT NULL, FOREIGN KEY ("source_id") '
-        'REFERENCES "source" ("id"))'
-    ),
-    'CREATE UNIQUE INDEX "series_source_id_config_branch" ON "series" ("source_id", "config", "branch")',
-    (
-        'CREATE TABLE "case_history" ("series_id" INTEGER NOT NULL, "case_id" INTEGER NOT NULL, "position" INTEGER '
-        'NOT NULL, "outcomes" TEXT NOT NULL, "durations" TEXT NOT NULL, "median" INTEGER, "since" INTEGER, PRIMARY '
-        'KEY ("series_id", "case_id"), FOREIGN KEY ("series_id") REFERENCES "series" ("id"), FOREIGN KEY ("case_id") '
-        'REFERENCES "case" ("id"))'
-    ),
-    'CREATE INDEX "case_history_case_id" ON "case_history" ("case_id")',
-    (
-        'CREATE TABLE "run_findings" ("run_id" INTEGER NOT NULL PRIMARY KEY, "version" INTEGER NOT NULL, "body" TEXT '
-        'NOT NULL, "summary" TEXT NOT NULL, FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
-    ),
-    (
-        'CREATE TABLE "run_overview" ("run_id" INTEGER NOT NULL PRIMARY KEY, "version" INTEGER NOT NULL, "body" TEXT '
-        'NOT NULL, FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
-    ),
-    (
-        'CREATE TABLE "content" ("id" INTEGER NOT NULL PRIMARY KEY, "hash" TEXT NOT NULL, "size" INTEGER NOT NULL, '
-        '"media_type" TEXT NOT NULL, "created" INTEGER NOT NULL)'
-    ),
-    'CREATE UNIQUE INDEX "content_hash" ON "content" ("hash")',
-    (
-        'CREATE TABLE "content_part" ("content_id" INTEGER NOT NULL, "position" INTEGER NOT NULL, "data" BLOB NOT '
-        'NULL, PRIMARY KEY ("content_id", "position"), FOREIGN KEY ("content_id") REFERENCES "content" ("id"))'
-    ),
-    (
-        'CREATE TABLE "content_use" ("run_id" INTEGER NOT NULL, "hash" TEXT NOT NULL, PRIMARY KEY ("run_id", "hash"), '
-        'FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
-    ),
-    'CREATE INDEX "content_use_hash" ON "content_use" ("hash")',
-    'CREATE TABLE "secret" ("name" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL)',
-    (
-        'CREATE TABLE "applied_request" ("key" TEXT NOT NULL PRIMARY KEY, "fingerprint" TEXT NOT NULL, "status" '
-        'INTEGER NOT NULL, "body" TEXT, "created" INTEGER NOT NULL)'
-    ),
-    'CREATE INDEX "applied_request_created" ON "applied_request" ("created")',
+# One statement each, with PostgreSQL's types. SQLite appends the row's id to every index by itself; where ``/*id*/``
+# stands PostgreSQL gets it, too, so that the index can serve an order by id. Each table stands after those that it
+# refers to.
+_SCHEMA: Final = f"""
+CREATE TABLE project (id BIGINT PRIMARY KEY, created BIGINT NOT NULL);
+
+CREATE TABLE source (
+  id BIGSERIAL PRIMARY KEY, project_id BIGINT NOT NULL REFERENCES project, name TEXT NOT NULL, created BIGINT NOT NULL,
+  main_branch TEXT  -- null if none was set: the first of the usual names that has runs
+);
+CREATE UNIQUE INDEX source_project_id_name ON source (project_id, name);
+
+CREATE TABLE config (
+  id BIGSERIAL PRIMARY KEY, project_id BIGINT NOT NULL REFERENCES project, name TEXT NOT NULL
+);
+CREATE UNIQUE INDEX config_project_id_name ON config (project_id, name);
+
+CREATE TABLE milestone (
+  id BIGSERIAL PRIMARY KEY, project_id BIGINT NOT NULL REFERENCES project, name TEXT NOT NULL
+);
+CREATE UNIQUE INDEX milestone_project_id_name ON milestone (project_id, name);
+
+-- Runs with a tag of a milestone belong to it unless they name another one.
+CREATE TABLE milestone_tag (
+  milestone_id BIGINT NOT NULL REFERENCES milestone, tag TEXT NOT NULL, PRIMARY KEY (milestone_id, tag)
+);
+
+-- Counts are updated with every append, so that a read needs one row; ``tags`` is a JSON list. ``branch`` to
+-- ``is_changed`` are copies of fields, by which findings compare runs.
+CREATE TABLE run (
+  id BIGSERIAL PRIMARY KEY, {_COUNTS},
+  project_id BIGINT NOT NULL REFERENCES project, source_id BIGINT NOT NULL REFERENCES source, name TEXT NOT NULL,
+  config_id BIGINT REFERENCES config, milestone_id BIGINT REFERENCES milestone, tags TEXT NOT NULL,
+  status INTEGER NOT NULL, is_completed BOOLEAN NOT NULL, elapsed BIGINT, thread_count BIGINT NOT NULL,
+  thread_active_count BIGINT NOT NULL, created BIGINT NOT NULL, updated BIGINT, completed BIGINT,
+  branch TEXT, "commit" TEXT, target_branch TEXT,
+  selection TEXT,  -- the options that selected some of the tests
+  collected BIGINT,  -- number of tests that were to run
+  is_changed BOOLEAN  -- whether files differed from the commit
+);
+CREATE INDEX run_config_id ON run (config_id /*id*/);
+CREATE INDEX run_milestone_id ON run (milestone_id /*id*/);
+CREATE INDEX run_project_id_created ON run (project_id, created /*id*/);
+CREATE INDEX run_project_id ON run (project_id /*id*/);
+CREATE INDEX run_source_id ON run (source_id /*id*/);
+CREATE INDEX run_source_id_branch ON run (source_id, branch /*id*/);
+
+-- For the filter by tags; ``run.tags`` has the same tags in the order they were sent.
+CREATE TABLE run_tag (run_id BIGINT NOT NULL REFERENCES run, tag TEXT NOT NULL, PRIMARY KEY (run_id, tag));
+
+-- A result status that a project changed or added; ``aliases`` is a JSON list.
+CREATE TABLE project_status (
+  project_id BIGINT NOT NULL REFERENCES project, number INTEGER NOT NULL, name TEXT NOT NULL, aliases TEXT NOT NULL,
+  color TEXT NOT NULL, is_final BOOLEAN NOT NULL, is_passed BOOLEAN NOT NULL, is_failed BOOLEAN NOT NULL,
+  PRIMARY KEY (project_id, number)
+);
+
+-- ``position`` counts from 1 within the run. The last columns come from clients that know our extensions.
+CREATE TABLE thread (
+  id BIGSERIAL PRIMARY KEY, {_COUNTS},
+  run_id BIGINT NOT NULL REFERENCES run, position BIGINT NOT NULL, status INTEGER NOT NULL,
+  is_completed BOOLEAN NOT NULL, elapsed_observed BIGINT, elapsed_computed BIGINT, created BIGINT NOT NULL,
+  completed BIGINT,
+  session_started BIGINT,  -- time at which the session of its worker began
+  running TEXT,  -- JSON list of the tests that run now, null after completion
+  job TEXT, attempt BIGINT,  -- see `api.extensions.JOB`
+  collection TEXT  -- JSON object with the tests that the session collected
+);
+CREATE INDEX thread_run_id ON thread (run_id /*id*/);
+
+-- A field, artifact or link of a run, or of one of its threads; ``body`` is a JSON object.
+CREATE TABLE attachment (
+  id BIGSERIAL PRIMARY KEY, run_id BIGINT NOT NULL REFERENCES run, thread_id BIGINT REFERENCES thread,
+  kind TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX attachment_run_id ON attachment (run_id /*id*/);
+
+-- The identity of a test across runs: one row for each key of a source.
+CREATE TABLE "case" (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, key TEXT NOT NULL);
+
+-- ``run_id`` is that of the thread. ``result_class`` follows from ``status``, but statuses of a project can change.
+-- ``fields`` and ``artifacts`` are JSON lists or null. ``failed_attempts`` to ``fingerprint`` are derived from fields,
+-- so that findings need not read these; the columns after them are extensions, those of text JSON (`extensions`).
+CREATE TABLE result (
+  id BIGSERIAL PRIMARY KEY, run_id BIGINT NOT NULL REFERENCES run, thread_id BIGINT NOT NULL REFERENCES thread,
+  case_id BIGINT NOT NULL REFERENCES "case", name TEXT NOT NULL, folder TEXT NOT NULL, status INTEGER NOT NULL,
+  result_class INTEGER NOT NULL, elapsed BIGINT, file TEXT, line BIGINT, assertions BIGINT, fields TEXT, artifacts TEXT,
+  created BIGINT NOT NULL,
+  failed_attempts INTEGER,  -- attempts before the last one, null for a test that ran once
+  phase TEXT, message TEXT, fingerprint BIGINT,  -- those of a failure; ``message`` is its first line
+  started BIGINT,  -- microseconds since ``thread.session_started``
+  setup BIGINT, teardown BIGINT,  -- these parts of ``elapsed``, the rest is the call
+  steps TEXT, comparison TEXT, colours TEXT, attempts TEXT
+);
+CREATE INDEX result_run_id ON result (run_id /*id*/);
+CREATE INDEX result_thread_id ON result (thread_id /*id*/);
+CREATE INDEX result_case_id ON result (case_id /*id*/);
+CREATE INDEX result_run_id_status ON result (run_id, status /*id*/);
+CREATE INDEX result_fingerprint_run_id ON result (fingerprint, run_id /*id*/) WHERE fingerprint IS NOT NULL;
+
+-- The completed runs of a source that findings compare, of one configuration (0 for none) and branch. ``length`` counts
+-- the runs since the first, ``runs`` is a JSON list of the last ones, each ``[run id, commit, speed]``, in the order in
+-- which they were added.
+CREATE TABLE series (
+  id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, config BIGINT NOT NULL, branch TEXT NOT NULL,
+  length BIGINT NOT NULL, runs TEXT NOT NULL
+);
+CREATE UNIQUE INDEX series_source_id_config_branch ON series (source_id, config, branch);
+
+-- The last outcomes and durations of one test in a series. ``outcomes`` has one letter for each run up to the one with
+-- the number ``position``, at most 100; ``durations`` are those of the last 23 runs that passed, in microseconds at the
+-- speed of a usual run, separated by spaces. ``since`` is the run with which the present streak of failures began.
+CREATE TABLE case_history (
+  series_id BIGINT NOT NULL REFERENCES series, case_id BIGINT NOT NULL REFERENCES "case", position BIGINT NOT NULL,
+  outcomes TEXT NOT NULL, durations TEXT NOT NULL, median BIGINT, since BIGINT, PRIMARY KEY (series_id, case_id)
+);
+CREATE INDEX case_history_case_id ON case_history (case_id);
+
+-- The findings of a completed run and its overview, computed once; ``version`` is that of the rules, ``body`` a JSON
+-- object. ``summary`` is a small part of it, for lists of runs, which must not read the whole of each.
+CREATE TABLE run_findings (
+  run_id BIGINT PRIMARY KEY REFERENCES run, version INTEGER NOT NULL, body TEXT NOT NULL, summary TEXT NOT NULL
+);
+CREATE TABLE run_overview (run_id BIGINT PRIMARY KEY REFERENCES run, version INTEGER NOT NULL, body TEXT NOT NULL);
+
+-- The content of a stored artifact: ``hash`` is its SHA-256 in hexadecimal, ``size`` in bytes; its parts count from 0.
+CREATE TABLE content (
+  id BIGSERIAL PRIMARY KEY, hash TEXT NOT NULL, size BIGINT NOT NULL, media_type TEXT NOT NULL, created BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX content_hash ON content (hash);
+CREATE TABLE content_part (
+  content_id BIGINT NOT NULL REFERENCES content, position BIGINT NOT NULL, data BYTEA NOT NULL,
+  PRIMARY KEY (content_id, position)
+);
+
+-- A reference from a run to a content, which may be missing; contents without one are removed by `store prune`.
+CREATE TABLE content_use (run_id BIGINT NOT NULL REFERENCES run, hash TEXT NOT NULL, PRIMARY KEY (run_id, hash));
+CREATE INDEX content_use_hash ON content_use (hash);
+
+-- A secret that all servers of a store share; "pages" signs the passes of browsers.
+CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+-- The response to a request that had an idempotency key.
+CREATE TABLE applied_request (
+  key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT, created BIGINT NOT NULL
+);
+CREATE INDEX applied_request_created ON applied_request (created);
+"""
+
+_TABLES: Final = tuple(
+    " ".join(statement.split()) for statement in re.sub(r"--.*", "", _SCHEMA).split(";") if statement.strip()
 )
-"""Statements that create the tables and indexes of a new store."""
+
+TABLE_NAMES: Final = tuple(re.findall(r'CREATE TABLE "?(\w+)', " ".join(_TABLES)))
+"""Names of the tables that both databases have, each after those that it refers to."""
+
+
+def for_sqlite(statement: str) -> str:
+    """Return a statement of the schema with SQLite's types; only a key of the type INTEGER is the row's id there."""
+    for name, own in (
+        ("BIGSERIAL", "INTEGER"),
+        ("BIGINT PRIMARY", "INTEGER PRIMARY"),
+        ("BYTEA", "BLOB"),
+        (" /*id*/", ""),
+    ):
+        statement = statement.replace(name, own)
+    return statement
+
+
+def for_postgres(statement: str) -> str:
+    """Return a statement of the schema for PostgreSQL, with SQLite's order of texts, by code point."""
+    return statement.replace(" TEXT", ' TEXT COLLATE "C"').replace(" /*id*/", ", id")
+
+
+SQLITE_TABLES: Final = (*map(for_sqlite, _TABLES), *SQLITE_KEY_TABLES)
+"""Statements that create the tables and indexes of a new SQLite store."""
+
+POSTGRES_TABLES: Final = (
+    *map(for_postgres, _TABLES),
+    # SQLite finds tests by their keys in other tables.
+    'CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key)',
+    # To check the run, thread and test of each result took a third of the time of an append. The locks of `database`
+    # exclude that one of them is removed meanwhile, and `store check` finds results without.
+    *(f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")),
+    # Each run changes the histories of all its tests: in half-empty pages the new rows fit beside the old ones.
+    "ALTER TABLE case_history SET (fillfactor = 50)",
+)
+"""Statements that create those of a new PostgreSQL store."""
+
+
+def statements_after(
+    version: int, *, is_postgres: bool, later: Mapping[int, tuple[str, ...]] = LATER_VERSIONS
+) -> tuple[str, ...]:
+    """Return the statements that make a store of this version, 0 for an empty database, into one of the newest."""
+    if not version:
+        return POSTGRES_TABLES if is_postgres else SQLITE_TABLES
+    adapted = for_postgres if is_postgres else for_sqlite
+    return tuple(adapted(statement) for newer in sorted(later) if newer > version for statement in later[newer])

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.errors import DiskFullError, try_again
 from pytest_automation_report.server.store.private_files import make_state_folder
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION, SQLITE_KEY_TABLES, SQLITE_TABLES
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -165,7 +165,7 @@ class Connections:
     """The connections to one store file; several threads may use it.
 
     ``notes`` has sentences for the user about the location of the file.
-    Raises `StoreError` when the file cannot be opened, is not a store, or belongs to a newer release.
+    Raises `StoreError` when the file cannot be opened, is not a store, or is one of another version.
     """
 
     def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
@@ -382,14 +382,14 @@ def _try_prepare(connection: SqliteConnection, path: Path, journal: str, *, is_l
 
 
 def _check(connection: SqliteConnection, path: Path) -> None:
-    """Raise `StoreError` for a file of another program or of a newer release, before anything in it changes."""
+    """Raise `StoreError` for a file of another program or version, before anything in it changes."""
     application, version = connection.pragma("application_id"), connection.pragma("user_version")
     if application != APPLICATION_ID and (application or version or connection.execute(_ANY_TABLE)):
         raise StoreError(f"{path}: this SQLite database belongs to something else; name another file for the store")
     if version > SCHEMA_VERSION:
         raise StoreError(
-            f"{path}: this store has version {version}, made by a newer release;"
-            f" this release reads up to {SCHEMA_VERSION}: upgrade, or name another file",
+            f"{path}: this store has version {version}, and this release reads {SCHEMA_VERSION}:"
+            " upgrade, or name another file"
         )
 
 
@@ -397,17 +397,12 @@ _ANY_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1"
 
 
 def _create_tables(connection: SqliteConnection, path: Path) -> None:
-    # Again, now with the write lock: another process may have created or migrated the tables since the first check.
+    # Again, now with the write lock: another process may have created or changed the tables since the first check.
     _check(connection, path)
     version = connection.pragma("user_version")
     if version == SCHEMA_VERSION:
         return
-    if version:
-        from pytest_automation_report.server.store.migrations import migrate  # noqa: PLC0415 - seldom
-
-        migrate(connection, version)
-    else:
-        for statement in (*SQLITE_TABLES, *SQLITE_KEY_TABLES):
-            connection.execute(statement)
+    for statement in statements_after(version, is_postgres=False):
+        connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -94,7 +94,7 @@ class Store:
     for the user about the location of the file. A store that has reached ``max_bytes`` refuses (422) every change that
     would make it larger. With ``must_exist`` no new store is created. ``main_branch`` is that of sources for which
     none was set, "" for the usual names.
-    Raises `StoreError` when the location cannot be opened, is not a store, or belongs to a newer release.
+    Raises `StoreError` when the location cannot be opened, is not a store, or is one of another version.
     """
 
     def __init__(

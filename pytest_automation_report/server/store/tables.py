@@ -1,10 +1,7 @@
-"""Define the tables of the store as peewee models.
+"""The tables of `schema` as peewee models, for queries of peewee.
 
 The models are bound to no database: one process may have several stores open, in several threads, so every query gets
-its database when it is executed. Times are microseconds since 1970 in UTC, durations are microseconds.
-
-Each index costs time in every append. A foreign key with ``index=False`` needs none: no query looks for it alone, or
-another index begins with its column.
+its database when it is executed.
 """
 
 from __future__ import annotations
@@ -39,11 +36,7 @@ class Table(Model):
     class Meta:
         """Options that peewee reads."""
 
-        # The classes got the suffix `Row` after the first releases; the tables keep their names, so that the stores of
-        # these releases stay readable.
         table_function = _table_name
-        # Indexes are named after the table, too (`result_run_id`): peewee's default is the name of the class.
-        legacy_table_names = False
 
 
 class Counted(Table):
@@ -65,19 +58,13 @@ class ProjectRow(Table):
 
 
 class SourceRow(Table):
-    """A named suite of a project; keys of tests are unique in it.
-
-    ``main_branch`` is null if none was set: then it is the first of the usual names that has runs.
-    """
+    """A named suite of a project; keys of tests are unique in it."""
 
     id = BigAutoField()
     project = ForeignKeyField(ProjectRow)
     name = TextField()
     created = BigIntegerField()
     main_branch = TextField(null=True)
-
-
-SourceRow.add_index(SourceRow.project, SourceRow.name, unique=True)
 
 
 class ConfigRow(Table):
@@ -88,9 +75,6 @@ class ConfigRow(Table):
     name = TextField()
 
 
-ConfigRow.add_index(ConfigRow.project, ConfigRow.name, unique=True)
-
-
 class MilestoneRow(Table):
     """A named milestone of a project."""
 
@@ -99,13 +83,10 @@ class MilestoneRow(Table):
     name = TextField()
 
 
-MilestoneRow.add_index(MilestoneRow.project, MilestoneRow.name, unique=True)
-
-
 class MilestoneTagRow(Table):
     """A tag of a milestone; runs with it belong to the milestone unless they name another one."""
 
-    milestone = ForeignKeyField(MilestoneRow, index=False)
+    milestone = ForeignKeyField(MilestoneRow)
     tag = TextField()
 
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
@@ -115,12 +96,7 @@ class MilestoneTagRow(Table):
 
 
 class RunRow(Counted):
-    """An automation run; ``tags`` is a JSON list.
-
-    ``branch``, ``commit`` and ``target_branch`` are copies of its fields of these names: findings compare runs by them.
-    ``selection`` has the options that selected some of the tests, ``collected`` is the number of tests that were to
-    run. ``is_changed``: files differed from the commit.
-    """
+    """An automation run; ``tags`` is a JSON list."""
 
     id = BigAutoField()
     project = ForeignKeyField(ProjectRow)
@@ -145,15 +121,10 @@ class RunRow(Counted):
     is_changed = BooleanField(null=True)
 
 
-# For the lists of runs, which are ordered by their creation.
-RunRow.add_index(RunRow.project, RunRow.created)
-RunRow.add_index(RunRow.source, RunRow.branch)
-
-
 class RunTagRow(Table):
     """A tag of a run, for the filter by tags; ``RunRow.tags`` has the same tags in the order they were sent."""
 
-    run = ForeignKeyField(RunRow, index=False)
+    run = ForeignKeyField(RunRow)
     tag = TextField()
 
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
@@ -165,7 +136,7 @@ class RunTagRow(Table):
 class ProjectStatusRow(Table):
     """A result status that a project changed or added; ``aliases`` is a JSON list."""
 
-    project = ForeignKeyField(ProjectRow, index=False)
+    project = ForeignKeyField(ProjectRow)
     number = IntegerField()
     name = TextField()
     aliases = TextField()
@@ -181,12 +152,7 @@ class ProjectStatusRow(Table):
 
 
 class ThreadRow(Counted):
-    """A thread of a run; ``position`` counts from 1 within the run.
-
-    ``session_started`` is the time at which the session of its worker began, ``running`` a JSON list of the tests that
-    run now, null after completion. ``job`` and ``attempt`` are those of `api.extensions.JOB`, ``collection`` is a JSON
-    object with the tests that the session collected. Only clients that know our extensions send them.
-    """
+    """A thread of a run; ``position`` counts from 1 within the run."""
 
     id = BigAutoField()
     run = ForeignKeyField(RunRow)
@@ -209,7 +175,7 @@ class AttachmentRow(Table):
 
     id = BigAutoField()
     run = ForeignKeyField(RunRow)
-    thread = ForeignKeyField(ThreadRow, null=True, index=False)
+    thread = ForeignKeyField(ThreadRow, null=True)
     kind = TextField()
     body = TextField()
 
@@ -218,26 +184,12 @@ class CaseRow(Table):
     """The identity of a test across runs: one row for each key of a source."""
 
     id = BigAutoField()
-    source = ForeignKeyField(SourceRow, index=False)
+    source = ForeignKeyField(SourceRow)
     key = TextField()
 
 
-# In PostgreSQL only: SQLite finds tests by their keys in other tables (`case_keys`).
-CaseRow.add_index(CaseRow.source, CaseRow.key, unique=True)
-
-
 class ResultRow(Table):
-    """The result of one test in a thread; ``fields`` and ``artifacts`` are JSON lists or null.
-
-    ``result_class`` follows from ``status`` and is stored because statuses of a project can change. Four columns are
-    derived from ``fields``, so that findings need not read them: ``failed_attempts`` counts the attempts before the
-    last one, null for a test that ran once; ``phase``, ``message`` (its first line) and ``fingerprint`` are those of a
-    failure, null otherwise.
-
-    The last columns are extensions, null if a client did not send them: ``started`` is the start in microseconds since
-    ``ThreadRow.session_started``; ``setup`` and ``teardown`` are those parts of ``elapsed``, the rest is the call;
-    ``steps``, ``comparison``, ``colours`` and ``attempts`` are JSON, see `extensions`.
-    """
+    """The result of one test in a thread; ``fields`` and ``artifacts`` are JSON lists or null."""
 
     id = BigAutoField()
     run = ForeignKeyField(RunRow)
@@ -267,40 +219,21 @@ class ResultRow(Table):
     attempts = TextField(null=True)
 
 
-# For the page of a run, which shows the results status by status.
-ResultRow.add_index(ResultRow.run, ResultRow.status)
-# Partial, since only failures have a fingerprint.
-ResultRow.add_index(ResultRow.fingerprint, ResultRow.run, where=ResultRow.fingerprint.is_null(is_null=False))
-
-
 class SeriesRow(Table):
-    """The completed runs of a source that findings compare: of one configuration and branch.
-
-    ``config`` is 0 and ``branch`` is empty for runs without one. ``length`` counts the runs since the first, ``runs``
-    is a JSON list of the last ones, each ``[run id, commit, speed]``, in the order in which they were added; those that
-    an earlier release added have no speed.
-    """
+    """The completed runs of a source that findings compare: of one configuration and branch."""
 
     id = BigAutoField()
-    source = ForeignKeyField(SourceRow, index=False)
+    source = ForeignKeyField(SourceRow)
     config = BigIntegerField()
     branch = TextField()
     length = BigIntegerField(default=0)
     runs = TextField(default="[]")
 
 
-SeriesRow.add_index(SeriesRow.source, SeriesRow.config, SeriesRow.branch, unique=True)
-
-
 class CaseHistoryRow(Table):
-    """The last outcomes and durations of one test in a series of runs: one row to read instead of its results.
+    """The last outcomes and durations of one test in a series of runs: one row to read instead of its results."""
 
-    ``outcomes`` has one letter for each run up to the one with the number ``position`` in the series, at most 100;
-    ``durations`` are those of the last 23 runs that passed, in microseconds at the speed of a usual run, separated by
-    spaces. ``since`` is the run with which the present streak of failures began.
-    """
-
-    series = ForeignKeyField(SeriesRow, index=False)
+    series = ForeignKeyField(SeriesRow)
     case = ForeignKeyField(CaseRow)
     position = BigIntegerField()
     outcomes = TextField()
@@ -315,10 +248,7 @@ class CaseHistoryRow(Table):
 
 
 class RunFindingsRow(Table):
-    """The findings of a completed run, computed once; ``version`` is that of the rules, ``body`` a JSON object.
-
-    ``summary`` is a small part of it, for lists of runs, which must not read the whole of each.
-    """
+    """The findings of a completed run, computed once; ``version`` is that of the rules, ``body`` a JSON object."""
 
     run = ForeignKeyField(RunRow, primary_key=True)
     version = IntegerField()
@@ -338,7 +268,7 @@ class ContentRow(Table):
     """The content of a stored artifact; ``hash`` is its SHA-256 in hexadecimal, ``size`` is in bytes."""
 
     id = BigAutoField()
-    hash = TextField(unique=True)
+    hash = TextField()
     size = BigIntegerField()
     media_type = TextField()
     created = BigIntegerField()
@@ -347,7 +277,7 @@ class ContentRow(Table):
 class ContentPartRow(Table):
     """A part of a content; ``position`` counts from 0."""
 
-    content = ForeignKeyField(ContentRow, index=False)
+    content = ForeignKeyField(ContentRow)
     position = BigIntegerField()
     data = BlobField()
 
@@ -360,8 +290,8 @@ class ContentPartRow(Table):
 class ContentUseRow(Table):
     """A reference from a run to a content, which may be missing; contents without one are removed by `store prune`."""
 
-    run = ForeignKeyField(RunRow, index=False)
-    hash = TextField(index=True)
+    run = ForeignKeyField(RunRow)
+    hash = TextField()
 
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
         """Options that peewee reads."""
@@ -383,7 +313,7 @@ class AppliedRequestRow(Table):
     fingerprint = TextField()
     status = IntegerField()
     body = TextField(null=True)
-    created = BigIntegerField(index=True)
+    created = BigIntegerField()
 
 
 TABLES: tuple[type[Table], ...] = (

@@ -30,7 +30,7 @@ from unit.server.pages.run import test_documents, test_exports, test_page
 from unit.server.pages.runs import test_handlers as test_lists_of_runs
 from unit.server.pages.test import test_case
 from unit.server.pages.test import test_handlers as test_pages_of_tests
-from unit.server.store import test_earlier_sources, test_findings, test_maintenance, test_migrations, test_whole_results
+from unit.server.store import test_earlier_sources, test_findings, test_maintenance, test_whole_results
 from unit.server.store.test_findings import runs
 from unit.server.store.test_maintenance import filled
 
@@ -61,7 +61,6 @@ MODULES = (
     test_idempotency,
     test_lists,
     test_lists_of_runs,
-    test_migrations,
     test_milestones,
     test_page,
     test_pages_of_tests,

@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-import sqlite3
 import stat
-from contextlib import closing
 from typing import TYPE_CHECKING
-
-from peewee import SqliteDatabase
 
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION
-from support.earlier_stores import make_version_1
 from support.service import Service, a_test, command_runner
 
 if TYPE_CHECKING:
@@ -39,18 +33,6 @@ def test_a_backup_has_what_stands_in_the_log_alone(tmp_path: Path, contract: Con
     assert check(restored.store).problems == ()
     for each in (service, restored):
         each.store.close()
-
-
-def test_a_store_of_an_earlier_release_is_copied_as_it_is(tmp_path: Path) -> None:
-    """A copy from before an upgrade has the version from before it."""
-    with SqliteDatabase(str(tmp_path / "old.db")) as old:
-        make_version_1(old)
-    done = _backup(tmp_path / "old.db", tmp_path / "copy.db")
-    assert done.exit_code == 0, done.output
-    for name in ("old.db", "copy.db"):
-        with closing(sqlite3.connect(tmp_path / name)) as database:
-            assert database.execute("PRAGMA user_version").fetchone() == (1,)
-    assert SCHEMA_VERSION > 1
 
 
 def test_a_backup_that_cannot_be_made_leaves_nothing(tmp_path: Path, contract: Contract) -> None:

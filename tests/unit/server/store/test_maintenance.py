@@ -192,7 +192,7 @@ def test_a_damaged_file_is_told(filled: Service, tmp_path: Path) -> None:
         database.execute("PRAGMA writable_schema = 1")
         database.execute(
             "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'result_thread_id'",
-            ('("thread_id")', '("status")'),
+            ("(thread_id", "(status"),
         )
         database.commit()
     done = _store("check")

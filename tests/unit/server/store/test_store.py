@@ -11,7 +11,6 @@ import pytest
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import sqlite as connections
 from pytest_automation_report.server.store.database import array_text
-from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import Store
 from support.service import ON_SQLITE, Service, a_test
 
@@ -118,16 +117,6 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) 
     with pytest.raises(StoreError, match=r"other\.db.*something else"):
         Store(path)
     assert path.read_bytes() == before
-
-
-def test_a_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:
-    """A newer schema is not guessed at; the error names file, version and remedy."""
-    path = tmp_path / "store.db"
-    Store(path).close()
-    with closing(sqlite3.connect(path)) as newer:
-        newer.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(StoreError, match=rf"store\.db.*version {SCHEMA_VERSION + 1}.*upgrade"):
-        Store(path)
 
 
 def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:

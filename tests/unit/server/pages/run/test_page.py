@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import closing
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from peewee import SqliteDatabase
 
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, READ_LENGTH
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.tables import RunOverviewRow
-from support.earlier_stores import make_version_1
 from support.service import SECOND, a_test
 from support.website import Site, failing
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_automation_report.api.models import Json
-    from support.contract import Contract
 
 FILE = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
 
@@ -597,18 +591,6 @@ def test_long_fields_are_only_on_the_page_of_their_test(site: Site) -> None:
     html = site.shown(f"/runs/{run}")
     assert "<var>90</var> == <var>89</var>" in html
     assert 'class="hit"' not in html
-
-
-def test_runs_of_an_earlier_release_have_their_page(tmp_path: Path, contract: Contract) -> None:
-    """A store of the first release, which knew no reasons and no branches, is migrated and shows each view."""
-    place = tmp_path / "earlier.db"
-    with SqliteDatabase(str(place)) as database:
-        make_version_1(database)
-    earlier = Site(place, contract)
-    with closing(earlier.service.store):
-        for view in ("failures", "tests", "tests&group=none", "changes", "time", "details"):
-            assert "run 1" in earlier.text(f"/runs/1?view={view}")
-            assert earlier.get(f"/runs/2?view={view}").status_code == 200
 
 
 @pytest.mark.parametrize("view", ["failures", "tests", "changes", "time", "details"])
