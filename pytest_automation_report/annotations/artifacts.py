@@ -66,8 +66,11 @@ def attachment(
             return _Attachment(collector, item, name or _NAME, mime_type).of_bytes(value)
         path = ((folder or Path()) / value).absolute()
         return _Attachment(collector, item, name or path.name or _NAME, mime_type).of_file(path)
-    except Exception as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
-        collector.user_errors.add(f"artifact {name or _NAME} was not added: {error.__class__.__name__}: {error}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
+        reason = f"{type(error).__name__}: {safe_str(error)}"
+        collector.user_errors.add(f"artifact {safe_str(name or _NAME)} was not added: {reason}")
         return None
 
 

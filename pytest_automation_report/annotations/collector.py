@@ -320,20 +320,20 @@ class Step:
             return
         step, before = self._begun.pop()
         if step is not None:
-            step.end(_status(error))
+            step.end(_status(kind))
             # A fixture's two halves may run in different contexts, where a token could not be reset.
             _open_step.set(before)
 
 
-def _status(error: BaseException | None) -> StepStatus:
-    if error is None:
+def _status(kind: type[BaseException] | None) -> StepStatus:
+    if kind is None:
         return "passed"
     # Not imported: a script that calls the functions outside of pytest must not load it.
     pytest: Any = sys.modules.get("pytest")
     unittest: Any = sys.modules.get("unittest")
     kinds = () if pytest is None else (pytest.skip.Exception, pytest.xfail.Exception)
     kinds += () if unittest is None else (unittest.SkipTest,)
-    return "skipped" if isinstance(error, kinds) else "failed"
+    return "skipped" if issubclass(kind, kinds) else "failed"
 
 
 def _walk(roots: list[OpenStep], depth: int) -> Iterator[tuple[OpenStep, int]]:

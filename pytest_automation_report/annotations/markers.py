@@ -77,11 +77,14 @@ class Markers:
     def _add(self, mark: pytest.Mark, item: pytest.Item, fields: list[Field], artifacts: list[Artifact]) -> None:
         try:
             annotations = self._read(mark, item)
-        except (TypeError, ValueError) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the arguments are users' objects
             # Python's message for wrong arguments names our method (`Markers._field() missing ...`), which the
             # marker's user does not know.
-            is_signature_error = f"{self.__class__.__name__}._" in str(error)
-            reason = f"write {mark.name}{_SIGNATURES[mark.name.removeprefix(_PREFIX)]}" if is_signature_error else error
+            reason = safe_str(error)
+            if f"{self.__class__.__name__}._" in reason:
+                reason = f"write {mark.name}{_SIGNATURES[mark.name.removeprefix(_PREFIX)]}"
             self._user_errors.add(f"marker {mark.name} of {item.nodeid} cannot be used: {reason}")
             return
         for annotation in annotations:

@@ -10,6 +10,7 @@ import difflib
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,10 +81,9 @@ class UserErrors:
 
         try:
             return hook(**arguments)
-        except pytest.exit.Exception:
+        except (KeyboardInterrupt, pytest.exit.Exception):
             raise
-        # pytest's fail and skip derive from BaseException, and a hook may use them.
-        except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
+        except BaseException as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
             self.add_hook_error(name, error, _file_of_hook(name, error))
             return None
 
@@ -93,15 +93,17 @@ class UserErrors:
         """Return the validated value of a hook, None if it cannot be used."""
         try:
             return validate(value, cleaner)
-        # AttributeError: a value of the right class may still hold others of wrong ones, such as `Field(meta=None)`.
-        except (TypeError, ValueError, AttributeError) as error:
+        except KeyboardInterrupt:
+            raise
+        # A value of the right class may still hold others of wrong ones, such as `Field(meta=None)`.
+        except BaseException as error:  # noqa: BLE001 - the value and its parts are users' objects
             self.add_hook_error(name, error)
             return None
 
     def add_hook_error(self, name: str, error: BaseException, file: str = "") -> None:
         """Add the error of a hook, with its consequence for the report."""
         place = f" in {file}" if file else ""
-        self.add(f"{name}{place}: {type(error).__name__}: {error}; {_CONSEQUENCES[name]}")
+        self.add(f"{name}{place}: {type(error).__name__}: {safe_str(error)}; {_CONSEQUENCES[name]}")
 
 
 def _file_of_hook(name: str, error: BaseException) -> str:

@@ -50,6 +50,8 @@ _LEAVES: Final = frozenset({str, bytes, int, float, complex, bool, type(None)})
 _REPRESENTED: Final = frozenset({float, complex, bool, type(None)})
 # Modules of the standard library whose classes have short representations without code of users.
 _SAFE_MODULES: Final = frozenset({"datetime", "decimal", "fractions", "uuid", "ipaddress", "pathlib", "pathlib._local"})
+_PLAIN_HASHES: Final = (str.__hash__, int.__hash__, object.__hash__, Enum.__hash__)
+_PLAIN_COMPARISONS: Final = (str.__eq__, int.__eq__, object.__eq__)
 _MISSING: Final = object()
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
@@ -83,27 +85,27 @@ class _Capture:
     def pair(self, left: Any, right: Any, depth: int = 0) -> tuple[Node, Node]:  # noqa: ANN401 - values of any class
         """Return two values that stand at the same place; an equal part is left out of both or of neither."""
         is_inside = depth < _MAX_DEPTH
-        is_one_class = is_inside and type(left) is type(right)
+        kinds = type(left), type(right)
+        is_one_class = is_inside and kinds[0] is kinds[1]
         fields = (_fields(left), _fields(right)) if is_one_class else (None, None)
-        if is_one_class and type(left) is str:
+        nodes: tuple[Node, Node] | None = None
+        if is_one_class and kinds[0] is str:
             nodes = self._texts(left, right, depth)
         elif fields[0] is not None and fields[1] is not None:
             nodes = self._named("fields", (left, right), fields[0], fields[1], depth)
-        elif is_one_class and isinstance(left, (list, tuple)):
+        elif is_one_class and issubclass(kinds[0], (list, tuple)):
             nodes = self._items(left, right, depth)
-        elif is_inside and isinstance(left, dict) and isinstance(right, dict):
+        elif is_inside and all(issubclass(kind, dict) for kind in kinds):
             nodes = self._named("entries", (left, right), left, right, depth)
-        elif is_inside and isinstance(left, (set, frozenset)) and isinstance(right, (set, frozenset)):
+        elif is_inside and all(issubclass(kind, (set, frozenset)) for kind in kinds):
             nodes = self._sets(left, right, depth)
-        else:
-            nodes = self.single(left, depth), self.single(right, depth)
-        return nodes
+        return (self.single(left, depth), self.single(right, depth)) if nodes is None else nodes
 
     def single(self, value: Any, depth: int = 0) -> Node:  # noqa: ANN401 - as above
         """Return one value with its first parts."""
         self.nodes -= 1
         kind = type(value)
-        node: Node = {"type": kind.__name__}
+        node: Node = {"type": _name(kind)}
         text = _leaf_text(value)
         if text is not None:
             self._set_text(node, text, 0, depth)
@@ -164,7 +166,7 @@ class _Capture:
 
     def _items(self, left: Any, right: Any, depth: int) -> tuple[Node, Node]:  # noqa: ANN401 - lists or tuples
         """Return two lists; of long ones what begins a little before the first difference."""
-        base: Any = list if isinstance(left, list) else tuple
+        base: Any = list if issubclass(type(left), list) else tuple
         sides, sizes = (left, right), (base.__len__(left), base.__len__(right))
         start = 0
         if max(sizes) > _MAX_PARTS:
@@ -177,7 +179,7 @@ class _Capture:
             both = zip(sides, sizes, strict=True)
             values = [base.__getitem__(side, index) if index < size else _MISSING for side, size in both]
             self._add_pair(values, lists, _itself, depth)
-        nodes: tuple[Node, Node] = {"type": type(left).__name__}, {"type": type(right).__name__}
+        nodes: tuple[Node, Node] = {"type": _name(type(left))}, {"type": _name(type(right))}
         for node, items, size in zip(nodes, lists, sizes, strict=True):
             _add(node, "items", items, size)
             if start:
@@ -200,9 +202,14 @@ class _Capture:
 
     def _named(
         self, name: str, sides: tuple[object, object], left: dict[Any, Any], right: dict[Any, Any], depth: int
-    ) -> tuple[Node, Node]:
-        """Return two dicts, or two objects by their fields; of large ones the parts that differ."""
-        parts = chain(*(islice(dict.__iter__(side), _MAX_SCANNED) for side in (left, right)))
+    ) -> tuple[Node, Node] | None:
+        """Return two dicts, or two objects by their fields; of large ones the parts that differ.
+
+        None if a key has code of users, which looking for it on the other side would call.
+        """
+        parts = [*chain(*(islice(dict.__iter__(side), _MAX_SCANNED) for side in (left, right)))]
+        if not all(map(_is_plain, parts)):
+            return None
         keys = list(dict.fromkeys(parts))
         if len(keys) > _MAX_PARTS:
             keys = [key for key in keys if not self._has_equal(left, right, key)]
@@ -214,7 +221,7 @@ class _Capture:
             label = key if name == "fields" else self.single(key, depth + 1)
             values = [dict.get(side, key, _MISSING) for side in (left, right)]
             self._add_pair(values, lists, partial(_labelled, label), depth)
-        nodes: tuple[Node, Node] = {"type": type(sides[0]).__name__}, {"type": type(sides[1]).__name__}
+        nodes: tuple[Node, Node] = {"type": _name(type(sides[0]))}, {"type": _name(type(sides[1]))}
         for node, entries, side in zip(nodes, lists, (left, right), strict=True):
             _add(node, name, entries, dict.__len__(side))
         return nodes
@@ -231,18 +238,23 @@ class _Capture:
             for node, nodes in zip(self.pair(values[0], values[1], depth + 1), lists, strict=True):
                 nodes.append(wrapped(node))
 
-    def _sets(self, left: Any, right: Any, depth: int) -> tuple[Node, Node]:  # noqa: ANN401 - sets
-        """Return two sets; of large ones first the items that one of them lacks."""
+    def _sets(self, left: Any, right: Any, depth: int) -> tuple[Node, Node] | None:  # noqa: ANN401 - sets
+        """Return two sets; of large ones first the items that one of them lacks.
+
+        None if an item has code of users.
+        """
         sides, sizes = [], []
         for side in (left, right):
-            base: Any = set if isinstance(side, set) else frozenset
-            sides.append(set(islice(base.__iter__(side), _MAX_ITEMS)))
+            base: Any = set if issubclass(type(side), set) else frozenset
+            items = [*islice(base.__iter__(side), _MAX_ITEMS)]
+            if not all(map(_is_plain, items)):
+                return None
+            sides.append(set(items))
             sizes.append(base.__len__(side))
-        nodes: tuple[Node, Node] = {"type": type(left).__name__}, {"type": type(right).__name__}
+        nodes: tuple[Node, Node] = {"type": _name(type(left))}, {"type": _name(type(right))}
         self.nodes -= 2
         lists: tuple[list[Node], list[Node]] = [], []
-        # Items of other classes are not compared, so that their code is not called.
-        if max(sizes) <= _MAX_ITEMS and all(_LEAVES.issuperset(map(type, side)) for side in sides):
+        if max(sizes) <= _MAX_ITEMS:
             for item in islice(chain(sides[0] ^ sides[1], sides[0] & sides[1]), _MAX_PARTS):
                 if self.nodes <= 0:
                     break
@@ -271,7 +283,8 @@ class _Capture:
         if kind is list or kind is tuple:
             return len(left) == len(right) and all(map(self._is_equal, left, right))
         if kind is dict:
-            return len(left) == len(right) and all(self._has_equal(left, right, key) for key in left)
+            is_same_size = len(left) == len(right) and all(map(_is_plain, chain(left, right)))
+            return is_same_size and all(self._has_equal(left, right, key) for key in left)
         return False
 
 
@@ -303,48 +316,83 @@ def _common_length(left: str, right: str) -> int:
     return start + common_length(left[start : start + _CHUNK], right[start : start + _CHUNK])
 
 
+def _of_class(kind: type, name: str) -> Any:  # noqa: ANN401 - whatever a class has
+    """Return an attribute of a class without its metaclass, None if it has none."""
+    try:
+        return type.__getattribute__(kind, name)
+    except AttributeError:
+        return None
+
+
+def _name(kind: type) -> str:
+    name = _of_class(kind, "__name__")
+    return name if type(name) is str else "object"
+
+
+def _is_plain(key: object) -> bool:
+    """Whether to hash and compare a key certainly calls no code of users."""
+    kind = type(key)
+    if kind is tuple:
+        return all(map(_is_plain, tuple.__iter__(key)))  # type: ignore[arg-type]
+    return kind in _LEAVES or (
+        _of_class(kind, "__hash__") in _PLAIN_HASHES and _of_class(kind, "__eq__") in _PLAIN_COMPARISONS
+    )
+
+
 def _leaf_text(value: Any) -> str | None:  # noqa: ANN401 - values of any class
     """Return the text of a value without parts, None for any other."""
     kind = type(value)
-    if kind in _REPRESENTED or kind.__module__ in _SAFE_MODULES:
+    if kind in _REPRESENTED:
         return repr(value)
     if kind is int:
         return repr(value) if value.bit_length() <= _MAX_BITS else None
     if kind is bytes or kind is bytearray:
         return repr(value[:_MAX_BYTES])
-    if issubclass(kind, Enum):
-        return f"{kind.__name__}.{value._name_}"
-    return str.__getitem__(value, slice(None)) if issubclass(kind, str) else None
+    if issubclass(kind, str):
+        return str.__getitem__(value, slice(None))
+    module = _of_class(kind, "__module__")
+    if type(module) is str and module in _SAFE_MODULES:
+        # A zone of users has a representation of users.
+        zone = getattr(value, "tzinfo", None) if module == "datetime" else None
+        is_safe = zone is None or _of_class(type(zone), "__module__") in ("datetime", "zoneinfo")
+        return repr(value) if is_safe else None
+    return f"{_name(kind)}.{object.__getattribute__(value, '_name_')}" if issubclass(kind, Enum) else None
 
 
 def _fields(value: Any) -> dict[str, object] | None:  # noqa: ANN401 - as above
     """Return the compared fields of a dataclass, or those of an attrs class or named tuple; None for any other."""
     kind = type(value)
-    if kind in _LEAVES or isinstance(value, type):
+    if kind in _LEAVES or issubclass(kind, type):
         return None
-    declared = getattr(kind, "__dataclass_fields__", None)
-    if isinstance(declared, dict):
+    declared = _of_class(kind, "__dataclass_fields__")
+    if type(declared) is dict:
         return _members(value, [name for name, field in declared.items() if getattr(field, "compare", True)])
-    attributes = getattr(kind, "__attrs_attrs__", None)
-    if isinstance(attributes, tuple):
+    attributes = _of_class(kind, "__attrs_attrs__")
+    if attributes is not None and issubclass(type(attributes), tuple):
         return _members(value, [attribute.name for attribute in attributes if attribute.eq])
-    names = getattr(kind, "_fields", None)
-    if issubclass(kind, tuple) and isinstance(names, tuple):
+    names = _of_class(kind, "_fields")
+    if issubclass(kind, tuple) and type(names) is tuple:
         return dict(zip(names, tuple.__iter__(value), strict=False))
     return None
 
 
 def _members(value: object, names: Sequence[str]) -> dict[str, object]:
     """Return attributes of an object from where they are stored, so that no property of its class is called."""
-    stored = getattr(value, "__dict__", {})
+    try:
+        stored = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        stored = {}
     members: dict[str, object] = {}
     for name in names:
-        slot = getattr(type(value), name, None)
+        slot = _of_class(type(value), name)
         if name in stored:
             members[name] = stored[name]
-        elif isinstance(slot, MemberDescriptorType):
-            members[name] = getattr(value, name, _MISSING)
-    return {name: member for name, member in members.items() if member is not _MISSING}
+        elif type(slot) is MemberDescriptorType:
+            try:
+                members[name] = slot.__get__(value)
+            except AttributeError:
+                continue  # not set
+    return members
 
 
 def _cleaned(node: Node, cleaner: TextCleaner, name: str = "") -> Node:

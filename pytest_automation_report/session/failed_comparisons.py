@@ -9,7 +9,7 @@ from pytest_automation_report.recording.comparison import captured_sides
 from pytest_automation_report.recording.steps import context_of
 
 if TYPE_CHECKING:
-    from types import CodeType
+    from types import CodeType, TracebackType
 
     import pytest
 
@@ -42,7 +42,12 @@ class FailedComparisons:
             if following is None:
                 break
             if frame.f_code.co_name == _CALLED_BY_ASSERT:
-                self._last = following.f_code, following.f_lineno, captured_sides(operator, left, right)
+                try:
+                    self._last = following.f_code, following.f_lineno, captured_sides(operator, left, right)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException:  # noqa: BLE001 - the code of users' objects: a skip of theirs is no outcome
+                    break
                 return
             frame = following
         self._last = None
@@ -53,9 +58,12 @@ class FailedComparisons:
         Subtests have their own texts, and no place for values.
         """
         last, self._last = self._last, None
-        if last is None or not isinstance(excinfo.value, AssertionError) or context_of(report) is not None:
+        trace: TracebackType | None = excinfo.tb  # None if another plugin has dropped it
+        # By the type: `isinstance` asks an object for its class.
+        if last is None or trace is None or not issubclass(excinfo.type, AssertionError):
             return
-        trace = excinfo.tb
+        if context_of(report) is not None:
+            return
         while trace.tb_next is not None:
             trace = trace.tb_next
         if (trace.tb_frame.f_code, trace.tb_lineno) == last[:2] and (self._failed is None or report.when == "call"):

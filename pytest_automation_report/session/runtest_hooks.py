@@ -303,7 +303,7 @@ class RuntestHooks(Hooks):
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note the reason for which the running test is interrupted, and the line."""
-        if isinstance(excinfo.value, pytest.exit.Exception):
+        if issubclass(excinfo.type, pytest.exit.Exception):
             self._interruption = f"Ended by pytest.exit: {excinfo.value}"
         elif type(excinfo.value) is KeyboardInterrupt:
             entry = excinfo.traceback[-1]

@@ -99,7 +99,7 @@ class SessionHooks(Hooks):
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note the reason for which the session is interrupted."""
         cleaner = self._setup.cleaner
-        if isinstance(excinfo.value, pytest.exit.Exception):
+        if issubclass(excinfo.type, pytest.exit.Exception):
             self._interruption = cleaner.string(f"ended by pytest.exit: {excinfo.value}")
         elif type(excinfo.value) is KeyboardInterrupt:
             self._interruption, self._is_interrupted = "interrupted by Ctrl-C", True

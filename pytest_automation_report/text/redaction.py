@@ -337,10 +337,12 @@ class TextCleaner:
 
 
 def safe_str(value: object) -> str:
-    """Return a user's value as text, also if its ``__str__`` raises."""
+    """Return a user's value as a plain text, also if its ``__str__`` raises or returns a text of a class of its own."""
     try:
-        return str(value)
-    except Exception as error:  # noqa: BLE001 - a foreign __str__ may raise anything; the text names the error
+        return "".join((str(value),))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a foreign __str__ may raise anything; the text names the error
         return f"<{type(value).__name__} without a text: {type(error).__name__}>"
 
 

@@ -1,0 +1,221 @@
+"""Objects of tests: their code runs as often as with pytest alone, and whatever it raises changes no verdict."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from support.checked_server import CheckedServer
+from support.projects import Project
+from support.sessions import TOKEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.sessions import Ran
+
+COUNTED = '''
+import collections, json
+import pytest
+
+CALLS = collections.Counter()
+
+class Loud:
+    """Counts each call of its code."""
+    def __getattr__(self, name):
+        CALLS[f"Loud.getattr {name}"] += 1
+        raise AttributeError(name)
+    @property
+    def __class__(self):
+        CALLS["Loud.class"] += 1
+        return dict
+    def __eq__(self, other):
+        CALLS["Loud.eq"] += 1
+        return self is other
+    def __hash__(self):
+        CALLS["Loud.hash"] += 1
+        return 7
+    def __len__(self):
+        CALLS["Loud.len"] += 1
+        return 3
+    def __bool__(self):
+        CALLS["Loud.bool"] += 1
+        return True
+    def __iter__(self):
+        CALLS["Loud.iter"] += 1
+        return iter(())
+    def __repr__(self):
+        CALLS["Loud.repr"] += 1
+        return "Loud()"
+    def __str__(self):
+        CALLS["Loud.str"] += 1
+        return "loud"
+
+class Meta(type):
+    def __getattribute__(cls, name):
+        CALLS[f"Meta.{name}"] += 1
+        return super().__getattribute__(name)
+    def __subclasscheck__(cls, other):
+        CALLS["Meta.subclasscheck"] += 1
+        return False
+
+class WithMeta(metaclass=Meta):
+    pass
+
+class Zone(__import__("datetime").tzinfo):
+    def utcoffset(self, moment):
+        return None
+    def dst(self, moment):
+        return None
+    def __repr__(self):
+        CALLS["Zone.repr"] += 1
+        return "Zone()"
+
+class Proxy:
+    """A lazy proxy: whoever asks for more than its type loads what is behind it."""
+    def __getattribute__(self, name):
+        CALLS[f"Proxy.{name}"] += 1
+        return object.__getattribute__(self, name)
+
+class Failure(AssertionError):
+    @property
+    def __class__(self):
+        CALLS["Failure.class"] += 1
+        return ValueError
+    def __str__(self):
+        CALLS["Failure.str"] += 1
+        raise ValueError("no text")
+
+MOMENT = __import__("datetime").datetime(2026, 1, 1, tzinfo=Zone())
+ONE, OTHER = Loud(), Loud()
+
+@pytest.mark.parametrize("left, right", [
+    (ONE, {}), ({}, ONE), (ONE, OTHER), ([ONE] * 50, [OTHER] * 50), ({ONE: 1}, {OTHER: 1}), ({ONE}, {OTHER}),
+    (frozenset([ONE]), frozenset()), ({"a": ONE}, {"a": OTHER}), ([{ONE: 1}] * 50, [{OTHER: 1}] * 50),
+    (WithMeta(), 1), ([WithMeta()], [2]), (WithMeta(), WithMeta()), (Proxy(), {}), ([Proxy()], [1]), ([MOMENT], [1]),
+    ({(ONE, 1): 1}, {}),
+], ids=range(16))
+def test_compares(left, right):
+    assert left == right
+
+def test_is_in():
+    assert ONE in [1, 2]
+
+def test_raises():
+    raise Failure()
+
+def test_raises_with_an_object():
+    raise Failure(ONE)
+
+def test_locals():
+    mine, proxy = ONE, Proxy()
+    assert mine == 1
+
+@pytest.fixture(autouse=True, scope="session")
+def write_calls():
+    yield
+    with open("calls.json", "w") as file:
+        json.dump(CALLS, file)
+'''
+
+WILD = """
+import sys, unittest.mock
+import pytest
+
+def is_reporting():
+    frame = sys._getframe(1)
+    while frame is not None:
+        if "pytest_automation_report" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
+
+ERRORS = [pytest.skip.Exception, pytest.exit.Exception, pytest.xfail.Exception, SystemExit, GeneratorExit, ValueError]
+
+class Wild:
+    def __init__(self, error):
+        object.__setattr__(self, "error", error)
+    def __getattribute__(self, name):
+        if is_reporting():
+            raise object.__getattribute__(self, "error")(name)
+        return object.__getattribute__(self, name)
+    def __eq__(self, other):
+        return False
+    def __hash__(self):
+        return self.asked and 1
+    asked = 1
+    def __repr__(self):
+        return "Wild()"
+
+class Fields(Wild):
+    __dataclass_fields__ = {"a": 1}
+    a = 1
+
+class Meta(type):
+    def __getattribute__(cls, name):
+        if is_reporting():
+            raise pytest.skip.Exception(name)
+        return super().__getattribute__(name)
+
+class WithMeta(metaclass=Meta):
+    def __repr__(self):
+        return "WithMeta()"
+
+@pytest.mark.parametrize("kind", [Wild, Fields])
+@pytest.mark.parametrize("error", ERRORS)
+def test_compares(error, kind):
+    assert kind(error) == {"a": 1}
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_compares_deeply(error):
+    assert {"a": [Wild(error)], Wild(error): 1} == {"a": [], Wild(error): 2}
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_annotates(error, automation_report):
+    def text():
+        raise error("no")
+    named = type("Named", (), {"__str__": lambda self: text()})()
+    automation_report.field("value", named)
+    automation_report.artifact(text, "file")
+    with automation_report.step(named):
+        pass
+
+def test_meta():
+    assert [WithMeta()] == [1]
+
+def test_mock():
+    assert unittest.mock.Mock(spec=dict) == {"a": 1}
+
+def test_text_of_an_exception():
+    class Error(Exception):
+        def __str__(self):
+            pytest.skip("no text")
+    raise Error
+
+@pytest.mark.automation_report_field("value", type("Named", (), {"__str__": lambda self: pytest.skip("no")})())
+def test_marked():
+    pass
+"""
+
+
+def test_code_of_objects_is_called_as_often_as_by_pytest_alone(tmp_path: Path) -> None:
+    """Reporting calls no method, property or metaclass of a compared or raised object that pytest does not call."""
+    project = Project(tmp_path, COUNTED)
+
+    def calls(ran: Ran) -> Any:  # noqa: ANN401 - what JSON holds
+        assert "20 failed" in ran.out
+        return json.loads((tmp_path / "calls.json").read_text())
+
+    assert calls(project.report()) == calls(project.pytest("-p", "no:automation-report"))
+
+
+def test_what_objects_raise_changes_no_verdict(tmp_path: Path) -> None:
+    """A skip, an exit or an error that an object raises when it is looked at is neither an outcome nor told."""
+    project = Project(tmp_path / "project", WILD)
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        ran = project.report(address=server.address)
+        tests = [test for _, test in server.tests()]
+    assert ran.exit == 1
+    assert "= 21 failed, 7 passed in" in ran.out
+    assert "error in reporting" not in ran.text
+    assert len(tests) == 28
