@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,12 +20,11 @@ from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_automation_report.api.models import PostgresDatabase
     from pytest_automation_report.server.store.maintenance import OldRun
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.writes import Writer
 
 _UNIT_MICROSECONDS: Final = {"h": 3600_000_000, "d": 24 * 3600_000_000, "w": 7 * 24 * 3600_000_000}
 _SHOWN_PROBLEMS: Final = 20
@@ -120,7 +120,9 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
             runs = opened.read(lambda reader: runs_before(reader.database, now - age, now))
         else:
             runs = opened.read(lambda reader: runs_beyond(reader.database, keep_runs or 1, now))
-        artifacts = 0 if dry_run else _remove(opened, runs)
+        artifacts = 0
+        if not dry_run:
+            runs, artifacts = remove_old(opened, runs)
     for run in runs:
         click.echo(run.id)
     what = "would be removed" if dry_run else "removed"
@@ -130,39 +132,38 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
     return Exit.DONE
 
 
-def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
+def remove_old(opened: Store, runs: Sequence[OldRun]) -> tuple[list[OldRun], int]:
     """Remove runs, each in a separate transaction so that others can write between them.
 
-    Returns how many artifacts went because no run refers to them.
+    Returns those that were removed: runs that have changed since they were chosen stay. And how many artifacts went
+    because no run refers to them.
     """
     from pytest_automation_report.server.store.artifact_rows import remove_unused  # noqa: PLC0415 - only here
     from pytest_automation_report.server.store.errors import ApiError, DiskFullError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.maintenance import (  # noqa: PLC0415 - only here
-        remove_run,
+        remove_unchanged,
         remove_unused_tests,
     )
 
+    removed = []
     if runs:
         steps = sum(run.results + 1 for run in runs)
         with click.progressbar(length=steps, label="removing", file=sys.stderr) as bar:
             for run in runs:
-                opened.write(_bound(remove_run, run.id))
+                if opened.write(partial(remove_unchanged, run)):
+                    removed.append(run)
                 bar.update(run.results + 1)
-    for source in sorted({run.source for run in runs}):
-        opened.write(_bound(remove_unused_tests, source))
+    for source in sorted({run.source for run in removed}):
+        opened.write(partial(remove_unused_tests, source))
     artifacts = opened.write(lambda writer: remove_unused(writer.connection, writer.now))
-    if runs or artifacts:
+    if removed or artifacts:
         try:
             opened.compact()
         except DiskFullError:
             echo_stderr("the disk is full: the store gets no smaller now, but its space is used again")
         except ApiError:
             echo_stderr("the store is in use: it gets no smaller now, but its space is used again")
-    return artifacts
-
-
-def _bound(work: Callable[[int, Writer], int], number: int) -> Callable[[Writer], int]:
-    return lambda writer: work(number, writer)
+    return removed, artifacts
 
 
 def _microseconds(age: str) -> int:

@@ -14,7 +14,7 @@ from peewee import JOIN, PeeweeException, fn
 
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.case_keys import problems_of_keys, remove_keys
-from pytest_automation_report.server.store.database import execute, lock_run, lock_tests
+from pytest_automation_report.server.store.database import execute, lock_run, lock_tests, row_of
 from pytest_automation_report.server.store.project_rows import project_statuses
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, slot_name
@@ -195,12 +195,13 @@ _DAY_US = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class OldRun:
-    """A run that can be removed; ``created`` in microseconds since 1970, ``results`` is their number."""
+    """A run that can be removed; times in microseconds since 1970, ``results`` is their number."""
 
     id: int
     source: int
     name: str
     created: int
+    updated: int | None
     results: int
 
 
@@ -219,6 +220,18 @@ def runs_before(database: Database, time_us: int, now: int) -> list[OldRun]:
     """Return the runs that were created before a time, in microseconds since 1970, oldest first."""
     old_runs = [row for row in _newest_runs_first(database) if row["created"] < time_us]
     return list(_removable(database, old_runs, now))[::-1]
+
+
+def remove_unchanged(run: OldRun, writer: Writer) -> bool:
+    """Remove a run unless it has changed since it was chosen; return whether it was removed."""
+    lock_run(writer.connection, run.id)
+    if row_of(writer.connection, "run", ("updated", "total_count"), run.id) != {
+        "updated": run.updated,
+        "total_count": run.results,
+    }:
+        return False
+    remove_run(run.id, writer)
+    return True
 
 
 def remove_run(run_id: int, writer: Writer) -> int:
@@ -265,7 +278,7 @@ def _removable(database: Database, rows: Iterable[Json], now: int) -> Iterator[O
         # A run without a change for a day was left open by a job that was killed.
         is_in_use = not row["is_completed"] and changed > now - _DAY_US
         if not is_in_use and row["id"] not in (last_run_id, run_of_last_thread):
-            yield OldRun(row["id"], row["source"], row["name"], row["created"], row["total_count"])
+            yield OldRun(row["id"], row["source"], row["name"], row["created"], row["updated"], row["total_count"])
 
 
 def back_up(store: Path, target: Path) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.cli.main import main
+from pytest_automation_report.cli.store import remove_old
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
 from pytest_automation_report.text.terminal import pluralize
@@ -126,6 +127,24 @@ def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
     assert [run.id for run in old] == [left]
     beyond = filled.store.read(lambda reader: runs_beyond(reader.database, 1, now))
     assert [run.id for run in beyond if run.id > 6] == [left]
+
+
+def test_a_run_that_changed_since_it_was_chosen_stays(filled: Service) -> None:
+    """Results that were answered between the choice of the old runs and their removal are not removed with them."""
+    now = time.time_ns() // 1000
+    filled.clock.now = now - 100 * DAY
+    late, left = filled.new_run(source="open"), filled.new_run(source="open")
+    thread_id = filled.new_thread(late)
+    filled.new_thread(left)
+    filled.clock.now = now
+    filled.new_thread(filled.new_run(source="open"))
+    chosen = filled.store.read(lambda reader: runs_before(reader.database, now - 50 * DAY, now))
+    assert [run.id for run in chosen] == [late, left]
+    filled.append(thread_id, a_test())
+    removed, _ = remove_old(filled.store, chosen)
+    assert [run.id for run in removed] == [left]
+    assert filled.get(f"/automation/runs/{late}/tests").json["total"] == 1
+    assert filled.get(f"/automation/runs/{left}").status_code == 404
 
 
 @pytest.mark.parametrize(
