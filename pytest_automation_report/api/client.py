@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from base64 import b64decode
 from datetime import timezone
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
@@ -200,17 +199,6 @@ class Client(ABC):
         """Return the report of a run in one HTML file; only a server of ours that has pages writes it."""
         wishes = {"base": base_id, "artifacts": artifacts, "artifacts_size": artifacts_size}
         return str(self._read(f"/automation/runs/{run_id}/report", _query(wishes), _result)["html"])
-
-    def report_beside(
-        self, run_id: int, base_id: int | None, folder: str, *, artifacts: str, artifacts_size: int
-    ) -> tuple[str, dict[str, bytes]]:
-        """Return the report as `report_html` does, with the files of a folder of this name beside it, by their names.
-
-        Raises KeyError or ValueError for an answer without files, of an earlier release.
-        """
-        wishes = {"base": base_id, "artifacts": artifacts, "artifacts_size": artifacts_size, "folder": folder}
-        result = self._read(f"/automation/runs/{run_id}/report", _query(wishes), _result)
-        return str(result["html"]), {str(name): b64decode(data) for name, data in result["files"].items()}
 
     def run(self, run_id: int, *, has_threads: bool = True, expands: Iterable[RunExpand] = ()) -> Run:
         """Return a run with its threads; ``has_threads`` as in `runs`."""

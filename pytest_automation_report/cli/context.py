@@ -35,10 +35,10 @@ from pytest_automation_report.settings.configuration import (
 )
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.ini_file import project_ini
-from pytest_automation_report.settings.misspellings import misspelling, removed_setting_error
+from pytest_automation_report.settings.misspellings import misspelling
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
-from pytest_automation_report.settings.table import REMOVED_SETTINGS, setting
+from pytest_automation_report.settings.table import setting
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.text.limits import STRING_UNITS, cut_end
 from pytest_automation_report.text.terminal import printable
@@ -138,24 +138,9 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
                     callback=_from_here if row.name in _PATHS else None,
                 )
             command = option(command)
-        return _with_removed_options(command) if "facts" in names else command
+        return command
 
     return decorate
-
-
-def _with_removed_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of removed settings, hidden: click's own error for an unknown option has no remedy."""
-    for name in REMOVED_SETTINGS:
-        option = f"--{name.replace('_', '-')}"
-        command = click.option(
-            option, name, hidden=True, expose_value=False, callback=_refuse_removed, help="Removed."
-        )(command)
-    return command
-
-
-def _refuse_removed(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    if value is not None:
-        raise click.UsageError(str(removed_setting_error(str(parameter.name), parameter.opts[0])), context)
 
 
 def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Configuration, Token]:

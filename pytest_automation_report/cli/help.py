@@ -1,15 +1,12 @@
-"""Examples and summaries of the commands, the order of options in ``--help``, and replacements of removed commands."""
+"""Examples and summaries of the commands, and the order of options in ``--help``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from pytest_automation_report.settings.table import SETTINGS
-
-if TYPE_CHECKING:
-    from typing import Any
 
 HELP: Final[dict[str, tuple[str, str]]] = {
     "": ("Report test results to Testmo or an embedded server.", 'exec --results "reports/*.xml" -- npm test'),
@@ -18,9 +15,6 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "flaky": ("List the flaky tests of a source.", "flaky --source shop --branch main"),
     "gate": ("Stop a pipeline at new failures.", "gate --new-failures 0 --known known-failures.txt"),
     "html": ("Write the pages of a run into one HTML file.", "html 71 -o report.html"),
-    "milestone": ("List milestones and choose their runs by tags.", "milestone list"),
-    "milestone list": ("List the milestones of a project.", "milestone list --project-id 1"),
-    "milestone set": ("Create a milestone or replace its tags.", 'milestone set "Release 2" --tags release-2'),
     "open": ("Open the page of a run in the browser.", "open 71"),
     "run": ("Create, fill, complete and read runs.", 'run create --source shop --name "Nightly"'),
     "run append": ("Add fields and links to a run.", "run append 71 --fields coverage=81%"),
@@ -40,9 +34,6 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "spool": ("List or remove results that were not sent.", "spool list"),
     "spool drop": ("Remove sessions whose results nobody will send.", "spool drop --all"),
     "spool list": ("List the sessions in the spool.", "spool list --json"),
-    "status": ("List and change the result statuses of a project.", "status list"),
-    "status list": ("List the result statuses of a project.", "status list --project-id 1"),
-    "status set": ("Change a result status or add one.", "status set failed --aliases failed,broken"),
     "store": ("Back up, check and prune the embedded store.", "store check"),
     "store backup": ("Copy the store to a new file.", "store backup backup.sqlite3"),
     "store check": ("Check the store and its counts.", "store check"),
@@ -51,31 +42,13 @@ HELP: Final[dict[str, tuple[str, str]]] = {
 }
 """For each command its summary in one short sentence, and the arguments of its example."""
 
-_REPLACEMENTS: Final = {
-    "run wait": "'automation-report run complete --expect-jobs N' waits for the jobs of a run and completes it",
-    "spool prune": "each session removes results that are older than automation_report_keep_spool days, and "
-    "'automation-report spool drop' removes sessions at once",
-}
-"""For each command that was removed, what does its work now."""
-
 _FIRST: Final = (
     "url", "project_id", "source", "name", "run_id", "run_key", "job", "tags", "fields", "links", "spool",
 )  # fmt: skip
 """Settings that most users of a command need, after the command's own options."""
 
-_ADDRESSES: Final = frozenset({"serve", "store", "status", "milestone"})
+_ADDRESSES: Final = frozenset({"serve", "store"})
 """Commands that work in the store itself, which may be in a database."""
-
-
-class CommandGroup(click.Group):
-    """A group whose error for a removed command names the replacement."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401 - click's own signature
-        """Return the command that the first argument names; raises `click.UsageError` for none."""
-        path = f"{self.name} {args[0]}"
-        if path in _REPLACEMENTS:
-            raise click.UsageError(f"'{path}' was removed: {_REPLACEMENTS[path]}", ctx)
-        return super().resolve_command(ctx, args)
 
 
 def add_help(command: click.Command, path: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,11 +16,9 @@ from pytest_automation_report.cli.context import (
     with_exit_codes,
 )
 from pytest_automation_report.cli.last_runs import last_run
-from pytest_automation_report.cli.report_folder import FolderBeside
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.cli.whole_runs import STDOUT, is_ours, write_file
-from pytest_automation_report.delivery.report import NO_PAGES, embedded_pages, embedded_report
-from pytest_automation_report.server.pages.report.beside import Beside
+from pytest_automation_report.delivery.report import NO_PAGES, embedded_report
 from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule
 from pytest_automation_report.settings.parsers import size_bytes
 
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.configuration import Configuration
 
 
-_BESIDE_BYTES: Final = 100_000_000
 _SERVER_BYTES: Final = 8_000_000
 
 
@@ -52,9 +48,7 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
 @click.option("--artifacts", "which", type=click.Choice(["none", "failed", "all"]), default="failed", show_default=True,
               help="Files in the report: none, those of failures, or of all tests that have a page.")  # fmt: skip
 @click.option("--artifacts-size", callback=_size, metavar="SIZE",
-              help="Largest size of all these files, 5MB, or 100MB with --beside; others are named.")  # fmt: skip
-@click.option("--beside", is_flag=True,
-              help="Write the files and the style into a folder beside the report, as Jenkins needs it.")  # fmt: skip
+              help="Largest size of all these files, 5MB; others are named.")  # fmt: skip
 @setting_options(*CONNECTION, "source")
 @with_exit_codes
 def html(
@@ -64,7 +58,6 @@ def html(
     base: int | None,
     which: Which,
     artifacts_size: int | None,
-    beside: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
     """Write the pages of a run into one HTML file, which opens without a server and reaches no network.
@@ -72,73 +65,23 @@ def html(
     Without RUN_ID the run is the newest one of the project, or of --source. The file is complete or not there.
     """
     configuration, token = configured(options, is_source_needed=False)
-    folder = _folder(file) if beside else None
     with connected_to(configuration, token) as client:
         run_id = chosen if chosen is not None else last_run(client, configuration)
-        rule = _rule(which, artifacts_size, configuration, is_beside=beside)
-        if folder is None:
-            text = _report(client, configuration, run_id, base, rule)
-            write_file(file, [text])
-        else:
-            text = _write_beside(client, configuration, run_id, base, rule, file, folder)
+        text = _report(client, configuration, run_id, base, _rule(which, artifacts_size, configuration))
+        write_file(file, [text])
     if file != STDOUT:
         echo_stderr(f"run {run_id} is in {file} ({len(text.encode()) / 1000:,.0f} kB)")
     return Exit.DONE
 
 
-def _folder(file: str) -> FolderBeside:
-    """Return the folder beside a file; raises `click.UsageError` if there can be none."""
-    if file == STDOUT:
-        raise click.UsageError("--beside writes a folder: name a file with -o")
-    folder = FolderBeside(Path(file))
-    folder.check()
-    return folder
-
-
-def _rule(which: Which, max_bytes: int | None, configuration: Configuration, *, is_beside: bool) -> FileRule:
-    """Return the rule of files: a folder may be larger than a file, an answer of a server may not.
-
-    Raises `click.UsageError` for more than a server sends.
-    """
+def _rule(which: Which, max_bytes: int | None, configuration: Configuration) -> FileRule:
+    """Return the rule of files; raises `click.UsageError` for more than a server sends."""
     if max_bytes is not None and max_bytes > _SERVER_BYTES and not configuration.endpoint.is_embedded:
         raise click.UsageError(
             "--artifacts-size: a server sends 8 MB of files at most; "
             "--database writes a report with more of them where its store is"
         )
-    usual = (_BESIDE_BYTES if configuration.endpoint.is_embedded else _SERVER_BYTES) if is_beside else DEFAULT_BYTES
-    return FileRule(which, usual if max_bytes is None else max_bytes)
-
-
-def _write_beside(
-    client: Client,
-    configuration: Configuration,
-    run_id: int,
-    base: int | None,
-    rule: FileRule,
-    file: str,
-    folder: FolderBeside,
-) -> str:
-    """Write a report and the folder beside it; return the text of the report."""
-    if configuration.endpoint.is_embedded:
-        with embedded_pages(Path(configuration.endpoint.database)) as pages:
-            report = pages.report_beside(run_id, base, rule, folder.name)
-            folder.write(report.files)
-    else:
-        report = _report_of_server(client, run_id, base, rule, folder.name)
-        folder.write(report.files)
-    write_file(file, [report.html])
-    folder.remove_all_but(report.files)
-    return report.html
-
-
-def _report_of_server(client: Client, run_id: int, base: int | None, rule: FileRule, folder: str) -> Beside:
-    if not is_ours(client):
-        raise click.UsageError(NO_PAGES)
-    try:
-        html, files = client.report_beside(run_id, base, folder, artifacts=rule.which, artifacts_size=rule.max_bytes)
-    except (KeyError, ValueError, AttributeError) as error:
-        raise click.UsageError("--beside needs a server of this release") from error
-    return Beside(html, {name: partial(iter, [data]) for name, data in files.items()})
+    return FileRule(which, DEFAULT_BYTES if max_bytes is None else max_bytes)
 
 
 def _report(client: Client, configuration: Configuration, run_id: int, base: int | None, rule: FileRule) -> str:

@@ -31,13 +31,11 @@ _COMMANDS: Final = {
     "flaky": ("flaky", "findings"),
     "gate": ("gate", "findings"),
     "html": ("html", "html"),
-    "milestone": ("milestone", "milestone"),
     "open": ("open_run", "open"),
     "run": ("run", "run", "export", "findings"),
     "send": ("send", "send"),
     "serve": ("serve", "serve"),
     "spool": ("spool", "spool"),
-    "status": ("status", "status"),
     "store": ("store", "store"),
     "submit": ("submit", "submit"),
 }

@@ -25,7 +25,6 @@ from pytest_automation_report.cli.context import (
     with_exit_codes,
 )
 from pytest_automation_report.cli.failure_texts import failures_as_markdown
-from pytest_automation_report.cli.help import CommandGroup
 from pytest_automation_report.cli.last_runs import (
     NOT_FOUND,
     UnknownProjectError,
@@ -121,7 +120,7 @@ _TIMEOUT: Final = click.option(
 )
 
 
-@click.group(cls=CommandGroup)
+@click.group
 def run() -> None:
     """Create, fill, complete and read runs."""
 

@@ -17,7 +17,6 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
-from pytest_automation_report.cli.help import CommandGroup
 from pytest_automation_report.cli.output import age, echo_table, is_person_reading
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.spool.folder import session_folders
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 _COLUMNS: Final = ("session", "state", "age", "results")
 
 
-@click.group("spool", cls=CommandGroup)
+@click.group("spool")
 def spool() -> None:
     """List or remove results that were not sent."""
 

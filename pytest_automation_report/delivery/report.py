@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.replay import SpooledResults
     from pytest_automation_report.server.pages.report.files import FileRule
-    from pytest_automation_report.server.pages.site import Pages
     from pytest_automation_report.spool.manifest import SessionManifest
 
-__all__ = ["NO_PAGES", "ReportWriting", "embedded_pages", "embedded_report", "unfinished_reason"]
+__all__ = ["NO_PAGES", "ReportWriting", "embedded_report", "unfinished_reason"]
 
 NO_PAGES: Final = (
     "the report needs the embedded store or a server of automation-report serve: this server has no pages"
@@ -139,16 +138,8 @@ def embedded_report(
 
     Raises `RefusedError` for a store or a run that is not there.
     """
-    with embedded_pages(database) as pages:
-        from pytest_automation_report.server.pages.report.files import FileRule  # noqa: PLC0415 - loaded with the pages
-
-        return pages.report(run_id, base, rule or FileRule(), note=note)
-
-
-@contextmanager
-def embedded_pages(database: Path) -> Iterator[Pages]:
-    """Yield the pages of the embedded store; raises `RefusedError` for a store or a run that is not there."""
     # The pages and their templates take 0.2 s to load, for which neither sessions nor other commands pay.
+    from pytest_automation_report.server.pages.report.files import FileRule  # noqa: PLC0415 - as above
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
@@ -158,7 +149,8 @@ def embedded_pages(database: Path) -> Iterator[Pages]:
     store = Store(database)
     try:
         with _without_collections():
-            yield Pages(store, Token(secrets.token_urlsafe()))
+            pages = Pages(store, Token(secrets.token_urlsafe()))
+            return pages.report(run_id, base, rule or FileRule(), note=note)
     except ApiError as error:
         raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
     finally:

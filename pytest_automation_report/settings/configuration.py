@@ -20,7 +20,7 @@ from pytest_automation_report.settings.default_names import project_name, run_na
 from pytest_automation_report.settings.endpoint import endpoint_from
 from pytest_automation_report.settings.resolver import SettingsResolver, absolute_path, spelled_like
 from pytest_automation_report.settings.sources import RawSetting, read_console_settings, read_pytest_settings
-from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, REMOVED_SETTINGS, SETTINGS, is_override
+from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, SETTINGS, is_override
 from pytest_automation_report.settings.token import TokenResult, token_from
 from pytest_automation_report.values import Value, replace
 
@@ -316,11 +316,6 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     known = {setting.environment for setting in SETTINGS} | OTHER_VARIABLES
     endings = [name.removeprefix(prefix) for name in sorted(known)]
     for name in sorted(environ):
-        removed = name.removeprefix(prefix).lower()
-        if name.startswith(prefix) and removed in REMOVED_SETTINGS:
-            from pytest_automation_report.settings.misspellings import removed_setting_error  # noqa: PLC0415 - only for mistakes
-
-            yield str(removed_setting_error(removed, name))
-        elif name.startswith(prefix) and name not in known:
+        if name.startswith(prefix) and name not in known:
             near = difflib.get_close_matches(name.removeprefix(prefix), endings, n=1)
             yield f"{name}: does nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")

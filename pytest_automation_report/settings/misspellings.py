@@ -1,4 +1,4 @@
-"""Find the setting that a user meant with a misspelled or removed name in an ini file.
+"""Find the setting that a user meant with a misspelled name in an ini file.
 
 pytest only warns of an unknown name; the session would then report to the wrong place, or not at all.
 """
@@ -11,15 +11,11 @@ from typing import Final
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.table import (
     PREFIX,
-    REMOVED_SETTINGS,
     SETTINGS,
     SWITCH_NAME,
-    is_override,
     normalized_ini_name,
     setting,
 )
-
-__all__ = ["misspelling", "removed_setting_error"]
 
 _CLOSE: Final = 0.8
 _TOKEN: Final = f"{PREFIX}token"
@@ -37,8 +33,6 @@ def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
     word = normalized_ini_name(name)
     if name in _NAMES:
         return None, False
-    if word.startswith(PREFIX) and word.removeprefix(PREFIX) in REMOVED_SETTINGS:
-        return removed_setting_error(word.removeprefix(PREFIX), origin), True
     near = _nearest(word)
     if word.endswith("_token") or near == _TOKEN:
         remedy = (
@@ -51,23 +45,6 @@ def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
     if not word.startswith(PREFIX):
         return None, False
     return SettingError(origin, None, "take it out, or choose one that pytest --help shows", reason=_REASON), False
-
-
-def removed_setting_error(name: str, origin: str) -> SettingError:
-    """Return the error for a setting of earlier versions; its remedy has the spelling of ``origin``."""
-    successor_name, label = REMOVED_SETTINGS[name]
-    successor = setting(successor_name)
-    if origin.isupper():
-        remedy = f"{successor.environment}='{label}=...'"
-    elif is_override(origin):
-        remedy = f"-o '{successor.ini}={label}=...'"
-    elif origin.startswith("--automation-report"):
-        remedy = f"{successor.option} '{label}=...'"
-    elif origin.startswith("--"):
-        remedy = f"{successor.plain_option} '{label}=...'"
-    else:
-        remedy = f"{successor.ini} = {label}=..."
-    return SettingError(origin, None, f"write {remedy}", reason="is no longer a setting")
 
 
 def _nearest(word: str) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.settings.table import (
     OVERRIDE,
     PREFIX,
-    REMOVED_SETTINGS,
     SETTINGS,
     SWITCH_NAME,
     flag_from,
@@ -102,7 +101,6 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(row.ini, row.help + ".", type=row.ini_type, default=None)
         if row.is_option:
             _add_option(group, row)
-    _add_removed_options(group)
 
 
 def _add_option(group: pytest.OptionGroup, setting: Setting) -> None:
@@ -123,55 +121,6 @@ def _add_option(group: pytest.OptionGroup, setting: Setting) -> None:
         )
     else:
         group.addoption(setting.option, dest=setting.ini, default=None, metavar=setting.metavar, help=text)
-
-
-def _add_removed_options(group: pytest.OptionGroup) -> None:
-    """Register the options that pytest had once, hidden: using one is a usage error with a remedy.
-
-    Without them pytest would complain of an unrecognized argument, which names no remedy. All of them are one hidden
-    option of pytest, since each option costs time at every start.
-    """
-    import argparse  # noqa: PLC0415  # pytest has imported it; the console command never needs it
-
-    class RefuseRemovedOption(argparse.Action):
-        def __call__(
-            self,
-            parser: argparse.ArgumentParser,
-            namespace: argparse.Namespace,
-            values: object,
-            option_string: str | None = None,
-        ) -> None:
-            del namespace, values
-            parser.error(_removed_option_message(option_string or ""))
-
-    removed = [row for row in SETTINGS if not row.is_option]
-    names = [row.option for row in removed]
-    names += [row.off_option for row in removed if row.kind == "flag"]
-    names += [f"{SWITCH_OPTION}-{name.replace('_', '-')}" for name in REMOVED_SETTINGS]
-    group.addoption(
-        *names,
-        dest=f"{PREFIX}removed_option",
-        action=RefuseRemovedOption,
-        nargs="?",
-        default=argparse.SUPPRESS,
-        help=argparse.SUPPRESS,
-    )
-
-
-def _removed_option_message(option: str) -> str:
-    """Return the message for an option that pytest no longer has, with the spellings that replace it."""
-    is_off = option.startswith("--no-")
-    name = option.removeprefix("--no-" if is_off else "--").replace("-", "_").removeprefix(PREFIX)
-    if name in REMOVED_SETTINGS:
-        from pytest_automation_report.settings.misspellings import removed_setting_error  # noqa: PLC0415  # only for mistakes
-
-        return str(removed_setting_error(name, option))
-    removed = setting(name)
-    value = ("false" if is_off else "true") if removed.kind == "flag" else removed.metavar
-    return (
-        f"{option} is not an option of pytest: set {removed.ini} in the ini file or {removed.environment} in the"
-        f" environment, or write -o {removed.ini}={value}"
-    )
 
 
 def unknown_ini_names(config: pytest.Config) -> list[str]:

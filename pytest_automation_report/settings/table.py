@@ -18,7 +18,6 @@ __all__ = [
     "LOCAL_URL",
     "OVERRIDE",
     "PREFIX",
-    "REMOVED_SETTINGS",
     "SETTINGS",
     "SWITCH_NAME",
     "Kind",
@@ -370,25 +369,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "database",
         "text",
         "",
-        "Database file of the embedded server; `serve`, `store`, `status` and `milestone` also take a"
-        " postgresql:// address; default: .automation-report/store.sqlite3",
+        "Database file of the embedded server; `serve` and `store` also take a postgresql:// address;"
+        " default: .automation-report/store.sqlite3",
         is_option=True,
     ),
 )
-
-REMOVED_SETTINGS: Final[Mapping[str, tuple[str, str]]] = {
-    "ci": ("fields", "CI"),
-    "commit": ("fields", "Commit"),
-    "pull_request": ("fields", "Pull request"),
-    "commit_url": ("links", "Commit"),
-}
-"""Settings that earlier versions had, each with the setting that replaces it and the name of the pair in that setting.
-
-They set one fact of the run, and a field or link of the same name replaces a fact. The other settings of facts stay,
-since more than a field depends on them: ``branch`` and ``build`` name the run, ``shard`` decides which job creates a
-shared run, ``attempt`` fills ``{attempt}`` of a run key on CI providers without such a number, and ``job_url`` is shown
-in the threads of a shared run.
-"""
 
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 

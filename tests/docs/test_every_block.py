@@ -66,7 +66,6 @@ BLOCKS = {
         "rm -f": "docs/test_server_page.py::test_backup_and_restore",
         "pg_dump": "sessions/server/test_postgres_team.py::test_the_pages_backup_is_restored",
         "store prune": "docs/test_server_page.py::test_upkeep",
-        "status set": "docs/test_server_page.py::test_upkeep",
     },
 }
 """For each page: a text that one of its blocks has, and the test that runs the block.

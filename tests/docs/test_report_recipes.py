@@ -99,7 +99,6 @@ def test_recipe(name: str, tmp_path: Path) -> None:
         assert summary.read_text(encoding="utf-8").endswith(comment)
         assert "gh pr comment 7 --body-file comment.md --edit-last" in (tmp_path / "called").read_text()
     else:
-        assert (workspace / "report-files" / "report.css").exists() == (name == "Jenkinsfile")
         assert mistakes((workspace / "junit.xml").read_text(encoding="utf-8")) == []
 
 
@@ -112,5 +111,5 @@ def test_the_files_that_providers_keep_are_written() -> None:
     assert (job["artifacts"]["paths"], job["artifacts"]["reports"]) == (["report.html"], {"junit": "junit.xml"})
     archived = re.search("artifacts: '(.*)'", (FOLDER / "Jenkinsfile").read_text(encoding="utf-8"))
     assert archived is not None
-    assert archived[1] == "report.html,report-files/**"
+    assert archived[1] == "report.html"
     assert {path.name for path in FOLDER.iterdir()} == set(RECIPES)

@@ -216,13 +216,10 @@ def test_backup_and_restore(shop: Path) -> None:
 
 
 def test_upkeep(shop: Path) -> None:
-    """The commands that keep a store small and right, and name its statuses and milestones, run as they are."""
+    """The commands that keep a store small and right run as they are."""
     assert run_session(shop).exit == 1
-    for part in ("store prune", "status set"):
-        done = bash("set -e\n" + block(PAGE, part), shop, environment())
-        assert done.returncode == 0, done.stderr
-    assert "status 2 (Passed) of project 1: passed, ok" in done.stderr
-    assert "milestone 1 (Release 2) of project 1: release-2" in done.stderr
+    done = bash("set -e\n" + block(PAGE, "store prune"), shop, environment())
+    assert done.returncode == 0, done.stderr
 
 
 def test_health_and_limits(shop: Path) -> None:

@@ -29,7 +29,7 @@ from pytest_automation_report.server.pages.inside import Inside
 from pytest_automation_report.server.pages.links import link, route_of
 from pytest_automation_report.server.pages.page import frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
-from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_beside, report_of
+from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of
 from pytest_automation_report.server.pages.report.handlers import ReportDocument, ReportDownload
 from pytest_automation_report.server.pages.report.shown_tests import PageSource
 from pytest_automation_report.server.pages.run.documents import RunDocuments
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Token
-    from pytest_automation_report.server.pages.report.beside import Beside
     from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.server.pages.test.code_links import CodeLinks
     from pytest_automation_report.server.store.store import Store
@@ -148,10 +147,6 @@ class Pages:
         Raises `ApiError` for an unknown run or a base of another source.
         """
         return report_of(self._page_source, run_id, base_id, rule, note=note)
-
-    def report_beside(self, run_id: int, base_id: int | None, rule: FileRule, folder: str) -> Beside:
-        """Return the report of a run with the files of a folder beside it; raises `ApiError` as `report` does."""
-        return report_beside(self._page_source, run_id, base_id, rule, folder)
 
     @property
     def opening_path(self) -> str:

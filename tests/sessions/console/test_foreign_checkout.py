@@ -311,7 +311,7 @@ def test_a_forged_spool_chooses_no_address(
         assert server.log == own.log == []
 
 
-@pytest.mark.parametrize("command", [["store", "check"], ["status", "list"], ["milestone", "list"], ["serve"]])
+@pytest.mark.parametrize("command", [["store", "check"], ["serve"]])
 def test_an_ini_file_names_no_database_server(command: list[str], checkout: Project, env: dict[str, str]) -> None:
     """The password for a database goes to no server that only an ini file names."""
     ini = write_ini(checkout, "automation_report_database = postgresql://ann:geheim@127.0.0.1:9/reports")

@@ -153,21 +153,6 @@ def test_session_that_somebody_works_on_stays(project: Project) -> None:
     assert project.sessions == [session]
 
 
-@pytest.mark.parametrize(
-    ("removed", "replacement"),
-    [
-        (["spool", "prune", "--dry-run"], "'automation-report spool drop'"),
-        (["run", "wait", "71"], "'automation-report run complete --expect-jobs N'"),
-    ],
-)
-def test_removed_command_names_its_replacement(project: Project, removed: list[str], replacement: str) -> None:
-    """A command of earlier versions is a usage error that names the command or setting that does its work."""
-    ran = console(project.root, *removed)
-    assert (ran.exit, ran.out) == (2, "")
-    assert f"'{removed[0]} {removed[1]}' was removed: " in ran.err
-    assert replacement in ran.err
-
-
 def test_next_session_tells_of_those_before(project: Project) -> None:
     """What earlier sessions left is told in one line with the command that sends it, and removed when it is old."""
     project.report(LATER)

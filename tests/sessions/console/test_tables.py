@@ -43,7 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_lists_are_tables_for_people(project: Project) -> None:
-    """Runs, sessions, statuses and milestones stand in columns, each once."""
+    """Runs and sessions stand in columns, each once."""
     runs = on_terminal(project.root, "run", "list", "--older-than", "0s").splitlines()
     assert runs[0].split() == ["run", "state", "results", "failed", "created", "name"]
     time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -53,11 +53,6 @@ def test_lists_are_tables_for_people(project: Project) -> None:
     (folder,) = project.sessions
     assert session.startswith(f"{folder.name}  kept   under a minute  3 to be sent")
     assert told == "1 session"
-    statuses = on_terminal(project.root, "status", "list").splitlines()
-    assert "  ".join(statuses[2].split()) == "2  Passed  passed  passed,  pass,  success,  ok"
-    assert on_terminal(project.root, "milestone", "list") == "no milestones\n"
-    console(project.root, "milestone", "set", "Release 2", "--tags", "a,b")
-    assert on_terminal(project.root, "milestone", "list") == "id  milestone  tags\n 1  Release 2  a, b\n"
 
 
 def test_what_only_programs_need_is_left_out(project: Project) -> None:
@@ -69,8 +64,8 @@ def test_what_only_programs_need_is_left_out(project: Project) -> None:
         'run 3 ".*" of source more is open\n', on_terminal(project.root, "run", "create", "--source", "more")
     )
     assert on_terminal(project.root, "store", "check") == "3 results in 3 runs: all right\n"
-    asked = on_terminal(project.root, "status", "list", "--json")
-    assert [each["name"] for each in json.loads(asked)][:2] == ["Untested", "Passed"]
+    asked = on_terminal(project.root, "run", "list", "--json")
+    assert [each["id"] for each in json.loads(asked)["result"]] == [3, 2, 1]
 
 
 def test_programs_read_what_they_ever_did(project: Project) -> None:
@@ -80,7 +75,6 @@ def test_programs_read_what_they_ever_did(project: Project) -> None:
     assert "\x1b" not in listed.err
     failed = console(project.root, "run", "failed", "1")
     assert re.fullmatch(r"1\n[0-9a-f]{64}\n", failed.out)
-    assert len(json.loads(console(project.root, "status", "list").out)) == 6
     assert json.loads(console(project.root, "store", "check").out)["results"] == 3
 
 

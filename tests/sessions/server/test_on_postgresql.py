@@ -25,7 +25,7 @@ from unit.server.http import (
 from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
 from unit.server.pages import test_gone, test_handlers
-from unit.server.pages.report import test_beside, test_document, test_files
+from unit.server.pages.report import test_document, test_files
 from unit.server.pages.run import test_documents, test_exports, test_page
 from unit.server.pages.runs import test_handlers as test_lists_of_runs
 from unit.server.pages.test import test_case
@@ -45,7 +45,6 @@ __all__ = ["database", "filled", "full", "limit", "runs"]
 
 MODULES = (
     test_artifacts,
-    test_beside,
     test_capacity,
     test_case,
     test_document,

@@ -95,7 +95,7 @@ def test_a_password_can_come_from_where_postgresql_looks(
     kept.touch(0o600)
     kept.write_text(f"127.0.0.1:{cluster.port}:*:*:{cluster.password}\n")
     monkeypatch.setenv(way, cluster.password if way == "PGPASSWORD" else str(kept))
-    done = command_runner().invoke(main, ["status", "list", "--database", cluster.address()])
+    done = command_runner().invoke(main, ["store", "check", "--database", cluster.address()])
     assert done.exit_code == 0, done.output
     assert cluster.password not in done.stdout + done.stderr
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.pages.report.files import FileRule
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.accessibility import accessibility_faults
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page, Route
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 pytestmark = [
     pytest.mark.slow,
@@ -79,13 +78,12 @@ def drawings_in(html: str) -> list[str]:
 class Reader:
     """Someone who was sent files; what the browser asks for and complains of is kept."""
 
-    def __init__(self, browser: Browser, file: Path, hostile_file: Path, beside: Path) -> None:
+    def __init__(self, browser: Browser, file: Path, hostile_file: Path) -> None:
         self.browser = browser
         self.texts: dict[str, str] = {}
         self.drawings: dict[str, list[str]] = {}
         self.file = file
         self.hostile_file = hostile_file
-        self.beside = beside
         self.asked: list[str] = []
         self.complaints: list[str] = []
         self._contexts: list[BrowserContext] = []
@@ -162,17 +160,12 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     drawings = {address: drawings_in(site.shown(address).partition("<main")[2]) for address in DRAWN}
     file, other = folder / "report.html", folder / "hostile.html"
     file.write_text(site.pages.report(run), encoding="utf-8")
-    beside = site.pages.report_beside(run, None, FileRule(), "report-files")
-    (folder / "beside" / "report-files").mkdir(parents=True)
-    (folder / "beside" / "report.html").write_text(beside.html, encoding="utf-8")
-    for name, pieces in beside.files.items():
-        (folder / "beside" / "report-files" / name).write_bytes(b"".join(pieces()))
     bad, _ = hostile(site)
     site.service.post(f"/automation/runs/{bad}/complete", {})
     other.write_text(site.pages.report(bad), encoding="utf-8")
     site.service.store.close()
     with chromium() as browser:
-        shown = Reader(browser, file, other, folder / "beside" / "report.html")
+        shown = Reader(browser, file, other)
         shown.texts, shown.drawings = texts, drawings
         yield shown
 
@@ -364,43 +357,6 @@ def test_jenkins_shows_the_plain_report(reader: Reader) -> None:
     failure.locator("summary").click()
     assert "E       assert 90 == 89" in failure.locator("pre").inner_text()
     assert reader.asked[-1] == "http://jenkins.test/"
-
-
-def test_folder_beside_the_file(reader: Reader) -> None:
-    """From a disk the file shows the pictures of its folder, and asks for nothing else."""
-    reader.asked.clear()
-    reader.complaints.clear()
-    page = reader.page()
-    page.goto(f"{reader.beside.as_uri()}#/results/403")
-    wait_until(page, "() => document.querySelector('#files img')?.naturalWidth === 1")
-    folder = reader.beside.parent.as_uri()
-    assert all(url.startswith(f"{folder}/report") for url in reader.asked)
-    assert any(url.endswith("-shot.png") for url in reader.asked)
-    assert reader.complaints == []
-
-
-def test_jenkins_shows_style_and_pictures_of_the_folder(reader: Reader) -> None:
-    """Under the policy of Jenkins the plain report has its style and its pictures, which stand in the folder."""
-    page = reader.page(viewport=NARROW)
-    alone = reader.page(java_script_enabled=False, viewport=NARROW)
-    root = reader.beside.parent
-
-    def answer(route: Route) -> None:
-        route.fulfill(
-            path=root / route.request.url.removeprefix("http://jenkins.test/"),
-            headers={"Content-Security-Policy": JENKINS},
-        )
-
-    page.route("http://jenkins.test/**", answer)
-    page.goto("http://jenkins.test/report.html")
-    assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
-    failure = page.locator("details", has_text="test_2")
-    failure.locator("summary").click()
-    failure.locator("img").scroll_into_view_if_needed()
-    assert failure.locator("img").evaluate("async img => (await img.decode(), img.naturalWidth)") == 1
-    alone.set_content("<p>without a style</p>")
-    fonts = [each.locator("body").evaluate("body => getComputedStyle(body).fontFamily") for each in (page, alone)]
-    assert fonts[0] != fonts[1]
 
 
 def test_a_damaged_archive_leaves_the_plain_report(reader: Reader, tmp_path: Path) -> None:

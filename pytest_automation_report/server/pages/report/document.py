@@ -18,7 +18,6 @@ from pytest_automation_report.server.pages.assets import asset_path, file_text, 
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import new_environment
 from pytest_automation_report.server.pages.report.archive import Archive
-from pytest_automation_report.server.pages.report.beside import STYLE_FILE, Beside, ReportFolder
 from pytest_automation_report.server.pages.report.drawings import OWN_ID, packed_strips
 from pytest_automation_report.server.pages.report.files import FileRule, ReportedFiles
 from pytest_automation_report.server.pages.report.fragments import (
@@ -39,12 +38,10 @@ from pytest_automation_report.server.pages.run_summary import run_summary
 from pytest_automation_report.server.pages.sources import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from pytest_automation_report.server.pages.report.shown_tests import PageSource
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["EVERY_FAILURE", "report_beside", "report_of"]
+__all__ = ["EVERY_FAILURE", "report_of"]
 
 EVERY_FAILURE: Final = FileRule()
 """The usual rule: artifacts of failures, up to the usual size."""
@@ -61,11 +58,6 @@ _VIEWS: Final = ("failures", "changes", "time", "details")
 _POLICY: Final = (
     "default-src 'none'; style-src {styles}; script-src {scripts}; img-src data: blob:; media-src blob:; "
     "form-action 'none'; base-uri 'none'"
-)
-# With a folder beside: a server lets its own styles and pictures through, a page from a disk those of the disk.
-_POLICY_BESIDE: Final = (
-    "default-src 'none'; style-src 'self' {styles}; script-src {scripts}; img-src 'self' file: data: blob:; "
-    "media-src 'self' file: blob:; form-action 'none'; base-uri 'none'"
 )
 
 
@@ -85,23 +77,10 @@ def report_of(
     return _Report(source, run_id, base_id, rule).html(note)
 
 
-def report_beside(source: PageSource, run_id: int, base_id: int | None, rule: FileRule, folder: str) -> Beside:
-    """Return the report of a run as `report_of` does, with its files for a folder of this name beside it."""
-    report = _Report(source, run_id, base_id, rule, ReportFolder(folder))
-    return Beside(report.html(""), report.files())
-
-
 class _Report:
     """One report while it is put together."""
 
-    def __init__(
-        self,
-        source: PageSource,
-        run_id: int,
-        base_id: int | None,
-        rule: FileRule,
-        folder: ReportFolder | None = None,
-    ) -> None:
+    def __init__(self, source: PageSource, run_id: int, base_id: int | None, rule: FileRule) -> None:
         store, self._fetch, self._code_links = source
         self._documents = RunDocuments(store).of(run_id, base_id)
         self._findings = self._documents.findings
@@ -112,7 +91,6 @@ class _Report:
         self._tests = store.read(lambda reader: ReportedTests(reader, run_id, self._findings))
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
-        self._folder = folder
         self._files = store.read(lambda reader: ReportedFiles(reader, names, rule.max_bytes))
         self._environment = new_environment(link, asset_path, "")
         add_holes(self._environment)
@@ -138,24 +116,10 @@ class _Report:
         self._pages[start] = first
         self._collect(start)
         self._collect_results()
-        addresses = {}
-        if self._folder is not None:
-            addresses = {hash_: self._folder.address(name) for hash_, name in self._files.file_names.items()}
-        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._findings, addresses))
+        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._findings))
         plain = self._environment.get_template("report/plain.html").render(values)
         self._plain_texts = PlainTexts(values["failures"], plain)
         return self._document(fragment_of(first).title, plain, self._archive(start), note)
-
-    def files(self) -> dict[str, Callable[[], Iterator[bytes]]]:
-        """Return the files for the folder beside the report, by name."""
-        names = self._files.file_names
-        contents = {names[hash_]: partial(self._pieces, hash_) for hash_ in names}
-        return {STYLE_FILE: lambda: iter([self._style.encode()]), **contents}
-
-    def _pieces(self, content_hash: str) -> Iterator[bytes]:
-        """Yield a content in pieces: one may be larger than the memory."""
-        for position in range(self._files.part_count(content_hash)):
-            yield self._store.read(partial(self._files.part, content_hash=content_hash, position=position))
 
     @property
     def _style(self) -> str:
@@ -244,7 +208,10 @@ class _Report:
         rows = archive.add(tests.fragments())
         for addresses in (results, lone):
             places |= self._add_pages(archive, addresses)
-        files = {hash_: self._file(hash_, archive) for hash_ in self._files.contents}
+        files = {
+            hash_: [archive.add_file(self._store.read(partial(self._files.data, hash_))), self._files.type_of(hash_)]
+            for hash_ in self._files.contents
+        }
         index = {
             "start": start,
             "run": self._path,
@@ -259,13 +226,6 @@ class _Report:
         }
         described = json.dumps(index, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
         return archive.text([described, *self._frame(start), self._style, self._script])
-
-    def _file(self, hash_: str, archive: Archive) -> str | list[int | str]:
-        """Return the place of a file: its address in the folder beside, or its chunk of the archive and its type."""
-        if self._folder is not None:
-            return self._folder.address(self._files.file_names[hash_])
-        data = b"".join(self._pieces(hash_))
-        return [archive.add_file(data), self._files.type_of(hash_)]
 
     def _add_pages(self, archive: Archive, addresses: list[str]) -> dict[str, tuple[int, int]]:
         """Add pages to the archive; return the chunk of each, and its number in the chunk."""
@@ -297,9 +257,7 @@ class _Report:
 
     def _document(self, title: str, plain: str, archive: str, note: str) -> str:
         style, script = style_text("plain.css"), script_text("loader.js")
-        policy = (_POLICY if self._folder is None else _POLICY_BESIDE).format(
-            styles=_hashes(style, self._style), scripts=_hashes(script, self._script)
-        )
+        policy = _POLICY.format(styles=_hashes(style, self._style), scripts=_hashes(script, self._script))
         return self._environment.get_template("report/report.html").render(
             policy=_own(policy),
             version=__version__,
@@ -308,8 +266,6 @@ class _Report:
             script=_own(script),
             archive=_own(archive),
             note=note,
-            folder=None if self._folder is None else self._folder.name,
-            style_address=None if self._folder is None else self._folder.address(STYLE_FILE),
             left_out=self._files.left_out,
             max_bytes=self._rule.max_bytes,
             plain=_own(plain),

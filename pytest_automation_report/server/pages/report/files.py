@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.server.pages.report.beside import file_name
 from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
 from pytest_automation_report.server.store.artifact_urls import PART_BYTES
 from pytest_automation_report.server.store.media_types import is_picture, is_video
@@ -42,7 +41,6 @@ class ReportedFiles:
     """
 
     def __init__(self, reader: Reader, names: Mapping[str, str], max_bytes: int) -> None:
-        self._names = names
         stored = stored_contents(reader.connection, names)
         self.contents: dict[str, StoredContent] = {}
         self.left_out: list[tuple[str, int]] = []
@@ -66,15 +64,7 @@ class ReportedFiles:
         is_shown = is_picture(content.media_type) or is_video(content.media_type)
         return content.mime_type if is_shown else _DOWNLOAD
 
-    @property
-    def file_names(self) -> dict[str, str]:
-        """The names of the contents in a folder beside the report, by hash."""
-        return {hash_: file_name(content, self._names[hash_]) for hash_, content in self.contents.items()}
-
-    def part_count(self, content_hash: str) -> int:
-        """Return the number of parts of a content."""
-        return -(-self.contents[content_hash].size // PART_BYTES)
-
-    def part(self, reader: Reader, content_hash: str, position: int) -> bytes:
-        """Return a part of a content."""
-        return part_of(reader.connection, content_hash, position)
+    def data(self, content_hash: str, reader: Reader) -> bytes:
+        """Return a content."""
+        count = -(-self.contents[content_hash].size // PART_BYTES)
+        return b"".join(part_of(reader.connection, content_hash, position) for position in range(count))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.pages.rendering import set_html
-from pytest_automation_report.server.pages.report.document import report_beside, report_of
+from pytest_automation_report.server.pages.report.document import report_of
 from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule
 from pytest_automation_report.server.store.errors import validation_error
 from pytest_automation_report.server.store.inputs import json_text
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.report.files import Which
     from pytest_automation_report.server.pages.report.shown_tests import PageSource
 
@@ -50,17 +48,8 @@ class ReportDocument:
         self._source = source
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Answer with the file in the member ``html``.
-
-        With the parameter ``folder``, the name of a folder beside it, ``files`` has the Base64 of its files by name.
-        """
-        folder = req.get_param("folder")
-        if folder:
-            report = report_beside(self._source, run_id, *_wishes(req), folder)
-            files = {name: b64encode(b"".join(pieces())).decode() for name, pieces in report.files.items()}
-            result: Json = {"html": report.html, "files": files}
-        else:
-            result = {"html": report_of(self._source, run_id, *_wishes(req))}
+        """Answer with the file in the member ``html``."""
+        result = {"html": report_of(self._source, run_id, *_wishes(req))}
         resp.data = json_text({"result": result}).encode()
 
 

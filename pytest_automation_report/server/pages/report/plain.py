@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.texts import plain
-from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.tables import ResultRow, SourceRow
 
 if TYPE_CHECKING:
@@ -25,9 +23,6 @@ __all__ = ["FAILURES_SHOWN", "PlainTexts", "plain_values"]
 
 FAILURES_SHOWN: Final = 100
 """Most failures of the plain report."""
-
-NO_FILES: Final[Mapping[str, str]] = MappingProxyType({})
-"""The addresses of artifacts of a report without a folder beside it."""
 
 BESIDE_NUMBER: Final = "\x1b"
 """The character at both ends of the number of a text. Pages show control characters escaped, so no text has it."""
@@ -62,10 +57,8 @@ class PlainTexts:
         return html.replace(text, f"{BESIDE_NUMBER}{place}{BESIDE_NUMBER}")
 
 
-def plain_values(
-    reader: Reader, run_id: int, findings: Json, addresses: Mapping[str, str] = NO_FILES
-) -> dict[str, Any]:
-    """Return the values of the template ``report/plain.html``; ``addresses`` are those of artifacts, by hash."""
+def plain_values(reader: Reader, run_id: int, findings: Json) -> dict[str, Any]:
+    """Return the values of the template ``report/plain.html``."""
     row = reader.run(run_id, max_threads=0).row
     # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
     failed: Any = ResultRow.select().where((ResultRow.run == run_id) & (ResultRow.result_class == _FAILURE))
@@ -76,7 +69,7 @@ def plain_values(
         "source": next(iter(names.execute(reader.database)))[0],
         "statuses": _counts(reader, run_id),
         "findings": findings,
-        "failures": _failures(list(rows), addresses),
+        "failures": _failures(list(rows)),
         "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
     }
@@ -92,18 +85,7 @@ def _counts(reader: Reader, run_id: int) -> list[tuple[str, int]]:
     return sorted(named, key=lambda entry: (-entry[1], entry[0]))
 
 
-def _files(row: Mapping[str, Any], addresses: Mapping[str, str]) -> list[Json]:
-    """Return those artifacts of a failure that have an address, each with whether it is a picture."""
-    files = []
-    for artifact in json.loads(row["artifacts"] or "[]") if addresses else ():
-        address = addresses.get(content_hash(str(artifact.get("url") or "")) or "")
-        if address is not None:
-            is_shown = address.endswith((".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif"))
-            files.append({"name": str(artifact.get("name") or "file"), "address": address, "is_picture": is_shown})
-    return files
-
-
-def _failures(rows: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) -> list[Json]:
+def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:
     """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
     texts = [_text(row) for row in rows]
     known: set[int | None] = set()
@@ -113,10 +95,7 @@ def _failures(rows: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) -
         known.add(row["fingerprint"])
     longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
     return [
-        {
-            **_failure(row, text, longest if first else min(longest, _KNOWN_REASON_CHARACTERS)),
-            "files": _files(row, addresses),
-        }
+        _failure(row, text, longest if first else min(longest, _KNOWN_REASON_CHARACTERS))
         for row, text, first in zip(rows, texts, is_first, strict=True)
     ]
 

@@ -75,8 +75,6 @@ function show(text) {
 
 // Pictures and other files become addresses of this page's own when they are shown; none is loaded from anywhere.
 async function fileAddress(hash) {
-  // Of a report with a folder beside it, a file has an address in there.
-  if (typeof index.files[hash] === "string") return index.files[hash];
   if (!files.has(hash)) {
     const [number, type] = index.files[hash];
     files.set(hash, part(number).then((data) => URL.createObjectURL(new Blob([data], { type }))));

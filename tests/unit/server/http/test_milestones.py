@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_automation_report.cli.main import main
-from support.service import Service, command_runner, option
+if TYPE_CHECKING:
+    from support.service import Service
 
 
 def _set(service: Service, name: str, *tags: str, project_id: int = 1) -> int:
@@ -42,16 +41,3 @@ def test_of_several_milestones_the_newest_takes_the_run(service: Service) -> Non
     _set(service, "1.0", "main")
     newest = _set(service, "2.0", "main")
     assert _milestone(service, tags=["main"]) == newest
-
-
-def test_tags_are_replaced_by_the_command(service: Service) -> None:
-    """What it sets it lists; a milestone that a run named first is the same one."""
-    milestone = _milestone(service, milestone="1.0")
-    place = ["--database", option(service.place)]
-    for tags, expected in (("v1, v1,b", ["b", "v1"]), ("c", ["c"]), ("", [])):
-        ran = command_runner().invoke(main, ["milestone", "set", "1.0", "--tags", tags, *place])
-        assert (ran.exit_code, ran.stdout) == (0, "")
-        listed = command_runner().invoke(main, ["milestone", "list", *place])
-        assert json.loads(listed.stdout) == [{"id": milestone, "name": "1.0", "tags": expected}]
-    refused = command_runner().invoke(main, ["milestone", "set", " ", "--tags", "a", *place])
-    assert (refused.exit_code, "a milestone needs a name" in refused.stderr) == (2, True)

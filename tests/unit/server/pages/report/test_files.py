@@ -104,13 +104,6 @@ def test_5_gb_of_artifacts(site: Site) -> None:
     assert (peak < 20 << 20, len(html) < 1 << 20) == (True, True), (peak, len(html))
 
 
-def test_folder_of_a_run_with_5_gb(site: Site) -> None:
-    """A folder takes as many as fit into its limit; none of them is read before it is written."""
-    beside = site.pages.report_beside(a_run_of_5_gb(site), None, FileRule("failed", 100_000_000), "files")
-    assert len(ReportFile(beside.html).index["files"]) == len(beside.files) - 1 == 4
-    assert "196 files left out: " in beside.html
-
-
 def test_files_over_http(site: Site) -> None:
     """Both URLs take the rule; wrong values are refused together."""
     run, _ = a_run(site)
