@@ -90,7 +90,12 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     metavar="SIZE",
     help="Largest size of all stored artifacts together.",
 )
-@click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Answer N requests with the token a minute; default: all.",
+)
 @click.option(
     "--main-branch",
     "main_branches",

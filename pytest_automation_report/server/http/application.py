@@ -12,7 +12,7 @@ from falcon.routing import BaseConverter
 
 from pytest_automation_report.server.http import findings, resources, whole_results
 from pytest_automation_report.server.http.artifacts import ArtifactResource, ArtifactsResource
-from pytest_automation_report.server.http.middleware import HEALTH, AccessLog, RequestGuard, ServerOptions
+from pytest_automation_report.server.http.middleware import HEALTH, AccessLog, RequestGuard, ServerOptions, without_code
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.errors import ApiError
@@ -142,7 +142,7 @@ def _answer_internal_error(
     """Log an unexpected error and answer with its log id alone: its text may have paths or data of others."""
     del params
     log_id = uuid.uuid4().hex
-    _logger.error("request %s failed: %s %s", log_id, req.method, req.path, exc_info=error)
+    _logger.error("request %s failed: %s %s", log_id, req.method, without_code(req.path), exc_info=error)
     resp.status = falcon.HTTP_500
     _write(resp, {"message": f"The server failed; its log has the details under {log_id}."})
 

@@ -1,7 +1,7 @@
 """Check every request before its URL is routed: host, site, token, rate, idempotency key, method; write the access log.
 
 The order matters: a request of a foreign site learns nothing about the token, and only requests with the token count
-for the rate limit, so that others cannot use it up.
+for the clients' rate limit, so that others cannot use it up: those have a limit for each address.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import re
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,32 +29,38 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Token
 
 _WINDOW_SECONDS = 60.0
+_WITHOUT_TOKEN = 10
+"""How many times as many requests an address may send without the token: a page loads files, and asks for news."""
 
 
 class RateLimit:
-    """Allow N requests a minute, which begins with its first request; safe in several threads.
-
-    There is one count for all clients, since there is one token for all of them.
-    """
+    """Allow N requests a minute, which begins with its first request; safe in several threads."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
         self._clock = clock
         self._lock = threading.Lock()
         self._minute_began = -math.inf
-        self._request_count = 0
+        self._counts = Counter[str]()
 
-    def wait_seconds(self) -> int:
-        """Count an allowed request and return 0; return the whole seconds until the next minute for any other."""
+    def wait_seconds(self, sender: str = "") -> int:
+        """Count an allowed request and return 0; return the whole seconds until the next minute for any other.
+
+        Each sender has a count; "" stands for all clients, since there is one token for all of them.
+        """
         with self._lock:
             now = self._clock()
             if now - self._minute_began >= _WINDOW_SECONDS:
-                self._minute_began, self._request_count = now, 0
-            if self._request_count >= self._per_minute:
+                self._minute_began = now
+                self._counts.clear()
+            if self._counts[sender] >= self._per_minute:
                 return math.ceil(self._minute_began + _WINDOW_SECONDS - now)
-            self._request_count += 1
+            self._counts[sender] += 1
             return 0
 
+
+OPENING = "/open/"
+"""Path below which a code opens the pages: the log of requests hides the code."""
 
 HEALTH = "/healthz"
 """Path of the health check. It needs no token and no known host, since load balancers have neither."""
@@ -61,12 +68,13 @@ HEALTH = "/healthz"
 _EXTENSIONS = ", ".join(EXTENSIONS)
 _METHODS = ("GET", "POST")
 _OWN_SITES = ("same-origin", "none")
+_find_code = re.compile(f"({OPENING}+).+")
 _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class AccessLogEntry:
-    """One answered request without secrets: the path has no query, and the token in it is replaced."""
+    """One answered request without secrets: the path has no query, and tokens and codes in it are replaced."""
 
     method: str
     path: str
@@ -114,7 +122,9 @@ class RequestGuard:
         self._token = TokenCheck(token)
         self._hosts = options.hosts
         self._extension = extension
-        self._limit = None if options.requests_per_minute is None else RateLimit(options.requests_per_minute)
+        per_minute = options.requests_per_minute
+        self._clients = None if per_minute is None else RateLimit(per_minute)
+        self._visitors = None if per_minute is None else RateLimit(_WITHOUT_TOKEN * per_minute)
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Check a request, and set the headers by which clients recognise this server; raises `ApiError`."""
@@ -125,13 +135,15 @@ class RequestGuard:
         if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
             self._answer_other_site(req, resp)
             return
-        if self._extension is None or not self._extension.authorize(req):
+        is_visitor = self._extension is not None and self._extension.authorize(req)
+        if not is_visitor:
             refusal = self._token.refusal(req.auth)
             if refusal is not None:
                 raise refusal
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         resp.set_header(EXTENSIONS_HEADER, _EXTENSIONS)
-        wait_seconds = self._limit.wait_seconds() if self._limit is not None else 0
+        limit = self._visitors if is_visitor else self._clients
+        wait_seconds = 0 if limit is None else limit.wait_seconds(req.remote_addr if is_visitor else "")
         if wait_seconds:
             raise ApiError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait_seconds)})
         _read_idempotency_key(req, resp)
@@ -189,6 +201,11 @@ def _read_idempotency_key(req: falcon.Request, resp: falcon.Response) -> None:
     resp.set_header("Idempotency-Key", key)
 
 
+def without_code(path: str) -> str:
+    """Return the path of a request for a log: whoever has the code of a link is let in."""
+    return _find_code.sub(r"\1***", path)
+
+
 def _is_click(req: falcon.Request) -> bool:
     """Whether a browser will show the response as a page; for frames and scripts it sends other headers."""
     mode, target = req.get_header("Sec-Fetch-Mode"), req.get_header("Sec-Fetch-Dest")
@@ -234,5 +251,5 @@ class AccessLog:
         del resource, req_succeeded
         started: Any = req.context["started"]
         milliseconds = (time.perf_counter() - started) * 1000
-        path = req.path.replace(self._token, "***")
+        path = without_code(req.path).replace(self._token, "***")
         self._log(AccessLogEntry(req.method, path, resp.status_code, milliseconds))

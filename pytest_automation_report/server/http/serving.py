@@ -120,7 +120,7 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
         # select() accepts no descriptor above 1,023.
         asyncore_use_poll=True,
         ident=None,
-        # Only X-Forwarded-Proto is read, for a cookie: a client with a false header spoils only its own cookie.
+        # Only X-Forwarded-Proto is read, see `is_encrypted`.
         clear_untrusted_proxy_headers=False,
     )
 

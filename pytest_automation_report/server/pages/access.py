@@ -11,9 +11,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
-from pytest_automation_report.server.http.hosts import is_answered
+from pytest_automation_report.server.http.middleware import OPENING
 from pytest_automation_report.server.pages.links import link, own_path
-from pytest_automation_report.server.pages.page import frame_of
+from pytest_automation_report.server.pages.page import frame_of, is_encrypted
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.store.errors import ApiError
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Token
 
 __all__ = [
-    "OPENING",
     "PASS_SECONDS",
     "RUN_PARAMETER",
     "OpeningForm",
@@ -35,9 +34,6 @@ __all__ = [
     "has_pass",
     "remember_target",
 ]
-
-OPENING: Final = "/open/"
-"""Path below which a code opens the pages."""
 
 PASS_SECONDS: Final = 30 * 24 * 3600
 """Age at which a browser's pass expires."""
@@ -179,7 +175,7 @@ def _target(req: falcon.Request, resp: falcon.Response) -> str:
 def _set_cookie(
     req: falcon.Request, resp: falcon.Response, name: str, value: str, seconds: int, same_site: str
 ) -> None:
-    secure = _is_encrypted(req)
+    secure = is_encrypted(req)
     resp.set_cookie(name, value, path="/", max_age=seconds, secure=secure, http_only=True, same_site=same_site)
 
 
@@ -189,15 +185,3 @@ def _is_unseen(req: falcon.Request) -> bool:
     is_ahead = any(word in purposes for word in ("prefetch", "prerender", "preview"))
     is_script = req.get_header("Sec-Fetch-Mode", default="navigate") != "navigate"
     return is_ahead or is_script or _is_previewer(req.user_agent or "") is not None
-
-
-def _is_encrypted(req: falcon.Request) -> bool:
-    """Whether the browser uses TLS, which ends at a proxy before this server.
-
-    A proxy can set X-Forwarded-Proto. Without it, Sec-Fetch headers show TLS: browsers send them over TLS, and
-    otherwise only to this machine, where they would drop a Secure cookie. A client with false headers spoils only its
-    own pass.
-    """
-    if req.get_header("X-Forwarded-Proto", default="").lower() == "https":
-        return True
-    return req.get_header("Sec-Fetch-Site") is not None and not is_answered(req.get_header("Host"), frozenset())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.server.http.hosts import is_answered
 from pytest_automation_report.server.pages.links import own_path
 from pytest_automation_report.server.pages.rendering import render, set_html
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["THEMES", "THEME_COOKIE", "WITHOUT_CLOCK", "Page", "frame_of"]
+__all__ = ["THEMES", "THEME_COOKIE", "WITHOUT_CLOCK", "Page", "frame_of", "is_encrypted", "site_of"]
 
 THEMES: Final = ("light", "dark")
 """Themes that a user can choose; without a choice the system decides."""
@@ -34,6 +35,23 @@ def frame_of(req: falcon.Request) -> dict[str, Any]:
     # A link with a code must not be written into a page.
     here = "/" if req.path.startswith("/open") else own_path(req.relative_uri)
     return {"theme": theme if theme in THEMES else "", "here": here}
+
+
+def site_of(req: falcon.Request) -> str:
+    """Return the address of this site as the browser has it, such as ``https://reports.example.com``."""
+    return f"{'https' if is_encrypted(req) else 'http'}://{req.netloc}"
+
+
+def is_encrypted(req: falcon.Request) -> bool:
+    """Whether the browser uses TLS, which ends at a proxy before this server.
+
+    A proxy can set X-Forwarded-Proto. Without it, Sec-Fetch headers show TLS: browsers send them over TLS, and
+    otherwise only to this machine, where they would drop a Secure cookie. No proxy need be trusted: a client with
+    false headers spoils only its own pass and its own page, which no cache keeps.
+    """
+    if req.get_header("X-Forwarded-Proto", default="").lower() == "https":
+        return True
+    return req.get_header("Sec-Fetch-Site") is not None and not is_answered(req.get_header("Host"), frozenset())
 
 
 class Page:

@@ -13,9 +13,8 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.server.http.middleware import HEALTH, Extension
+from pytest_automation_report.server.http.middleware import HEALTH, OPENING, Extension
 from pytest_automation_report.server.pages.access import (
-    OPENING,
     OpeningForm,
     OpeningLink,
     PageAccess,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.pages.page import WITHOUT_CLOCK, Page, frame_of
+from pytest_automation_report.server.pages.page import WITHOUT_CLOCK, Page, frame_of, site_of
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.run.live import arrived_words, news_tag
 from pytest_automation_report.server.pages.run.page import branch_rows, failures_text, page_values
@@ -45,7 +45,7 @@ class RunPage(_RunPages):
             **values,
             live_address=_live_address(state, values),
             # A page of the report in one file has no address of a server.
-            page_url="" if req.env.get(WITHOUT_CLOCK) else f"{req.prefix}{state.address}",
+            page_url="" if req.env.get(WITHOUT_CLOCK) else f"{site_of(req)}{state.address}",
             arrived="",
             is_followed=values["run"]["is_open"] and not values["run"]["failed"],
             next_address="",
@@ -71,7 +71,7 @@ class RunLivePage(_RunPages):
         has_news = has_view and bool(values["run"]["failed"])
         values |= {
             "arrived": "" if has_view else arrived_words(values["counts"], seen),
-            "page_url": f"{req.prefix}{state.address}",
+            "page_url": f"{site_of(req)}{state.address}",
             "has_view": has_view,
             "is_followed": has_view,
             "next_address": _live_address(state, values) if has_news else "",
@@ -95,7 +95,7 @@ class RunFailuresText(_RunPages):
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the text."""
         state = run_state(run_id, req.params)
-        text = failures_text(self.store, self.documents.of(run_id, state.base), state, self.now_us(), req.prefix)
+        text = failures_text(self.store, self.documents.of(run_id, state.base), state, self.now_us(), site_of(req))
         resp.content_type = "text/plain; charset=utf-8"
         resp.data = text.encode("utf-8", "replace")
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from falcon.testing import TestClient
 
+from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.hosts import answered_hosts, is_answered, listening_address
 from pytest_automation_report.server.http.middleware import AccessLogEntry, Extension, RateLimit, ServerOptions
+from pytest_automation_report.server.pages.assets import ASSETS
+from pytest_automation_report.server.pages.site import Pages
 from support.service import API, TOKEN
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from falcon.testing import Result
 
     from support.service import Service
+    from support.website import Site
 
 RUNS = f"{API}/projects/1/automation/runs"
 RUN = b'{"name": "n", "source": "s"}'
@@ -137,6 +141,32 @@ def test_a_request_over_the_limit_is_429(service: Service) -> None:
     assert service.get("/projects/1/automation/runs").json["total"] == 3
     for _ in range(50):
         service.get("/projects/1/automation/runs")
+
+
+def test_requests_without_a_token_use_up_no_limit_of_clients(site: Site) -> None:
+    """Pages, files and links have a limit by address, ten times as large; clients with the token keep theirs whole."""
+    rules = ServerOptions(requests_per_minute=2)
+    client = TestClient(create_application(site.service.store, TOKEN, rules, site.pages.extension))
+
+    def visit(address: str) -> list[int]:
+        paths = ("/open/a-guess-of-somebody", next(iter(ASSETS)))
+        return [client.simulate_get(path, remote_addr=address).status_code for path in paths * 11]
+
+    for address in ("192.0.2.1", "192.0.2.2"):
+        assert [status == 429 for status in visit(address)] == [False] * 20 + [True] * 2
+    answers = [client.simulate_post(RUNS, headers=SIGNED, body=RUN, remote_addr="192.0.2.1") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+
+
+def test_no_code_of_a_link_is_told(site: Site) -> None:
+    """The log of requests has neither the code that opens once nor that of a team, however its path is spelled."""
+    seen: list[AccessLogEntry] = []
+    rules, code = ServerOptions(log=seen.append), "a-code-of-ten-colleagues"
+    pages = Pages(site.service.store, TOKEN, team_code=Token(code))
+    client = TestClient(create_application(site.service.store, TOKEN, rules, pages.extension))
+    for path in (f"/open/{code}", f"//open//{code}", f"/open/{code}/", f"/%6Fpen/{code}", pages.opening_path):
+        client.simulate_get(path)
+    assert [each.path for each in seen] == ["/open/***", "//open//***", "/open/***", "/open/***", "/open/***"]
 
 
 def test_every_answer_is_told_without_the_token(service: Service) -> None:

@@ -14,7 +14,7 @@ from pytest_automation_report.server.pages import assets
 from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess
 from pytest_automation_report.server.pages.assets import ASSETS, SCRIPTS, STYLE_SHEETS, asset_path
 from pytest_automation_report.server.store.store import Store
-from support.service import TOKEN
+from support.service import TOKEN, a_test
 from support.website import COOKIE, Site
 
 if TYPE_CHECKING:
@@ -108,6 +108,27 @@ def test_a_pass_that_came_over_tls_is_sent_over_tls_only(
     """The cookie is Secure behind a proxy with TLS, and not where the browser would throw it away; it has an age."""
     (cookie,) = site.raw(site.pages.opening_path, **headers).cookies.values()
     assert (cookie.secure, cookie.max_age, cookie.http_only) == (is_secure, PASS_SECONDS, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "address"),
+    [
+        ({"Host": "127.0.0.1:8000", "Sec_Fetch_Site": "none"}, "http://127.0.0.1:8000"),
+        ({"Host": "reports.example.com"}, "http://reports.example.com"),
+        ({"Host": "reports.example.com", "Sec_Fetch_Site": "same-origin"}, "https://reports.example.com"),
+        ({"Host": "reports.example.com:8443", "X_Forwarded_Proto": "https"}, "https://reports.example.com:8443"),
+        ({"Host": "reports.example.com", "X_Forwarded_Proto": 'ftp"><b>'}, "http://reports.example.com"),
+    ],
+)
+def test_links_to_share_have_the_address_of_the_browser(site: Site, headers: dict[str, str], address: str) -> None:
+    """Behind a proxy with TLS they begin with https; a header can choose nothing but http and https."""
+    run = site.run_of(a_test(status="failed"))
+    cookie = site.raw(site.pages.opening_path, **headers).cookies.popitem()[1]
+    sent = {**headers, "Cookie": f"{cookie.name}={cookie.value}"}
+    for path in (f"/runs/{run}", f"/runs/{run}/live?seen=1.1.1"):
+        shown = site.raw(path, **sent).text
+        assert f'id="share-link">{address}/runs/{run}' in shown
+    assert f"{address}/results/1" in site.raw(f"/runs/{run}/failures.txt", **sent).text
 
 
 def test_a_pass_is_good_after_a_restart_and_not_with_another_secret() -> None:
