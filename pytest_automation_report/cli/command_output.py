@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import codecs
-import fcntl
 import os
-import pty
 import select
 import sys
-import termios
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -24,7 +21,7 @@ KEPT_CHARACTERS: Final = 1 << 16
 
 _CHUNK_BYTES: Final = 1 << 16
 _PIPE_BYTES: Final = 1 << 20
-"""Maximum content of a pipe or terminal: after this many bytes all that a command wrote before its end is read."""
+"""Maximum content of a pipe: after this many bytes all that a command wrote before its end is read."""
 
 _IDLE_MILLISECONDS: Final = 50
 _POLL_SECONDS: Final = 0.05
@@ -74,40 +71,38 @@ class _Channel:
     target: int
     source: int
     command_end: int
-    is_terminal: bool
     is_drained: threading.Event = field(default_factory=threading.Event)
 
 
 class CommandOutput:
     """The output of one command: shown at once, its ends stored; owned by the function that runs the command.
 
-    The command gets a terminal where the user's stream is one, so that it keeps its colours and its width, and a pipe
-    otherwise. If both streams of the user are the same, the command's are the same, too, and its output stays in order.
-    A stream of the user that is closed stays closed. One that fails (a full disk, a reader that has ended) is closed
-    for the command, too, which then ends as it would have ended without us.
+    The command gets a pipe for each stream of the user that is no terminal; it writes to a terminal itself, and what it
+    writes there is not stored. If both streams of the user are the same, the command's are the same, too, and its
+    output stays in order. A stream of the user that is closed stays closed. One that fails (a full disk, a reader that
+    has ended) is closed for the command, too, which then ends as it would have ended without us.
     """
 
     def __init__(self) -> None:
         self._ends = TextEnds()
         self._channels: list[_Channel] = []
         self._by_stream: dict[int, _Channel] = {}
-        self._lock = threading.Lock()
         self._ended_reader = self._ended_writer = -1
 
     def open(self) -> None:
-        """Open the pipes and terminals that the command writes to; raises `OSError`, with nothing left open."""
+        """Open the pipes that the command writes to; raises `OSError`, with nothing left open."""
         try:
             self._ended_reader, self._ended_writer = os.pipe()
             streams = [
                 number
                 for number, stream in ((STDOUT, sys.__stdout__), (STDERR, sys.__stderr__))
-                if stream is not None and _is_open(number)
+                if stream is not None and _is_open(number) and not os.isatty(number)
             ]
             for number in streams:
                 if number == STDERR and STDOUT in streams and os.path.sameopenfile(STDOUT, STDERR):
                     self._by_stream[STDERR] = self._by_stream[STDOUT]
                 else:
-                    self._by_stream[number] = _channel_to(number)
+                    self._by_stream[number] = _Channel(number, *os.pipe())
                     self._channels.append(self._by_stream[number])
         except OSError:
             self.close()
@@ -137,14 +132,6 @@ class CommandOutput:
                 if is_interrupted():
                     return
 
-    def resize(self) -> bool:
-        """Set the size of the command's terminals to that of the user's; return whether the command has any."""
-        with self._lock:
-            terminals = [channel for channel in self._channels if channel.is_terminal and channel.source >= 0]
-            for channel in terminals:
-                _copy_size(channel)
-        return bool(terminals)
-
     def text(self) -> tuple[str, int, str]:
         """Return the beginning, how many characters are missing after it, and the end, as a terminal shows them."""
         head, missing, tail = self._ends.ends()
@@ -153,7 +140,7 @@ class CommandOutput:
         return "\n".join(_visible_lines(head)), missing, "\n".join(_visible_lines(tail))
 
     def close(self) -> None:
-        """Close the pipes and terminals of a command that could not be started."""
+        """Close the pipes of a command that could not be started."""
         for channel in self._channels:
             os.close(channel.source)
             os.close(channel.command_end)
@@ -172,9 +159,7 @@ class CommandOutput:
                 self._ends.add(decoder.decode(data))
             if not _has_written(channel.target, data):
                 break
-        with self._lock:
-            os.close(channel.source)
-            channel.source = -1
+        os.close(channel.source)
         channel.is_drained.set()
 
     def _chunks(self, channel: _Channel) -> Iterator[bytes]:
@@ -187,9 +172,9 @@ class CommandOutput:
             ready = {descriptor for descriptor, _ in waiting.poll(timeout)}
             if self._ended_reader in ready:
                 waiting.unregister(self._ended_reader)
-                timeout = _IDLE_MILLISECONDS  # a terminal may hold its last bytes back for a moment
+                timeout = _IDLE_MILLISECONDS
             if channel.source in ready:
-                data = _read(channel.source)
+                data = os.read(channel.source, _CHUNK_BYTES)
                 if not data:
                     return
                 yield data
@@ -199,42 +184,12 @@ class CommandOutput:
                 timeout = None
 
 
-def _channel_to(target: int) -> _Channel:
-    if not os.isatty(target):
-        return _Channel(target, *os.pipe(), is_terminal=False)
-    channel = _Channel(target, *pty.openpty(), is_terminal=True)
-    try:
-        attributes = termios.tcgetattr(target)
-        attributes[1] &= ~termios.OPOST  # the user's own terminal adds the carriage returns
-        termios.tcsetattr(channel.command_end, termios.TCSANOW, attributes)
-    except termios.error:
-        pass  # the user's terminal is closed: writing to it fails later
-    _copy_size(channel)
-    return channel
-
-
-def _copy_size(channel: _Channel) -> None:
-    try:
-        size = fcntl.ioctl(channel.target, termios.TIOCGWINSZ, bytes(8))
-        fcntl.ioctl(channel.source, termios.TIOCSWINSZ, size)
-    except OSError:
-        pass  # the user's terminal is closed: it has no size
-
-
 def _is_open(descriptor: int) -> bool:
     try:
         os.fstat(descriptor)
     except OSError:
         return False
     return True
-
-
-def _read(source: int) -> bytes:
-    """Return the next bytes, none at the end. At the end of a terminal the kernel raises an error."""
-    try:
-        return os.read(source, _CHUNK_BYTES)
-    except OSError:
-        return b""
 
 
 def _has_written(target: int, data: bytes) -> bool:

@@ -116,8 +116,6 @@ def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: Comm
     """Wait for the command's end; return its exit code, negative for a signal."""
     while process.poll() is None:
         number, is_from_terminal = _next_signal()
-        if number == signal.SIGWINCH and output is not None and output.resize():
-            is_from_terminal = False  # the terminal's signal came before the new size
         is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
         if is_new and not is_from_terminal and process.poll() is None:
             process.send_signal(number)

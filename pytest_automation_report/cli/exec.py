@@ -132,7 +132,7 @@ def _run_and_report(
 
 
 def _open_output() -> CommandOutput | None:
-    """Return the pipes or terminals of the command, None if they cannot be opened: it then uses our own streams."""
+    """Return the pipes of the command, None if they cannot be opened: it then uses our own streams."""
     output = CommandOutput()
     try:
         output.open()

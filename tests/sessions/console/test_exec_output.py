@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +18,6 @@ from support.result_files import written
 from support.sessions import TOKEN, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from support.checked_server import CheckedServer
     from support.projects import Project
 
@@ -49,41 +44,6 @@ def output_of(server: CheckedServer) -> str:
     found = re.fullmatch(r"(.*)\n\nbash [^\n]+ after \d+\.\d s", value, re.DOTALL)
     assert found is not None, value
     return found[1]
-
-
-@contextmanager
-def terminal(
-    project: Project, arguments: Sequence[str], *, is_stderr: bool = True
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Run ``exec`` with a terminal of 77 columns as its stdout, or as both of its outputs."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
-    process = subprocess.Popen(
-        [*EXEC, *arguments],
-        cwd=project.root,
-        env=session_environment({"same_signal": 0.0}),
-        stdout=follower,
-        stderr=follower if is_stderr else subprocess.PIPE,
-        start_new_session=True,
-    )
-    os.close(follower)
-    try:
-        yield process, leader
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        os.close(leader)
-
-
-def read_to_end(leader: int) -> str:
-    data = b""
-    try:
-        while piece := os.read(leader, 65_536):
-            data += piece
-    except OSError:  # the end of a terminal
-        pass
-    return data.decode()
 
 
 def test_output_is_a_field_of_the_run(project: Project, server: CheckedServer, server_options: list[str]) -> None:
@@ -222,36 +182,22 @@ def test_output_in_a_run_of_others(project: Project, server: CheckedServer, serv
     assert "/threads/" in noted
 
 
-@pytest.mark.parametrize("is_stderr", [True, False])
-def test_terminal_stays_one(
-    project: Project,
-    server: CheckedServer,
-    server_options: list[str],
-    is_stderr: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    """Where stdout is a terminal the command's is one, of the same size; stderr is one where ours is."""
-    script = "test -t 0; echo $?; test -t 1; echo $?; test -t 2; echo $?; stty size <&1"
-    with terminal(project, [*server_options, *shell(script)], is_stderr=is_stderr) as (process, leader):
-        text = read_to_end(leader)
-        process.wait(60)
-    assert "\r\r" not in text
-    lines = output_of(server).splitlines()
-    assert lines[1:] == ["0", "0" if is_stderr else "1", "33 77"]
-    assert "\r\n".join(lines) in text
-
-
-def test_window_changes_reach_the_command(project: Project, server: CheckedServer, server_options: list[str]) -> None:
-    """When the user's terminal gets another size, so does the command's, before it gets SIGWINCH."""
-    script = "trap 'stty size <&1; exit 0' WINCH; echo ready; while :; do sleep 0.05; done"
-    with terminal(project, [*server_options, *shell(script)]) as (process, leader):
-        seen = b""
-        while b"ready" not in seen:
-            seen += os.read(leader, 1024)
-        fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 99, 0, 0))
-        process.send_signal(signal.SIGWINCH)
-        assert "44 99" in read_to_end(leader)
-        assert process.wait(60) == 0
-    assert output_of(server) == "ready\n44 99"
+def test_a_terminal_is_the_commands_own(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+    """Where stdout is a terminal the command has it itself and nothing of it is sent; a stderr in a pipe is sent."""
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [*EXEC, *server_options, *shell("test -t 1 && echo shown; echo sent >&2; test -t 2; exit $?")],
+        cwd=project.root,
+        env=session_environment(),
+        stdout=follower,
+        stderr=subprocess.PIPE,
+    ) as process:
+        os.close(follower)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 1, told
+    assert os.read(leader, 1024) == b"shown\r\n"
+    os.close(leader)
+    assert output_of(server) == "sent"
 
 
 def test_processes_left_behind_are_not_waited_for(
