@@ -87,8 +87,7 @@ def excerpt_from(document: Json) -> Json:
     AttributeError for a document of another form.
     """
     base = document["base"]
-    # Servers of an earlier release have no such member.
-    earlier = document.get("earlier_source")
+    earlier = document["earlier_source"]
     flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
     tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     return {

@@ -143,8 +143,6 @@ class _Replay:
         So the run has the times of the session, and not those of this delivery.
         """
         started_us = self._results.session.started_us
-        if not started_us:  # a session of an earlier version
-            return time.time_ns() // 1000
         queues = self._follower.queues.by_worker.values()
         return started_us + (0 if self._ledger.state.run is None else max(queue.ended_us for queue in queues))
 

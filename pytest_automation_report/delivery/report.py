@@ -101,7 +101,7 @@ class ReportWriting:
             try:
                 return self._client.report_html(self._run_id)
             except RefusedError as error:
-                # An earlier release of the server has no reports, nor has one without pages.
+                # A server without pages has no reports.
                 if error.status != _NOT_FOUND:
                     raise
         self._note = OWN_RESULTS

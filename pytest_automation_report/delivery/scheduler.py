@@ -171,7 +171,7 @@ class Scheduler(MutableValue):
         is_known = self.context.client.has_answered or self.uploads.has_checked_server
         if self.context.session.started_us and not is_known:
             # The headers of any response list the extensions that the server stores, so one must have come before.
-            # Sessions of earlier versions and imported ones have no extensions.
+            # Imported sessions have no extensions.
             return None if in_flight else Request("check_server")
         self._waiting_since[queue.worker] = self.context.runtime.clock()
         return self._append_request(queue, progress.thread, batch)

@@ -12,8 +12,7 @@ Artifacts of earlier attempts get a note: ``attempt 2``, or ``attempt 2: their o
 Two processes do this. pytest's process folds the attempts that it has seen itself. If an xdist worker dies between two
 attempts, another worker runs the test again and numbers its attempts from 1: then the sender folds the result of the
 dead worker into the later one. What it gets are results that may already be folded, so `_folded_attempts` reads fields
-and notes back by their names. These names are the format: they are also what users see, and earlier versions wrote
-them, so they cannot change.
+and notes back by their names. These names are also what users see.
 """
 
 from __future__ import annotations

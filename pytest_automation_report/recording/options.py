@@ -20,7 +20,7 @@ Output: TypeAlias = Literal["failed", "all", "none"]
 
 
 class RecordingOptions(JsonValue):
-    """Settings of the recorder; sessions that an earlier version spooled may lack members with a default.
+    """Settings of the recorder.
 
     ``prefix`` stands before folders, as ``--junit-prefix`` does in pytest's XML.
     ``statuses`` maps each status to its alias on the wire.

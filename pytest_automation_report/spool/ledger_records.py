@@ -2,44 +2,32 @@
 
 Before each POST that changes something the sender writes an intent, and after it one record that closes the intent.
 `LedgerState.apply` applies all of them, in the sender, in a later sender, and in pytest, which reads along to see when
-the sender is done. A member with a default is one that ledgers of earlier versions lack, or that is left out.
+the sender is done. A member with its default is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.spool.records import Record
 from pytest_automation_report.values import field
 
-
-def _word(value: object) -> object:
-    """Read a word of a set; a later version may have others, and its ledger stays readable."""
-    if type(value) is not str:
-        raise JsonError("a text", value)
-    return value
-
-
-Operation: TypeAlias = Annotated[
-    Literal[
-        "create_run",
-        "append_run",
-        "complete_run",
-        "create_thread",
-        "append_thread",
-        "complete_thread",
-        "note_thread",
-    ],
-    _word,
+Operation: TypeAlias = Literal[
+    "create_run",
+    "append_run",
+    "complete_run",
+    "create_thread",
+    "append_thread",
+    "complete_thread",
+    "note_thread",
 ]
 """The requests that change something on the server, as intents name them."""
 
-Fencing: TypeAlias = Annotated[Literal["fences", "settles"], _word]
+Fencing: TypeAlias = Literal["fences", "settles"]
 """Whether completed threads of a server refuse results ("fences"), or accept them until late copies have settled."""
 
-ReportState: TypeAlias = Annotated[Literal["begun", "written", "late", "none"], _word]
+ReportState: TypeAlias = Literal["begun", "written", "late", "none"]
 """State of a run's HTML report: it is being written, it is there, it comes later, or there is none."""
 
 

@@ -18,10 +18,7 @@ _encode: Final = json.JSONEncoder().encode
 
 
 class SessionManifest(JsonValue):
-    """The run that one session reports, and its destination.
-
-    Members with a default were added later: manifests of earlier versions lack them.
-    """
+    """The run that one session reports, and its destination."""
 
     id: str
     # Scheme, host and port of the server. Empty, or 0 for the project, if the settings had no usable one: then

@@ -1,7 +1,6 @@
 """The kinds of records in a spool, each with the reason for it; `spool.ledger_records` has those of the ledger.
 
-`WorkerQueues` applies all of them; other readers are named. A member with a default is one that records of earlier
-versions lack, or that is left out if there is nothing to say.
+`WorkerQueues` applies all of them; other readers are named. A member with its default is left out.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def test_another_server_gets_the_fields_alone(suite: Path) -> None:
 
 @pytest.mark.parametrize("left_out", [COLOURS, ATTEMPTS])
 def test_a_server_gets_the_extensions_that_it_announced(suite: Path, left_out: str) -> None:
-    """A server of an earlier release gets what it knows."""
+    """A server gets no extension that it did not announce."""
     names = [name for name in EXTENSIONS if name != left_out]
     with checked_scripted_server(ScriptedServer(token=TOKEN, extensions=", ".join(names))) as server:
         assert run_session(suite, *RERUNS, address=server.address).exit == 0

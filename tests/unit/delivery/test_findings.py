@@ -42,6 +42,7 @@ def a_test(key: str, since: int | None = 7, **more: object) -> Json:
 
 
 DOCUMENT: Json = {
+    "earlier_source": None,
     "run": 7,
     "base": {"run": 6, "why": "same branch", "commit": "a1", "at": 5},
     "counts": {"newly_failing": 1, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0, "gone": 4},

@@ -158,7 +158,7 @@ def test_only_announced_extensions_are_sent(server: ScriptedServer, written: Wri
 
 
 def test_a_session_without_a_clock_sends_the_contract_alone(server: ScriptedServer, tmp_path: Path) -> None:
-    """A session of an earlier version, or of an imported file, has no times to send."""
+    """A session of an imported file has no times to send."""
     written = WrittenSession(tmp_path, server.address)
     written.add("test_one")
     written.end()

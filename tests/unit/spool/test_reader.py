@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
@@ -284,17 +283,6 @@ def test_session_without_an_end(folder: SessionFolder) -> None:
     with pytest.raises(SpoolError, match="cannot be read: it is no file"):
         folder.read_session()
     assert len(list(DESCRIPTORS.iterdir())) == before
-
-
-def test_session_of_an_older_version(folder: SessionFolder) -> None:
-    """What older versions did not write is what it was then: a run of its own, with its own moments."""
-    path = folder.path / "session.json"
-    document = json.loads(path.read_text())
-    for name in ("is_closing", "is_measured", "run_tag", "is_first", "thread_fields"):
-        del document[name]
-    path.write_text(json.dumps(document))
-    assert folder.read_session() == SESSION
-    assert (SESSION.pid_birth, SESSION.run_tag, SESSION.is_measured, SESSION.is_closing) == ("", "", True, False)
 
 
 def test_names_that_other_tools_know() -> None:

@@ -44,7 +44,7 @@ def test_versions_that_differ_are_shown() -> None:
 
 
 def test_without_all_packages_those_of_pytest_are_compared() -> None:
-    """Runs of other clients, and of earlier versions, have the names of pytest's plugins."""
+    """Runs of other clients have the names of pytest's plugins."""
     before = {"pytest": "8.4.0", "Plugins": "pytest-cov 5.0, pytest-xdist 3.5"}
     after = {"pytest": "8.4.1", "Plugins": "pytest-cov 6.0, pytest-xdist 3.5", "Packages": "pytest-cov 6.0"}
     assert changed(before, after) == [("pytest", "8.4.0", "8.4.1"), ("pytest-cov", "5.0", "6.0")]
