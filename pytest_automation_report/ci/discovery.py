@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import BuildInfo, with_fallbacks
-from pytest_automation_report.ci.git import checkout_facts
+from pytest_automation_report.ci.git import Checkout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["FactsScope", "facts_for", "file_text"]
+__all__ = ["FactsScope", "FactsSearch", "facts_for", "file_text"]
 
 FactsScope: TypeAlias = 'Literal["all", "ci", "none"]'
 """The sources of facts besides settings: CI provider and git, the CI provider alone, or neither."""
@@ -25,19 +25,36 @@ FILE_BYTES: Final = 4 * 1024 * 1024
 """Maximum size of a file that a variable names; GitHub's event of a pull request has some ten thousand bytes."""
 
 
-def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> BuildInfo:
-    """Fill the missing facts of settings with those of the CI provider, then with those of the git checkout.
+class FactsSearch:
+    """The search for the facts of a build: `result` ends it, or `close`; git works between the two.
 
-    Takes a fraction of a millisecond and never raises.
+    The missing facts of settings are those of the CI provider, then those of the git checkout. Never raises.
     """
-    if scope == "none":
-        return given
-    facts = with_fallbacks(given, ci_facts(environ, file_text))
-    if scope == "ci":
-        return facts
-    # A CI job checks a commit out and tests it; only users change files before they run tests.
-    is_local = facts.provider is None and facts.commit is None
-    return with_fallbacks(facts, checkout_facts(root, is_local=is_local))
+
+    def __init__(self, given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> None:
+        self._facts = given if scope == "none" else with_fallbacks(given, ci_facts(environ, file_text))
+        self._checkout: Checkout | None = None
+        if scope == "all" and not self._facts.is_whole:
+            # A CI job checks a commit out and tests it; only users change files before they run tests.
+            is_local = self._facts.provider is None and self._facts.commit is None
+            self._checkout = Checkout(root, environ, is_local=is_local)
+
+    def result(self) -> BuildInfo:
+        """Return the facts; waits for git, at most a second from its start."""
+        checkout, self._checkout = self._checkout, None
+        if checkout is not None:
+            self._facts = with_fallbacks(self._facts, checkout.facts())
+        return self._facts
+
+    def close(self) -> None:
+        """End git, if `result` was not called; a second call changes nothing."""
+        if self._checkout is not None:
+            self._checkout.close()
+
+
+def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> BuildInfo:
+    """Return the facts that a `FactsSearch` finds, after git has answered."""
+    return FactsSearch(given, scope, environ, root).result()
 
 
 def file_text(path: str) -> str:

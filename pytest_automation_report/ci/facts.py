@@ -55,7 +55,7 @@ class BuildInfo(Value, kw_only=True):
 
     ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed, ``merge_commit`` the
     merge that the provider tests instead; ``commits`` has it and the ones before it, each a line of hash and subject;
-    ``uncommitted_changes`` is "yes" if files differ from the commit. The build
+    ``uncommitted_changes`` is "yes" if files differ from the commit, "unknown" if git cannot tell. The build
     of a tag has ``tag`` and no ``branch``. ``build`` is the number that users see, ``attempt`` counts from 1. ``url``
     is the web page of the job or of its build, ``repository`` that of the repository.
     """
@@ -87,6 +87,11 @@ class BuildInfo(Value, kw_only=True):
         }
         escaped = {name: quote(str(value), safe="") for name, value in values.items() if value is not None}
         return escaped if self.url is None else {**escaped, "job_url": self.url.rstrip("/")}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is known that a git checkout could tell of a commit that is known."""
+        return bool(self.ref and self.commit and self.commit_subject and self.repository)
 
     @property
     def ref(self) -> str | None:

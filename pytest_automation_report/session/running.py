@@ -44,7 +44,9 @@ _REASONS: Final[Mapping[int, str]] = {
 def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalReport) -> RunningSession | None:
     """Create the session's folder in the spool; None, with a warning, if no folder can be written."""
     configuration = setup.configuration
-    run, run_files, sharing = session_run(config, configuration, setup.options, report.user_errors)
+    run, run_files, sharing = session_run(
+        config, configuration, setup.options, report.user_errors, setup.facts.result()
+    )
     report.run_key = sharing.key
     if sharing.warning:
         report.warn(sharing.warning)

@@ -147,6 +147,7 @@ class SessionHooks(Hooks):
         if self._is_forked:
             return
         self._sender.close()
+        self._setup.facts.close()
         running, outcome = self._running, self._report.outcome
         if running is not None:
             running.close(None, 0, self._interruption)

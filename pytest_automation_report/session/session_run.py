@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, NewRun, Resources
-from pytest_automation_report.ci.discovery import facts_for
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
@@ -104,14 +103,17 @@ def _kernel() -> str:
 
 
 def session_run(
-    config: pytest.Config, configuration: Configuration, options: RecordingOptions, user_errors: UserErrors
+    config: pytest.Config,
+    configuration: Configuration,
+    options: RecordingOptions,
+    user_errors: UserErrors,
+    facts: BuildInfo,
 ) -> tuple[NewRun, tuple[ArtifactFile, ...], RunSharing]:
     """Return the run to create for a session, the files that hooks add to it, and how jobs share it.
 
     A run that is joined gets no description, since it belongs to another session. A run that jobs share is described
     only by the values that all of them have in common.
     """
-    facts = facts_for(configuration.build_info, configuration.facts, os.environ, config.rootpath)
     sharing = sharing_of(configuration, facts)
     if configuration.run_id is not None:
         return _new_run(configuration, options, facts=BuildInfo(), software=()), (), sharing

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.api.models import Token
+from pytest_automation_report.ci.discovery import FactsSearch
 from pytest_automation_report.delivery.handover import timeouts_from
 from pytest_automation_report.session.sender_start import SenderStart
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
@@ -36,7 +37,7 @@ class SessionSetup(Value):
     """The values of a session that never change after pytest has configured itself.
 
     ``name`` is that of the session's folder. ``environ`` is a copy, since tests change the environment. ``token`` is
-    None if results are to be sent later.
+    None if results are to be sent later. ``facts`` of the build are searched for until the session starts.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SessionSetup(Value):
     environ: Mapping[str, str]
     store: ArtifactStoreConfig | None
     options: RecordingOptions
+    facts: FactsSearch
 
     @property
     def cleaner(self) -> TextCleaner:
@@ -94,6 +96,7 @@ def session_setup(
     name = new_session_name()
     # As early as possible: from here on the sender imports its modules on another core, and pytest imports its own.
     sender = SenderStart(name, config, configuration, store, is_sending=is_sending(configuration, used))
+    facts = FactsSearch(configuration.build_info, configuration.facts, environ, config.rootpath)
     try:
         setup = SessionSetup(
             name=name,
@@ -105,9 +108,11 @@ def session_setup(
             environ=environ,
             store=store,
             options=_recording_options(config, configuration, environ, token),
+            facts=facts,
         )
     except BaseException:
         sender.close()
+        facts.close()
         raise
     return setup, sender
 

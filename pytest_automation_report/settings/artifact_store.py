@@ -59,7 +59,8 @@ def _template(configuration: Configuration, environ: Mapping[str, str], root: Pa
     """Return ``artifact_url`` with the facts of the build filled in, empty if one of them is unknown."""
     if not configuration.artifact_url:
         return ""
-    facts = facts_for(configuration.build_info, "all", environ, root)
+    needs_git = any(f"{{{name}}}" in configuration.artifact_url for name in ("branch", "commit"))
+    facts = facts_for(configuration.build_info, "all" if needs_git else "ci", environ, root)
     return template_for(configuration.artifact_url, facts.template_values())
 
 

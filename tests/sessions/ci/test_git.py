@@ -1,18 +1,21 @@
-"""What is read of a git checkout, made by git itself."""
+"""What is known of a git checkout: git itself makes it, and is asked."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-import zlib
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.ci.facts import BuildInfo
-from pytest_automation_report.ci.git import checkout_facts
+from pytest_automation_report.ci.git import Checkout
+from support.projects import wait_for_death
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 ENVIRONMENT = {
@@ -28,12 +31,16 @@ REMOTE = "https://ann:secret@github.com/ann/shop.git"
 PAGE = "https://github.com/ann/shop"
 
 
-def git(folder: Path, *arguments: str) -> str:
+def checkout_facts(folder: Path, *, is_local: bool = False, environ: Mapping[str, str] = ENVIRONMENT) -> BuildInfo:
+    return Checkout(folder, environ, is_local=is_local).facts()
+
+
+def git(folder: Path, *arguments: str, **variables: str) -> str:
     """Run git and return what it writes."""
     done = subprocess.run(
         ["git", "-c", "protocol.file.allow=always", *arguments],
         cwd=folder,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **variables},
         capture_output=True,
         text=True,
         check=True,
@@ -72,79 +79,27 @@ def test_packed_references(repository: Path) -> None:
 
 
 def test_subject_of_the_commit(repository: Path) -> None:
-    """The first line of a long message is the commit's subject; a damaged commit has none, and no error."""
+    """The first line of a long message is the commit's subject, in any language; a commit may have none."""
     git(repository, "commit", "--quiet", "--allow-empty", "--message", "Bücher ausleihen\n\n" + "long text\n" * 12_000)
-    commit = git(repository, "rev-parse", "HEAD")
     assert checkout_facts(repository).commit_subject == "Bücher ausleihen"
-    file = repository / ".git" / "objects" / commit[:2] / commit[2:]
-    whole = file.read_bytes()
-    file.chmod(0o600)
-    for damaged in (b"", whole[:9], b"no object", zlib.compress(b"blob 3\0one"), zlib.compress(b"commit 4\0tree")):
-        file.write_bytes(damaged)
-        assert (checkout_facts(repository).commit, checkout_facts(repository).commit_subject) == (commit, None)
-
-
-LONG = "\n".join(f"The {number}th line of a message that all commits have." for number in range(40))
+    git(repository, "commit", "--quiet", "--allow-empty", "--allow-empty-message", "--message", "")
+    found = checkout_facts(repository, is_local=True)
+    assert (found.commit, found.commit_subject) == (git(repository, "rev-parse", "HEAD"), None)
+    first, second, *_ = (found.commits or "").split("\n")
+    assert (first, second.partition(" ")[2]) == ((found.commit or "")[:10], "Bücher ausleihen")
 
 
 @pytest.mark.parametrize(
-    "way",
-    [
-        ["gc", "--quiet", "--prune=now"],
-        ["repack", "-adfq", "--depth=50"],
-        ["-c", "repack.useDeltaBaseOffset=false", "repack", "-adfq", "--depth=50"],
-        ["-c", "pack.indexVersion=2", "repack", "-adfq", "--write-midx"],
-    ],
-    ids=["tidied up", "differences", "differences by name", "index of packs"],
+    ("name", "value"),
+    [("log.showSignature", "true"), ("i18n.logOutputEncoding", "latin1"), ("color.ui", "always"), ("log.date", "iso")],
 )
-def test_packed_commits(repository: Path, way: list[str]) -> None:
-    """Commits in packs have their subjects, also those that git keeps as differences to others."""
-    for number in range(12):
-        git(repository, "commit", "--quiet", "--allow-empty", "--message", f"number {number}\n\n{LONG}\n{number}")
-    git(repository, *way)
-    assert not list((repository / ".git" / "objects").glob("[0-9a-f][0-9a-f]/*"))
-    bases = git(repository, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(deltabase)")
-    deltas = [line for line in bases.splitlines() if line.startswith("commit") and line.strip("0") != "commit "]
-    assert len(deltas) > 6
-    lines = git(repository, "log", "--format=%H %s").splitlines()
-    expected = "\n".join(f"{line.split()[0][:10]} {line.partition(' ')[2]}" for line in lines)
-    assert checkout_facts(repository, is_local=True).commits == expected
-
-
-def test_commits_with_very_long_messages(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A subject is known also if git keeps its commit as a copy of all of the first 64 KiB of another one."""
-    for person in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setitem(ENVIRONMENT, f"GIT_{person}_DATE", "1700000000 +0000")
-    text = "\n".join(f"{number * number} is the square of {number}." for number in range(3000))
-    assert len(text) > 64 * 1024
-    commits = [git(repository, "commit-tree", "HEAD^{tree}", "-m", f"squares\n\n{text}\n{end}") for end in "ab"]
-    for commit in commits:
-        git(repository, "branch", f"of-{commit}", commit)
-    git(repository, "repack", "-adfq")
-    bases = git(repository, "cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(deltabase)").splitlines()
-    assert any(f"{name} {base}" in bases for name, base in (commits, reversed(commits)))
-    for commit in commits:
-        git(repository, "checkout", "--quiet", f"of-{commit}")
-        assert checkout_facts(repository).commit_subject == "squares"
-
-
-def test_a_large_or_damaged_pack(repository: Path) -> None:
-    """Objects beyond the first 2 GB of a pack are found; a damaged pack or index leaves the subject out, no more."""
-    git(repository, "gc", "--quiet", "--prune=now")
-    commit = git(repository, "rev-parse", "HEAD")
-    (pack,) = (repository / ".git" / "objects" / "pack").glob("*.pack")
-    index = pack.with_suffix(".idx")
-    index.unlink()
-    git(repository, "index-pack", "--index-version=2,0x1", str(pack))
-    assert checkout_facts(repository).commit_subject == "two"
-    for file, inside in ((index, 1040), (pack, 14)):
-        file.chmod(0o600)
-        whole = file.read_bytes()
-        for damaged in (b"", whole[:9], whole[:inside], whole[:12] + b"\xff" * (len(whole) - 12)):
-            file.write_bytes(damaged)
-            assert (checkout_facts(repository).commit, checkout_facts(repository).commit_subject) == (commit, None)
-        file.write_bytes(whole)
-    assert checkout_facts(repository).commit_subject == "two"
+def test_settings_of_git_change_nothing(repository: Path, name: str, value: str) -> None:
+    """Whatever a user has set for git's own output, the facts are the same."""
+    git(repository, "commit", "--quiet", "--allow-empty", "--message", "Bücher ausleihen")
+    expected = checkout_facts(repository, is_local=True)
+    assert expected.commit_subject == "Bücher ausleihen"
+    git(repository, "config", name, value)
+    assert checkout_facts(repository, is_local=True) == expected
 
 
 def test_commits_of_another_repository(repository: Path, tmp_path: Path) -> None:
@@ -225,14 +180,16 @@ def test_no_repository(tmp_path: Path) -> None:
     assert checkout_facts(tmp_path / ("n" * 300)) == BuildInfo()
 
 
-@pytest.mark.parametrize(
-    "head", ["", "ref:", "ref: refs/heads/\0", "nonsense", "ref: refs/heads/" + "x" * 5000, "\xff"]
-)
-def test_damaged_repository(tmp_path: Path, head: str) -> None:
-    """A HEAD that cannot be understood has no commit, and is no error."""
-    (tmp_path / ".git").mkdir()
-    (tmp_path / ".git" / "HEAD").write_text(head)
-    assert checkout_facts(tmp_path).commit is None
+@pytest.mark.parametrize("head", ["", "ref:", "ref: refs/heads/\0", "nonsense", "\xff"])
+def test_damaged_repository(repository: Path, head: str) -> None:
+    """A HEAD that git cannot understand has no branch and no commit, and is no error."""
+    (repository / ".git" / "HEAD").write_text(head)
+    assert checkout_facts(repository, is_local=True) == BuildInfo()
+
+
+def test_without_git(repository: Path, tmp_path: Path) -> None:
+    """Without the program git nothing is known."""
+    assert checkout_facts(repository, is_local=True, environ={"PATH": str(tmp_path)}) == BuildInfo()
 
 
 def test_only_remote_counts(repository: Path) -> None:
@@ -243,30 +200,92 @@ def test_only_remote_counts(repository: Path) -> None:
     assert checkout_facts(repository).repository is None
 
 
+def test_names_of_remotes(repository: Path) -> None:
+    """An address that git replaces by another one (``insteadOf``) counts as git uses it."""
+    git(repository, "remote", "set-url", "origin", "gh:ann/shop.git")
+    git(repository, "config", "url.https://github.com/.insteadOf", "gh:")
+    assert checkout_facts(repository).repository == PAGE
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_checkout_of_another_user(repository: Path) -> None:
-    """A checkout that git refuses since it belongs to another user is read all the same."""
+    """Of a checkout that git refuses since it belongs to another user nothing is known, until the user allows it."""
+    expected = checkout_facts(repository, is_local=True)
     for path in (repository, *repository.rglob("*")):
         os.chown(path, 12345, 12345)
-    with pytest.raises(subprocess.CalledProcessError):
-        git(repository, "rev-parse", "HEAD")
-    found = checkout_facts(repository)
-    assert found.branch == "feature/x"
-    assert found.commit is not None
+    assert checkout_facts(repository, is_local=True) == BuildInfo()
+    allowed = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": str(repository)}
+    assert checkout_facts(repository, is_local=True, environ={**ENVIRONMENT, **allowed}) == expected
 
 
-def test_reftable_has_no_branch_and_no_commit(tmp_path: Path) -> None:
-    """In a repository with the reftable format the remote is read; branch and commit are unknown, never wrong."""
-    root = tmp_path / "tables"
-    root.mkdir()
+def test_reftable(tmp_path: Path) -> None:
+    """Branch and commit are known, too, if git keeps its references in the reftable format."""
     try:
-        git(root, "init", "--quiet", "--ref-format", "reftable", "--initial-branch", "main")
+        git(tmp_path, "init", "--quiet", "--ref-format", "reftable", "--initial-branch", "main")
     except subprocess.CalledProcessError:
-        # As git 2.45 and later write it.
-        git(root, "init", "--quiet")
-        (root / ".git" / "HEAD").write_text("ref: refs/heads/.invalid\n")
-    git(root, "remote", "add", "origin", REMOTE)
-    assert checkout_facts(root) == BuildInfo(repository=PAGE)
+        pytest.skip("git is older than 2.45")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "one")
+    found = checkout_facts(tmp_path)
+    assert (found.branch, found.commit) == ("main", git(tmp_path, "rev-parse", "HEAD"))
+
+
+def test_variables_of_a_hook_lead_nowhere_else(files: Path, tmp_path: Path) -> None:
+    """Pytest in a hook of git tells of the checkout around the project, whatever repository the hook is of."""
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet", "--initial-branch", "main")
+    git(other, "commit", "--quiet", "--allow-empty", "--message", "other")
+    expected = checkout_facts(files, is_local=True)
+    assert expected.commit_subject == "files"
+    variables = {
+        "GIT_DIR": str(other / ".git"),
+        "GIT_WORK_TREE": str(other),
+        "GIT_INDEX_FILE": str(other / ".git" / "index.lock"),
+        "GIT_OBJECT_DIRECTORY": str(other / ".git" / "objects"),
+    }
+    assert git(files, "log", "-1", "--format=%s", **variables) == "other"
+    assert (
+        checkout_facts(files, is_local=True, environ={**ENVIRONMENT, **variables, "GIT_TRACE": str(tmp_path / "trace")})
+        == expected
+    )
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_git_that_hangs(repository: Path, tmp_path: Path) -> None:
+    """A git that does not answer is waited for a second, then ended; what it said before counts."""
+    real, file = shutil.which("git"), tmp_path / "bin" / "git"
+    file.parent.mkdir()
+    file.write_text(
+        f"#!/bin/sh\ncase $* in *status*) echo $$ > {tmp_path}/pid; exec cat {tmp_path}/pipe;; esac\nexec {real} $*\n"
+    )
+    file.chmod(0o755)
+    os.mkfifo(tmp_path / "pipe")
+    begun = monotonic()
+    found = checkout_facts(repository, is_local=True, environ={**ENVIRONMENT, "PATH": f"{file.parent}:/usr/bin:/bin"})
+    assert monotonic() - begun < 5
+    assert (found.branch, found.commit_subject, found.uncommitted_changes) == ("feature/x", "two", "unknown")
+    wait_for_death(int((tmp_path / "pid").read_text()))
+
+
+def test_git_only_reads(files: Path, tmp_path: Path) -> None:
+    """Nothing is written into the repository, and no program is started that its configuration names as a monitor."""
+    monitor = tmp_path / "monitor"
+    monitor.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    monitor.chmod(0o755)
+    git(files, "config", "core.fsmonitor", str(monitor))
+    (files / "run.sh").touch()
+    before = {path: path.stat().st_mtime_ns for path in (files / ".git").rglob("*")}
+    assert changes(files) is None
+    assert {path: path.stat().st_mtime_ns for path in (files / ".git").rglob("*")} == before
+    assert not (tmp_path / "started").exists()
+
+
+def test_nothing_is_fetched(files: Path, tmp_path: Path) -> None:
+    """Of a partial clone, whose files are not all there, nothing is fetched: its facts are those that are there."""
+    git(files, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--no-checkout", "--filter=tree:0", f"file://{files}", "partial")
+    found = checkout_facts(tmp_path / "partial", is_local=True, environ={**ENVIRONMENT, "GIT_TRACE": "1"})
+    assert (found.commit_subject, found.uncommitted_changes) == ("files", "unknown")
 
 
 @pytest.fixture
@@ -293,14 +312,12 @@ def test_a_clean_checkout(files: Path) -> None:
     assert checkout_facts(files).uncommitted_changes is None
 
 
-@pytest.mark.parametrize("change", ["content", "time", "removed", "staged", "new", "link", "conflict"])
+@pytest.mark.parametrize("change", ["content", "removed", "staged", "new", "link", "conflict", "mode"])
 def test_uncommitted_changes(files: Path, change: str) -> None:
     """A file that is changed, missing, or put into the index, makes a run one of uncommitted changes."""
     script = files / "run.sh"
     if change == "content":
         script.write_text("false\n")
-    elif change == "time":
-        os.utime(script, ns=(1, 1))
     elif change == "removed":
         script.unlink()
     elif change == "staged":
@@ -308,6 +325,8 @@ def test_uncommitted_changes(files: Path, change: str) -> None:
         git(files, "add", "run.sh")
     elif change == "new":
         git(files, "add", "notes.txt")
+    elif change == "mode":
+        script.chmod(0o644)
     elif change == "link":
         (files / "link").unlink()
         (files / "link").symlink_to("tests")
@@ -325,29 +344,68 @@ def test_uncommitted_changes(files: Path, change: str) -> None:
     assert changes(files) is None
 
 
+@pytest.mark.parametrize("way", ["touched", "version 4", "large index", "copied", "packed", "split", "worktree"])
+def test_unchanged_files(files: Path, tmp_path: Path, way: str) -> None:
+    """Files as they were committed are no changes: touched, copied, with an index of any format and size."""
+    checkout = files
+    if way == "touched":
+        os.utime(files / "run.sh", ns=(1, 1))
+    elif way == "version 4":
+        git(files, "update-index", "--index-version", "4")
+    elif way == "large index":
+        blob = git(files, "hash-object", "-w", "run.sh")
+        lines = "".join(f"100644 {blob}\t{'x' * 180}{number}\n" for number in range(6_000))
+        subprocess.run(
+            ["git", "update-index", "--index-info"], cwd=files, env=ENVIRONMENT, input=lines.encode(), check=True
+        )
+        git(files, "commit", "--quiet", "--message", "many")
+        subprocess.run(
+            "git ls-files | grep xxx | git update-index --skip-worktree --stdin",
+            shell=True,
+            cwd=files,
+            env=ENVIRONMENT,
+            check=True,
+        )
+        assert (files / ".git" / "index").stat().st_size > 1024 * 1024
+    elif way == "copied":
+        checkout = tmp_path / "copy"
+        shutil.copytree(files, checkout, symlinks=True, copy_function=shutil.copy)
+    elif way == "packed":
+        git(files, "gc", "--quiet", "--prune=now")
+    elif way == "split":
+        git(files, "update-index", "--split-index")
+    else:
+        checkout = tmp_path / "tree"
+        git(files, "worktree", "add", "--quiet", "-b", "other", str(checkout))
+    found = checkout_facts(checkout / "tests", is_local=True)
+    assert (found.commit, found.uncommitted_changes) == (git(checkout, "rev-parse", "HEAD"), None)
+
+
+def test_a_changed_submodule(files: Path, tmp_path: Path) -> None:
+    """A changed file of a submodule makes a run one of uncommitted changes."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    git(inner, "init", "--quiet", "--initial-branch", "main")
+    (inner / "a.txt").write_text("one\n")
+    git(inner, "add", ".")
+    git(inner, "commit", "--quiet", "--message", "inner")
+    git(files, "submodule", "--quiet", "add", str(inner), "inner")
+    git(files, "commit", "--quiet", "--message", "with a submodule")
+    assert changes(files) is None
+    (files / "inner" / "a.txt").write_text("two\n")
+    assert changes(files) == "yes"
+
+
 def test_marked_files_are_left_out(files: Path) -> None:
     """A file that git is told to take for unchanged, or that a sparse checkout lacks, is no change."""
     git(files, "update-index", "--assume-unchanged", "run.sh")
     git(files, "update-index", "--skip-worktree", "tests/test_a.py")
-    git(files, "commit", "--quiet", "--allow-empty", "--message", "the index is that of a commit again")
     (files / "run.sh").write_text("false\n")
     (files / "tests" / "test_a.py").unlink()
     assert changes(files) is None
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "foreign", "version-4", "large"])
-def test_an_index_that_cannot_be_compared(files: Path, damage: str) -> None:
-    """What is not known counts as changed: then no test is called flaky for what its author changed."""
-    index = files / ".git" / "index"
-    if damage == "missing":
-        index.unlink()
-    elif damage == "cut":
-        index.write_bytes(index.read_bytes()[:100])
-    elif damage == "foreign":
-        index.write_bytes(b"no index at all" * 20)
-    elif damage == "large":
-        with index.open("ab") as file:
-            file.truncate(2 * 1024 * 1024)
-    else:
-        git(files, "update-index", "--index-version", "4")
-    assert changes(files) == "yes"
+def test_an_index_that_cannot_be_read(files: Path) -> None:
+    """What git cannot tell is unknown: then no test is called flaky for what its author changed."""
+    (files / ".git" / "index").write_bytes(b"no index at all" * 20)
+    assert changes(files) == "unknown"

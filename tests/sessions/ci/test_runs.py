@@ -113,6 +113,26 @@ def test_git_where_ci_tells_nothing(project: Path, server: CheckedServer) -> Non
     assert run["name"].startswith("suite 20")
 
 
+def test_changes_and_children(project: Path, server: CheckedServer) -> None:
+    """A session tells of changed files and not of touched ones, and its tests find no git that still runs."""
+    (project / ".gitignore").write_text(".automation-report\n__pycache__\n.pytest_cache\n")
+    (project / "test_suite.py").write_text(
+        "import os, pytest\n"
+        "def test_ok():\n    with pytest.raises(ChildProcessError):\n        os.waitpid(-1, os.WNOHANG)\n"
+    )
+    git(project, "init", "--quiet", "--initial-branch", "main")
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "--message", "one")
+    git(project, "update-index", "--index-version", "4")
+    for change in (os.utime, lambda path: path.write_text("[pytest]\n# changed\n")):
+        change(project / "pytest.ini")
+        ran = run_session(project, address=server.address)
+        assert ran.exit == 0, ran.text
+    fields = [{each["name"]: each["value"] for each in run["fields"]} for run in server.runs()]
+    assert [each["Commit subject"] for each in fields] == ["one", "one"]
+    assert sorted(each.get("Uncommitted changes", "") for each in fields) == ["", "yes"]
+
+
 @pytest.mark.parametrize(
     ("facts", "names"), [("ci", ["Session id", *SOFTWARE, "CI", "Shard"]), ("none", ["Session id", "Shard"])]
 )
