@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
@@ -33,46 +32,24 @@ pytestmark = [
 ]
 
 SERVER = (
-    "/runs/2?view=tests",
-    "/runs/2?view=tests&sort=slowest",
-    "/runs/2?view=tests&sort=ran&open=tests/cart/",
-    "/runs/2?view=tests&open=tests/a.py",
-    "/runs/2?view=tests&open=tests/cart/test_rules.py",
-    "/runs/2?view=tests&open=tests/cart/test_rules.py::TestTotals",
-    "/runs/2?view=tests&open=tests/cart/test_rules.py::TestTotals::test_sum",
     "/runs/2?view=tests&group=none",
-    "/runs/2?view=tests&group=none&page=2",
     "/runs/2?view=tests&group=none&sort=slowest",
-    "/runs/2?view=tests&group=none&sort=ran&page=3",
+    "/runs/2?view=tests&group=none&sort=ran",
     "/runs/2?q=test_sum",
     "/runs/2?status=6",
     "/runs/2?status=flaky",
     "/runs/2?view=tests&change=newly_failing",
     "/runs/2?view=tests&lane=2",
     "/runs/2?view=tests&lane=2.401.402.failed",
-    "/runs/2?q=test_smu",
-    "/runs/2?status=6&q=test_sum",
     "/results/403",
     "/results/403?show=pytest",
     "/results/404?attempt=1&show=pytest",
 )
 """Addresses of the server; the file must show the same texts there."""
 
-DRAWN = ("/runs/2", "/runs/2?view=tests&group=none", "/results/401", "/results/404")
-"""Addresses of pages with strips or bars."""
-
-STRIP = re.compile(r'<svg class="strip".*?</svg>')
-BAR = re.compile(r'aria-label="[^"]*"(?: role="img")?><rect class="[a-z]+" x="[^"]*" y="[^"]*" width="8".*?</a>')
-
 PICTURE = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 """The policy under which Jenkins shows files of a build by default."""
-
-
-def drawings_in(html: str) -> list[str]:
-    """Return the strips and bars of a page, as a browser would write them."""
-    shown = html.replace(' role="img"', "").replace("&#39;", "'")
-    return [re.sub(r"/>|></(?:path|rect)>", ">", text) for text in [*STRIP.findall(shown), *BAR.findall(shown)]]
 
 
 class Reader:
@@ -81,7 +58,6 @@ class Reader:
     def __init__(self, browser: Browser, file: Path, hostile_file: Path) -> None:
         self.browser = browser
         self.texts: dict[str, str] = {}
-        self.drawings: dict[str, list[str]] = {}
         self.file = file
         self.hostile_file = hostile_file
         self.asked: list[str] = []
@@ -157,7 +133,6 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     tests = [*failed, refused, flaky, a_test(4, "skipped"), *map(a_test, range(5, 390)), *rules()]
     run = site.run_of(*tests, source="shop", fields=branch)
     texts = {address: site.text(address) for address in SERVER}
-    drawings = {address: drawings_in(site.shown(address).partition("<main")[2]) for address in DRAWN}
     file, other = folder / "report.html", folder / "hostile.html"
     file.write_text(site.pages.report(run), encoding="utf-8")
     bad, _ = hostile(site)
@@ -166,7 +141,7 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     site.service.store.close()
     with chromium() as browser:
         shown = Reader(browser, file, other)
-        shown.texts, shown.drawings = texts, drawings
+        shown.texts = texts
         yield shown
 
 
@@ -182,8 +157,10 @@ def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
     page.get_by_role("link", name="Flat").click()
     page.locator(".leaf").first.wait_for()
     assert page.locator(".leaf").count() == 150
-    page.get_by_role("link", name="Next").click()
-    page.get_by_text("Page 2 of 3").wait_for()
+    page.get_by_role("button", name="100 more of 400 tests").wait_for(state="detached")
+    page.get_by_role("button", name="150 more of 400 tests").click()
+    page.get_by_role("button", name="100 more of 400 tests").click()
+    wait_until(page, "() => document.querySelectorAll('.leaf').length === 400")
     page.keyboard.press("/")
     page.keyboard.type("REFUSED")
     page.get_by_text("1 test", exact=True).wait_for()
@@ -216,19 +193,14 @@ def test_a_place_can_be_sent(reader: Reader) -> None:
 
 @pytest.mark.parametrize("address", SERVER)
 def test_the_script_shows_what_the_server_shows(reader: Reader, address: str) -> None:
-    """Lists, nodes of the tree and texts of pytest, which the script makes of data, have the text of the server's page.
-
-    The server's rows have more in them that is not for the eye, and its times are written by the script, too.
-    """
+    """Lists and texts of pytest, which the script fills with data, are those of the server's page, in its order."""
     page = reader.opened(f"#{address}")
-    is_filtered = any(name in address for name in ("q=", "status=", "change=", "lane="))
-    selector = "section#failure" if "/results/" in address else ".tree, .empty" if is_filtered else "section.view"
+    selector = "section#failure" if "/results/" in address else ".tree"
     page.locator(selector).wait_for()
     wait_until(page, "address => shown === canonical(address)", address)
-    assert text_of(page.locator(selector).inner_html()) in reader.texts[address]
-    if is_filtered:
-        assert text_of(page.locator(".within").inner_html()) in reader.texts[address]
-    assert page.locator(f"{selector} a.leaf, {selector} pre, {selector} .node, .empty a").count() > 0
+    html = page.locator(selector).inner_html().partition('<button type="button" class="btn rest"')[0]
+    assert text_of(html) in reader.texts[address]
+    assert page.locator(f"{selector} a.leaf, {selector} pre").count() > 0
     assert reader.complaints == []
 
 
@@ -237,48 +209,33 @@ def test_a_filter_can_be_left_out(reader: Reader) -> None:
     page = reader.opened("#/runs/2?view=tests&q=<b>absent&status=3&lane=2.401.402.failed")
     page.get_by_role("heading", name="No test has “<b>absent” in its name, message or file").wait_for()
     within = text_of(page.locator(".within").inner_html())
-    assert "that failed on gw0 in one stretch All tests of gw0 All workers Timeline" in within
+    assert within == "with <b>absent Clear the search that failed on gw0 All workers"
     page.locator(".within").get_by_role("link", name="Clear the search").click()
     page.locator(".leaf").first.wait_for()
-    assert page.evaluate("location.hash") == "#/runs/2?view=tests&lane=2.401.402.failed&status=3"
-    page.get_by_role("link", name="All tests of gw0").click()
-    wait_until(page, "() => document.querySelectorAll('.leaf').length === 150")
-    page.get_by_role("link", name="Timeline").click()
-    page.locator('section.view[aria-label="Time"]').wait_for()
+    assert page.evaluate("location.hash") == "#/runs/2?lane=2.401.402.failed&status=3&view=tests"
+    page.get_by_role("link", name="All workers").click()
+    wait_until(page, "() => document.querySelectorAll('.leaf').length === 4")
+    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=4")
+    page.get_by_role("link", name="Show all tests").click()
+    page.locator(".node").first.wait_for()
     assert reader.complaints == []
 
 
 def test_a_reason_has_its_name(reader: Reader) -> None:
     """The list of the tests that failed for one reason names it, also where the name is markup."""
     page = reader.opened()
-    reason = page.evaluate("(async () => (await allTests()).reason.at(0))()")
+    reason = page.evaluate("at('reason', 0)")
     page.goto(f"{reader.file.as_uri()}#/runs/2?reason={reason}")
     page.locator(".leaf").first.wait_for()
     assert text_of(page.locator(".within").inner_html()) == "that failed for assert 90 == 89 All reasons"
     hostile_page = reader.page()
     hostile_page.goto(reader.hostile_file.as_uri())
     hostile_page.locator("header.top").wait_for()
-    named = "Object.entries((await allTests()).nodes.reasons).find(([, name]) => name.includes('&lt;script'))[0]"
-    reason = hostile_page.evaluate(f"(async () => {named})()")
-    hostile_page.goto(f"{reader.hostile_file.as_uri()}#{hostile_page.evaluate('index.run')}?reason={reason}")
+    reason = hostile_page.evaluate("Object.entries(reasons).find(([, name]) => name.includes('&lt;script'))[0]")
+    hostile_page.goto(f"{reader.hostile_file.as_uri()}#{hostile_page.evaluate('data.run')}?reason={reason}")
     hostile_page.locator(".within .mono").wait_for()
     assert "<script" in hostile_page.locator(".within .mono").inner_text()
     assert hostile_page.locator("#page script").count() == 0
-    assert reader.complaints == []
-
-
-def test_a_search_that_finds_nothing_names_a_word(reader: Reader) -> None:
-    """A misspelled word leads to the nearest one that tests have; other lists without tests lead to all of them."""
-    page = reader.opened("#/runs/2?view=tests&q=TEST_BESIED&status=2")
-    page.get_by_role("link", name="test_beside").click()
-    page.locator(".leaf", has_text="test_beside").wait_for()
-    assert page.evaluate("location.hash") == "#/runs/2?view=tests&q=test_beside&status=2"
-    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&q=absent")
-    page.get_by_role("heading", name="No test has “absent”").wait_for()
-    assert text_of(page.locator(".empty p").inner_html()) == "Clear the search"
-    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=4")
-    page.get_by_role("link", name="Show all tests").click()
-    page.locator(".node").first.wait_for()
     assert reader.complaints == []
 
 
@@ -306,18 +263,25 @@ def test_tests_that_passed_have_a_page(reader: Reader) -> None:
     assert reader.complaints == []
 
 
-def test_nodes_of_the_tree_open_in_their_place(reader: Reader) -> None:
-    """A click or a key opens and closes a folder, file or class, and leaves all others as they are."""
+def test_files_open_in_their_place(reader: Reader) -> None:
+    """A click or a key opens and closes a file with its tests, and leaves all others as they are."""
     page = reader.opened("#/runs/2?view=tests")
-    for name in ("tests / ", "cart / ", "test_rules.py", "TestTotals", "test_sum"):
-        page.locator("a.node", has_text=name).last.click()
+    page.locator("a.node", has_text="test_rules.py").click()
+    page.locator("a.node", has_text="tests/a.py").click()
     page.locator(".leaf", has_text="<b>&amp;'").wait_for()
-    page.locator("a.node", has_text="test_sum").focus()
+    page.locator("a.node", has_text="test_rules.py").focus()
     page.keyboard.press("h")
     page.locator(".leaf", has_text="<b>&amp;'").wait_for(state="hidden")
     page.keyboard.press("l")
     page.locator(".leaf", has_text="<b>&amp;'").wait_for()
     assert page.locator(".leaf", has_text="test_alone").is_visible()
+    names = [text_of(html) for html in page.locator("a.node code").all_inner_texts()]
+    page.get_by_role("link", name="As they ran").click()
+    wait_until(page, "() => !document.querySelector('.leaf')")
+    assert sorted(page.locator("a.node code").all_inner_texts()) == sorted(names)
+    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&open=tests/cart/test_rules.py::TestTotals")
+    page.locator(".leaf", has_text="test_alone").wait_for()
+    assert page.locator(".leaf", has_text="test_2").count() == 0
     assert reader.complaints == []
 
 
@@ -359,25 +323,22 @@ def test_jenkins_shows_the_plain_report(reader: Reader) -> None:
     assert reader.asked[-1] == "http://jenkins.test/"
 
 
-def test_a_damaged_archive_leaves_the_plain_report(reader: Reader, tmp_path: Path) -> None:
+def test_a_damaged_file_leaves_the_plain_report(reader: Reader, tmp_path: Path) -> None:
     """A file that was cut or changed says so, and shows the plain report."""
     html = reader.file.read_text(encoding="utf-8")
-    before, mark, rest = html.partition('id="archive">')
-    archive, end, after = rest.partition("</script>")
-    pages, picture = archive.split("\n")
-    # The first one in the last page, where nothing but the checksum notices it; the last 10 bytes are LZMA's end.
-    changed = f"{pages[:-40]}{'1' if pages[-40] == '0' else '0'}{pages[-39:]}\n{picture}"
-    for number, (broken, address) in enumerate([
-        (changed, "#/results/506?out=log"),
-        (f"{pages[:20_000]}AAAA{pages[20_004:]}\n{picture}", ""),
-        (f"{pages[:80]}AAAA{pages[84:]}\n{picture}", ""),
-        (pages[:80], ""),
-        ("", ""),
-        (pages, "#/results/403"),
-        (f"{pages}\n!!!", "#/results/403"),
+    before, mark, rest = html.partition('id="data">')
+    pages, end, after = rest.partition("</script>")
+    picture = after.partition("data-type=")[0] + 'data-type="image/png">'
+    place = len(pages) // 2
+    changed = f"{pages[:place]}{'B' if pages[place] == 'A' else 'A'}{pages[place + 1 :]}"
+    for number, (broken, following, address) in enumerate([
+        (changed, after, ""),
+        (pages[:80], after, ""),
+        ("", after, ""),
+        (pages, f"{picture}!!!</script>{after.partition('</script>')[2]}", "#/results/403"),
     ]):  # fmt: skip
         file = tmp_path / f"{number}.html"
-        file.write_text(before + mark + broken + end + after, encoding="utf-8")
+        file.write_text(before + mark + broken + end + following, encoding="utf-8")
         page = reader.page()
         page.goto(f"{file.as_uri()}{address}")
         page.get_by_role("alert").wait_for()
@@ -386,46 +347,14 @@ def test_a_damaged_archive_leaves_the_plain_report(reader: Reader, tmp_path: Pat
             assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
 
 
-def test_a_changed_plain_report_is_told(reader: Reader, tmp_path: Path) -> None:
-    """Pages take texts of failures out of the plain report: one that a program on the way changed is not shown."""
-    html = reader.file.read_text(encoding="utf-8")
-    plain, mark, rest = html.partition('id="archive">')
-    changed = re.sub("(<pre>[^<]*)assert 90", r"\1assert 91", plain, count=1)
-    assert changed != plain
-    file = tmp_path / "changed.html"
-    file.write_text(f"{changed}{mark}{rest}", encoding="utf-8")
-    page = reader.page()
-    page.goto(file.as_uri())
-    page.get_by_role("alert").wait_for()
-    assert "the plain report was changed" in page.get_by_role("alert").inner_text()
-    assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
-
-
-def test_drawings_are_those_of_the_server(reader: Reader) -> None:
-    """Strips and bars, which the script draws of letters and numbers, are the server's, with the same words."""
-    reader.complaints.clear()
-    for address in DRAWN:
-        page = reader.opened(f"#{address}")
-        wait_until(page, "address => shown === canonical(address)", address)
-        html = page.locator("#page").inner_html()
-        assert drawings_in(html) == reader.drawings[address]
-    assert sum(map(len, reader.drawings.values())) > 100
-    assert reader.complaints == []
-
-
 def test_nothing_in_a_hostile_run_runs(reader: Reader) -> None:
     """Texts with scripts, pictures and templates in every place stay texts, in all views and pages of tests."""
     reader.complaints.clear()
     page = reader.page()
     page.goto(reader.hostile_file.as_uri())
     page.locator("header.top").wait_for()
-    addresses = page.evaluate("Object.keys(index.pages)")
-    run = page.evaluate("index.run")
-    made = [f"{run}?view=tests&group=none", *page.evaluate("(async () => (await allTests()).ids)()")]
-    for name in [*addresses, *made]:
-        address = f"/results/{name}" if isinstance(name, int) else name
-        if not address.startswith("/"):
-            continue
+    filled = [f"/results/{name}" for name in page.evaluate("ids")]
+    for address in [*page.evaluate("Object.keys(data.pages)"), f"{page.evaluate('data.run')}?q=a", *filled]:
         page.goto(f"{reader.hostile_file.as_uri()}#{address}")
         wait_until(page, "address => shown === canonical(address)", address)
         assert page.locator("#page script, #page img").count() == 0

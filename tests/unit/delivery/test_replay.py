@@ -89,7 +89,7 @@ def test_report_from_the_spool(tmp_path: Path, server: ScriptedServer, written: 
     )
     assert note in text_of(report.html.partition('<p id="note">')[2].partition("</p>")[0])
     assert TOKEN not in report.html
-    assert len(report.rows) == 3
+    assert len(report.column("time")) == 3
     assert any(address.startswith("/results/") for address in report.addresses)
 
 
@@ -114,8 +114,8 @@ def test_uploaded_files(tmp_path: Path, server: ScriptedServer, written: Written
     report = reported(written, server, tmp_path / "report.html", store)
     folder = written.folder.path
     assert [spooled_size(folder, name) for name in ("small", "large", "passed")] == [1000, None, None]
-    (content,) = report.index["files"]
-    assert len(report.chunks[report.index["files"][content][0]]) == 1000
+    ((content, media_type),) = report.files.items()
+    assert len(report.inflated(f'id="file-{content}" data-type="{media_type}"')) == 1000
     pages = "".join(map(report.page, report.addresses))
     assert content in pages
     assert "https://files.example/" in pages
@@ -126,7 +126,7 @@ def test_files_that_no_store_takes(tmp_path: Path, server: ScriptedServer, writt
     written.fail_with("test_1", "small", 1000)
     written.fail_with("test_2", "large", 5_000_001)
     report = reported(written, server, tmp_path / "report.html")
-    assert len(report.index["files"]) == 1
+    assert len(report.files) == 1
     pages = text_of("".join(map(report.page, report.addresses)))
     assert "left out of the report: 5,000,001 bytes" in pages
 

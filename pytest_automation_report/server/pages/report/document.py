@@ -1,12 +1,16 @@
-"""Put the report of a run in one file together: the plain report, style, script, and the archive of its pages."""
+"""Put the report of a run in one file together: the plain report, and the server's pages with their style and script.
+
+What the script needs is one JSON, deflated: ``pages`` have title, path and content as HTML by address, ``tests`` the
+columns of `report.rows`. The artifacts stand beside it, each deflated.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import zlib
 from base64 import b64encode
 from collections import deque
-from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -17,27 +21,18 @@ from pytest_automation_report import __version__
 from pytest_automation_report.server.pages.assets import asset_path, file_text, script_text, style_sheet, style_text
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import new_environment
-from pytest_automation_report.server.pages.report.archive import Archive
-from pytest_automation_report.server.pages.report.drawings import OWN_ID, packed_strips
 from pytest_automation_report.server.pages.report.files import FileRule, ReportedFiles
-from pytest_automation_report.server.pages.report.fragments import (
-    addresses_in,
-    canonical,
-    fragment_of,
-    relinked,
-    without_rows,
-)
-from pytest_automation_report.server.pages.report.lines import SharedLines
-from pytest_automation_report.server.pages.report.lone_pages import LonePages, with_folder
-from pytest_automation_report.server.pages.report.plain import PlainTexts, plain_values
-from pytest_automation_report.server.pages.report.rows import TestRows, add_holes
-from pytest_automation_report.server.pages.report.shown_tests import shown_tests
+from pytest_automation_report.server.pages.report.fragments import addresses_in, canonical, fragment_of, relinked
+from pytest_automation_report.server.pages.report.plain import plain_values
+from pytest_automation_report.server.pages.report.rows import rows_of
+from pytest_automation_report.server.pages.report.shown_tests import shown_tests, tests_with_output
 from pytest_automation_report.server.pages.report.tests import ReportedTests
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run_summary import run_summary
 from pytest_automation_report.server.pages.sources import SourceReader
 
 if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.report.shown_tests import PageSource
     from pytest_automation_report.server.store.reads import Reader
 
@@ -46,7 +41,7 @@ __all__ = ["EVERY_FAILURE", "report_of"]
 EVERY_FAILURE: Final = FileRule()
 """The usual rule: artifacts of failures, up to the usual size."""
 
-_SCRIPTS: Final = ("page.js", "keys.js", "archive.js", "rows.js", "tree.js", "report.js")
+_SCRIPTS: Final = ("page.js", "keys.js", "find.js", "rows.js", "report.js")
 _VIEW: Final = re.compile(r'<section class="view ([a-z]+)')
 _HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)
 # Each combination of these is a page in the file. Filters of the list of tests are the script's.
@@ -83,63 +78,83 @@ class _Report:
     def __init__(self, source: PageSource, run_id: int, base_id: int | None, rule: FileRule) -> None:
         store, self._fetch, self._code_links = source
         self._documents = RunDocuments(store).of(run_id, base_id)
-        self._findings = self._documents.findings
         self._store = store
         self._run_id = run_id
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)
-        self._tests = store.read(lambda reader: ReportedTests(reader, run_id, self._findings))
+        self._tests = store.read(lambda reader: ReportedTests(reader, run_id, self._documents.findings))
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
         self._files = store.read(lambda reader: ReportedFiles(reader, names, rule.max_bytes))
         self._environment = new_environment(link, asset_path, "")
-        add_holes(self._environment)
-        self._lone_pages = store.read(self._read_lone_pages)
-        self._ids = {0, *(test.id for test in self._tests.rows)}
+        self._results = {test.id for test in self._tests.rows}
         self._view = ""
         self._pages: dict[str, str] = {}
-        self._relinked: dict[str, str] = {}
-
-    def _read_lone_pages(self, reader: Reader) -> LonePages:
-        record = reader.run(self._run_id, max_threads=0)
-        source = SourceReader(reader.database).source_name(record.row["source"])
-        run = {**run_summary(record, self._tests.statuses, source), "commit": record.row["commit"] or ""}
-        return LonePages(reader, self._tests, run, self._environment)
 
     def html(self, note: str) -> str:
         """Return the document."""
         first = self._fetch(canonical(link("run", self._run_id, **self._base)))
         view = _VIEW.search(first)
-        # Without failures the usual view is the list of tests, which the script makes of the rows.
+        # Without failures the usual view is the list of tests.
         self._view = view[1] if view else "failures"
         start = self._named(self._path)
         self._pages[start] = first
         self._collect(start)
-        self._collect_results()
-        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._findings))
-        plain = self._environment.get_template("report/plain.html").render(values)
-        self._plain_texts = PlainTexts(values["failures"], plain)
-        return self._document(fragment_of(first).title, plain, self._archive(start), note)
+        run = self._store.read(self._run)
+        self._pages |= self._store.read(lambda reader: shown_tests(reader, self._tests, self._code_links))
+        self._pages |= self._store.read(lambda reader: tests_with_output(reader, self._tests, run))
+        style, script = self._style, "\n".join(script_text(name) for name in _SCRIPTS)
+        data = {
+            **self._frame(start),
+            "style": style,
+            "script": script,
+            "start": start,
+            "run": self._path,
+            "usual": {"view": self._view, **self._base},
+            "list": self._list_address("none"),
+            "tree": self._list_address(""),
+            "tests": rows_of(self._tests, self._environment, run, self._documents.overview["files"]),
+            "pages": {address: self._page(html) for address, html in self._pages.items()},
+        }
+        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._documents.findings))
+        plain_style, loader = style_text("plain.css"), script_text("loader.js")
+        return self._environment.get_template("report/report.html").render(
+            values,
+            policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
+            version=__version__,
+            title=fragment_of(first).title,
+            style=_own(plain_style),
+            script=_own(loader),
+            data=_deflated(json.dumps(data, separators=(",", ":"), sort_keys=True).encode()),
+            artifacts=[(hash_, self._files.type_of(hash_), self._file(hash_)) for hash_ in self._files.contents],
+            note=note,
+            left_out=self._files.left_out,
+            max_bytes=self._rule.max_bytes,
+        )
+
+    def _run(self, reader: Reader) -> Json:
+        """Return the values of the run for the pages of its tests."""
+        record = reader.run(self._run_id, max_threads=0)
+        source = SourceReader(reader.database).source_name(record.row["source"])
+        summary = run_summary(record, self._tests.statuses, source)
+        return {**summary, "commit": record.row["commit"] or ""}
 
     @property
     def _style(self) -> str:
         return f"{style_sheet()}\n{style_text('report.css')}"
 
-    @property
-    def _script(self) -> str:
-        return "\n".join(script_text(name) for name in _SCRIPTS)
-
-    def _frame(self, start: str) -> list[str]:
+    def _frame(self, start: str) -> dict[str, str]:
         """Return what stands above and below the pages."""
         header = _HEADER.search(self._pages[start])
-        top = relinked(header[0], self._is_inside).replace("<header ", "<header hidden ", 1) if header else ""
+        # The script of the report searches.
+        top = relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
         icons = re.sub(r"</?svg[^>]*>", "", file_text("icons.svg"))
-        values = {"icons": _own(icons), "top": _own(top)}
-        return [self._environment.get_template(f"report/{part}.html").render(values) for part in ("head", "foot")]
+        values = {"icons": _own(icons), "top": _own(top.replace("<header ", "<header hidden ", 1))}
+        return {part: self._environment.get_template(f"report/{part}.html").render(values) for part in ("head", "foot")}
 
     def _collect(self, start: str) -> None:
         """Read the views of the run, and the pages that they lead to inside of a view."""
-        queue = deque([*(canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)])
+        queue = deque(canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
         lists = {self._list_address("none"), self._list_address("")}
         queue.extend(sorted(lists))
         queue.extend(addresses_in(self._pages[start]))
@@ -150,12 +165,8 @@ class _Report:
             self._pages[address] = self._fetch(address)
             queue.extend(addresses_in(self._pages[address]))
 
-    def _collect_results(self) -> None:
-        """Read the pages of the tests that are worth one, with the states of each page."""
-        self._pages |= self._store.read(lambda reader: shown_tests(reader, self._tests, self._code_links))
-
     def _list_address(self, group: str) -> str:
-        """Return the address of the flat list of all tests, for the group ``none``, or of their tree."""
+        """Return the address of the flat list of all tests, for the group ``none``, or of their files."""
         return canonical(link("run", self._run_id, view="tests", group=group, **self._base))
 
     def _named(self, address: str) -> str:
@@ -168,108 +179,32 @@ class _Report:
 
     def _is_view(self, address: str) -> bool:
         """Whether an address is a page of the run that the file has as it is."""
-        split = urlsplit(address)
-        query = parse_qs(split.query)
-        if split.path != self._path or not set(query) <= _VIEW_PARAMETERS:
-            return False
-        return query.get("view", [""]) != ["tests"] and query.get("base", [""])[0] == self._base.get("base", "")
+        names = set(parse_qs(urlsplit(address).query))
+        return self._view_of(address) not in {None, "tests"} and names <= _VIEW_PARAMETERS
 
-    def _is_list(self, address: str) -> bool:
-        """Whether an address is a list of tests, which the script makes of the rows."""
+    def _view_of(self, address: str) -> str | None:
+        """Return the view that an address names; None for another page, or another base."""
         split = urlsplit(address)
         query = parse_qs(split.query)
-        return (
-            split.path == self._path
-            and query.get("view") == ["tests"]
-            and query.get("base", [""])[0] == self._base.get("base", "")
-        )
+        if split.path != self._path or query.get("base", [""])[0] != self._base.get("base", ""):
+            return None
+        return query.get("view", [""])[0]
 
     def _is_inside(self, address: str) -> bool:
         result = _RESULT.fullmatch(address)
         if result:
-            return int(result[1]) in self._ids
+            return int(result[1]) in self._results
         named = self._named(address)
-        if named in self._pages or self._is_list(named):
+        if named in self._pages or self._view_of(named) == "tests":
             return True
         # The script shows the texts of any failure as pytest wrote them.
         return _AS_WRITTEN in named and self._is_inside(_without_show(named))
 
-    def _archive(self, start: str) -> str:
-        archive = Archive()
-        places: dict[str, tuple[int, int]] = {}
-        tests = TestRows(self._tests, self._lone_pages, self._environment)
-        views = [address for address in self._pages if urlsplit(address).path == self._path]
-        results = [address for address in self._pages if urlsplit(address).path != self._path]
-        self._pages.update(self._lone_pages.whole())
-        self._pages.update((f"lone {n}", self._lone_pages.with_holes(kind)) for n, kind in enumerate(tests.page_kinds))
-        lone = [*self._pages][len(views) + len(results) :]
-        # In the order in which a reader needs them: a chunk is unpacked after those before it.
-        places |= self._add_pages(archive, views)
-        rows = archive.add(tests.fragments())
-        for addresses in (results, lone):
-            places |= self._add_pages(archive, addresses)
-        files = {
-            hash_: [archive.add_file(self._store.read(partial(self._files.data, hash_))), self._files.type_of(hash_)]
-            for hash_ in self._files.contents
-        }
-        index = {
-            "start": start,
-            "run": self._path,
-            "usual": {"view": self._view, **self._base},
-            "list": self._list_address("none"),
-            "tree": self._list_address(""),
-            "pages": places,
-            "rows": rows,
-            "files": files,
-            "total": len(self._tests.rows),
-            "texts": self._plain_texts.checksum,
-        }
-        described = json.dumps(index, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
-        return archive.text([described, *self._frame(start), self._style, self._script])
+    def _page(self, html: str) -> list[str]:
+        return [relinked(part, self._is_inside, self._files.hashes) for part in fragment_of(html)]
 
-    def _add_pages(self, archive: Archive, addresses: list[str]) -> dict[str, tuple[int, int]]:
-        """Add pages to the archive; return the chunk of each, and its number in the chunk."""
-        places: dict[str, tuple[int, int]] = {}
-        lines = SharedLines()
-        waiting: dict[str, int] = {}
-        for address in addresses:
-            waiting[address] = lines.add(self._lines(address))
-            if lines.is_full or address == addresses[-1]:
-                chunk = archive.add(lines.fragments())
-                places |= {page: (chunk, number) for page, number in waiting.items()}
-                lines, waiting = SharedLines(), {}
-        return places
-
-    def _lines(self, address: str) -> list[str]:
-        """Return the lines of a page, with links inside of the file; most lines are those of other pages, too."""
-        own = _RESULT.match(address)
-        html = self._pages[address]
-        fragment = fragment_of(self._plain_texts.replaced(int(own[1]), html) if own else html)
-        lines = (without_rows(fragment) if self._is_list(address) else fragment).lines()
-        known, hashes = self._relinked, self._files.hashes
-        for line in lines:
-            if line not in known:
-                known[line] = packed_strips(with_folder(relinked(line, self._is_inside, hashes)))
-        if own is None:
-            return [known[line] for line in lines]
-        # A page leads to its own result some times: lines that differ in nothing else are the same line.
-        return [known[line].replace(own[0], f"/results/{OWN_ID}") for line in lines]
-
-    def _document(self, title: str, plain: str, archive: str, note: str) -> str:
-        style, script = style_text("plain.css"), script_text("loader.js")
-        policy = _POLICY.format(styles=_hashes(style, self._style), scripts=_hashes(script, self._script))
-        return self._environment.get_template("report/report.html").render(
-            policy=_own(policy),
-            version=__version__,
-            title=title,
-            style=_own(style),
-            script=_own(script),
-            archive=_own(archive),
-            note=note,
-            left_out=self._files.left_out,
-            max_bytes=self._rule.max_bytes,
-            plain=_own(plain),
-        )
+    def _file(self, content_hash: str) -> str:
+        return _deflated(self._store.read(lambda reader: self._files.data(reader, content_hash)))
 
 
 def _without_show(address: str) -> str:
@@ -277,8 +212,13 @@ def _without_show(address: str) -> str:
     return canonical(f"{path}?{'&'.join(pair for pair in query.split('&') if pair != _AS_WRITTEN)}")
 
 
+def _deflated(data: bytes) -> str:
+    """Return the Base64 of deflated data, with the checksum by which a browser sees damage."""
+    return b64encode(zlib.compress(data, 9)).decode("ascii")
+
+
 def _own(text: str) -> Markup:
-    """Return a text of ours as HTML: a file of the package, Base64, or HTML of a template. No test wrote it."""
+    """Return a text of ours as HTML: a file of the package, or HTML of a template. No test wrote it."""
     return Markup(text)  # noqa: S704 - see above  # nosec B704
 
 

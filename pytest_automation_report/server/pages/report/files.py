@@ -64,7 +64,7 @@ class ReportedFiles:
         is_shown = is_picture(content.media_type) or is_video(content.media_type)
         return content.mime_type if is_shown else _DOWNLOAD
 
-    def data(self, content_hash: str, reader: Reader) -> bytes:
+    def data(self, reader: Reader, content_hash: str) -> bytes:
         """Return a content."""
-        count = -(-self.contents[content_hash].size // PART_BYTES)
-        return b"".join(part_of(reader.connection, content_hash, position) for position in range(count))
+        positions = range(-(-self.contents[content_hash].size // PART_BYTES))
+        return b"".join(part_of(reader.connection, content_hash, position) for position in positions)

@@ -6,19 +6,15 @@ The pages come from the templates of the server: they are written once, escaped 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape, unescape
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Fragment", "addresses_in", "canonical", "fragment_of", "relinked", "without_rows"]
-
-BETWEEN_PARTS: Final = "\x1f"
-"""The line between the parts of a fragment. Pages show control characters escaped, so no other line is it."""
+__all__ = ["Fragment", "addresses_in", "canonical", "fragment_of", "relinked"]
 
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _CRUMBS: Final = re.compile(r'<nav class="crumbs".*?</nav>', re.DOTALL)
@@ -30,22 +26,15 @@ _AGO: Final = re.compile(r'(<time datetime="[^"]*") title="([^"]*)" data-ago>[^<
 _OUTSIDE: Final = re.compile(r"<a\b[^>]* data-outside[^>]*>")
 # The state of the page that a reader came from: in the file, the browser's history has it.
 _LEFT_OUT: Final = frozenset({"from"})
-_ROWS: Final = re.compile(r'(<div class="panel tree"[^>]*><div class="th.*?</div>)\n.*</section>', re.DOTALL)
 _ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """The parts of one page that differ from those of others."""
+class Fragment(NamedTuple):
+    """The parts of one page that differ from those of others, as HTML."""
 
     title: str
     crumbs: str
     content: str
-
-    def lines(self) -> list[str]:
-        """Return the lines of all parts, with a line between two parts."""
-        first, *others = (part.split("\n") for part in (self.title, self.crumbs, self.content))
-        return [*first, *(line for part in others for line in [BETWEEN_PARTS, *part])]
 
 
 def fragment_of(html: str) -> Fragment:
@@ -54,11 +43,6 @@ def fragment_of(html: str) -> Fragment:
     if title is None or content is None:
         raise ValueError("the page has no title or no content")
     return Fragment(title[1].strip(), crumbs[0] if crumbs else "", content[1].strip())
-
-
-def without_rows(fragment: Fragment) -> Fragment:
-    """Return the page of a list or tree of tests without its rows and the links to its pages."""
-    return replace(fragment, content=_ROWS.sub(r"\1\n</div>\n</section>", fragment.content))
 
 
 def addresses_in(html: str) -> list[str]:
@@ -90,7 +74,8 @@ def relinked(html: str, is_inside: Callable[[str], bool], files: frozenset[str] 
         if name == "action":
             return f' data-action="{escape(canonical(address))}"'
         if name != "href":
-            return ""
+            # The script opens nodes by itself.
+            return " data-branch" if name == "data-branch" else ""
         if address.startswith("/static/"):
             return f' href="#{escape(urlsplit(address).fragment)}"'
         inner = canonical(address)

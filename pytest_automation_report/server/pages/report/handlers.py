@@ -49,8 +49,7 @@ class ReportDocument:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Answer with the file in the member ``html``."""
-        result = {"html": report_of(self._source, run_id, *_wishes(req))}
-        resp.data = json_text({"result": result}).encode()
+        resp.data = json_text({"result": {"html": report_of(self._source, run_id, *_wishes(req))}}).encode()
 
 
 def _wishes(req: falcon.Request) -> tuple[int | None, FileRule]:

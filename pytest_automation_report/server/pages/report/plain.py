@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
@@ -19,42 +17,15 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["FAILURES_SHOWN", "PlainTexts", "plain_values"]
+__all__ = ["FAILURES_SHOWN", "plain_values"]
 
 FAILURES_SHOWN: Final = 100
 """Most failures of the plain report."""
 
-BESIDE_NUMBER: Final = "\x1b"
-"""The character at both ends of the number of a text. Pages show control characters escaped, so no text has it."""
-
-_TEXT: Final = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
-_LEAST_SHARED: Final = 20
 _ALL_CHARACTERS: Final = 48_000
 _TEXT_CHARACTERS: Final = 3_000
 _KNOWN_REASON_CHARACTERS: Final = 300
 _FAILURE: Final = 3
-
-
-class PlainTexts:
-    """The texts of failures in the plain report, as HTML: pages in the archive name them and have them not again."""
-
-    def __init__(self, failures: Sequence[Json], html: str) -> None:
-        # A browser drops a newline at the start of one.
-        self._texts = [match[1].removeprefix("\n") for match in _TEXT.finditer(html)]
-        self._places = {failure["id"]: place for place, failure in enumerate(failures)}
-
-    @property
-    def checksum(self) -> int:
-        """The Adler-32 of all texts, by which the script sees that nothing on the way changed them."""
-        return zlib.adler32("\n".join(self._texts).encode())
-
-    def replaced(self, result_id: int, html: str) -> str:
-        """Return the HTML of a result's page with the number of its text in place of the text."""
-        place = self._places.get(result_id)
-        text = "" if place is None else self._texts[place]
-        if len(text) < _LEAST_SHARED:
-            return html
-        return html.replace(text, f"{BESIDE_NUMBER}{place}{BESIDE_NUMBER}")
 
 
 def plain_values(reader: Reader, run_id: int, findings: Json) -> dict[str, Any]:
@@ -121,7 +92,6 @@ def _failure(row: Mapping[str, Any], text: str, characters: int) -> Json:
     # The end of a long text has the error; a line that is cut would be hard to read.
     shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
     return {
-        "id": row["id"],
         "title": row["name"] if row["folder"] in {"", row["name"]} else f"{row['folder']}.{row['name']}",
         "place": f"{row['file']}:{row['line']}" if row["file"] and row["line"] else row["file"] or "",
         "message": row["message"] or "",

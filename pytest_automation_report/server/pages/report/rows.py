@@ -1,58 +1,38 @@
-"""Turn the tests of a run into columns, from which the report's script makes the rows of lists and of the tree.
+"""Turn the tests of a run into columns of JSON, from which the report's script fills in the rows of its lists.
 
-The markup of a row is that of the template ``run/leaf.html``, which is rendered once for each kind of row that the run
-has. Holes such as ``⟦function⟧`` stand where rows differ; the script fills them with escaped texts.
+The script has no markup of its own: a row is the template ``run/leaf.html``, rendered once for each kind of row that
+the run has, with holes such as ``⟦function⟧`` where rows differ.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_automation_report.server.pages.charts import slices
-from pytest_automation_report.server.pages.numbers import duration, quantity
+from markupsafe import Markup
+
+from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.paging import paging
-from pytest_automation_report.server.pages.report.columns import coded, column, joined
-from pytest_automation_report.server.pages.report.drawings import shown_letters
-from pytest_automation_report.server.pages.report.fragments import relinked
-from pytest_automation_report.server.pages.run.names import TestName, class_path, test_name
+from pytest_automation_report.server.pages.report.fragments import fragment_of, relinked
+from pytest_automation_report.server.pages.run.names import TestName, node_id, test_name
 from pytest_automation_report.server.pages.run.reasons import says_of
-from pytest_automation_report.server.pages.run.tree import TONE_RANKS
+from pytest_automation_report.server.pages.run.strips import strip_of
+from pytest_automation_report.server.pages.run.tree import file_branches, ordered, path_of
+from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from jinja2 import Environment
 
-    from pytest_automation_report.server.pages.report.lone_pages import LonePages
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.report.tests import ReportedTest, ReportedTests
 
-__all__ = ["TestRows", "add_holes"]
+__all__ = ["rows_of"]
 
-_NO_STRIP: Final = "<span></span>"
-_FUNCTION, _PARAMETERS, _FOLDER, _WORKER, _ELAPSED, _STRIP = (
-    f"⟦{name}⟧" for name in ("function", "parameters", "folder", "worker", "elapsed", "strip")
-)
-# A bar of one part, of which the script makes all parts.
-_HOLE_BAR: Final = ({"count": "⟦parts⟧", "name": "", "tone": ""},)
-_PART: Final = ("⟦tone⟧", "⟦start⟧", "⟦width⟧")
-_HOLE_NODE: Final = {
-    "label": "⟦label⟧",
-    "files": "⟦files⟧",
-    "total": "⟦total⟧",
-    "elapsed": _ELAPSED,
-    "cells": None,
-}
-_BAR_PART: Final = re.compile(r'<rect class="⟦tone⟧"[^>]*>')
-
-
-def add_holes(environment: Environment) -> None:
-    """Let the filters of templates write holes where they expect numbers."""
-    environment.filters["duration"] = lambda value: value if isinstance(value, str) else duration(value)
-    environment.filters["quantity"] = lambda value, noun="": value if isinstance(value, str) else quantity(value, noun)
-    environment.filters["slices"] = lambda parts: [_PART] if parts == _HOLE_BAR else slices(parts)
+_STRIP_HOLE: Final = Markup("⟦strip⟧")
+_SORTS: Final = ("failed", "slowest", "ran")
 
 
 class _Kind(NamedTuple):
@@ -61,158 +41,163 @@ class _Kind(NamedTuple):
     rank: int
     status: int
     tone: str
+    status_name: str
     has_parameters: bool
     is_new: bool
     slower: str
 
 
-class TestRows:
-    """The columns of one report's tests."""
-
-    __test__ = False  # pytest must not collect it
-
-    def __init__(self, tests: ReportedTests, lone_pages: LonePages, environment: Environment) -> None:
-        self._tests = tests
-        self._environment = environment
-        self._names = [test_name(test.name) for test in tests.rows]
-        kinds = [
-            lone_pages.kind(test, has_parameters=bool(name.parameters))
-            for test, name in zip(tests.rows, self._names, strict=True)
-        ]
-        self.page_kinds, self._page_codes = coded(kinds)
-
-    def fragments(self) -> Iterator[str]:
-        """Yield the columns in the order in which the script reads them: each as its distinct values and its codes."""
-        tests, rows = self._tests, self._tests.rows
-        yield from self._kinds()
-        yield from self._durations()
-        yield from column([shown_letters(tests.letters(test)) for test in rows])
-        yield from _texts(test.file or "" for test in rows)
-        yield from _texts(test.folder for test in rows)
-        yield from _texts(class_path(test.file, test.folder) for test in rows)
-        yield from _texts(name.function for name in self._names)
-        yield from _texts(name.parameters for name in self._names)
-        yield from _texts(tests.worker(test) for test in rows)
-        yield from _texts(test.message or "" for test in rows)
-        yield from _texts(tests.changes(test) for test in rows)
-        yield from _texts(test.reason for test in rows)
-        # Results of one run mostly follow each other, and so do the tests of a file.
-        yield from _steps([test.id for test in rows])
-        yield from _steps([test.line or 0 for test in rows])
-        yield from _texts(str(test.thread) for test in rows)
-        yield joined(map(str, range(len(self.page_kinds))))
-        yield self._page_codes
-        yield json.dumps(self._nodes(), separators=(",", ":"), sort_keys=True)
-
-    def _nodes(self) -> dict[str, Any]:
-        """Return the markup of the nodes of the tree, closed and open, of a part of their bars, and of reasons."""
-        template = self._environment.get_template("run/branch.html")
-        empty = {"rows": [], "hidden": 0, "pages": paging(1, 0, 1), "opened": ""}
-        says: Any = self._environment.get_template("run/macros.html").module
-        reasons = {fingerprint: says.says(says_of(title)) for fingerprint, title in self._tests.reasons.items()}
-        nodes: dict[str, Any] = {"closed": {}, "open": {}, "reasons": reasons}
-        for kind in ("folder", "file", "class", "function"):
-            for name, below in (("closed", None), ("open", empty)):
-                row = {
-                    "leaf": None,
-                    "node": {**_HOLE_NODE, "kind": kind},
-                    "bar": _HOLE_BAR,
-                    "is_open": below is not None,
-                    "to": {"address": "/⟦to⟧", "branch_address": "/"},
-                    "below": below,
-                }
-                html = relinked(template.render(level={**empty, "rows": [row]}, state=None), lambda _: True)
-                nodes["part"] = _BAR_PART.findall(html)[0]
-                html = _BAR_PART.sub("⟦bar⟧", html).replace("⟦parts⟧ ", "⟦parts⟧")
-                nodes[name][kind] = html.replace(
-                    '<div class="below"></div>', '<div class="below">⟦below⟧</div>'
-                ).strip()
-        return nodes
-
-    def _kinds(self) -> tuple[str, str]:
-        """Return the kinds as JSON objects, each with the markup of its rows."""
-        ranks = self._tests.ranks
-        samples: dict[_Kind, ReportedTest] = {}
-        kinds: list[_Kind] = []
-        for test, name in zip(self._tests.rows, self._names, strict=True):
-            kind = _Kind(
-                ranks.get(test.status, len(ranks)),
-                test.status,
-                self._tests.tone(test),
-                bool(name.parameters),
-                self._tests.is_new(test),
-                self._tests.slower(test),
-            )
-            samples.setdefault(kind, test)
-            kinds.append(kind)
-        distinct, codes = coded(kinds)
-        leaf = self._environment.get_template("run/leaf.html")
-        values = [
-            {
-                "status": str(kind.status),
-                "tone": kind.tone,
-                "name": "flaky" if kind.tone == "flaky" else self._tests.status_name(samples[kind]).lower(),
-                "rank": kind.rank,
-                "worst": TONE_RANKS[kind.tone],
-                "rows": [
-                    _with_hole(leaf.render(leaf=values))
-                    for values in _leaves(kind, self._tests.status_name(samples[kind]))
-                ],
-            }
-            for kind in distinct
-        ]
-        return joined(json.dumps(value, separators=(",", ":")) for value in values), codes
-
-    def _durations(self) -> tuple[str, str]:
-        """Return the shown durations, shortest first, each with the microseconds for which it stands.
-
-        Tests that show the same duration have the same place in an order by time.
-        """
-        times = [test.elapsed for test in self._tests.rows]
-        shown = [duration(time) for time in times]
-        sums: dict[str, list[int]] = {}
-        for text, time in zip(shown, times, strict=True):
-            sums.setdefault(text, []).append(-1 if time is None else time)
-        means = {text: round(sum(values) / len(values)) for text, values in sums.items()}
-        distinct, codes = coded(shown, key=lambda text: (means[text], text))
-        return joined(f"{text}\t{max(0, means[text])}" for text in distinct), codes
+def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[Json]) -> Json:
+    """Return the member ``tests`` of the report's JSON; ``files`` are the files of the run's overview."""
+    names = [test_name(test.name) for test in tests.rows]
+    kinds = [_kind(tests, test, name) for test, name in zip(tests.rows, names, strict=True)]
+    kind_list = sorted(set(kinds))
+    shown = _Visible()
+    file_numbers = {path_of(file): number for number, file in enumerate(files)}
+    groups = [(file_numbers[path_of(test._asdict())], *_group(test, shown)) for test in tests.rows]
+    group_list = sorted(set(groups))
+    numbers = {group: number for number, group in enumerate(group_list)}
+    functions = [
+        (shown(name.function), shown(_place(test)), numbers[group])
+        for test, name, group in zip(tests.rows, names, groups, strict=True)
+    ]
+    ids = [test.id for test in tests.rows]
+    macros: Any = environment.get_template("run/macros.html").module
+    strips = {letters: str(macros.strip(strip_of(letters))) for letters in {tests.letters(test) for test in tests.rows}}
+    return {
+        "kinds": [_kind_values(kind, environment, run) for kind in kind_list],
+        "groups": group_list,
+        "columns": {
+            "kind": {"values": list(range(len(kind_list))), "at": list(map(kind_list.index, kinds))},
+            "function": _column(functions),
+            "parameters": _column([shown(name.parameters) for name in names]),
+            "time": _times([test.elapsed for test in tests.rows]),
+            "strip": _column([strips[tests.letters(test)] for test in tests.rows]),
+            "worker": _column([(shown(tests.worker(test)), str(test.thread)) for test in tests.rows]),
+            "message": _column([shown(test.message or "") for test in tests.rows]),
+            "changes": _column([tests.changes(test) for test in tests.rows]),
+            "reason": _column([test.reason for test in tests.rows]),
+        },
+        # Results of one run mostly follow each other, so most steps are 1.
+        "steps": [number - before for before, number in zip([0, *ids], ids, strict=False)],
+        "left_out": [number for number, test in enumerate(tests.rows) if test.id in tests.left_out],
+        "reasons": {fingerprint: macros.says(says_of(title)) for fingerprint, title in tests.reasons.items()},
+        "files": _files(tests, environment, run, files),
+    }
 
 
-def _leaves(kind: _Kind, status_name: str) -> Iterator[dict[str, Any]]:
-    """Yield the values of the template for a row of a list, of the tree, and below a function of the tree."""
-    name = TestName(_FUNCTION, f"[{_PARAMETERS}]" if kind.has_parameters else "")
-    for where, in_function in ((_FOLDER, False), ("", False), ("", True)):
-        yield {
-            "id": "⟦id⟧",
-            "href": "/results/⟦id⟧",
-            "tone": kind.tone,
-            "status_name": status_name,
-            "in_function": in_function,
-            "short": name,
-            "where": where,
-            "is_new": kind.is_new,
-            "slower": kind.slower,
-            "strip": None,
-            "worker": _WORKER,
-            "elapsed": _ELAPSED,
+def _group(test: ReportedTest, shown: _Visible) -> tuple[str, str, str]:
+    """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
+    row = test._asdict()
+    node, command = (_with_hole(text, test.name) for text in (node_id(row), rerun_command(row, ()) or ""))
+    return shown(test.folder), shown(node), shown(command)
+
+
+def _kind(tests: ReportedTests, test: ReportedTest, name: TestName) -> _Kind:
+    return _Kind(
+        tests.ranks.get(test.status, len(tests.ranks)),
+        test.status,
+        tests.tone(test),
+        tests.status_name(test),
+        bool(name.parameters),
+        tests.is_new(test),
+        tests.slower(test),
+    )
+
+
+def _kind_values(kind: _Kind, environment: Environment, run: Json) -> Json:
+    """Return what the script knows of a kind, with the markup of its rows and of a page of one test."""
+    values = {
+        "id": "⟦id⟧",
+        "href": "/results/⟦id⟧",
+        "tone": kind.tone,
+        "status_name": kind.status_name,
+        "in_function": False,
+        "short": TestName("⟦function⟧", "⟦parameters⟧" if kind.has_parameters else ""),
+        "where": "⟦folder⟧",
+        "is_new": kind.is_new,
+        "slower": kind.slower,
+        "strip": _STRIP_HOLE,
+        "worker": "⟦worker⟧",
+        "time": "⟦time⟧",
+    }
+    is_inside = _always
+    row = relinked(environment.get_template("run/leaf.html").render(leaf=values), is_inside)
+    page = environment.get_template("report/test.html").render(test=values, run=run, is_fragment=True)
+    return {
+        "status": str(kind.status),
+        "tone": kind.tone,
+        "rank": kind.rank,
+        "row": row.strip(),
+        "page": [relinked(part, is_inside) for part in fragment_of(page)],
+    }
+
+
+def _always(address: str) -> bool:
+    del address
+    return True
+
+
+def _files(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[Json]) -> Json:
+    """Return the rows of the files as HTML, with the orders in which they stand."""
+    branches = file_branches(files, tests.statuses)
+    rows = [
+        {
+            "leaf": None,
+            "node": branch,
+            "bar": branch.parts(tests.statuses),
+            "is_open": False,
+            "to": {"address": link("run", run["id"], view="tests", open=branch.path), "branch_address": "/"},
+            "below": None,
         }
+        for branch in branches
+    ]
+    level = {"rows": rows, "hidden": 0, "pages": paging(1, 0, 1), "opened": ""}
+    html = environment.get_template("run/branch.html").render(level=level, state=None)
+    numbers = {branch.path: number for number, branch in enumerate(branches)}
+    orders = {
+        sort: [numbers[branch.path] for branch in ordered(branches, (), sort, tests.statuses)]  # type: ignore[union-attr] # no tests among them
+        for sort in _SORTS
+    }
+    return {"html": relinked(html, _always), "orders": orders}
 
 
-def _with_hole(html: str) -> str:
-    """Return the markup of a row with a hole for its strip, and a link inside of the file."""
-    before, mark, after = relinked(html, lambda _: True).partition(_NO_STRIP)
-    if not mark:
-        raise ValueError("the template of a row has no place for a strip")
-    return f"{before}{_STRIP}{after}".strip()
+def _place(test: ReportedTest) -> str:
+    """Return where a test stands: file and line."""
+    return f"{test.file}:{test.line}" if test.file and test.line is not None else test.file or ""
 
 
-def _texts(values: Iterable[str]) -> tuple[str, str]:
-    """Return a column of texts of users."""
-    texts = list(values)
-    shown = {text: visible(text) for text in set(texts)}
-    return column([shown[text] for text in texts])
+def _with_hole(text: str, name: str) -> str:
+    """Return a text with a hole for the name of the test, so that tests of one place share it."""
+    return text.replace(name, "⟦name⟧") if text.count(name) == 1 else text
 
 
-def _steps(numbers: Sequence[int]) -> tuple[str, str]:
-    """Return a column of numbers, each as its difference to the one before it."""
-    return column([str(number - before) for before, number in zip([0, *numbers], numbers, strict=False)])
+def _times(microseconds: Sequence[int | None]) -> Json:
+    """Return the column of the shown durations, shortest first: a test's place among them is its place by time."""
+    shown = [duration(time) for time in microseconds]
+    sums: dict[str, list[int]] = {}
+    for text, time in zip(shown, microseconds, strict=True):
+        sums.setdefault(text, []).append(-1 if time is None else time)
+    means = {text: sum(times) / len(times) for text, times in sums.items()}
+    return _coded(shown, sorted(means, key=lambda text: (means[text], text)))
+
+
+class _Visible(dict[str, str]):
+    """Texts of users with control characters escaped, as templates write them, by the texts."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = visible(text)
+        return self[text]
+
+    __call__ = dict.__getitem__
+
+
+def _column(values: Sequence[Any]) -> Json:
+    """Return a column: its distinct values and the number of each test's value, or the values if most differ."""
+    distinct = set(values)
+    return {"values": values} if 2 * len(distinct) > len(values) else _coded(values, sorted(distinct))
+
+
+def _coded(values: Sequence[Any], distinct: Sequence[Any]) -> Json:
+    numbers = {value: number for number, value in enumerate(distinct)}
+    return {"values": distinct, "at": [numbers[value] for value in values]}

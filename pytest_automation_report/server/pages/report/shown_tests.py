@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import render
 from pytest_automation_report.server.pages.report.fragments import addresses_in
 from pytest_automation_report.server.pages.run.queries import NEAR
+from pytest_automation_report.server.pages.test.code_links import NO_LINKS
 from pytest_automation_report.server.pages.test.common import CommonValues
-from pytest_automation_report.server.pages.test.handlers import result_values
+from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
 from pytest_automation_report.server.pages.test.queries import SIBLINGS, TestReader
 from pytest_automation_report.server.pages.test.url import TestState, state_of
+from pytest_automation_report.server.store.tables import ResultRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.report.tests import ReportedTest, ReportedTests
@@ -23,9 +27,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["PageSource", "shown_tests"]
+__all__ = ["PageSource", "shown_tests", "tests_with_output"]
 
 _STATES: Final = frozenset({"attempt", "out"})
+_FIELDS_AT_ONCE: Final = 500
 
 
 class PageSource(NamedTuple):
@@ -62,21 +67,46 @@ def shown_tests(reader: Reader, tests: ReportedTests, code_links: CodeLinks) -> 
     common = CommonValues(reader, _RunTests(reader, tests.rows))
     pages: dict[str, str] = {}
     for result_id in tests.shown:
-        address = link("result", result_id)
-        pages[address], stream = _page(result_id, TestState(), common, code_links)
-        others = {other for other in addresses_in(pages[address]) if _is_state_of(other, address)}
-        for other in sorted(others):
-            state = state_of(dict(parse_qsl(urlsplit(other).query)))
-            # The stream that a page begins with has no other page.
-            is_same = state.stream == stream and state.attempt is None
-            pages[other] = pages[address] if is_same else _page(result_id, state, common, code_links)[0]
+        _add(pages, result_id, lambda state, result_id=result_id: result_values(result_id, state, common), code_links)  # type: ignore[misc]
     return pages
 
 
-def _page(result_id: int, state: TestState, common: CommonValues, code_links: CodeLinks) -> tuple[str, str]:
-    """Return the HTML of a page and the stream of output that it shows, "" for none."""
-    values = result_values(result_id, state, common)
-    return render("test/test.html", is_fragment=True, code_links=code_links, **values), values["stream"]
+def tests_with_output(reader: Reader, tests: ReportedTests, run: Json) -> dict[str, str]:
+    """Return the HTML of pages that show a result's own fields, steps and output, and nothing of other results."""
+    by_id = {test.id: test for test in tests.rows}
+    pages: dict[str, str] = {}
+    for row in _rows(reader, tests.with_output):
+        fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+        others = {"run": run, "worker": tests.worker(by_id[row["id"]]) or "timeline"}
+
+        def values(state: TestState, row: Json = row, fields: list[Json] = fields, others: Json = others) -> Json:
+            return {**lone_values(row, tests.statuses, fields, state), **others}
+
+        _add(pages, row["id"], values, NO_LINKS)
+    return pages
+
+
+def _rows(reader: Reader, ids: Sequence[int]) -> Iterator[Json]:
+    """Yield the whole rows of these results."""
+    for start in range(0, len(ids), _FIELDS_AT_ONCE):
+        query: Any = ResultRow.select().where(ResultRow.id.in_(ids[start : start + _FIELDS_AT_ONCE]))
+        yield from query.order_by(ResultRow.id).dicts().execute(reader.database)
+
+
+def _add(pages: dict[str, str], result_id: int, values_of: Callable[[TestState], Json], code_links: CodeLinks) -> None:
+    """Add the page of a result, and one for each of its earlier attempts and streams of output."""
+
+    def page(state: TestState) -> tuple[str, str]:
+        values = values_of(state)
+        return render("test/test.html", is_fragment=True, code_links=code_links, **values), values["stream"]
+
+    address = link("result", result_id)
+    pages[address], stream = page(TestState())
+    for other in sorted({other for other in addresses_in(pages[address]) if _is_state_of(other, address)}):
+        state = state_of(dict(parse_qsl(urlsplit(other).query)))
+        # The stream that a page begins with has no other page.
+        is_same = state.stream == stream and state.attempt is None
+        pages[other] = pages[address] if is_same else page(state)[0]
 
 
 def _is_state_of(address: str, result: str) -> bool:

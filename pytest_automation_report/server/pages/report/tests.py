@@ -10,6 +10,7 @@ from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.history import Histories
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
 from pytest_automation_report.server.pages.run.queries import RunReader
+from pytest_automation_report.server.pages.run.strips import STRIP_RUNS
 from pytest_automation_report.server.pages.statuses import ranked, shown_status
 from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.reasons import hexadecimal
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["MOST_PAGES", "ReportedTest", "ReportedTests"]
+__all__ = ["MOST_OUTPUT_PAGES", "MOST_PAGES", "ReportedTest", "ReportedTests"]
 
 MOST_PAGES: Final = 1_000
-"""Most tests that have the server's page in the file; those of all others are made of their rows."""
+"""Most tests whose page in the file is the server's: those that failed, were flaky or changed their duration."""
+
+MOST_OUTPUT_PAGES: Final = 1_000
+"""Most other tests of which the file has fields, steps and output."""
 
 _FAILURE: Final = 3
 _DURATIONS: Final = frozenset({"slower", "faster"})
@@ -61,7 +65,11 @@ class ReportedTest(NamedTuple):
 
 
 class ReportedTests:
-    """The tests of a run, in the order of their results' ids, with their histories, workers and changes."""
+    """The tests of a run, in the order of their results' ids, with their histories, workers and changes.
+
+    ``shown`` are the ids of the results with the server's page: failures, then flaky ones, then those of another
+    duration. ``with_output`` are those of others with fields, steps or output, ``left_out`` those beyond the limit.
+    """
 
     def __init__(self, reader: Reader, run_id: int, findings: Json) -> None:
         rows: Any = reader.connection.execute(_TESTS, (run_id,))
@@ -80,15 +88,19 @@ class ReportedTests:
                     self._changes.setdefault(entry["result"], []).append(name)
         self._slower = {entry.get("result"): entry for entry in findings["slower"]}
         self._tones = {test.status: shown_status(self.statuses, test.status) for test in self.rows}
+        self.shown = self._shown()
+        others = [test for test in self.rows if test.has_more and test.id not in set(self.shown)]
+        # What did not pass first: skipped tests have a reason.
+        others.sort(key=lambda test: (self.ranks.get(test.status, 0), test.id))
+        self.with_output = sorted(test.id for test in others[:MOST_OUTPUT_PAGES])
+        self.left_out = {test.id for test in others[MOST_OUTPUT_PAGES:]}
 
     @property
     def ranks(self) -> dict[int, int]:
         """The place of each status in lists, by its number: failures first."""
         return {status.id: place for place, status in enumerate(ranked(self.statuses))}
 
-    @property
-    def shown(self) -> list[int]:
-        """The ids of the results with the server's page: failures, then flaky ones, then those of another duration."""
+    def _shown(self) -> list[int]:
         failed = [test.id for test in self.rows if test.result_class == _FAILURE]
         flaky = [test.id for test in self.rows if test.result_class != _FAILURE and test.failed_attempts]
         other = [test.id for test in self.rows if _DURATIONS & set(self._changes.get(test.id, ()))]
@@ -139,5 +151,5 @@ class ReportedTests:
         return self._workers.name(test.thread)
 
     def letters(self, test: ReportedTest) -> str:
-        """Return the outcomes of a test in its last runs, oldest first; empty if they are not known."""
-        return self._histories.letters(test.case)
+        """Return the outcomes of a test in the runs of a strip, oldest first; empty if they are not known."""
+        return self._histories.letters(test.case)[-STRIP_RUNS:]

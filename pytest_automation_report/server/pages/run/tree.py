@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["TONE_RANKS", "Branch", "branches_of", "file_at", "ordered", "tests_below"]
+__all__ = ["Branch", "branches_of", "file_at", "file_branches", "ordered", "path_of", "tests_below"]
 
-TONE_RANKS: Final[Mapping[str, int]] = {
+_TONE_RANKS: Final[Mapping[str, int]] = {
     "fail": 0,
     "block": 1,
     "warn": 2,
@@ -81,7 +81,7 @@ def branches_of(files: Sequence[Json], opened: str, table: StatusTable) -> list[
     """
     nodes: dict[str, Branch] = {}
     for entry in files:
-        path = _path_of(entry)
+        path = path_of(entry)
         if not path.startswith(opened):
             continue
         name, slash, _ = path[len(opened) :].partition("/")
@@ -99,9 +99,17 @@ def branches_of(files: Sequence[Json], opened: str, table: StatusTable) -> list[
     return [_joined(node, files) if node.kind == "folder" else node for node in nodes.values()]
 
 
+def file_branches(files: Sequence[Json], table: StatusTable) -> list[Branch]:
+    """Return a node for each file, in the order of the files."""
+    nodes = [Branch(path_of(entry), path_of(entry), "file", first=entry["first"]) for entry in files]
+    for node, entry in zip(nodes, files, strict=True):
+        _add(node, entry, table)
+    return nodes
+
+
 def _joined(node: Branch, files: Sequence[Json]) -> Branch:
     """Return a folder, or the only folder below it, however deep."""
-    paths = [_path_of(entry) for entry in files if _path_of(entry).startswith(node.path)]
+    paths = [path_of(entry) for entry in files if path_of(entry).startswith(node.path)]
     while True:
         rest = {path[len(node.path) :].partition("/")[0] for path in paths}
         if len(rest) != 1 or any(path.count("/", len(node.path)) == 0 for path in paths):
@@ -116,7 +124,7 @@ def _labelled(node: Branch, above: str) -> Branch:
     return node
 
 
-def _path_of(entry: Json) -> str:
+def path_of(entry: Json) -> str:
     """Return a file's path; tests without a file stand below their folder, whose dots are no slashes."""
     return str(entry["file"] or entry["folder"] or "(no folder)").replace("\\", "/")
 
@@ -135,7 +143,7 @@ def _add(node: Branch, entry: Json, table: StatusTable) -> None:
 def file_at(files: Iterable[Json], opened: str) -> Json | None:
     """Return the file of the overview in which a node lies; None if it has none."""
     path = opened.partition("::")[0]
-    return next((entry for entry in files if _path_of(entry) == path), None)
+    return next((entry for entry in files if path_of(entry) == path), None)
 
 
 def tests_below(
@@ -158,7 +166,7 @@ def tests_below(
             leaves.append(row)
             continue
         label = rest[0]
-        path = "::".join([_path_of(file), *names, label])
+        path = "::".join([path_of(file), *names, label])
         node = nodes.get(path)
         if node is None:
             node = nodes[path] = Branch(path, label, "class" if len(rest) > 1 else "function", first=row["id"])
@@ -200,8 +208,8 @@ def ordered(
         if sort == "slowest":
             return (-elapsed, first)
         if isinstance(node, Branch):
-            worst = min((TONE_RANKS[part["tone"]] for part in node.parts(table)), default=9)
+            worst = min((_TONE_RANKS[part["tone"]] for part in node.parts(table)), default=9)
             return (worst, -node.failed, first)
-        return (TONE_RANKS[tone_of(node, table)], -1, first)
+        return (_TONE_RANKS[tone_of(node, table)], -1, first)
 
     return sorted([*branches, *leaves], key=key)

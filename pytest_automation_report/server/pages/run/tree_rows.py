@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.run.changes import percent
 from pytest_automation_report.server.pages.run.names import class_path, test_name
@@ -122,4 +123,5 @@ class TreeRows:
             "is_new": row["id"] in self._new,
             "in_function": inside.endswith(f"::{name.function}"),
             "href": self._state.result(row["id"]),
+            "time": duration(row["elapsed"]),
         }

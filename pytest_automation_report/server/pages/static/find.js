@@ -40,23 +40,27 @@ function findWhileTyping(form) {
   });
 }
 
-async function openNode(node) {
-  const branch = node.parentElement;
-  const below = branch.querySelector(":scope > .below");
-  if (below) {
-    below.hidden = !below.hidden;
-    node.setAttribute("aria-expanded", String(!below.hidden));
-    return;
-  }
+// The rows below a node, as an element.
+let rowsBelow = async (node) => {
   const response = await fetch(node.dataset.branch, { cache: "no-store" });
-  if (!response.ok) { location.href = node.href; return; }
+  if (!response.ok) throw new RangeError(response.statusText);
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const rows = document.createElement("div");
-  rows.className = "below";
   rows.append(...fresh.body.childNodes);
-  branch.append(document.adoptNode(rows));
-  node.setAttribute("aria-expanded", "true");
-  rows.dispatchEvent(new Event("page:changed", { bubbles: true }));
+  return document.adoptNode(rows);
+};
+
+async function openNode(node) {
+  const branch = node.parentElement;
+  let below = branch.querySelector(":scope > .below");
+  if (below) below.hidden = !below.hidden;
+  else {
+    below = await rowsBelow(node);
+    below.className = "below";
+    branch.append(below);
+    below.dispatchEvent(new Event("page:changed", { bubbles: true }));
+  }
+  node.setAttribute("aria-expanded", String(!below.hidden));
 }
 
 document.addEventListener("click", (event) => {

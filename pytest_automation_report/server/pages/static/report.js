@@ -2,32 +2,54 @@
 
 // The addresses of the report in one file. They stand behind the #, as in #/results/123?attempt=2.
 
-const FILTERS = ["q", "status", "change", "reason", "folder", "lane", "open"];
+const page = document.getElementById("page");
+const addressesOfFiles = new Map();
 let shown = "";
-let turn = 0;
 
-// An address with its parameters in one order, and with the usual view of the run, as the index has them.
+function show([title, crumbs, content]) {
+  document.title = new DOMParser().parseFromString(title, "text/html").body.textContent;
+  const nav = document.querySelector("header .crumbs");
+  if (nav && crumbs) nav.outerHTML = crumbs;
+  page.innerHTML = content;
+  for (const element of page.querySelectorAll('[data-value=""]')) element.remove();
+  showArtifacts().catch(showDamage);
+  page.dispatchEvent(new Event("page:changed", { bubbles: true }));
+}
+
+// Pictures and other files become addresses of this page's own when they are shown; none is loaded from anywhere.
+async function fileAddress(hash) {
+  if (!addressesOfFiles.has(hash)) {
+    const { type } = document.getElementById(`file-${hash}`)?.dataset || {};
+    addressesOfFiles.set(hash, inflated(`file-${hash}`).arrayBuffer().then((bytes) => URL.createObjectURL(new Blob([bytes], { type }))));
+  }
+  return addressesOfFiles.get(hash);
+}
+
+async function showArtifacts() {
+  for (const element of page.querySelectorAll("[data-file]")) {
+    const address = await fileAddress(element.dataset.file);
+    if (element.matches("a")) {
+      element.href = address;
+      element.download = element.dataset.name || "file";
+      element.removeAttribute("target");
+    } else element.src = address;
+  }
+}
+
+// An address with its parameters in one order, and with the usual view of the run, as the pages have them.
 function canonical(address) {
   const [path, query = ""] = address.split("?");
-  const pairs = [...new URLSearchParams(query)].filter(([name]) => name !== "from");
-  if (path === index.run) {
+  const parameters = new URLSearchParams(query);
+  parameters.delete("from");
+  if (path === data.run) {
     // Filters narrow the list of tests, whatever the usual view is.
-    if (!pairs.some(([name]) => name === "view") && pairs.some(([name]) => FILTERS.includes(name))) pairs.push(["view", "tests"]);
-    for (const [name, value] of Object.entries(index.usual)) if (!pairs.some((pair) => pair[0] === name)) pairs.push([name, value]);
+    const isList = [...FILTERS, "open"].some((name) => parameters.has(name));
+    for (const [name, value] of Object.entries({ ...data.usual, ...(isList && { view: "tests" }) })) {
+      if (!parameters.has(name)) parameters.set(name, value);
+    }
   }
-  pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  const text = new URLSearchParams(pairs).toString();
-  return text ? `${path}?${text}` : path;
-}
-
-// The tests are a tree unless they are filtered, as on the server.
-function isTree(parameters) {
-  return parameters.get("group") !== "none" && !FILTERS.some((name) => name !== "open" && parameters.get(name));
-}
-
-async function pageText(address) {
-  const result = /^\/results\/(\d+)$/.exec(address);
-  return (await fragment(address)) ?? (result ? lonePage(Number(result[1])) : null);
+  parameters.sort();
+  return parameters.size ? `${path}?${parameters}` : path;
 }
 
 // Failures as pytest wrote them: their texts are on the page, hidden, to be copied.
@@ -48,36 +70,39 @@ function showAsWritten() {
   }
 }
 
-async function open() {
+function showPage(address) {
+  const [path, query = ""] = address.split("?");
+  const parameters = new URLSearchParams(query);
+  const isRaw = parameters.get("show") === "pytest";
+  if (isRaw) parameters.delete("show");
+  const wanted = canonical(`${path}?${parameters}`);
+  const result = /^\/results\/(\d+)$/.exec(wanted);
+  const parts = data.pages[wanted] ?? (result ? rowPage(Number(result[1])) : null);
+  if (!parts) throw new RangeError(`it has no page ${address}`);
+  show(parts);
+  if (isRaw) showAsWritten();
+}
+
+function open() {
   const [, address = "", place = ""] = location.hash.split("#");
   // A place on the page that is shown, and no address of a page.
   if (address && !address.startsWith("/")) return;
-  const myTurn = ++turn;
-  const wanted = canonical(address || index.start);
+  const wanted = canonical(address || data.start);
   const parameters = new URLSearchParams(wanted.split("?")[1] || "");
-  const isList = wanted.startsWith(`${index.run}?`) && parameters.get("view") === "tests";
-  if (isList) await (isTree(parameters) ? showTree : showList)(parameters, () => myTurn === turn);
-  else {
-    const [path, query = ""] = wanted.split("?");
-    const isRaw = new URLSearchParams(query).get("show") === "pytest";
-    const text = await pageText(isRaw ? canonical(`${path}?${query.replace(/(^|&)show=pytest/, "")}`) : wanted);
-    if (myTurn !== turn) return;
-    if (text === null) throw new RangeError(`it has no page ${wanted}`);
-    show(text);
-    if (isRaw) showAsWritten();
-  }
+  const isList = wanted.startsWith(`${data.run}?`) && parameters.get("view") === "tests";
+  if (isList) showTests(parameters);
+  else showPage(wanted);
   if (place) document.getElementById(place)?.scrollIntoView();
   else if (shown && shown !== wanted && !isList) window.scrollTo(0, 0);
   shown = wanted;
 }
 
-const go = () => open().catch(showDamage);
+function go() {
+  try { open(); } catch (error) { showDamage(error); }
+}
 
 function searchAddress(form) {
-  const parameters = new URLSearchParams({ view: "tests" });
-  const text = new FormData(form).get("q").trim();
-  if (text) parameters.set("q", text);
-  return `#${index.run}?${parameters}`;
+  return `#${listAddress(new URLSearchParams(), { q: new FormData(form).get("q").trim() })}`;
 }
 
 document.addEventListener("input", (event) => {
@@ -100,8 +125,5 @@ document.addEventListener("click", (event) => {
 });
 window.addEventListener("hashchange", go);
 
-(async () => {
-  if (adler(new TextEncoder().encode(texts.join("\n"))) !== index.texts) throw new RangeError("the plain report was changed");
-  await open();
-  for (const element of document.querySelectorAll("header.top, .skip-to")) element.hidden = false;
-})().catch(showDamage);
+go();
+for (const element of document.querySelectorAll("header.top, .skip-to")) element.hidden = false;

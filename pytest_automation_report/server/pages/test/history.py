@@ -6,17 +6,14 @@ All functions take rows of `TestReader.history`, which are the results of the te
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
-from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings import flakiness
-from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
 
@@ -327,27 +324,6 @@ class Chart:
         shown = ", ".join(f"{word} in {count}" for word, count in counts.items() if count)
         return f"The last {len(self.bars)} runs: {shown}"
 
-    def packed(self, run: int) -> Iterator[Bar | str]:
-        """Yield the bars for a report of this run: those of other runs, which follow each other, as one text.
-
-        The report's script ``archive.js`` draws them. Positions, runs and outcomes are separate lines, since most tests
-        have the same.
-        """
-        for is_of_run, group in groupby(self.bars, lambda bar: bar.outcome.run == run):
-            if is_of_run:
-                yield from group
-                continue
-            bars = list(group)
-            times = [bar.outcome.elapsed for bar in bars]
-            lines = (
-                " ".join(bar.x for bar in bars),
-                " ".join(str(bar.outcome.run) for bar in bars),
-                "".join(bar.outcome.letter for bar in bars),
-                " ".join(bar.height for bar in bars),
-                "|".join("" if time is None else f", {escape(duration(time))}" for time in times),
-            )
-            yield "\x1d{}\x1d".format("\n".join(lines))
-
 
 def chart(outcomes: Sequence[Outcome], current: Outcome, usual: int | None) -> Chart:
     """Return the drawing of the last runs, or of those up to the current one if it is older."""
@@ -360,7 +336,7 @@ def chart(outcomes: Sequence[Outcome], current: Outcome, usual: int | None) -> C
     bars = []
     label = 0.0
     for place, outcome in enumerate(shown):
-        # Whole numbers: bars of one height are the same text, of which a report has thousands.
+        # Whole numbers: bars of one height are the same text, which compresses well in a report.
         height = round(max(_LOWEST, _HIGHEST * (outcome.elapsed or 0) / longest))
         x = left + place * _STEP
         if outcome is current:

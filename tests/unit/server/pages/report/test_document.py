@@ -64,12 +64,7 @@ def test_each_page_says_what_the_servers_page_says(site: Site) -> None:
     pages = {f"/results/{result}" for result in (failed, still, again)} | {f"/results/{again}?attempt=1"}
     assert views | pages <= set(report.addresses)
     assert f"/results/{passed}" not in report.addresses
-    lists = {report.index["list"], report.index["tree"]}
-    whole = [address for address in report.addresses if address not in lists and not address.startswith("lone ")]
-    assert [address for address in whole if text_of(report.page(address)) != text(address)] == []
-    # The script makes the rows of lists: what is above them is the server's.
-    above = {address: text_of(report.page(address).partition("</div>\n</section>")[0]) for address in lists}
-    assert [address for address, shown in above.items() if not text(address).startswith(shown)] == []
+    assert [address for address in report.addresses if text_of(report.page(address)) != text(address)] == []
 
 
 def test_streams_of_output_have_pages(site: Site) -> None:
@@ -123,19 +118,6 @@ def test_failures_lead_to_the_code_as_on_the_server(site: Site) -> None:
     assert 'href="https://code.example/tests/a.py#L7"' in ReportFile(pages.report(run)).page(f"/results/{result}")
 
 
-def test_the_rows_are_those_of_the_list(site: Site) -> None:
-    """Each test has its row of the flat list, in the order of the results, and leads to its page."""
-    run = two_runs(site)
-    report = ReportFile(site.pages.report(run))
-    listed = server_text(site)(f"/runs/{run}?view=tests&group=none")
-    assert len(report.rows) == 5
-    assert all(text_of(row) in listed for row in report.rows)
-    linked = [
-        f'href="#/results/{result}"' in row for result, row in zip(site.result_ids(run), report.rows, strict=True)
-    ]
-    assert linked == [True] * 5
-
-
 def test_all_links_lead_inside(site: Site) -> None:
     """No page of the file has an address of a server, and each link to a page is to one that the file has."""
     run = two_runs(site)
@@ -152,8 +134,7 @@ def test_all_links_lead_inside(site: Site) -> None:
             is_usual = inner == f"/runs/{run}" or (inner.startswith(f"/runs/{run}?") and "view=" not in inner)
             other = inner.replace("&show=pytest", "").replace("?show=pytest", "")
             is_made = other in results or other in report.addresses
-            is_filled = "⟦" in inner and address.startswith("lone ")
-            assert is_list or is_usual or is_made or is_filled, f"{address} -> {inner}"
+            assert is_list or is_usual or is_made, f"{address} -> {inner}"
 
 
 def test_the_plain_report_has_what_matters(site: Site) -> None:
@@ -187,7 +168,7 @@ def test_the_plain_report_names_20_flaky_tests(site: Site) -> None:
 def test_scripts_have_no_comments(site: Site) -> None:
     """The file has the code of its scripts without comments and indentation, and nothing else is left out."""
     report = ReportFile(site.pages.report(two_runs(site)))
-    lines = [*report.html.rpartition("<script>")[2].partition("</script>")[0].split("\n"), *report.script.split("\n")]
+    lines = [*report.loader.split("\n"), *report.data["script"].split("\n")]
     assert not [line for line in lines if not line or line != line.strip() or line.startswith("//")]
     assert "await navigator.clipboard.writeText(text);" in lines
 
@@ -203,28 +184,15 @@ def test_hostile_texts_are_texts(site: Site) -> None:
     run, result = hostile(site)
     site.service.post(f"/automation/runs/{run}/complete", {})
     report = ReportFile(site.pages.report(run))
-    layers = [report.plain, *report.rows, *map(report.page, report.addresses)]
+    tests = report.data["tests"]
+    rows = [tests["files"]["html"], *tests["reasons"].values(), *(kind["row"] for kind in tests["kinds"])]
+    layers = [report.plain, *rows, *map(report.page, report.addresses)]
     assert f"/results/{result}" in report.addresses
     for layer in layers:
         assert "<script" not in layer
         assert "<img src=x" not in layer
         assert "javascript:" not in layer.replace("javascript:alert(1)</", "")
     assert HOSTILE.replace("\u202e", "\\u202e")[:20] in text_of(report.plain)
-
-
-def test_texts_of_failures_are_in_the_file_once(site: Site) -> None:
-    """What pytest wrote of a failure is in the plain report; its page takes it from there, with any characters."""
-    text = "def test_a():\n    \x1b0\x1b \x1c \x1dppp\x1d \x1e \x1f <b>'\"\nE   KeyError: 'a'\n\ntests/a.py:2: KeyError"
-    field = {"type": 4, "name": "Failure", "value": text, "meta": {"type": "KeyError"}, "is_highlight": True}
-    run = site.run_of(failing(0, fields=[field]), failing(1))
-    report = ReportFile(site.pages.report(run))
-    first, other = site.result_ids(run)
-    page = report.page(f"/results/{first}")
-    shown = page.partition('<pre id="pytest-1" hidden>')[2].partition("</pre>")[0]
-    assert "\\x1b0\\x1b \\x1c \\x1dppp\\x1d \\x1e \\x1f &lt;b&gt;" in shown
-    assert shown == report.plain.partition("<pre>")[2].partition("</pre>")[0]
-    assert "90 == 89" in report.page(f"/results/{other}").partition('<pre id="pytest-1" hidden>')[2]
-    assert b"\x1b0\x1b" in b"".join(report.chunks)
 
 
 def failure_of(number: int, lines: int) -> dict[str, Any]:
@@ -254,11 +222,11 @@ def test_the_plain_report_has_an_end(site: Site, count: int, lines: int, least: 
 def test_a_run_without_failures_and_one_without_results(site: Site) -> None:
     """A green run begins with its list of tests; a run without results says so."""
     green = ReportFile(site.pages.report(site.run_of(a_test(0), a_test(1))))
-    assert green.index["usual"] == {"view": "tests"}
+    assert green.data["usual"] == {"view": "tests"}
     assert text_of(green.plain).startswith("2 tests, none failed")
     empty = ReportFile(site.pages.report(site.run_of()))
     assert text_of(empty.plain).startswith("No results")
-    assert empty.rows == []
+    assert empty.column("time") == []
 
 
 def test_the_base_can_be_chosen(site: Site) -> None:
@@ -308,10 +276,9 @@ def test_fields_of_tests_that_passed(site: Site, monkeypatch: pytest.MonkeyPatch
     assert "said" in text_of(report.page(f"/results/{passed}"))
     assert "logged" in text_of(report.page(f"/results/{passed}?out=log"))
     assert "needs a printer" in text_of(report.page(f"/results/{skipped}"))
-    monkeypatch.setattr("pytest_automation_report.server.pages.report.lone_pages.MOST_LONE_PAGES", 1)
+    monkeypatch.setattr("pytest_automation_report.server.pages.report.tests.MOST_OUTPUT_PAGES", 1)
     limited = ReportFile(site.pages.report(run))
     assert f"/results/{skipped}" in limited.addresses
     assert f"/results/{passed}" not in limited.addresses
     assert len(limited.html) < len(report.html)
-    page = limited.column("page")[0]
-    assert "Fields and output of this test are not in this file" in text_of(limited.page(f"lone {page}"))
+    assert limited.data["tests"]["left_out"] == [0]

@@ -35,13 +35,11 @@ def a_run(site: Site) -> tuple[int, dict[str, str]]:
 
 
 def test_files_of_failures(site: Site) -> None:
-    """Files of failures are in the archive, whole, and pages show them; all but pictures and videos are downloads."""
+    """Files of failures are in the report, whole, and pages show them; all but pictures and videos are downloads."""
     run, hashes = a_run(site)
     report = ReportFile(site.pages.report(run))
-    assert set(report.index["files"]) == {hashes["shot.png"], hashes["page.html"]}
-    number, media_type = report.index["files"][hashes["shot.png"]]
-    assert (report.chunks[number], media_type) == (PNG, "image/png")
-    assert report.index["files"][hashes["page.html"]][1] == "application/octet-stream"
+    assert report.files == {hashes["shot.png"]: "image/png", hashes["page.html"]: "application/octet-stream"}
+    assert report.inflated(f'id="file-{hashes["shot.png"]}" data-type="image/png"') == PNG
     page = report.page(f"/results/{site.result_ids(run)[0]}")
     assert re.search(rf'<img data-file="{hashes["shot.png"]}" data-name="shot.png"', page)
     assert "/artifacts/" not in page
@@ -51,15 +49,15 @@ def test_which_files(site: Site) -> None:
     """A report can be without files, or with those of all tests that have a page."""
     run, hashes = a_run(site)
     none = ReportFile(site.pages.report(run, rule=FileRule("none")))
-    assert (none.index["files"], "data-file" in "".join(map(none.page, none.addresses))) == ({}, False)
-    assert set(ReportFile(site.pages.report(run, rule=FileRule("all"))).index["files"]) == set(hashes.values())
+    assert (none.files, "data-file" in "".join(map(none.page, none.addresses))) == ({}, False)
+    assert set(ReportFile(site.pages.report(run, rule=FileRule("all"))).files) == set(hashes.values())
 
 
 def test_large_files_are_left_out_and_named(site: Site) -> None:
     """Small files go first; each that does not fit is named with its size, and no page refers to it."""
     run, hashes = a_run(site)
     report = ReportFile(site.pages.report(run, rule=FileRule("failed", 1_000)))
-    assert set(report.index["files"]) == {hashes["page.html"]}
+    assert set(report.files) == {hashes["page.html"]}
     assert "1 file left out: shot.png (300 kB)" in text_of(report.html.partition('<div id="page">')[2])
     assert hashes["shot.png"] not in "".join(map(report.page, report.addresses))
 
@@ -97,7 +95,7 @@ def test_5_gb_of_artifacts(site: Site) -> None:
     finally:
         tracemalloc.stop()
     report = ReportFile(html)
-    assert report.index["files"] == {}
+    assert report.files == {}
     left_out = text_of(html.partition('<div id="page">')[2])
     assert "200 files left out: video-0.mp4 (25 MB), video-1.mp4 (25 MB), " in left_out
     assert "(25 MB) and more." in left_out
@@ -107,10 +105,10 @@ def test_5_gb_of_artifacts(site: Site) -> None:
 def test_files_over_http(site: Site) -> None:
     """Both URLs take the rule; wrong values are refused together."""
     run, _ = a_run(site)
-    assert ReportFile(site.get(f"/runs/{run}/report.html?artifacts=none").text).index["files"] == {}
+    assert ReportFile(site.get(f"/runs/{run}/report.html?artifacts=none").text).files == {}
     token = {"Authorization": "Bearer a-token-of-these-tests"}
     path = f"/api/v1/automation/runs/{run}/report"
     wrong = site.client.simulate_get(path, query_string="artifacts=some&artifacts_size=9999999999", headers=token)
     assert (wrong.status_code, sorted(wrong.json["errors"])) == (422, ["artifacts", "artifacts_size"])
     small = site.client.simulate_get(path, query_string="artifacts=failed&artifacts_size=1000", headers=token)
-    assert len(ReportFile(small.json["result"]["html"]).index["files"]) == 1
+    assert len(ReportFile(small.json["result"]["html"]).files) == 1

@@ -9,7 +9,6 @@ from pytest_automation_report.server.pages.report.fragments import (
     canonical,
     fragment_of,
     relinked,
-    without_rows,
 )
 
 HASH = "0123456789abcdef" * 4
@@ -62,16 +61,6 @@ def test_parts_of_a_page() -> None:
     """Title, path and content are cut out of a page; anything else is no page."""
     crumbs = '<nav class="crumbs" aria-label="Path">c</nav>'
     fragment = fragment_of(f'<title>T &amp; more</title>{crumbs}<main id="content" class="w">\n<p>x</p></main>')
-    assert fragment.lines() == ["T &amp; more", "\x1f", crumbs, "\x1f", "<p>x</p>"]
+    assert fragment == ("T &amp; more", crumbs, "<p>x</p>")
     with pytest.raises(ValueError, match="no title or no content"):
         fragment_of("<p>an error</p>")
-
-
-def test_lists_without_their_rows() -> None:
-    """The rows of a list and the links to its pages are left out: the script makes them; other pages stay."""
-    head = '<section class="view"><div class="panel tree" data-tree><div class="th"><span>Test</span></div>'
-    html = f'<main id="content"><p>head</p>\n{head}\n<a class="leaf">x</a>\n</div>\n<nav>2</nav>\n</section></main>'
-    fragment = fragment_of(f"<title>t</title>{html}")
-    assert without_rows(fragment).content == f"<p>head</p>\n{head}\n</div>\n</section>"
-    other = fragment_of('<title>t</title><main id="content"><div class="panel"><a>x</a></div></main>')
-    assert without_rows(other) == other
