@@ -176,10 +176,10 @@ def cpu_seconds(folder: Path) -> float:
 def sizes(html: str) -> dict[str, int]:
     """Return the bytes of the file and of its parts."""
     plain = html.partition('<div id="page">')[2].partition("</main>")[0]
-    archive = html.partition('id="archive">')[2].partition("</script>")[0]
+    pages = html.partition('id="data">')[2].partition("</script>")[0]
     loader = html.rpartition("<script>")[2].partition("</script>")[0]
     texts = "".join(re.findall("<pre>(.*?)</pre>", plain, re.DOTALL))
-    parts = {"file": html, "plain layer": plain, "texts of failures in it": texts, "loader": loader, "archive": archive}
+    parts = {"file": html, "plain layer": plain, "texts of failures in it": texts, "loader": loader, "pages": pages}
     return {name: len(part.encode()) for name, part in parts.items()}
 
 
