@@ -11,6 +11,7 @@ function show([title, crumbs, content]) {
   const nav = document.querySelector("header .crumbs");
   if (nav && crumbs) nav.outerHTML = crumbs;
   page.innerHTML = content;
+  document.getElementById("damage").hidden = true;
   for (const element of page.querySelectorAll('[data-value=""]')) element.remove();
   showArtifacts().catch(showDamage);
   page.dispatchEvent(new Event("page:changed", { bubbles: true }));
