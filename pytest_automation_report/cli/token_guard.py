@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_automation_report.api.urls import is_loopback_origin
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.configuration import token_for
-from pytest_automation_report.settings.known_addresses import KnownAddresses, certificates_digest
+from pytest_automation_report.settings.known_addresses import KnownAddresses
 from pytest_automation_report.settings.table import setting
 from pytest_automation_report.settings.token import token_from
 
@@ -48,10 +48,10 @@ def token_to_send(
     if token is None or not configuration.is_sendable:
         return configuration, token
     known = KnownAddresses(environ, ini.root)
-    trouble = guard.address_trouble(token, known)
+    trouble = guard.address_trouble(known)
     if trouble:
         return _hindered(configuration, "; ".join([trouble, *known.warnings()])), None
-    known.remember(configuration.url, token, guard.certificates())
+    known.remember(configuration.url, guard.ca_file())
     return configuration, token
 
 
@@ -83,14 +83,14 @@ class _Guard:
         remedy = f"an ini file can only name a file below {self.ini.root}: name this one with {_named('token_file')}"
         return str(SettingError(self._place("token_file"), self.given["token_file"].value, remedy))
 
-    def address_trouble(self, token: Token, known: KnownAddresses) -> str:
+    def address_trouble(self, known: KnownAddresses) -> str:
         """Check the address, and the way to it: plain HTTP, and certificates to trust."""
         origin = self.configuration.url
         not_sent = f"the token is not sent to {origin}"
-        is_known = known.is_used(origin, token) or known.is_listed(origin)
+        is_known = known.is_used(origin) or known.is_listed(origin)
         if self._is_of_ini("url") and not is_known:
             return (
-                f"{not_sent}: only an ini file names this address ({self._place('url')}), and this token was not used"
+                f"{not_sent}: only an ini file names this address ({self._place('url')}), and no token was sent"
                 f" there before. If you trust it, name it with --url {origin} or {setting('url').environment},"
                 f" or write it into {known.list_file or 'a list in your home folder'}"
             )
@@ -99,23 +99,18 @@ class _Guard:
                 f"{not_sent}: it would travel in the clear, which only an ini file allows"
                 f" ({self._place('allow_http')}). Use https://, or allow it with {_named('allow_http')}"
             )
-        certificates = self.certificates()
-        if self._is_of_ini("ca_file") and certificates and not known.is_used(origin, token, certificates):
+        ca_file = self.ca_file()
+        if self._is_of_ini("ca_file") and ca_file and not known.is_used(origin, ca_file):
             return (
                 f"{not_sent}: only an ini file names the certificates to trust ({self._place('ca_file')}), and they"
-                f" were not used before. If you trust them, name {self.configuration.ca_file} with {_named('ca_file')}"
+                f" were not used before. If you trust them, name {ca_file} with {_named('ca_file')}"
             )
         return ""
 
-    def certificates(self) -> str:
-        """Return a digest of the certificates that a setting names, "" without the setting or without TLS."""
-        if "ca_file" not in self.given or not self.configuration.url.startswith("https:"):
-            return ""
-        try:
-            return certificates_digest(self.configuration.ca_file)
-        except OSError as error:
-            reason = f"they cannot be read ({error.strerror or error}): name a file of certificates"
-            raise SettingError(self._place("ca_file"), self.configuration.ca_file, reason) from error
+    def ca_file(self) -> str:
+        """Return the path of the certificates that a setting names, "" without the setting or without TLS."""
+        is_used = "ca_file" in self.given and self.configuration.url.startswith("https:")
+        return self.configuration.ca_file if is_used else ""
 
     def _is_of_ini(self, name: str) -> bool:
         return name in self.given and self.given[name].source == "ini file"

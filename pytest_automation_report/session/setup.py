@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -90,7 +89,7 @@ def session_setup(
     if configuration.preflight:
         _check_before(configuration, used)
     if used is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
-        _remember_address(configuration, used, environ, config.rootpath)
+        _remember_address(configuration, environ, config.rootpath)
     if warning or store_warning:
         configuration = replace(configuration, warnings=(warning or store_warning, *configuration.warnings))
     name = new_session_name()
@@ -134,18 +133,14 @@ def is_sending(configuration: Configuration, token: Token | None) -> bool:
     return configuration.delivery != "later" and configuration.is_sendable and token is not None
 
 
-def _remember_address(configuration: Configuration, token: Token, environ: Mapping[str, str], root: Path) -> None:
-    """Store that the token is used for this address: the console command may send it there from now on."""
+def _remember_address(configuration: Configuration, environ: Mapping[str, str], root: Path) -> None:
+    """Store that a token is sent to this address: the console command may send it there from now on."""
     from pytest_automation_report.settings.known_addresses import (  # noqa: PLC0415 - only for servers elsewhere
         KnownAddresses,
-        certificates_digest,
     )
 
     is_set = "ca_file" in configuration.origins and configuration.url.startswith("https:")
-    # Without a digest the console command asks whether the certificates are right; the session needs none.
-    with suppress(OSError):
-        digest = certificates_digest(configuration.ca_file if is_set else "")
-        KnownAddresses(environ, root).remember(configuration.url, token, digest)
+    KnownAddresses(environ, root).remember(configuration.url, configuration.ca_file if is_set else "")
 
 
 def _check_before(configuration: Configuration, token: Token | None) -> None:

@@ -1,4 +1,4 @@
-"""Remember which token was used for which server, in files of the user that no checkout can write.
+"""Remember the servers that got a token of the user, in files of the user that no checkout can write.
 
 The console command asks here before it sends a token to an address of an ini file. pytest only adds to the file of
 uses: a session runs the checkout's own code, so there is nothing left to protect.
@@ -7,7 +7,6 @@ uses: a session runs the checkout's own code, so there is nothing left to protec
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,10 +17,6 @@ from pytest_automation_report.values import Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.api.models import Token
-
-__all__ = ["KnownAddresses", "certificates_digest"]
-
 _FOLDER: Final = "pytest-automation-report"
 _FILE: Final = "addresses"
 _MOST_BYTES: Final = 64 * 1024
@@ -29,12 +24,6 @@ _MOST_BYTES: Final = 64 * 1024
 
 _NEWEST_LINES: Final = 200
 _WRITABLE_BY_OTHERS: Final = 0o022
-
-# With a salt for each line, no table of digests that was computed before finds a token.
-_SALT_BYTES: Final = 8
-
-_USE_PARTS: Final = 3
-"""Parts of a line of the file of uses: address, salt and digest."""
 
 
 class _FileLines(Value):
@@ -45,7 +34,9 @@ class _FileLines(Value):
 
 
 class KnownAddresses:
-    """Look up the addresses that the user listed by hand, and those that a token was used for.
+    """Look up the addresses that the user listed by hand, and those that a token was sent to.
+
+    A line of the file of uses is an address, and after a blank the path of the certificates that were trusted there.
 
     A file counts if the user (or root) owns it, no other user can write it, and it is not in the checkout that holds
     ``root``: a foreign checkout may be the home folder of a container.
@@ -68,26 +59,20 @@ class KnownAddresses:
             for number, line in addresses
         }
 
-    def is_used(self, origin: str, token: Token, certificates: str = "") -> bool:
-        """Return whether this token was used for this address; with a digest, with these certificates."""
-        for line in self._lines(self._use_file).lines:
-            parts = line.split()
-            if len(parts) == _USE_PARTS and parts[0] == origin:
-                _, salt, digest = parts
-                if digest == _fingerprint(salt, origin, token, certificates):
-                    return True
-        return False
+    def is_used(self, origin: str, ca_file: str = "") -> bool:
+        """Return whether a token was sent to this address before; with a path, also with these certificates."""
+        return _use_line(origin, ca_file) in self._lines(self._use_file).lines
 
     def warnings(self) -> list[str]:
         """Return a warning for each file that exists and does not count."""
         files = (self.list_file, self._use_file)
         return [f"{file} does not count: {reason}" for file in files if (reason := self._lines(file).reason)]
 
-    def remember(self, origin: str, token: Token, certificates: str = "") -> None:
-        """Note that a token is used for an address, and with these certificates, unless that is known."""
+    def remember(self, origin: str, ca_file: str = "") -> None:
+        """Note that a token is sent to an address, and with these certificates, unless that is known."""
         # A line without certificates, too: the address stays known if the user later trusts others.
-        digests = sorted({"", certificates})
-        lines = [_use_line(origin, token, digest) for digest in digests if not self.is_used(origin, token, digest)]
+        lines = [f"{_use_line(origin, each)}\n" for each in sorted({"", ca_file}) if not self.is_used(origin, each)]
+        lines = [line for line in lines if line.count("\n") == 1]  # a path must not add an address of its own
         if self._use_file is None or not lines or self._is_in_checkout(self._use_file):
             # A file in the checkout does not count, and would show up among the changes of the checkout.
             return
@@ -113,23 +98,6 @@ class KnownAddresses:
         return _FileLines(tuple(text.splitlines()), reason)
 
 
-def certificates_digest(path: str) -> str:
-    """Return a digest of a file of certificates, or of all files of a folder; empty for no path.
-
-    Raises OSError if they cannot be read.
-    """
-    if not path:
-        return ""
-    place = Path(path)
-    files = sorted(file for file in place.iterdir() if file.is_file()) if place.is_dir() else [place]
-    digest = hashlib.sha256()
-    for file in files:
-        content = file.read_bytes()
-        digest.update(f"{file.name if place.is_dir() else ''}\n{len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
 def _reason(status: os.stat_result) -> str:
     """Return the reason why other users may have written a file, empty if only this user can."""
     if status.st_uid not in {0, os.geteuid()}:
@@ -151,21 +119,14 @@ def _checkout(root: Path) -> Path:
     return next((folder for folder in (real, *real.parents) if (folder / ".git").exists()), real)
 
 
-def _use_line(origin: str, token: Token, certificates: str) -> str:
-    salt = os.urandom(_SALT_BYTES).hex()
-    return f"{origin} {salt} {_fingerprint(salt, origin, token, certificates)}\n"
-
-
-def _fingerprint(salt: str, origin: str, token: Token, certificates: str) -> str:
-    """Return a salted digest that recognizes a token and does not reveal it."""
-    text = f"{salt}\n{origin}\n{certificates}\n{token.value}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _use_line(origin: str, ca_file: str) -> str:
+    return f"{origin} {os.path.realpath(ca_file)}" if ca_file else origin
 
 
 def _append(file: Path, lines: list[str]) -> None:
     """Add lines to a file, in one write; a file that has grown too long keeps its newest lines."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Tokens that live for one job would fill the file of a runner that lives for years.
+    # Servers on changing ports would fill the file of a machine that lives for years.
     if file.exists() and file.stat().st_size > _MOST_BYTES:
         newest = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-_NEWEST_LINES:]
         _replace(file, "".join([*newest, *lines]))

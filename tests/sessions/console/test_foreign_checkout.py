@@ -149,15 +149,6 @@ def test_a_confirmed_address_gets_the_token(
     assert all(TOKEN not in file.read_text() for file in home.rglob("addresses"))
 
 
-def test_another_token_has_to_be_confirmed_again(checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
-    """A use confirms the address for the token that was used, and for no other token of the user's."""
-    write_ini(checkout, address_line(server))
-    assert console(checkout.root, "run", "create", "--url", server.address, env=env).exit == 0
-    ran = console(checkout.root, "run", "create", env={**env, "AUTOMATION_REPORT_TOKEN": "another-canary-token"})
-    assert ran.exit == 2, ran.text
-    assert len(server.log) == 1
-
-
 def test_an_address_that_pytest_has_used_is_confirmed(
     checkout: Project, server: CheckedServer, env: dict[str, str]
 ) -> None:
@@ -258,12 +249,11 @@ def test_pytest_reads_the_token_file_of_an_ini_file(
     assert "1 of 1 result delivered" in ran.out
 
 
-def test_an_ini_file_chooses_no_certificates(checkout: Project, env: dict[str, str], home: Path) -> None:
-    """Certificates that only an ini file names are trusted once the user has named them, and no others after them."""
+def test_an_ini_file_chooses_no_certificates(checkout: Project, env: dict[str, str]) -> None:
+    """A file of certificates that only an ini file names is trusted once the user has named it, and no other one."""
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    for folder in (checkout.root, home):
-        authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.cert_pem.write_to_path(checkout.root / "ca.pem")
     ini = write_ini(checkout, "automation_report_ca_file = ca.pem")
     with sources_server(tls=context) as (address, seen):
         place = ["run", "list", "--url", address]
@@ -272,12 +262,13 @@ def test_an_ini_file_chooses_no_certificates(checkout: Project, env: dict[str, s
         for part in (str(ini), "automation_report_ca_file", "--ca-file", "AUTOMATION_REPORT_CA_FILE"):
             assert part in ran.err
         assert seen == []
-        named = console(checkout.root, *place, "--ca-file", str(home / "ca.pem"), env=env)
+        named = console(checkout.root, *place, "--ca-file", "ca.pem", env=env)
         assert named.exit == 0, named.text
         assert console(checkout.root, *place, env=env).exit == 0
         asked = list(seen)
         assert asked != []
-        trustme.CA().cert_pem.write_to_path(checkout.root / "ca.pem", append=True)
+        write_ini(checkout, "automation_report_ca_file = other.pem")
+        (checkout.root / "ca.pem").rename(checkout.root / "other.pem")
         assert console(checkout.root, *place, env=env).exit == 2
         assert seen == asked
 
@@ -323,13 +314,14 @@ def test_an_ini_file_names_no_database_server(command: list[str], checkout: Proj
 
 
 def test_many_uses_take_little_place(checkout: Project, server: CheckedServer, env: dict[str, str], home: Path) -> None:
-    """The file of used addresses is private and keeps its newest lines, so that new tokens for ever do not fill it."""
+    """The file of used addresses is private and keeps its newest lines, so that servers on new ports do not fill it."""
     used = home / ".local" / "state" / "pytest-automation-report" / "addresses"
     used.parent.mkdir(parents=True)
-    used.write_text("https://reports.example 0123456789abcdef 0123456789abcdef0123456789abcdef\n" * 5000)
+    used.write_text("".join(f"http://127.0.0.1:{port}\n" for port in range(10_000, 15_000)))
     used.chmod(0o600)
     write_ini(checkout, address_line(server))
     assert console(checkout.root, "run", "create", "--url", server.address, env=env).exit == 0
-    assert used.stat().st_size < 100_000
+    assert used.stat().st_size < 10_000
     assert used.stat().st_mode & 0o777 == 0o600
+    assert used.read_text().splitlines()[-1] == server.address
     assert console(checkout.root, "run", "create", env=env).exit == 0
