@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import (
     BuildInfo,
+    CiJob,
     Shard,
     repository_page,
     subject_of,
@@ -91,6 +92,7 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
     tag = _first(environ, provider.tag)
     request = _request(environ, provider)
     ref = BuildInfo() if tag else _ref(environ, provider, request)
+    job = _first(environ, provider.job)
     repository = provider.repository_builder(environ) or _first(environ, provider.repository)
     return BuildInfo(
         provider=provider.name,
@@ -105,6 +107,7 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
         shard=_shard(environ, provider),
         url=without_user(provider.url_builder(environ) or _first(environ, provider.url)),
         repository=repository_page(repository),
+        job=CiJob(job, provider.is_job_shared, _integer(environ, provider.execution)) if job else None,
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BuildInfo",
+    "CiJob",
     "Shard",
     "branch_tag",
     "commit_page",
@@ -50,6 +51,17 @@ class Shard(Value):
         return str(self.index) if self.total is None else f"{self.index}/{self.total}"
 
 
+class CiJob(Value):
+    """A job as its provider names it; all jobs of a matrix have the name if ``is_shared``.
+
+    ``execution`` is greater each time the job runs, where the provider has such a number.
+    """
+
+    name: str
+    is_shared: bool = False
+    execution: int | None = None
+
+
 class BuildInfo(Value, kw_only=True):
     """The facts of one build; an unknown one is None.
 
@@ -75,6 +87,7 @@ class BuildInfo(Value, kw_only=True):
     shard: Shard | None = None
     url: str | None = None
     repository: str | None = None
+    job: CiJob | None = None
 
     def template_values(self) -> dict[str, str]:
         """Return the known values that a template of an artifact's URL may name, escaped as parts of a URL."""
@@ -136,6 +149,7 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
         shard=other.shard if first.shard is None else first.shard,
         url=other.url if first.url is None else first.url,
         repository=other.repository if first.repository is None else first.repository,
+        job=other.job if first.job is None else first.job,
     )
 
 

@@ -40,8 +40,10 @@ class Provider(Value, kw_only=True):
     a branch, a tag or a pull request by its prefix. ``branch_prefixes`` and ``tag_prefixes`` are additional prefixes,
     ``pull_ref`` is the pattern of a pull request's ref, its number in the first group. A tag wins over a branch.
     ``merge_commit`` and ``target_branch`` are used for pull requests only. ``attempt`` counts from 1, ``retries`` from
-    0. The builders return a URL from several variables, which wins over the single ones. ``custom_facts`` returns facts
-    that need code, such as those in files, and wins over everything.
+    0. ``job`` is the name of the job, which all jobs of one matrix have if ``is_job_shared``; ``execution`` is a number
+    that is greater each time the job runs, for providers that count no attempts. The builders return a URL from several
+    variables, which wins over the single ones. ``custom_facts`` returns facts that need code, such as those in files,
+    and wins over everything.
     """
 
     name: str
@@ -56,6 +58,9 @@ class Provider(Value, kw_only=True):
     build: tuple[str, ...] = ()
     attempt: str = ""
     retries: str = ""
+    job: tuple[str, ...] = ()
+    is_job_shared: bool = False
+    execution: str = ""
     shard: str = ""
     shards: str = ""
     is_shard_from_zero: bool = False
@@ -143,6 +148,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("CI_COMMIT_TARGET_BRANCH",),
         commit_message=("CI_COMMIT_MESSAGE",),
         build=("CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"),
+        job=("CI_WORKFLOW_NAME",),
+        is_job_shared=True,
         url=("CI_STEP_URL", "CI_PIPELINE_URL", "CI_BUILD_LINK"),
         repository=("CI_REPO_URL", "CI_REPO_LINK"),
     ),
@@ -153,6 +160,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
         target_branch=("GITHUB_BASE_REF",),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
+        job=("GITHUB_JOB",),
+        is_job_shared=True,
         attempt="GITHUB_RUN_ATTEMPT",
         repository_builder=provider_urls.github_repository,
         custom_facts=_github,
@@ -163,6 +172,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
         target_branch=("GITHUB_BASE_REF",),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
+        job=("GITHUB_JOB",),
+        is_job_shared=True,
         attempt="GITHUB_RUN_ATTEMPT",
         url_builder=provider_urls.github_url,
         repository_builder=provider_urls.github_repository,
@@ -183,6 +194,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME"),
         commit_message=("CI_COMMIT_TITLE",),
         build=("CI_PIPELINE_ID", "CI_PIPELINE_IID"),
+        job=("CI_JOB_NAME",),
+        execution="CI_JOB_ID",
         retries="CI_JOB_RETRY_COUNT",
         shard="CI_NODE_INDEX",
         shards="CI_NODE_TOTAL",
@@ -199,6 +212,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("SYSTEM_PULLREQUEST_TARGETBRANCH",),
         commit_message=("BUILD_SOURCEVERSIONMESSAGE",),
         build=("BUILD_BUILDNUMBER", "BUILD_BUILDID"),
+        job=("SYSTEM_JOBDISPLAYNAME", "AGENT_JOBNAME"),
         attempt="SYSTEM_JOBATTEMPT",
         shard="SYSTEM_JOBPOSITIONINPHASE",
         shards="SYSTEM_TOTALJOBSINPHASE",
@@ -214,6 +228,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         commit=("CIRCLE_SHA1",),
         pull_request=("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST"),
         build=("CIRCLE_BUILD_NUM",),
+        job=("CIRCLE_JOB",),
+        execution="CIRCLE_BUILD_NUM",
         shard="CIRCLE_NODE_INDEX",
         shards="CIRCLE_NODE_TOTAL",
         is_shard_from_zero=True,
@@ -230,6 +246,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("BUILDKITE_PULL_REQUEST_BASE_BRANCH",),
         commit_message=("BUILDKITE_MESSAGE",),
         build=("BUILDKITE_BUILD_NUMBER",),
+        job=("BUILDKITE_LABEL", "BUILDKITE_STEP_KEY"),
         retries="BUILDKITE_RETRY_COUNT",
         shard="BUILDKITE_PARALLEL_JOB",
         shards="BUILDKITE_PARALLEL_JOB_COUNT",
@@ -265,6 +282,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("TRAVIS_BRANCH",),
         commit_message=("TRAVIS_COMMIT_MESSAGE",),
         build=("TRAVIS_BUILD_NUMBER",),
+        job=("TRAVIS_JOB_NUMBER",),
         url=("TRAVIS_JOB_WEB_URL", "TRAVIS_BUILD_WEB_URL"),
     ),
     Provider(
@@ -277,6 +295,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("DRONE_TARGET_BRANCH",),
         commit_message=("DRONE_COMMIT_MESSAGE",),
         build=("DRONE_BUILD_NUMBER",),
+        job=("DRONE_STAGE_NAME",),
         url=("DRONE_BUILD_LINK",),
         repository=("DRONE_REPO_LINK", "DRONE_REMOTE_URL"),
     ),
@@ -290,6 +309,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("APPVEYOR_REPO_BRANCH",),
         commit_message=("APPVEYOR_REPO_COMMIT_MESSAGE",),
         build=("APPVEYOR_BUILD_NUMBER",),
+        job=("APPVEYOR_JOB_NAME",),
         url_builder=provider_urls.appveyor_url,
         repository_builder=provider_urls.appveyor_repository,
     ),
@@ -304,6 +324,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         pull_request=("CODEBUILD_WEBHOOK_TRIGGER",),
         target_branch=("CODEBUILD_WEBHOOK_BASE_REF",),
         build=("CODEBUILD_BUILD_NUMBER",),
+        job=("CODEBUILD_BATCH_BUILD_IDENTIFIER",),
         url_builder=provider_urls.codebuild_url,
         repository=("CODEBUILD_SOURCE_REPO_URL",),
     ),
@@ -312,6 +333,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         marks=("TEAMCITY_VERSION",),
         commit=("BUILD_VCS_NUMBER",),
         build=("BUILD_NUMBER",),
+        job=("TEAMCITY_BUILDCONF_NAME",),
         url=("BUILD_URL",),
         custom_facts=_teamcity,
     ),
@@ -327,6 +349,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         pull_request=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
         target_branch=("CHANGE_TARGET", "ghprbTargetBranch", "gitlabTargetBranch"),
         build=("BUILD_NUMBER",),
+        job=("STAGE_NAME", "JOB_NAME"),
         url=("BUILD_URL",),
         repository=("GIT_URL", "GIT_URL_1"),
     ),

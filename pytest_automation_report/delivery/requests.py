@@ -16,7 +16,7 @@ from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import Artifact, NewRun, Resources
+    from pytest_automation_report.api.models import Artifact, Json, NewRun, Resources
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.in_flight import Call
     from pytest_automation_report.spool.ledger_records import Operation
@@ -38,7 +38,8 @@ class Request(Value):
 
     ``worker`` names its queue. ``observed`` and ``computed`` are elapsed times in microseconds: of the batch for an
     append, of the whole thread for its completion. ``batch`` holds the results as they wait, without the URLs of their
-    files. ``extensions`` is the JSON of the thread's own extensions, each with a comma behind it.
+    files. ``extensions`` is the JSON of the thread's own extensions, each with a comma behind it; ``job`` is that of a
+    new thread.
     """
 
     operation: Operation | RepeatableOperation
@@ -50,6 +51,7 @@ class Request(Value):
     resources: Resources | None = None
     artifact: Artifact | None = None
     extensions: str = ""
+    job: Json | None = None
 
     def intent_members(self) -> dict[str, Any]:
         """Return the arguments of `LedgerFile.intend` for this request, except its operation and time."""
@@ -86,7 +88,7 @@ def _described(run: NewRun, request: Request) -> NewRun:
 def _run_call(request: Request, client: Client, run: int, *, is_measured: bool, key: str) -> Call:
     match request.operation:
         case "create_thread":
-            return partial(client.create_thread, run, _resources(request), key=key)
+            return partial(client.create_thread, run, _resources(request), job=request.job, key=key)
         case "append_run":
             return partial(client.append_run, run, _resources(request), key=key)
         case "complete_run":

@@ -15,6 +15,7 @@ from pytest_automation_report.delivery.uploads import is_spooled
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.handover import DeliveryContext
     from pytest_automation_report.delivery.rejections import RefusalHandling
@@ -164,17 +165,23 @@ class Scheduler(MutableValue):
         self, queue: WorkerQueue, progress: WorkerProgress, batch: Batch, in_flight: int
     ) -> Request | None:
         """Return the append of a batch, or a request that must precede it; None if that one must wait."""
+        if not self._knows_extensions:
+            return None if in_flight else Request("check_server")
         if progress.thread is None:
             return self._thread_request(queue)
         if self.retry_policy.is_circuit_open:
             return Request("probe_thread", queue.worker, progress.thread)
-        is_known = self.context.client.has_answered or self.uploads.has_checked_server
-        if self.context.session.started_us and not is_known:
-            # The headers of any response list the extensions that the server stores, so one must have come before.
-            # Imported sessions have no extensions.
-            return None if in_flight else Request("check_server")
         self._waiting_since[queue.worker] = self.context.runtime.clock()
         return self._append_request(queue, progress.thread, batch)
+
+    @property
+    def _knows_extensions(self) -> bool:
+        """Whether a response has come, whose headers list the extensions that the server stores, or none is needed.
+
+        An imported session has none but its job.
+        """
+        is_known = self.context.client.has_answered or self.uploads.has_checked_server
+        return is_known or not (self.context.session.started_us or self.context.session.job)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
         observed = max(0, batch.results[-1].ended_us - self._observed_from_us(queue))
@@ -198,10 +205,22 @@ class Scheduler(MutableValue):
         return Request("show_running", queue.worker, progress.thread, extensions=extensions)
 
     def _thread_request(self, queue: WorkerQueue) -> Request:
+        if not self._knows_extensions:
+            return Request("check_server")
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
         job_fields = self.context.session.thread_fields if self._leaves_run_open else ()
         resources = Resources(fields=(Field(WORKER_FIELD, queue.worker), *job_fields))
-        return Request("create_thread", queue.worker, resources=resources)
+        return Request("create_thread", queue.worker, resources=resources, job=self._job(queue))
+
+    def _job(self, queue: WorkerQueue) -> Json | None:
+        """Return the job of a worker's results, None in a run of this session alone.
+
+        Where each worker runs every test, the results of one do not stand for those of another: each is a job.
+        """
+        job = self.context.session.job if self._leaves_run_open else {}
+        if self.context.queues.is_dist_each:
+            return {"name": f"{job.get('name', '')} {queue.worker}".strip(), "attempt": job.get("attempt", 1)}
+        return job or None
 
     def _closing_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | None:
         """Return the request that ends a worker's thread, None while the worker may add results or if it has no thread.

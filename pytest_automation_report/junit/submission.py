@@ -145,6 +145,7 @@ class Submission(MutableValue):
             run_tag=sharing.tag,
             is_first=sharing.is_first,
             thread_fields=sharing.thread_fields(self._folder.id),
+            job=sharing.thread_job(self._folder.id),
         )
         try:
             self._folder.write_session(session)

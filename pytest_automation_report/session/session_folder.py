@@ -110,6 +110,7 @@ def _written(
         is_first=sharing.is_first,
         is_followed=is_followed,
         thread_fields=sharing.thread_fields(folder.id),
+        job=sharing.thread_job(folder.id),
         started_us=time.time_ns() // 1000,
         report=candidate.html,
     )

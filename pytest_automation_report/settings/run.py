@@ -8,6 +8,7 @@ hash of source and key: two suites of one build have separate runs.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ from pytest_automation_report.values import Value, replace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.ci.facts import BuildInfo
     from pytest_automation_report.settings.configuration import Configuration
 
@@ -36,8 +38,9 @@ class RunSharing(Value):
     """Describe how a session takes part in a run of several jobs; ``is_shared`` is false for a separate run.
 
     ``key`` and ``tag`` are empty if the run is joined by its id. ``is_first`` is whether this job creates the run,
-    ``None`` if the CI provider does not number parallel jobs. ``job`` is the job's name, empty if it has none;
-    ``fields`` describe the job. ``warning`` has the reason why a key cannot be used.
+    ``None`` if the CI provider does not number parallel jobs. ``job`` is the job's name, empty if it has none; if
+    ``is_job_shared``, other jobs may have the same. ``attempt`` is greater in a later attempt of the job. ``fields``
+    describe the job. ``warning`` has the reason why a key cannot be used.
     """
 
     is_shared: bool = False
@@ -45,12 +48,22 @@ class RunSharing(Value):
     tag: str = ""
     is_first: bool | None = None
     job: str = ""
+    is_job_shared: bool = False
+    attempt: int = 1
     fields: tuple[Field, ...] = ()
     warning: str = ""
 
     def thread_fields(self, session_id: str) -> tuple[Field, ...]:
         """Return the fields of each thread that name its job; none for a separate run."""
-        return (Field(JOB_FIELD, self.job or session_id), *self.fields) if self.is_shared else ()
+        if not self.is_shared:
+            return ()
+        # Where jobs of a matrix have one name, each session counts as a job.
+        label = f"{self.job} ({session_id})" if self.job and self.is_job_shared else self.job or session_id
+        return (Field(JOB_FIELD, label), *self.fields)
+
+    def thread_job(self, session_id: str) -> Json:
+        """Return the job of each thread, as `api.extensions.JOB` describes it; empty for a separate run."""
+        return {"name": self.job or session_id, "attempt": self.attempt} if self.is_shared else {}
 
     def run(self, run: NewRun, *, has_name: bool) -> NewRun:
         """Return the run to create, the same in every job; ``has_name`` is whether the user named it."""
@@ -92,6 +105,21 @@ def configured_run(configuration: Configuration, facts: BuildInfo, *, own: Seque
     return with_facts(run, facts, own=own, is_branch_tag=configuration.branch_tag)
 
 
+def job_of(job: str, facts: BuildInfo) -> tuple[str, bool]:
+    """Return the name of a session's job, and whether other jobs of the build may have it, too.
+
+    It is the user's, else the provider's with its part. Where the provider gives one name to all jobs of a matrix, it
+    is completed by the Python that runs this code; empty if nothing is known.
+    """
+    if job or facts.job is None:
+        return string(job), False
+    name = facts.job.name
+    shard = "" if facts.shard is None or name.endswith(f" {facts.shard}") else f" {facts.shard}"
+    if not facts.job.is_shared:
+        return string(f"{name}{shard}"), False
+    return string(f"{name}{shard}, Python {sys.version_info[0]}.{sys.version_info[1]}"), facts.shard is None
+
+
 def sharing_of(configuration: Configuration, facts: BuildInfo) -> RunSharing:
     """Return how a session takes part in its run: alone, if the user set neither ``run_id`` nor ``run_key``."""
     if configuration.run_id is None and not configuration.run_key:
@@ -99,7 +127,14 @@ def sharing_of(configuration: Configuration, facts: BuildInfo) -> RunSharing:
     shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
     has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
     page = (Field(JOB_LINK, facts.url, FieldType.URL),) if has_page else ()
-    shared = RunSharing(is_shared=True, job=string(configuration.job), fields=(*shard, *page))
+    job, is_job_shared = job_of(configuration.job, facts)
+    shared = RunSharing(
+        is_shared=True,
+        job=job,
+        is_job_shared=is_job_shared,
+        attempt=(facts.job.execution if facts.job else None) or facts.attempt or 1,
+        fields=(*shard, *page),
+    )
     if configuration.run_id is not None:
         return shared
     key, unknown = filled_key(configuration.run_key, facts)
@@ -113,7 +148,7 @@ def sharing_of(configuration: Configuration, facts: BuildInfo) -> RunSharing:
 
 def common_facts(facts: BuildInfo) -> BuildInfo:
     """Return the facts that all jobs of a run have in common."""
-    return replace(facts, shard=None, url=None)
+    return replace(facts, shard=None, url=None, attempt=None)
 
 
 def recording_options(

@@ -201,7 +201,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "job",
         "text",
         "",
-        "Name of the job in a run that several jobs share; default: the session's id",
+        "Name of the job in a run that several jobs share; default: the CI provider's, else the session's id",
         parser="line",
     ),
     Setting(

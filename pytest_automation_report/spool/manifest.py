@@ -48,6 +48,8 @@ class SessionManifest(JsonValue):
     is_remade: bool = False
     # Fields of each thread, to show whose it is in a run of several jobs.
     thread_fields: tuple[Field, ...] = ()
+    # The job of each thread in such a run, as `api.extensions.JOB` describes it; empty for a separate run.
+    job: Json = field(default_factory=dict)
     # When the session's clock began, in microseconds since 1970, 0 if unknown.
     started_us: int = 0
     # Path of the HTML file for the report of the run, empty for none.

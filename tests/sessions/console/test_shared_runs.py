@@ -320,3 +320,42 @@ def test_key_from_the_ini_file_is_that_of_every_command(project: Project, server
     assert ran.exit == 0, ran.text
     (run,) = server.runs()
     assert TAG in run["tags"]
+
+
+GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_JOB": "test", "GITHUB_RUN_ATTEMPT": "2"}
+PYTHON = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+NAMED_JOBS = [
+    ({**GITHUB, "AUTOMATION_REPORT_SHARD": "1/4"}, f"test 1/4, {PYTHON}", f"test 1/4, {PYTHON}", 2),
+    (GITHUB, f"test, {PYTHON}", rf"test, {PYTHON} \(\S+\)", 2),
+    ({**GITHUB, "AUTOMATION_REPORT_JOB": "mine"}, "mine", "mine", 2),
+    (
+        {"GITLAB_CI": "1", "CI_JOB_NAME": "unit 1/3", "CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "3"},
+        "unit 1/3",
+        "unit 1/3",
+        1,
+    ),
+]
+
+
+@pytest.mark.parametrize(("environ", "name", "label", "attempt"), NAMED_JOBS)
+def test_the_server_is_told_whose_results_they_are(
+    project: Project, server: CheckedServer, environ: dict[str, str], name: str, label: str, attempt: int
+) -> None:
+    """A thread has the user's name of the job, else the provider's with its part, and its attempt.
+
+    Where the provider gives one name to all jobs of a matrix, the Python tells them apart, and each session counts.
+    """
+    session = _session(project, server, **environ)
+    out, _ = session.communicate(timeout=120)
+    assert session.returncode == 0, out
+    (thread,) = server.posts("/threads")
+    assert thread.body["job"] == {"name": name, "attempt": attempt}
+    (job,) = [field["value"] for field in thread.body["fields"] if field["name"] == "Job"]
+    assert re.fullmatch(label, job)
+
+
+def test_workers_that_run_every_test_are_jobs(project: Project, server: CheckedServer) -> None:
+    """With ``--dist each`` the result of one worker does not stand for that of another: each is a job of its own."""
+    ran = project.report("-n", "2", "--dist", "each", address=server.address)
+    assert ran.exit == 0, ran.text
+    assert sorted(thread.body["job"]["name"] for thread in server.posts("/threads")) == ["gw0", "gw1"]

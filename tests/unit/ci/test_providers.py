@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.ci.detection import MARKS, ci_facts, is_ci
-from pytest_automation_report.ci.facts import BuildInfo
+from pytest_automation_report.ci.facts import BuildInfo, CiJob
 from pytest_automation_report.ci.providers import PROVIDERS
+from pytest_automation_report.values import replace
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA, Case, Job
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ ROWS = [
 
 
 def facts_of(environ: Mapping[str, str], files: Mapping[str, str] | None = None) -> BuildInfo:
-    """Return the facts of an environment, its files by the names that stand in their place."""
+    """Return the facts of an environment but its job, its files by the names that stand in their place."""
     found = ci_facts(environ, lambda path: (files or {}).get(path.strip("{}"), ""))
     assert found is not None
-    return found
+    return replace(found, job=None)
 
 
 @pytest.mark.parametrize(("provider", "job"), ROWS)
@@ -238,3 +239,21 @@ def test_addresses_with_less(provider: str, more: dict[str, str], url: str | Non
 def test_marks_are_those_of_the_table() -> None:
     """The table of providers is loaded if any of its marks is set, and only then."""
     assert {mark.partition("=")[0] for provider in PROVIDERS for mark in provider.marks} == MARKS
+
+
+NAMED_JOBS = [
+    ("GitHub", {"GITHUB_JOB": "test"}, ("test", True, None)),
+    ("GitLab", {"CI_JOB_NAME": "test: [3.13]", "CI_JOB_ID": "51"}, ("test: [3.13]", False, 51)),
+    ("Azure", {"SYSTEM_JOBDISPLAYNAME": "test linux"}, ("test linux", False, None)),
+    ("CircleCI", {"CIRCLE_JOB": "test-3.13"}, ("test-3.13", False, 7)),
+    ("Buildkite", {"BUILDKITE_LABEL": "test", "BUILDKITE_STEP_KEY": "key"}, ("test", False, None)),
+    ("Jenkins", {"STAGE_NAME": "unit", "JOB_NAME": "shop/main"}, ("unit", False, None)),
+]
+
+
+@pytest.mark.parametrize(("provider", "more", "job"), NAMED_JOBS)
+def test_the_job_of_a_provider(provider: str, more: dict[str, str], job: tuple[str, bool, int | None]) -> None:
+    """A job has the name that its provider gives it, and it is known whether a whole matrix has that name."""
+    facts = ci_facts({**PUSHES[provider], **more})
+    assert facts is not None
+    assert facts.job == CiJob(*job)
