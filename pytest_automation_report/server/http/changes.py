@@ -1,0 +1,82 @@
+"""Apply the requests that change the store, for the server and for the embedded client.
+
+``body`` is the request's body as JSON; ``request`` its idempotency key, None without one. Each function raises
+`ApiError`: for a body with mistakes (422), and for what the store refuses.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.server.http import schemas
+from pytest_automation_report.server.http.request_body import body_from
+from pytest_automation_report.server.store.errors import ApiError, not_found
+from pytest_automation_report.server.store.project_rows import thread_statuses
+from pytest_automation_report.server.store.store import StoredResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.server.store.store import IdempotentRequest, Store
+    from pytest_automation_report.server.store.writes import Writer
+
+
+def create_run(
+    store: Store,
+    project_id: int,
+    body: bytes,
+    request: IdempotentRequest | None,
+    *,
+    are_references_strict: bool = False,
+) -> StoredResponse:
+    """Create a run; with strict references it may only name existing records."""
+    run = body_from(body, schemas.RunBody).submission()
+    is_strict = are_references_strict
+    return _applied(store, request, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict))
+
+
+def append_to_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Add fields, artifacts and links to a run."""
+    attachments = body_from(body, schemas.RunAppendBody).attachments()
+    return _applied(store, request, lambda writer: writer.append_to_run(run_id, attachments))
+
+
+def complete_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Complete a run and its open threads."""
+    measure = body_from(body, schemas.RunCompletionBody).measure_elapsed
+    return _applied(store, request, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
+
+
+def create_thread(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Create a thread."""
+    thread = body_from(body, schemas.ThreadBody).submission()
+    return _applied(store, request, lambda writer: writer.create_thread(run_id, thread))
+
+
+def append_to_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Add all tests of the body to a thread, or none of them."""
+    # Read in a transaction before the write: validation of a large body must not hold the write lock.
+    statuses = store.look(lambda connection: thread_statuses(connection, thread_id))
+    if statuses is None:
+        raise not_found("thread")
+    try:
+        addition = body_from(body, schemas.thread_append(statuses)).addition(statuses)
+    except ApiError:
+        # A repetition is valid even if the project has renamed a status of its tests since the first request.
+        earlier = None if request is None else store.earlier_response(request)
+        if earlier is None:
+            raise
+        return earlier
+    return _applied(store, request, lambda writer: writer.append_to_thread(thread_id, addition))
+
+
+def complete_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Complete a thread."""
+    observed, computed = body_from(body, schemas.ThreadCompletionBody).durations()
+    return _applied(store, request, lambda writer: writer.complete_thread(thread_id, observed, computed))
+
+
+def _applied(store: Store, request: IdempotentRequest | None, change: Callable[[Writer], int | None]) -> StoredResponse:
+    """Apply a change once for each idempotency key: 201 with the id that it returns, or 204 if it returns None."""
+    return store.change(partial(StoredResponse.of, change), request)
