@@ -22,7 +22,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from pytest_automation_report.errors import (
@@ -187,6 +186,8 @@ def _message(request: RequestInfo, reason: str, secret: str) -> str:
 
 
 def _parsed_date(text: str) -> datetime:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - the embedded store sends no dates
+
     date = parsedate_to_datetime(text)
     return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 

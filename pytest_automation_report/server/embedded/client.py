@@ -1,27 +1,24 @@
-"""Apply the client's requests to the store in this process: no HTTP, no socket, no second check of the sender's bodies.
+"""Apply the client's requests to the store in this process, without HTTP and without a socket.
 
-The requests are those that `api.http_client` sends to a server, and each has the same outcome: the same rows, the same
-parsed response, or the error of the same class with the same message. Lists, and bodies that are not plain (see
-`bodies`), go through the code of the server.
+The requests are those that `api.http_client` sends to a server, and the functions behind the server's URLs apply them:
+`server.http.changes` and `server.http.documents`.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_automation_report.api.classification import HttpResponse, classify
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.extensions import EXTENSIONS
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.embedded import bodies
+from pytest_automation_report.server.http import changes
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
-from pytest_automation_report.server.store.errors import ApiError, not_found
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.project_rows import thread_statuses
-from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
+from pytest_automation_report.server.store.store import IdempotentRequest, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +31,11 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.classification import RequestInfo
     from pytest_automation_report.api.client import Query
     from pytest_automation_report.api.models import Json, PostgresDatabase
-    from pytest_automation_report.server.http.schemas import Body
-    from pytest_automation_report.server.store.writes import Writer
+    from pytest_automation_report.server.store.store import StoredResponse
 
 __all__ = ["StoreClient"]
 
 T = TypeVar("T")
-_Value = TypeVar("_Value")
 
 _API: Final = "/api/v1/"
 _INTERNAL_ERROR: Final = 500
@@ -139,70 +134,18 @@ def _changed(store: Store, path: list[str], body: bytes, request: IdempotentRequ
     """Apply a request that changes the store; the paths are those of the client's methods."""
     match path:
         case ["projects", project, "automation", "runs"]:
-            run = _value(body, bodies.run_from, "RunBody", lambda read: read.submission())
-            return _applied(store, request, lambda writer: writer.create_run(int(project), run))
+            return changes.create_run(store, int(project), body, request)
         case ["automation", "runs", "threads", thread, "append"]:
-            return _appended(store, int(thread), body, request)
+            return changes.append_to_thread(store, int(thread), body, request)
         case ["automation", "runs", "threads", thread, "complete"]:
-            observed, computed = _value(
-                body, bodies.durations_from, "ThreadCompletionBody", lambda read: read.durations()
-            )
-            return _applied(store, request, lambda writer: writer.complete_thread(int(thread), observed, computed))
+            return changes.complete_thread(store, int(thread), body, request)
         case ["automation", "runs", run_id, "threads"]:
-            submission = _value(body, bodies.thread_from, "ThreadBody", lambda read: read.submission())
-            return _applied(store, request, lambda writer: writer.create_thread(int(run_id), submission))
+            return changes.create_thread(store, int(run_id), body, request)
         case ["automation", "runs", run_id, "append"]:
-            attachments = _value(body, bodies.attachments_from, "RunAppendBody", lambda read: read.attachments())
-            return _applied(store, request, lambda writer: writer.append_to_run(int(run_id), attachments))
+            return changes.append_to_run(store, int(run_id), body, request)
         case ["automation", "runs", run_id, "complete"]:
-            measure = _value(body, bodies.completion_from, "RunCompletionBody", lambda read: read.measure_elapsed)
-            return _applied(store, request, lambda writer: writer.complete_run(int(run_id), measure_elapsed=measure))
+            return changes.complete_run(store, int(run_id), body, request)
     raise AssertionError(f"/{'/'.join(path)} is no request of the client")
-
-
-def _appended(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
-    """Append to a thread, with the statuses of its project."""
-    statuses = store.look(lambda connection: thread_statuses(connection, thread_id))
-    if statuses is None:
-        raise not_found("thread")
-    document = bodies.document_from(body)
-    addition = None if document is None else bodies.append_from(document, statuses)
-    if addition is None:
-        from pytest_automation_report.server.http import schemas  # noqa: PLC0415 - seldom
-
-        try:
-            addition = _checked(body, schemas.thread_append(statuses)).addition(statuses)
-        except ApiError:
-            # A repetition is valid even if the project has renamed a status of its tests since the first request.
-            earlier = None if request is None else store.earlier_response(request)
-            if earlier is None:
-                raise
-            return earlier
-    plain = addition
-    return _applied(store, request, lambda writer: writer.append_to_thread(thread_id, plain))
-
-
-def _value(body: bytes, plain: Callable[[Json], _Value | None], declared: str, read: Callable[[Any], _Value]) -> _Value:
-    """Return the value of a body: that of a plain one, or of one that was read as the server reads it."""
-    document = bodies.document_from(body)
-    value = None if document is None else plain(document)
-    if value is not None:
-        return value
-    from pytest_automation_report.server.http import schemas  # noqa: PLC0415 - seldom
-
-    return read(_checked(body, getattr(schemas, declared)))
-
-
-def _checked(body: bytes, declared: type[Body]) -> Any:  # noqa: ANN401 - the declared body
-    """Return a body as the server reads it; raises `ApiError` with all its mistakes."""
-    from pytest_automation_report.server.http.request_body import body_from, check_length  # noqa: PLC0415 - seldom
-
-    check_length(len(body))
-    return body_from(body, declared)
-
-
-def _applied(store: Store, request: IdempotentRequest | None, change: Callable[[Writer], int | None]) -> StoredResponse:
-    return store.change(partial(StoredResponse.of, change), request)
 
 
 def _read(store: Store, path: list[str], query: Query) -> object:
@@ -221,7 +164,7 @@ def _read(store: Store, path: list[str], query: Query) -> object:
 
 
 def _list_or_record(store: Store, path: list[str], query: Query) -> bytes:
-    from pytest_automation_report.server.http import documents  # noqa: PLC0415 - loads peewee and msgspec
+    from pytest_automation_report.server.http import documents  # noqa: PLC0415 - loads peewee
 
     match path:
         case ["automation", "runs", run_id]:

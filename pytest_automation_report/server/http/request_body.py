@@ -57,7 +57,7 @@ def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
     Raises `ApiError` for a body that is too large, of another type, or compressed otherwise than by gzip.
     """
     length = req.content_length or 0
-    check_length(length)
+    _check_length(length)
     body = req.bounded_stream.read(length) if length else b""
     if not body:
         if missing is None:
@@ -73,7 +73,7 @@ def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
     raise ApiError(415, "The request body must be sent as it is or compressed by gzip.")
 
 
-def check_length(length: int) -> None:
+def _check_length(length: int) -> None:
     """Raise `ApiError` (413) for a body that has too many bytes."""
     if length > MAX_BODY_BYTES:
         raise ApiError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
@@ -82,9 +82,10 @@ def check_length(length: int) -> None:
 def body_from(body: bytes, declared: type[B]) -> B:
     """Return a body as it is declared.
 
-    Raises `ApiError`: 422 with every mistake, 400 for bytes that are no JSON object, 413 for more values than
-    `MAX_VALUES`.
+    Raises `ApiError`: 422 with every mistake, 400 for bytes that are no JSON object, 413 for more bytes than
+    `MAX_BODY_BYTES`, or for more values than `MAX_VALUES`.
     """
+    _check_length(len(body))
     _check_values(body)
     if b"\\u0000" not in body:  # msgspec would take it for a text like any other
         try:

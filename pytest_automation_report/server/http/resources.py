@@ -8,13 +8,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.server.http import documents, schemas, views
+from pytest_automation_report.server.http import changes, documents, views
 from pytest_automation_report.server.http import query_parameters as queries
-from pytest_automation_report.server.http.request_body import body_from, received
-from pytest_automation_report.server.store.errors import ApiError, not_found
+from pytest_automation_report.server.http.request_body import received
 from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.project_rows import thread_statuses
-from pytest_automation_report.server.store.store import IdempotentRequest, StoredResponse
+from pytest_automation_report.server.store.store import IdempotentRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.references import Reference
-    from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.writes import Writer
+    from pytest_automation_report.server.store.store import Store, StoredResponse
 
     References: TypeAlias = dict[Reference, list[Json]]
 
@@ -41,24 +38,6 @@ class HealthResource:
 class _Resource:
     def __init__(self, store: Store) -> None:
         self._store = store
-
-    def _apply(
-        self, req: falcon.Request, resp: falcon.Response, body: bytes, change: Callable[[Writer], int | None]
-    ) -> None:
-        """Apply a change once for each idempotency key.
-
-        The response is 201 with the id that ``change`` returns, or 204 if it returns None.
-        """
-        work = partial(StoredResponse.of, change)
-        _set_stored_response(resp, self._store.change(work, _idempotent_request(req, body)))
-
-    def _answer_repetition(self, req: falcon.Request, resp: falcon.Response, body: bytes) -> bool:
-        """Answer a request that was applied before with its stored response; return False if it was not applied."""
-        request = _idempotent_request(req, body)
-        earlier = None if request is None else self._store.earlier_response(request)
-        if earlier is not None:
-            _set_stored_response(resp, earlier)
-        return earlier is not None
 
 
 class ProjectRunsResource(_Resource):
@@ -78,10 +57,8 @@ class ProjectRunsResource(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Create a run."""
-        body = received(req)
-        run = body_from(body, schemas.RunBody).submission()
-        is_strict = self._are_references_strict
-        self._apply(req, resp, body, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict))
+        create_run = partial(changes.create_run, are_references_strict=self._are_references_strict)
+        _apply(req, resp, partial(create_run, self._store, project_id))
 
 
 class RunResource(_Resource):
@@ -97,9 +74,7 @@ class RunAppendResource(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Add fields, artifacts and links to the run."""
-        body = received(req)
-        attachments = body_from(body, schemas.RunAppendBody).attachments()
-        self._apply(req, resp, body, lambda writer: writer.append_to_run(run_id, attachments))
+        _apply(req, resp, partial(changes.append_to_run, self._store, run_id))
 
 
 class RunCompletionResource(_Resource):
@@ -111,9 +86,7 @@ class RunCompletionResource(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Complete the run and its open threads."""
-        body = received(req, missing=b"{}")
-        measure = body_from(body, schemas.RunCompletionBody).measure_elapsed
-        self._apply(req, resp, body, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
+        _apply(req, resp, partial(changes.complete_run, self._store, run_id), missing=b"{}")
         self._on_completed(run_id)
 
 
@@ -122,9 +95,7 @@ class RunThreadsResource(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Create a thread."""
-        body = received(req, missing=b"{}")
-        thread = body_from(body, schemas.ThreadBody).submission()
-        self._apply(req, resp, body, lambda writer: writer.create_thread(run_id, thread))
+        _apply(req, resp, partial(changes.create_thread, self._store, run_id), missing=b"{}")
 
 
 class RunTestsResource(_Resource):
@@ -140,19 +111,7 @@ class ThreadAppendResource(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
         """Add all tests of the body to the thread, or none of them."""
-        body = received(req)
-        # Read in a transaction before the write: validation of a large body must not hold the write lock.
-        statuses = self._store.look(lambda connection: thread_statuses(connection, thread_id))
-        if statuses is None:
-            raise not_found("thread")
-        try:
-            addition = body_from(body, schemas.thread_append(statuses)).addition(statuses)
-        except ApiError:
-            # A repetition is valid even if the project has renamed a status of its tests since the first request.
-            if not self._answer_repetition(req, resp, body):
-                raise
-            return
-        self._apply(req, resp, body, lambda writer: writer.append_to_thread(thread_id, addition))
+        _apply(req, resp, partial(changes.append_to_thread, self._store, thread_id))
 
 
 class ThreadCompletionResource(_Resource):
@@ -160,9 +119,7 @@ class ThreadCompletionResource(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
         """Complete the thread."""
-        body = received(req, missing=b"{}")
-        observed, computed = body_from(body, schemas.ThreadCompletionBody).durations()
-        self._apply(req, resp, body, lambda writer: writer.complete_thread(thread_id, observed, computed))
+        _apply(req, resp, partial(changes.complete_thread, self._store, thread_id), missing=b"{}")
 
 
 class ProjectSourcesResource(_Resource):
@@ -188,13 +145,16 @@ class SourceResource(_Resource):
         _set_json(resp, {"result": views.source_view(row), "expands": expands})
 
 
-def _idempotent_request(req: falcon.Request, body: bytes) -> IdempotentRequest | None:
-    """Return the request's idempotency key with its hash; None if it has no key."""
+def _apply(
+    req: falcon.Request,
+    resp: falcon.Response,
+    change: Callable[[bytes, IdempotentRequest | None], StoredResponse],
+    missing: bytes | None = None,
+) -> None:
+    """Apply the change of a request, once for its idempotency key; ``missing`` stands for a body that was not sent."""
+    body = received(req, missing)
     key = req.context.get("idempotency_key")
-    return None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
-
-
-def _set_stored_response(resp: falcon.Response, response: StoredResponse) -> None:
+    response = change(body, None if key is None else IdempotentRequest.of(key, req.method, req.path, body))
     resp.status = response.status
     if response.body is not None:
         _set_json(resp, response.body)

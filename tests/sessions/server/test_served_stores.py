@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ import requests
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.serving import team_code
+from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 from support.processes import line_of, python, running
 from support.repository import ROOT
 from support.service import API, ON_SQLITE, TOKEN, Service, a_test
@@ -178,8 +180,8 @@ def test_a_session_reports_with_the_words_of_its_project(tmp_path: Path, contrac
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_suite.py").write_text("def test_ok():\n    pass\n\ndef test_fail():\n    assert 0\n")
     database = tmp_path / "store.db"
-    _changed(database, "failed", "--aliases", "kaputt")
-    _changed(database, "passed", "--aliases", "prima")
+    _changed(database, replace(DEFAULT_STATUSES.by_id[3], aliases=("kaputt",)))
+    _changed(database, replace(DEFAULT_STATUSES.by_id[2], aliases=("prima",)))
     words = "passed=prima\nfailure=kaputt\nerror=kaputt"
     environment = session_environment(AUTOMATION_REPORT_DATABASE=str(database))
     ran = run_session(tmp_path, f"-oautomation_report_statuses={words}", env=environment)

@@ -1,55 +1,44 @@
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.cli.main import main
-from support.service import Service, a_test, command_runner, option
+from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES, ResultStatus
+from pytest_automation_report.server.store.store import Store
+from support.service import Service, a_test
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from click.testing import Result
 
     from pytest_automation_report.api.models import PostgresDatabase
     from support.contract import Contract
 
 APPEND = "/automation/runs/threads/{}/append"
+FAILED = DEFAULT_STATUSES.by_id[3]
 
 
 @pytest.fixture
-def database(
-    tmp_path: Path, place: Path | PostgresDatabase, monkeypatch: pytest.MonkeyPatch
-) -> Path | PostgresDatabase:
-    for name in ("URL", "PROJECT_ID", "DATABASE"):
-        monkeypatch.delenv(f"AUTOMATION_REPORT_{name}", raising=False)
-    monkeypatch.chdir(tmp_path)
+def database(place: Path | PostgresDatabase) -> Path | PostgresDatabase:
     return place
 
 
-def _command(database: Path | PostgresDatabase, *arguments: str, project_id: int = 1) -> Result:
-    return command_runner().invoke(
-        main, ["status", *arguments, "--database", option(database), "--project-id", str(project_id)]
-    )
+def _changed(database: Path | PostgresDatabase, status: ResultStatus, project_id: int = 1) -> None:
+    with closing(Store(database)) as store:
+        store.write(lambda writer: writer.set_status(project_id, status))
 
 
-def _changed(database: Path | PostgresDatabase, *arguments: str, project_id: int = 1) -> None:
-    done = _command(database, "set", *arguments, project_id=project_id)
-    assert done.exit_code == 0, done.output
-
-
-def _listed(database: Path | PostgresDatabase, project_id: int = 1) -> dict[int, dict[str, Any]]:
-    done = _command(database, "list", project_id=project_id)
-    assert done.exit_code == 0, done.output
-    return {each["id"]: each for each in json.loads(done.stdout)}
+def _listed(database: Path | PostgresDatabase, project_id: int = 1) -> dict[int, ResultStatus]:
+    with closing(Store(database)) as store:
+        return dict(store.read(lambda reader: reader.statuses(project_id)).by_id)
 
 
 def test_a_project_starts_with_the_usual_statuses(database: Path | PostgresDatabase) -> None:
     """What is listed is what an unconfigured instance has, for a project that nobody used, too."""
     statuses = _listed(database, project_id=9)
-    assert {number: each["aliases"][0] for number, each in statuses.items()} == {
+    assert {number: each.aliases[0] for number, each in statuses.items()} == {
         1: "untested",
         2: "passed",
         3: "failed",
@@ -61,7 +50,7 @@ def test_a_project_starts_with_the_usual_statuses(database: Path | PostgresDatab
 
 def test_a_renamed_alias_is_what_tests_are_sent_with(database: Path | PostgresDatabase, contract: Contract) -> None:
     """The new words are taken and counted as the old ones were; the old ones are refused, with the known ones named."""
-    _changed(database, "failed", "--aliases", "kaputt, broken", "--name", "Kaputt")
+    _changed(database, replace(FAILED, name="Kaputt", aliases=("kaputt", "broken")))
     service = Service(database, contract)
     run_id = service.new_run()
     thread_id = service.new_thread(run_id)
@@ -76,12 +65,12 @@ def test_a_renamed_alias_is_what_tests_are_sent_with(database: Path | PostgresDa
     assert (expands["statuses"][2]["name"], expands["statuses"][2]["aliases"]) == ("Kaputt", ["kaputt", "broken"])
     assert expands["statuses"][2]["system_name"] == "failed"
     service.store.close()
-    assert list(_listed(database).values()) == expands["statuses"]
+    assert [each.name for each in _listed(database).values()] == [each["name"] for each in expands["statuses"]]
 
 
 def test_a_project_renames_for_itself(database: Path | PostgresDatabase, contract: Contract) -> None:
     """Another project in the same store keeps its words."""
-    _changed(database, "2", "--aliases", "ok", project_id=2)
+    _changed(database, replace(DEFAULT_STATUSES.by_id[2], aliases=("ok",)), project_id=2)
     service = Service(database, contract)
     for project_id, alias, status in ((1, "passed", 204), (2, "passed", 422), (2, "ok", 204), (1, "ok", 204)):
         thread_id = service.new_thread(service.new_run(project_id))
@@ -96,7 +85,7 @@ def test_a_change_counts_from_the_next_request_on(service: Service) -> None:
     thread_id = service.new_thread(run_id)
     body = {"tests": [a_test(status="failed")]}
     assert service.post(APPEND.format(thread_id), body, key="before").status_code == 204
-    _changed(service.place, "failed", "--aliases", "kaputt")
+    _changed(service.place, replace(FAILED, aliases=("kaputt",)))
     assert service.post(APPEND.format(thread_id), body).status_code == 422
     assert service.post(APPEND.format(thread_id), body, key="new").status_code == 422
     assert service.post(APPEND.format(thread_id), body, key="before").status_code == 204
@@ -104,20 +93,20 @@ def test_a_change_counts_from_the_next_request_on(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts_as", "counts", "shown"),
+    ("meaning", "counts", "shown"),
     [
-        ("passed", {"success_count": 1, "completed_count": 1}, 2),
-        ("failed", {"failure_count": 1, "completed_count": 1}, 3),
-        ("neutral", {"completed_count": 1}, 1),
-        ("open", {}, 1),
+        ({"is_final": True, "is_passed": True}, {"success_count": 1, "completed_count": 1}, 2),
+        ({"is_final": True, "is_failed": True}, {"failure_count": 1, "completed_count": 1}, 3),
+        ({"is_final": True}, {"completed_count": 1}, 1),
+        ({"is_final": False}, {}, 1),
     ],
 )
 def test_a_status_of_ones_own_has_a_count_of_its_own(
-    database: Path | PostgresDatabase, contract: Contract, counts_as: str, counts: dict[str, int], shown: int
+    database: Path | PostgresDatabase, contract: Contract, meaning: dict[str, bool], counts: dict[str, int], shown: int
 ) -> None:
     """Status 7 is counted in slot 6, and in the sums that it was said to count in."""
-    _changed(database, "7", "--name", "Flaky", "--aliases", "flaky", "--counts-as", counts_as)
-    _changed(database, "25", "--name", "Last", "--aliases", "last", "--counts-as", "neutral")
+    _changed(database, ResultStatus(7, "Flaky", ("flaky",), **meaning))  # type: ignore[arg-type] # its flags
+    _changed(database, ResultStatus(25, "Last", ("last",)))
     service = Service(database, contract)
     run_id = service.new_run()
     service.append(service.new_thread(run_id), a_test(status="flaky"))
@@ -126,29 +115,25 @@ def test_a_status_of_ones_own_has_a_count_of_its_own(
     assert (run["status6_count"], run["total_count"]) == (1, 1)
     assert {name: run[name] for name in sums if run[name]} == counts
     assert service.get(f"/automation/runs/{run_id}/tests").json["result"][0]["status"] == shown
-    assert _listed(database)[25]["system_name"] == "custom19"
+    assert _listed(database)[25].system_name == "custom19"
     service.store.close()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("status", "told"),
     [
-        (("failed", "--aliases", "passed"), "belongs to status 2"),
-        (("failed", "--aliases", ""), "at least one alias"),
-        (("failed", "--aliases", "a,,b"), "none is empty"),
-        (("failed", "--counts-as", "passed"), "counted as Failed already"),
-        (("broken", "--aliases", "a"), "use an id"),
-        (("7", "--aliases", "a"), "--counts-as"),
-        (("7", "--name", "a", "--counts-as", "open"), "at least one alias"),
-        (("26", "--name", "a", "--aliases", "a", "--counts-as", "open"), "from 1 to 25"),
-        (("0", "--name", "a", "--aliases", "a", "--counts-as", "open"), "from 1 to 25"),
+        (replace(FAILED, aliases=("passed",)), "belongs to status 2"),
+        (replace(FAILED, aliases=()), "at least one alias"),
+        (replace(FAILED, aliases=("a", "", "b")), "none is empty"),
+        (ResultStatus(26, "a", ("a",)), "from 1 to 25"),
+        (ResultStatus(0, "a", ("a",)), "from 1 to 25"),
     ],
 )
 def test_what_cannot_be_is_told_and_changes_nothing(
-    database: Path | PostgresDatabase, arguments: tuple[str, ...], told: str
+    database: Path | PostgresDatabase, status: ResultStatus, told: str
 ) -> None:
-    """A mistake is a usage error that says what is wrong."""
+    """A mistake is an error that says what is wrong."""
     before = _listed(database)
-    done = _command(database, "set", *arguments)
-    assert (done.exit_code, told in done.stderr) == (2, True), done.stderr
+    with pytest.raises(ValueError, match=told):
+        _changed(database, status)
     assert _listed(database) == before
