@@ -30,6 +30,9 @@ SERVE_PORT = 8000
 NOTE_FIELD = "Session"
 """Name of the field with the reason of the session's end: it shows whether the note has arrived."""
 
+RUN_KEY_TAG = "run-key-"
+"""Beginning of the tag by which jobs find a run that they share."""
+
 DIED_NOTE = "pytest died before the session ended"
 """The reason of a session whose pytest was killed."""
 

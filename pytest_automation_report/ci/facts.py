@@ -68,7 +68,8 @@ class BuildInfo(Value, kw_only=True):
     ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed, ``merge_commit`` the
     merge that the provider tests instead; ``commits`` has it and the ones before it, each a line of hash and subject;
     ``uncommitted_changes`` is "yes" if files differ from the commit, "unknown" if git cannot tell. The build
-    of a tag has ``tag`` and no ``branch``. ``build`` is the number that users see, ``attempt`` counts from 1. ``url``
+    of a tag has ``tag`` and no ``branch``. ``build`` is the number that users see, ``pipeline`` the same in all jobs
+    of one build and in no other; ``attempt`` counts from 1. ``url``
     is the web page of the job or of its build, ``repository`` that of the repository.
     """
 
@@ -83,6 +84,7 @@ class BuildInfo(Value, kw_only=True):
     commits: str | None = None
     uncommitted_changes: str | None = None
     build: str | None = None
+    pipeline: str | None = None
     attempt: int | None = None
     shard: Shard | None = None
     url: str | None = None
@@ -145,6 +147,7 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
         commits=other.commits if not has_commit or first.commit == other.commit else first.commits,
         uncommitted_changes=first.uncommitted_changes if has_commit else other.uncommitted_changes,
         build=other.build if first.build is None else first.build,
+        pipeline=other.pipeline if first.pipeline is None else first.pipeline,
         attempt=other.attempt if first.attempt is None else first.attempt,
         shard=other.shard if first.shard is None else first.shard,
         url=other.url if first.url is None else first.url,

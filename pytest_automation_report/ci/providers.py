@@ -39,11 +39,12 @@ class Provider(Value, kw_only=True):
     ``marks`` detect the provider: a variable that is set, or ``NAME=value``. ``branch`` may hold a whole ref, which is
     a branch, a tag or a pull request by its prefix. ``branch_prefixes`` and ``tag_prefixes`` are additional prefixes,
     ``pull_ref`` is the pattern of a pull request's ref, its number in the first group. A tag wins over a branch.
-    ``merge_commit`` and ``target_branch`` are used for pull requests only. ``attempt`` counts from 1, ``retries`` from
-    0. ``job`` is the name of the job, which all jobs of one matrix have if ``is_job_shared``; ``execution`` is a number
-    that is greater each time the job runs, for providers that count no attempts. The builders return a URL from several
-    variables, which wins over the single ones. ``custom_facts`` returns facts that need code, such as those in files,
-    and wins over everything.
+    ``merge_commit`` and ``target_branch`` are used for pull requests only. The values of all variables of ``pipeline``
+    together are of one pipeline alone; docs/ci.md names where the provider says so. ``attempt`` counts from 1,
+    ``retries`` from 0. ``job`` is the name of the job, which all jobs of one matrix have if ``is_job_shared``;
+    ``execution`` is a number that is greater each time the job runs, for providers that count no attempts. The builders
+    return a URL from several variables, which wins over the single ones. ``custom_facts`` returns facts that need code,
+    such as those in files, and wins over everything.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Provider(Value, kw_only=True):
     target_branch: tuple[str, ...] = ()
     commit_message: tuple[str, ...] = ()
     build: tuple[str, ...] = ()
+    pipeline: tuple[str, ...] = ()
     attempt: str = ""
     retries: str = ""
     job: tuple[str, ...] = ()
@@ -122,6 +124,7 @@ def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
         pull_request=int(number) if re.fullmatch("[0-9]{1,18}", number) else None,
         target_branch=properties.get("teamcity.pullRequest.target.branch") or None,
         shard=Shard(int(batch), int(batches)) if is_batch and 1 <= int(batch) <= int(batches) else None,
+        pipeline=build or None,
         url=without_user(f"{server}/viewLog.html?buildId={quote(build)}") if server and build else None,
     )
 
@@ -148,6 +151,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("CI_COMMIT_TARGET_BRANCH",),
         commit_message=("CI_COMMIT_MESSAGE",),
         build=("CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"),
+        pipeline=("CI_REPO", "CI_PIPELINE_NUMBER"),
         job=("CI_WORKFLOW_NAME",),
         is_job_shared=True,
         url=("CI_STEP_URL", "CI_PIPELINE_URL", "CI_BUILD_LINK"),
@@ -160,6 +164,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
         target_branch=("GITHUB_BASE_REF",),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
+        pipeline=("GITHUB_RUN_ID",),
         job=("GITHUB_JOB",),
         is_job_shared=True,
         attempt="GITHUB_RUN_ATTEMPT",
@@ -172,6 +177,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
         target_branch=("GITHUB_BASE_REF",),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
+        pipeline=("GITHUB_RUN_ID",),
         job=("GITHUB_JOB",),
         is_job_shared=True,
         attempt="GITHUB_RUN_ATTEMPT",
@@ -194,6 +200,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME"),
         commit_message=("CI_COMMIT_TITLE",),
         build=("CI_PIPELINE_ID", "CI_PIPELINE_IID"),
+        pipeline=("CI_PIPELINE_ID",),
         job=("CI_JOB_NAME",),
         execution="CI_JOB_ID",
         retries="CI_JOB_RETRY_COUNT",
@@ -212,6 +219,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("SYSTEM_PULLREQUEST_TARGETBRANCH",),
         commit_message=("BUILD_SOURCEVERSIONMESSAGE",),
         build=("BUILD_BUILDNUMBER", "BUILD_BUILDID"),
+        pipeline=("BUILD_BUILDID",),
         job=("SYSTEM_JOBDISPLAYNAME", "AGENT_JOBNAME"),
         attempt="SYSTEM_JOBATTEMPT",
         shard="SYSTEM_JOBPOSITIONINPHASE",
@@ -228,6 +236,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         commit=("CIRCLE_SHA1",),
         pull_request=("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST"),
         build=("CIRCLE_BUILD_NUM",),
+        pipeline=("CIRCLE_WORKFLOW_ID",),
         job=("CIRCLE_JOB",),
         execution="CIRCLE_BUILD_NUM",
         shard="CIRCLE_NODE_INDEX",
@@ -246,6 +255,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("BUILDKITE_PULL_REQUEST_BASE_BRANCH",),
         commit_message=("BUILDKITE_MESSAGE",),
         build=("BUILDKITE_BUILD_NUMBER",),
+        pipeline=("BUILDKITE_BUILD_ID",),
         job=("BUILDKITE_LABEL", "BUILDKITE_STEP_KEY"),
         retries="BUILDKITE_RETRY_COUNT",
         shard="BUILDKITE_PARALLEL_JOB",
@@ -264,6 +274,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         pull_request=("BITBUCKET_PR_ID",),
         target_branch=("BITBUCKET_PR_DESTINATION_BRANCH",),
         build=("BITBUCKET_BUILD_NUMBER",),
+        pipeline=("BITBUCKET_PIPELINE_UUID",),
         attempt="BITBUCKET_STEP_RUN_NUMBER",
         shard="BITBUCKET_PARALLEL_STEP",
         shards="BITBUCKET_PARALLEL_STEP_COUNT",
@@ -282,6 +293,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("TRAVIS_BRANCH",),
         commit_message=("TRAVIS_COMMIT_MESSAGE",),
         build=("TRAVIS_BUILD_NUMBER",),
+        pipeline=("TRAVIS_BUILD_ID",),
         job=("TRAVIS_JOB_NUMBER",),
         url=("TRAVIS_JOB_WEB_URL", "TRAVIS_BUILD_WEB_URL"),
     ),
@@ -295,6 +307,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("DRONE_TARGET_BRANCH",),
         commit_message=("DRONE_COMMIT_MESSAGE",),
         build=("DRONE_BUILD_NUMBER",),
+        pipeline=("DRONE_REPO", "DRONE_BUILD_NUMBER"),
         job=("DRONE_STAGE_NAME",),
         url=("DRONE_BUILD_LINK",),
         repository=("DRONE_REPO_LINK", "DRONE_REMOTE_URL"),
@@ -309,6 +322,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         target_branch=("APPVEYOR_REPO_BRANCH",),
         commit_message=("APPVEYOR_REPO_COMMIT_MESSAGE",),
         build=("APPVEYOR_BUILD_NUMBER",),
+        pipeline=("APPVEYOR_BUILD_ID",),
         job=("APPVEYOR_JOB_NAME",),
         url_builder=provider_urls.appveyor_url,
         repository_builder=provider_urls.appveyor_repository,
@@ -324,6 +338,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         pull_request=("CODEBUILD_WEBHOOK_TRIGGER",),
         target_branch=("CODEBUILD_WEBHOOK_BASE_REF",),
         build=("CODEBUILD_BUILD_NUMBER",),
+        pipeline=("CODEBUILD_BUILD_ID",),
         job=("CODEBUILD_BATCH_BUILD_IDENTIFIER",),
         url_builder=provider_urls.codebuild_url,
         repository=("CODEBUILD_SOURCE_REPO_URL",),
@@ -349,6 +364,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         pull_request=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
         target_branch=("CHANGE_TARGET", "ghprbTargetBranch", "gitlabTargetBranch"),
         build=("BUILD_NUMBER",),
+        pipeline=("BUILD_TAG",),
         job=("STAGE_NAME", "JOB_NAME"),
         url=("BUILD_URL",),
         repository=("GIT_URL", "GIT_URL_1"),

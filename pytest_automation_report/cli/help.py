@@ -18,7 +18,7 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "open": ("Open the page of a run in the browser.", "open 71"),
     "run": ("Create, fill, complete and read runs.", 'run create --source shop --name "Nightly"'),
     "run append": ("Add fields and links to a run.", "run append 71 --fields coverage=81%"),
-    "run complete": ("Complete a run.", 'run complete --run-key "{build}" --expect-jobs 4 --timeout 30m'),
+    "run complete": ("Complete a run.", 'run complete --run-key "{pipeline}" --expect-jobs 4 --timeout 30m'),
     "run create": ("Create a run and print its id.", 'run create --source shop --name "Nightly"'),
     "run diff": ("Show what changed between two runs.", "run diff 70 71"),
     "run export": (

@@ -87,9 +87,9 @@ _STATUSES: Final[Mapping[str, Status]] = {
 _TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
 _HALF_BRACES: Final = lazy_pattern(r"^[0-9]*\}|(?<!\\)\{[0-9]*$")
-_RUN_KEY_NAMES: Final = ("build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
+_RUN_KEY_NAMES: Final = ("pipeline", "build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
 PLACEHOLDER: Final = lazy_pattern(r"\{([^{}]*)\}")
-"""A placeholder of a run key, such as ``{build}``: the name of an attribute of `BuildInfo`."""
+"""A placeholder of a run key, such as ``{pipeline}``: the name of an attribute of `BuildInfo`."""
 
 ChoiceT = TypeVar("ChoiceT", bound=str)
 

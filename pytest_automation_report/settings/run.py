@@ -13,7 +13,7 @@ from dataclasses import fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.api.models import Field, FieldType, NewRun, Resources
+from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun, Resources
 from pytest_automation_report.ci.facts import JOB_LINK, with_facts
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.settings.parsers import PLACEHOLDER
@@ -76,8 +76,10 @@ class RunSharing(Value):
 def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
     """Return a key with its placeholders filled, and the names of the unknown ones.
 
-    With an unknown one the key is empty: jobs of different builds would have the same key and share a run.
+    With an unknown one the key is empty: jobs of different builds would have the same key and share a run. An attempt
+    without a number is the first one.
     """
+    facts = replace(facts, attempt=facts.attempt or 1)
     unknown = [name for name in PLACEHOLDER.findall(key) if getattr(facts, name) is None]
     if unknown:
         return "", tuple(dict.fromkeys(unknown))
@@ -87,7 +89,7 @@ def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
 def key_tag(source: str, key: str) -> str:
     """Return the tag of the run with this key."""
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", key).strip("-")[:_KEY_CHARACTERS]
-    return f"run-key-{readable}-{sha256(f'{source}:{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+    return f"{RUN_KEY_TAG}{readable}-{sha256(f'{source}:{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
 def configured_run(configuration: Configuration, facts: BuildInfo, *, own: Sequence[Field] = ()) -> NewRun:

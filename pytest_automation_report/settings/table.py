@@ -193,7 +193,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "run_key",
         "text",
         "",
-        "Key of a run that several jobs share, as {build}: the first creates it, the others join it, it stays open",
+        "Key of a run that several jobs share, as {pipeline}: the first creates it, the others join it, it stays open",
         is_option=True,
         parser="run_key",
     ),

@@ -211,7 +211,7 @@ def test_commands_for_several_jobs_run(shop: Path) -> None:
 def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
     """Sessions with one key share a run, which is completed when as many jobs are in as there are."""
     session, completion = _commands(next(block for block in BLOCKS if "--run-key" in block))
-    env = _environment(AUTOMATION_REPORT_BUILD="7")
+    env = _environment(GITLAB_CI="true", CI_PIPELINE_ID="7")
     done = _bash(f"{session}; {session}; {completion.replace('jobs 4', 'jobs 2')}", shop, env)
     assert done.returncode == 0, done.stdout + done.stderr
     shown = _bash("automation-report run show 1 --json; automation-report run list", shop, _environment()).stdout

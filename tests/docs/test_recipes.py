@@ -42,7 +42,7 @@ class Runner:
         self._bin.mkdir()
         (self._bin / "pip").write_text(PIP)
         (self._bin / "pip").chmod(0o755)
-        push = {name: value for name, value in PUSHES[provider].items() if "{" not in value}
+        push = {name: value for name, value in PUSHES[provider].items() if value not in {"{events}", "{build}"}}
         self._env = session_environment(
             None,
             PATH=os.pathsep.join((str(self._bin), str(Path(sys.executable).parent), os.environ["PATH"])),

@@ -71,6 +71,7 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
         "CI_PROJECT_URL": "https://gitlab.com/ann/shop",
     },
     "Jenkins": {
+        "BUILD_TAG": "jenkins-shop-7",
         "CI": "true",
         "JENKINS_URL": "https://j.example.org/",
         "BUILD_NUMBER": "7",
@@ -95,6 +96,7 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
         "SYSTEM_TOTALJOBSINPHASE": "1",
     },
     "CircleCI": {
+        "CIRCLE_WORKFLOW_ID": "c1-workflow",
         "CI": "true",
         "CIRCLECI": "true",
         "CIRCLE_BRANCH": "main",
@@ -106,6 +108,7 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
         "CIRCLE_REPOSITORY_URL": "git@github.com:ann/shop.git",
     },
     "Buildkite": {
+        "BUILDKITE_BUILD_ID": "01-build",
         "CI": "true",
         "BUILDKITE": "true",
         "BUILDKITE_BRANCH": "main",
@@ -119,6 +122,7 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
         "BUILDKITE_REPO": "git@github.com:ann/shop.git",
     },
     "Bitbucket": {
+        "BITBUCKET_PIPELINE_UUID": "{b1-pipeline}",
         "CI": "true",
         "BITBUCKET_BUILD_NUMBER": "7",
         "BITBUCKET_BRANCH": "main",
@@ -133,6 +137,7 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
         "BUILD_VCS_NUMBER": SHA,
     },
     "Travis": {
+        "TRAVIS_BUILD_ID": "700",
         "CI": "true",
         "TRAVIS": "true",
         "TRAVIS_BRANCH": "main",
@@ -146,6 +151,7 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
         "TRAVIS_REPO_SLUG": "ann/shop",
     },
     "Drone": {
+        "DRONE_REPO": "ann/shop",
         "CI": "true",
         "DRONE": "true",
         "DRONE_BUILD_EVENT": "push",
@@ -156,6 +162,7 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
         "DRONE_REPO_LINK": "https://github.com/ann/shop",
     },
     "Woodpecker": {
+        "CI_REPO": "ann/shop",
         "CI": "woodpecker",
         "CI_PIPELINE_EVENT": "push",
         "CI_COMMIT_BRANCH": "main",
@@ -195,6 +202,7 @@ _GITHUB = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="99",
     attempt=1,
     url="https://github.com/ann/shop/actions/runs/99/attempts/1",
     repository="https://github.com/ann/shop",
@@ -204,6 +212,7 @@ _GITLAB = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="7",
     url="https://gitlab.com/ann/shop/-/jobs/5",
     repository="https://gitlab.com/ann/shop",
 )
@@ -212,6 +221,7 @@ _JENKINS = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="jenkins-shop-7",
     url="https://j.example.org/job/shop/7/",
     repository="https://git.example.org/ann/shop",
 )
@@ -220,6 +230,7 @@ _AZURE = BuildInfo(
     branch="main",
     commit=SHA,
     build="20260304.1",
+    pipeline="7",
     attempt=1,
     url="https://dev.azure.com/ann/My%20Shop/_build/results?buildId=7",
     repository="https://dev.azure.com/ann/My%20Shop/_git/shop",
@@ -229,6 +240,7 @@ _CIRCLECI = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="c1-workflow",
     url="https://circleci.com/gh/ann/shop/7",
     repository="https://github.com/ann/shop",
 )
@@ -237,6 +249,7 @@ _BUILDKITE = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="01-build",
     attempt=1,
     url="https://buildkite.com/ann/shop/builds/7#01-ab",
     repository="https://github.com/ann/shop",
@@ -246,6 +259,7 @@ _BITBUCKET = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="{b1-pipeline}",
     attempt=1,
     url="https://bitbucket.org/ann/shop/pipelines/results/7",
     repository="https://bitbucket.org/ann/shop",
@@ -255,16 +269,18 @@ _TEAMCITY = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="77",
     url="https://tc.example.org/viewLog.html?buildId=77",
 )
 _TRAVIS = BuildInfo(
-    provider="Travis", branch="main", commit=SHA, build="7", url="https://travis-ci.com/ann/shop/jobs/5"
+    provider="Travis", branch="main", commit=SHA, build="7", pipeline="700", url="https://travis-ci.com/ann/shop/jobs/5"
 )
 _DRONE = BuildInfo(
     provider="Drone",
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="ann/shop-7",
     url="https://drone.example.org/ann/shop/7",
     repository="https://github.com/ann/shop",
 )
@@ -273,6 +289,7 @@ _WOODPECKER = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="ann/shop-7",
     url="https://wp.example.org/repos/1/pipeline/7/3",
     repository="https://codeberg.org/ann/shop",
 )
@@ -281,6 +298,7 @@ _APPVEYOR = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="77",
     url="https://ci.appveyor.com/project/ann/shop/builds/77/job/k1",
     repository="https://github.com/ann/shop",
 )
@@ -289,6 +307,7 @@ _CODEBUILD = BuildInfo(
     branch="main",
     commit=SHA,
     build="7",
+    pipeline="shop:b1e6661e",
     url="https://console.aws.amazon.com/codebuild/home?region=eu-west-1#/builds/shop:b1e6661e/view/new",
     repository="https://github.com/ann/shop",
 )
@@ -371,8 +390,8 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         ),
         "tag": Job({"TAG_NAME": "v1.0", "BRANCH_NAME": "v1.0", "GIT_BRANCH": "v1.0"}, _tag(_JENKINS)),
         "rerun": Job(
-            {"BUILD_NUMBER": "8", "BUILD_URL": "https://j.example.org/job/shop/8/"},
-            _with(_JENKINS, build="8", url="https://j.example.org/job/shop/8/"),
+            {"BUILD_NUMBER": "8", "BUILD_TAG": "jenkins-shop-8", "BUILD_URL": "https://j.example.org/job/shop/8/"},
+            _with(_JENKINS, build="8", pipeline="jenkins-shop-8", url="https://j.example.org/job/shop/8/"),
         ),
         "parallel": Job({"EXECUTOR_NUMBER": "1", "STAGE_NAME": "tests 2"}, _JENKINS),
     },
@@ -499,7 +518,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
                 "DRONE_BUILD_PARENT": "7",
                 "DRONE_BUILD_LINK": "https://drone.example.org/ann/shop/8",
             },
-            _with(_DRONE, build="8", url="https://drone.example.org/ann/shop/8"),
+            _with(_DRONE, build="8", pipeline="ann/shop-8", url="https://drone.example.org/ann/shop/8"),
         ),
         "parallel": Job({"DRONE_STAGE_NUMBER": "2"}, _DRONE),
     },
@@ -515,7 +534,9 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
             _request(_WOODPECKER),
         ),
         "tag": Job({"CI_PIPELINE_EVENT": "tag", "CI_COMMIT_BRANCH": "", "CI_COMMIT_TAG": "v1.0"}, _tag(_WOODPECKER)),
-        "rerun": Job({"CI_PIPELINE_NUMBER": "8", "CI_PIPELINE_PARENT": "7"}, _with(_WOODPECKER, build="8")),
+        "rerun": Job(
+            {"CI_PIPELINE_NUMBER": "8", "CI_PIPELINE_PARENT": "7"}, _with(_WOODPECKER, build="8", pipeline="ann/shop-8")
+        ),
         "parallel": Job({"CI_WORKFLOW_NUMBER": "2"}, _WOODPECKER),
     },
     "AppVeyor": {
@@ -551,6 +572,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
             _with(
                 _CODEBUILD,
                 build="8",
+                pipeline="shop:c2",
                 url="https://console.aws.amazon.com/codebuild/home?region=eu-west-1#/builds/shop:c2/view/new",
             ),
         ),

@@ -294,7 +294,7 @@ def test_what_is_left_out_is_told_in_a_shared_run(
 @pytest.mark.parametrize(
     ("key", "code", "part"),
     [
-        ("{nobody}", 4, "unknown placeholder {nobody}; write one of {build}"),
+        ("{nobody}", 4, "unknown placeholder {nobody}; write one of {pipeline}"),
         ("{pull_request}", 0, "{pull_request} is not known here: a separate run is created"),
     ],
 )

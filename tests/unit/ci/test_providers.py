@@ -41,6 +41,33 @@ def test_every_provider_has_all_cases() -> None:
     assert {tuple(sorted(jobs)) for jobs in JOBS.values()} == {tuple(sorted(CASES))}
 
 
+OTHER_PIPELINES: Mapping[str, Mapping[str, str]] = {
+    "GitHub": {"GITHUB_RUN_ID": "100"},
+    "GitLab": {"CI_PIPELINE_ID": "8"},
+    "Jenkins": {"BUILD_TAG": "jenkins-shop-main-7"},
+    "Azure": {"BUILD_BUILDID": "8"},
+    "CircleCI": {"CIRCLE_WORKFLOW_ID": "c2-workflow"},
+    "Buildkite": {"BUILDKITE_BUILD_ID": "02-build"},
+    "Bitbucket": {"BITBUCKET_PIPELINE_UUID": "{b2-pipeline}"},
+    "Travis": {"TRAVIS_BUILD_ID": "701"},
+    "Drone": {"DRONE_REPO": "ann/cellar"},
+    "Woodpecker": {"CI_REPO": "ann/cellar"},
+    "AppVeyor": {"APPVEYOR_BUILD_ID": "78"},
+    "CodeBuild": {"CODEBUILD_BUILD_ID": "cellar:b1e6661e"},
+}
+
+
+@pytest.mark.parametrize("provider", OTHER_PIPELINES)
+def test_pipelines_of_one_number(provider: str) -> None:
+    """Two pipelines whose builds have one number are told apart; without its variable a pipeline is unknown."""
+    other = OTHER_PIPELINES[provider]
+    known = facts_of(PUSHES[provider]).pipeline
+    assert known is not None
+    assert facts_of({**PUSHES[provider], **other}).pipeline not in {known, None}
+    without = {name: value for name, value in PUSHES[provider].items() if name not in other}
+    assert (ci_facts(without) or BuildInfo()).pipeline is None
+
+
 GITHUB = PUSHES["GitHub"]
 REQUEST = {**GITHUB, **JOBS["GitHub"]["pull request"].more}
 
@@ -170,7 +197,13 @@ def test_teamcity_default_branch_has_no_name() -> None:
 
 
 GITEA = BuildInfo(
-    provider="Gitea", branch="main", commit=SHA, build="7", attempt=1, repository="https://github.com/ann/shop"
+    provider="Gitea",
+    branch="main",
+    commit=SHA,
+    build="7",
+    pipeline="99",
+    attempt=1,
+    repository="https://github.com/ann/shop",
 )
 SHARED = [
     ({**GITHUB, "GITEA_ACTIONS": "true"}, GITEA),
@@ -209,7 +242,11 @@ def test_missing_and_strange_variables(name: str, strange: str) -> None:
     provider = next(each for each in PROVIDERS if each.name == name)
     mark, _, value = provider.marks[0].partition("=")
     bare = facts_of({mark: value or "true"})
-    assert bare == BuildInfo(provider=name, build="true" if name == "Bitbucket" else None)
+    assert bare == BuildInfo(
+        provider=name,
+        build="true" if name == "Bitbucket" else None,
+        pipeline="true" if name == "CodeBuild" else None,
+    )
     jobs = JOBS.get(name, JOBS["GitHub"]).values()
     every = dict.fromkeys((variable for job in jobs for variable in {**PUSHES.get(name, GITHUB), **job.more}), strange)
     found = facts_of({**every, mark: value or "true"}, {strange: strange})

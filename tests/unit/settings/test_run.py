@@ -24,3 +24,9 @@ def test_a_key_with_a_place_that_nobody_knows_is_none() -> None:
     assert filled_key("b{build}-{pull_request}", facts) == ("b7-12", ())
     assert filled_key("{build}{tag}{branch}{tag}", facts) == ("", ("tag", "branch"))
     assert filled_key("nightly", facts) == ("nightly", ())
+
+
+def test_an_attempt_without_a_number_is_the_first() -> None:
+    """A key with the attempt is the same for all jobs of a provider that does not number attempts."""
+    assert filled_key("{pipeline}-{attempt}", BuildInfo(pipeline="99")) == ("99-1", ())
+    assert filled_key("{pipeline}-{attempt}", BuildInfo(pipeline="99", attempt=2)) == ("99-2", ())

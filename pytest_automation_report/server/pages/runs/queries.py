@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
+from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.server.pages.run_summary import PART_COLUMNS
 from pytest_automation_report.server.pages.runs.filters import STATUSES
 from pytest_automation_report.server.store.case_keys import find_cases
@@ -83,8 +84,9 @@ class RunListReader:
         return [row["branch"] or "" for row in rows]
 
     def tags(self, project_id: int) -> list[str]:
-        """Return the tags of a project's runs by name."""
+        """Return the tags of a project's runs by name, without those that each shared run has for itself."""
         query: Any = RunTagRow.select(RunTagRow.tag).join(RunRow).where(RunRow.project == project_id).distinct()
+        query = query.where(~RunTagRow.tag.startswith(RUN_KEY_TAG))
         return [row["tag"] for row in self._rows(query.order_by(RunTagRow.tag).limit(_CHOICES_SHOWN))]
 
     def source(self, source_id: int) -> Json | None:

@@ -116,6 +116,16 @@ def test_a_list_is_filtered_by_its_address(site: Site) -> None:
     assert "There is no page 9" in site.text("/projects/1?page=9")
 
 
+def test_tags_of_shared_runs_are_no_choice(site: Site) -> None:
+    """The tag by which jobs find a shared run stands beside it and fills no filter; its address lists the run."""
+    shared = _run(site, a_test(), tags=["nightly", "run-key-99-0123456789"])
+    shown = site.shown("/projects/1")
+    assert shown.count("run-key-99-0123456789</") == 1
+    assert '<option value="nightly">' in shown
+    assert '<option value="run-key-99-0123456789">' not in shown
+    assert _numbers(site, "/projects/1?tag=run-key-99-0123456789") == [shared]
+
+
 def test_runs_are_grouped_by_day(site: Site) -> None:
     """The day stands above its runs."""
     for _ in range(3):
