@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.terminal import printable
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["KnownFailure", "KnownFailuresError", "read_known_failures"]
 
 _PARTS: Final = 3
+_MOST_BYTES: Final = 16 << 20
 
 
 class KnownFailuresError(ValueError):
@@ -36,9 +38,10 @@ class KnownFailure:
 def read_known_failures(path: Path) -> list[KnownFailure]:
     """Return the entries of a file; raises `KnownFailuresError` if it cannot be read, or has a wrong line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_file(path, _MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise KnownFailuresError(f"{path}: cannot be read ({error})") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise KnownFailuresError(f"{path}: cannot be read ({reason})") from error
     entries = []
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith("#"):

@@ -12,7 +12,7 @@ from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.cli.last_runs import NOT_FOUND
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
-from pytest_automation_report.text.files import ENCODING, replace_file
+from pytest_automation_report.text.files import encoded, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,17 +82,17 @@ def exported_tests(client: Client, run_id: int, *, only_failures: bool = False) 
 
 
 def write_file(name: str, pieces: Iterable[str]) -> None:
-    """Write a file from its pieces, beside its place and then renamed: other programs never see a half one.
+    """Write a file from its pieces as `write_output` does; raises `click.UsageError` if it cannot be written.
 
-    The name ``-`` is stdout. Raises `click.UsageError` if the file cannot be written.
+    The name ``-`` is stdout.
     """
     if name == STDOUT:
-        for piece in pieces:
+        for piece in encoded(pieces):
             # Bytes: the text is UTF-8 in every locale, and its line ends stay as they are.
-            click.echo(piece.encode(ENCODING, "backslashreplace"), nl=False, file=sys.stdout)
+            click.echo(piece, nl=False, file=sys.stdout)
         return
     try:
-        replace_file(Path(name), pieces)
+        write_output(Path(name), encoded(pieces))
     except OSError as error:
         raise click.UsageError(
             f"-o {name}: cannot be written ({error.strerror or error}): name a file in a folder that exists"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import timedelta
 from hashlib import sha256
 from mimetypes import guess_type
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_automation_report.api.artifacts import address_of, file_name, is_bucket
 from pytest_automation_report.api.responses import StoredFile
+from pytest_automation_report.text.files import replace_file
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -88,11 +88,8 @@ class FolderStore(Value):
         path = self.folder / key
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{path.name}.{os.getpid()}.part")
-            # Renamed when complete: two senders may store the same file, and a reader must not see half of it.
-            with part.open("wb") as copy:
-                shutil.copyfileobj(file, copy, PIECE_BYTES)
-            part.replace(path)
+            # Two senders may store the same file, and a reader must not see half of it.
+            replace_file(path, iter(lambda: file.read(PIECE_BYTES), b""))
         except OSError as error:
             raise ArtifactStoreError(f"{self.folder} cannot be written: {error.strerror or error}") from error
         return stored_file(address_of(self.template, key, name), name, mime_type)

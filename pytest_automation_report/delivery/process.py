@@ -39,7 +39,7 @@ from pytest_automation_report.spool.ledger_records import (
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.reader import SpoolReader
-from pytest_automation_report.spool.writer import Disk
+from pytest_automation_report.text.files import Disk
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.errors import AutomationReportError, RefusedError
 from pytest_automation_report.spool.ledger_records import ReportRecord
-from pytest_automation_report.text.files import replace_file
+from pytest_automation_report.text.files import encoded, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ class ReportWriting:
     def _written(self, path: Path) -> str:
         if self._creates_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, [self._html()])
+        write_output(path, encoded([self._html()]))
         return ""
 
     def _html(self) -> str:

@@ -7,8 +7,6 @@ sender picks it up before, and a command that was killed can simply be repeated.
 from __future__ import annotations
 
 import os
-import select
-import stat
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -16,12 +14,13 @@ from typing import TYPE_CHECKING
 from pytest_automation_report.api.models import encoded
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitDocument, JunitError, JunitResult
-from pytest_automation_report.spool.folder import MAIN, bytes_from, new_session_folder
+from pytest_automation_report.spool.folder import MAIN, new_session_folder
 from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.names import new_session_name
 from pytest_automation_report.spool.record_kinds import CloseRecord, EndRecord, OpenRecord, PropertyRecord
 from pytest_automation_report.spool.records import FORMAT, finish_record
 from pytest_automation_report.spool.sessions import remove_abandoned
+from pytest_automation_report.text.files import open_file
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter
-
-PIPE_SECONDS = 10.0
-"""How long a pipe may have no program that writes to it."""
 
 _PIECE_BYTES = 1 << 16
 
@@ -167,36 +163,7 @@ class Submission(MutableValue):
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    """Yield the content of a file or a pipe in pieces.
-
-    Raises `ResultFileError` for a device, which may have no end, and for a pipe without a writer.
-    """
-    mode = path.stat().st_mode
-    if stat.S_ISREG(mode):
-        yield from bytes_from(path, 0)
-    elif stat.S_ISFIFO(mode):
-        # Without this flag `open` waits for a writer, and forever if there is none.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with open(descriptor, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor has no Path
-            first = _first_piece(descriptor, path)
-            os.set_blocking(descriptor, True)
-            while first:
-                yield first
-                first = pipe.read(_PIECE_BYTES)
-    else:
-        raise ResultFileError(f"{path}: it is a device or a socket, no file: write the results to a file first")
-
-
-def _first_piece(descriptor: int, path: Path) -> bytes:
-    """Return the first bytes of a pipe; waits ``PIPE_SECONDS`` for a writer, and for as long as a writer needs."""
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
-    waiting.poll(PIPE_SECONDS * 1000)
-    try:
-        first = os.read(descriptor, _PIECE_BYTES)
-    except BlockingIOError:  # there is a writer, and it is slow
-        os.set_blocking(descriptor, True)
-        return os.read(descriptor, _PIECE_BYTES)
-    if not first:
-        raise ResultFileError(f"{path}: it is a pipe that no program writes to: write the results to a file first")
-    return first
+    """Yield the content of a file or a pipe in pieces; raises `OSError`."""
+    with open_file(path) as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece

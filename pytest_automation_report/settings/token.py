@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Token
+from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
@@ -56,8 +57,7 @@ def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
         return TokenResult(None, error, is_configured=False)
     origin = f"token file {token_file!r}"
     try:
-        with Path(token_file).open("rb") as file:
-            raw = file.read(_READ_BYTES)
+        raw = read_file(Path(token_file), _READ_BYTES)
     except (OSError, ValueError) as failure:
         reason = failure.strerror if isinstance(failure, OSError) and failure.strerror else "no path of a file"
         return TokenResult(None, f"{origin}: cannot be read ({reason}): name a file that holds the token")

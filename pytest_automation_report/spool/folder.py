@@ -26,7 +26,8 @@ from pytest_automation_report.spool.names import is_session_name
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, EndRecord
 from pytest_automation_report.spool.records import FORMAT, Decoder
 from pytest_automation_report.spool.removal import remove_session
-from pytest_automation_report.spool.writer import COPY, SESSION_FILE, Disk, ManifestFile, SpoolWriter, ignore
+from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter, ignore
+from pytest_automation_report.text.files import Disk, read_file, write_draft
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags for opening files that another user may have put into a spool: follow no link, wait for no pipe."""
 
 _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock"})
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def is_lock_taken(descriptor: int) -> bool:
@@ -165,9 +165,7 @@ class SessionFolder:
 
     def write_session(self, session: SessionManifest) -> None:
         """Write ``session.json``."""
-        descriptor = os.open(self.path / SESSION_FILE, _NEW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(manifest_bytes(session))
+        write_draft(Disk(), os.fspath(self.path / SESSION_FILE), [manifest_bytes(session)])
         self._known = session, self.began_ns
 
     def bind(self, session: SessionManifest) -> None:
@@ -177,17 +175,12 @@ class SessionFolder:
 
         Raises `SpoolError` if it cannot be written.
         """
-        path = self._session_path
-        copy = self.path / f"{SESSION_FILE}{COPY}{os.getpid()}"
+        path = self.path / SESSION_FILE
         began_ns = self.began_ns
+        file = ManifestFile(os.fspath(path), manifest_bytes(session), began_ns, ())
         try:
-            copy.unlink(missing_ok=True)  # of a process with the same id that was killed here
-            with os.fdopen(os.open(copy, _NEW, 0o600), "wb") as file:
-                file.write(manifest_bytes(session))
-                file.flush()
-                os.fsync(file.fileno())
-            os.utime(copy, ns=(began_ns, began_ns))
-            copy.rename(self.path / SESSION_FILE)
+            file.write_copy(Disk(), is_durable=True)
+            file.show(Disk())
         except OSError as error:
             raise SpoolError(f"{path}: cannot be written: {error.strerror or error}") from error
         self._known = session, began_ns
@@ -213,7 +206,7 @@ class SessionFolder:
         path = self.path / SESSION_FILE
         try:
             path = self._session_path
-            document = json.loads(_bytes_of(path).decode("ascii"))
+            document = json.loads(read_file(path, _MAX_MANIFEST_BYTES, is_foreign=True).decode("ascii"))
             format_ = document["format"]
             if format_ != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {format_}, this version reads {FORMAT})")
@@ -223,7 +216,9 @@ class SessionFolder:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
         except JsonError as error:
             raise SpoolError(f"{path}: cannot be read: {error}") from error
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except OSError as error:
+            raise SpoolError(f"{path}: cannot be read: {error.strerror or error}") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SpoolError(f"{path}: cannot be read: {error!r}") from error
         return session
 
@@ -291,11 +286,7 @@ def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> Se
 
     ``name`` is that of `new_session_name`. A hidden folder is not sent before `SessionFolder.publish`.
     """
-    if spool.parent.name == _STATE_FOLDER and spool.parent.is_symlink():
-        # A foreign repository may contain the link, to have results written somewhere else.
-        raise SpoolError(
-            f"{spool.parent} is a link: remove it, or name the folder of the spool with automation_report_spool"
-        )
+    _check_links(spool)
     try:
         for folder in _ignored_with(spool):
             ignored_folder(folder)
@@ -304,6 +295,15 @@ def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> Se
     except OSError as error:
         raise SpoolError(f"the spool folder {spool} cannot be used: {error.strerror or error}") from error
     return SessionFolder(path)
+
+
+def _check_links(spool: Path) -> None:
+    """Raise `SpoolError` for a link in a project: a foreign repository may contain it, to have another place used."""
+    if spool.parent.name == _STATE_FOLDER:
+        for folder in (spool.parent, spool):
+            if folder.is_symlink():
+                remedy = "remove it, or name the folder of the spool with automation_report_spool"
+                raise SpoolError(f"{folder} is a link: {remedy}")
 
 
 def _ignored_with(spool: Path) -> tuple[Path, ...]:
@@ -329,8 +329,9 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     """Return the spool's sessions, oldest first, none if the spool does not exist.
 
     A user may name any folder as the spool: folders with other names are not sessions, and those with nothing left to
-    send are left out. Raises `SpoolError` if the spool is not a folder or cannot be read.
+    send are left out. Raises `SpoolError` if the spool is not a folder, is a planted link, or cannot be read.
     """
+    _check_links(spool)
     try:
         return [folder for folder in _published_folders(spool) if not folder.is_empty]
     except FileNotFoundError:
@@ -373,24 +374,10 @@ def _is_regular(path: Path) -> bool:
         return False
 
 
-def _bytes_of(path: Path) -> bytes:
-    """Read a manifest; raises `SpoolError` if it is not a regular file, or larger than `_MAX_MANIFEST_BYTES`."""
-    descriptor = os.open(path, READ)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise SpoolError(f"{path}: cannot be read: it is no file")
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(_MAX_MANIFEST_BYTES + 1)
-    if len(data) > _MAX_MANIFEST_BYTES:
-        raise SpoolError(f"{path}: cannot be read: it has more than {_MAX_MANIFEST_BYTES:,} bytes")
-    return data
-
-
 def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterator[bytes]:
     """Yield the bytes of a file from this offset on, in pieces."""
     with path.open("rb") as file:
-        if offset:  # a pipe cannot seek
-            file.seek(offset)
+        file.seek(offset)
         while piece := file.read(piece_bytes):
             yield piece
 

@@ -27,7 +27,8 @@ from pytest_automation_report.spool.ledger_records import (
     UnstoredRecord,
 )
 from pytest_automation_report.spool.records import Decoder, record_from, unframed
-from pytest_automation_report.spool.writer import COPY, Disk, restored
+from pytest_automation_report.spool.writer import COPY, restored
+from pytest_automation_report.text.files import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,6 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.text.files import Disk, write_draft
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -31,20 +32,6 @@ _RESERVED_BYTES: Final = 256 << 10
 """Free space that long records do not use: enough for about 500 outcomes without texts."""
 
 _RESULTS: Final = (b'{"k":"finish"', b'{"k":"pass"')
-
-
-class Disk:
-    """The functions of ``os`` needed for writing, saved when the object is created: users' tests patch modules."""
-
-    __slots__ = (
-        "close", "fstat", "fstatvfs", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "open", "pread", "rename",
-        "utime", "write",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
-        self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
-        self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
 
 
 class ManifestFile(Value):
@@ -75,11 +62,12 @@ class ManifestFile(Value):
             for folder in self.ignored:
                 ignore(disk, folder)
             disk.makedirs(self.path.rpartition("/")[0], 0o700, exist_ok=True)
-            copy = self._copy_of(disk)
-            _write_file(disk, copy, self.data)
-            if self.written_ns:
-                # Age decides when a session expires: restoring it must not make it younger.
-                disk.utime(copy, ns=(self.written_ns, self.written_ns))
+            self.write_copy(disk)
+
+    def write_copy(self, disk: Disk, *, is_durable: bool = False) -> None:
+        """Write the file under that name, whether one is there or not; raises OSError if it cannot be written."""
+        # Age decides when a session expires: restoring it must not make it younger.
+        write_draft(disk, self._copy_of(disk), [self.data], written_ns=self.written_ns, is_durable=is_durable)
 
     def show(self, disk: Disk) -> None:
         """Rename the copy to its final name; does nothing if there is no copy."""
@@ -97,16 +85,7 @@ def ignore(disk: Disk, folder: str) -> None:
         disk.mkdir(folder, 0o700)
     except FileExistsError:
         return
-    _write_file(disk, f"{folder}/.gitignore", b"*\n")
-
-
-def _write_file(disk: Disk, path: str, data: bytes) -> None:
-    descriptor = disk.open(path, _FLAGS | os.O_TRUNC, 0o600)
-    try:
-        if disk.write(descriptor, data) != len(data):
-            raise OSError(None, f"{path}: the disk did not accept all bytes")
-    finally:
-        disk.close(descriptor)
+    write_draft(disk, f"{folder}/.gitignore", [b"*\n"])
 
 
 def restored(

@@ -1,48 +1,157 @@
-"""Write a text to a file as a whole."""
+"""Write a file as a whole, and open files that a user or a stranger has named."""
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import BinaryIO
 
 ENCODING: Final = "utf-8"
 """The encoding of written texts; characters that it has not are escaped with backslashes."""
 
+PIPE_SECONDS: Final = 10.0
+"""How long a pipe may have no program that writes to it."""
 
-def replace_file(path: Path, pieces: Iterable[str]) -> None:
-    """Write a text from its pieces, beside its place and then renamed: other programs never see a half one.
+_DRAFT: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+# Without O_NONBLOCK, opening a pipe would wait for a writer, for ever if there is none.
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_STREAMS: Final = (1, 2)
 
-    Raises `OSError` if it cannot be written; an earlier file then stays.
+
+class Disk:
+    """The functions of ``os`` needed for writing, saved when the object is created: users' tests patch modules."""
+
+    __slots__ = (
+        "close", "fstat", "fstatvfs", "fsync", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "open", "pread",
+        "rename", "utime", "write",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
+        self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
+        self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
+        self.fsync = os.fsync
+
+
+def write_draft(
+    disk: Disk, path: str, pieces: Iterable[bytes], mode: int = 0o600, *, written_ns: int = 0, is_durable: bool = False
+) -> None:
+    """Write a file that is then renamed to its place; raises `OSError` if the disk does not accept all bytes.
+
+    ``written_ns`` is the time that the file gets, in nanoseconds since 1970, 0 for now. With ``is_durable`` the bytes
+    are on the disk at the return.
     """
-    replace_bytes(path, (piece.encode(ENCODING, "backslashreplace") for piece in pieces))
-
-
-def replace_bytes(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file from its pieces as `replace_file` does."""
-    if path.is_dir():
-        raise IsADirectoryError(0, "it is a folder")
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor = disk.open(path, _DRAFT, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(pieces)
-        Path(beside).chmod(_mode(path))
-        Path(beside).replace(path)
-    except BaseException:
+        for piece in pieces:
+            rest = piece
+            while rest:
+                rest = rest[disk.write(descriptor, rest) :]
+        if is_durable:
+            disk.fsync(descriptor)
+    finally:
+        disk.close(descriptor)
+    if written_ns:
+        disk.utime(path, ns=(written_ns, written_ns))
+
+
+def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file from its pieces, beside its place and then renamed: other programs never see a half one.
+
+    An earlier file's permissions are kept. Raises `OSError` if the file cannot be written; an earlier one then stays.
+    """
+    disk, draft = Disk(), path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        write_draft(disk, os.fspath(draft), pieces, 0o666)
         with suppress(FileNotFoundError):
-            Path(beside).unlink()
+            draft.chmod(stat.S_IMODE(path.stat().st_mode))
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
         raise
 
 
-def _mode(path: Path) -> int:
-    """Return the permissions that a file has, or would have if a program created it."""
-    with suppress(FileNotFoundError):
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+def encoded(pieces: Iterable[str]) -> Iterable[bytes]:
+    """Return the bytes of pieces of text, in `ENCODING`."""
+    return (piece.encode(ENCODING, "backslashreplace") for piece in pieces)
+
+
+def write_output(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file that a user names: a link is followed, and a device or a pipe is written to and stays.
+
+    A name of the file that stdout or stderr goes to, as ``/dev/stdout``, means that stream. Raises `OSError`.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        status = None
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    target = None if status is None else _stream_of(status)
+    if target is None and (status is None or stat.S_ISREG(status.st_mode)):
+        replace_file(Path(os.path.realpath(path)), pieces)
+        return
+    with open(path if target is None else target, "wb") as file:  # noqa: PTH123 - or a descriptor
+        file.writelines(pieces)
+
+
+def _stream_of(status: os.stat_result) -> int | None:
+    """Return a new descriptor of the stream of this process that goes to this file, None if there is none."""
+    for stream in _STREAMS:
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(stream), status):
+                return os.dup(stream)
+    return None
+
+
+def open_file(path: Path, *, is_foreign: bool = False) -> BinaryIO:
+    """Open a file that a user names for reading: a regular one, or a pipe that a program writes to.
+
+    With ``is_foreign`` another user may have put it there: then no link is followed, and no pipe is read. Raises
+    `OSError` for everything else, also for a pipe that has no writer within `PIPE_SECONDS`.
+    """
+    flags = _READ | (os.O_NOFOLLOW if is_foreign else 0)
+    file = open(path, "rb", opener=lambda name, _: os.open(name, flags))  # noqa: SIM115 - with these flags, and the caller closes it
+    try:
+        _check_kind(file.fileno(), is_foreign=is_foreign)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_kind(descriptor: int, *, is_foreign: bool) -> None:
+    """Raise `OSError` for what is no file, and for a pipe without a writer."""
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISFIFO(mode) and not is_foreign:
+        _await_writer(descriptor)
+    elif not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    os.set_blocking(descriptor, True)
+
+
+def _await_writer(descriptor: int) -> None:
+    import select  # noqa: PLC0415 - few files are pipes
+
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    if not waiting.poll(PIPE_SECONDS * 1000):
+        with suppress(BlockingIOError):  # a program has it open, and takes its time
+            os.read(descriptor, 1)
+            raise OSError(errno.ENXIO, "it is a pipe that no program writes to")
+
+
+def read_file(path: Path, limit: int, *, is_foreign: bool = False) -> bytes:
+    """Return the bytes of a file as `open_file` opens it; raises `OSError`, also for more than ``limit`` bytes."""
+    with open_file(path, is_foreign=is_foreign) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes")
+    return data

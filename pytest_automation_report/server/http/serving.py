@@ -21,7 +21,8 @@ from pytest_automation_report.server.http.hosts import answered_hosts, listening
 from pytest_automation_report.server.http.middleware import ServerOptions, TokenCheck
 from pytest_automation_report.server.http.waitress_loop import Loop
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
-from pytest_automation_report.server.store.private_files import TOKEN_LENGTH, read_or_create_secret
+from pytest_automation_report.server.store.private_files import TOKEN_BYTES, TOKEN_LENGTH, read_or_create_secret
+from pytest_automation_report.text.files import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -185,7 +186,7 @@ def _token_from(path: Path) -> Token:
 
 def _text_of(option: str, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return read_file(path, TOKEN_BYTES).decode("utf-8").strip()
     except (OSError, ValueError) as error:
         raise SettingError(option, str(path), f"it cannot be read ({_reason(error)})") from error
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import jinja2.compiler
 from jinja2 import BytecodeCache
 
-from pytest_automation_report.text.files import replace_bytes
+from pytest_automation_report.text.files import replace_file
 
 if TYPE_CHECKING:
     from jinja2.bccache import Bucket
@@ -56,7 +56,7 @@ class CompiledTemplates(BytecodeCache):
         # Without the permission to write there it is compiled again by the next process, as a module is.
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_bytes(path, [self._digest(compiled), compiled])
+            replace_file(path, [self._digest(compiled), compiled])
 
     def _read(self, key: str) -> bytes:
         """Return the stored template; b"" for none, for a damaged one, and for one compiled with something else."""

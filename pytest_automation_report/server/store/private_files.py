@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import StoreError
+from pytest_automation_report.text.files import open_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,9 @@ STATE_FOLDER: Final = ".automation-report"
 TOKEN_LENGTH: Final = 16
 """Minimum length of a server's token; a shorter one can be guessed."""
 
-_MAX_BYTES: Final = 4096
+TOKEN_BYTES: Final = 4096
+"""Maximum size of a file with a secret."""
+
 # Permissions of the group and of all other users.
 _OTHERS_MODE: Final = 0o077
 
@@ -26,20 +29,22 @@ is_visible = re.compile(r"[\x21-\x7e]+").fullmatch
 """Match a text that can stand in a header."""
 
 
-def make_state_folder(folder: Path) -> None:
-    """Create the folder of a store for its owner only; git ignores a project's own folder for results.
+def make_state_folder(path: Path) -> None:
+    """Create the folder of a store's file for its owner only; git ignores a project's own folder for results.
 
-    Raises `StoreError` if that is a link: a foreign repository can contain such a link, and files would be written to
-    its target.
+    Raises `StoreError` if folder or file is a link there: a foreign repository can contain such a link, and its target
+    would be written. SQLite writes files beside its own, too.
     """
+    folder = path.parent
     if folder.name != STATE_FOLDER:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return
-    if folder.is_symlink():
-        raise StoreError(
-            f"{folder} is a link, so that the store would be somewhere else: remove it, or name the place of the store"
-            " with --database (automation_report_database)"
-        )
+    for place in (folder, *(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal"))):
+        if place.is_symlink():
+            raise StoreError(
+                f"{place} is a link, so that the store would be somewhere else: remove it, or name the place of the"
+                " store with --database (automation_report_database)"
+            )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The folder holds the server's token: `git add .` must not add it, also if no session has created the folder.
     ignore = folder / ".gitignore"
@@ -54,7 +59,7 @@ def read_or_create_secret(path: Path, noun: str) -> str:
     link.
     """
     try:
-        make_state_folder(path.parent)
+        make_state_folder(path)
         if not os.path.lexists(path):
             _create_secret(path)
         text = _read_private(path).strip()
@@ -72,22 +77,16 @@ def _read_private(path: Path) -> str:
     Another user who created the file knows its text, so that is no secret.
     """
     remedy = "remove it, and a new one is created"
-    if path.is_symlink():
-        raise StoreError(f"{path}: is a link: {remedy}")
-    # Without O_NONBLOCK, opening a named pipe would wait for ever.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise StoreError(f"{path}: is no file: {remedy}")
+    if path.is_symlink() or not path.is_file():
+        raise StoreError(f"{path}: is {'a link' if path.is_symlink() else 'no file'}: {remedy}")
+    with open_file(path, is_foreign=True) as file:
+        status = os.fstat(file.fileno())
         if status.st_uid != os.geteuid():
             raise StoreError(f"{path}: belongs to user {status.st_uid}, who knows what it holds: {remedy}")
         if status.st_mode & _OTHERS_MODE:
             mode = stat.S_IMODE(status.st_mode)
             raise StoreError(f"{path}: others can read or write it (mode {mode:o}): {remedy}")
-        return os.read(descriptor, _MAX_BYTES).decode("utf-8")
-    finally:
-        os.close(descriptor)
+        return file.read(TOKEN_BYTES).decode("utf-8")
 
 
 def _create_secret(path: Path) -> None:

@@ -344,7 +344,7 @@ def _create_file(path: Path) -> None:
 
     SQLite would create it with the permissions of the umask, which others can mostly read.
     """
-    make_state_folder(path.parent)
+    make_state_folder(path)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
 
 

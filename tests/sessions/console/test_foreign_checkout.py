@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import ssl
+import subprocess
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+USED = ".local/state/pytest-automation-report/used"
 PLACE = "automation_report_project_id = 1\nautomation_report_source = suite\n"
 COMMANDS = {
     "run list": ["run", "list"],
@@ -146,7 +149,27 @@ def test_a_confirmed_address_gets_the_token(
     again = console(checkout.root, "run", "create", env=env)
     assert again.exit == 0, again.text
     assert len(server.log) == 2
-    assert all(TOKEN not in file.read_text() for file in home.rglob("addresses"))
+    assert not [file for file in home.rglob("*used/*") if TOKEN in file.name or file.read_text()]
+
+
+@pytest.mark.parametrize("is_tracked", [False, True])
+def test_a_home_folder_may_be_a_checkout_of_its_own(
+    is_tracked: bool,  # noqa: FBT001 - a parameter
+    checkout: Project,
+    server: CheckedServer,
+    env: dict[str, str],
+) -> None:
+    """A user may have settings in git: what lies in the home folder counts unless that checkout brought the project."""
+    home = checkout.root.parent
+    write_ini(checkout, address_line(server))
+    subprocess.run(["git", "init", "-q"], cwd=home, check=True)
+    if is_tracked:
+        subprocess.run(["git", "add", "checkout/pytest.ini"], cwd=home, check=True)
+    env = {**env, "HOME": str(home)}
+    assert console(checkout.root, "run", "create", "--url", server.address, env=env).exit == 0
+    again = console(checkout.root, "run", "create", env=env)
+    assert again.exit == (2 if is_tracked else 0), again.text
+    assert [file.name for file in home.rglob("*used/*")] == ([] if is_tracked else [quote(server.address, safe="")])
 
 
 def test_an_address_that_pytest_has_used_is_confirmed(
@@ -314,14 +337,12 @@ def test_an_ini_file_names_no_database_server(command: list[str], checkout: Proj
 
 
 def test_many_uses_take_little_place(checkout: Project, server: CheckedServer, env: dict[str, str], home: Path) -> None:
-    """The file of used addresses is private and keeps its newest lines, so that servers on new ports do not fill it."""
-    used = home / ".local" / "state" / "pytest-automation-report" / "addresses"
-    used.parent.mkdir(parents=True)
-    used.write_text("".join(f"http://127.0.0.1:{port}\n" for port in range(10_000, 15_000)))
-    used.chmod(0o600)
+    """The folder of used addresses is private and keeps the newest, so that new ports for ever do not fill it."""
+    used = home / USED
+    used.mkdir(mode=0o700, parents=True)
+    for port in range(700):
+        (used / f"http%3A%2F%2F127.0.0.1%3A{port}").touch()
     write_ini(checkout, address_line(server))
     assert console(checkout.root, "run", "create", "--url", server.address, env=env).exit == 0
-    assert used.stat().st_size < 10_000
-    assert used.stat().st_mode & 0o777 == 0o600
-    assert used.read_text().splitlines()[-1] == server.address
+    assert 100 < len(list(used.iterdir())) < 600
     assert console(checkout.root, "run", "create", env=env).exit == 0

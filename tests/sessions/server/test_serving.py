@@ -389,13 +389,21 @@ def test_a_token_file_that_somebody_planted_is_not_taken(
     assert "others-know" not in str(refused.value)
 
 
-def test_a_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", [".automation-report", "store.sqlite3", "store.sqlite3-wal", "store.sqlite3-journal"])
+def test_a_link_in_place_of_a_store_is_not_followed(tmp_path: Path, link: str) -> None:
     """A repository can bring a link along: neither store nor token is written where it leads; a sentence says so."""
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / ".automation-report").symlink_to("elsewhere")
-    database = tmp_path / ".automation-report" / "store.sqlite3"
-    for take in (lambda: Store(database), lambda: server_token({}, database, None)):
-        with pytest.raises(StoreError, match=r"is a link.*--database"):
+    place = tmp_path / ".automation-report"
+    if link == place.name:
+        place.symlink_to("elsewhere")
+    else:
+        place.mkdir()
+        (place / link).symlink_to(tmp_path / "elsewhere" / "precious")
+    takes: list[Callable[[], object]] = [lambda: Store(place / "store.sqlite3")]
+    if link == place.name:
+        takes.append(lambda: server_token({}, place / "store.sqlite3", None))
+    for take in takes:
+        with pytest.raises(StoreError, match=rf"{link} is a link.*--database"):
             take()
     assert list((tmp_path / "elsewhere").iterdir()) == []
 

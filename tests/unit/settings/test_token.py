@@ -85,12 +85,14 @@ def test_tokens_that_cannot_be_used(tmp_path: Path, text: str) -> None:
 
 
 def test_long_tokens(tmp_path: Path) -> None:
-    """A token has at most 4096 characters, also one in a huge file."""
+    """A token has at most 4096 characters, and a huge file is not read as a whole."""
     assert token_from({"TESTMO_TOKEN": "x" * 4096}, "").token is not None
-    (tmp_path / "token").write_text("x" * 1_000_000, encoding="utf-8")
+    (tmp_path / "token").write_text("x" * 5_000, encoding="utf-8")
+    (tmp_path / "huge").write_text("x" * 1_000_000, encoding="utf-8")
     told = "its value is longer than 4096 characters: copy the token alone"
     assert token_from({"TESTMO_TOKEN": "x" * 4097}, "").error == f"TESTMO_TOKEN: {told}"
     assert token_from({}, str(tmp_path / "token")).error == f"token file {str(tmp_path / 'token')!r}: {told}"
+    assert "it has more than 65,536 bytes" in str(token_from({}, str(tmp_path / "huge")).error)
 
 
 def test_files_that_hold_none(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -37,7 +38,9 @@ from pytest_automation_report.spool.records import Decoder, attempt_header, pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-from pytest_automation_report.spool.writer import Disk
+
+    from typing_extensions import Buffer
+from pytest_automation_report.text.files import Disk
 
 DESCRIPTORS = Path("/dev/fd")
 SESSION = SessionManifest(
@@ -180,8 +183,15 @@ def test_copy_that_the_disk_does_not_take_is_none(folder: SessionFolder) -> None
     left = path.rename(path.with_name(f"session.json~{os.getpid()}"))
     left.write_bytes(b"x" * 10_000)
     disk = Disk()
-    disk.write = lambda descriptor, data: os.write(descriptor, bytes(data)[:7])
-    with pytest.raises(OSError, match="the disk did not accept all bytes"):
+    free = [b"x" * 7]
+
+    def write(descriptor: int, data: Buffer) -> int:
+        if not free:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(descriptor, bytes(data)[: len(free.pop())])
+
+    disk.write = write
+    with pytest.raises(OSError, match="No space left"):
         file.restore(disk)
     assert not path.exists()
     file.restore(Disk())

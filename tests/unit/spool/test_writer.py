@@ -224,12 +224,16 @@ def test_folder_is_locked_once(tmp_path: Path) -> None:
     os.close(again)
 
 
-def test_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
-    """A repository can bring a link along: results are not written where it leads, and the error has the remedy."""
+@pytest.mark.parametrize("link", [".automation-report", ".automation-report/spool"])
+def test_link_in_place_of_the_spool_is_not_followed(tmp_path: Path, link: str) -> None:
+    """A repository can bring a link along: nothing is written or sent where it leads, and the error has the remedy."""
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / ".automation-report").symlink_to("elsewhere")
-    with pytest.raises(SpoolError, match="is a link: remove it"):
-        new_session_folder(tmp_path / ".automation-report" / "spool", "20260101T000000-00000000")
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(tmp_path / "elsewhere")
+    spool = tmp_path / ".automation-report" / "spool"
+    for use in (lambda: new_session_folder(spool, "20260101T000000-00000000"), lambda: session_folders(spool)):
+        with pytest.raises(SpoolError, match=f"{link} is a link: remove it"):
+            use()
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 

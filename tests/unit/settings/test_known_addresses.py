@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.settings.known_addresses import KnownAddresses
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_uses_of_several_processes_at_once_are_all_kept(tmp_path: Path) -> None:
+    """Jobs of one machine that use new servers at the same moment do not lose each other's."""
+    addresses = [f"http://127.0.0.1:{port}" for port in range(1, 201)]
+    environ = {"HOME": str(tmp_path / "home")}
+
+    def remember(address: str) -> None:
+        KnownAddresses(environ, tmp_path / "project").remember(address, "a-digest")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(remember, addresses))
+    known = KnownAddresses(environ, tmp_path / "project")
+    assert [address for address in addresses if not known.is_used(address)] == []
+    assert known.is_used(addresses[0], "a-digest")
+    assert not known.is_used(addresses[0], "another")
+    assert not known.is_used("http://127.0.0.1:201")
