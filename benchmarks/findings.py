@@ -29,11 +29,13 @@ import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
-from pytest_automation_report.findings.durations import change_of, is_observed, speed_of
+from pytest_automation_report.findings.durations import change_of, is_observed, speed_of, usual_speed
 from pytest_automation_report.findings.flakiness import Outcome, flakiness_of, storm
-from pytest_automation_report.server.store.histories import CaseResult, RunResults, Series
-from pytest_automation_report.server.store.series_updates import SeriesUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FLAKY_SHARE = 0.04
 LOWEST, HIGHEST = 0.005, 0.4
@@ -227,28 +229,32 @@ def moves(tests: int, seed: int) -> dict[str, float]:
     for name, factor in (("twice as fast", 0.5), ("half as fast", 2.0)):
         chance = random.Random(seed)
         usual = [math.exp(chance.gauss(math.log(150_000), 1.2)) for _ in range(tests)]
-        update = SeriesUpdate(Series(0), None, {})
+        elapsed: list[list[float]] = [[] for _ in range(tests)]
+        speeds: list[float] = []
         called: set[int] = set()
         for run in range(HISTORY + RUNS_AFTER_MOVE):
             machine = factor if run >= HISTORY else 1.0
-            cases = {}
             for test in range(tests):
-                elapsed = usual[test] * (machine if test % 5 else 1.0) * chance.lognormvariate(0, 0.1)
-                cases[test] = CaseResult(
-                    "passed", has_failed_attempt=False, fingerprint=None, elapsed=round(elapsed), result_id=test
-                )
-            update.add({"id": run, "commit": f"c{run}", "is_changed": None}, RunResults(cases, frozenset()))
-            speed = update.series.runs[-1].speed or 0.0
-            if run >= HISTORY and abs(speed - 1) < USUAL:
+                time = usual[test] * (machine if test % 5 else 1.0) * chance.lognormvariate(0, 0.1)
+                elapsed[test].append(time)
+            pairs = ((round(one[-1]), _at_usual_speed(one[:-1], speeds)) for one in elapsed)
+            speeds.append(speed_of(pairs))
+            now = usual_speed(speeds)
+            if run >= HISTORY and abs(speeds[-1] / now - 1) < USUAL:
                 found.setdefault(f"{name}, settled", run - HISTORY)
             called |= {
                 test
-                for test, history in update.known.items()
-                if (change := change_of(history.elapsed_us())) is not None
-                and is_observed(change, history.observed_us(update.series))
+                for test, one in enumerate(elapsed)
+                if (change := change_of([time * now for time in _at_usual_speed(one, speeds)])) is not None
+                and is_observed(change, one)
             }
         found[f"{name}, alarms"] = len(called) / tests
     return found
+
+
+def _at_usual_speed(elapsed: Sequence[float], speeds: Sequence[float]) -> list[float]:
+    """Return the last durations of a test, each divided by the speed of its run."""
+    return [time / speed for time, speed in zip(elapsed, speeds, strict=True)][-HISTORY - 3 :]
 
 
 def drifts(tests: int, runs: int, seed: int) -> dict[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,8 +26,11 @@ __all__ = [
     "median",
     "ranked",
     "speed_of",
+    "spread",
     "usual_speed",
 ]
+
+Value = TypeVar("Value")
 
 HISTORY: Final = 20
 """Runs before the last ones that a duration is compared with."""
@@ -83,7 +86,7 @@ def median(values: Iterable[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def speed_of(durations: Iterable[tuple[int, Sequence[int]]]) -> float:
+def speed_of(durations: Iterable[tuple[int, Sequence[float]]]) -> float:
     """Return how slow a run was: 1.3 if its tests took 1.3 times as long as usual, 1.0 if nothing can be said.
 
     ``durations`` has for each test that passed its duration and its earlier ones at the speed of a usual run, oldest
@@ -95,7 +98,7 @@ def speed_of(durations: Iterable[tuple[int, Sequence[int]]]) -> float:
     run. Between two single durations no order is preferred, so errors do not add up.
     """
     tests = [
-        (elapsed, _spread([duration for duration in earlier[-HISTORY:] if duration > 0]))
+        (elapsed, spread([duration for duration in earlier[-HISTORY:] if duration > 0]))
         for elapsed, earlier in durations
         if elapsed > 0
     ]
@@ -141,12 +144,12 @@ def usual_speed(speeds: Sequence[float | None]) -> float:
     return 1.0 if _USUAL_SPEEDS[0] <= usual <= _USUAL_SPEEDS[1] else usual
 
 
-def _spread(durations: Sequence[int]) -> Sequence[int]:
-    """Return some of the durations, the first and the last among them."""
+def spread(values: Sequence[Value]) -> Sequence[Value]:
+    """Return some of these runs, or durations in them: those that one is compared with, the first and the last too."""
     gaps = _COMPARED_RUNS - 1
-    if len(durations) <= _COMPARED_RUNS:
-        return durations
-    return [durations[(len(durations) - 1) * place // gaps] for place in range(_COMPARED_RUNS)]
+    if len(values) <= _COMPARED_RUNS:
+        return values
+    return [values[(len(values) - 1) * place // gaps] for place in range(_COMPARED_RUNS)]
 
 
 def _middle(weights: Iterable[float]) -> int:

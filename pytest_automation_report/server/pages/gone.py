@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
-from pytest_automation_report.server.store.tables import ResultRow, RunRow, SeriesRow
+from pytest_automation_report.server.store.database import number_of
+from pytest_automation_report.server.store.tables import ResultRow, RunRow
 
 if TYPE_CHECKING:
     from peewee import Database
@@ -35,13 +35,13 @@ class Removed:
 def removed_at(path: str, reader: Reader) -> Removed | None:
     """Return what stood at a path of the site; None if the path names nothing that the store can ever have had.
 
-    Ids grow, so a run with a lower id than the newest one was removed. Its suite is known as long as a series has it.
+    Ids grow, so a run with a lower id than the newest one was removed. Its suite was noted when it was removed.
     """
     if match := _find_run(path):
         run_id, newest = int(match[1]), _highest(reader.database, RunRow)
         if newest is None or not 1 <= run_id <= newest or _has(reader.database, RunRow, run_id):
             return None
-        return Removed(f"Run #{run_id}", _newest_of_suite(reader.database, run_id) or newest)
+        return Removed(f"Run #{run_id}", _newest_of_suite(reader, run_id) or newest)
     if match := _find_result(path):
         highest = _highest(reader.database, ResultRow)
         result_id = int(match[1])
@@ -62,12 +62,7 @@ def _has(database: Database, table: Any, row_id: int) -> bool:  # noqa: ANN401 -
     return bool(list(query))
 
 
-def _newest_of_suite(database: Database, run_id: int) -> int | None:
-    """Return the newest run of the suite whose series has a removed run."""
-    rows: Any = SeriesRow.select(SeriesRow.source, SeriesRow.runs).tuples().execute(database)
-    for source_id, runs in rows:
-        if any(other == run_id for other, *_ in json.loads(runs)):
-            newest: Any = RunRow.select(fn.MAX(RunRow.id)).where(RunRow.source == source_id).tuples().execute(database)
-            ((highest,),) = newest
-            return None if highest is None else int(highest)
-    return None
+def _newest_of_suite(reader: Reader, run_id: int) -> int | None:
+    """Return the newest run of the suite of a removed run."""
+    sql = 'SELECT MAX(r."id") FROM "run" AS r JOIN "removed_run" AS g ON g."source_id" = r."source_id" WHERE g."id" = ?'
+    return number_of(reader.connection, sql, (run_id,)) or None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.findings.comparison import Base, RunFacts, base_of
 from pytest_automation_report.server.store.derived import says_death
 from pytest_automation_report.server.store.errors import not_found, validation_error
-from pytest_automation_report.server.store.histories import histories, results_of, series_of
+from pytest_automation_report.server.store.histories import results_of, series_of
 from pytest_automation_report.server.store.run_rows import run_row, selected_runs
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.flakiness import Verdict
     from pytest_automation_report.server.store.database import StoreConnection
-    from pytest_automation_report.server.store.histories import CaseHistory, RunResults, Series
-    from pytest_automation_report.server.store.series_updates import SeriesUpdate
+    from pytest_automation_report.server.store.histories import CaseResult, Series
 
 __all__ = [
     "MAX_TESTS",
@@ -37,70 +36,34 @@ MAX_TESTS: Final = 1000
 _MAX_CANDIDATES: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ComparedRun:
-    """A run beside its base and its series.
+    """A run beside its base and its series, of which it is the last run.
 
-    ``known`` has the histories of the series by case; ``before`` the verdicts of the base, None without a base.
+    ``before`` has the verdicts of the base, None without a base.
     """
 
     run: Json
-    results: RunResults
+    results: Mapping[int, CaseResult]
     base: Base | None
     base_row: Json | None
     before: Mapping[int, Verdict] | None
-    series: Series | None
-    known: Mapping[int, CaseHistory]
-
-    @property
-    def position(self) -> int | None:
-        """The run's number in its series; None while it is open, and if the series has forgotten it."""
-        return None if self.series is None else self.series.position(self.run["id"])
-
-    @property
-    def is_latest(self) -> bool:
-        """Whether no later run is in the series: only then the stored durations end with this run."""
-        return self.series is not None and self.position == self.series.length
+    series: Series
 
 
-def compared_run(
-    connection: StoreConnection, run: Json, base_id: int | None, main_branch: str, update: SeriesUpdate | None
-) -> ComparedRun:
+def compared_run(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> ComparedRun:
     """Return a run, by its row, with its base: the run ``base_id``, or the one that fits best.
 
-    ``update`` is the update of its series if one was made just now. Raises `ApiError` for a base that does not exist
-    (404) or is of another source (422).
+    Raises `ApiError` for a base that does not exist (404) or is of another source (422).
     """
     base = _base(connection, run, base_id, main_branch)
-    base_row = None if base is None else run_row(connection, base.run.id)
-    if update is None:
-        series = series_of(connection, run)
-        known = {} if series is None else histories(connection, series)
-    else:
-        series, known = update.series, update.known
-    is_last = update is not None and update.run_ids[-1:] == [run["id"]]
-    results = update.results if update is not None and is_last else None
-    return ComparedRun(
-        run,
-        results or results_of(connection, run),
-        base,
-        base_row,
-        None if base_row is None else _verdicts_of(connection, base_row, series, known),
-        series,
-        known,
-    )
-
-
-def _verdicts_of(
-    connection: StoreConnection, run: Json, series: Series | None, known: Mapping[int, CaseHistory]
-) -> Mapping[int, Verdict]:
-    """Return the verdicts of a run by case: out of the histories if they have it, which need no further read."""
-    position = None if series is None else series.position(run["id"])
-    if position is None:
-        return {case_id: case.verdict for case_id, case in results_of(connection, run).cases.items()}
-    return {
-        case_id: verdict for case_id, history in known.items() if (verdict := history.verdict_at(position)) is not None
-    }
+    base_row: Json | None = None
+    before: dict[int, Verdict] | None = None
+    if base is not None:
+        base_row = run_row(connection, base.run.id)
+        before = {case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()}
+    results, series = results_of(connection, run["id"]), series_of(connection, run)
+    return ComparedRun(run, results, base, base_row, before, series)
 
 
 def main_branch_of(connection: StoreConnection, source_id: int) -> str:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.comparison import changes_between, is_partial
-from pytest_automation_report.findings.durations import change_of, is_observed, ranked
+from pytest_automation_report.findings.durations import HISTORY, LAST, change_of, is_observed, ranked
+from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
 from pytest_automation_report.server.store.compared import (
     MAX_TESTS,
@@ -20,24 +21,31 @@ from pytest_automation_report.server.store.compared import (
     main_branch_of,
     with_death,
 )
+from pytest_automation_report.server.store.database import share_run
 from pytest_automation_report.server.store.earlier_sources import earlier_source
 from pytest_automation_report.server.store.flaky import flaky_in_run
-from pytest_automation_report.server.store.histories import speed_in
+from pytest_automation_report.server.store.histories import (
+    EarlierDurations,
+    Failures,
+    Series,
+    first_failing_run,
+    histories,
+    results_of,
+    series_of,
+)
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reasons import hexadecimal, reasons_of
 from pytest_automation_report.server.store.run_rows import mention, rows_of, run_row, run_rows
-from pytest_automation_report.server.store.series_updates import add_run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.durations import Change
     from pytest_automation_report.findings.flakiness import Verdict
     from pytest_automation_report.server.store.compared import ComparedRun
     from pytest_automation_report.server.store.database import StoreConnection
-    from pytest_automation_report.server.store.histories import CaseResult
-    from pytest_automation_report.server.store.series_updates import SeriesUpdate
+    from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
@@ -47,7 +55,13 @@ VERSION: Final = 3
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
 _STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
-_KEEP: Final = 'UPDATE "run_findings" SET "version" = ?, "body" = ?, "summary" = ? WHERE "run_id" = ?'
+# Two servers may compute the same findings at once: each stores them, unless the run was removed meanwhile.
+_KEEP: Final = (
+    'INSERT INTO "run_findings" ("run_id", "version", "body", "summary")'
+    ' SELECT "id", ?, ?, ? FROM "run" WHERE "id" = ? AND "is_completed" ON CONFLICT ("run_id") DO UPDATE SET'
+    ' "version" = excluded."version", "body" = excluded."body", "summary" = excluded."summary"'
+)
+_SET_SPEED: Final = 'UPDATE "run" SET "speed" = ? WHERE "id" = ? AND "is_completed" AND "speed" IS NULL'
 _SUMMARIES: Final = 'SELECT "run_id", "summary" FROM "run_findings" WHERE "run_id" IN ({ids}) AND "version" >= ?'
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
@@ -70,18 +84,41 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
         stored = store.look(partial(stored_findings, run_id=run_id))
         if stored is not None and base_id is None:
             return stored
-        run = store.look(partial(run_row, run_id=run_id))
-        update = add_run_of(store, run) if run["is_completed"] else None
-        document = store.snapshot(lambda connection: _document(connection, run, base_id, store.main_branch, update))
-        if run["is_completed"] and base_id is None:
-            store.write(partial(_keep, run_id, document))
+        _measure_runs_before(store, run_id)
+        speed, document = store.snapshot(
+            lambda connection: _document(connection, run_row(connection, run_id), base_id, store.main_branch)
+        )
+        if base_id is None:
+            store.write(partial(_keep, run_id, speed, document))
         return document
+
+
+def _measure_runs_before(store: Store, run_id: int) -> None:
+    """Store the speeds of the runs before this one in its series, whose findings nobody has asked for yet."""
+    run = store.look(partial(run_row, run_id=run_id))
+    series = store.look(partial(series_of, run=run, limit=HISTORY + LAST))
+    for other in series.runs[:-1]:
+        if other.speed is None:
+            speed = store.snapshot(partial(_measured, run_id=other.id))
+            store.write(partial(_set_speed, other.id, speed))
+
+
+def _measured(connection: StoreConnection, run_id: int) -> float:
+    rows = run_rows(connection, [run_id])
+    if not rows:
+        return 1.0  # removed meanwhile
+    series = series_of(connection, rows[0], HISTORY + LAST)
+    return EarlierDurations(connection, series).speed(results_of(connection, run_id))
+
+
+def _set_speed(run_id: int, speed: float, writer: Writer) -> None:
+    share_run(writer.connection, run_id)
+    writer.connection.change(_SET_SPEED, (round(speed, 4), run_id))
 
 
 def stored_findings(connection: StoreConnection, run_id: int) -> Json | None:
     """Return the stored findings of a run; None if they were not computed yet, or by earlier rules."""
     rows = connection.execute(_STORED, (run_id,))
-    # `NOT_COMPUTED` is lower than each version.
     if not rows or rows[0][0] < VERSION:
         return None
     document: Json = json.loads(rows[0][1])
@@ -97,7 +134,8 @@ def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int
     return {run_id: json.loads(summary) for run_id, summary in rows}
 
 
-def _keep(run_id: int, document: Json, writer: Writer) -> None:
+def _keep(run_id: int, speed: float, document: Json, writer: Writer) -> None:
+    """Store the findings of a run and its speed, if it is completed and has not been removed."""
     base, reasons = document["base"], document["reasons"]
     summary = {
         "base": None if base is None else base["run"],
@@ -105,6 +143,7 @@ def _keep(run_id: int, document: Json, writer: Writer) -> None:
         "reasons": len(reasons),
         "new_reasons": sum(reason["is_new"] for reason in reasons),
     }
+    _set_speed(run_id, speed, writer)
     writer.connection.change(_KEEP, (VERSION, json_text(document), json_text(summary), run_id))
 
 
@@ -115,12 +154,10 @@ def _untested(connection: StoreConnection, run: Json) -> set[int]:
     return {case_id for (case_id,) in connection.execute(_UNTESTED, (run["id"],))}
 
 
-def _document(
-    connection: StoreConnection, run: Json, base_id: int | None, main_branch: str, update: SeriesUpdate | None
-) -> Json:
-    run_row(connection, run["id"])  # it may have been removed since it was read, with the results of this update
+def _document(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> tuple[float, Json]:
+    """Return the speed of a run and its findings."""
     main_branch = main_branch_of(connection, run["source_id"]) or main_branch
-    subject = compared_run(connection, run, base_id, main_branch, update)
+    subject = compared_run(connection, run, base_id, main_branch)
     results, base = subject.results, subject.base
     facts = with_death(connection, facts_of(run))
     has_part = is_partial(facts, None if base is None else base.run)
@@ -128,29 +165,34 @@ def _document(
     verdicts: dict[int, Verdict] = {
         # Another job of the run, or the same one again, may have run a test that this one did not get to.
         case_id: case.verdict
-        for case_id, case in results.cases.items()
+        for case_id, case in results.items()
         if case.verdict != "skipped" or case_id not in untested
     }
     is_whole = run["is_completed"] and not has_part and not facts.lacks_tests and not untested
     changes = changes_between(subject.before, verdicts, has_part=not is_whole)
     lists = {name: getattr(changes, name) for name in changes.__dataclass_fields__}
-    flaky, durations = flaky_in_run(subject), _changed_durations(subject)
+    failures = Failures(connection, subject.series)
+    known = histories(connection, subject.series, failures.unstable())
+    flaky = flaky_in_run(subject, failures, known)
+    series, durations = _changed_durations(connection, subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
-    tests = _Tests(connection, subject)
+    tests = _Tests(connection, subject, known)
     tests.load({*_first(lists.values()), *list(flaky)[:MAX_TESTS], *ranked(durations)[:MAX_TESTS]})
-    return {
+    speed = series.last.speed or 1.0
+    return speed, {
         "version": VERSION,
         "run": run["id"],
         "base": _base(subject),
-        "earlier_source": earlier_source(connection, run, results.cases.keys()),
+        "earlier_source": earlier_source(connection, run, results.keys()),
         "is_partial": has_part,
-        "speed": round(_speed(subject), 2),
+        "speed": round(speed / series.usual, 2),
         "counts": {
             **{name: len(keys) for name, keys in lists.items()},
             "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
             "slower": len(slower),
             "faster": len(faster),
+            "in_several_jobs": sum(case.is_shared for case in results.values()),
         },
         "tests": {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()},
         "reasons": reasons_of(connection, subject),
@@ -173,51 +215,50 @@ def _base(subject: ComparedRun) -> Json | None:
     return {"why": base.why, "branch": row["branch"], **mention(row)}
 
 
-def _speed(subject: ComparedRun) -> float:
-    """Return how slow a run was: as it was added to its series, or by the durations known now."""
-    stored = None if subject.series is None else subject.series.speed(subject.run["id"])
-    return speed_in(subject.results, subject.known) if stored is None else stored
-
-
 def _first(lists: Iterable[Sequence[int]]) -> set[int]:
     return {key for keys in lists for key in keys[:MAX_TESTS]}
 
 
-def _changed_durations(subject: ComparedRun) -> dict[int, Change]:
-    """Return the tests of a run that got slower or faster, by case."""
-    series = subject.series
-    if series is None or not subject.is_latest:
-        return {}
+def _changed_durations(connection: StoreConnection, subject: ComparedRun) -> tuple[Series, dict[int, Change]]:
+    """Return the series with the speed of the run, and the tests of a completed run that got slower or faster."""
+    earlier = EarlierDurations(connection, subject.series)
+    last = subject.series.last
+    speed = earlier.speed(subject.results) if last.speed is None else last.speed
+    series = Series([*subject.series.runs[:-1], last._replace(speed=speed)])
     changes: dict[int, Change] = {}
-    for case_id, case in subject.results.cases.items():
-        history = subject.known.get(case_id)
-        if case.verdict != "passed" or history is None or not history.may_have_changed:
-            continue
-        change = change_of(history.elapsed_us())
-        if change is not None and is_observed(change, history.observed_us(series)):
-            changes[case_id] = change
-    return changes
+    if subject.run["is_completed"]:
+        candidates = earlier.may_have_changed(subject.results, series)
+        for case_id, history in histories(connection, series, candidates, last=HISTORY + LAST).items():
+            durations = history.durations()
+            change = change_of([duration for duration, _ in durations])
+            if change is not None and is_observed(change, [elapsed for _, elapsed in durations]):
+                changes[case_id] = change
+    return series, changes
 
 
 class _Tests:
     """Names of the tests that a document shows, read in a few statements."""
 
-    def __init__(self, connection: StoreConnection, subject: ComparedRun) -> None:
+    def __init__(self, connection: StoreConnection, subject: ComparedRun, known: Mapping[int, CaseHistory]) -> None:
         self._connection = connection
         self._subject = subject
+        self._known = dict(known)
         self._names: dict[int, Json] = {}
         # Failures often began together: each run is read once.
         self._runs: dict[int, Json | None] = {}
 
     def load(self, cases: Iterable[int]) -> None:
-        """Read the names of these cases; a test that is gone has those of the base."""
-        results, gone = [], []
+        """Read the names of these cases, and since when they fail; a test that is gone has the names of the base."""
+        results, gone, failed = [], [], []
         for case_id in cases:
-            case = self._subject.results.cases.get(case_id)
+            case = self._subject.results.get(case_id)
             if case is None:
                 gone.append(case_id)
             else:
                 results.append(case.result_id)
+                if case.verdict == "failed" and case_id not in self._known:
+                    failed.append(case_id)
+        self._known |= histories(self._connection, self._subject.series, failed)
         rows = rows_of(self._connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', results)
         if self._subject.base is not None:
             condition = 'WHERE r."case_id" IN ({ids}) AND r."run_id" = ?'
@@ -234,7 +275,7 @@ class _Tests:
         return sorted(map(self._entry, cases), key=lambda entry: (entry["folder"], entry["name"], entry["key"]))
 
     def _entry(self, case_id: int) -> Json:
-        case = self._subject.results.cases.get(case_id)
+        case = self._subject.results.get(case_id)
         fingerprint = None if case is None or case.fingerprint is None else hexadecimal(case.fingerprint)
         return {
             **self.name(case_id),
@@ -244,22 +285,19 @@ class _Tests:
         }
 
     def _since(self, case_id: int, case: CaseResult | None) -> Json | None:
-        """Return the run with which the failures of a test began; None if it does not fail, or nothing is known."""
+        """Return the run with which the failures of a test began; None if it does not fail."""
         subject = self._subject
         if case is None or case.verdict != "failed":
             return None
         run_id = subject.run["id"]
-        history = subject.known.get(case_id)
-        if subject.series is not None and history is not None:
-            position = subject.position or subject.series.length
-            for outcome in reversed(history.outcomes_at(subject.series, position)):
-                if outcome.verdict == "passed":
-                    break
-                if outcome.verdict == "failed":
-                    run_id = subject.series.run_id(outcome.run)
-            else:
-                # The streak is longer than the letters: its first run is noted apart.
-                run_id = history.since if history.since is not None and subject.is_latest else run_id
+        for place, result in reversed(self._known[case_id].results):
+            if result.verdict == "passed":
+                break
+            if result.verdict == "failed":
+                run_id = subject.series.runs[place].id
+        else:
+            if len(subject.series.runs) == WINDOW:
+                run_id = first_failing_run(self._connection, subject.series, case_id)
         if run_id not in self._runs:
             self._runs[run_id] = next(iter(run_rows(self._connection, [run_id])), None)
         first = self._runs[run_id]
@@ -274,6 +312,6 @@ def _time(connection: StoreConnection, subject: ComparedRun) -> Json:
         started, tests = created - run["created"], computed or 0
         workers.append(WorkerTime(started, started + max(observed or 0, tests), tests))
     wall = run["elapsed"] or max((worker.ended for worker in workers), default=0)
-    durations = [case.elapsed for case in subject.results.cases.values() if case.elapsed]
+    durations = [case.elapsed for case in subject.results.values() if case.elapsed]
     shares = asdict(time_shares(wall, workers, durations))
     return {**shares, "workers": [asdict(worker) for worker in workers]}

@@ -6,19 +6,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES
-from pytest_automation_report.findings.flakiness import Outcome, flakiness_of
+from pytest_automation_report.findings.flakiness import flakiness_of
 from pytest_automation_report.server.store.compared import MAX_TESTS, main_branch_of
-from pytest_automation_report.server.store.histories import failed_histories, series_of
+from pytest_automation_report.server.store.histories import Failures, histories, series_of
 from pytest_automation_report.server.store.run_rows import rows_of, selected_runs
-from pytest_automation_report.server.store.series_updates import add_run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.store.compared import ComparedRun
     from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.histories import CaseHistory
     from pytest_automation_report.server.store.store import Store
 
 __all__ = ["VERSION", "flaky_in_run", "flaky_of_source", "flaky_tests", "main_branch", "names_of"]
@@ -49,8 +49,6 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Json
     """
     main = store.snapshot(partial(main_branch, source_id=source_id, default=store.main_branch))
     chosen = branch if branch is not None else main
-    for run in store.snapshot(partial(_newest_runs, source_id=source_id, branch=chosen)):
-        add_run_of(store, run)
     return {
         "version": VERSION,
         "source": source_id,
@@ -81,20 +79,18 @@ def flaky_of_source(
     states: Collection[str] = _SHOWN_STATES,
     limit: int = MAX_TESTS,
 ) -> list[Json]:
-    """Return the tests of these states of a source on a branch, by the runs whose findings are stored.
+    """Return the tests of these states of a source on a branch.
 
     There are at most ``limit``, those that cost most.
     """
     found: list[tuple[tuple[bool, float, int], int | None, Flakiness]] = []
     for run in _newest_runs(connection, source_id, branch):
         series = series_of(connection, run)
-        if series is None:
-            continue
-        for case_id, history in failed_histories(connection, series).items():
-            if history.has_failed(series.length):
-                state = flakiness_of(history.outcomes_at(series, series.length))
-                if state.state in states:
-                    found.append(((state.state != "flaky", -state.low, case_id), run["config_id"], state))
+        failures = Failures(connection, series)
+        for case_id, history in histories(connection, series, failures.unstable()).items():
+            state = flakiness_of(history.outcomes(failures))
+            if state.state in states:
+                found.append(((state.state != "flaky", -state.low, case_id), run["config_id"], state))
     found.sort(key=lambda entry: entry[0])
     names = names_of(connection, [case_id for (_, _, case_id), _, _ in found[:limit]])
     return [
@@ -112,22 +108,14 @@ def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, Jso
     }
 
 
-def flaky_in_run(subject: ComparedRun) -> dict[int, Json]:
+def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, Json]:
     """Return the flaky, broken and suspect tests of a run by case, those that cost most first."""
-    found: dict[int, Json] = {}
-    series, position = subject.series, subject.position
-    for case_id, case in subject.results.cases.items():
-        history = subject.known.get(case_id)
-        if series is None or position is None or history is None:
-            # An open run, or an old one: only its own attempts say something.
-            if case.verdict == "passed" and case.has_failed_attempt:
-                found[case_id] = _flaky_entry(flakiness_of([Outcome(1, "passed", has_failed_attempt=True)]))
-            continue
-        if not history.has_failed(position):
-            continue
-        state = flakiness_of(history.outcomes_at(series, position))
-        if state.state in _SHOWN_STATES:
-            found[case_id] = _flaky_entry(state)
+    states = {
+        case_id: flakiness_of(history.outcomes(failures))
+        for case_id, history in known.items()
+        if case_id in subject.results
+    }
+    found = {case_id: _flaky_entry(state) for case_id, state in states.items() if state.state in _SHOWN_STATES}
     order = sorted(found, key=lambda case_id: (found[case_id]["state"] != "flaky", -found[case_id]["low"], case_id))
     return {case_id: found[case_id] for case_id in order}
 

@@ -1,25 +1,34 @@
-"""Keep the last outcomes and durations of each test, by series of runs.
+"""Read the history of tests from their results: the runs of a series, and what each test did in them.
 
-A completed run is added to its series once: one letter for each of its tests. Findings then read one row a test, and
-not the results of the last hundred runs. Letters: ``p`` passed, ``r`` passed after a failed attempt, ``f`` failed,
-``w`` failed with many others for one reason, or with files that differ from the commit, ``s`` skipped or undecided,
-``.`` not in the run.
+A series are the completed runs of a source with one configuration and branch. Of all its results only those are read
+that say something: failures and results with failed attempts by an index of their own, and the whole history of the few
+tests that have any. Letters of a test's outcomes: ``p`` passed, ``r`` passed after a failed attempt, ``f`` failed,
+``s`` skipped or undecided, ``.`` not in the run.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_automation_report.findings.durations import HISTORY, LAST, LEAST_CHANGE_US, median, speed_of
+from pytest_automation_report.findings.durations import (
+    HISTORY,
+    LAST,
+    LEAST_CHANGE_US,
+    median,
+    speed_of,
+    spread,
+    usual_speed,
+)
 from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
-from pytest_automation_report.server.store.database import row_lock
+from pytest_automation_report.findings.jobs import JobResult, verdict_of
+from pytest_automation_report.server.store.run_rows import rows_of
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.flakiness import Verdict
@@ -28,273 +37,341 @@ if TYPE_CHECKING:
 __all__ = [
     "CaseHistory",
     "CaseResult",
-    "RunResults",
+    "EarlierDurations",
+    "Failures",
     "Series",
     "SeriesRun",
-    "failed_histories",
+    "first_failing_run",
     "histories",
+    "last_letters",
     "results_of",
     "series_of",
-    "speed_in",
-    "tested_commit",
 ]
 
-_VERDICTS: Final[Mapping[str, Verdict]] = {
-    "p": "passed", "r": "passed", "f": "failed", "w": "failed", "s": "skipped", ".": "skipped"
-}  # fmt: skip
+_FAILED: Final[tuple[Verdict, str]] = ("failed", "f")
+_PASSED: Final[tuple[Verdict, str]] = ("passed", "p")
+_RETRIED: Final[tuple[Verdict, str]] = ("passed", "r")
+_SKIPPED: Final[tuple[Verdict, str]] = ("skipped", "s")
+# Verdict and letter of each class of results, without failed attempts and with some.
+_AT_ONCE: Final[Mapping[int, tuple[Verdict, str]]] = {ResultClass.SUCCESS: _PASSED, ResultClass.FAILURE: _FAILED}
+_AT_LAST: Final[Mapping[int, tuple[Verdict, str]]] = {ResultClass.SUCCESS: _RETRIED, ResultClass.FAILURE: _FAILED}
 
 
 class CaseResult(NamedTuple):
-    """The result of one test in a run, or what several results of it add up to: the last one counts.
+    """The result of one test in a run; of several results of it, that which `findings.jobs` chooses.
 
-    ``has_failed_attempt``: an attempt failed, or an earlier result of the run.
+    ``is_shared``: other jobs of the run have results of it, too.
     """
 
     verdict: Verdict
-    has_failed_attempt: bool
+    letter: str
     fingerprint: int | None
     elapsed: int | None
     result_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunResults:
-    """All tests of a run by the number of their case, and the fingerprints of its storm; None: all of it is one.
-
-    ``is_evidence``: the run tested a commit as it is, so that a failure between two passes shows a flaky test. Users
-    who change files between two runs break tests and mend them.
-    """
-
-    cases: Mapping[int, CaseResult]
-    storm: frozenset[int] | None
-    is_evidence: bool = True
-
-    def is_storm(self, case: CaseResult) -> bool:
-        """Whether a test failed together with many others."""
-        return case.verdict == "failed" and (self.storm is None or case.fingerprint in self.storm)
-
-    def letter(self, case: CaseResult) -> str:
-        """Return the letter of a test in its history."""
-        if case.verdict == "passed":
-            return "r" if case.has_failed_attempt else "p"
-        if case.verdict == "failed":
-            return "f" if self.is_evidence and not self.is_storm(case) else "w"
-        return "s"
+    is_shared: bool = False
 
 
 class SeriesRun(NamedTuple):
-    """A run of a series; ``speed`` divided its durations, None for one that an earlier version added."""
+    """A run of a series.
+
+    ``commit`` is empty if it is not known, or if files differed from it. ``speed`` divides its durations, None if it
+    was not measured yet. ``decided`` is the number of its results that passed or failed.
+    """
 
     id: int
     commit: str
-    speed: float | None = None
+    speed: float | None
+    decided: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class Series:
-    """A series of runs; ``runs`` has the last ones, ``length`` is the number of the last one."""
+    """The last runs of a series up to one of them, oldest first."""
 
-    id: int
-    length: int = 0
-    runs: list[SeriesRun] = field(default_factory=list)
+    runs: Sequence[SeriesRun]
 
-    @property
-    def oldest(self) -> int:
-        """Number of the first run that is not forgotten."""
-        return self.length - len(self.runs) + 1
-
-    def run_id(self, number: int) -> int:
-        """Return the id of the run with this number, which is not forgotten."""
-        return self.runs[number - self.oldest].id
-
-    def position(self, run_id: int) -> int | None:
-        """Return the number of a run in the series, counted from 1; None if it is not among the last ones."""
-        for place, run in enumerate(self.runs):
-            if run.id == run_id:
-                return self.oldest + place
-        return None
-
-    def speed(self, run_id: int) -> float | None:
-        """Return how slow a run was when it was added; None if it was not, or by an earlier version."""
-        return next((run.speed for run in self.runs if run.id == run_id), None)
-
-
-_VERDICTS_OF_CLASSES: Final[Mapping[int, Verdict]] = {ResultClass.SUCCESS: "passed", ResultClass.FAILURE: "failed"}
-
-
-# As many digits as `LEAST_CHANGE_US` has.
-_LONG: Final = re.compile("[0-9]{6}")
-
-
-@dataclass(slots=True)
-class CaseHistory:
-    """Outcomes and durations of one test; see `CaseHistoryRow`.
-
-    ``durations`` are numbers separated by spaces, as they are stored: most tests of most documents need none of them.
-    ``spread`` is the longest of the last `HISTORY` minus the shortest, None if that is not known.
-    """
-
-    position: int = 0
-    outcomes: str = ""
-    durations: str = ""
-    median: int | None = None
-    since: int | None = None
-    spread: int | None = None
-
-    def verdict_at(self, position: int) -> Verdict | None:
-        """Return the verdict of a run of the series, which it has not forgotten; None if the run lacks the test."""
-        place = len(self.outcomes) - 1 - self.position + position
-        letter = self.outcomes[place] if 0 <= place < len(self.outcomes) else "."
-        return None if letter == "." else _VERDICTS[letter]
+    @cached_property
+    def usual(self) -> float:
+        """The speed that is usual in the last runs."""
+        return usual_speed([run.speed for run in self.runs])
 
     @property
-    def may_have_changed(self) -> bool:
-        """Whether the durations can show a change; those of nearly all tests cannot, and need not be read for it.
+    def last(self) -> SeriesRun:
+        """The run that the series is read for."""
+        return self.runs[-1]
 
-        A change is a median far from that of the durations before. Both are between the shortest and the longest of the
-        last `HISTORY`, since at most `LAST` of the durations before are older than these.
-        """
-        if self.spread is not None:
-            return self.spread > LEAST_CHANGE_US
-        return _LONG.search(self.durations) is not None
 
-    def elapsed_us(self) -> list[int]:
-        """Return the durations in microseconds, oldest first."""
-        return [*map(int, self.durations.split())]
+_SERIES: Final = (
+    'SELECT "id", CASE WHEN "is_changed" THEN NULL ELSE "commit" END, "speed", "success_count" + "failure_count"'
+    ' FROM "run" WHERE "source_id" = ? AND {branch} AND {config} AND ("is_completed" OR "id" = ?) AND "id" <= ?'
+    ' ORDER BY "id" DESC LIMIT ?'
+)
 
-    def letters(self, position: int) -> str:
-        """Return the letters up to a run of the series, the last one that of this run."""
-        if position >= self.position:
-            return (self.outcomes + "." * (position - self.position))[-WINDOW:]
-        return self.outcomes[: position - self.position]
 
-    def observed_us(self, series: Series) -> list[float]:
-        """Return the durations as they were, oldest first, in microseconds: times the speeds of their runs.
-
-        The last durations belong to the last runs that the test passed. Those of runs that the series has forgotten, or
-        whose speed it does not know, are left out.
-        """
-        first = self.position - len(self.outcomes) + 1
-        passed = [number for number, letter in enumerate(self.outcomes, first) if letter == "p"]
-        speeds = [series.runs[number - series.oldest].speed for number in passed if number >= series.oldest]
-        pairs = zip(reversed(self.elapsed_us()), reversed(speeds), strict=False)
-        return [elapsed * speed for elapsed, speed in pairs if speed is not None][::-1]
-
-    def rescale(self, speed: float) -> None:
-        """Make the speed of runs that is usual now that of the durations: they were divided by it."""
-        self.spread = None
-        if self.durations:
-            self.durations = " ".join(str(round(elapsed * speed)) for elapsed in self.elapsed_us())
-        if self.median is not None:
-            self.median = round(self.median * speed)
-
-    def outcomes_at(self, series: Series, position: int) -> list[Outcome]:
-        """Return the outcomes up to a run of the series; those of runs that the series has forgotten are left out."""
-        letters = self.letters(position)
-        first = position - len(letters) + 1
-        runs, oldest = series.runs, series.oldest
-        return [
-            Outcome(number, _VERDICTS[letter], runs[number - oldest].commit, letter == "r", letter == "w")
-            for number, letter in enumerate(letters, first)
-            if letter != "." and number >= oldest
-        ]
-
-    def has_failed(self, position: int) -> bool:
-        """Whether an attempt failed in one of the runs up to this one; the others, nearly all, are stable."""
-        letters = self.outcomes if position == self.position else self.letters(position)
-        return "f" in letters or "w" in letters or "r" in letters
-
-    def add(self, run_id: int, position: int, letter: str, elapsed: float | None) -> None:
-        """Add the outcome of a run; ``elapsed`` is its duration at the speed of a usual run, in microseconds."""
-        before = self.outcomes if position == self.position + 1 else self.letters(position - 1)
-        self.outcomes = (before + letter)[-WINDOW:]
-        self.position = position
-        if letter in "pr":
-            self.since = None
-        elif letter in "fw" and self.since is None:
-            self.since = run_id
-        if letter == "p" and elapsed is not None:
-            texts = [*self.durations.split(), str(round(elapsed))][-HISTORY - LAST :]
-            self.durations = " ".join(texts)
-            ordered = sorted(map(int, texts[-HISTORY:]))
-            self.median = round(median(ordered))
-            self.spread = ordered[-1] - ordered[0]
+def series_of(connection: StoreConnection, run: Json, limit: int = WINDOW) -> Series:
+    """Return the series of a run, by its row, up to this run, which is the last one whether it is completed or not."""
+    beside = [run[name] for name in ("branch", "config_id") if run[name] is not None]
+    sql = _SERIES.format(
+        branch='"branch" IS NULL' if run["branch"] is None else '"branch" = ?',
+        config='"config_id" IS NULL' if run["config_id"] is None else '"config_id" = ?',
+    )
+    rows = connection.execute(sql, (run["source_id"], *beside, run["id"], run["id"], limit))
+    return Series([SeriesRun(run_id, commit or "", *rest) for run_id, commit, *rest in reversed(rows)])
 
 
 # In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
 _RESULTS: Final = (
-    'SELECT "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "id" FROM "result"'
+    'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "id" FROM "result"'
     ' WHERE "run_id" = ? ORDER BY "run_id", "id"'
 )
-
-
-def results_of(connection: StoreConnection, run: Json) -> RunResults:
-    """Read the results of a run, by its row; one statement, whatever their number."""
-    cases: dict[int, CaseResult] = {}
-    for case_id, result_class, failed_attempts, fingerprint, elapsed, result_id in connection.execute(
-        _RESULTS, (run["id"],)
-    ):
-        verdict: Verdict = _VERDICTS_OF_CLASSES.get(result_class, "skipped")
-        earlier = cases.get(case_id)
-        if earlier is not None and verdict == "skipped":
-            continue  # what another job of the run says is more, or the same
-        has_failed = bool(failed_attempts) or (earlier is not None and earlier.verdict == "failed")
-        cases[case_id] = CaseResult(verdict, has_failed, fingerprint, elapsed, result_id)
-    decided = sum(case.verdict != "skipped" for case in cases.values())
-    failures = [case.fingerprint or 0 for case in cases.values() if case.verdict == "failed"]
-    return RunResults(cases, storm(failures, decided), is_evidence=bool(tested_commit(run)))
-
-
-def tested_commit(run: Json) -> str:
-    """Return the commit that a run tested as it is; empty if it is not known, or if files differed from it."""
-    return "" if run["is_changed"] else run["commit"] or ""
-
-
-_SERIES: Final = 'SELECT "id", "length", "runs" FROM "series" WHERE "source_id" = ? AND "config" = ? AND "branch" = ?'
-
-
-def series_of(connection: StoreConnection, run: Json, *, is_locked: bool = False) -> Series | None:
-    """Return the series of a run, None if it has none yet; ``is_locked`` locks it until the end of the transaction."""
-    values = (run["source_id"], run["config_id"] or 0, run["branch"] or "")
-    rows = connection.execute(_SERIES + (row_lock(connection) if is_locked else ""), values)
-    if not rows:
-        return None
-    ((series_id, length, runs),) = rows
-    return Series(series_id, length, [SeriesRun(*run) for run in json.loads(runs)])
-
-
-_HISTORIES: Final = (
-    'SELECT "case_id", "position", "outcomes", "durations", "median", "since" FROM "case_history" WHERE "series_id" = ?'
+# Without the durations, and without the fingerprints: an index has all of it.
+_UNSTABLE: Final = (
+    'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", NULL, "id" FROM "result"'
+    ' WHERE "run_id" IN ({ids}) AND ("result_class" = 3 OR "failed_attempts" IS NOT NULL)'
+)
+_OF_CASES: Final = (
+    'SELECT "run_id", "case_id", "result_class", "failed_attempts", NULL, "elapsed", "id" FROM "result"'
+    ' WHERE "case_id" IN ({ids}) AND "run_id" IN ({runs})'
+)
+_JOBS: Final = (
+    'SELECT r."id", t."job", t."attempt", t."id" FROM "result" AS r JOIN "thread" AS t ON t."id" = r."thread_id"'
+    ' WHERE r."id" IN ({ids})'
 )
 
 
-def histories(connection: StoreConnection, series: Series) -> dict[int, CaseHistory]:
-    """Return the histories of a series by case."""
-    return {case_id: CaseHistory(*columns) for case_id, *columns in connection.execute(_HISTORIES, (series.id,))}
+def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[int, dict[int, CaseResult]]:
+    """Return one result for each test of each run, by run and case."""
+    runs: defaultdict[int, dict[int, CaseResult]] = defaultdict(dict)
+    several: dict[tuple[int, int], list[CaseResult]] = {}
+    for run_id, case_id, result_class, failed_attempts, fingerprint, elapsed, result_id in rows:
+        verdict, letter = (_AT_ONCE if failed_attempts is None else _AT_LAST).get(result_class, _SKIPPED)
+        # Not `CaseResult(...)`, which takes twice as long: a document is made of some ten thousand.
+        result = tuple.__new__(CaseResult, (verdict, letter, fingerprint, elapsed, result_id, False))
+        cases = runs[run_id]
+        if case_id in cases:
+            several.setdefault((run_id, case_id), [cases[case_id]]).append(result)
+        else:
+            cases[case_id] = result
+    jobs: dict[int, tuple[str | None, int | None, int]] = {
+        result_id: (job, attempt, thread)
+        for result_id, job, attempt, thread in rows_of(
+            connection, _JOBS, sorted(result.result_id for results in several.values() for result in results)
+        )
+    }
+    for (run_id, case_id), results in several.items():
+        results.sort(key=lambda result: -result.result_id)
+        of_jobs = [JobResult(result.verdict, *jobs[result.result_id][:2]) for result in results]
+        place, has_failed = verdict_of(of_jobs)
+        chosen = results[place]
+        is_shared = len({job or thread for job, _, thread in (jobs[result.result_id] for result in results)}) > 1
+        letter = "r" if has_failed and chosen.letter == "p" else chosen.letter
+        runs[run_id][case_id] = chosen._replace(letter=letter, is_shared=is_shared)
+    return runs
 
 
-_FAILED: Final = (
-    'SELECT "case_id", "position", "outcomes" FROM "case_history" WHERE "series_id" = ?'
-    ' AND ("outcomes" LIKE ? OR "outcomes" LIKE ? OR "outcomes" LIKE ?)'
-)
+def results_of(connection: StoreConnection, run_id: int) -> dict[int, CaseResult]:
+    """Return the result of each test of a run by case; one statement, whatever their number."""
+    return _folded(connection, connection.execute(_RESULTS, (run_id,))).get(run_id, {})
 
 
-def failed_histories(connection: StoreConnection, series: Series) -> dict[int, CaseHistory]:
-    """Return the outcomes of those tests of a series that ever failed, by case; nearly all are stable."""
-    rows = connection.execute(_FAILED, (series.id, "%f%", "%w%", "%r%"))
-    return {case_id: CaseHistory(position, outcomes) for case_id, position, outcomes in rows}
+class Failures:
+    """The failures of a series' runs, and which of them count as evidence."""
+
+    def __init__(self, connection: StoreConnection, series: Series) -> None:
+        self._runs = {run.id: run for run in series.runs}
+        self._found = _folded(connection, rows_of(connection, _UNSTABLE, [*self._runs]))
+        self._storms = {run_id: self._storm(run_id) for run_id in self._runs}
+        self._last = series.last.id
+
+    def _storm(self, run_id: int) -> frozenset[int] | None:
+        results = self._found.get(run_id, {}).values()
+        failures = [result.fingerprint or 0 for result in results if result.verdict == "failed"]
+        return storm(failures, self._runs[run_id].decided)
+
+    def is_evidence(self, run_id: int, case_id: int) -> bool:
+        """Whether the failure of a test in a run can show that it is flaky.
+
+        It does not if the test failed together with many others, nor in a run whose files differed from its commit:
+        users who change files between two runs break tests and mend them.
+        """
+        shared = self._storms[run_id]
+        if shared is None or not self._runs[run_id].commit:
+            return False
+        return not shared or (self._found[run_id][case_id].fingerprint or 0) not in shared
+
+    def unstable(self) -> set[int]:
+        """Return the cases that may be flaky or broken; all others are stable, whatever their other results are."""
+        found, failed = set[int](), defaultdict[int, int](int)
+        for run_id, results in self._found.items():
+            for case_id, result in results.items():
+                failed[case_id] += 1
+                if result.letter == "r" or self.is_evidence(run_id, case_id):
+                    found.add(case_id)
+        # A test that failed with many others, and no other way, can still be broken: if it failed in the last runs.
+        last = self._found.get(self._last, {})
+        return found | {case_id for case_id in last if failed[case_id] >= LAST}
+
+
+@dataclass(frozen=True, slots=True)
+class CaseHistory:
+    """The results of one test in the runs of a series: the place of each run in it, and the result."""
+
+    case_id: int
+    series: Series
+    results: Sequence[tuple[int, CaseResult]]
+
+    def outcomes(self, failures: Failures) -> list[Outcome]:
+        """Return the outcomes, oldest first."""
+        runs = self.series.runs
+        return [
+            Outcome(
+                place, result.verdict, runs[place].commit, result.letter == "r",
+                result.verdict == "failed" and not failures.is_evidence(runs[place].id, self.case_id),
+            )
+            for place, result in self.results
+        ]  # fmt: skip
+
+    @property
+    def letters(self) -> str:
+        """One letter for each run of the series."""
+        letters = ["."] * len(self.series.runs)
+        for place, result in self.results:
+            letters[place] = result.letter
+        return "".join(letters)
+
+    def durations(self) -> list[tuple[float, int]]:
+        """Return the durations in microseconds of the last results that passed at once, oldest first.
+
+        Each at the speed of a usual run, and as it was.
+        """
+        runs, usual = self.series.runs, self.series.usual
+        found = [
+            (result.elapsed / speed * usual, result.elapsed)
+            for place, result in self.results
+            if result.letter == "p" and result.elapsed is not None and (speed := runs[place].speed) is not None
+        ]
+        return found[-HISTORY - LAST :]
+
+    @property
+    def median(self) -> int | None:
+        """The usual duration in microseconds, None if it is not known."""
+        durations = [duration for duration, _ in self.durations()[-HISTORY:]]
+        return round(median(durations)) if durations else None
+
+
+def histories(
+    connection: StoreConnection, series: Series, cases: Collection[int], *, last: int = WINDOW
+) -> dict[int, CaseHistory]:
+    """Return the histories of these cases in the last runs of a series."""
+    places = {run.id: place for place, run in enumerate(series.runs)}
+    run_ids = [run.id for run in series.runs[-last:]]
+    sql = _OF_CASES.replace("{runs}", ", ".join("?" * len(run_ids)))
+    runs = _folded(connection, rows_of(connection, sql, sorted(cases), run_ids))
+    found: dict[int, list[tuple[int, CaseResult]]] = {case_id: [] for case_id in cases}
+    for run_id in run_ids:
+        for case_id, result in runs.get(run_id, {}).items():
+            found[case_id].append((places[run_id], result))
+    return {case_id: CaseHistory(case_id, series, results) for case_id, results in found.items()}
 
 
 # Tests that the speed of a run is measured with; with 2,000 it is exact to 1 %, and 100,000 would take a second.
 _MEASURED_TESTS: Final = 2000
+# The median of some runs is near that of all: a ratio that is smaller than this one is far below that of a change.
+_NEARLY_CHANGED: Final = 1.3
+_DURATIONS: Final = (
+    'SELECT "run_id", "case_id", "elapsed" FROM "result" WHERE "run_id" IN ({ids}) AND "result_class" = 2'
+    ' AND "failed_attempts" IS NULL AND ("elapsed" >= ? OR ("elapsed" > 0 AND "case_id" - "case_id" / ? * ? = 0))'
+)
 
 
-def speed_in(results: RunResults, known: Mapping[int, CaseHistory]) -> float:
-    """Return the speed of a run: 1.3 if its tests took 1.3 times as long as usual."""
-    durations = [
-        (case.elapsed, history)
-        for case_id, case in results.cases.items()
-        if case.verdict == "passed" and case.elapsed and (history := known.get(case_id)) and history.median
-    ]
-    step = len(durations) // _MEASURED_TESTS + 1
-    return speed_of((elapsed, history.elapsed_us()) for elapsed, history in durations[::step])
+class EarlierDurations:
+    """Durations in some runs before the last one of a series: of a sample of the tests, and of all that take long."""
+
+    def __init__(self, connection: StoreConnection, series: Series) -> None:
+        known = [run for run in series.runs[:-1] if run.speed is not None][-HISTORY:]
+        self._step = series.last.decided // _MEASURED_TESTS + 1
+        self._compared = spread(known)
+        # The last one of them is the run before this one.
+        self._runs = {run.id: run.speed or 1.0 for run in self._compared}
+        self._found: dict[int, dict[int, int]] = {run_id: {} for run_id in self._runs}
+        least = LEAST_CHANGE_US / series.usual * min(self._runs.values(), default=1.0)
+        values = (int(least), self._step, self._step)
+        for run_id, case_id, elapsed in rows_of(connection, _DURATIONS, [*self._runs], values):
+            self._found[run_id][case_id] = elapsed
+
+    def speed(self, results: Mapping[int, CaseResult]) -> float:
+        """Return the speed of the last run by its results: 1.3 if its tests took 1.3 times as long as usual."""
+        earlier = [(self._found[run.id], run.speed or 1.0) for run in self._compared]
+        return speed_of(
+            (result.elapsed, [found[case_id] / speed for found, speed in earlier if case_id in found])
+            for case_id, result in results.items()
+            if case_id % self._step == 0 and result.letter == "p" and result.elapsed
+        )
+
+    def may_have_changed(self, results: Mapping[int, CaseResult], series: Series) -> list[int]:
+        """Return the tests whose durations can show a change; those of nearly all cannot, and need not be read for it.
+
+        A change is a median far from that of the durations before, so some of them are that far from each other. Those
+        that were not read are short. ``series`` is the one with the speed of its last run.
+        """
+        own, least = series.last.speed or 1.0, LEAST_CHANGE_US / series.usual
+        runs = [(self._found[run_id], speed) for run_id, speed in self._runs.items()]
+        long = {case_id for found, speed in runs for case_id, elapsed in found.items() if elapsed > least * speed}
+        changed = []
+        for case_id, result in results.items() if runs else ():
+            if (
+                result.letter == "p"
+                and result.elapsed is not None
+                and (case_id in long or result.elapsed > least * own)
+            ):
+                earlier = [found.get(case_id, 0) / speed for found, speed in runs]
+                # Of three runs the median lies between any two: this run and the one before.
+                last, usual = (result.elapsed / own, earlier[-1]), median(earlier)
+                is_far = max(last) > usual * _NEARLY_CHANGED or min(last) < usual / _NEARLY_CHANGED
+                if is_far and max(*last, *earlier) - min(*last, *earlier) > least:
+                    changed.append(case_id)
+        return changed
+
+
+_LETTERS_OF_RUN: Final = (
+    'SELECT "case_id", CASE WHEN "result_class" = 3 THEN \'f\' WHEN "result_class" <> 2 THEN \'s\''
+    ' WHEN "failed_attempts" IS NULL THEN \'p\' ELSE \'r\' END FROM "result" WHERE "run_id" = ?'
+)
+
+
+def last_letters(connection: StoreConnection, runs: Sequence[SeriesRun]) -> dict[int, str]:
+    """Return the letters of all tests in these runs, for a page that shows each test of a run."""
+    found: dict[int, str] = {}
+    for place, run in enumerate(runs):
+        for case_id, letter in connection.execute(_LETTERS_OF_RUN, (run.id,)):
+            before = found.get(case_id, "")
+            if len(before) <= place:
+                found[case_id] = before + "." * (place - len(before)) + letter
+            elif letter == "f":  # another job of the run
+                found[case_id] = before[:-1] + letter
+    return {case_id: letters.ljust(len(runs), ".") for case_id, letters in found.items()}
+
+
+_OF_CASE: Final = (
+    'SELECT r."run_id", r."result_class" FROM "result" AS r JOIN "run" AS u ON u."id" = r."run_id"'
+    ' JOIN "run" AS own ON own."id" = ? WHERE r."case_id" = ? AND r."run_id" <= own."id" AND u."is_completed"'
+    " AND COALESCE(u.\"branch\", '') = COALESCE(own.\"branch\", '')"
+    ' AND COALESCE(u."config_id", 0) = COALESCE(own."config_id", 0) ORDER BY r."run_id" DESC, r."id" DESC'
+)
+
+
+def first_failing_run(connection: StoreConnection, series: Series, case_id: int) -> int:
+    """Return the first run of a streak of failures that is longer than the series; it goes on in the last run."""
+    first = series.last.id
+    passed = set[int]()
+    failed = list[int]()
+    for run_id, result_class in connection.execute(_OF_CASE, (series.last.id, case_id)):
+        if result_class == ResultClass.SUCCESS:
+            passed.add(run_id)
+        elif result_class == ResultClass.FAILURE:
+            failed.append(run_id)
+    for run_id in failed:
+        if passed and run_id < max(passed):
+            break
+        first = run_id
+    return first

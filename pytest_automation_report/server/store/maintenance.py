@@ -21,7 +21,6 @@ from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultCl
 from pytest_automation_report.server.store.tables import (
     TABLES,
     AttachmentRow,
-    CaseHistoryRow,
     CaseRow,
     ContentPartRow,
     ContentRow,
@@ -190,6 +189,10 @@ def _rows(query: Any, database: Database) -> Iterable[Json]:  # noqa: ANN401 - p
     return rows
 
 
+_REMEMBER = (
+    'INSERT INTO "removed_run" ("id", "source_id") SELECT "id", "source_id" FROM "run" WHERE "id" = ?'
+    " ON CONFLICT DO NOTHING"
+)
 _DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -237,6 +240,7 @@ def remove_unchanged(run: OldRun, writer: Writer) -> bool:
 def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
     lock_run(writer.connection, run_id)
+    writer.connection.change(_REMEMBER, (run_id,))
     removed: int = ResultRow.delete().where(ResultRow.run == run_id).execute(writer.database)
     for table in (AttachmentRow, ContentUseRow, RunTagRow, RunFindingsRow, RunOverviewRow, ThreadRow):
         table.delete().where(table.run == run_id).execute(writer.database)
@@ -249,8 +253,6 @@ def remove_unused_tests(source_id: int, writer: Writer) -> int:
     lock_tests(writer.connection, source_id)
     results = ResultRow.select(ResultRow.id).where(ResultRow.case == CaseRow.id)
     is_unused: Any = (CaseRow.source == source_id) & ~fn.EXISTS(results)
-    unused = CaseRow.select(CaseRow.id).where(is_unused)
-    CaseHistoryRow.delete().where(CaseHistoryRow.case.in_(unused)).execute(writer.database)
     removed: int = CaseRow.delete().where(is_unused).execute(writer.database)
     remove_keys(writer.connection, source_id)
     return removed

@@ -39,7 +39,7 @@ def hexadecimal(fingerprint: int) -> str:
 def reasons_of(connection: StoreConnection, subject: ComparedRun) -> list[Json]:
     """Return the reasons of a run's failures, those of most tests first."""
     groups: dict[int, list[int]] = {}
-    for case in subject.results.cases.values():
+    for case in subject.results.values():
         if case.verdict == "failed" and case.fingerprint is not None:
             groups.setdefault(case.fingerprint, []).append(case.result_id)
     order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]

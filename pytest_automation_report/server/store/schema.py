@@ -78,7 +78,8 @@ CREATE TABLE run (
   branch TEXT, "commit" TEXT, target_branch TEXT,
   selection TEXT,  -- the options that selected some of the tests
   collected BIGINT,  -- number of tests that were to run
-  is_changed BOOLEAN  -- whether files differed from the commit
+  is_changed BOOLEAN,  -- whether files differed from the commit
+  speed DOUBLE PRECISION  -- how slow the machine was, measured once the run is completed: see `histories`
 );
 CREATE INDEX run_config_id ON run (config_id /*id*/);
 CREATE INDEX run_milestone_id ON run (milestone_id /*id*/);
@@ -136,27 +137,12 @@ CREATE TABLE result (
 );
 CREATE INDEX result_run_id ON result (run_id /*id*/);
 CREATE INDEX result_thread_id ON result (thread_id /*id*/);
-CREATE INDEX result_case_id ON result (case_id /*id*/);
+-- Both have all that findings need of a result: to read the results themselves takes four times as long.
+CREATE INDEX result_case_id_run_id ON result (case_id, run_id /*id*/, result_class, failed_attempts, elapsed);
+CREATE INDEX result_unstable ON result (run_id, case_id, result_class, failed_attempts, fingerprint /*id*/)
+  WHERE result_class = 3 OR failed_attempts IS NOT NULL;
 CREATE INDEX result_run_id_status ON result (run_id, status /*id*/);
 CREATE INDEX result_fingerprint_run_id ON result (fingerprint, run_id /*id*/) WHERE fingerprint IS NOT NULL;
-
--- The completed runs of a source that findings compare, of one configuration (0 for none) and branch. ``length`` counts
--- the runs since the first, ``runs`` is a JSON list of the last ones, each ``[run id, commit, speed]``, in the order in
--- which they were added.
-CREATE TABLE series (
-  id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, config BIGINT NOT NULL, branch TEXT NOT NULL,
-  length BIGINT NOT NULL, runs TEXT NOT NULL
-);
-CREATE UNIQUE INDEX series_source_id_config_branch ON series (source_id, config, branch);
-
--- The last outcomes and durations of one test in a series. ``outcomes`` has one letter for each run up to the one with
--- the number ``position``, at most 100; ``durations`` are those of the last 23 runs that passed, in microseconds at the
--- speed of a usual run, separated by spaces. ``since`` is the run with which the present streak of failures began.
-CREATE TABLE case_history (
-  series_id BIGINT NOT NULL REFERENCES series, case_id BIGINT NOT NULL REFERENCES "case", position BIGINT NOT NULL,
-  outcomes TEXT NOT NULL, durations TEXT NOT NULL, median BIGINT, since BIGINT, PRIMARY KEY (series_id, case_id)
-);
-CREATE INDEX case_history_case_id ON case_history (case_id);
 
 -- The findings of a completed run and its overview, computed once; ``version`` is that of the rules, ``body`` a JSON
 -- object. ``summary`` is a small part of it, for lists of runs, which must not read the whole of each.
@@ -181,6 +167,9 @@ CREATE INDEX content_use_hash ON content_use (hash);
 
 -- A secret that all servers of a store share; "pages" signs the passes of browsers.
 CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+-- Runs that `store prune` removed, for their old links.
+CREATE TABLE removed_run (id BIGINT PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source);
 
 -- The response to a request that had an idempotency key.
 CREATE TABLE applied_request (
@@ -224,8 +213,6 @@ POSTGRES_TABLES: Final = (
     # To check the run, thread and test of each result took a third of the time of an append. The locks of `database`
     # exclude that one of them is removed meanwhile, and `store check` finds results without.
     *(f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")),
-    # Each run changes the histories of all its tests: in half-empty pages the new rows fit beside the old ones.
-    "ALTER TABLE case_history SET (fillfactor = 50)",
 )
 """Statements that create those of a new PostgreSQL store."""
 

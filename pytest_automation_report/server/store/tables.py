@@ -16,6 +16,7 @@ from peewee import (
     BlobField,
     BooleanField,
     CompositeKey,
+    DoubleField,
     ForeignKeyField,
     IntegerField,
     Model,
@@ -119,6 +120,7 @@ class RunRow(Counted):
     selection = TextField(null=True)
     collected = BigIntegerField(null=True)
     is_changed = BooleanField(null=True)
+    speed = DoubleField(null=True)
 
 
 class RunTagRow(Table):
@@ -219,34 +221,6 @@ class ResultRow(Table):
     attempts = TextField(null=True)
 
 
-class SeriesRow(Table):
-    """The completed runs of a source that findings compare: of one configuration and branch."""
-
-    id = BigAutoField()
-    source = ForeignKeyField(SourceRow)
-    config = BigIntegerField()
-    branch = TextField()
-    length = BigIntegerField(default=0)
-    runs = TextField(default="[]")
-
-
-class CaseHistoryRow(Table):
-    """The last outcomes and durations of one test in a series of runs: one row to read instead of its results."""
-
-    series = ForeignKeyField(SeriesRow)
-    case = ForeignKeyField(CaseRow)
-    position = BigIntegerField()
-    outcomes = TextField()
-    durations = TextField()
-    median = BigIntegerField(null=True)
-    since = BigIntegerField(null=True)
-
-    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
-        """Options that peewee reads."""
-
-        primary_key = CompositeKey("series", "case")
-
-
 class RunFindingsRow(Table):
     """The findings of a completed run, computed once; ``version`` is that of the rules, ``body`` a JSON object."""
 
@@ -306,6 +280,13 @@ class SecretRow(Table):
     value = TextField()
 
 
+class RemovedRunRow(Table):
+    """A run that was removed, and its source."""
+
+    id = BigIntegerField(primary_key=True)
+    source = ForeignKeyField(SourceRow)
+
+
 class AppliedRequestRow(Table):
     """The response to a request that had an idempotency key."""
 
@@ -329,14 +310,13 @@ TABLES: tuple[type[Table], ...] = (
     AttachmentRow,
     CaseRow,
     ResultRow,
-    SeriesRow,
-    CaseHistoryRow,
     RunFindingsRow,
     RunOverviewRow,
     ContentRow,
     ContentPartRow,
     ContentUseRow,
     SecretRow,
+    RemovedRunRow,
     AppliedRequestRow,
 )
 """All tables; each one stands after the tables that it refers to, so that they can be created in this order."""

@@ -15,6 +15,7 @@ from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.database import lock_contents, lock_run
 from pytest_automation_report.server.store.errors import ApiError, DiskFullError
+from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
@@ -26,6 +27,7 @@ from support.service import ON_POSTGRESQL, Service, a_test
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_automation_report.api.models import Json, PostgresDatabase
     from pytest_automation_report.server.store.writes import Writer
     from support.clusters import Cluster
 
@@ -393,6 +395,24 @@ def test_an_order_of_texts_is_that_of_sqlite(service: Service) -> None:
     query = "sort=automation_run_tests:name&order=asc"
     found = service.get(f"/automation/runs/{run_id}/tests", query).json["result"]
     assert [each["name"] for each in found] == sorted(names)
+
+
+@ON_POSTGRESQL
+def test_two_servers_that_compute_the_same_findings_at_once(service: Service, place: PostgresDatabase) -> None:
+    """Findings of the first run of a branch are the same from both, also from one that was about to store them."""
+    run_id = service.new_run()
+    service.append(service.new_thread(run_id), a_test(1), a_test(2, "failed"))
+    service.post(f"/automation/runs/{run_id}/complete", {})
+    with closing(Store(place)) as second:
+        found: list[Json] = []
+
+        def clock() -> int:
+            if not found:  # a writer asks for the time in its transaction
+                found.append(findings(second, run_id))
+            return time.time_ns() // 1000
+
+        with closing(Store(place, clock=clock)) as first:
+            assert findings(first, run_id) == found[0] == findings(second, run_id)
 
 
 def test_servers_that_start_at_once_make_one_store(cluster: Cluster) -> None:

@@ -78,7 +78,7 @@ class ReportedTests:
         self.statuses = reader.statuses(record.row["project"])
         self._workers = worker_names(record)
         self._histories = Histories(RunReader(reader.connection), record.row, findings)
-        self._histories.load_series()
+        self._histories.load_all()
         self._findings = findings
         self._changes: dict[int, list[str]] = {}
         lists = {**findings["tests"], "slower": findings["slower"], "faster": findings["faster"]}

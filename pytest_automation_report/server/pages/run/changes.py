@@ -104,7 +104,7 @@ def failing_runs(letters: str) -> int:
     for letter in reversed(letters[:-1]):
         if letter in "pr":
             break
-        failed += letter in "fw"
+        failed += letter == "f"
     return failed
 
 

@@ -1,91 +1,79 @@
-"""The stored outcomes of tests, for strips and usual times; read for the tests of one page at once."""
+"""The outcomes of tests in the last runs, for strips and usual times; read for the tests of one page at once."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.server.pages.run.strips import letters_at
+from pytest_automation_report.findings.durations import HISTORY, LAST
+from pytest_automation_report.findings.flakiness import WINDOW
+from pytest_automation_report.server.pages.run.strips import STRIP_RUNS
+from pytest_automation_report.server.store.histories import histories, last_letters, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.queries import RunReader
+    from pytest_automation_report.server.store.histories import Series, SeriesRun
 
 __all__ = ["Histories"]
+
+_LAST: Final = HISTORY + LAST
+"""Runs of a strip and of a usual time."""
 
 
 class Histories:
     """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
 
     def __init__(self, reader: RunReader, run: Json, found: Json | None) -> None:
-        self._reader = reader
-        self._is_open = not run["is_completed"]
-        # Stored medians are at the speed of a usual run.
+        self._connection = reader.connection
+        # Durations of histories are at the speed of a usual run.
         self._speed = 1.0 if found is None else float(found["speed"])
-        self._stored: dict[int, Json] = {}
-        self._loaded: set[int] = set()
-        self._series: int | None = None
-        self._at = 0
-        # The runs of the series, oldest first; the last one is this run unless it is open.
-        self._runs: list[int] = []
-        self._choose(run, found)
-
-    def _choose(self, run: Json, found: Json | None) -> None:
-        own = self._reader.series_runs(run)
-        base = None if found is None or found["base"] is None else self._reader.run(found["base"]["run"])
-        has_history = own is not None and (self._is_open or len(own[1]) > 1)
-        if not has_history and base is not None and base["branch"] != run["branch"]:
-            series = self._reader.series_runs(base)
-            if series is not None:
-                self._set(series, base["id"])
-                return
-        if own is not None:
-            self._set(own, run["id"])
-
-    def _set(self, series: tuple[int, list[int]], run_id: int) -> None:
-        self._series, runs = series
-        length = self._reader.series_length(self._series)
-        # Up to the wanted run, or to the newest one if the series has not got it (yet).
-        place = runs.index(run_id) if run_id in runs else len(runs) - 1
-        self._runs = runs[: place + 1]
-        self._at = length - (len(runs) - 1 - place)
+        self._letters: dict[int, str] = {}
+        self._medians: dict[int, int | None] = {}
+        self._series = _series_of(reader, run)
+        base = None if found is None or found["base"] is None else reader.run(found["base"]["run"])
+        if not self.before and base is not None and base["branch"] != run["branch"]:
+            self._series = _series_of(reader, base)
 
     @property
-    def series(self) -> int | None:
-        """The series whose histories these are; None if there is none."""
-        return self._series
+    def before(self) -> SeriesRun | None:
+        """The run before the one of the page in its series; None if there is none."""
+        return self._series.runs[-2] if len(self._series.runs) > 1 else None
 
     @property
     def run_ids(self) -> list[int]:
         """The runs of the history, oldest first."""
-        return self._runs
+        return [run.id for run in self._series.runs]
 
-    def load(self, cases: Iterable[int]) -> None:
-        """Read the histories of these tests, which `letters` and `median` then return without a query."""
-        missing = [case for case in cases if case not in self._loaded]
-        if self._series is None or not missing:
-            return
-        self._stored |= self._reader.histories(self._series, missing)
-        self._loaded.update(missing)
+    def load(self, cases: Iterable[int], *, is_whole: bool = False) -> None:
+        """Read the histories of these tests, which `letters` and `median` then return without a query.
 
-    def load_series(self) -> None:
-        """Read the histories of all tests by one query, for a page that shows each test of a run."""
-        if self._series is not None:
-            self._stored = self._reader.all_histories(self._series)
-            self._loaded.update(self._stored)
+        Those of the last runs, or, if ``is_whole``, of all runs that findings look at.
+        """
+        missing = {case for case in cases if is_whole or case not in self._letters}
+        found = histories(self._connection, self._series, missing, last=WINDOW if is_whole else _LAST)
+        for case, history in found.items():
+            self._letters[case] = history.letters
+            self._medians[case] = history.median
+
+    def load_all(self) -> None:
+        """Read the strips of all tests, for a page that shows each test of a run."""
+        self._letters |= last_letters(self._connection, self._series.runs[-STRIP_RUNS:])
 
     def letters(self, case: int) -> str:
         """Return the outcomes of a test, one letter for each run; empty for an unknown one."""
-        row = self._stored.get(case)
-        return "" if row is None else letters_at(row["outcomes"], row["position"], self._at)
+        return self._letters.get(case, "")
 
     def median(self, case: int) -> int | None:
         """Return the usual time of a test at the speed of this run, in microseconds; None if it is not known."""
-        row = self._stored.get(case)
-        return None if row is None or row["median"] is None else round(row["median"] * self._speed)
+        median = self._medians.get(case)
+        return None if median is None else round(median * self._speed)
 
     def usual(self, case: int) -> int | None:
         """Return the usual time of a test at the speed of a usual run, as its own page shows it; None if unknown."""
-        row = self._stored.get(case)
-        return None if row is None else row["median"]
+        return self._medians.get(case)
+
+
+def _series_of(reader: RunReader, run: Json) -> Series:
+    return series_of(reader.connection, {**run, "source_id": run["source"], "config_id": run["config"]})

@@ -64,15 +64,16 @@ def arrived_words(counts: RunCounts, seen: str) -> str:
 def time_to_go(facts: RunFacts, counts: RunCounts, reader: RunReader, histories: Histories) -> int | None:
     """Return about how many microseconds an open run still takes; None if that cannot be said.
 
-    By the usual times of the tests that are still to come, spread over the workers; without these times by the time
-    that the tests took so far.
+    By the times that the tests that are still to come took in the run before, spread over the workers; without these
+    times by the time that the tests took so far.
     """
     if counts.expected is None or counts.is_silent or not 0 < counts.total < counts.expected:
         return None
-    usual = None if histories.series is None else reader.usual_times(histories.series, facts.row["id"])
+    before = histories.before
+    usual = None if before is None else reader.usual_times(before.id, facts.row["id"])
     workers = max(1, int(facts.row["thread_active_count"]))
     if usual is not None and usual.known * 2 >= counts.expected:
-        # Tests that are new have no usual time: they count as one of the others.
+        # Tests that are new were not in it: they count as one of the others.
         missing = counts.expected - counts.total
         known_missing = max(1, usual.known - usual.ran_count)
         speed = 1.0 if facts.findings is None else float(facts.findings["speed"])

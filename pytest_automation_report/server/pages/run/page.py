@@ -230,7 +230,7 @@ class _RunPage:
         slower = {entry.get("result"): entry for entry in found.get("slower", ())}
         fixed = found["tests"]["fixed"] if found else []
         rows = self.reader.rows_of(entry["result"] for entry in fixed[:_RAIL_LINES] if entry.get("result"))
-        self.histories.load(row["case"] for row in rows.values())
+        self.histories.load((row["case"] for row in rows.values()), is_whole=True)
         return {
             "lanes": small_lanes(facts.overview) if facts.overview["workers"] else None,
             "slowest": [{**row, "change": _change(slower.get(row["id"]))} for row in slowest],
@@ -264,7 +264,7 @@ class _RunPage:
             return {"changes": None, "commits": [], "software": []}
         changed = [*found["tests"]["fixed"][:PAGE_ROWS], *found["tests"]["newly_failing"][:PAGE_ROWS]]
         rows = self.reader.rows_of([entry["result"] for entry in changed if entry.get("result")])
-        self.histories.load(row["case"] for row in rows.values())
+        self.histories.load((row["case"] for row in rows.values()), is_whole=True)
         cases = {row["id"]: row["case"] for row in rows.values()}
         state = replace(self.state, view="changes")
         commits = commits_since(self.facts.field("Commits"), found["base"]["commit"])

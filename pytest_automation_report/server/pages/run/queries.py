@@ -17,10 +17,8 @@ from pytest_automation_report.server.store.case_keys import find_cases
 from pytest_automation_report.server.store.database import first_order, marks, query_rows, select_rows, within
 from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import (
-    CaseHistoryRow,
     ResultRow,
     RunRow,
-    SeriesRow,
     columns_of,
 )
 
@@ -66,7 +64,6 @@ _WITH_REASON: Final = (
 )
 _REASON = (ResultRow.failed_attempts, ResultRow.phase, ResultRow.message, ResultRow.fingerprint)
 _TREND: Final = ("id", "status", "is_completed", "failure_count", "total_count", "created", "commit")
-_HISTORY: Final = ("case_id", "position", "outcomes", "median")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class UsualTimes:
-    """Sums of medians, in microseconds: of all tests that the last run had, and of those that ran in this one."""
+    """Durations in microseconds: of all tests that the run before had, and of those of them that ran in this one."""
 
     known: int
     all: int
@@ -115,6 +112,11 @@ class RunReader:
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._database = connection.orm
+
+    @property
+    def connection(self) -> StoreConnection:
+        """The connection in its transaction."""
+        return self._connection
 
     def tests(self, run_id: int, counts: Mapping[int, int], page: int) -> Rows:
         """Return a page of a run's tests, status by status; ``counts`` has the number of tests of each, in this order.
@@ -245,48 +247,22 @@ class RunReader:
         fields = (json.loads(row["body"]) for row in rows)
         return {str(field["name"]): str(field.get("value") or "") for field in fields}
 
-    def series_runs(self, run: Json) -> tuple[int, list[int]] | None:
-        """Return the series of a run: its id, and the ids of its last runs, oldest first; None if it has none yet."""
-        condition = 'WHERE "source_id" = ? AND "config" = ? AND "branch" = ?'
-        values = run["source"], run["config"] or 0, run["branch"] or ""
-        rows = select_rows(self._connection, "series", ("id", "runs"), condition, values)
-        if not rows:
-            return None
-        return rows[0]["id"], [run_id for run_id, *_ in json.loads(rows[0]["runs"])]
+    def usual_times(self, before: int, run_id: int) -> UsualTimes:
+        """Return how long the tests of an earlier run took, and those of them that have a result in this run."""
+        known, whole = self._times("", before)
+        ran_count, ran = self._times(
+            ' AND "case_id" IN (SELECT "case_id" FROM "result" WHERE "run_id" = ?)', before, run_id
+        )
+        return UsualTimes(known, whole, ran_count, ran)
 
-    def histories(self, series: int, cases: Iterable[int]) -> dict[int, Json]:
-        """Return the stored outcomes of these tests in a series, with their medians."""
-        ids = list(dict.fromkeys(cases))
-        found: dict[int, Json] = {}
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            condition = f'WHERE "series_id" = ? AND "case_id" IN ({marks(some)})'
-            rows = select_rows(self._connection, "case_history", _HISTORY, condition, (series, *some))
-            found |= {row["case"]: row for row in rows}
-        return found
-
-    def all_histories(self, series: int) -> dict[int, Json]:
-        """Return the stored outcomes of all tests in a series, with their medians."""
-        rows = select_rows(self._connection, "case_history", _HISTORY, 'WHERE "series_id" = ?', (series,))
-        return {row["case"]: row for row in rows}
-
-    def usual_times(self, series: int, run_id: int) -> UsualTimes:
-        """Return the usual times of the tests of a series' last run, and of those that have a result in a run."""
-        last = SeriesRow.select(SeriesRow.length).where(SeriesRow.id == series)
-        in_last = (CaseHistoryRow.series == series) & (CaseHistoryRow.position == last)
-        query: Any = CaseHistoryRow.select(fn.COUNT(CaseHistoryRow.case), fn.SUM(CaseHistoryRow.median)).where(in_last)
-        ((known, whole),) = query.tuples().execute(self._database)
-        ran: Any = query.join(ResultRow, on=(ResultRow.case == CaseHistoryRow.case)).where(ResultRow.run == run_id)
-        ((ran_count, ran_time),) = ran.tuples().execute(self._database)
-        return UsualTimes(known, int(whole or 0), ran_count, int(ran_time or 0))
+    def _times(self, condition: str, *values: int) -> tuple[int, int]:
+        sql = f'SELECT COUNT(*), COALESCE(SUM("elapsed"), 0) FROM "result" WHERE "run_id" = ?{condition}'  # noqa: S608 - constants  # nosec B608
+        ((count, elapsed),) = self._connection.execute(sql, values)
+        return count, int(elapsed)
 
     def cases(self, source_id: int, keys: Sequence[str]) -> dict[str, int]:
         """Return the cases of a source by their keys."""
         return find_cases(self._connection, source_id, keys)
-
-    def series_length(self, series: int) -> int:
-        """Return the number of runs that a series has had."""
-        return int(select_rows(self._connection, "series", ("length",), 'WHERE "id" = ?', (series,))[0]["length"])
 
     def _runs_beside(self, run: Json, rest: str, *values: object) -> list[Json]:
         """Return the runs of a run's source, branch and configuration."""

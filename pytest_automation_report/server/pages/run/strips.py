@@ -11,22 +11,21 @@ from pytest_automation_report.server.pages.numbers import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["STRIP_RUNS", "Strip", "letters_at", "merged_letters", "strip_of"]
+__all__ = ["STRIP_RUNS", "Strip", "merged_letters", "strip_of"]
 
 STRIP_RUNS: Final = 20
 """Runs that a strip shows, the newest at its right end."""
 
-# Tone, height in pixels and word of each letter of a stored history (see `store.histories`).
+# Tone, height in pixels and word of each letter of a history (see `store.histories`).
 _LOOKS: Final[Mapping[str, tuple[str, int, str]]] = {
     "f": ("fail", 17, "failed"),
-    "w": ("fail", 17, "failed"),
     "r": ("flaky", 13, "flaky"),
     "p": ("pass", 8, "passed"),
     "s": ("skip", 4, "skipped"),
     ".": ("idle", 2, "not run"),
 }
 _STEP, _WIDTH, _BASE = 6, 4, 18
-_RANK: Final = "fwrps."
+_RANK: Final = "frps."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,6 @@ class Strip:
     width: int
     paths: tuple[tuple[str, str], ...]
     label: str
-
-
-def letters_at(outcomes: str, position: int, at: int) -> str:
-    """Return the letters of a test up to the run with the number ``at``; ``position`` is that of the last letter."""
-    if at >= position:
-        return outcomes + "." * (at - position)
-    return outcomes[: at - position]
 
 
 def merged_letters(histories: Iterable[str]) -> str:

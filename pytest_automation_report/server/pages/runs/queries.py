@@ -9,11 +9,9 @@ from peewee import fn
 from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.server.pages.run_summary import PART_COLUMNS
 from pytest_automation_report.server.pages.runs.filters import STATUSES
-from pytest_automation_report.server.store.case_keys import find_cases
 from pytest_automation_report.server.store.database import marks, select_rows
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.tables import (
-    CaseHistoryRow,
     RunRow,
     RunTagRow,
     SourceRow,
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.runs.filters import RunFilters
     from pytest_automation_report.server.store.database import StoreConnection
-    from pytest_automation_report.server.store.histories import Series
 
 __all__ = ["PAGE_RUNS", "TREND_RUNS", "RunListReader", "query_runs"]
 
@@ -122,21 +119,11 @@ class RunListReader:
         rows = select_rows(self._connection, "run", PART_COLUMNS, f'WHERE "id" IN ({marks(ids)})', ids)
         return {row["id"]: row for row in rows}
 
-    def slowest(self, series: Series, count: int) -> list[Json]:
-        """Return case and median of the slowest tests of a series that its last runs had, without quick ones."""
-        query: Any = CaseHistoryRow.select(CaseHistoryRow.case, CaseHistoryRow.median)
-        query = query.where(CaseHistoryRow.series == series.id)
-        query = query.where(CaseHistoryRow.position > series.length - TREND_RUNS)
-        query = query.where(CaseHistoryRow.median >= _SLOW_US)
-        return self._rows(query.order_by(CaseHistoryRow.median.desc()).limit(count))
-
-    def histories(self, series: Series, keys: Sequence[str], source_id: int) -> dict[str, Json]:
-        """Return case, position and outcomes of these tests of a series, by key."""
-        cases = find_cases(self._connection, source_id, keys)
-        columns = (CaseHistoryRow.case, CaseHistoryRow.position, CaseHistoryRow.outcomes)
-        query: Any = CaseHistoryRow.select(*columns).where(CaseHistoryRow.series == series.id)
-        rows = {row["case"]: row for row in self._rows(query.where(CaseHistoryRow.case.in_(list(cases.values()))))}
-        return {key: rows[case] for key, case in cases.items() if case in rows}
+    def slowest(self, run_ids: Sequence[int], count: int) -> list[int]:
+        """Return the cases of the slowest results of these runs, without quick ones."""
+        condition = f'WHERE "run_id" IN ({marks(run_ids)}) AND "elapsed" >= ? ORDER BY "elapsed" DESC, "id" LIMIT ?'
+        rows = select_rows(self._connection, "result", ("case_id",), condition, (*run_ids, _SLOW_US, count))
+        return list(dict.fromkeys(row["case"] for row in rows))
 
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
         return list(query.dicts().execute(self._database))

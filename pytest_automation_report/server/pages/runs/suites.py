@@ -5,20 +5,23 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.findings.durations import HISTORY, LAST
 from pytest_automation_report.server.pages.charts import TrendPoint
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.runs.rows import summary_sentence
+from pytest_automation_report.server.store.case_keys import find_cases
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.flaky import flaky_of_source, main_branch, names_of
-from pytest_automation_report.server.store.histories import CaseHistory, series_of
+from pytest_automation_report.server.store.histories import histories, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.histories import Series
     from pytest_automation_report.server.store.reads import Reader
 
 __all__ = ["RAIL_TESTS", "card_of", "duration_trend", "failure_trend", "flaky_rows", "green_runs", "slowest_rows"]
@@ -27,6 +30,8 @@ RAIL_TESTS: Final = 10
 """Most flaky and slow tests beside the runs of a suite."""
 
 _STRIP_RUNS: Final = 20
+# Of so many times as many tests that were slow in the last runs the usual times are compared.
+_MEASURED: Final = 5
 
 
 def card_of(reader: Reader, source: Json) -> dict[str, Any]:
@@ -86,48 +91,46 @@ def green_runs(rows: Sequence[Json]) -> int:
     return count
 
 
-def _series_columns(run: Json) -> Json:
-    """Return the columns of a run, by its row, that name its series."""
-    return {"source_id": run["source"], "config_id": run["config"], "branch": run["branch"]}
+def _series(reader: Reader, source_id: int, branch: str) -> Series | None:
+    """Return the series of the newest run of a suite's branch; None if it has none."""
+    newest = RunListReader(reader.connection).trend(source_id, branch)[-1:]
+    if not newest:
+        return None
+    return series_of(reader.connection, {**newest[0], "source_id": source_id, "config_id": newest[0]["config"]})
 
 
 def flaky_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, Any]]:
     """Return the flaky tests of a suite with their evidence, those that cost most first."""
-    newest = RunListReader(reader.connection).trend(source_id, branch)[-1:]
-    shown = flaky_of_source(reader.connection, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
-    series = series_of(reader.connection, _series_columns(newest[0])) if newest else None
+    series = _series(reader, source_id, branch)
     if series is None:
         return []
-    known = RunListReader(reader.connection).histories(series, [entry["key"] for entry in shown], source_id)
-    rows = []
-    for entry in shown:
-        history = known.get(entry["key"])
-        letters = (
-            "" if history is None else CaseHistory(history["position"], history["outcomes"]).letters(series.length)
-        )
-        rows.append(
-            {
-                **entry,
-                "case": None if history is None else history["case"],
-                "letters": letters[-_STRIP_RUNS:],
-                "words": flaky_evidence(entry),
-            }
-        )
-    return rows
+    shown = flaky_of_source(reader.connection, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
+    cases = find_cases(reader.connection, source_id, [entry["key"] for entry in shown])
+    known = histories(reader.connection, series, cases.values(), last=_STRIP_RUNS)
+    return [
+        {
+            **entry,
+            "case": cases[entry["key"]],
+            "letters": known[cases[entry["key"]]].letters[-_STRIP_RUNS:],
+            "words": flaky_evidence(entry),
+        }
+        for entry in shown
+    ]
 
 
 def slowest_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, Any]]:
     """Return the slowest tests of a suite by their usual duration, with their share of the slowest one."""
-    runs = RunListReader(reader.connection)
-    newest = runs.trend(source_id, branch)[-1:]
-    series = series_of(reader.connection, _series_columns(newest[0])) if newest else None
+    series = _series(reader, source_id, branch)
     if series is None:
         return []
-    rows = runs.slowest(series, RAIL_TESTS)
-    names = names_of(reader.connection, [row["case"] for row in rows])
-    most = max((row["median"] for row in rows), default=0) or 1
+    # The very last run may be one of a part of the suite.
+    last = [run.id for run in series.runs[-LAST:]]
+    slow = RunListReader(reader.connection).slowest(last, LAST * _MEASURED * RAIL_TESTS)
+    known = histories(reader.connection, series, slow, last=HISTORY)
+    medians = {case: median for case in slow if (median := known[case].median) is not None}
+    chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]
+    names = names_of(reader.connection, chosen)
     return [
-        {**names[row["case"]], "case": row["case"], "median": row["median"], "share": row["median"] / most}
-        for row in rows
-        if row["case"] in names
+        {**names[case], "case": case, "median": medians[case], "share": medians[case] / medians[chosen[0]]}
+        for case in chosen
     ]

@@ -34,7 +34,7 @@ HISTORY: Final = (
     'SELECT r."id", r."run_id", r."name", r."folder", r."file", r."line", r."status", r."result_class", r."elapsed",'  # noqa: S608  # nosec B608
     ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit"'
     ' FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id" WHERE r."case_id" = ?'
-    f' ORDER BY r."id" DESC LIMIT {HISTORY_ROWS}'
+    f' ORDER BY r."run_id" DESC, r."id" DESC LIMIT {HISTORY_ROWS}'
 )
 """The statement for the last results of a test, with branch and commit of their runs."""
 

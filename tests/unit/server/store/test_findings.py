@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import random
 from functools import partial
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.findings.durations import change_of
-from pytest_automation_report.server.store import series_updates
+from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.flaky import flaky_tests
-from pytest_automation_report.server.store.histories import CaseHistory, histories, series_of
 from pytest_automation_report.server.store.inputs import RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.main_branches import set_main_branch, source_names
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
-from pytest_automation_report.server.store.run_rows import run_rows
-from pytest_automation_report.server.store.series_updates import add_run_of
-from pytest_automation_report.server.store.tables import CaseHistoryRow, RunFindingsRow
 from support.service import SECOND, Service, a_test
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.writes import Writer
@@ -238,42 +230,6 @@ def test_slower_and_faster_tests(runs: Runs) -> None:
     assert (slower["name"], slower["elapsed"], slower["median"], slower["ratio"]) == ("test_5", 900 * MS, 100 * MS, 9.0)
 
 
-def test_durations_that_are_not_read_have_no_change() -> None:
-    """Whatever the durations of a test, those that are left unread would not have made it slower or faster."""
-    values = (0, 1, 50_000, 99_999, 100_000, 100_001, 250_000, 10_000_000)
-    for usual, now in product(values, values):
-        durations = [usual] * 20 + [now] * 3
-        is_changed = change_of(durations) is not None
-        history = CaseHistory(durations=" ".join(map(str, durations)))
-        assert not is_changed or history.may_have_changed, (usual, now)
-    assert change_of([0] * 20 + [100_001] * 3) is not None
-    assert not CaseHistory(durations="99999 1").may_have_changed
-
-
-def test_durations_that_are_not_read_after_a_run_was_added() -> None:
-    """Of a history that a run was just added to fewer durations are read, and still all that show a change."""
-    chance, read, changed, total = random.Random(16), 0, 0, 0
-    for _ in range(300):
-        history = CaseHistory()
-        usual, more = chance.lognormvariate(11.0, 1.5), chance.lognormvariate(11.0, 1.5)
-        begin = chance.randrange(40)
-        for number in range(1, 40):
-            elapsed = (usual if number < begin else usual + more) * chance.lognormvariate(0.0, 0.2)
-            history.add(1, number, "p", elapsed)
-            is_changed = change_of(history.elapsed_us()) is not None
-            assert not is_changed or history.may_have_changed, history.durations
-            read, changed, total = read + history.may_have_changed, changed + is_changed, total + 1
-    assert changed < read < total / 2
-    assert changed > total / 100
-    history = CaseHistory()
-    for number in range(1, 24):
-        history.add(1, number, "p", 60 * MS if number <= 20 else 140 * MS)
-    before = history.may_have_changed
-    history.rescale(2.0)
-    assert (before, history.may_have_changed) == (False, True)
-    assert change_of(history.elapsed_us()) is not None
-
-
 def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
     """On a machine half as fast nothing is slower or faster; after ten runs its speed and its durations are usual."""
     waiting = 6
@@ -316,26 +272,43 @@ def _change(statement: str, writer: Writer) -> None:
     writer.connection.change(statement, ())
 
 
-def test_speed_is_that_of_the_moment_at_which_a_run_was_added(runs: Runs) -> None:
-    """Findings that are computed anew have the speed that divided the durations; an earlier release stored none."""
-    for _ in range(8):
-        runs("pppppp")
+def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
+    """Findings that are computed anew divide by the speed that was stored, whatever was removed meanwhile."""
+    first = [runs("pppppp") for _ in range(8)]
     slow = runs("pppppp", elapsed=250 * MS)
     assert runs.findings(slow)["speed"] == 2.5
-
-    def forget(*statements: str) -> None:
-        for statement in ('UPDATE "run_findings" SET "version" = 0', *statements):
-            runs.service.store.write(partial(_change, statement))
-
-    forget('DELETE FROM "case_history"')
+    for run in first:
+        runs.service.store.write(partial(remove_run, run))
+    runs.service.store.write(partial(_change, 'UPDATE "run_findings" SET "version" = 0'))
     assert runs.findings(slow)["speed"] == 2.5
-    row = runs.service.store.look(partial(run_rows, run_ids=[slow]))[0]
-    series = runs.service.store.look(partial(series_of, run=row))
-    assert series is not None
-    pairs = json.dumps([[run.id, run.commit] for run in series.runs])
-    forget(f'UPDATE "series" SET "runs" = \'{pairs}\'')
-    assert runs.findings(slow)["speed"] == 1.0
-    assert runs.findings(runs("pppppp"))["speed"] == 1.0
+
+
+@pytest.mark.parametrize("usual_ms", [20, 110, 400])
+@pytest.mark.parametrize(("ratio", "is_changed"), [(1.0, False), (1.3, False), (3.0, True), (0.3, True)])
+def test_every_change_of_a_duration_is_found(runs: Runs, usual_ms: int, ratio: float, *, is_changed: bool) -> None:
+    """Durations are read for few tests only, and for all that got slower or faster by more than a tenth of a second."""
+    now_ms = round(usual_ms * ratio)
+    run = 0
+    for elapsed in [usual_ms] * 9 + [now_ms] * 3:
+        run = runs.open("p" * 6, elapsed=50 * MS)
+        runs.service.append(runs.service.new_thread(run), a_result(6, "p", elapsed=elapsed * MS))
+        runs.complete(run)
+    found = runs.findings(run)
+    is_told = is_changed and abs(now_ms - usual_ms) > 100
+    assert names(found["slower"] + found["faster"]) == (["test_6"] if is_told else [])
+
+
+def test_a_first_run_that_completes_after_a_later_one(runs: Runs) -> None:
+    """Its findings are computed once and stored, and it is part of the history of its suite."""
+    first, second = runs.open("fp"), runs.open("fp")
+    runs.complete(second)
+    runs.findings(second)
+    runs.complete(first)
+    runs.findings(first)
+    store = runs.service.store
+    assert store.read(lambda reader: RunListReader(reader.connection).state(None))[1] == []
+    third = runs.findings(runs("fp"))
+    assert third["tests"]["still_failing"][0]["since"]["run"] == first
 
 
 def test_an_open_run_is_compared_as_far_as_it_is(runs: Runs) -> None:
@@ -436,102 +409,13 @@ def test_main_branch_of_a_source(runs: Runs) -> None:
     assert flaky_tests(store, 1)["branch"] == "main"
 
 
-def test_two_processes_add_runs_to_one_series(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that another process adds meanwhile is added once: the update of a changed series is computed anew."""
-    first, second, third = (runs(letters) for letters in ("pp", "pf", "ff"))
-    store = runs.service.store
-    rows = store.look(partial(run_rows, run_ids=[first, second, third]))
-    write, meanwhile = store.write, [rows[2], rows[1]]
-
-    def slow(work: Callable[[Writer], Any]) -> Any:  # noqa: ANN401 - as the store's
-        if meanwhile:
-            with monkeypatch.context() as patched:
-                patched.setattr(store, "write", write)
-                add_run_of(store, meanwhile.pop())
-        return write(work)
-
-    monkeypatch.setattr(store, "write", slow)
-    update = add_run_of(store, rows[2])
-    assert (update.run_ids, update.series.length) == ([], 3)
-    series = store.look(partial(series_of, run=rows[0]))
-    assert series is not None
-    assert [run.id for run in series.runs] == [first, second, third]
-    letters = store.look(partial(histories, series=series))
-    assert sorted(history.outcomes for history in letters.values()) == ["pff", "ppf"]
-
-
-def test_a_series_that_changes_all_the_time(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If other processes are faster each time, the update is computed once more under the lock of the series."""
-    first, second = runs("pp"), runs("pf")
-    store = runs.service.store
-    (row,) = store.look(partial(run_rows, run_ids=[second]))
-    monkeypatch.setattr(series_updates, "_apply", lambda *_: False)
-    update = add_run_of(store, row)
-    assert update.run_ids == [first, second]
-    series = store.look(partial(series_of, run=row))
-    assert series is not None
-    assert (series.length, sorted(h.outcomes for h in store.look(partial(histories, series=series)).values())) == (
-        2,
-        ["pf", "pp"],
-    )
-
-
-def test_a_run_that_is_removed_while_it_is_added(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Histories of a run whose tests are removed at the same moment are not written: they would refer to nothing."""
-    run = runs("pf")
-    store = runs.service.store
-    (row,) = store.look(partial(run_rows, run_ids=[run]))
-    write, is_removed = store.write, list[bool]()
-
-    def slow(work: Callable[[Writer], Any]) -> Any:  # noqa: ANN401 - as the store's
-        if not is_removed:
-            is_removed.append(True)
-            write(partial(remove_run, run))
-            write(partial(remove_unused_tests, 1))
-        return write(work)
-
-    monkeypatch.setattr(store, "write", slow)
-    assert add_run_of(store, row).run_ids == []
-    assert store.look(lambda connection: connection.execute('SELECT count(*) FROM "case_history"')) == [(0,)]
-
-
-def test_tests_that_are_removed_while_durations_follow_the_machine(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs on another machine at last change all histories, and bring none back of a test that was removed."""
-    first = runs("ppppppp")
-    for _ in range(20):
-        runs.findings(runs("pppppp"))
-    for _ in range(9):
-        runs.findings(runs("pppppp", elapsed=200 * MS))
-    store, last = runs.service.store, runs("pppppp", elapsed=200 * MS)
-    (row,) = store.look(partial(run_rows, run_ids=[last]))
-    write, removed = store.write, list[int]()
-
-    def slow(work: Callable[[Writer], Any]) -> Any:  # noqa: ANN401 - as the store's
-        if not removed:
-            removed.append(write(partial(remove_run, first)))
-            removed.append(write(partial(remove_unused_tests, 1)))
-        return write(work)
-
-    monkeypatch.setattr(store, "write", slow)
-    update = add_run_of(store, row)
-    assert (removed, update.run_ids) == ([7, 1], [last])
-    durations = [history.durations.split() for history in store.look(partial(histories, series=update.series)).values()]
-    assert [(texts[0], len(texts)) for texts in durations] == [("150000", 23)] * 6
-
-
 def test_findings_are_computed_once(runs: Runs) -> None:
-    """What a completed run's findings say does not change with later runs, and each run is added once."""
+    """What a completed run's findings say does not change with later runs."""
     first, second = runs("pf"), runs("fp")
     before = runs.findings(second)
     runs.findings(runs("pp"))
     assert runs.findings(second) == before
     assert based_on(before) == (first, "same branch")
-    store = runs.service.store
-    assert store.read(lambda reader: RunFindingsRow.select().count(reader.database)) == 3
-    outcomes = store.read(
-        lambda reader: sorted(row.outcomes for row in CaseHistoryRow.select().execute(reader.database))
-    )
-    assert outcomes == ["fpp", "pfp"]
 
 
 def test_runs_of_a_store_are_added_when_they_are_needed(runs: Runs) -> None:
@@ -544,16 +428,44 @@ def test_runs_of_a_store_are_added_when_they_are_needed(runs: Runs) -> None:
     assert runs.findings(made[0])["base"] is None
 
 
-def test_results_in_any_order_and_from_two_shards(runs: Runs) -> None:
-    """Two shards of one run are one run, whichever sends first; a test that passed in the end had a failed attempt."""
-    runs("pppp")
-    run = runs.open("..pp")
-    for tests in ([a_result(1, "p"), a_result(0, "f")], [a_result(0, "p")]):
-        runs.service.append(runs.service.new_thread(run), *tests)
+@pytest.mark.parametrize("first", [0, 1])
+def test_jobs_that_differ_make_no_test_flaky(runs: Runs, first: int) -> None:
+    """A test that fails in one of two jobs of a run failed, whichever sends first, and is not flaky."""
+    runs("pp")
+    run = runs.open("")
+    jobs = [("linux", "fp"), ("windows", "pp")]
+    for job, letters in (jobs[first], jobs[1 - first]):
+        thread = runs.service.new_thread(run, job={"name": job})
+        runs.service.append(thread, *(a_result(number, letter) for number, letter in enumerate(letters)))
     runs.complete(run)
     found = runs.findings(run)
-    assert (found["counts"]["newly_failing"], found["counts"]["gone"]) == (0, 0)
+    assert (names(found["tests"]["newly_failing"]), found["flaky"]) == (["test_0"], [])
+    assert found["counts"]["in_several_jobs"] == 2
+
+
+def test_jobs_without_a_name_are_as_different_ones(runs: Runs) -> None:
+    """Where nothing says which job a result is of, no result replaces another one."""
+    runs("pp")
+    run = runs.open("")
+    for letter in "fp":
+        runs.service.append(runs.service.new_thread(run), a_result(0, letter))
+    runs.complete(run)
+    found = runs.findings(run)
+    assert (names(found["tests"]["newly_failing"]), found["flaky"]) == (["test_0"], [])
+
+
+def test_a_later_attempt_of_a_job_replaces_the_earlier_one(runs: Runs) -> None:
+    """A test that passes in the second attempt of its job passed, and is flaky: it was the same job at one commit."""
+    runs("pp")
+    run = runs.open("")
+    for attempt, letters in ((2, "pf"), (1, "fp")):
+        thread = runs.service.new_thread(run, job={"name": "linux", "attempt": attempt})
+        runs.service.append(thread, *(a_result(number, letter) for number, letter in enumerate(letters)))
+    runs.complete(run)
+    found = runs.findings(run)
+    assert names(found["tests"]["newly_failing"]) == ["test_1"]
     assert [(entry["name"], entry["state"]) for entry in found["flaky"]] == [("test_0", "flaky")]
+    assert found["counts"]["in_several_jobs"] == 0
 
 
 def test_ten_thousand_outcomes_of_a_case(runs: Runs) -> None:

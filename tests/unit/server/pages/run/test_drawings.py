@@ -14,7 +14,7 @@ from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.head import trend_of
 from pytest_automation_report.server.pages.run.names import class_path, common_phrase, node_id, test_name
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
-from pytest_automation_report.server.pages.run.strips import letters_at, merged_letters, strip_of
+from pytest_automation_report.server.pages.run.strips import merged_letters, strip_of
 from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, time_of, waste_sentence
 from pytest_automation_report.server.pages.run.url import RunState
 from pytest_automation_report.server.store.reads import RunRecord
@@ -36,10 +36,7 @@ def test_a_strip_shows_each_outcome_by_height_and_words() -> None:
 
 
 def test_histories_end_with_the_run_of_the_page() -> None:
-    """Later runs are cut off, runs without the test are dots, several tests show their worst outcome."""
-    assert letters_at("ppf", 9, 9) == "ppf"
-    assert letters_at("ppf", 9, 8) == "pp"
-    assert letters_at("ppf", 9, 11) == "ppf.."
+    """Several tests show their worst outcome in each run."""
     assert merged_letters(["ppp", "pf", "r"]) == "ppf"
     assert merged_letters([]) == ""
 

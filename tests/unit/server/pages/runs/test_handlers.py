@@ -158,9 +158,10 @@ def test_a_suite_shows_what_fails_is_flaky_and_slow(site: Site) -> None:
     )
     tests = [a_test(1, elapsed=SECOND), a_test(2), a_test(3, elapsed=9 * SECOND)]
     _run(site, *tests)
+    slow = {**failing(1), "elapsed": SECOND}
     for _ in range(2):
-        _run(site, failing(1), retried, tests[2])
-    last = _run(site, failing(1), tests[1], tests[2])
+        _run(site, slow, retried, tests[2])
+    last = _run(site, slow, tests[1], tests[2])
     text, links = site.text("/sources/1"), _links(site.shown("/sources/1"))
     assert "1 of 3 tests failed, for 1 reason" in text
     assert re.search(r"Failing now 1 All assert 90 == 89 1 test since #2", text)
