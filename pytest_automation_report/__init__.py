@@ -46,10 +46,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - Python has loaded it; only this function needs it
 
-    from pytest_automation_report.imports import UnhookedImports  # noqa: PLC0415 - as above
-
-    with UnhookedImports():
-        value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
 

@@ -13,15 +13,38 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.imports import UnhookedImports
-
-with UnhookedImports():
-    from pytest_automation_report import hookspecs
-    from pytest_automation_report.settings import pytest_config as settings
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
     from pytest_automation_report.annotations.functions import AutomationReport
     from pytest_automation_report.settings.pytest_config import Switch
+
+
+def _past_ours(find_spec: Callable[..., ModuleSpec | None]) -> Callable[..., ModuleSpec | None]:
+    """Return the search of pytest's import hook, which finds no module of this package: Python's own search does.
+
+    pytest marks all modules of a package that has a plugin, to rewrite their asserts. It then reads the source of each
+    module at each start, and compiles it where no bytecode can be written, as in most containers: 100 modules take a
+    session of one test 0.1 s, and 0.3 s without bytecode. None of their asserts is for pytest to explain.
+    """
+
+    def found(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        return None if name.startswith("pytest_automation_report.") else find_spec(name, path, target)
+
+    return found
+
+
+for _finder in sys.meta_path:
+    if type(_finder).__name__ == "AssertionRewritingHook":
+        setattr(_finder, "find_spec", _past_ours(_finder.find_spec))  # noqa: B010 - a method of this hook alone
+
+# Below the loop, which is for them, too.
+import pytest_automation_report.unpatched  # noqa: E402,F401 - ahead of conftests
+from pytest_automation_report import hookspecs  # noqa: E402
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded  # noqa: E402
+from pytest_automation_report.settings import pytest_config as settings  # noqa: E402
 
 # With these options pytest shows something and runs no test: the run would be empty.
 _INFORMATIVE_OPTIONS: Final = (
@@ -54,152 +77,152 @@ def __dir__() -> list[str]:
     return [name for name in globals() if name.startswith("pytest_")] + ["automation_report"]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the package's options and ini settings."""
-    settings.add_options(parser)
-    group = parser.getgroup("automation-report")
-    group.addoption(
-        "--automation-report-rerun-failed",
-        dest="automation_report_rerun_failed",
-        nargs="?",
-        const="last",
-        default=None,
-        metavar="RUN",
-        help="Run only the tests that failed in the run of this id; without one, in the source's last completed run. "
-        "When none failed, none is run; with 'all', all are.",
-    )
-
-
-def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Add the package's hooks."""
-    pluginmanager.add_hookspecs(hookspecs)
-
-
 @pytest.fixture
 def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
-    with UnhookedImports():
-        from pytest_automation_report.annotations.functions import (  # noqa: PLC0415 - only for tests that ask for it
-            HOOKS,
-            report_of,
-        )
+    from pytest_automation_report.annotations.functions import HOOKS, report_of  # noqa: PLC0415 - only for tests that ask for it
 
     return report_of(getattr(request.config.pluginmanager.get_plugin(HOOKS), "collector", None))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Switch reporting off under xdist's ``--looponfail``: each change of a file would be a run.
+@guarded
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the package's hooks, and the plugin of this session."""
+    pluginmanager.add_hookspecs(hookspecs)
+    pluginmanager.register(_SessionPlugin(), "automation-report-plugin")
 
-    First of all implementations, since xdist's own starts those sessions, which inherit the options.
+
+class _SessionPlugin(Hooks):
+    """The hooks of each session, which start to report those that the user wants to report.
+
+    The summary of a reported session shows its errors and warnings, that of any other this plugin.
     """
-    if getattr(config.option, "looponfail", False):
-        config.option.automation_report = False
 
+    def __init__(self) -> None:
+        self.internal_errors = InternalErrors()
+        self._warnings: list[str] = []
+        self._is_reported = False
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Start to report, in a session and its workers that the user wants to report."""
-    for marker in _MARKERS:
-        config.addinivalue_line("markers", marker)
-    with UnhookedImports():
-        _configure_rerun(config)
-        if "automation_report" in getattr(config, "workerinput", {}):
-            _configure_worker(config)
-        elif not hasattr(config, "workerinput"):
-            _configure_session(config)
+    @guarded
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        """Add the package's options and ini settings."""
+        settings.add_options(parser)
+        group = parser.getgroup("automation-report")
+        group.addoption(
+            "--automation-report-rerun-failed",
+            dest="automation_report_rerun_failed",
+            nargs="?",
+            const="last",
+            default=None,
+            metavar="RUN",
+            help="Run only the tests that failed in the run of this id; without one, in the source's last completed "
+            "run. When none failed, none is run; with 'all', all are.",
+        )
 
+    # tryfirst: xdist's own implementation starts those sessions, which inherit the options.
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_cmdline_main(self, config: pytest.Config) -> None:
+        """Switch reporting off under xdist's ``--looponfail``: each change of a file would be a run."""
+        if getattr(config.option, "looponfail", False):
+            config.option.automation_report = False
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Forget a reported session."""
-    if config in _reporting_configs:
-        _reporting_configs.remove(config)
+    @guarded
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Start to report, in a session and its workers that the user wants to report."""
+        for marker in _MARKERS:
+            config.addinivalue_line("markers", marker)
+        try:
+            self._configure_rerun(config)
+            if "automation_report" in getattr(config, "workerinput", {}):
+                self._configure_worker(config)
+            elif not hasattr(config, "workerinput"):
+                self._configure_session(config)
+        except Exception as error:
+            from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - only for mistakes
 
+            if isinstance(error, SettingError):
+                raise pytest.UsageError(str(error)) from error
+            raise
 
-def _configure_rerun(config: pytest.Config) -> None:
-    """Select the tests that failed in an earlier run, if the user wants only those."""
-    worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if worker_input is None and config.getoption("automation_report_rerun_failed") is None:
-        return
-    if worker_input is not None and "automation_report_rerun" not in worker_input:
-        return
-    from pytest_automation_report.session.rerun_failed import (  # noqa: PLC0415 - only with the option
-        RerunFailedHooks,
-        rerun_failed_hooks,
-    )
+    def _configure_rerun(self, config: pytest.Config) -> None:
+        """Select the tests that failed in an earlier run, if the user wants only those."""
+        selection: dict[str, Any] | None = getattr(config, "workerinput", {}).get("automation_report_rerun")
+        which = None if hasattr(config, "workerinput") else config.getoption("automation_report_rerun_failed")
+        if selection is None and which is None:
+            return
+        from pytest_automation_report.session.rerun_failed import RerunFailedHooks, failed_in  # noqa: PLC0415 - only with the option
 
-    if worker_input is not None:
-        config.pluginmanager.register(RerunFailedHooks.of_worker(worker_input), "automation-report-rerun")
-        return
-    from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - as above
+        selection = failed_in(config, os.environ) if selection is None else selection
+        config.pluginmanager.register(RerunFailedHooks(selection, self.internal_errors), "automation-report-rerun")
 
-    try:
-        rerun = rerun_failed_hooks(config, os.environ)
-    except SettingError as error:
-        raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(rerun, "automation-report-rerun")
+    def _configure_worker(self, config: pytest.Config) -> None:
+        try:
+            from pytest_automation_report.session.worker_hooks import worker_hooks  # noqa: PLC0415 - not for sessions without us
+        except ImportError as error:
+            from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
 
+            # xdist passes the controller's search path to its workers: another version of Python cannot load the
+            # libraries there.
+            # The main process records what such a worker reports, as for workers on other machines.
+            getattr(config, "workeroutput", {})[UNLOADED] = str(error)
+            return
 
-def _configure_worker(config: pytest.Config) -> None:
-    try:
-        from pytest_automation_report.session.worker_hooks import worker_hooks  # noqa: PLC0415 - not for sessions without us
-    except ImportError as error:
-        from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
+        worker_hooks(getattr(config, "workerinput", {}), self.internal_errors).watch(config)
+        self._is_reported = True
 
-        # xdist passes the controller's search path to its workers: another version of Python cannot load the
-        # libraries there.
-        # The main process records what such a worker reports, as for workers on other machines.
-        getattr(config, "workeroutput", {})[UNLOADED] = str(error)
-        return
-
-    worker_hooks(getattr(config, "workerinput", {})).watch(config)
-
-
-def _configure_session(config: pytest.Config) -> None:
-    if any(getattr(config.option, name, False) for name in _INFORMATIVE_OPTIONS):
-        return
-    try:
+    def _configure_session(self, config: pytest.Config) -> None:
+        if any(getattr(config.option, name, False) for name in _INFORMATIVE_OPTIONS):
+            return
         switch = settings.switch(config, os.environ)
         _refuse_misspelled(config, switch)
-        if not switch.is_on or _is_nested(switch):
-            if switch.warning and not _is_nested(switch):
-                config.pluginmanager.register(_SwitchWarning(switch.warning))
-            return
-        _refuse_windows(switch)
+        if switch.is_on and not _is_nested(switch):
+            _refuse_windows(switch)
+            self._report(config, switch)
+        elif switch.warning and not _is_nested(switch):
+            self._warnings.append(switch.warning)
+
+    def _report(self, config: pytest.Config, switch: Switch) -> None:
         from pytest_automation_report.session.setup import session_setup  # noqa: PLC0415 - not for sessions without us
 
         setup, sender = session_setup(config, os.environ, switch.warning)
-        # Imported after the sender's start, which imports its modules at the same time.
-        from pytest_automation_report.session.session_hooks import SessionHooks  # noqa: PLC0415 - as above
+        try:
+            # Imported after the sender's start, which imports its modules at the same time.
+            from pytest_automation_report.session.session_hooks import SessionHooks  # noqa: PLC0415 - as above
 
-        hooks = SessionHooks(setup, config, sender)
-    except Exception as error:
-        from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - only for mistakes
+            config.pluginmanager.register(SessionHooks(setup, config, sender, self.internal_errors), _REPORTING)
+        except BaseException:
+            sender.close()
+            raise
+        self._is_reported = True
+        _reporting_configs.append(config)
 
-        if isinstance(error, SettingError):
-            raise pytest.UsageError(str(error)) from error
-        raise
-    config.pluginmanager.register(hooks, _REPORTING)
-    _reporting_configs.append(config)
-
-
-class _SwitchWarning:
-    """Shows once, in a session that is not reported, that the switch in the environment has an invalid value."""
-
-    def __init__(self, text: str) -> None:
-        self._line = f"automation report: {text}"
-        self._is_shown = False
-
+    @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the warning at the end, since ``-q`` leaves out the header."""
-        self._is_shown = True
-        terminalreporter.write_line(self._line)
+        """Show the warnings of a session that is not reported at its end, since ``-q`` leaves out the header."""
+        for line in self._taken_lines():
+            terminalreporter.write_line(line)
 
-    def pytest_unconfigure(self) -> None:
-        """Show the warning on stderr if pytest writes no summary (``-p no:terminal``)."""
-        if not self._is_shown and sys.stderr is not None:
+    @guarded
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Forget the session; show its warnings on stderr if pytest has written no summary (``-p no:terminal``)."""
+        if config in _reporting_configs:
+            _reporting_configs.remove(config)
+        for line in self._taken_lines():
             # A closed or full stream must not change the end of pytest.
-            with contextlib.suppress(OSError, ValueError):
-                sys.stderr.write(f"{self._line}\n")
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                sys.stderr.write(f"{line}\n")
+
+    def _taken_lines(self) -> list[str]:
+        if self._is_reported or not (self._warnings or self.internal_errors.texts):
+            return []
+        from pytest_automation_report.settings.token import secrets_from  # noqa: PLC0415 - only with something to say
+        from pytest_automation_report.text.redaction import Redaction  # noqa: PLC0415 - as above
+
+        redact = Redaction((), secrets=secrets_from(os.environ, None, is_builtin=True))
+        lines = [*self._warnings, *(f"error in reporting: {redact(text)}" for text in self.internal_errors.texts)]
+        self._warnings, self.internal_errors.texts = [], []
+        return [f"automation report: {line}" for line in lines]
 
 
 def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:

@@ -12,12 +12,12 @@ from collections import Counter
 from contextvars import ContextVar
 from itertools import count
 from threading import get_ident
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.annotations.user_errors import UserErrors
 from pytest_automation_report.api.limits import STEP_LIMIT
 from pytest_automation_report.recording.annotations import Annotations, TimedStep, merged
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,8 +37,6 @@ _MAX_STEPS: Final = 10_000
 _INDENT: Final = "\u203a "
 # Steps may nest deeply: those below are in the field of the steps alone.
 _MAX_DEPTH: Final = 20
-# As it is now: tests patch `time`.
-_counter: Final = perf_counter
 
 
 class OpenStep:
@@ -54,12 +52,12 @@ class OpenStep:
         self.status: StepStatus | None = None
         self.children: list[OpenStep] = []
         self.artifacts: list[Artifact] = []
-        self.began = _counter()
+        self.began = Unpatched.counter()
         self.elapsed_us: int | None = None
 
     def end(self, status: StepStatus) -> None:
         """End the step."""
-        self.elapsed_us = int((_counter() - self.began) * 1_000_000)
+        self.elapsed_us = int((Unpatched.counter() - self.began) * 1_000_000)
         self.status = status
 
     def timed(self, places: Mapping[int, int], depth: int = _MAX_DEPTH) -> TimedStep:

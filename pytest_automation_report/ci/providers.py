@@ -6,7 +6,6 @@ stands above it. URLs that are put together from several variables are built in 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
@@ -15,6 +14,7 @@ from urllib.parse import quote
 from pytest_automation_report.ci import provider_urls
 from pytest_automation_report.ci.facts import BuildInfo, Shard, subject_of, without_user
 from pytest_automation_report.ci.provider_urls import text_of
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, replace
 
 __all__ = ["PROVIDERS", "Provider", "ReadFile"]
@@ -85,7 +85,7 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
     merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
     facts = BuildInfo(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
     try:
-        event: Any = json.loads(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
+        event: Any = Unpatched.decode(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
         request = event["pull_request"]
         pushed, number = request["head"]["sha"], request["number"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -100,7 +100,8 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
 def _pushed_subject(environ: Environ, read_file: ReadFile) -> str | None:
     """Return the subject of the commit that was pushed, which only the event's file has."""
     try:
-        message = json.loads(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")["head_commit"]["message"]
+        event: Any = Unpatched.decode(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
+        message = event["head_commit"]["message"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return subject_of(message) if isinstance(message, str) else None

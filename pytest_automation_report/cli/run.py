@@ -63,9 +63,10 @@ _FAILURE: Final = 3
 
 @click.command("failed")
 @click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
+@click.option("--json", "is_json", is_flag=True, help="Print the run's id, and key, folder and name of each test.")
 @setting_options(*CONNECTION, "source")
 @with_exit_codes
-def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def list_failed(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Print the run's id, and the key of each test that failed in it, one a line.
 
     Without RUN_ID it is the last completed run of the source. The tests' names are on stderr.
@@ -73,28 +74,31 @@ def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - cl
     configuration, token = configured(options, is_source_needed=chosen is None)
     with connected_to(configuration, token) as client:
         run = chosen if chosen is not None else last_of_source(client, configuration.source, is_completed=True)
-        names = _failed_tests(client, run)
+        tests = _failed_tests(client, run)
+    if is_json:
+        click.echo(json.dumps({"run": run, "tests": list(tests.values())}, indent=2))
+        return Exit.DONE
     echo_result(run)
-    for key, name in names.items():
+    for key, test in tests.items():
         echo_result(key)
-        echo_stderr(name)
-    echo_stderr(f"{len(names)} failed in run {run}")
+        echo_stderr(f"{test['folder']}.{test['name']}")
+    echo_stderr(f"{len(tests)} failed in run {run}")
     echo_link(configuration, run)
     return Exit.DONE
 
 
-def _failed_tests(client: Client, run: int) -> dict[str, str]:
-    """Return the failed tests' names by their keys; raises `RefusedError` if the server returns no keys."""
-    names: dict[str, str] = {}
+def _failed_tests(client: Client, run: int) -> dict[str, dict[str, str]]:
+    """Return key, folder and name of the failed tests by their keys; raises `RefusedError` without keys."""
+    tests: dict[str, dict[str, str]] = {}
     page_number: int | None = 1
     while page_number is not None:
         page = client.run_tests(run, page=page_number, status_id=(_FAILURE,))
         for test in page.result:
             if test.key is None:
                 raise RefusedError(f"this server returns no keys of the tests of run {run}", NOT_FOUND)
-            names[test.key] = f"{test.folder}.{test.name}"
+            tests[test.key] = {"key": test.key, "folder": test.folder or "", "name": test.name or ""}
         page_number = page.next_page
-    return names
+    return tests
 
 
 _COLUMNS: Final = ("run", "state", "results", "failed", "created", "name")

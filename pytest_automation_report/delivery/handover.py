@@ -5,12 +5,12 @@ pytest writes the configuration to the sender's standard input. Only there are s
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.json_values import JsonValue
 from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def timeouts_from(environ: Mapping[str, str], *, is_embedded: bool = False, **ov
     ``is_embedded`` if the results go to the embedded store.
     """
     own = _EMBEDDED if is_embedded else {}
-    return Timeouts(**{**own, **overrides, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
+    return Timeouts(**{**own, **overrides, **Unpatched.decode(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
 class RedactionSettings(JsonValue):

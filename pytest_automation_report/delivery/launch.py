@@ -1,26 +1,31 @@
-"""Start the sender from pytest, as a process that is independent of pytest and of the tested project.
+"""Run this package's code from pytest in interpreters that are independent of the tested project; start the sender.
 
-The interpreter starts isolated and without ``site``, so that no ``.pth`` file, no coverage tool and no environment
-variable of the tested project has an effect on it. It forks once, so that pytest's own child ends at once and the
-sender is not pytest's child. It reads two lines from its standard input: where this package and its dependencies are
-installed, and, when pytest's session begins, its configuration. In between it imports its modules, on another core.
+Such an interpreter starts isolated and without ``site``, so that no ``.pth`` file, no coverage tool, no file and no
+variable of the tested project has an effect on it. Its standard input says where this package and its dependencies are
+installed.
+
+The sender forks once, so that pytest's own child ends at once and the sender is not pytest's child. It reads a second
+line when pytest's session begins, its configuration. In between it imports its modules, on another core.
 
 Imported in pytest's process, so this module must not import anything that only the sender needs.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import signal
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.unpatched import Unpatched
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pytest_automation_report.delivery.handover import SenderConfig
 
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 NEEDED: Final = ("pytest_automation_report", "requests", "urllib3", "certifi", "idna")
 NEEDED_EMBEDDED: Final = ("pytest_automation_report", "peewee", "msgspec")
 NEEDED_FOR_BUCKETS: Final = "obstore"
+NEEDED_CONSOLE: Final = (*NEEDED, *NEEDED_EMBEDDED[1:], "click")
 # Of the pages, from which the sender writes a report of the embedded store; a server writes its own.
 NEEDED_FOR_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
 # Dependencies of some versions of those: their folders are added if they are installed.
@@ -36,15 +42,18 @@ _OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extens
 # The only variables that are passed on: without them some interpreters do not find their own libraries.
 _LOADER_VARIABLES: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-_BOOT: Final = """\
-'pytest_automation_report sender'
-import os, sys
-if os.fork():
-    os._exit(0)
-import json
+_BEGIN: Final = """\
+import json, os, signal, sys
 lines = os.fdopen(0, 'rb', closefd=False)
 start = json.loads(lines.readline())
 sys.path += start['folders']
+"""
+_BOOT: Final = f"""\
+'pytest_automation_report sender'
+import os
+if os.fork():
+    os._exit(0)
+{_BEGIN}
 from pytest_automation_report.delivery.connection import import_client
 from pytest_automation_report.delivery.handover import SenderConfig
 from pytest_automation_report.delivery.process import run
@@ -60,6 +69,45 @@ os._exit(0)  # all is closed, and to unload each module would be an eighth of th
 
 class LaunchError(Exception):
     """The sender could not be started; the message is the reason."""
+
+
+def _command(code: str, *words: str) -> list[str]:
+    flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else []), "-X", "utf8"]
+    return [sys.executable, *flags, "-c", code, *words]
+
+
+def printed_by(
+    code: str,
+    start: Mapping[str, object],
+    *,
+    needed: Iterable[str],
+    seconds: int,
+    environ: Mapping[str, str] | None = None,
+    folder: str = "/",
+) -> str:
+    """Run Python code, to which ``start`` is a variable, in an interpreter of its own; return what it prints.
+
+    ``needed`` are the packages that it imports. Raises `LaunchError` with the reason if it fails, or takes longer than
+    ``seconds``: the kernel ends it then, since the clock of pytest's process may be a test's.
+    """
+    line = Unpatched.encode({**start, "folders": folders_of(needed)})
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and text; secrets go through the pipe
+            _command(f"'pytest_automation_report'\n{_BEGIN}signal.alarm({seconds})\n{code}"),
+            input=f"{line}\n".encode(),
+            capture_output=True,
+            cwd=folder,
+            env=loader_environment() if environ is None else dict(environ),
+            check=False,
+        )
+    except OSError as error:
+        raise LaunchError(f"{sys.executable} could not be started: {error.strerror or error}") from error
+    if done.returncode == -signal.SIGALRM:
+        raise LaunchError(f"it took longer than {seconds} s")
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise LaunchError(lines[-1] if lines else f"exit code {done.returncode}")
+    return done.stdout.decode("utf-8", "replace")
 
 
 class SenderProcess:
@@ -80,13 +128,11 @@ class SenderProcess:
             *((NEEDED_FOR_BUCKETS,) if has_bucket else ()),
             *(NEEDED_FOR_REPORTS if has_report and is_embedded else ()),
         )
-        flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else [])]
-        # The session's name is not read: it shows in a list of processes which session the sender is of.
-        command = [sys.executable, *flags, "-X", "utf8", "-c", _BOOT, session]
         try:
             start = {"folders": folders_of(needed), "is_embedded": is_embedded}
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and text
-                command,
+                # The session's name is not read: it shows in a list of processes which session the sender is of.
+                _command(_BOOT, session),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -96,7 +142,7 @@ class SenderProcess:
                 start_new_session=True,
                 pass_fds=list(inherited),
             )
-            self._write(json.dumps(start))
+            self._write(Unpatched.encode(start))
         except LaunchError as error:
             self._error = error
         except OSError as error:
@@ -106,7 +152,7 @@ class SenderProcess:
         """Let the sender deliver a session; raises `LaunchError` if it could not be started, or ended before."""
         try:
             if self._error is None:
-                self._write(json.dumps(config.body()))
+                self._write(Unpatched.encode(config.body()))
         except OSError:
             self._error = LaunchError(f"{sys.executable} ended before the sender got its session")
         status = self.close()
@@ -140,9 +186,10 @@ def loader_environment() -> dict[str, str]:
 def folders_of(packages: Iterable[str]) -> list[str]:
     """Return the folders that hold these packages and the optional ones, each once, in order.
 
-    Raises `LaunchError` if a package is missing.
+    A file of the project that has a package's name is none, though pytest's process may find it first. Raises
+    `LaunchError` if a package is missing.
     """
-    folders: list[str] = []
+    folders: list[str] = [str(Path(__file__).parents[2])]
     for name in packages:
         folder = _folder_of(name, folders)
         if folder is None:
@@ -154,12 +201,22 @@ def folders_of(packages: Iterable[str]) -> list[str]:
 
 def _folder_of(name: str, folders: Iterable[str]) -> str | None:
     """Return the folder that holds a package, None if it is not installed; ``folders`` are those found before."""
-    for folder in folders:
-        # The sender will find it there first. Most often all are in one folder, and a search takes 0.1 ms.
-        if isfile(f"{folder}/{name}/__init__.py") or isfile(f"{folder}/{name}.py"):  # noqa: PTH113 - faster than a Path
-            return folder
-    spec = find_spec(name)
+    # The sender will find it there first. Most often all are in one folder, and a search takes 0.1 ms.
+    found = next((folder for folder in folders if _holds(folder, name)), None)
+    if found is not None:
+        return found
+    try:
+        installed = str(distribution(name).locate_file(""))
+    except PackageNotFoundError:
+        installed = ""
+    if installed and _holds(installed, name):
+        return installed
+    spec = find_spec(name)  # without metadata, or an editable installation
     if spec is None or not spec.has_location or spec.origin is None:
         return None
     path = Path(spec.origin)
     return str(path.parent.parent if spec.submodule_search_locations is not None else path.parent)
+
+
+def _holds(folder: str, name: str) -> bool:
+    return isfile(f"{folder}/{name}/__init__.py") or isfile(f"{folder}/{name}.py")  # noqa: PTH113 - faster than a Path

@@ -7,7 +7,6 @@ ran, `with_kept_files` for a file that could not be stored.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.extensions import ATTEMPTS, COLOURS, COMPARISON, PHASES, STEPS, phases_member
@@ -15,6 +14,7 @@ from pytest_automation_report.api.models import FieldType
 from pytest_automation_report.recording.attempts import attempt_numbers, attempt_text, numbered_artifacts
 from pytest_automation_report.text.limits import cut_middle
 from pytest_automation_report.text.visible import ColouredText
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,9 +42,6 @@ _MIN_TEXT_CHARACTERS: Final = 1_000
 
 _TEXT: Final = "Text"
 _OUTPUTS: Final = frozenset({"Output", "Errors", "Log"})
-
-# Users' tests patch `json`: saved at import.
-_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
 def encoded_extensions(times: Times, annotations: Annotations | None, test: Test, comparison: str = "") -> str:
@@ -84,7 +81,7 @@ def with_attempts(extensions: str, earlier: Sequence[EarlierAttempt]) -> str:
     body[ATTEMPTS] = [entry for entry in reversed(fitted) if len(entry) > 1]
     if not body[ATTEMPTS]:
         del body[ATTEMPTS]
-    return _encode(body) if body else ""
+    return Unpatched.encode(body) if body else ""
 
 
 def with_kept_files(extensions: str, artifacts: Sequence[Artifact], kept: Sequence[bool]) -> str:
@@ -103,7 +100,7 @@ def with_kept_files(extensions: str, artifacts: Sequence[Artifact], kept: Sequen
         ]
         places = {place: sum(flags[:place]) for place, is_kept in enumerate(flags) if is_kept}
         _move_files(owner.get(STEPS), places)
-    return _encode(body) if body else ""
+    return Unpatched.encode(body) if body else ""
 
 
 def _object(members: Sequence[str]) -> str:
@@ -112,7 +109,7 @@ def _object(members: Sequence[str]) -> str:
 
 def _steps_members(steps: Iterable[TimedStep]) -> list[str]:
     bodies = _steps(steps, [_MAX_STEPS_CHARACTERS], _MAX_DEPTH) if steps else []
-    return [f'"{STEPS}":{_encode(bodies)}'] if bodies else []
+    return [f'"{STEPS}":{Unpatched.encode(bodies)}'] if bodies else []
 
 
 def _comparison_members(comparison: str) -> list[str]:
@@ -127,7 +124,7 @@ def _colours_members(fields: Sequence[Field]) -> list[str]:
     else:
         return []
     colours = _colours(_by_name(fields))
-    return [f'"{COLOURS}":{_encode(colours)}'] if colours else []
+    return [f'"{COLOURS}":{Unpatched.encode(colours)}'] if colours else []
 
 
 def _by_name(fields: Iterable[Field]) -> dict[str, str | None]:
@@ -219,7 +216,7 @@ def _fitted(entry: Json, room: list[int]) -> Json:
 
 def _takes(value: object, room: list[int]) -> bool:
     """Whether a value has room, which it then takes."""
-    size = len(_encode(value))
+    size = len(Unpatched.encode(value))
     if size > room[0]:
         return False
     room[0] -= size
@@ -229,7 +226,7 @@ def _takes(value: object, room: list[int]) -> bool:
 def _decoded(extensions: str) -> Json:
     """Return extensions as a JSON object; an empty one for a text that is none, since a record can be forged."""
     try:
-        body = json.loads(extensions) if extensions else {}
+        body = Unpatched.decode(extensions) if extensions else {}
     except (ValueError, RecursionError):
         return {}
     return body if type(body) is dict else {}

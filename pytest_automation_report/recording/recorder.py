@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Status, Test
-from pytest_automation_report.imports import UnhookedImports
 from pytest_automation_report.recording.annotations import Annotations, merged
 from pytest_automation_report.recording.attempts import EarlierAttempt, with_earlier_attempts
 from pytest_automation_report.recording.extensions import encoded_extensions, extensions_of, with_attempts
@@ -178,8 +177,7 @@ class Recorder:
         if comparison is None:
             return encoded_extensions(times, annotations, test)
         # Not before: most sessions have no failed comparison.
-        with UnhookedImports():
-            from pytest_automation_report.recording.comparison import encoded_comparison  # noqa: PLC0415
+        from pytest_automation_report.recording.comparison import encoded_comparison  # noqa: PLC0415
 
         return encoded_extensions(times, annotations, test, encoded_comparison(comparison, self._cleaner))
 

@@ -20,6 +20,7 @@ import pytest
 from pytest_automation_report.annotations.artifacts import attach
 from pytest_automation_report.annotations.functions import HOOKS
 from pytest_automation_report.annotations.user_errors import DESCRIBE_TEST
+from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.annotations import merged
 from pytest_automation_report.recording.fields import property_field
 from pytest_automation_report.spool.record_kinds import PropertyRecord
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
     from pytest_automation_report.annotations.markers import Markers
+    from pytest_automation_report.guards import InternalErrors
     from pytest_automation_report.recording.annotations import Annotations
     from pytest_automation_report.text.redaction import TextCleaner
 
 
 def __dir__() -> list[str]:
-    """Name the fixture alone, for the reason that `session.guards.Hooks` has."""
+    """Name the fixture alone, for the reason that `guards.Hooks` has."""
     return ["record_testsuite_property"]
 
 
@@ -52,10 +54,11 @@ def with_markers(
     return annotations if of_markers is None else [*annotations[:-1], merged([of_markers, *annotations[-1:]])]
 
 
-class DescribeHooks:
+class DescribeHooks(Hooks):
     """Calls users' hooks that describe a test, at each teardown."""
 
-    def __init__(self, collector: AnnotationCollector) -> None:
+    def __init__(self, collector: AnnotationCollector, internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
         # Here, before any test runs: a test may patch what an import needs.
         from pytest_automation_report.annotations import user_hooks  # noqa: PLC0415 - only with such a hook
 
@@ -65,6 +68,7 @@ class DescribeHooks:
     # A wrapper, tryfirst: all other plugins have changed the report when this hook continues. At the teardown's report
     # the values of fixtures can still be read from the item.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @guarded
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -138,18 +142,20 @@ def has_browsers() -> bool:
     return any(package in sys.modules for package in _PACKAGES)
 
 
-class BrowserFiles:
+class BrowserFiles(Hooks):
     """Attaches files of browser tests to their attempts.
 
     pytest-playwright stores screenshots, videos and traces of an attempt in a separate folder, as its options say. From
     a Selenium driver among the fixtures of a failed test a screenshot is taken, while it still shows the failure.
     """
 
-    def __init__(self, collector: AnnotationCollector) -> None:
+    def __init__(self, collector: AnnotationCollector, internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
         self._collector = collector
 
     # A wrapper, tryfirst: pytest-playwright has stored the files of the phase when this hook continues.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @guarded
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

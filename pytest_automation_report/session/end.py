@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
@@ -10,6 +9,7 @@ from pytest_automation_report.spool.folder import has_other_folders
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.summary.counts import SessionCounts, tally_from
 from pytest_automation_report.summary.lines import SessionOutcome
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
@@ -22,15 +22,11 @@ if TYPE_CHECKING:
 
 
 class SessionEnd:
-    """The steps after a session was closed; owned by `SessionHooks`.
-
-    Created before the tests run, and with references to the clocks: tests patch `time` and may leave it patched.
-    """
+    """The steps after a session was closed; owned by `SessionHooks`."""
 
     def __init__(self, timeouts: Timeouts, report: TerminalReport) -> None:
         self._timeouts = timeouts
         self._report = report
-        self._sleep, self._monotonic, self._wall = time.sleep, time.monotonic, time.time
 
     def outcome_of(self, running: RunningSession, config: pytest.Config, *, is_interrupted: bool) -> SessionOutcome:
         """Wait for the sender within limits, then return the counts and the state of the delivery."""
@@ -61,8 +57,8 @@ class SessionEnd:
             tail,
             timeouts,
             is_interrupted=is_interrupted,
-            clock=self._monotonic,
-            sleep=self._sleep,
+            clock=Unpatched.counter,
+            sleep=Unpatched.sleep,
             notify=self._report.write_wait,
         )
 
@@ -81,7 +77,7 @@ class SessionEnd:
             unstored=state.unstored_reasons,
             findings=state.findings,
             report=state.report,
-            ended=int(self._wall() * 1_000_000),
+            ended=int(Unpatched.wall() * 1_000_000),
             losses=running.losses,
             leftovers=self._expire_old_sessions(running),
         )
@@ -94,7 +90,7 @@ class SessionEnd:
         from pytest_automation_report.spool.sessions import expire_old_sessions  # noqa: PLC0415 - only with earlier sessions
 
         keep_days = running.configuration.keep_spool
-        return expire_old_sessions(spool, running.folder, keep_days=keep_days, now=self._wall())
+        return expire_old_sessions(spool, running.folder, keep_days=keep_days, now=Unpatched.wall())
 
 
 def _last_lines(running: RunningSession) -> list[str]:

@@ -1,26 +1,29 @@
-"""Select the tests that failed in an earlier run, by their keys.
+"""Select the tests that failed in an earlier run, by their keys and names.
 
-pytest's process opens no socket and no store: the console command, in a separate process, prints the keys.
+pytest's process opens no socket and no store: the console command, in a separate process, prints the tests.
 """
 
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.recording.identity import identity_of
+from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError, printed_by
+from pytest_automation_report.guards import Hooks, guarded
+from pytest_automation_report.recording.identity import identity_of, key_of
 from pytest_automation_report.session.collection import plain_nodeids
 from pytest_automation_report.session.setup import session_configuration
 from pytest_automation_report.settings.table import LOCAL_URL
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import pluralize, printable
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_automation_report.guards import InternalErrors
     from pytest_automation_report.settings.configuration import Configuration
 
 OPTION: Final = "--automation-report-rerun-failed"
@@ -29,15 +32,20 @@ LAST: Final = "last"
 ALL: Final = "all"
 
 WORKER_KEY: Final = "automation_report_rerun"
-"""Key of xdist's worker input for the keys of the failed tests, and of its worker output for the deselected number."""
+"""Key of xdist's worker input for the failed tests, and of its worker output for what the worker found of them."""
 
-_TIMEOUT_SECONDS: Final = 120
+_SECONDS: Final = 120
+_SHOWN: Final = 5
+_CODE: Final = """\
+from pytest_automation_report.cli.main import main
+main(start['arguments'], prog_name='automation-report')
+"""
 
 
-def rerun_failed_hooks(config: pytest.Config, environ: Mapping[str, str]) -> RerunFailedHooks:
-    """Return the hooks that select the failed tests of the run on the command line.
+def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the failed tests of the run that the command line names, for `RerunFailedHooks`.
 
-    Raises `pytest.UsageError` if the failed tests cannot be read.
+    Raises `pytest.UsageError` if they cannot be read.
     """
     which = str(config.getoption(DESTINATION))
     if which not in {LAST, ALL} and not which.isdecimal():
@@ -47,124 +55,139 @@ def rerun_failed_hooks(config: pytest.Config, environ: Mapping[str, str]) -> Rer
             f"are tests to select from, write {OPTION}={LAST} {shlex.quote(which)}"
         )
     configuration = session_configuration(config, environ)
-    run, keys = _failed(configuration, which, config, environ)
+    arguments = ["run", "failed", "--json", *([which] if which.isdecimal() else []), *_connection(configuration)]
+    try:
+        printed = printed_by(
+            _CODE,
+            {"arguments": arguments},
+            needed=NEEDED_CONSOLE,
+            seconds=_SECONDS,
+            environ=environ,
+            folder=str(config.rootpath),
+        )
+    except LaunchError as error:
+        raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
     prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
-    return RerunFailedHooks(run, keys, prefix, is_all_if_none=which == ALL)
+    return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL}
 
 
-class RerunFailedHooks:
+def _connection(configuration: Configuration) -> list[str]:
+    """Return the options with which the console command reads from the same project as the session reports to."""
+    options = ["--project-id", str(configuration.project_id), "--source", configuration.source]
+    if configuration.endpoint.is_embedded:
+        return [*options, "--url", LOCAL_URL, "--database", configuration.endpoint.database]
+    options += ["--url", configuration.url, *(["--allow-http"] if configuration.allow_http else [])]
+    options += ["--ca-file", configuration.ca_file] if configuration.ca_file else []
+    return [*options, *(["--token-file", configuration.token_file] if configuration.token_file else [])]
+
+
+class RerunFailedHooks(Hooks):
     """Deselects the tests that did not fail, in each process that collects.
 
-    If none failed, all tests run with ``is_all_if_none``, and none without it: then the session passes.
+    ``selection`` is what `failed_in` returned. If none failed, all tests run with ``is_all_if_none``, and none without
+    it: then the session passes.
     """
 
-    def __init__(self, run: str, keys: Iterable[str], prefix: str, *, is_all_if_none: bool = False) -> None:
-        self._run = run
-        self._keys = frozenset(keys)
-        self._prefix = prefix
-        self._is_all = is_all_if_none and not self._keys
+    def __init__(self, selection: dict[str, Any], internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
+        self._selection = selection
+        self._run: int = selection["run"]
+        self._failed: list[dict[str, str]] = selection["tests"]
+        self._is_all: bool = selection["is_all_if_none"] and not self._failed
         # None until tests were collected, in this process or in a worker.
         self._deselected: int | None = None
+        # Names of the failed tests that were not collected.
+        self._missing: list[str] = []
 
-    @classmethod
-    def of_worker(cls, workerinput: dict[str, Any]) -> RerunFailedHooks:
-        """Return the hooks of an xdist worker, with the selection that its controller sent."""
-        selection = workerinput[WORKER_KEY]
-        return cls(selection["run"], selection["keys"], selection["prefix"], is_all_if_none=selection["all"])
-
+    @guarded
     def pytest_report_header(self) -> str:
         """Return the line with the run and the number of tests to run again."""
-        if not self._keys:
+        if not self._failed:
             selection = "all tests are run" if self._is_all else f"no test is run ({OPTION}={ALL} runs all)"
             return f"automation report: nothing failed in run {self._run}: {selection}"
-        tests = pluralize(len(self._keys), "test")
+        tests = pluralize(len(self._failed), "test")
         return f"automation report: running again the failed tests of run {self._run}: {tests}"
 
     @pytest.hookimpl(optionalhook=True)
+    @guarded
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Send an xdist worker the keys: the last run may be another one when the worker starts."""
-        node.workerinput[WORKER_KEY] = {
-            "run": self._run,
-            "keys": sorted(self._keys),
-            "prefix": self._prefix,
-            "all": self._is_all,
-        }
+        """Send an xdist worker the failed tests: the last run may be another one when the worker starts."""
+        node.workerinput[WORKER_KEY] = self._selection
 
     # trylast: xdist's `loadgroup` and other plugins have changed the items before.
     @pytest.hookimpl(trylast=True)
+    @guarded
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Deselect the tests that did not fail."""
         if self._is_all:
             return
         plain = plain_nodeids(items) if getattr(config.option, "loadgroup", False) else {}
-        failed: list[pytest.Item] = []
-        deselected: list[pytest.Item] = []
-        for item in items:
-            (failed if self._has_failed(plain.get(item.nodeid, item.nodeid)) else deselected).append(item)
+        nodeids = [plain.get(item.nodeid, item.nodeid) for item in items]
+        found, self._missing = found_tests(self._failed, nodeids, prefix=self._selection["prefix"])
+        deselected = [item for number, item in enumerate(items) if number not in found]
         self._deselected = len(deselected)
         if deselected:
             config.hook.pytest_deselected(items=deselected)
-            items[:] = failed
+            items[:] = [item for number, item in enumerate(items) if number in found]
 
     # trylast: the exit status of other plugins counts.
     @pytest.hookimpl(trylast=True)
+    @guarded
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-        """Let a session pass that had no test to run again; send a worker's number of deselected tests."""
-        if not self._keys and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        """Let a session pass that had no test to run again; send the controller what a worker found."""
+        if not self._failed and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
-            output[WORKER_KEY] = self._deselected
+            output[WORKER_KEY] = self._deselected, self._missing
 
     @pytest.hookimpl(optionalhook=True)
+    @guarded
     def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
-        """Read the number of tests that a worker deselected; all workers collect the same tests."""
+        """Read what a worker found; all workers collect the same tests."""
         del error
-        self._deselected = getattr(node, "workeroutput", {}).get(WORKER_KEY, self._deselected)
+        found = getattr(node, "workeroutput", {}).get(WORKER_KEY)
+        if found is not None:
+            self._deselected, self._missing = found
 
+    @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the number of deselected tests."""
+        """Show the number of deselected tests, and the failed ones that are not there."""
         if self._deselected is None:
             return
-        if not self._keys:
+        if not self._failed:
             terminalreporter.write_line(self.pytest_report_header())
             return
         deselected = pluralize(self._deselected, "test")
         terminalreporter.write_line(f"automation report: {deselected} deselected that did not fail in run {self._run}")
+        if self._missing:
+            missing = pluralize(len(self._missing), "test")
+            names = ", ".join((*self._missing[:_SHOWN], *(["..."] if len(self._missing) > _SHOWN else [])))
+            line = f"automation report: {missing} that failed in run {self._run} not among the collected ones: {names}"
+            terminalreporter.write_line(printable(line))
 
-    def _has_failed(self, nodeid: str) -> bool:
-        """Whether a test failed, or its module could not be collected."""
-        module = nodeid.partition("::")[0]
-        return any(identity_of(name, prefix=self._prefix).key in self._keys for name in (nodeid, module))
 
+def found_tests(
+    failed: Iterable[Mapping[str, str]], nodeids: Sequence[str], *, prefix: str
+) -> tuple[set[int], list[str]]:
+    """Return the numbers of the tests that failed, and the names of failed tests that are not there.
 
-def _failed(
-    configuration: Configuration, which: str, config: pytest.Config, environ: Mapping[str, str]
-) -> tuple[str, list[str]]:
-    """Return the run's id and the keys of its failed tests, as the console command prints them."""
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "run", "failed"]
-    command += [which] if which.isdecimal() else []
-    command += ["--project-id", str(configuration.project_id), "--source", configuration.source]
-    if configuration.endpoint.is_embedded:
-        command += ["--url", LOCAL_URL, "--database", configuration.endpoint.database]
-    else:
-        command += ["--url", configuration.url, *(["--allow-http"] if configuration.allow_http else [])]
-        command += ["--ca-file", configuration.ca_file] if configuration.ca_file else []
-        command += ["--token-file", configuration.token_file] if configuration.token_file else []
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and command
-            command,
-            cwd=config.rootpath,
-            env=dict(environ),
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {error}") from error
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise pytest.UsageError(f"{OPTION}: the failed tests cannot be read: {lines[-1]}")
-    run, *keys = done.stdout.split()
-    return run, keys
+    A module that could not be collected stands for all of its tests. A test whose key a hook has set is found by its
+    folder and name, and where the folder is the hook's, too, by its name: rather one test too many than one too few.
+    """
+    places: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number, nodeid in enumerate(nodeids):
+        test, module = (identity_of(name, prefix=prefix) for name in (nodeid, nodeid.partition("::")[0]))
+        for place in {(test.key,), (module.key,), (test.folder, test.name), ("", test.name, "")}:
+            places[place].append(number)
+    found: set[int] = set()
+    missing: list[str] = []
+    for test_values in failed:
+        key, folder, name = test_values["key"], test_values["folder"], test_values["name"]
+        numbers = places.get((key,), [])
+        if not numbers and key != key_of(folder, name):
+            numbers = places.get((folder, name)) or places.get(("", name, "")) or []
+        found.update(numbers)
+        if not numbers:
+            missing.append(f"{folder}.{name}")
+    return found, missing

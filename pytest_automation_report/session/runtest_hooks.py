@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
-from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -19,7 +18,7 @@ from pytest_automation_report.annotations.collector import AnnotationCollector
 from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field, encoded
-from pytest_automation_report.imports import UnhookedImports
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.attempts import ATTEMPTS
 from pytest_automation_report.recording.failures import FAILED, Failures
 from pytest_automation_report.recording.options import cleaner_for
@@ -33,7 +32,6 @@ from pytest_automation_report.session.annotation_hooks import (
     with_markers,
 )
 from pytest_automation_report.session.collection import collected_record, plain_nodeids
-from pytest_automation_report.session.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.session.sender_start import captured_files
 from pytest_automation_report.spool.artifacts import ArtifactSpool
 from pytest_automation_report.spool.record_kinds import (
@@ -50,6 +48,7 @@ from pytest_automation_report.spool.records import (
     pass_record,
     start_record,
 )
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
@@ -73,15 +72,15 @@ _LAST_CHARACTERS: Final = 8192
 class Clock:
     """Whole microseconds since the session began.
 
-    By the performance counter as it was when the module was imported, since tests patch `time`. ``epoch`` is the
-    counter's value, in seconds, when the session began; all processes of one machine share the counter.
+    ``epoch`` is the performance counter's value, in seconds, when the session began; all processes of one machine share
+    the counter.
     """
 
     __slots__ = ("_counter", "epoch")
 
     def __init__(self, epoch: float | None = None) -> None:
-        self._counter = perf_counter
-        self.epoch = perf_counter() if epoch is None else epoch
+        self._counter = Unpatched.counter
+        self.epoch = Unpatched.counter() if epoch is None else epoch
 
     def now(self) -> int:
         """Return the microseconds since the session began."""
@@ -98,8 +97,6 @@ class RuntestHooks(Hooks):
         pytest_runtest_logreport   a phase, or a subtest, goes to the recorder
         pytest_runtest_logfinish   PASS or FINISH is on disk: the result exists
 
-    The three hooks that are called for each phase of each test catch their errors themselves: `guarded` would cost a
-    call more.
     """
 
     def __init__(
@@ -160,9 +157,9 @@ class RuntestHooks(Hooks):
         # Not before: the conftests of all folders are loaded only now.
         self.collector.user_errors.add_unknown_hooks(session.config)
         if has_describe_hooks(session.config):
-            session.config.pluginmanager.register(DescribeHooks(self.collector))
+            session.config.pluginmanager.register(DescribeHooks(self.collector, self.internal_errors))
         if self._options.browser_artifacts and has_browsers():
-            session.config.pluginmanager.register(BrowserFiles(self.collector))
+            session.config.pluginmanager.register(BrowserFiles(self.collector, self.internal_errors))
         if getattr(session.config.option, "loadgroup", False):
             self._plain_nodeids.update(plain_nodeids(session.items))
         self._collected = collected_record(
@@ -172,76 +169,63 @@ class RuntestHooks(Hooks):
 
     # tryfirst: START is on disk before another plugin's hook can end the process, and its time is the attempt's.
     @pytest.hookimpl(tryfirst=True)
+    @guarded
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Begin an attempt and write START."""
-        try:
-            self._attempt_number += 1
-            if self._pending_rerun is not None and self._pending_rerun[0] != nodeid:
-                self._count_pending_rerun()
-            self._started_us = self._clock.now()
-            self.collector.begin()
-            if self._comparisons is not None:
-                self._comparisons.take()  # those of the attempt before, of which none has failed it
-            self._recorder.start(nodeid, location)
-            plain_nodeid = self._plain_nodeids.get(nodeid, nodeid)
-            self._attempt_header = attempt_header(plain_nodeid, location[0], location[1])
-            self._open_nodeid = nodeid
-            self._writer.write(start_record(self._attempt_number, self._started_us, self._attempt_header))
-        except Exception as error:  # noqa: BLE001 - as in `guarded`
-            self.internal_errors.add("pytest_runtest_logstart", error)
+        self._attempt_number += 1
+        if self._pending_rerun is not None and self._pending_rerun[0] != nodeid:
+            self._count_pending_rerun()
+        self._started_us = self._clock.now()
+        self.collector.begin()
+        if self._comparisons is not None:
+            self._comparisons.take()  # those of the attempt before, of which none has failed it
+        self._recorder.start(nodeid, location)
+        plain_nodeid = self._plain_nodeids.get(nodeid, nodeid)
+        self._attempt_header = attempt_header(plain_nodeid, location[0], location[1])
+        self._open_nodeid = nodeid
+        self._writer.write(start_record(self._attempt_number, self._started_us, self._attempt_header))
 
     # tryfirst: other plugins' setup, and fixtures, may annotate already.
     @pytest.hookimpl(tryfirst=True)
+    @guarded
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Send annotations to this item from now on."""
         self.collector.set_up(item)
 
     # trylast: other plugins change the report before.
     @pytest.hookimpl(trylast=True)
+    @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a phase, or a subtest, to its test."""
-        try:
-            self._recorder.add(report)
-        except Exception as error:  # noqa: BLE001 - as in `guarded`
-            self.internal_errors.add("pytest_runtest_logreport", error)
+        self._recorder.add(report)
 
     # trylast: annotations that other plugins add in this hook still belong to the attempt.
     @pytest.hookimpl(trylast=True)
+    @guarded
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """End the attempt: its result exists once it is a line in the spool."""
-        try:
-            self.finish_attempt(nodeid, self._annotations())
-        except Exception as error:  # noqa: BLE001 - as in `guarded`
-            self.internal_errors.add("pytest_runtest_logfinish", error)
+        self.finish_attempt(nodeid, self._annotations() or ())
 
     # Returns None, so that pytest's own explanation and those of other plugins stay as they are.
-    @pytest.hookimpl
+    @guarded
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Capture the sides of a failed comparison."""
-        try:
-            if self._comparisons is None:
-                # Not before: most sessions have no failed comparison.
-                with UnhookedImports():
-                    from pytest_automation_report.session.failed_comparisons import FailedComparisons  # noqa: PLC0415
+        if self._comparisons is None:
+            from pytest_automation_report.session.failed_comparisons import FailedComparisons  # noqa: PLC0415 - not before: most sessions have none
 
-                self._comparisons = FailedComparisons()
-            self._comparisons.capture(op, left, right)
-        except Exception as error:  # noqa: BLE001 - as in `guarded`; the objects are users'
-            self.internal_errors.add("pytest_assertrepr_compare", error)
+            self._comparisons = FailedComparisons()
+        self._comparisons.capture(op, left, right)
 
-    @pytest.hookimpl
+    @guarded
     def pytest_exception_interact(self, call: pytest.CallInfo[object], report: object) -> None:
         """Keep the last comparison if it has failed the test."""
         if self._comparisons is not None and call.excinfo is not None and isinstance(report, pytest.TestReport):
             self._comparisons.keep(call.excinfo, report)
 
-    def _annotations(self) -> Sequence[Annotations | None]:
-        """Return the annotations of the attempt, none if collecting them raised: the result must not be lost."""
-        try:
-            return with_markers(self.collector.end(), self._markers, self.collector.item)
-        except Exception as error:  # noqa: BLE001 - nodes are other plugins' objects
-            self.internal_errors.add("annotations", error)
-            return ()
+    @guarded
+    def _annotations(self) -> Sequence[Annotations | None] | None:
+        """Return the annotations of the attempt; None if collecting them raised: the result must not be lost."""
+        return with_markers(self.collector.end(), self._markers, self.collector.item)
 
     def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:
         """Write the result of an attempt, if its reports make one."""

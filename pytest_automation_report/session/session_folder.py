@@ -7,7 +7,6 @@ the state of programs.
 from __future__ import annotations
 
 import os
-import time
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _written(
         is_followed=is_followed,
         thread_fields=sharing.thread_fields(folder.id),
         job=sharing.thread_job(folder.id),
-        started_us=time.time_ns() // 1000,
+        started_us=int(Unpatched.wall() * 1_000_000),
         report=candidate.html,
     )
     try:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_automation_report.imports import UnhookedImports
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.synthetic_results import collection_test
 from pytest_automation_report.session.collection import write_collected_ids
 from pytest_automation_report.session.end import SessionEnd
-from pytest_automation_report.session.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.session.run_hook_calls import call_finished_hooks
 from pytest_automation_report.session.running import RunningSession, start_session
 from pytest_automation_report.session.terminal import TerminalReport
@@ -40,8 +39,10 @@ class SessionHooks(Hooks):
     once.
     """
 
-    def __init__(self, setup: SessionSetup, config: pytest.Config, sender: SenderStart) -> None:
-        self.internal_errors = InternalErrors()
+    def __init__(
+        self, setup: SessionSetup, config: pytest.Config, sender: SenderStart, internal_errors: InternalErrors
+    ) -> None:
+        self.internal_errors = internal_errors
         self._setup = setup
         self._sender = sender
         self._report = TerminalReport(config, setup, self.internal_errors)
@@ -56,6 +57,7 @@ class SessionHooks(Hooks):
         self._is_interrupted = False
         self._getpid, self._pid = os.getpid, os.getpid()
 
+    @guarded
     def pytest_report_header(self) -> str:
         """Return the line with the target of the results."""
         return self._report.header()
@@ -134,14 +136,15 @@ class SessionHooks(Hooks):
         call_finished_hooks(session.config, outcome, self._running.configuration, self._report.user_errors)
         self._report.show_on_ci_page(outcome)
 
+    @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show in pytest's summary the numbers of delivered results, the run, and the next step for the rest."""
         if self._is_forked:
             return
-        with UnhookedImports():
-            self._report.compare(self._folder)
-            self._report.write_summary(terminalreporter)
+        self._report.compare(self._folder)
+        self._report.write_summary(terminalreporter)
 
+    @guarded
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Close and show a session that pytest did not finish; remove its folder if all is delivered."""
         if self._is_forked:

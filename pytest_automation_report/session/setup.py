@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from pytest_automation_report.settings.configuration import (
     token_for,
 )
 from pytest_automation_report.spool.names import new_session_name
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
         environ=environ,
         root=config.rootpath,
         project_name=project_name(config.rootpath),
-        local_time=datetime.now().astimezone(),
+        local_time=Unpatched.utc().astimezone(),
         here=config.invocation_params.dir,
     )
 

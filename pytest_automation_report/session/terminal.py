@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from pytest_automation_report.annotations.user_errors import UserErrors
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
-from pytest_automation_report.session.guards import InternalErrors, guarded
+from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.summary.lines import Shell, header_line, relative_to_cwd, report_lines, target
 from pytest_automation_report.text.terminal import printable
 

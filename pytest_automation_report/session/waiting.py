@@ -60,15 +60,19 @@ def wait_for_sender(
     If the sender has died or never became ready, the state gets a warning. A further Ctrl-C ends the wait. ``notify``
     is called after a second, and again when only the report is awaited for a second: with the longest time in seconds
     that the wait goes on, and the path of the report, "" while results are awaited.
+
+    The limits also hold with a clock that stands still: then the pauses between the looks count.
     """
     longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
-    began = clock()
+    began = now = clock()
     wait = _Wait(tail, timeouts, longest, began=began, progress_at=began)
     notice = _Notice(notify, longest, began)
     try:
-        while wait.look(clock()):
-            notice.update(tail.state, clock())
-            sleep(_pause(clock() - began, timeouts.poll))
+        while wait.look(now):
+            notice.update(tail.state, now)
+            pause = _pause(now - began, timeouts.poll)
+            sleep(pause)
+            now = max(clock(), now + pause)
     except KeyboardInterrupt:
         return
     finally:

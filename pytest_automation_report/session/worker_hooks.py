@@ -12,9 +12,9 @@ import pytest
 from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
 from pytest_automation_report.annotations.markers import marker_names
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.annotation_hooks import has_describe_hooks
-from pytest_automation_report.session.guards import InternalErrors, guarded
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import secrets_from, token_from
 from pytest_automation_report.spool.folder import SessionFolder
@@ -45,15 +45,15 @@ class WorkerHooks(RuntestHooks):
             getattr(session.config, "workeroutput", {})[LOSSES] = asdict(self.losses)
 
 
-class RemoteWorkerHooks:
+class RemoteWorkerHooks(Hooks):
     """Hooks of an xdist worker that cannot write to the spool; the target of its annotation functions.
 
     The controller records its results from the reports that xdist sends. Annotations are not on those reports, so the
     worker only notes whether its tests have any, and the controller's summary shows it once.
     """
 
-    def __init__(self, options: RecordingOptions) -> None:
-        self.internal_errors = InternalErrors()
+    def __init__(self, options: RecordingOptions, internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
         self._marker_names = marker_names(options)
         self._has_annotations = False
 
@@ -87,7 +87,7 @@ class RemoteWorkerHooks:
         return has_fixture or any(mark.name in self._marker_names for mark in item.iter_markers())
 
 
-def worker_hooks(workerinput: Mapping[str, Any]) -> WorkerHooks | RemoteWorkerHooks:
+def worker_hooks(workerinput: Mapping[str, Any], errors: InternalErrors) -> WorkerHooks | RemoteWorkerHooks:
     """Return the hooks of a worker by the input that its controller sent.
 
     `RemoteWorkerHooks` if the spool is on another host, or the worker cannot write to it.
@@ -101,8 +101,8 @@ def worker_hooks(workerinput: Mapping[str, Any]) -> WorkerHooks | RemoteWorkerHo
         writer = None
     options = worker_options(shared, os.environ)
     if writer is None:
-        return RemoteWorkerHooks(options)
-    return WorkerHooks(writer, options, Clock(shared["epoch"]), worker, InternalErrors())
+        return RemoteWorkerHooks(options, errors)
+    return WorkerHooks(writer, options, Clock(shared["epoch"]), worker, errors)
 
 
 def worker_options(shared: Mapping[str, Any], environ: Mapping[str, str]) -> RecordingOptions:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.errors import UNLOADED
+from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.failures import Failures
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.recording.synthetic_results import unfinished_test
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
-from pytest_automation_report.session.guards import Hooks, guarded
 from pytest_automation_report.session.runtest_hooks import RuntestHooks
 from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN

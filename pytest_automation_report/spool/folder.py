@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import stat
 from typing import TYPE_CHECKING, Final
@@ -28,6 +27,7 @@ from pytest_automation_report.spool.records import FORMAT, Decoder
 from pytest_automation_report.spool.removal import remove_session
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter, ignore
 from pytest_automation_report.text.files import Disk, read_file, write_draft
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class SessionFolder:
         path = self.path / SESSION_FILE
         try:
             path = self._session_path
-            document = json.loads(read_file(path, _MAX_MANIFEST_BYTES, is_foreign=True).decode("ascii"))
+            document = Unpatched.decode(read_file(path, _MAX_MANIFEST_BYTES, is_foreign=True).decode("ascii"))
             format_ = document["format"]
             if format_ != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {format_}, this version reads {FORMAT})")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import select
-import time
 from pathlib import Path
+
+from pytest_automation_report.unpatched import Unpatched
 
 
 def process_start_time(pid: int) -> str:
@@ -54,14 +55,14 @@ class Process:
     def wait(self, seconds: float) -> None:
         """Wait until the process ends, at most for this time."""
         if self._is_gone:
-            time.sleep(seconds)
+            Unpatched.sleep(seconds)
         elif self._descriptor is not None:
             poll = select.poll()
             poll.register(self._descriptor, select.POLLIN)
             if poll.poll(seconds * 1000):
                 self._is_gone = True
         else:
-            time.sleep(seconds)
+            Unpatched.sleep(seconds)
             try:
                 os.kill(self._pid, 0)
             except ProcessLookupError:

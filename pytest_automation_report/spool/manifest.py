@@ -5,16 +5,11 @@ Pytest writes it before the first record; the sender and ``automation-report sen
 
 from __future__ import annotations
 
-import json
-from typing import Final
-
 from pytest_automation_report.api.json_values import JsonValue
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Json, NewRun
 from pytest_automation_report.spool.records import FORMAT
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import field
-
-# Pytest writes a deleted manifest again after the tests, which may have patched `json`: saved at import.
-_encode: Final = json.JSONEncoder().encode
 
 
 class SessionManifest(JsonValue):
@@ -73,4 +68,4 @@ class SessionManifest(JsonValue):
 
 def manifest_bytes(session: SessionManifest) -> bytes:
     """Encode a manifest as the JSON that `SessionManifest.from_body` decodes."""
-    return _encode({"format": FORMAT, **session.body()}).encode("ascii")
+    return Unpatched.encode({"format": FORMAT, **session.body()}).encode("ascii")

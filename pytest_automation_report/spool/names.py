@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import Final
 
 from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import Unpatched
 
 _RANDOM_BYTES: Final = 4
 _SESSION_NAME: Final = lazy_pattern(rf"\.?[0-9]{{8}}T[0-9]{{6}}-[0-9a-f]{{{2 * _RANDOM_BYTES}}}")
@@ -14,7 +14,7 @@ _SESSION_NAME: Final = lazy_pattern(rf"\.?[0-9]{{8}}T[0-9]{{6}}-[0-9a-f]{{{2 * _
 
 def new_session_name() -> str:
     """Return the name of a session that starts now."""
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(_RANDOM_BYTES).hex()}"
+    return f"{Unpatched.utc():%Y%m%dT%H%M%S}-{os.urandom(_RANDOM_BYTES).hex()}"
 
 
 def is_session_name(name: str) -> bool:

@@ -17,6 +17,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pytest_automation_report.api.json_values import JsonError, JsonValue, decoder_of
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _PASS: Final = b'{"k":"pass",'
 
 # Users' tests patch `json`: pytest's process takes its functions once, when this module is imported.
 _decode: Final[Callable[[str], tuple[Any, int]]] = json.JSONDecoder().raw_decode
-encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+encode: Final = Unpatched.encode
 
 
 class Record(JsonValue, omit_defaults=True):

@@ -8,7 +8,6 @@ of their special characters is a numeric reference, which Markdown and HTML only
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -28,6 +27,7 @@ from pytest_automation_report.summary.findings_lines import (
 from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def link_report(failures: Sequence[FailedTest], url: str, title: str) -> str:
     """Return GitLab's report of links for a job's page, as JSON: the run, and each failure with its message."""
     labels = [title, *(_message(failure) for failure in failures[:MAX_ANNOTATIONS])]
     links = [{"external_link": {"label": string(label), "url": url}} for label in labels]
-    return json.dumps({"Automation report": links}, indent=1) + "\n"
+    return Unpatched.encode({"Automation report": links}) + "\n"
 
 
 def _message(failure: FailedTest) -> str:

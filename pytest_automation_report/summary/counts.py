@@ -6,7 +6,6 @@ numbers are used once the sender is done; before that it may not have read every
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +21,7 @@ from pytest_automation_report.spool.record_kinds import (
     PassRecord,
 )
 from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
@@ -286,5 +286,5 @@ def _count_results(path: Path) -> CloseRecord:
             elif isinstance(record, FinishRecord) and record.is_final:
                 counts[record.status] += 1
                 if record.status in FAILED:
-                    failures.add(Test.from_body(json.loads(record.test)), record.status)
+                    failures.add(Test.from_body(Unpatched.decode(record.test)), record.status)
     return CloseRecord(0, counts, failures.rows)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.imports import UnhookedImports
 from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:
@@ -119,8 +118,7 @@ def _with_colours(value: str, *ends: tuple[str, str]) -> str:
     """Return a console text with the colours of the raw texts that it was made of; ``ends`` as for `coloured`."""
     if not any("\x1b" in raw for raw, _ in ends):
         return value
-    with UnhookedImports():
-        from pytest_automation_report.text.colours import coloured  # noqa: PLC0415 - few texts have colours
+    from pytest_automation_report.text.colours import coloured  # noqa: PLC0415 - few texts have colours
 
     return coloured(value, *ends)
 

@@ -11,11 +11,11 @@ All foreign texts pass here before they are written to a file or sent:
 
 from __future__ import annotations
 
-import json
 import re
 from binascii import b2a_base64
 from functools import lru_cache
 from html import escape
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, unquote
 
@@ -241,8 +241,8 @@ def _spellings(value: str) -> Iterator[str]:
     yield value
     if len(value) < _MIN_LENGTH_RESPELLED:
         return
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield encode_basestring_ascii(value)[1:-1]
+    yield encode_basestring(value)[1:-1]
     yield repr(value)[1:-1]
     yield escape(value)
     data = value.encode("utf-8", "surrogateescape")

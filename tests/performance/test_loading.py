@@ -48,8 +48,9 @@ def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str]
     assert not bare & COSTLY, "another plugin loads what this test looks for"
     assert modules(project, *arguments) - bare <= {
         "pytest_automation_report",
+        "pytest_automation_report.guards",
         "pytest_automation_report.hookspecs",
-        "pytest_automation_report.imports",
+        "pytest_automation_report.unpatched",
         "pytest_automation_report.plugin",
         "pytest_automation_report.settings",
         "pytest_automation_report.settings.pytest_config",
@@ -111,7 +112,7 @@ def test_last():
 
 @pytest.mark.parametrize("is_reported", [False, True])
 def test_pytest_rewrites_no_asserts_of_ours(project: Project, *, is_reported: bool) -> None:
-    """Of an installed package, whose modules pytest marks to rewrite their asserts, three pass through its hook."""
+    """Of an installed package, whose modules pytest marks to rewrite their asserts, two pass through its hook."""
     project.write("marks.py", "import pytest; pytest.register_assert_rewrite('pytest_automation_report')")
     project.write("test_suite.py", REWRITING_SUITE)
     runner = project.write("runner.py", REWRITING_RUNNER)
@@ -121,7 +122,7 @@ def test_pytest_rewrites_no_asserts_of_ours(project: Project, *, is_reported: bo
     ran = run(command, project.root, session_environment())
     assert f"{2 if is_reported else 1} passed" in ran.text, ran.text
     rewritten = {name for name in json.loads(found.read_text()) if name.startswith("pytest_automation_report")}
-    assert rewritten == {f"pytest_automation_report{name}" for name in ("", ".imports", ".plugin")}
+    assert rewritten == {f"pytest_automation_report{name}" for name in ("", ".plugin")}
 
 
 WORKER_SUITE = f"""
@@ -149,7 +150,7 @@ def test_names(pytestconfig):
         plugin for plugin in pytestconfig.pluginmanager.get_plugins()
         if (plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__).startswith("pytest_auto")
     ]
-    assert len(plugins) == 4
+    assert len(plugins) == 5
     others = {name for plugin in plugins for name in dir(plugin) if not name.startswith("pytest_")}
     assert others == {"automation_report", "record_testsuite_property"}
 """

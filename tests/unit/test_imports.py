@@ -14,7 +14,7 @@ PACKAGE = "pytest_automation_report"
 ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"text", "findings", "failures", "errors", "values", "imports"}),
+    frozenset({"text", "findings", "failures", "errors", "values", "unpatched", "guards"}),
     frozenset({"api"}),
     frozenset({"export"}),
     frozenset({"recording", "spool", "ci", "server"}),
@@ -32,23 +32,23 @@ SERVER_FLOORS: tuple[str, ...] = ("store", "http", "embedded", "pages")
 TABLE: dict[str, frozenset[str]] = {
     folder: frozenset(others.split())
     for folder, others in {
-        "text": "imports",
+        "text": "unpatched",
         "findings": "",
         "failures": "text",
-        "api": "text errors values",
+        "api": "text errors values unpatched",
         "export": "failures api text",
-        "recording": "api text values imports",
-        "ci": "api text values",
-        "spool": "api text errors values",
+        "recording": "api text values unpatched",
+        "ci": "api text values unpatched",
+        "spool": "api text errors values unpatched",
         "server": "findings failures export api text errors values",
-        "annotations": "recording spool api text errors values",
+        "annotations": "recording spool api text errors values unpatched",
         "settings": "recording ci api text errors values",
-        "delivery": "recording server spool api text errors values",
+        "delivery": "recording server spool api text errors values unpatched",
         "junit": "delivery settings recording spool api text errors values",
-        "checks": "delivery server spool api text errors values",
-        "summary": "settings recording spool ci api text errors values",
+        "checks": "delivery server spool api text errors values unpatched",
+        "summary": "settings recording spool ci api text errors values unpatched",
         "session": "annotations checks junit summary delivery settings recording spool ci api text errors values "
-        "imports",
+        "unpatched guards",
         "cli": "checks junit summary delivery settings recording spool ci server export failures api text errors",
     }.items()
 }

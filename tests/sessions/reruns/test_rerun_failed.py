@@ -61,6 +61,36 @@ def test_only_what_failed_runs_again(
     assert "passed" not in named.out.splitlines()[-1]
 
 
+DESCRIBED = """
+from pytest_automation_report import Additions
+def pytest_automation_report_describe_test(item, report):
+    return Additions({additions})
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize("additions", ["key='case-7'", "key='case-7', folder='Team A'"])
+def test_failed_tests_that_a_hook_has_named(project: Project, additions: str, workers: tuple[str, ...]) -> None:
+    """A failed test whose key and folder a hook has set runs again, and no other."""
+    project.write("conftest.py", DESCRIBED.format(additions=additions))
+    project.write("test_suite.py", "def test_a(): assert 0\n")
+    project.write("test_other.py", "def test_b(): pass\n")
+    assert project.report("--deselect", "test_other.py").exit == 1
+    again = project.report("--automation-report-rerun-failed", *workers)
+    assert (again.exit, "1 failed" in again.out) == (1, True), again.text
+    assert "1 test deselected that did not fail in run 1" in again.out
+
+
+def test_project_with_files_named_as_dependencies(project: Project) -> None:
+    """Files named as packages that this one needs are not taken for those."""
+    for name in ("click", "requests", "peewee", "msgspec", "urllib3"):
+        project.write(f"{name}.py", "raise RuntimeError('a file of the project')\n")
+    project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
+    assert "2 of 2 results delivered" in project.report().out
+    again = project.report("--automation-report-rerun-failed")
+    assert (again.exit, "1 failed, 1 deselected" in again.out) == (1, True), again.text
+
+
 def test_nothing_failed(project: Project) -> None:
     """When nothing failed before, no test runs and the exit code is 0; with ``=all`` all tests run."""
     assert project.report().exit == 0
@@ -84,6 +114,7 @@ def test_what_failed_is_not_among_the_tests(project: Project) -> None:
     ran = project.report("--automation-report-rerun-failed")
     assert ran.exit == 5, ran.text
     assert "1 test deselected that did not fail in run 1" in ran.out
+    assert "1 test that failed in run 1 not among the collected ones: test_suite.test_a" in ran.out
 
 
 def test_rerun_reads_the_embedded_store_where_the_ini_file_names_a_server(project: Project) -> None:

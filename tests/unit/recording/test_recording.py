@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_automation_report.guards import InternalErrors
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.session.guards import InternalErrors
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, FinishRecord, PassRecord
 from pytest_automation_report.spool.records import Decoder

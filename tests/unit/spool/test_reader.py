@@ -303,7 +303,7 @@ def test_names_that_other_tools_know() -> None:
 def test_format_of_another_version(folder: SessionFolder) -> None:
     """A session of another format, or none at all, is told by its name."""
     path = folder.path / "session.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    path.write_text(path.read_text().replace('"format":1', '"format":2'))
     with pytest.raises(SpoolError, match=r"another version \(format 2, this version reads 1\)"):
         folder.read_session()
     path.unlink()

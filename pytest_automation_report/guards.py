@@ -1,0 +1,99 @@
+"""Keep errors of this package out of pytest's sessions: each hook counts its own, and the summary shows them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MAX_TEXTS: Final = 3
+# pytest's fail and skip are no `Exception`; a user's object or timeout may raise one while a hook of ours runs.
+_ERRORS: Final = (Exception, pytest.fail.Exception, pytest.skip.Exception)
+_ENDS: Final = (pytest.exit.Exception, pytest.UsageError)
+"""Exceptions with which a user, or a setting that cannot be used, ends the session."""
+
+
+class InternalErrors:
+    """Counts errors of this package inside pytest's hooks; they are reported at the end and never raised."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.texts: list[str] = []
+
+    def add(self, place: str, error: BaseException) -> None:
+        """Count one error; the first few are stored with the place that they came from."""
+        from pytest_automation_report.text.redaction import safe_str  # noqa: PLC0415 - only with an error
+
+        self.count += 1
+        if len(self.texts) < _MAX_TEXTS:
+            self.texts.append(f"{place}: {type(error).__name__}: {safe_str(error)}")
+
+
+class Hooks:
+    """Base of plugins; `dir` names only their hooks.
+
+    pytest searches all names of a plugin for hooks and for fixtures, which takes 5 us a name.
+    """
+
+    internal_errors: InternalErrors
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(type(self)) if name.startswith("pytest_")]
+
+
+def guarded(hook: Callable[P, R]) -> Callable[P, R]:
+    """Count the errors of a method in the ``internal_errors`` of its object instead of raising them.
+
+    It then returns None. A generator wraps pytest's other hooks: their result, or their error, stays. Exceptions with
+    which pytest ends a session are raised.
+    """
+    if inspect.isgeneratorfunction(hook):
+        return cast("Callable[P, R]", _guarded_wrapper(hook))
+
+    @functools.wraps(hook)
+    def guard(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return hook(*args, **kwargs)
+        except _ENDS:
+            raise
+        except _ERRORS as error:
+            _count(args[0], hook.__name__, error)
+            return None
+
+    return cast("Callable[P, R]", guard)
+
+
+def _guarded_wrapper(hook: Callable[..., Generator[None, R, R]]) -> Callable[..., Generator[None, R, R]]:
+    @functools.wraps(hook)
+    def guard(*args: Any) -> Generator[None, R, R]:  # noqa: ANN401 - as the hook has them
+        steps = hook(*args)
+        next(steps)
+        result = yield
+        try:
+            steps.send(result)
+        except StopIteration as end:
+            return cast("R", end.value)
+        except _ENDS:
+            raise
+        except _ERRORS as error:
+            _count(args[0], hook.__name__, error)
+        return result
+
+    return guard
+
+
+def _count(owner: Any, place: str, error: BaseException) -> None:  # noqa: ANN401 - any object with hooks
+    errors: InternalErrors | None = getattr(owner, "internal_errors", None)
+    if errors is not None:
+        errors.add(place, error)
+    elif sys.stderr is not None:  # the hook of a module, before there is a session
+        sys.stderr.write(f"automation report: error in reporting: {place}: {type(error).__name__}\n")

@@ -1,0 +1,103 @@
+"""The guard of hooks: each hook has it, and an error of this package changes nothing of a session."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pytest_automation_report
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+PACKAGE = Path(pytest_automation_report.__file__).parent
+
+
+def hooks_without_guard(text: str) -> list[str]:
+    """Return the names and lines of a module's hook implementations that lack the decorator."""
+    return [
+        f"{node.name}, line {node.lineno}"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.name.startswith("pytest_")
+        and "guarded" not in map(ast.unparse, node.decorator_list)
+    ]
+
+
+def test_every_hook_is_guarded() -> None:
+    """No implementation of a hook of pytest or of another plugin can raise an error of ours."""
+    modules = [path for path in PACKAGE.rglob("*.py") if path.name != "hookspecs.py"]
+    unguarded = {str(path): found for path in modules if (found := hooks_without_guard(path.read_text("utf-8")))}
+    assert unguarded == {}
+
+
+def test_hook_without_guard_is_found() -> None:
+    """The search looks into classes and at wrappers, and other decorators are no guard."""
+    text = "class A:\n    @pytest.hookimpl(wrapper=True)\n    def pytest_b(self):\n        yield\n"
+    assert hooks_without_guard(text) == ["pytest_b, line 3"]
+    assert hooks_without_guard(text.replace("    def", "    @guarded\n    def")) == []
+
+
+class Broken(Hooks):
+    """Hooks that raise."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.internal_errors = InternalErrors()
+        self.error = error
+
+    @guarded
+    def pytest_report_header(self) -> str:
+        raise self.error
+
+    @guarded
+    def pytest_runtest_makereport(self) -> Generator[None, str, str]:
+        yield
+        raise self.error
+
+
+def wrapped(hooks: Broken, result: str) -> str:
+    """Run the wrapper as pluggy does."""
+    steps = hooks.pytest_runtest_makereport()
+    next(steps)
+    try:
+        steps.send(result)
+    except StopIteration as end:
+        return str(end.value)
+    raise AssertionError("a wrapper that goes on")
+
+
+class Unprintable(Exception):  # noqa: N818 - a user's
+    """An error without a text."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("k"), Unprintable(), pytest.skip.Exception("s"), pytest.fail.Exception("f")]
+)
+def test_error_is_counted(error: BaseException) -> None:
+    """What a hook raises is counted with its place; the hook returns nothing, a wrapper the result that it got."""
+    hooks = Broken(error)
+    returned: list[str | None] = [hooks.pytest_report_header(), wrapped(hooks, "result")]
+    assert returned == [None, "result"]
+    assert hooks.internal_errors.count == 2
+    assert [text.partition(": ")[0] for text in hooks.internal_errors.texts] == [
+        "pytest_report_header",
+        "pytest_runtest_makereport",
+    ]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(1), pytest.exit.Exception("e"), pytest.UsageError()])
+def test_ends_of_a_session_are_raised(end: BaseException) -> None:
+    """What ends a session on purpose still does."""
+    hooks = Broken(end)
+    with pytest.raises(type(end)):
+        hooks.pytest_report_header()
+    with pytest.raises(type(end)):
+        wrapped(hooks, "result")
+    assert hooks.internal_errors.count == 0
