@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,9 +31,11 @@ from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime, timeouts_from
 from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.report import refusal_of_kept
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.settings.artifact_store import artifact_store
-from pytest_automation_report.settings.table import LOCAL_URL
+from pytest_automation_report.settings.ini_file import project_ini
+from pytest_automation_report.settings.table import LOCAL_URL, setting
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import process_start_time
@@ -75,7 +78,7 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
 
     Exit codes: 0 nothing is left, 3 something stays in the spool, 4 the token is missing or refused.
     """
-    configuration, found_token = configured_without_token(options)
+    configuration, found_token = configured_without_token({**options, "html": None})
     folders = sorted(session_folders(configuration.spool), key=_is_closing)
     remove_empty(configuration.spool)
     if not folders:
@@ -245,12 +248,18 @@ def delivered(
             unknown=options.unknown,
             is_in_new_run=options.is_in_new_run,
             max_in_flight=max_in_flight(configuration.endpoint),
+            report_refusal=partial(refusal_of_kept, project_ini(Path.cwd()).root, _named_report(configuration)),
         ).run()
     state = delivery.state
     if options.prints_run and state.run is not None:
         echo_result(state.run)
     _echo_decisions(folder, state, state.total("dropped") - dropped)
     return _echo_outcome(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
+
+
+def _named_report(configuration: Configuration) -> str:
+    """Return the path of the report that the user's environment names, "" for none; an ini file may be a stranger's."""
+    return configuration.html if configuration.origins.get("html") == setting("html").environment else ""
 
 
 def _store(configuration: Configuration) -> ArtifactStoreConfig | None:

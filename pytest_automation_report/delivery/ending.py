@@ -17,6 +17,9 @@ from pytest_automation_report.spool.ledger_records import DoneRecord, LaneRecord
 from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from pytest_automation_report.delivery.dispatcher import Dispatcher
     from pytest_automation_report.delivery.follower import SessionFollower
     from pytest_automation_report.delivery.handover import DeliveryContext
@@ -32,6 +35,7 @@ class DeliveryEnd(MutableValue):
     """The end of one life of a sender, in which nothing is sent any more.
 
     ``deadlines`` has the time that is left. ``controller`` is the pytest process that waits, None if there is none.
+    ``report_refusal`` is that of `ReportWriting`.
     """
 
     folder: SessionFolder
@@ -39,6 +43,7 @@ class DeliveryEnd(MutableValue):
     dispatcher: Dispatcher
     deadlines: Deadlines
     controller: Process | None
+    report_refusal: Callable[[Path], str]
 
     @property
     def _context(self) -> DeliveryContext:
@@ -89,7 +94,8 @@ class DeliveryEnd(MutableValue):
         seconds = None  # `automation-report send` waits as long as it takes
         if self.controller is not None:
             seconds = self.deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
-        report = ReportWriting(client, state.run, self._spooled_results(), creates_folder=self.controller is not None)
+        results, is_awaited = self._spooled_results(), self.controller is not None
+        report = ReportWriting(client, state.run, results, self.report_refusal, creates_folder=is_awaited)
         self._note_report(report.wait(seconds))
         return report
 

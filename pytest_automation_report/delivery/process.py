@@ -68,7 +68,7 @@ class Sender(MutableValue):
 
     ``unknown`` is the user's decision on results of which the server cannot show whether they arrived. With
     ``is_in_new_run`` the remaining results go to a new run. ``max_in_flight`` and ``artifact_store`` are for the
-    dispatcher, ``session_time_us`` and ``captured_output`` for the follower.
+    dispatcher, ``session_time_us`` and ``captured_output`` for the follower, ``report_refusal`` for the report.
     """
 
     folder: SessionFolder
@@ -84,6 +84,7 @@ class Sender(MutableValue):
     captured_output: CapturedOutput | None = None
     max_in_flight: int = 1
     session_time_us: Callable[[], int] = lambda: 0
+    report_refusal: Callable[[Path], str] = lambda _: "nobody has confirmed that path"
     _locks: list[int] = field(default_factory=list)
 
     def run(self) -> Dispatcher:
@@ -111,7 +112,7 @@ class Sender(MutableValue):
                 dispatcher.retry_policy.stop("unknown", _LEDGER_LOST)
             deadlines = self._loop(follower, dispatcher)
             dispatcher.await_responses()
-            DeliveryEnd(self.folder, follower, dispatcher, deadlines, self.controller).complete()
+            DeliveryEnd(self.folder, follower, dispatcher, deadlines, self.controller, self.report_refusal).complete()
         finally:
             follower.close()
             ledger.close()
@@ -312,4 +313,5 @@ def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Dispatche
             captured_output=captured_output,
             max_in_flight=max_in_flight(config.endpoint),
             session_time_us=functools.partial(_session_time_us, config.epoch),
+            report_refusal=lambda _: "",  # pytest has named it, from the user's settings
         ).run()

@@ -6,6 +6,7 @@ All results are delivered by then. A report that cannot be written costs the sum
 from __future__ import annotations
 
 import gc
+import os
 import secrets
 import threading
 from contextlib import contextmanager
@@ -16,10 +17,10 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.errors import AutomationReportError, RefusedError
 from pytest_automation_report.spool.ledger_records import ReportRecord
-from pytest_automation_report.text.files import encoded, write_output
+from pytest_automation_report.text.files import encoded, open_file, write_output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.replay import SpooledResults
@@ -39,19 +40,30 @@ OWN_RESULTS: Final = "of this session's results, without history"
 
 _NOT_FOUND: Final = 404
 _ENDINGS: Final = frozenset({".html", ".htm"})
+_MARK: Final = b'<meta name="generator" content="pytest-automation-report '
+_HEAD_BYTES: Final = 4096
 
 
 class ReportWriting:
     """The writing of a run's report in a separate thread: the sender can stop to wait for it.
 
-    ``results`` are those of the session, for a server without pages. With ``creates_folder`` the file's folder is
-    created if it is missing, as pytest's ``--junitxml`` does.
+    ``results`` are those of the session, for a server without pages. ``refusal`` returns why a path that the session
+    names is not written, "" if it is. With ``creates_folder`` the file's folder is created if it is missing, as
+    pytest's ``--junitxml`` does.
     """
 
-    def __init__(self, client: Client, run_id: int, results: SpooledResults, *, creates_folder: bool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        run_id: int,
+        results: SpooledResults,
+        refusal: Callable[[Path], str],
+        *,
+        creates_folder: bool,
+    ) -> None:
         self._client, self._run_id, self._results = client, run_id, results
         self._session, self._log = results.session, results.runtime.log
-        self._creates_folder = creates_folder
+        self._refusal, self._creates_folder = refusal, creates_folder
         self._why = ""
         self._note = ""
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -74,7 +86,11 @@ class ReportWriting:
     def _write(self) -> None:
         path = Path(self._session.report)
         try:
-            self._why = _refusal(path) or self._written(path)
+            self._why = self._refusal(path)
+            if self._why:
+                self._why += f": write it with automation-report html {self._run_id} -o {path}"
+            else:
+                self._write_to(path)
         except OSError as error:
             self._why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
         except AutomationReportError as error:
@@ -87,11 +103,10 @@ class ReportWriting:
         """The command that writes the report later; none for a report that only the spool has."""
         return "" if self._note else f": try automation-report html {self._run_id} -o {Path(self._session.report).name}"
 
-    def _written(self, path: Path) -> str:
+    def _write_to(self, path: Path) -> None:
         if self._creates_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         write_output(path, encoded([self._html()]))
-        return ""
 
     def _html(self) -> str:
         if self._session.is_embedded:
@@ -114,11 +129,26 @@ class ReportWriting:
             return embedded_report(database, self._run_id, note=note)
 
 
-def _refusal(path: Path) -> str:
-    """Return why this file is not written, "" if it is."""
-    # A manifest may come from elsewhere: it must not replace a user's file of another kind.
-    is_ours = path.suffix.lower() in _ENDINGS and path.is_absolute()
-    return "" if is_ours else "it is not the path of an HTML file"
+def refusal_of_kept(root: Path, named: str, path: Path) -> str:
+    """Return why the report of a kept session is not written to the path in its manifest, "" if it is.
+
+    A spool may come from elsewhere. Its path counts if ``named`` by the command's own settings, or for an HTML file
+    below the project's ``root`` that is new or a report.
+    """
+    real = Path(os.path.realpath(path))
+    if str(path) == named:
+        return ""
+    if not real.is_relative_to(os.path.realpath(root)) or real.suffix.lower() not in _ENDINGS:
+        return f"a kept session may only name an HTML file below {root}"
+    return "a kept session may only replace a report" if os.path.lexists(real) and not _is_report(real) else ""
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with open_file(path, is_foreign=True) as file:
+            return _MARK in file.read(_HEAD_BYTES)
+    except OSError:
+        return False
 
 
 def unfinished_reason(session: SessionManifest, run_id: int, *, is_open: bool) -> str:

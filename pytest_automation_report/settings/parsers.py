@@ -112,10 +112,7 @@ def text(raw: RawSetting) -> str:
 
 
 def html_file(raw: RawSetting) -> str:
-    """Return the name of an HTML file.
-
-    The sender writes no other names, since a spool may come from elsewhere: `delivery.report` checks it, too.
-    """
+    """Return the name of an HTML file."""
     value = text(raw)
     if not value.lower().endswith((".html", ".htm")):
         raise SettingError(raw.origin, value, "name a file that ends in .html or .htm")

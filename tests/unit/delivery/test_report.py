@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,7 @@ from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
-from pytest_automation_report.delivery.report import OWN_RESULTS, embedded_report
+from pytest_automation_report.delivery.report import OWN_RESULTS, embedded_report, refusal_of_kept
 from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.server.embedded.client import StoreClient
@@ -69,8 +70,10 @@ def lived(  # noqa: PLR0913 - what the tests vary
     session = replace(written.session, database=str(folder / "store.db"), report=report)
     runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
     controller = Process(os.getpid()) if is_awaited else None
+    refusal = (lambda _: "") if is_awaited else partial(refusal_of_kept, folder, "")
     try:
-        state = Sender(written.folder, session, timeouts, client, runtime, controller).run().state
+        sender = Sender(written.folder, session, timeouts, client, runtime, controller, report_refusal=refusal)
+        state = sender.run().state
     finally:
         if controller is not None:
             controller.close()
@@ -101,11 +104,11 @@ def test_console_command_writes_it_too(tmp_path: Path) -> None:
     assert (state.report.state, (tmp_path / "report.html").exists()) == ("written", True)
     (tmp_path / "other").mkdir()
     with store(tmp_path / "other") as client:
-        state = lived(tmp_path / "other", client, str(tmp_path / "gone" / "report.html"), is_awaited=False)
+        state = lived(tmp_path / "other", client, str(tmp_path / "other" / "gone" / "report.html"), is_awaited=False)
     assert state.report is not None
     assert state.report.state == "none"
     assert "No such file or directory" in state.report.why
-    assert not (tmp_path / "gone").exists()
+    assert not (tmp_path / "other" / "gone").exists()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +116,6 @@ def test_console_command_writes_it_too(tmp_path: Path) -> None:
     [
         ("file/report.html", "cannot be written (File exists): name a file in a folder that can be written"),
         ("folder.html", "cannot be written (it is a folder)"),
-        ("file", "not the path of an HTML file"),
     ],
 )
 def test_places_that_take_no_report(tmp_path: Path, name: str, why: str) -> None:
@@ -127,6 +129,40 @@ def test_places_that_take_no_report(tmp_path: Path, name: str, why: str) -> None
     assert why in state.report.why
     assert (tmp_path / "file").read_text() == "precious"
     assert state.trouble == ""
+
+
+@pytest.mark.parametrize("name", ["outside.html", "link.html", "folder/x.html", "own.html", "project.cfg"])
+def test_a_kept_session_overwrites_no_file_of_the_user(tmp_path: Path, name: str) -> None:
+    """A spool may come from elsewhere: its path counts below the project for a new report, or in place of one."""
+    project, outside = tmp_path / "project", tmp_path / "outside.html"
+    project.mkdir()
+    outside.write_text("precious")
+    (project / "own.html").write_text("precious")
+    (project / "link.html").symlink_to(outside)
+    (project / "folder").symlink_to(tmp_path)
+    path = outside if name == "outside.html" else project / name
+    with store(project) as client:
+        state = lived(project, client, str(path), is_awaited=False)
+    assert state.report is not None
+    assert state.report.state == "none"
+    assert f"write it with automation-report html 1 -o {path}" in state.report.why
+    assert (outside.read_text(), (project / "own.html").read_text()) == ("precious", "precious")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["outside.html", "project"]
+    assert not (project / "project.cfg").exists()
+
+
+def test_a_kept_session_replaces_a_report_and_writes_where_the_user_says(tmp_path: Path) -> None:
+    """What the command's own settings name is written, and an earlier report may be replaced by a later one."""
+    outside, report = tmp_path / "outside.html", tmp_path / "project" / "report.html"
+    report.parent.mkdir()
+    assert refusal_of_kept(report.parent, str(outside), outside) == ""
+    assert refusal_of_kept(report.parent, "", outside) != ""
+    for name in ("first", "second"):
+        (report.parent / name).mkdir()
+        assert refusal_of_kept(report.parent, "", report) == ""
+        with store(report.parent / name) as client:
+            lived(report.parent / name, client, str(report))
+    assert HEADING in report.read_text(encoding="utf-8")
 
 
 def test_store_that_a_test_deleted(tmp_path: Path) -> None:
