@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # A page behind all runs: its response has the total and no run.
 _PAGE_PAST_THE_END = 1_000_000
 
-RunExpand: TypeAlias = Literal["automation_sources"]
+RunExpand: TypeAlias = Literal["automation_sources", "configs"]
 
 Query: TypeAlias = "dict[str, str]"
 """The query parameters of a request."""

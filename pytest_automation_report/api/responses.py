@@ -39,6 +39,13 @@ class FieldText(Answer):
     value: TextOrNone = None
 
 
+class LinkText(Answer):
+    """Name and address of a link."""
+
+    name: Text = ""
+    url: Text = ""
+
+
 class Counts(Answer):
     """Numbers of tests of a run or thread."""
 
@@ -67,9 +74,11 @@ class Run(Answer):
     is_completed: Flag
     counts: Counts = field(key=INLINE)
     source_id: Id | None = None
+    config_id: Id | None = None
     name: Text = ""
     threads: tuple[Thread, ...] = ()
     fields: tuple[FieldText, ...] = ()
+    links: tuple[LinkText, ...] = ()
     tags: Texts = ()
     created_at: TextOrNone = None
     document: Json = field(default_factory=dict, key=None)

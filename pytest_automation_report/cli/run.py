@@ -6,6 +6,7 @@ import json
 import shlex
 import time
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -38,11 +39,11 @@ from pytest_automation_report.cli.run_links import echo_how_to_look, echo_link, 
 from pytest_automation_report.cli.shared_runs import (
     DEADLINE_SECONDS,
     WHICH,
-    NoRunError,
     completed_jobs,
     configured_for,
     connected_to,
     find_run,
+    find_runs,
     join_or_create_run,
     retry_until,
     wait_for_jobs,
@@ -140,7 +141,9 @@ def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' 
     configuration, token = configured(options)
     new, sharing = new_run(configuration)
     with connected_to(configuration, token) as client:
-        run_id = join_or_create_run(client, new, sharing) if sharing.tag else client.create_run(new)
+        run_id = (
+            join_or_create_run(client, new, sharing, is_late_refused=True) if sharing.tag else client.create_run(new)
+        )
     echo_result(run_id)
     echo_stderr(f'run {run_id} "{new.name}" of source {new.source} is open')
     echo_link(configuration, run_id)
@@ -184,31 +187,33 @@ def complete(
     timeout: float,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
-    """Complete the run RUN_ID, or the run of --run-key, so that nothing can be added to it.
+    """Complete the run RUN_ID, or the run of --run-key, and print its id.
 
-    With --expect-jobs N the command waits until N jobs have delivered their results. If they do not within --timeout,
-    the run stays open and the exit code is 3. A run that is completed already is left as it is.
+    With --expect-jobs N the command waits until N jobs have delivered their results, in whichever of their attempts. If
+    they do not within --timeout, the run stays open and the exit code is 3. A run that is completed already is left as
+    it is. Where jobs of one key have different configurations, each of their runs is completed.
 
     The command waits for a server that does not answer: 30 seconds, or --timeout with --expect-jobs.
     """
     configuration, token = configured_for(chosen, options)
-    end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
     with connected_to(configuration, token) as client:
-        run_id = _run_until(end, client, configuration, is_awaited=expect_jobs is not None)
-        missing = "" if expect_jobs is None else wait_for_jobs(client, run_id, expect_jobs, end)
-        if missing:
-            waited = pluralize(round(timeout), "second")
-            echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
-            command = shlex.join([*user_shell().command, "run", "complete", str(run_id)])
-            echo_stderr(f"to complete it all the same: {command}")
-            return Exit.KEPT
-        is_new = retry_until(
-            lambda: _completed(client, run_id, measure_elapsed=measure_elapsed),
-            max(end, time.monotonic() + DEADLINE_SECONDS),
-        )
-    echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
-    echo_link(configuration, run_id)
-    return Exit.DONE
+        end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
+        missing = "" if expect_jobs is None else wait_for_jobs(client, configuration, expect_jobs, end)
+        for run_id in retry_until(lambda: find_runs(client, configuration, is_open=True), end):
+            if missing:
+                waited = pluralize(round(timeout), "second")
+                echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
+                command = shlex.join([*user_shell().command, "run", "complete", str(run_id)])
+                echo_stderr(f"to complete it all the same: {command}")
+                continue
+            is_new = retry_until(
+                partial(_completed, client, run_id, measure_elapsed=measure_elapsed),
+                max(end, time.monotonic() + DEADLINE_SECONDS),
+            )
+            echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
+            echo_link(configuration, run_id)
+            echo_result(run_id)
+    return Exit.KEPT if missing else Exit.DONE
 
 
 @run.command("list")
@@ -325,12 +330,6 @@ def show(
         )
     echo_how_to_look(configuration, shown.id)
     return Exit.DONE
-
-
-def _run_until(end: float, client: Client, configuration: Configuration, *, is_awaited: bool) -> int:
-    """Return the run that the settings name, once the server answers; with ``is_awaited`` once the run exists."""
-    also = (NoRunError,) if is_awaited else ()
-    return retry_until(lambda: find_run(client, configuration), end, also=also)
 
 
 def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:

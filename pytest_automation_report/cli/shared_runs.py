@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from pytest_automation_report.api.models import NOTE_FIELD
-from pytest_automation_report.api.run_pages import learn_kind, run_pages
+from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.cli.context import FACTS, configured, echo_stderr, new_run
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime, timeouts_from
-from pytest_automation_report.delivery.shared_run import SharedRunLookup
+from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
 from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.settings.run import JOB_FIELD
 from pytest_automation_report.text.terminal import pluralize
@@ -62,14 +62,14 @@ def configured_for(
     return configured(options, is_source_needed=is_source_needed)
 
 
-def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing) -> int:
-    """Return the id of the run that jobs share, created if missing.
+def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_late_refused: bool = False) -> int:
+    """Return the id of the run that jobs share, created if missing; with ``is_late_refused`` it is an open one.
 
     Transient errors of the server are retried for `DEADLINE_SECONDS`, then raised; refusals are raised at once.
     """
     timeouts = timeouts_from(os.environ)
     runtime = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
-    lookup = SharedRunLookup(client, run, sharing.tag, timeouts, runtime, sharing.is_first)
+    lookup = SharedRunLookup(client, run, sharing.tag, timeouts, runtime, sharing.is_first, is_late_refused)
 
     def join_or_create() -> int:
         while (run_id := lookup.step()) is None:
@@ -77,27 +77,35 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing) -> int:
                 time.sleep(timeouts.poll)
         return run_id
 
-    return retry_until(join_or_create, time.monotonic() + DEADLINE_SECONDS)
+    run_id = retry_until(join_or_create, time.monotonic() + DEADLINE_SECONDS)
+    if lookup.note:
+        echo_stderr(lookup.note)
+    return run_id
 
 
-def find_run(client: Client, configuration: Configuration) -> int:
-    """Return the id of the run that the settings name, by id or by key.
+def find_runs(client: Client, configuration: Configuration, *, is_open: bool = False) -> list[int]:
+    """Return the ids of the runs that the settings name, by id or by key: of each configuration one or more.
 
-    Of several runs of the key it is the first open one, else the newest. Raises `click.UsageError` if the settings name
-    neither, and `NoRunError` if no run has the key.
+    With ``is_open`` they are the open ones, or the newest if none is. Raises `click.UsageError` if the settings name
+    neither, and `NoRunError` if no run of this build has the key.
     """
     if configuration.run_id is not None:
-        return configuration.run_id
-    _, sharing = new_run(configuration)
+        return [configuration.run_id]
+    new, sharing = new_run(configuration)
     if not sharing.tag:
         raise click.UsageError("which run? give its id, --run-id or --run-key")
     learn_kind(client)
-    # A server may ignore the filter, so the tags are compared here, too.
-    runs = [run for page in run_pages(client, tags=(sharing.tag,)) for run in page.result if sharing.tag in run.tags]
+    runs, others = runs_of_key(client, sharing.tag, new)
     if not runs:
-        raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source", 404)
-    open_runs = [run.id for run in runs if not run.is_completed]
-    return min(open_runs) if open_runs else max(run.id for run in runs)
+        why = f"; run {others[0][0].id} of this key is of {others[0][1]}" if others else ""
+        raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source{why}", 404)
+    open_runs = sorted(run.id for run in runs if not run.is_completed)
+    return (open_runs or [runs[0].id]) if is_open else [run.id for run in runs]
+
+
+def find_run(client: Client, configuration: Configuration) -> int:
+    """Return the first open run that the settings name, else the newest; raises as `find_runs`."""
+    return find_runs(client, configuration, is_open=True)[0]
 
 
 def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
@@ -133,20 +141,21 @@ def jobs_of(run: Run, job: str) -> list[Thread]:
     return [thread for thread in run.threads if thread.counts.total and job in _values(thread, JOB_FIELD)]
 
 
-def wait_for_jobs(client: Client, run_id: int, count: int, end: float) -> str:
-    """Wait until the results of N jobs have arrived or the run is completed; return "", or why not before ``end``.
+def wait_for_jobs(client: Client, configuration: Configuration, count: int, end: float) -> str:
+    """Wait until the results of N jobs have arrived or their runs are completed; return "", or why not before ``end``.
 
-    ``end`` is a time of the monotonic clock. Transient errors of the server are retried, refusals are raised.
+    ``end`` is a time of the monotonic clock. Transient errors of the server are retried, and so is `NoRunError`; other
+    refusals are raised.
     """
 
     def check() -> None:
-        run = client.run(run_id)
-        arrived = len(completed_jobs(run))
-        if arrived < count and not run.is_completed:
+        runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
+        arrived = sum(len(completed_jobs(run)) for run in runs)
+        if arrived < count and not all(run.is_completed for run in runs):
             raise _JobsMissingError(f"{arrived} of {count} jobs are in")
 
     try:
-        retry_until(check, end, also=(_JobsMissingError,))
+        retry_until(check, end, also=(_JobsMissingError, NoRunError))
     except (_JobsMissingError, *_TRANSIENT_ERRORS) as error:
         return str(error)
     return ""

@@ -158,7 +158,7 @@ class Dispatcher(MutableValue):
             case "find_shared_run":
                 run = self.responses.attempt(self._lookup.step)
                 if run is not None:
-                    self.ledger.write(JoinedRecord(run))
+                    self.ledger.write(JoinedRecord(run, self._lookup.note))
             case "check_server":
                 self._uploads.check_server()
             case "store_artifact":

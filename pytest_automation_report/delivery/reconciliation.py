@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.api.extensions import JOB
 from pytest_automation_report.api.models import NOTE_FIELD
 from pytest_automation_report.api.run_pages import run_pages
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
@@ -178,7 +179,10 @@ class Reconciliation(MutableValue):
         except RefusedError as error:
             self._log(f"{error}: the append is assumed to be refused as a whole")
             return self._decide(NotRecord(self.intent.number))
-        if run.is_completed:
+        session, client = self.context.session, self.context.client
+        # A server of ours takes the results of a job into a completed run, in a new thread.
+        is_late_taken = bool(session.job) and self.context.ledger.state.is_joined and JOB in client.extensions
+        if run.is_completed and not is_late_taken:
             self._decide(NotRecord(self.intent.number))
             return "run_completed"
         if thread is None or thread.is_completed:

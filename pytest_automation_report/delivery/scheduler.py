@@ -104,10 +104,10 @@ class Scheduler(MutableValue):
     def _has_something_to_report(self) -> bool:
         """Whether to report at all: a session without a test creates no run.
 
-        A job without a test reports, too, if its run exists already: that run waits for all its jobs.
+        A job without a test reports, too, in a run that several jobs share: that run waits for all its jobs.
         """
         session, queues = self.context.session, self.context.queues
-        is_awaited = session.joined_run is not None and queues.end is not None
+        is_awaited = (session.joined_run is not None or bool(session.run_tag)) and queues.end is not None
         return queues.has_results or session.is_closing or is_awaited
 
     @property

@@ -4,6 +4,10 @@ Jobs may start in the same second. A server that knows idempotency keys creates 
 server several runs may be created: each job then looks for the oldest run with the key's tag and uses it, and a job
 that has created a younger one completes that, empty, with the reason. Nothing is stored between two attempts: a job
 that was killed starts over and finds what exists.
+
+Two pipelines may have the same key by mistake: a run of another commit, branch, repository or configuration is not
+joined. A completed run is that of an earlier attempt, or of jobs that were faster: a server of ours takes late results,
+on any other server they go to a new run. Either is told.
 """
 
 from __future__ import annotations
@@ -11,27 +15,71 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.api.extensions import JOB
 from pytest_automation_report.api.models import Field, Resources
 from pytest_automation_report.api.run_pages import run_pages
 from pytest_automation_report.errors import ClientError, RefusedError
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.text.limits import string
+from pytest_automation_report.values import MutableValue, field, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import NewRun
+    from pytest_automation_report.api.models import Json, NewRun
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.delivery.handover import Runtime, Timeouts
 
 LEFT_FIELD: Final = "Left empty"
 
-_Stage: TypeAlias = Literal["count_all", "count_open", "look", "create", "compare", "leave"]
-
-_RUNNING: Final = 4
+_Stage: TypeAlias = Literal["count", "look", "create", "compare", "leave"]
 
 _NOT_FOUND: Final = 404
 _UNPROCESSABLE: Final = 422
+
+_SHOWN_COMMIT: Final = 10
+
+
+def difference(wanted: NewRun, run: Run, configs: Json) -> str:
+    """Return what a run is of instead of what a job's run would be of, empty if it may be the job's run.
+
+    ``configs`` has the configurations of the page that the run is from. What is not known of one of them is the same.
+    """
+    fields = {field.name: field.value for field in run.fields}
+    of_job = {field.name: field.value for field in wanted.resources.fields}
+    for name in ("Branch", "Commit"):
+        there, here = fields.get(name), of_job.get(name)
+        if there and here and there != here:
+            shown = [text[:_SHOWN_COMMIT] if name == "Commit" else text for text in (there, here)]
+            return f"{name.lower()} {shown[0]} and not {shown[1]}"
+    pages, pages_of_job = ({link.name: link.url for link in links} for links in (run.links, wanted.resources.links))
+    there, here = pages.get("Commit"), pages_of_job.get("Commit")
+    if there and here and there != here:
+        return f"repository {there.partition('/commit')[0]} and not {here.partition('/commit')[0]}"
+    name = next((config.get("name") for config in configs.get("configs", ()) if config.get("id") == run.config_id), "")
+    if name and wanted.config and wanted.config_id is None and name != wanted.config:
+        return f"configuration {name} and not {wanted.config}"
+    if run.config_id and wanted.config_id and run.config_id != wanted.config_id:
+        return f"configuration {run.config_id} and not {wanted.config_id}"
+    return ""
+
+
+def runs_of_key(client: Client, tag: str, wanted: NewRun) -> tuple[list[Run], list[tuple[Run, str]]]:
+    """Return the newest runs with a key's tag, newest first: those of a job like this, and others with the difference.
+
+    The tags are compared here, too, since a server may ignore the filter.
+    """
+    matching, others = [], []
+    for page in run_pages(client, tags=(tag,), expands=("configs",)):
+        for run in page.result:
+            if tag not in run.tags:
+                continue
+            what = difference(wanted, run, page.expands)
+            if what:
+                others.append((run, what))
+            else:
+                matching.append(run)
+    return matching, others
 
 
 class SharedRunLookup(MutableValue):
@@ -39,13 +87,17 @@ class SharedRunLookup(MutableValue):
 
     Errors of the client pass through, and the step is repeated later. The stages are::
 
-        a server with idempotency keys:      count_all -> count_open -> create
-        any other one:                       count_all -> look -> create -> compare -> leave
-                                                           |                  |
-                                                           +--> an open run   +--> our run is the oldest
+        count --> look --> create            on a server with idempotency keys
+           |        |         |
+           |        |         +--> compare --> leave    on any other one
+           |        |                 |
+           |        +--> a run        +--> our run is the oldest
+           +--> create, if no run has the tag
 
     ``run`` is the run to create, the same for every job; one of its tags is ``tag``. ``is_first`` if this job is the
     one that creates the run, None if the CI does not show it: a job that is not the first waits for it a while.
+    ``is_late_refused`` is for a run that is to be filled from now on: a completed one is left alone on any server.
+    ``note`` says why results go to a run that is not simply the open run of the key; empty if they do.
     """
 
     client: Client
@@ -54,14 +106,15 @@ class SharedRunLookup(MutableValue):
     timeouts: Timeouts
     runtime: Runtime
     is_first: bool | None = None
-    _stage: _Stage = "count_all"
-    _all_runs: int | None = None
+    is_late_refused: bool = False
+    note: str = ""
+    _stage: _Stage = "count"
     _created_run: int = 0
     _last_oldest: int = 0
     _oldest_run: int = 0
-    # Part of the idempotency key, the same in all jobs of one pipeline and another one in the next pipeline with the
-    # same tag: the number of completed runs, or the id of the latest run where keys are not known.
+    # Part of the idempotency key, the same in all jobs of one pipeline: the latest run that is left alone.
     _key_suffix: int = 0
+    _others: list[tuple[Run, str]] = field(default_factory=list)
     _is_reason_added: bool = False
     _waiting_since: float | None = None
     _next_try: float = 0.0
@@ -76,8 +129,7 @@ class SharedRunLookup(MutableValue):
         if self.is_waiting:
             return None
         steps: dict[_Stage, Callable[[], int | None]] = {
-            "count_all": self._count_all,
-            "count_open": self._count_open,
+            "count": self._count,
             "look": self._look,
             "create": self._create,
             "compare": self._compare,
@@ -85,65 +137,73 @@ class SharedRunLookup(MutableValue):
         }
         return steps[self._stage]()
 
-    def _count_all(self) -> None:
+    def _count(self) -> None:
         """Count the runs with the tag, and learn on the way whether the server knows idempotency keys.
 
-        To count costs the same however many jobs share the run; to list them does not.
+        To count costs the same however many jobs share a run; to list their runs may not.
         """
-        self._all_runs = self._count_runs(())
-        self._stage = "count_open" if self.client.knows_keys else "look"
-
-    def _count_open(self) -> None:
-        """Count the open runs; the server then returns an open one for the key with which it was created."""
-        assert self._all_runs is not None
-        open_runs = self._count_runs((_RUNNING,))
-        self._key_suffix = max(0, self._all_runs - open_runs)
-        self._all_runs = None
-        self._stage = "create" if open_runs or not self._wait_for_first_job() else "count_all"
-
-    def _count_runs(self, status: tuple[int, ...]) -> int:
         try:
-            return self.client.count_runs(tags=(self.tag,), status=status, key=self._key)
+            count = self.client.count_runs(tags=(self.tag,), key=self._key)
         except RefusedError as error:
             self.runtime.log(f"{error}: runs cannot be counted")
-            return 0
+            count = 1
+        if count:
+            self._stage = "look"
+        elif not self._wait_for_first_job():
+            self._stage = "create"
 
     def _look(self) -> int | None:
-        runs = self._runs()
-        open_runs = [run.id for run in runs if not run.is_completed]
+        matching, others = self._runs()
+        open_runs = [run.id for run in matching if not run.is_completed]
         if open_runs:
-            return min(open_runs)
-        # A completed run belongs to an earlier pipeline: the next run needs another idempotency key.
-        self._key_suffix = max((run.id for run in runs), default=0)
-        if not self._wait_for_first_job():
-            self._stage = "create"
+            return self._joined(min(open_runs), others)
+        if self._wait_for_first_job(is_waited=bool(matching)):
+            return None
+        completed = max((run.id for run in matching), default=0)
+        if completed and JOB in self.client.extensions and not self.is_late_refused:
+            self.note = f"run {completed} of this key was completed before: it takes these results, too"
+            return completed
+        self._key_suffix = completed
+        self._stage = "create"
         return None
 
-    def _wait_for_first_job(self) -> bool:
+    def _wait_for_first_job(self, *, is_waited: bool = False) -> bool:
         """Wait a while if the first job may still create the run; return whether to wait."""
         now = self.runtime.clock()
         self._waiting_since = now if self._waiting_since is None else self._waiting_since
-        if self.is_first is not False or now - self._waiting_since >= self.timeouts.join_wait:
+        if is_waited or self.is_first is not False or now - self._waiting_since >= self.timeouts.join_wait:
             return False
         self._next_try = now + self.timeouts.join_poll
         return True
 
+    def _joined(self, run_id: int, others: Sequence[tuple[Run, str]]) -> int:
+        """Return the run, with a note if it is not the only open run of the key, or not the first one."""
+        foreign = next((f"run {run.id} of this key is of {what}" for run, what in others if not run.is_completed), "")
+        before = self._key_suffix
+        if before and not self.is_late_refused:
+            self.note = (
+                f"run {before} of this key was completed before: run {run_id} has these results and stays open, "
+                f"complete it by automation-report run complete {run_id}"
+            )
+        elif foreign:
+            self.note = f"{foreign}: run {run_id} has these results"
+        return run_id
+
     def _create(self) -> int | None:
         try:
-            self._created_run = self.client.create_run(self.run, key=self._key)
+            self._created_run = self.client.create_run(self._new_run, key=self._key)
         except RefusedError as error:
-            # Another job has used the key with a body that differs, as with another commit in a field.
-            open_runs = self._open_runs()
-            if error.status != _UNPROCESSABLE or not open_runs:
+            # Another job has used the key with a body that differs in what does not keep them apart.
+            open_runs = self._open_runs() if error.status == _UNPROCESSABLE else []
+            if not open_runs:
                 raise
             self.runtime.log(f"{error}: another job has created run {min(open_runs)}")
             return min(open_runs)
         except ClientError:
-            # The run may have been created all the same. Without keys the number of all runs is known already.
-            self._stage = "count_all" if self._all_runs is None else "count_open"
+            self._stage = "count"  # the run may have been created all the same
             raise
         if self.client.knows_keys:
-            return self._created_run
+            return self._joined(self._created_run, self._others)
         self._stage = "compare"
         return None
 
@@ -155,7 +215,7 @@ class SharedRunLookup(MutableValue):
             self._next_try = self.runtime.clock() + self.timeouts.read_back
             return None
         if oldest == self._created_run:
-            return oldest
+            return self._joined(oldest, self._others)
         self._oldest_run, self._stage = oldest, "leave"
         return None
 
@@ -172,21 +232,30 @@ class SharedRunLookup(MutableValue):
             self.runtime.log(f"{error}: run {self._created_run} stays as it is, empty")
         return self._oldest_run
 
-    def _open_runs(self) -> list[int]:
-        """Return the ids of the open runs with the tag."""
-        return [run.id for run in self._runs() if not run.is_completed]
+    @property
+    def _new_run(self) -> NewRun:
+        """The run to create; its name tells it from the one that was completed before, as by an earlier attempt."""
+        after = f" (again, after run {self._key_suffix})" if self._key_suffix and not self.is_late_refused else ""
+        return replace(self.run, name=string(f"{self.run.name}{after}"))
 
-    def _runs(self) -> list[Run]:
-        """Return the runs with the tag, also from a server that ignores the filter."""
+    def _open_runs(self) -> list[int]:
+        """Return the ids of the open runs of the key that this job may join."""
+        return [run.id for run in self._runs()[0] if not run.is_completed]
+
+    def _runs(self) -> tuple[list[Run], list[tuple[Run, str]]]:
+        """Return the runs of the key as `runs_of_key` does."""
         try:
-            runs = [run for page in run_pages(self.client, tags=(self.tag,)) for run in page.result]
+            matching, self._others = runs_of_key(self.client, self.tag, self.run)
         except RefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
-            return []  # a server may create a project with its first run; if it does not, the creation fails, too
-        return [run for run in runs if self.tag in run.tags]
+            return [], []  # a server may create a project with its first run; if it does not, the creation fails, too
+        return matching, self._others
 
     @property
     def _key(self) -> str:
-        """The Idempotency-Key of the creation, the same in every job."""
-        return sha256(f"run-key:{self.tag}:{self._key_suffix}".encode()).hexdigest()
+        """The Idempotency-Key of the creation, the same in every job of the pipeline."""
+        kept_apart = [self.run.config, self.run.config_id]
+        kept_apart += [field.value for field in self.run.resources.fields if field.name in {"Branch", "Commit"}]
+        kept_apart += [link.url for link in self.run.resources.links if link.name == "Commit"]
+        return sha256(f"run-key:{self.tag}:{self._key_suffix}:{kept_apart}".encode()).hexdigest()

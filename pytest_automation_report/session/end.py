@@ -77,6 +77,7 @@ class SessionEnd:
             unstored=state.unstored_reasons,
             findings=state.findings,
             report=state.report,
+            joined_note=state.joined_note,
             ended=int(Unpatched.wall() * 1_000_000),
             losses=running.losses,
             leftovers=self._expire_old_sessions(running),

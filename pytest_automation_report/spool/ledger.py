@@ -115,6 +115,7 @@ class LedgerState(MutableValue):
     # The run and its life. A joined run is completed by the one who created it, unless the manifest says otherwise.
     run: int | None = None
     is_joined: bool = False
+    joined_note: str = ""
     is_noted: bool = False  # the run, or the thread of a joined one, has the note on how the session ended
     is_complete: bool = False
     # Runs that the user left by ``--new-run``: they have this session's id, but are not found again by it.
@@ -193,7 +194,7 @@ class LedgerState(MutableValue):
                 self.is_ready, self.is_done, self.sender_pid = True, False, record.pid
                 self.report = None
             case JoinedRecord():
-                self.run, self.is_joined = record.run, True
+                self.run, self.is_joined, self.joined_note = record.run, True, record.note
             case Intent():
                 self._apply_intent(record)
             case AckRecord() | PartRecord() | NotRecord() | RejectedRecord() | HeldRecord() | DroppedRecord():

@@ -64,9 +64,13 @@ class LaneRecord(Record, kind="lane"):
 
 
 class JoinedRecord(Record, kind="joined"):
-    """The id of a run that exists already. ``run create`` or another job has created it, so no intent shows it."""
+    """The id of a run that exists already. ``run create`` or another job has created it, so no intent shows it.
+
+    ``note`` is for the user, where it is not simply the run that the settings name.
+    """
 
     run: int
+    note: str = ""
 
 
 class Intent(Record, kind="intent"):

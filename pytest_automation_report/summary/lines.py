@@ -54,8 +54,8 @@ class SessionOutcome(Value):
     new run. ``renamed`` are statuses that the server does not know, each with the one that was sent instead.
     ``unstored`` are reasons why artifacts are not stored, each with the number of artifacts. ``findings`` is the
     excerpt of the run's findings that the sender wrote, None if there is none; ``report`` has the path of the run's
-    report and what became of it, None without one; ``ended`` is the time of the session's
-    end, in microseconds since 1970.
+    report and what became of it, None without one; ``joined_note`` says why results went to another run of the key than
+    the open one; ``ended`` is the time of the session's end, in microseconds since 1970.
     """
 
     tally: SessionCounts
@@ -72,6 +72,7 @@ class SessionOutcome(Value):
     leftovers: LeftoverCounts = LeftoverCounts()
     findings: Json | None = None
     report: ReportRecord | None = None
+    joined_note: str = ""
     ended: int = 0
 
     @property
@@ -298,7 +299,7 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
     if ending is None:
         return lines
     tally = ending.tally
-    lines += [sanitize(message, STRING_UNITS) for message in tally.warnings]
+    lines += [sanitize(message, STRING_UNITS) for message in (ending.joined_note, *tally.warnings) if message]
     lines += [
         f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
         " (set automation_report_statuses)"

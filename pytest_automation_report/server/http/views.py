@@ -78,6 +78,8 @@ def page_view(page: Page[Item], view: Callable[[Item], Json]) -> Json:
 def run_view(run: WholeRun) -> Json:
     """Return a run with its threads."""
     row, attached = run.row, _attached(run.attachments)
+    # A run that late results have opened again keeps the time of its completion in the store.
+    completed = row["completed"] if row["is_completed"] else None
     return {
         "id": row["id"],
         "project_id": row["project"],
@@ -101,8 +103,8 @@ def run_view(run: WholeRun) -> Json:
         "created_by": USER_ID,
         "updated_at": iso_time(row["updated"]),
         "updated_by": _user(row["updated"]),
-        "completed_at": iso_time(row["completed"]),
-        "completed_by": _user(row["completed"]),
+        "completed_at": iso_time(completed),
+        "completed_by": _user(completed),
     }
 
 

@@ -58,7 +58,9 @@ _LONGEST: Final = 'SELECT MAX(COALESCE("elapsed_observed", "elapsed_computed")) 
 _RUN_OF_THREAD: Final = (
     'SELECT t."run_id", r."source_id" FROM "thread" AS t JOIN "run" AS r ON r."id" = t."run_id" WHERE t."id" = ?'
 )
-_RUN_COLUMNS: Final = ("created", "status", "failure_count", "thread_count")
+_FORGET_FINDINGS: Final = 'DELETE FROM "run_findings" WHERE "run_id" = ?'
+_FORGET_OVERVIEW: Final = 'DELETE FROM "run_overview" WHERE "run_id" = ?'
+_RUN_COLUMNS: Final = ("created", "completed", "status", "failure_count", "thread_count", "thread_active_count")
 _THREAD_COLUMNS: Final = ("id", "run_id", "status", "failure_count", "elapsed_observed", "elapsed_computed")
 
 
@@ -146,9 +148,13 @@ class Writer:
         self._update_run(run_id, {**completion, "status": int(final_status(run["failure_count"]))})
 
     def create_thread(self, run_id: int, thread: ThreadSubmission) -> int:
-        """Add a thread to a run that is not completed; return the thread's id."""
+        """Add a thread to a run and return the thread's id.
+
+        Only a thread that names its job can be added to a completed run: the job comes late, or runs again. The run is
+        open again until all such threads are completed.
+        """
         self.check_room()
-        run = self._open_run(run_id)
+        run = self._open_run(run_id, is_reopened=thread.job is not None)
         check_threads(run["thread_count"])
         columns = {
             **_OPEN,
@@ -185,6 +191,11 @@ class Writer:
         known = {name: value for name, value in durations.items() if value is not None}
         self._close_thread(thread_id, thread["failure_count"], known)
         self._update_run(thread["run_id"], increments={"thread_active_count": -1})
+        # Read after the change, which waits in PostgreSQL for other threads of the run that end now.
+        run = row_of(self._connection, "run", _RUN_COLUMNS, thread["run_id"])
+        if run is not None and run["completed"] is not None and not run["thread_active_count"]:
+            status = int(final_status(run["failure_count"]))
+            self._update_run(thread["run_id"], {"is_completed": True, "completed": self._now, "status": status})
 
     def set_status(self, project_id: int, status: ResultStatus) -> None:
         """Add or replace a result status of a project; raises ``ValueError`` for an invalid one."""
@@ -214,14 +225,22 @@ class Writer:
         }
         update_row(self._connection, "thread", thread_id, {**completion, **(durations or {})})
 
-    def _open_run(self, run_id: int) -> Json:
-        """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422)."""
+    def _open_run(self, run_id: int, *, is_reopened: bool = False) -> Json:
+        """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422).
+
+        With ``is_reopened`` a completed run is opened again, and what was stored about it as a whole is forgotten. It
+        keeps the time of its completion, by which it is known to complete by itself.
+        """
         share_run(self._connection, run_id)
         row = row_of(self._connection, "run", _RUN_COLUMNS, run_id, row_lock(self._connection))
         if row is None:
             raise not_found("automation run")
         if row["status"] != RunStatus.RUNNING:
-            raise already_completed("automation run")
+            if not is_reopened:
+                raise already_completed("automation run")
+            self._connection.change(_FORGET_FINDINGS, (run_id,))
+            self._connection.change(_FORGET_OVERVIEW, (run_id,))
+            self._update_run(run_id, {"is_completed": False, "status": int(RunStatus.RUNNING)})
         return row
 
     def _open_thread(self, thread_id: int) -> Json:
