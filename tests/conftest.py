@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from support.needs import NeedsPlugin
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,6 +31,7 @@ settings.load_profile("project")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer long forms of the tests that go on at random."""
     group = parser.getgroup("long forms", "long forms of the project's own tests")
+    group.addoption("--need-all", action="store_true", help="fail if a test was skipped for want of a program")
     group.addoption("--examples", type=int, default=60, help="how many ways are tried (tests/faults/test_model.py)")
     group.addoption("--storms", type=int, default=12, help="how many sessions are tried (tests/faults/test_storms.py)")
     group.addoption("--deaths", type=int, default=12, help="how many kills are tried (tests/faults/test_deaths.py)")
@@ -51,6 +54,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--joins", type=int, default=12, help="how many sessions join a run at once (tests/sessions/server): 40"
     )
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Skip tests whose programs are missing, and count them."""
+    config.pluginmanager.register(NeedsPlugin())
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
 from pytest_automation_report.settings.table import SETTINGS, Setting
 from support.checked_server import CheckedServer
+from support.needs import needed
 from support.repository import ROOT
 from support.sessions import clean_environment, run, run_session
 
@@ -120,7 +121,7 @@ def test_embedded_commands_run(shop: Path) -> None:
 
 def _clone(folder: Path) -> None:
     """Copy the files that git knows."""
-    files = run(["git", "ls-files", "-z"], ROOT, os.environ).out.split("\0")
+    files = run([str(needed("git")), "ls-files", "-z"], ROOT, os.environ).out.split("\0")
     for name in filter(None, files):
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

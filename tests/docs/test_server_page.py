@@ -22,6 +22,7 @@ from compatibility.vendor.official import tool
 from docs.written import bash, block, environment
 from pytest_automation_report.cli.serve import serve
 from pytest_automation_report.server.pages.test.code_links import CodeLinks
+from support.needs import needed
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.sessions import TOKEN, run_session, send, session_environment
@@ -121,9 +122,7 @@ def test_a_link_for_a_team(shop: Path) -> None:
 @contextmanager
 def _nginx(folder: Path, upstream: str, secret: Path) -> Iterator[str]:
     """Run Debian's nginx with the page's server; give its address."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        pytest.skip("nginx is not installed")
+    program = str(needed("nginx"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pytest
 
 from support.delivered_results import assert_complete
 from support.deliveries import numbered
+from support.needs import needed
 from support.scripted_server.checked import checked_scripted_server
 from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
 from support.sessions import (
@@ -146,8 +146,7 @@ def run_to_death(folder: Path, server: ScriptedServer, death: Death) -> int:
 
 def run_to_call(folder: Path, server: ScriptedServer, death: Death) -> int:
     """Run the session under strace, which kills each process at its n-th call; return pytest's exit status."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
+    needed("strace")
     command = [*reporting_arguments(server.address), *death.arguments]
     skip_without_workers(command)
     inject = f"inject={death.call}:signal=SIGKILL:when={death.number}"

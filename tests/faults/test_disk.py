@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.spool.records import Decoder
+from support.needs import needed
 from support.records import members_of
 from support.session_processes import spools
 from support.sessions import run, run_session, send, session_environment
@@ -153,9 +153,7 @@ print(writer.failures, writer.waiting, writer.trouble)
 )
 def test_writes_that_fail_lose_nothing(tmp_path: Path, inject: str, words: str) -> None:
     """Records whose writes the system refuses are written later, once each and in their order."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
+    strace = str(needed("strace"))
     path = tmp_path / "main.records"
     path.touch()
     command = [strace, "-f", "-o", "/dev/null", "-P", str(path), "-e", f"inject=write:{inject}:when=3..6"]

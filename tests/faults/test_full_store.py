@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.needs import needed
 from support.session_processes import spools
 from support.sessions import Ran, reporting_arguments, run, run_session, send, session_environment
 
@@ -56,9 +56,7 @@ def test_a_full_disk_of_the_store_is_named(project: Path, small_disk: Path, *, i
 
 def _without_locks(project: Path, *command: str) -> Ran:
     """Run a command whose file systems answer every `flock` as NFS does without its lock service."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
+    strace = str(needed("strace"))
     traced = [strace, "-f", "-o", "/dev/null", "-e", "inject=flock:error=ENOLCK", *command]
     ran = run(traced, project, session_environment({"exit_progress": 3.0}))
     if "ptrace" in ran.err:

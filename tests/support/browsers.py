@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from support.needs import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 MAX_WAIT_SECONDS = 60.0
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 
@@ -25,7 +25,7 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # In a container chromium has neither a user of its own nor much shared memory.
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+        browser = playwright.chromium.launch(executable_path=str(needed("chromium")), args=arguments)
         yield browser
         browser.close()
 

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.sources import RawSetting
+from support.needs import needed
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import PostgresDatabase
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 OWNER = "reports"
 """The user of the databases; over the socket it needs no password."""
 
-_DEBIAN = Path("/usr/lib/postgresql")
 _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 2 * 1024**3
 _SETTINGS = {
@@ -98,24 +98,14 @@ def database_at(url: str) -> PostgresDatabase:
     return place
 
 
-def programs() -> Path | None:
-    """Return the folder of PostgreSQL's programs: those of the path, else the newest that Debian installed."""
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).resolve().parent
-    folders = sorted(_DEBIAN.glob("[0-9]*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return folders[-1].parent if folders else None
-
-
 def started(folder: Path) -> Cluster:
     """Make a cluster and start it."""
-    found = programs()
-    assert found is not None
+    programs = needed("initdb").resolve().parent
     place = Path(tempfile.mkdtemp(prefix="pg", dir=_roomy(folder)))  # a short path, for its socket
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    cluster = Cluster(found, place, port, secrets.token_urlsafe(12))
+    cluster = Cluster(programs, place, port, secrets.token_urlsafe(12))
     secret = place / "secret"
     secret.write_text(f"{cluster.password}\n")
     identity = _identity()
@@ -123,7 +113,7 @@ def started(folder: Path) -> Cluster:
         for path in (place, secret):
             os.chown(path, identity["user"], identity["group"])
     # An order of texts that is not SQLite's shows whether ours is the same on both.
-    words = ["--locale-provider=icu", "--icu-locale=en-US", "--encoding=UTF8"] if _version(found) >= 15 else []
+    words = ["--locale-provider=icu", "--icu-locale=en-US", "--encoding=UTF8"] if _version(programs) >= 15 else []
     made = [
         "-D",
         str(place / "data"),
@@ -133,7 +123,7 @@ def started(folder: Path) -> Cluster:
         "--auth-host=scram-sha-256",
         f"--pwfile={secret}",
     ]
-    run = [str(found / "initdb"), "--no-sync", *made, *words]
+    run = [str(programs / "initdb"), "--no-sync", *made, *words]
     subprocess.run(run, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=place, **identity)
     settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(place)}
     with (place / "data" / "postgresql.conf").open("a") as file:

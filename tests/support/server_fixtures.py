@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.clusters import ended, programs, started
+from support.clusters import ended, started
 from support.contract import Contract
+from support.needs import needed
 from support.service import Service
 from support.website import Site
 
@@ -28,8 +29,7 @@ def contract() -> Contract:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Run one PostgreSQL server for all tests of this process."""
-    if programs() is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    needed("initdb")
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed: pip install 'psycopg[binary]>=3.1'")
     cluster = started(Path("/tmp"))

@@ -17,6 +17,7 @@ import trustme
 
 from compatibility.real.workplace import default_cache
 from support.checked_server import CheckedServer
+from support.needs import needed
 from support.sessions import TOKEN, clean_environment
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ class SecureServer(CheckedServer):
 def tool() -> Path:
     """Return the tool's command; skip the test where there is no Node, no npm or no registry."""
     for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"the official tool needs {program}, which is not installed")
+        needed(program)
     folder = default_cache() / f"testmo-cli-{TOOL_VERSION}-{API_VERSION}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from compatibility.vendor.official import submitted
 from pytest_automation_report.export.ctrf import SPEC_VERSION, ctrf_text
 from pytest_automation_report.export.junit_xml import junit_xml
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from, findings_of
+from support.needs import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +57,7 @@ def test_the_official_tool_reads_the_same_results(tmp_path: Path) -> None:
 
 def ctrf_schema() -> Json:
     """Return the schema of the format's package; skip the test where there is no npm or no registry."""
-    if shutil.which("npm") is None:
-        pytest.skip("the schema of CTRF needs npm, which is not installed")
+    needed("npm")
     folder = default_cache() / f"ctrf-{CTRF_PACKAGE}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)

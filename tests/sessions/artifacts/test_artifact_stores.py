@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from support.needs import needed_module
 from support.projects import console
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, session_environment
@@ -167,7 +168,7 @@ def test_a_store_without_its_addresses_is_told(shop: Project, server: CheckedSer
 @pytest.fixture(scope="module")
 def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Run moto's S3 with the bucket ``shots``; return the variables that open it."""
-    pytest.importorskip("moto")
+    needed_module("moto")
     pytest.importorskip("obstore")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sessions.artifacts.test_artifacts import PNG, contents_at
+from support.needs import found, needed
 from support.sessions import session_environment
 
 if TYPE_CHECKING:
     from support.checked_server import CheckedServer
     from support.projects import Project
 
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMEDRIVER = Path("/usr/bin/chromedriver")
-FFMPEG = Path("/usr/bin/ffmpeg")
+CHROMIUM, CHROMEDRIVER = found("chromium"), found("chromedriver")
 SELENIUM = ("selenium>=4.20", "websocket-client")
 PACKAGES = ("pytest-playwright>=0.5", "pytest-base-url", "python-slugify", "text-unidecode")
 
@@ -120,13 +119,8 @@ def test_passes(driver):
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install pytest-playwright into a folder of its own: as a plugin it would slow each session of this project."""
     pytest.importorskip("playwright")
-    _need(CHROMIUM, "chromium")
+    needed("chromium")
     return _installed(PACKAGES, tmp_path_factory.mktemp("plugin"))
-
-
-def _need(program: Path, package: str) -> None:
-    if not program.exists():
-        pytest.skip(f"{program} is missing (apt-get install {package})")
 
 
 def _installed(packages: tuple[str, ...], folder: Path) -> Path:
@@ -142,12 +136,11 @@ def browsers(folder: Path) -> Path:
     """Return a folder of Playwright's browsers in which it finds Debian's ffmpeg; it looks for no other."""
     import playwright  # noqa: PLC0415 - not everywhere
 
-    _need(FFMPEG, "ffmpeg")
     listed = Path(playwright.__file__).parent / "driver" / "package" / "browsers.json"
     (revision,) = (each["revision"] for each in json.loads(listed.read_text())["browsers"] if each["name"] == "ffmpeg")
     program = folder / f"ffmpeg-{revision}" / "ffmpeg-linux"
     program.parent.mkdir(parents=True)
-    program.symlink_to(FFMPEG)
+    program.symlink_to(needed("ffmpeg"))
     return folder
 
 
@@ -195,8 +188,8 @@ def test_a_real_driver_shows_what_the_browser_shows(
     project: Project, server: CheckedServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """With Selenium and Debian's chromedriver the failed test has the screenshot of its moment, the other has none."""
-    _need(CHROMIUM, "chromium")
-    _need(CHROMEDRIVER, "chromium-driver")
+    needed("chromium")
+    needed("chromedriver")
     folder = _installed(SELENIUM, tmp_path_factory.mktemp("selenium"))
     project.write("test_suite.py", CHROME)
     env = session_environment({"exit_progress": 20.0}, PYTHONPATH=str(folder))

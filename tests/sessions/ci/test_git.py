@@ -12,6 +12,7 @@ import pytest
 
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.ci.git import Checkout
+from support.needs import needed
 from support.projects import wait_for_death
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def checkout_facts(folder: Path, *, is_local: bool = False, environ: Mapping[str
 def git(folder: Path, *arguments: str, **variables: str) -> str:
     """Run git and return what it writes."""
     done = subprocess.run(
-        ["git", "-c", "protocol.file.allow=always", *arguments],
+        [str(needed("git")), "-c", "protocol.file.allow=always", *arguments],
         cwd=folder,
         env={**ENVIRONMENT, **variables},
         capture_output=True,
@@ -253,7 +254,7 @@ def test_variables_of_a_hook_lead_nowhere_else(files: Path, tmp_path: Path) -> N
 
 def test_a_git_that_hangs(repository: Path, tmp_path: Path) -> None:
     """A git that does not answer is waited for a second, then ended; what it said before counts."""
-    real, file = shutil.which("git"), tmp_path / "bin" / "git"
+    real, file = needed("git"), tmp_path / "bin" / "git"
     file.parent.mkdir()
     file.write_text(
         f"#!/bin/sh\ncase $* in *status*) echo $$ > {tmp_path}/pid; exec cat {tmp_path}/pipe;; esac\nexec {real} $*\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from support.accessibility import accessibility_faults
-from support.browsers import CHROMIUM, NARROW, WIDE, chromium
+from support.browsers import NARROW, WIDE, chromium
 from support.contract import Contract
 from support.page_states import State, page_states, show
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing (apt-get install chromium)"),
+    pytest.mark.needs("chromium"),
 ]
 
 

@@ -16,7 +16,7 @@ from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.store.artifact_urls import content_address, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.accessibility import accessibility_faults
-from support.browsers import CHROMIUM, NARROW, WIDE, chromium, wait_until
+from support.browsers import NARROW, WIDE, chromium, wait_until
 from support.contract import Contract
 from support.repository import ROOT
 from support.service import TOKEN, a_test
@@ -34,7 +34,7 @@ TEAM_CODE = "a-code-of-ten-colleagues"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing (apt-get install chromium)"),
+    pytest.mark.needs("chromium"),
 ]
 
 

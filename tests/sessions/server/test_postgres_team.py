@@ -145,6 +145,7 @@ def test_the_compose_files_image_is_built_from_this_project(compose: dict[str, A
     assert "**/.env" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.needs("git")
 def test_secrets_are_those_that_the_compose_file_wants(tmp_path: Path, compose: dict[str, Any]) -> None:
     """The line that makes them writes every variable that must be there, none of them guessable, and git ignores it."""
     script = next(line for line in block(PAGE, "docker compose").splitlines() if line.startswith("printf"))

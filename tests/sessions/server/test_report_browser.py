@@ -11,7 +11,7 @@ import pytest
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.accessibility import accessibility_faults
-from support.browsers import CHROMIUM, NARROW, WIDE, chromium, wait_until
+from support.browsers import NARROW, WIDE, chromium, wait_until
 from support.contract import Contract
 from support.report_file import text_of
 from support.service import SECOND, a_test
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing (apt-get install chromium)"),
+    pytest.mark.needs("chromium"),
 ]
 
 SERVER = (

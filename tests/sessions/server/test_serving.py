@@ -426,6 +426,7 @@ def test_a_kept_file_without_a_token_is_named(tmp_path: Path) -> None:
         server_token({}, tmp_path / "file" / "store.db", None)
 
 
+@pytest.mark.needs("git")
 def test_a_folder_that_serve_makes_is_ignored_by_git(tmp_path: Path) -> None:
     """The server's token lies in the project's folder for results, which git ignores from the first moment on."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
