@@ -1,7 +1,7 @@
 """Define the operations of the automation runs API.
 
 Each method makes exactly one request. It returns the parsed response or raises one of the `ClientError` classes; the
-caller decides whether to repeat the request. How a request is made is up to the subclass: `api.http_client` sends it to
+caller decides whether to repeat the request. How a request is made is up to the subclass: `api.http` sends it to
 a server, and a client of the embedded store applies it in this process.
 """
 

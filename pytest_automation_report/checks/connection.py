@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pytest_automation_report.api.http_client import reason
-from pytest_automation_report.api.transport import proxies_for
+from pytest_automation_report.api.http import proxies_for, reason
 from pytest_automation_report.checks.check import Check, skipped
 from pytest_automation_report.checks.local import database_check
 from pytest_automation_report.delivery.connection import connected

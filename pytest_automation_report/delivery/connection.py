@@ -18,7 +18,7 @@ def import_client(*, is_embedded: bool) -> None:
     if is_embedded:
         import pytest_automation_report.server.embedded.client  # noqa: PLC0415 - servers need no store
     else:
-        import pytest_automation_report.api.http_client  # noqa: F401, PLC0415 - loads requests, 100 ms
+        import pytest_automation_report.api.http  # noqa: F401, PLC0415 - loads requests, 100 ms
 
 
 @contextmanager
@@ -40,8 +40,7 @@ def connected(
         with StoreClient(Path(endpoint.database), endpoint.project_id) as store_client:
             yield store_client
         return
-    from pytest_automation_report.api.http_client import HttpClient  # noqa: PLC0415 - loads requests, 100 ms
-    from pytest_automation_report.api.transport import new_session  # noqa: PLC0415 - as above
+    from pytest_automation_report.api.http import HttpClient, new_session  # noqa: PLC0415 - loads requests, 100 ms
 
     with new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file) as session:
         if on_answer is not None:

@@ -155,9 +155,9 @@ INPUTS = {
     "input-poor-terminal": ("sessions/startup/test_poor_surroundings.py", "test_ascii_terminal_without_a_home"),
     "input-no-terminal": ("sessions/startup/test_poor_surroundings.py", "test_terminal_that_takes_nothing"),
     "input-answers": ("unit/api/test_responses.py", "test_any_json"),
-    "input-long-answers": ("faults/wire/test_exchange.py", "test_long_answers"),
-    "input-headers": ("faults/wire/test_exchange.py", "test_endless_headers"),
-    "input-broken-http": ("faults/wire/test_exchange.py", "test_broken_http"),
+    "input-long-answers": ("faults/wire/test_http.py", "test_long_answers"),
+    "input-headers": ("faults/wire/test_http.py", "test_endless_headers"),
+    "input-broken-http": ("faults/wire/test_http.py", "test_broken_http"),
 }
 """Bad input of each kind, each with its test; threats have theirs in the table of `docs/security.md`."""
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from pytest_automation_report.api.http_client import HttpClient
+from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.dispatcher import Dispatcher
 from pytest_automation_report.delivery.follower import SessionFollower

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from pytest_automation_report.api.http_client import HttpClient
+from pytest_automation_report.api.http import HttpClient, new_session
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.api.transport import new_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

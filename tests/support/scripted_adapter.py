@@ -16,10 +16,8 @@ from requests.adapters import BaseAdapter
 from requests.models import Response
 from requests.structures import CaseInsensitiveDict
 
-from pytest_automation_report.api.exchange import current_exchange
-from pytest_automation_report.api.http_client import HttpClient
+from pytest_automation_report.api.http import HttpClient, current_attempt, new_session
 from pytest_automation_report.api.models import Endpoint, Token
-from pytest_automation_report.api.transport import new_session
 from pytest_automation_report.delivery.connection import connected
 from support.scripted_server.faults import ResetByScriptError
 from support.scripted_server.server import SERVERS_IN_PROCESS
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedAdapter(BaseAdapter):
-    """Hands requests to a server that is up in this process, and reports to the exchange as connections do."""
+    """Hands requests to a server that is up in this process, and tells the current attempt as connections do."""
 
     def __init__(self, server: ScriptedServer) -> None:
         super().__init__()
@@ -44,19 +42,19 @@ class ScriptedAdapter(BaseAdapter):
 
     def send(self, request: PreparedRequest, **_: object) -> Response:  # type: ignore[override]  # the rest is for sockets
         """Return the server's answer, or raise what requests raises for a server that is away or resets."""
-        exchange = current_exchange()
-        assert exchange is not None
-        exchange.was_sent = False
+        attempt = current_attempt()
+        assert attempt is not None
+        attempt.is_connected = False
         if not self._server.is_up:
             raise requests.ConnectionError("Connection refused")
         parts = urlsplit(request.url or "")
         headers = {name.lower(): str(value) for name, value in request.headers.items()}
         seen, fault = self._server.received(request.method or "GET", parts.path, parts.query, headers)
         assert fault.cut_bytes == fault.byte_seconds == 0, "this fault needs a socket"
+        attempt.is_connected = True
         if fault.reset == "before":
             raise requests.ConnectionError("Connection reset by peer")
         seen.take_body(_bytes(request.body))
-        exchange.was_sent = True
         try:
             reply = self._server.respond(seen, fault)
         except ResetByScriptError:

@@ -1,6 +1,6 @@
 """Apply the client's requests to the store in this process, without HTTP and without a socket.
 
-The requests are those that `api.http_client` sends to a server, and the functions behind the server's URLs apply them:
+The requests are those that `api.http` sends to a server, and the functions behind the server's URLs apply them:
 `server.http.changes` and `server.http.documents`.
 """
 

@@ -9,7 +9,7 @@ from support.scripted_server.server import ScriptedServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_automation_report.api.http_client import HttpClient
+    from pytest_automation_report.api.http import HttpClient
     from support.client_fixtures import ClientFor
 
 TOKEN = "scripted-token"

@@ -55,8 +55,8 @@ def test_second_address(server: ScriptedServer, client_for: ClientFor, monkeypat
     dead_port = closed.getsockname()[1]
     closed.close()
 
-    def both(_: str, port: int, **options: Any) -> list[Any]:  # noqa: ANN401 - getaddrinfo's
-        return [*real("127.0.0.1", dead_port, **options), *real("127.0.0.1", port, **options)]
+    def both(_: str, port: int, *options: Any) -> list[Any]:  # noqa: ANN401 - getaddrinfo's
+        return [*real("127.0.0.1", dead_port, *options), *real("127.0.0.1", port, *options)]
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
     port = server.address.rsplit(":", 1)[1]

@@ -24,7 +24,7 @@ from support.scripted_server.faults import (
 if TYPE_CHECKING:
     import socket
 
-    from pytest_automation_report.api.http_client import HttpClient
+    from pytest_automation_report.api.http import HttpClient
     from support.client_fixtures import ClientFor
     from support.scripted_server.server import ScriptedServer
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from requests import Session
 
-from pytest_automation_report.api.http_client import HttpClient
+from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
 from pytest_automation_report.delivery.findings import excerpt_from
 from pytest_automation_report.delivery.handover import Runtime, Timeouts

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import requests
 
-from pytest_automation_report.api.http_client import HttpClient
+from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import (
     EMBEDDED_ORIGIN,
     Artifact,

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import os
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from requests.exceptions import InvalidProxyURL
 
-from pytest_automation_report.api.transport import WatchedAdapter, proxies_for
+from pytest_automation_report.api.http import new_session, proxies_for
 
 if TYPE_CHECKING:
     from support.client_fixtures import ClientFor
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 def test_socks_is_refused() -> None:
     """A SOCKS proxy is refused whatever is installed: its connections would not tell what was sent."""
+    adapter: Any = new_session(proxies={}, ca_file="").get_adapter("https://reports.example")
     with pytest.raises(InvalidProxyURL):
-        WatchedAdapter().proxy_manager_for("socks5://127.0.0.1:1")
+        adapter.proxy_manager_for("socks5://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,438 @@
+"""Send the requests of the automation runs API to a server, over one requests session.
+
+The token goes into a header of each request and nowhere else. The session depends on its arguments alone: it reads no
+``.netrc`` and no variables of proxies or certificates (the settings did), follows no redirects, stores no cookies,
+repeats no requests and uses no proxy for loopback.
+
+A request and its response have one deadline. Time-outs of sockets hold for each read, so a server that sends a byte a
+second could occupy the sender for ever: each request is made in a thread of its own, and given up at the deadline. A
+request is known not to be sent only if its connection was not made, or if it was given up before.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from contextvars import ContextVar
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address, ip_network
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import (  # type: ignore[attr-defined]  # typeshed leaves it out; requests relies on it, too
+    proxy_bypass_environment,  # pyright: ignore[reportAttributeAccessIssue] # as above
+)
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from requests.exceptions import InvalidProxyURL
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from pytest_automation_report import __version__
+from pytest_automation_report.api.artifacts import KEEPS_HEADER
+from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, RequestInfo, classify
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.extensions import EXTENSIONS_HEADER, announced
+from pytest_automation_report.api.limits import CONNECTIONS
+from pytest_automation_report.api.urls import is_loopback
+from pytest_automation_report.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import BinaryIO
+
+    from pytest_automation_report.api.client import Query
+    from pytest_automation_report.api.models import Token
+
+ANSWER_BYTES: Final = 16 * 1024 * 1024
+"""The longest response body that is read, in bytes. A run of a thousand threads has more than one million."""
+
+CONNECT_SECONDS: Final = 5.0
+"""Longest time to connect to one address of a host."""
+
+IDLE_SECONDS: Final = 1.0
+"""Idle connections are not used again after this time: their server may be about to close them."""
+
+# Sockets wait longer than the deadline, so that a request that is too slow is given up, whatever it waits for.
+_GRACE_SECONDS: Final = 1.0
+_CHUNK_BYTES: Final = 64 * 1024
+# The deadline of an upload grows with the file: it is enough for a connection of this speed.
+_MIN_UPLOAD_BYTES_PER_SECOND: Final = 128 * 1024
+_NO_CONTENT: Final = 204
+_PORTS: Final = {"http": 80, "https": 443}
+
+T = TypeVar("T")
+
+
+class Attempt:
+    """One request while it is made, for its thread and for the one that waits.
+
+    ``is_connected`` is None until a connection of ours is asked for it, then False, and True when the connection is
+    there and the request may be sent.
+    """
+
+    def __init__(self, deadline_seconds: float) -> None:
+        self.deadline_seconds = deadline_seconds
+        self.is_connected: bool | None = None
+        self._is_given_up = False
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+
+    def connected(self, sock: socket.socket) -> None:
+        """Note that the request is about to be sent over this socket; raises `TimeoutError` if it was given up."""
+        with self._lock:
+            if self._is_given_up:
+                raise TimeoutError("the deadline has passed")
+            self.is_connected, self._socket = True, sock
+
+    def outcome_of(self, request: Callable[[], Outcome]) -> Outcome:
+        """Return the outcome of a request, or that there was none by the deadline."""
+        outcomes: list[Outcome | BaseException] = []
+
+        def make() -> None:
+            _CURRENT.set(self)
+            try:
+                outcomes.append(request())
+            except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+                outcomes.append(error)
+
+        thread = threading.Thread(target=make, daemon=True)
+        thread.start()
+        try:
+            thread.join(self.deadline_seconds)
+        finally:
+            outcome = outcomes[0] if outcomes else self._given_up()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def _given_up(self) -> NoResponse:
+        """Stop the request: one that is not connected is never sent, and any other one ends with its socket."""
+        with self._lock:
+            self._is_given_up = True
+        if self._socket is not None:
+            # The server closed the connection first, or it is TLS inside of TLS, which ends by its time-out.
+            with suppress(OSError, AttributeError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        return NoResponse(f"no complete response within {self.deadline_seconds:g} s")
+
+
+# A connection finds its attempt here, since neither requests nor urllib3 can pass an object down.
+_CURRENT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+
+
+def current_attempt() -> Attempt | None:
+    """Return the attempt whose thread this is, None outside of one."""
+    return _CURRENT.get()
+
+
+class _Connection(HTTPConnection):
+    """An HTTP connection that tells the current attempt when it is there."""
+
+    def connect(self) -> None:
+        super().connect()
+        self._tell()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they come
+        # A connection that is used again.
+        self._tell()
+        super().request(*args, **kwargs)
+
+    def _tell(self) -> None:
+        attempt = current_attempt()
+        if attempt is not None and self.sock is not None:
+            attempt.connected(self.sock)
+            # The deadline bounds a slow upload, and not the short time-out for connecting.
+            self.timeout = attempt.deadline_seconds + _GRACE_SECONDS
+            self.sock.settimeout(self.timeout)
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    """`_Connection` over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls: Any = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls: Any = _TlsConnection
+
+
+_POOLS: Final = {"http": _Pool, "https": _TlsPool}
+
+
+class _Adapter(HTTPAdapter):
+    """Sends over connections that tell their attempts, directly or through an HTTP proxy."""
+
+    def __init__(self) -> None:
+        # urllib3 must not repeat a request that the server may have applied: the sender decides that.
+        super().__init__(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self._used_at = monotonic()
+
+    def rest(self) -> None:
+        """Close the connections if they have been idle too long to be used again."""
+        if monotonic() - self._used_at > IDLE_SECONDS:
+            self.close()
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - requests' own signature
+        """Return the connection pools for a proxy; raise for SOCKS, whose connections are not ours."""
+        if not proxy.lower().startswith(("http://", "https://")):
+            raise InvalidProxyURL("only http and https proxies are supported")
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def cert_verify(
+        self,
+        conn: HTTPConnectionPool,
+        url: str,
+        verify: bool | str,  # noqa: FBT001 - requests' own signature
+        cert: str | tuple[str, str] | None,
+    ) -> None:
+        """Set up TLS, and note that there is no connection so far: requests calls this just before it asks for one."""
+        attempt = current_attempt()
+        if attempt is not None:
+            attempt.is_connected = False
+        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+
+    def send(  # type: ignore[override]  # everything but the proxies is passed on as it comes
+        self,
+        request: requests.PreparedRequest,
+        *,
+        proxies: Mapping[str, str] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> requests.Response:
+        """Send a request, through a proxy if one applies to its address."""
+        self.rest()
+        self._used_at = monotonic()
+        try:
+            return super().send(request, proxies=proxies_for(request.url or "", proxies or {}), **options)
+        finally:
+            self._used_at = monotonic()
+
+
+class _DirectSession(requests.Session):
+    """A session that ignores redirects: to describe one, requests would read its whole body first, of any length."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return None for each response."""
+        del resp
+        return None
+
+
+def new_session(*, proxies: Mapping[str, str], ca_file: str) -> requests.Session:
+    """Return a session that depends on its arguments alone; the caller closes it.
+
+    ``proxies`` has values for ``http``, ``https`` and ``no_proxy``; ``ca_file`` is the path of a CA bundle, empty for
+    the built-in one.
+    """
+    session = _DirectSession()
+    session.trust_env = False
+    session.verify = ca_file or True
+    session.proxies.update(proxies)
+    # Two requests must not depend on each other by a cookie.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    session.headers.update(
+        {
+            "User-Agent": f"pytest-automation-report/{__version__}",
+            "Accept": "application/json",
+            # Responses are bounded in length, and a small compressed one could hide a huge one.
+            "Accept-Encoding": "identity",
+        }
+    )
+    adapter = _Adapter()
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def proxies_for(url: str, proxies: Mapping[str, str]) -> dict[str, str]:
+    """Return the proxy for a URL by its scheme, nothing for loopback and for hosts in ``no_proxy``.
+
+    ``no_proxy`` lists hosts, domains (with or without a leading dot), addresses and networks; all but networks may have
+    a port. ``*`` matches every host. Raises `ValueError` for a proxy without a host.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    proxy = proxies.get(parts.scheme)
+    if not proxy or is_loopback(host) or host.endswith(".localhost"):
+        return {}
+    if _is_exempt(host, parts.port or _PORTS.get(parts.scheme, 0), proxies.get("no_proxy", "")):
+        return {}
+    if not urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname:
+        raise InvalidProxyURL("the proxy has no host")
+    return {parts.scheme: proxy}
+
+
+def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
+    """Whether ``no_proxy`` lists a host, alone or with this port.
+
+    The standard library compares names and ports, and knows no networks. requests has a function for both, which writes
+    ``no_proxy`` to the environment for the time of each call: with requests in several threads it could stay there.
+    """
+    literal = f"[{host}]" if ":" in host else host
+    if proxy_bypass_environment(f"{literal}:{port}", {"no": no_proxy.replace("*.", ".")}):
+        return True
+    return any(_contains(entry.strip(), host) for entry in no_proxy.split(","))
+
+
+def _contains(network: str, host: str) -> bool:
+    """Whether a network, or a single address, contains a host's address; False for names."""
+    try:
+        return ip_address(host) in ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+class HttpClient(Client):
+    """Client of one project on one server.
+
+    ``origin`` has a scheme and a host and no path. The caller owns ``session`` and closes it. One request and its
+    response have ``deadline_seconds`` in all, with name look-up and connecting. Raises `SettingError` for a token that
+    cannot stand in a header.
+    """
+
+    def __init__(
+        self, session: requests.Session, origin: str, token: Token, *, project_id: int, deadline_seconds: float = 30.0
+    ) -> None:
+        if not token.value.isascii() or not token.value.isprintable() or " " in token.value or not token.value:
+            raise SettingError("token", token, "use the letters, digits and signs that the server has shown")
+        super().__init__(project_id)
+        self._session = session
+        self._origin = origin.rstrip("/")
+        self._token = token
+        self._deadline_seconds = deadline_seconds
+
+    def __repr__(self) -> str:
+        return f"HttpClient({self._origin!r}, project_id={self._project_id})"
+
+    def rest(self) -> None:
+        """Close idle connections; no request may be in flight.
+
+        The first test of a session may run for an hour: until it ends, the sender occupies no connection of the server.
+        """
+        for adapter in self._session.adapters.values():
+            if isinstance(adapter, _Adapter):
+                adapter.rest()
+
+    def _call(
+        self,
+        info: RequestInfo,
+        parse: Callable[[object], T],
+        *,
+        body: bytes | None = None,
+        file: tuple[BinaryIO, int] | None = None,
+        query: Query | None = None,
+        key: str = "",
+    ) -> T:
+        """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
+        headers: dict[str, str] = {}
+        seconds = self._deadline_seconds
+        data: bytes | BinaryIO | None = body
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if file is not None:
+            headers["Content-Type"] = "application/octet-stream"
+            content, size = file
+            seconds += size / _MIN_UPLOAD_BYTES_PER_SECOND
+            # requests would send an empty file in chunks, without a Content-Length.
+            data = content if size else b""
+        if key:
+            headers["Idempotency-Key"] = key
+        request = requests.Request(
+            info.method, self._origin + info.path, headers=headers, data=data, params=query, auth=_Bearer(self._token)
+        )
+        attempt = Attempt(seconds)
+        outcome = attempt.outcome_of(lambda: self._outcome(request, attempt))
+        # Raised here, outside of all handlers: an exception of requests holds the request with its token, and would
+        # become the context of ours.
+        return classify(info, outcome, parse, was_sent=attempt.is_connected is not False, secret=self._token.value)
+
+    def _outcome(self, request: requests.Request, attempt: Attempt) -> Outcome:
+        """Send a request and read its response; return the reason if there is none."""
+        seconds = attempt.deadline_seconds
+        timeout = (min(CONNECT_SECONDS, seconds), seconds + _GRACE_SECONDS)
+        try:
+            # Streamed, so that a response that is too long is never read as a whole.
+            prepared = self._session.prepare_request(request)
+            response = self._session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
+            with response:
+                key = request.headers.get("Idempotency-Key")
+                if key is not None and response.headers.get("Idempotency-Key") == key:
+                    # Never set back: several requests may be in flight at the same time.
+                    self._knows_keys = True
+                self._learn_kind(response)
+                return _response(response)
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            if attempt.is_connected is None and isinstance(error, ValueError):
+                # requests refuses an address or a header before it opens a connection.
+                attempt.is_connected = False
+            return NoResponse(reason(error))
+
+    def _learn_kind(self, response: requests.Response) -> None:
+        """Learn from a response whether the server stores files and extensions, which only our embedded one does.
+
+        A proxy may answer in the server's place with an error, so only a success counts as the server's answer.
+        """
+        max_bytes = response.headers.get(KEEPS_HEADER, "")
+        if max_bytes.isascii() and max_bytes.isdigit():
+            self._artifact_bytes = int(max_bytes)
+        if EXTENSIONS_HEADER in response.headers:
+            self._extensions = announced(response.headers[EXTENSIONS_HEADER])
+        if response.ok:
+            self._has_answered = True
+
+
+class _Bearer(AuthBase):
+    """Set the ``Authorization`` header. Being an ``auth``, it also stops requests from reading a ``.netrc``."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token.value}"
+        return request
+
+
+def reason(error: BaseException) -> str:
+    """Return the innermost cause of a failed request in a few words, without URLs: they may hold passwords."""
+    if isinstance(error, ValueError):
+        return f"the server's or the proxy's URL cannot be used ({type(error).__name__})"
+    prefix = {"ProxyError": "proxy: ", "SSLError": "TLS: "}.get(type(error).__name__, "")
+    for _ in range(10):  # a chain of causes can be a ring
+        # requests and urllib3 have the cause as an attribute or as an argument.
+        candidates = [error.__cause__, getattr(error, "reason", None), *reversed(error.args)]
+        if isinstance(error, NewConnectionError):
+            candidates.append(error.__context__)  # urllib3 1.26 names no cause
+        cause = next((candidate for candidate in candidates if isinstance(candidate, BaseException)), None)
+        if cause is None:
+            break
+        error = cause
+    return f"{prefix}{(isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__}"
+
+
+def _response(response: requests.Response) -> Outcome:
+    """Read the body of a response, if it is neither encoded nor too long."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in {"", "identity"} and response.status_code != _NO_CONTENT:
+        return NoResponse("the response is encoded, which the request did not allow")
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > ANSWER_BYTES:
+            return NoResponse(f"response larger than {ANSWER_BYTES >> 20} MiB")
+    headers = response.headers
+    return HttpResponse(
+        response.status_code,
+        bytes(body),
+        headers.get("Retry-After", ""),
+        headers.get("Date", ""),
+        headers.get("Location", ""),
+    )
