@@ -214,10 +214,15 @@ class Client(ABC):
         thread_id: int | None = None,
         status_id: Iterable[int] = (),
         is_newest_first: bool = False,
+        has_replaced: bool = True,
     ) -> Page[RunTest]:
-        """Return a page of a run's results, in the server's order unless the newest are to come first."""
+        """Return a page of a run's results, in the server's order unless the newest are to come first.
+
+        With ``has_replaced=False`` a server of ours leaves out results that a later attempt of their job replaces.
+        """
         query = _query({
             "page": page, "per_page": per_page, "thread_id": thread_id, "status_id": status_id,
+            "replaced": None if has_replaced or JOB not in self.extensions else "0",
             **({"sort": "automation_run_tests:id", "order": "desc"} if is_newest_first else {}),
         })  # fmt: skip
         return self._read(f"/automation/runs/{run_id}/tests", query, page_of_tests)

@@ -150,6 +150,8 @@ TEST_PAGE: Final[Query] = {
     "sort": _sort("automation_run_tests", ("id", "name", "status", "elapsed", "created_at")),
     "thread_id": _in_range(_IDS),
     "status_id": _numbers(range(1, 5)),
+    # Beside the contract: without the results that a later attempt of their job replaces.
+    "replaced": _one_of(_FLAGS, "1"),
 }
 """Parameters of the list of a run's tests."""
 

@@ -72,12 +72,14 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
     values = lone_values(row, statuses, fields, state)
     earlier = None if values["attempt"] == values["attempts"][-1].number else values["attempt"]
-    outcomes = history.outcomes_of(tests.history(row["case"]), result_id)
+    results = tests.history(row["case"])
+    outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
     values |= {
         "run": common.once(("summary", row["run"]), partial(_run_values, run, statuses, reader)),
         **_file_values(row, reader, earlier, outcomes, current),
         **_history_values(outcomes, current, state),
+        "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query, statuses),
         **_related_values(row, tests, statuses),
         **_worker_values(row, run.row, common),
@@ -120,6 +122,7 @@ def lone_values(row: Json, statuses: StatusTable, fields: Sequence[Json], state:
             state,
         ),
         **_history_values((), None, state),
+        "jobs": [],
         "all_files": [],
         "pictures": [],
         "videos": [],

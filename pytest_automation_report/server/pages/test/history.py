@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings import flakiness
+from pytest_automation_report.findings.jobs import JobResult, remaining, verdict_of
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ __all__ = [
     "Bar",
     "BranchHistory",
     "Chart",
+    "JobOutcome",
     "Outcome",
     "Piece",
     "branch_histories",
     "chart",
     "flakiness_on",
+    "job_outcomes",
     "outcomes_of",
     "reliability",
     "sentence",
@@ -47,7 +50,6 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "p": ("pass", "passed"),
     "s": ("skip", "skipped"),
 }
-_SEVERITY: Final = "fsrp"
 _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped"}
 # The drawing: bars stand on the ground, the highest one has room for its label above.
 WIDTH: Final = 328
@@ -108,22 +110,59 @@ class BranchHistory:
 def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -> list[Outcome]:
     """Return one outcome for each run, newest first; ``current`` is a result that stands for its run.
 
-    A run has several results of one test if several jobs ran it: the worst one counts.
+    A run has several results of one test if several jobs ran it, or one job in several attempts.
     """
-    by_run: dict[int, Outcome] = {}
+    by_run: dict[int, list[Mapping[str, Any]]] = {}
     for row in rows:
-        outcome = Outcome(
-            row["id"], row["run"], row["branch"] or "", row["commit"] or "", _letter(row), row["elapsed"],
-            row["created"], row["fingerprint"], row["message"] or "",
-        )  # fmt: skip
-        other = by_run.get(outcome.run)
-        if (
-            other is None
-            or outcome.result == current
-            or (other.result != current and _SEVERITY.index(outcome.letter) < _SEVERITY.index(other.letter))
-        ):
-            by_run[outcome.run] = outcome
-    return list(by_run.values())
+        by_run.setdefault(row["run"], []).append(row)
+    return [_outcome(results, current) for results in by_run.values()]
+
+
+def _outcome(rows: Sequence[Mapping[str, Any]], current: int | None) -> Outcome:
+    """Return the outcome of one run by its results of the test, newest first."""
+    place, has_failed = verdict_of(_of_jobs(rows))
+    row = next((row for row in rows if row["id"] == current), rows[place])
+    letter = "r" if row is rows[place] and has_failed and _letter(row) == "p" else _letter(row)
+    return Outcome(
+        row["id"], row["run"], row["branch"] or "", row["commit"] or "", letter, row["elapsed"],
+        row["created"], row["fingerprint"], row["message"] or "",
+    )  # fmt: skip
+
+
+def _of_jobs(rows: Iterable[Mapping[str, Any]]) -> list[JobResult]:
+    return [JobResult(_VERDICTS[_letter(row)], row["job"], row["attempt"]) for row in rows]
+
+
+class JobOutcome(NamedTuple):
+    """A result of the test in one run; ``job`` is empty if it is not known. ``is_replaced``: a later attempt counts."""
+
+    result: int
+    job: str
+    attempt: int
+    tone: str
+    word: str
+    elapsed: int | None
+    is_replaced: bool
+
+
+def job_outcomes(rows: Iterable[Mapping[str, Any]], run: int) -> list[JobOutcome]:
+    """Return all results of the test in a run, by job and attempt; none if there is only one."""
+    own = sorted(
+        (row for row in rows if row["run"] == run), key=lambda row: (row["job"] or "", row["attempt"] or 1, row["id"])
+    )
+    kept = {own[place]["id"] for place in remaining(_of_jobs(own))}
+    found = [
+        JobOutcome(
+            row["id"],
+            row["job"] or "",
+            row["attempt"] or 1,
+            *_WORDS[_letter(row)],
+            row["elapsed"],
+            row["id"] not in kept,
+        )
+        for row in own
+    ]
+    return found if len(found) > 1 else []
 
 
 def _letter(row: Mapping[str, Any]) -> str:

@@ -27,16 +27,17 @@ _BEFORE: Final = 3
 
 _OUTCOME: Final = (
     "id", "run", "name", "folder", "file", "line", "status", "result_class", "elapsed", "created", "failed_attempts",
-    "fingerprint", "message", "branch", "commit",
+    "fingerprint", "message", "branch", "commit", "job", "attempt", "thread",
 )  # fmt: skip
 HISTORY: Final = (
     # The number is one of ours.
     'SELECT r."id", r."run_id", r."name", r."folder", r."file", r."line", r."status", r."result_class", r."elapsed",'  # noqa: S608  # nosec B608
-    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit"'
-    ' FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id" WHERE r."case_id" = ?'
+    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit",'
+    ' t."job", t."attempt", t."id" FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
+    ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
     f' ORDER BY r."run_id" DESC, r."id" DESC LIMIT {HISTORY_ROWS}'
 )
-"""The statement for the last results of a test, with branch and commit of their runs."""
+"""The statement for the last results of a test, with branch and commit of their runs, and with their jobs."""
 
 
 class TestReader:

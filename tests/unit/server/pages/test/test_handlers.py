@@ -289,3 +289,44 @@ def test_a_long_history_is_cut_and_hostile_output_is_text(site: Site) -> None:
     assert '<span class="ansi-bad">red</span> &lt;script&gt;' in html
     assert "more characters" in html
     assert len(html) < 100_000
+
+
+def test_results_of_several_jobs_stand_beside_each_other(site: Site) -> None:
+    """The page of a test has its results in all jobs and attempts of the run, each with a link, whichever it shows."""
+    service = site.service
+    run = service.new_run()
+    for job, attempt, test in (("linux", 1, failing()), ("linux", 2, a_test(0)), ("windows", 1, failing())):
+        service.append(service.new_thread(run, job={"name": job, "attempt": attempt}), {**test, "key": "key"})
+    service.post(f"/automation/runs/{run}/complete", {})
+    for result in (1, 2, 3):
+        text = site.text(f"/results/{result}")
+        for words in (
+            "linux, attempt 1: failed, replaced by a later attempt",
+            "linux, attempt 2: passed",
+            "windows: failed",
+        ):
+            assert words in text, words
+        assert {f"/results/{other}" for other in (1, 2, 3)} <= _links(site.shown(f"/results/{result}"))
+    alone = site.run_of(a_test(5))
+    assert "In this run" not in site.text(f"/results/{site.result_ids(alone)[0]}")
+
+
+def test_a_replaced_result_can_be_left_out(site: Site) -> None:
+    """The list of a run's failed tests has no test that passed in a later attempt of its job, if asked so."""
+    service = site.service
+    run = service.new_run()
+    for job, attempt, tests in (
+        ("linux", 1, (failing(0), failing(1))),
+        ("linux", 2, (a_test(0),)),
+        ("windows", 1, (failing(2), a_test(1))),
+    ):
+        service.append(service.new_thread(run, job={"name": job, "attempt": attempt}), *tests)
+
+    def failed(query: str) -> list[str]:
+        page = service.get(f"/automation/runs/{run}/tests", f"status_id=3&order=asc{query}").json
+        assert page["total"] == len(page["result"])
+        return [test["key"] for test in page["result"]]
+
+    keys = {number: failing(number)["key"] for number in range(3)}
+    assert failed("") == [keys[0], keys[1], keys[2]]
+    assert failed("&replaced=0") == [keys[1], keys[2]]

@@ -98,19 +98,22 @@ def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[
     """Return a row of the store."""
     return {
         "id": result, "run": run, "branch": "main", "commit": "c", "result_class": result_class, "elapsed": 1,
-        "created": 2, "failed_attempts": None, "fingerprint": None, "message": None, **others,
+        "created": 2, "failed_attempts": None, "fingerprint": None, "message": None, "job": None, "attempt": None,
+        **others,
     }  # fmt: skip
 
 
 def test_a_run_has_one_outcome() -> None:
-    """Of several results of one run the worst counts, but that of the page stands for its run."""
+    """A failure in any job counts, and a skip says least; but the result of the page stands for its run."""
     rows = [row(4, 2), row(3, 2, 3), row(2, 1, failed_attempts=1), row(1, 1, 1)]
     assert [(outcome.run, outcome.result, outcome.letter) for outcome in outcomes_of(rows)] == [
         (2, 3, "f"),
-        (1, 1, "s"),
+        (1, 2, "r"),
     ]
-    assert [outcome.result for outcome in outcomes_of(rows, 4)] == [4, 1]
-    assert [outcome.letter for outcome in outcomes_of(rows, 2)] == ["f", "r"]
+    assert [outcome.result for outcome in outcomes_of(rows, 4)] == [4, 2]
+    assert [outcome.letter for outcome in outcomes_of(rows, 1)] == ["f", "s"]
+    again = [row(6, 3, job="a", attempt=2), row(5, 3, 3, job="a", attempt=1)]
+    assert [(outcome.result, outcome.letter) for outcome in outcomes_of(again)] == [(6, "r")]
 
 
 def test_the_usual_duration() -> None:
