@@ -28,7 +28,7 @@ SERVE_PORT = 8000
 """Default port of ``automation-report serve``."""
 
 NOTE_FIELD = "Session"
-"""Name of the field with the reason of the session's end: it shows whether the note has arrived."""
+"""Name of the field with the reason of the session's end."""
 
 RUN_KEY_TAG = "run-key-"
 """Beginning of the tag by which jobs find a run that they share."""

@@ -14,8 +14,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.extensions import JOB
-from pytest_automation_report.api.models import NOTE_FIELD
 from pytest_automation_report.api.run_pages import run_pages
+from pytest_automation_report.delivery.requests import digest_of
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger_records import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.responses import Run, RunTest, Thread
+    from pytest_automation_report.api.responses import FieldText, Run, RunTest, Thread
     from pytest_automation_report.delivery.handover import DeliveryContext
     from pytest_automation_report.delivery.results import Result
     from pytest_automation_report.spool.ledger_records import Closing, Intent
@@ -154,6 +154,7 @@ class Reconciliation(MutableValue):
                 return self._decide((AckRecord if self._is_applied() else NotRecord)(self.intent.number))
 
     def _is_applied(self) -> bool:
+        session = self.context.session
         try:
             match self.intent.operation:
                 case "create_thread":
@@ -161,15 +162,20 @@ class Reconciliation(MutableValue):
                 case "complete_thread":
                     return self._thread().is_completed
                 case "append_run":
-                    return any(field.name == NOTE_FIELD for field in self._run(has_threads=False).fields)
+                    return self._has_note(self._run(has_threads=False).fields[len(session.run.resources.fields) :])
                 case "note_thread":
-                    return any(field.name == NOTE_FIELD for field in self._thread().fields)
+                    return self._has_note(self._thread().fields)
                 case _:
                     return self._run(has_threads=False).is_completed
         except RefusedError as error:
             # Refused twice, completion and reading: it is completed. A note counts as arrived: it must not come twice.
             self._log(f"{error}: whether {self.intent.operation} was applied cannot be read")
             return self.refusal is not None or self.intent.operation in {"append_run", "note_thread"}
+
+    def _has_note(self, fields: Sequence[FieldText]) -> bool:
+        """Whether the whole note is among the fields that were added: users may name a field as we name ours."""
+        count, last = self.intent.count, len(fields) - self.intent.count
+        return any(digest_of(fields[first : first + count]) == self.intent.note for first in range(last + 1))
 
     def _read_back_refused(self) -> Outcome:
         """Read, once, whether a refused append was partly applied, or refused because its thread is completed."""

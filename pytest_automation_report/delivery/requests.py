@@ -7,7 +7,9 @@ record.
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.api.client import encoded
@@ -15,8 +17,11 @@ from pytest_automation_report.api.extensions import STARTED
 from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import Artifact, Json, NewRun, Resources
+    from pytest_automation_report.api.models import Artifact, Field, Json, NewRun, Resources
+    from pytest_automation_report.api.responses import FieldText
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.in_flight import Call
     from pytest_automation_report.spool.ledger_records import Operation
@@ -59,8 +64,17 @@ class Request(Value):
         if self.batch is not None:
             members["span"] = self.batch.first, self.batch.last, len(self.batch.results)
             members["orphans"] = tuple(result.attempt_number for result in self.batch.results if result.is_orphan)
-            members["elapsed"] = self.observed, self.computed
+            members["observed"], members["computed"] = self.observed, self.computed
+        if self.operation in {"append_run", "note_thread"}:
+            fields = _resources(self).fields
+            members["span"] = 0, 0, len(fields)
+            members["note"] = digest_of(fields)
         return members
+
+
+def digest_of(fields: Iterable[Field | FieldText]) -> str:
+    """Return a digest of the names and values of fields, by which a note is known on the server."""
+    return sha256(json.dumps([(field.name, field.value or "") for field in fields]).encode()).hexdigest()
 
 
 def call_for(

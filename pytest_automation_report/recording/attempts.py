@@ -11,8 +11,8 @@ Artifacts of earlier attempts get a note: ``attempt 2``, or ``attempt 2: their o
 
 Two processes do this. pytest's process folds the attempts that it has seen itself. If an xdist worker dies between two
 attempts, another worker runs the test again and numbers its attempts from 1: then the sender folds the result of the
-dead worker into the later one. What it gets are results that may already be folded, so `_folded_attempts` reads fields
-and notes back by their names. These names are also what users see.
+dead worker into the later one. What it gets are results that may already be folded, so `_folded_attempts` reads them
+back. Our fields are known by their ``meta``, which a user's field of the same name has not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ATTEMPTS = "Attempts"
 # Bounded, since a user's field may have such a name and thousands of digits, which int() refuses.
 _NUMBER = "[1-9][0-9]{0,8}"
 _ATTEMPT_NAME = lazy_pattern(f"Attempt ({_NUMBER})")
-_TOTAL = lazy_pattern(_NUMBER)
+_TOTAL_META = {"counts": "attempts"}
 _ATTEMPT_NOTE = lazy_pattern(rf"attempt ({_NUMBER})(?:: (.*))?", re.DOTALL)
 # This many attempts are shown even if the test's own fields fill all places.
 _MIN_SHOWN = 3
@@ -82,7 +82,7 @@ def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
         Field(f"Attempt {number}", attempts[number].text, FieldType.CONSOLE, attempts[number].meta)
         for number in numbers[-max_shown:]
     ]
-    total = Field(ATTEMPTS, str(earlier_total + own_total))
+    total = Field(ATTEMPTS, str(earlier_total + own_total), meta=_TOTAL_META)
     artifacts = [
         *_own_artifacts(test),
         *(_with_attempt_note(artifact, number) for number in numbers for artifact in attempts[number].artifacts),
@@ -131,14 +131,11 @@ def _numbered_attempts(tests: Sequence[Test]) -> tuple[dict[int, _ShownAttempt],
 def _folded_attempts(test: Test) -> tuple[dict[int, _ShownAttempt], int]:
     """Return the attempts that were folded into a test, by number, and its number of attempts (1 if it has none)."""
     attempts: dict[int, _ShownAttempt] = {}
-    total = 1
     for field_ in test.fields:
         number = _attempt_number(field_)
         if number is not None:
             attempts[number] = _ShownAttempt(field_.value or "", field_.meta, _folded_artifacts(test, number))
-        elif _is_total(field_):
-            total = int(field_.value or "1")
-    return attempts, total
+    return attempts, _total(test)
 
 
 def _attempt_of(test: Test) -> _ShownAttempt:
@@ -176,7 +173,9 @@ def _field_text(field_: Field) -> str:
 
 def _own_artifacts(test: Test) -> list[Artifact]:
     """Return the artifacts that do not belong to an earlier attempt."""
-    return [artifact for artifact in test.artifacts if _ATTEMPT_NOTE.fullmatch(artifact.note or "") is None]
+    # A user's own note may read so, too: it has no attempt before it.
+    last = _total(test)
+    return [artifact for number, artifact in numbered_artifacts(test.artifacts) if number is None or number >= last]
 
 
 def _folded_artifacts(test: Test, number: int) -> tuple[Artifact, ...]:
@@ -192,16 +191,16 @@ def _with_attempt_note(artifact: Artifact, number: int) -> Artifact:
 
 
 def _attempt_number(field_: Field) -> int | None:
-    """Return the number of the attempt that a field shows, None for any other field."""
-    match = _ATTEMPT_NAME.fullmatch(field_.name) if field_.type is FieldType.CONSOLE else None
+    """Return the number of the attempt that a field of ours shows, None for any other field."""
+    match = _ATTEMPT_NAME.fullmatch(field_.name) if "status" in field_.meta else None
     return int(match[1]) if match else None
 
 
-def _is_total(field_: Field) -> bool:
-    """Whether a field shows the number of attempts."""
-    return field_.name == ATTEMPTS and _TOTAL.fullmatch(field_.value or "") is not None
+def _total(test: Test) -> int:
+    """Return the number of attempts that a test carries, with its own."""
+    return next((int(field_.value or 1) for field_ in test.fields if field_.meta == _TOTAL_META), 1)
 
 
 def _is_about_attempts(field_: Field) -> bool:
     """Whether this module made a field."""
-    return _is_total(field_) or _attempt_number(field_) is not None
+    return field_.meta == _TOTAL_META or _attempt_number(field_) is not None

@@ -7,7 +7,7 @@ intent, which the next sender reconciles.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.errors import SpoolError
@@ -153,32 +153,26 @@ class LedgerFile:
         *,
         at: float,
         worker: str = "",
-        thread: int = 0,
         span: tuple[int, int, int] = (0, 0, 0),
-        orphans: tuple[int, ...] = (),
-        elapsed: tuple[int, int] = (0, 0),
+        **more: Any,  # noqa: ANN401 - members of `Intent`
     ) -> Intent:
-        """Write the intent of a POST and return it.
+        """Write the intent of a POST and return it; ``more`` are its other members.
 
         ``at`` is the time in seconds since 1970. ``span`` has a batch's first offset, last offset and number of
-        results, ``elapsed`` its observed and computed time in microseconds.
+        results.
         """
+        number, known = self.state.next_number, self.state.progress_of(worker).in_thread if worker else 0
         first, last, count = span
-        observed, computed = elapsed
-        known = self.state.progress_of(worker).in_thread if worker else 0
         intent = Intent(
-            number=self.state.next_number,
+            number=number,
             operation=operation,
             at=at,
             worker=worker,
-            thread=thread,
             first=first,
             last=last,
             count=count,
             known=known,
-            orphans=orphans,
-            observed=observed,
-            computed=computed,
+            **more,
         )
         self.write(intent)
         return intent

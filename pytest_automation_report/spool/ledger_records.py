@@ -78,7 +78,7 @@ class Intent(Record, kind="intent"):
 
     ``at`` is the time in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last
     result, ``count`` is their number; ``observed`` and ``computed`` are its share of the thread's elapsed times in
-    microseconds.
+    microseconds. Of a note, ``count`` is the number of its fields and ``note`` the digest of their names and values.
     """
 
     number: int = field(key="i")
@@ -96,6 +96,7 @@ class Intent(Record, kind="intent"):
     observed: int = field(default=0, required=True)
     computed: int = field(default=0, required=True)
     at: float = 0.0
+    note: str = ""
 
     def has_arrived_by(self, later: Intent) -> bool:
         """Whether a later append to the same thread shows that all of this one was applied."""

@@ -70,17 +70,25 @@ class Clock:
 class WrittenSession:
     """A session's folder as pytest's process leaves it; results are written one by one."""
 
-    def __init__(self, folder: Path, origin: str, *, joined_run: int | None = None, is_followed: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        origin: str,
+        *,
+        joined_run: int | None = None,
+        is_followed: bool = False,
+        fields: tuple[Field, ...] = (),
+    ) -> None:
         path = folder / SESSION_ID
         path.mkdir(mode=0o700)
         self.folder = SessionFolder(path)
-        fields = (Field(SESSION_ID_FIELD, SESSION_ID),)
+        own = (Field(SESSION_ID_FIELD, SESSION_ID),)
         self.session = SessionManifest(
             id=SESSION_ID,
             origin=origin,
             project_id=1,
             database="",
-            run=NewRun(name="ours", source="suite", resources=Resources(fields=fields)),
+            run=NewRun(name="ours", source="suite", resources=Resources(fields=(*own, *fields))),
             joined_run=joined_run,
             rules=RecordingOptions().body(),
             pid=1,

@@ -57,6 +57,27 @@ def test_rerunfailures_is_one_result_with_its_attempts(pytester: pytest.Pytester
     assert list(recorded.final["test_never"].fields) == ["Failure", "Attempts", "Attempt 1", "Attempt 2"]
 
 
+def test_a_users_field_with_the_name_of_ours_stays(pytester: pytest.Pytester) -> None:
+    """A user's own field Attempts stays with each attempt and changes no number."""
+    pytest.importorskip("pytest_rerunfailures")
+    pytester.makepyfile(
+        test_f="""
+        runs = 0
+        def test_third_time(record_property):
+            global runs
+            runs += 1
+            record_property("Attempts", 7)
+            record_property("Attempt 1", "mine")
+            assert runs == 3
+        """
+    )
+    third = record(pytester, "-p", "pytest_rerunfailures", "--reruns", "2", rules=ALL).final["test_third_time"]
+    fields = [(each["name"], each["value"]) for each in third.body["fields"] if each["name"].startswith("Attempt")]
+    assert [name for name, _ in fields] == ["Attempts", "Attempt 1", "Attempt 2", "Attempts", "Attempt 1"]
+    assert [fields[place][1] for place in (0, 3, 4)] == ["3", "7", "mine"]
+    assert all("Attempts: 7\nAttempt 1: mine" in text for _, text in fields[1:3])
+
+
 def test_rerun_of_broken_fixtures(pytester: pytest.Pytester) -> None:
     """A setup or teardown that is run again makes attempts that were errors."""
     pytest.importorskip("pytest_rerunfailures")

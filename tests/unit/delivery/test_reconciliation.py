@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_automation_report.api.models import Field
 from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
 from support.scripted_server.checked import checked_in_process
@@ -53,6 +54,20 @@ def test_bad_answer(server: ScriptedServer, written: WrittenSession, operation: 
     server.script([Rule("POST", OPERATIONS[operation], FAULTS[fault])])
     settled(written)
     assert_complete(server, numbered(3))
+
+
+@pytest.mark.parametrize("fault", ["500-applied", "500-not-applied", "lost-answer"])
+def test_a_field_with_the_name_of_ours_is_no_note(server: ScriptedServer, tmp_path: Path, fault: str) -> None:
+    """The note on the session's end arrives once, also in a run to which a user has given a field named Session."""
+    written = WrittenSession(tmp_path, server.address, fields=(Field("Session", "nightly"),))
+    written.add(*numbered(1))
+    written.end()
+    server.script([Rule("POST", OPERATIONS["append-run"], FAULTS[fault])])
+    settled(written)
+    (run,) = [run for run in server.store.runs.values() if run.body["name"] == "ours"]
+    assert run.is_completed
+    values = [each["value"] for each in run.resources["fields"] if each["name"] == "Session"]
+    assert values == ["nightly", "all tests passed"]
 
 
 @pytest.mark.parametrize("fault", ["500-applied", "500-not-applied", "lost-answer"])

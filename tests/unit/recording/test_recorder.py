@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test, encoded
+from pytest_automation_report.recording.attempts import with_earlier_attempts
 from pytest_automation_report.recording.extensions import encoded_extensions
 from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.recording.options import RecordingOptions
@@ -144,6 +145,14 @@ def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> Non
     finished = recorder.finish(NODE, observed_us=5000)
     assert finished is not None
     assert values(finished.test) == {"Failure": "second", "Attempts": "2", "Attempt 1": "first"}
+
+
+def test_a_users_note_that_reads_like_ours_stays() -> None:
+    """A file keeps the note that a user's hook gave it, in the attempt that the file is of."""
+    mine = Artifact("log.txt", "https://files.example/log.txt", "attempt 1: of the load test")
+    first, second = (Test("k", "test_x", "test_a", status, artifacts=(mine,)) for status in ("failed", "passed"))
+    folded = with_earlier_attempts(second, [first])
+    assert [artifact.note for artifact in folded.artifacts] == [mine.note, f"attempt 1: {mine.note}"]
 
 
 def test_groups_of_xdist_are_taken_off() -> None:

@@ -282,7 +282,7 @@ def test_nothing_is_known_at_first() -> None:
     counts = (progress.in_thread, progress.thread_observed, progress.thread_computed, progress.acknowledged.count)
     assert (progress.thread, *counts) == (None, 0, 0, 0, 0)
     assert progress.is_settled(0) is False
-    assert astuple(Intent(7, "create_run")) == (7, "create_run", "", 0, 0, 0, 0, 0, (), 0, 0, 0.0)
+    assert astuple(Intent(7, "create_run")) == (7, "create_run", "", 0, 0, 0, 0, 0, (), 0, 0, 0.0, "")
 
 
 def test_intent_comes_back() -> None:

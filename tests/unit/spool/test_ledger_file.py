@@ -59,7 +59,7 @@ def test_intents_have_what_is_known(path: Path) -> None:
     assert ledger.intend("create_thread", at=2.0, worker="gw0") == Intent(2, "create_thread", "gw0", at=2.0)
     ledger.write(AckRecord(2, 5))
     made = ledger.intend(
-        "append_thread", at=3.0, worker="gw0", thread=5, span=(10, 90, 3), orphans=(4,), elapsed=(70, 60)
+        "append_thread", at=3.0, worker="gw0", thread=5, span=(10, 90, 3), orphans=(4,), observed=70, computed=60
     )
     assert made == Intent(3, "append_thread", "gw0", 5, 10, 90, 3, 0, (4,), 70, 60, 3.0)
     ledger.write(AckRecord(3))
