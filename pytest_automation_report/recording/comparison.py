@@ -14,6 +14,7 @@ from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from pytest_automation_report.text.masks import FILLER, marked, masked, runs
 from pytest_automation_report.text.prefixes import common_length
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ _MAX_WHOLE_TEXT: Final = 6000  # of a text that is a side itself
 _MAX_BYTES: Final = 1000  # of binary data
 _CONTEXT: Final = 3  # equal items before the first one that differs
 _TEXT_CONTEXT: Final = 80  # equal characters before the first one that differs
-# Half of a secret may not be recognised: a cut text is redacted with a margin, which is cut off then.
-_MARGIN: Final = 256
+# Half of a secret may not be recognised: a cut text is redacted with a margin, which is cut off then. It has room for
+# a private key.
+_MARGIN: Final = 4096
 _MAX_BITS: Final = 4096  # of a number: Python refuses to write a very long one
 _CHUNK: Final = 1 << 16
 _MAX_CHUNKS: Final = 16
@@ -52,6 +54,9 @@ _REPRESENTED: Final = frozenset({float, complex, bool, type(None)})
 _SAFE_MODULES: Final = frozenset({"datetime", "decimal", "fractions", "uuid", "ipaddress", "pathlib", "pathlib._local"})
 _PLAIN_HASHES: Final = (str.__hash__, int.__hash__, object.__hash__, Enum.__hash__)
 _PLAIN_COMPARISONS: Final = (str.__eq__, int.__eq__, object.__eq__)
+# A leaf of these types is written as it is, one of another type between quotes.
+_UNQUOTED: Final = frozenset({"int", "float", "complex", "bool", "NoneType", "bytes", "bytearray"})
+_BRACKETS: Final = {"items": ("[", "]"), "entries": ("{", "}"), "fields": ("", ")")}
 _MISSING: Final = object()
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
@@ -69,7 +74,8 @@ def encoded_comparison(sides: Sides, cleaner: TextCleaner) -> str:
     operator, left, right = sides
     if operator == "==" and left == right:
         return ""
-    return _encode({"operator": operator, "left": _cleaned(left, cleaner), "right": _cleaned(right, cleaner)})
+    text = _Written(operator, left, right, cleaner)
+    return _encode({"operator": operator, "left": text.cleaned(left), "right": text.cleaned(right)})
 
 
 class _Capture:
@@ -108,8 +114,9 @@ class _Capture:
         node: Node = {"type": _name(kind)}
         text = _leaf_text(value)
         if text is not None:
-            self._set_text(node, text, 0, depth)
-            if kind in (bytes, bytearray) and len(value) > _MAX_BYTES:
+            is_cut = kind in (bytes, bytearray) and len(value) > _MAX_BYTES
+            self._set_text(node, text, 0, depth, len(repr(value[:_MAX_BYTES])) - 1 if is_cut else _MAX_WHOLE_TEXT)
+            if is_cut:
                 node["size"] = len(value)
         elif depth < _MAX_DEPTH:
             fields = _fields(value)
@@ -150,15 +157,15 @@ class _Capture:
         self._set_text(nodes[1], right, start, depth)
         return nodes
 
-    def _set_text(self, node: Node, text: str, start: int, depth: int) -> None:
+    def _set_text(self, node: Node, text: str, start: int, depth: int, room: int = _MAX_WHOLE_TEXT) -> None:
         """Add a text, or the part of it from ``start`` on that there is room for."""
-        room = min(_MAX_TEXT if depth else _MAX_WHOLE_TEXT, self.characters)
+        room = min(_MAX_TEXT if depth else room, self.characters)
         end = min(len(text), start + room)
         self.characters -= end - start
         if end - start == len(text):
             node["text"] = text
             return
-        # How many more characters there are at both ends: `_cleaned` cuts them off after redaction.
+        # How many more characters there are at both ends: `_Written` cuts them off after redaction.
         before, after = min(start, _MARGIN), min(len(text) - end, _MARGIN)
         node |= {"text": text[start - before : end + after], "size": len(text), "margins": (before, after)}
         if start:
@@ -347,7 +354,7 @@ def _leaf_text(value: Any) -> str | None:  # noqa: ANN401 - values of any class
     if kind is int:
         return repr(value) if value.bit_length() <= _MAX_BITS else None
     if kind is bytes or kind is bytearray:
-        return repr(value[:_MAX_BYTES])
+        return repr(value[: _MAX_BYTES + _MARGIN])
     if issubclass(kind, str):
         return str.__getitem__(value, slice(None))
     module = _of_class(kind, "__module__")
@@ -395,23 +402,80 @@ def _members(value: object, names: Sequence[str]) -> dict[str, object]:
     return members
 
 
-def _cleaned(node: Node, cleaner: TextCleaner, name: str = "") -> Node:
-    """Return a node without secrets; ``name`` is that of the entry or field around it."""
-    cleaned: Node = {}
-    for member, part in node.items():
-        if member == "text":
-            before, after = node.get("margins", (0, 0))
-            text = cleaner.redacted(part)
-            by_name = cleaner.redact_by_name(name, text) if name else text
-            cleaned["text"] = text[before : len(text) - after] if by_name == text else by_name
-        elif member == "items":
-            cleaned["items"] = [_cleaned(item, cleaner, name) for item in part]
-        elif member == "entries":
-            cleaned["entries"] = [
-                [_cleaned(key, cleaner), _cleaned(value, cleaner, key.get("text", "") or name)] for key, value in part
+class _Written:
+    """Both sides as one text, in which each leaf has its places: what is hidden there is hidden in the leaf."""
+
+    def __init__(self, operator: str, left: Node, right: Node, cleaner: TextCleaner) -> None:
+        self._cleaner = cleaner
+        self._pieces: list[str] = []
+        self._length = 0
+        self._places: dict[int, list[tuple[int, int]]] = {}
+        self._write(left, is_root=True)
+        self._add(f"\n{operator}\n")
+        self._write(right, is_root=True)
+        self._text = "".join(self._pieces)
+        self._mask = cleaner.masked(self._text)
+
+    def _add(self, piece: str) -> None:
+        self._pieces.append(piece)
+        self._length += len(piece)
+
+    def _write(self, node: Node, *, is_root: bool = False) -> None:
+        """Write a node as `repr` would, and a text that is a side as it is."""
+        if "text" in node:
+            written = node["text"] if is_root or node["type"] in _UNQUOTED else repr(node["text"])
+            edge = 0 if written is node["text"] else 1
+            place = (self._length + edge, self._length + len(written) - edge)
+            self._places.setdefault(id(node), []).append(place)
+            self._add(written)
+            return
+        for member, (opening, closing) in _BRACKETS.items():
+            if member in node:
+                self._add(f"{node['type']}(" if member == "fields" else opening)
+                for number, part in enumerate(node[member]):
+                    self._add(", " if number else "")
+                    self._write_part(member, part)
+                self._add(closing)
+
+    def _write_part(self, member: str, part: Any) -> None:  # noqa: ANN401 - a node, or a list of two
+        if member == "items":
+            self._write(part)
+            return
+        if member == "fields":
+            self._add(f"{part[0]}=")
+        else:
+            self._write(part[0])
+            self._add(": ")
+        self._write(part[1])
+
+    def cleaned(self, node: Node, names: tuple[str, ...] = ()) -> Node:
+        """Return a node without secrets; ``names`` are those of the entries and fields around it, the nearest first."""
+        node = {member: part for member, part in node.items() if member != "margins"} | self._clean_text(node, names)
+        if "items" in node:
+            node["items"] = [self.cleaned(item, names) for item in node["items"]]
+        if "entries" in node:
+            node["entries"] = [
+                [self.cleaned(key), self.cleaned(value, (key["text"], *names) if "text" in key else names)]
+                for key, value in node["entries"]
             ]
-        elif member == "fields":
-            cleaned["fields"] = [[field, _cleaned(value, cleaner, field)] for field, value in part]
-        elif member != "margins":
-            cleaned[member] = part
-    return cleaned
+        if "fields" in node:
+            node["fields"] = [[field, self.cleaned(value, (field, *names))] for field, value in node["fields"]]
+        return node
+
+    def _clean_text(self, node: Node, names: tuple[str, ...]) -> Node:
+        if "text" not in node:
+            return {}
+        text = node["text"]
+        mask = self._cleaner.masked(text)
+        for start, end in self._places[id(node)]:
+            place = self._mask[start:end]
+            if len(place) == len(text):
+                mask = masked(mask, runs(place))
+            # Of a text with escapes the positions differ.
+            elif marked(self._text[start:end], place) != repr(marked(text, mask))[1:-1]:
+                mask = FILLER * len(text)
+        if any(self._cleaner.is_secret(name, text, is_nested=name is not names[0]) for name in names):
+            mask = FILLER * len(text)
+        before, after = node.get("margins", (0, 0))
+        shown = slice(before, len(text) - after)
+        return {"text": marked(text[shown], mask[shown])}

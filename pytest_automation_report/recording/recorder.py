@@ -13,6 +13,7 @@ Plugins repeat tests in two ways, and both end as one result that carries the at
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
@@ -44,9 +45,10 @@ from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.recording.comparison import Sides
+    from pytest_automation_report.recording.found_secrets import FoundSecrets
     from pytest_automation_report.recording.phases import Phase, Report, Times
     from pytest_automation_report.recording.steps import Context
     from pytest_automation_report.text.redaction import TextCleaner
@@ -161,8 +163,13 @@ class Recorder:
         own_annotations = annotations[-1] if annotations else None
         times = attempt.times_us(observed_us)
         test = self._build_test(attempt, phases, identity, status, own_annotations, times[0])
-        extensions = self._extensions(times, own_annotations, test, comparison if status != "passed" else None)
-        earlier = (*attempt.before.attempts, *self._hidden_attempts(attempt, test, annotations[:-1]))
+        # First: a comparison may show that a value is a secret.
+        values = self._encoded(comparison) if comparison is not None and status != "passed" else ""
+        secrets = self._found_secrets()
+        test, extensions = _without(
+            secrets, test, lambda test: encoded_extensions(times, own_annotations, test, values)
+        )
+        earlier = (*attempt.before.attempts, *self._hidden_attempts(attempt, test, annotations[:-1], secrets))
         number = attempt.before.number + 1
         if not is_final:
             attempts = (*earlier, EarlierAttempt(test, extensions))
@@ -173,13 +180,20 @@ class Recorder:
             extensions = with_attempts(extensions, earlier)
         return AttemptResult(identity, test, is_final, status, number, line, extensions)
 
-    def _extensions(self, times: Times, annotations: Annotations | None, test: Test, comparison: Sides | None) -> str:
-        if comparison is None:
-            return encoded_extensions(times, annotations, test)
+    def _found_secrets(self) -> FoundSecrets | None:
+        """Return what the texts of this attempt showed to be secrets, None for most."""
+        found = self._cleaner.take_found()
+        if not found:
+            return None
+        from pytest_automation_report.recording.found_secrets import FoundSecrets  # noqa: PLC0415 - few have any
+
+        return FoundSecrets(found)
+
+    def _encoded(self, comparison: Sides) -> str:
         # Not before: most sessions have no failed comparison.
         from pytest_automation_report.recording.comparison import encoded_comparison  # noqa: PLC0415
 
-        return encoded_extensions(times, annotations, test, encoded_comparison(comparison, self._cleaner))
+        return encoded_comparison(comparison, self._cleaner)
 
     def _build_test(
         self,
@@ -264,7 +278,11 @@ class Recorder:
         return output_fields([*setup, *subtest_sections, *later], self._cleaner)
 
     def _hidden_attempts(
-        self, attempt: RunningAttempt, test: Test, annotations: Sequence[Annotations | None]
+        self,
+        attempt: RunningAttempt,
+        test: Test,
+        annotations: Sequence[Annotations | None],
+        secrets: FoundSecrets | None,
     ) -> list[EarlierAttempt]:
         """Return a result for each hidden attempt: a copy of the last one with its own status, fields and artifacts."""
         attempts: list[EarlierAttempt] = []
@@ -279,9 +297,20 @@ class Recorder:
             artifacts = added.artifacts if added is not None else ()
             alias, elapsed = self._options.alias(hidden.status()), hidden.elapsed_us
             hidden_test = replace(test, status=alias, elapsed=elapsed, fields=tuple(fields), artifacts=artifacts)
-            hidden_test = fit_to_limits(hidden_test)
-            attempts.append(EarlierAttempt(hidden_test, extensions_of(hidden_test, added)))
+            attempts.append(
+                EarlierAttempt(
+                    *_without(secrets, fit_to_limits(hidden_test), partial(extensions_of, annotations=added))
+                )
+            )
         return attempts
+
+
+def _without(secrets: FoundSecrets | None, test: Test, extensions: Callable[[Test], str]) -> tuple[Test, str]:
+    """Return a result and its extensions without these secrets."""
+    if secrets is None:
+        return test, extensions(test)
+    test = secrets.of_test(test)
+    return test, secrets.of_json(extensions(test))
 
 
 def _distributed(annotations: Sequence[Annotations | None], count: int) -> list[Annotations | None]:

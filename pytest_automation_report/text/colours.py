@@ -13,8 +13,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.text.masks import MARK, marked, runs
 from pytest_automation_report.text.prefixes import common_length
-from pytest_automation_report.text.secret_heuristics import MARK
 from pytest_automation_report.text.visible import ANSI, ColouredText, visible
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.text.visible import Span
 
-__all__ = ["SGR", "StyleState", "coloured", "sequences_from"]
+__all__ = ["SGR", "StyleState", "coloured", "remarked", "sequences_from"]
 
 SGR: Final = re.compile(r"\x1b\[([0-9;:]{0,60})m")
 """One sequence of colours, with its codes."""
@@ -161,6 +161,17 @@ def coloured(value: str, *ends: tuple[str, str]) -> str:
         shift = len(value) - len(last_clean)
         spans += _within(_spans(last_raw, last_clean), shift, len(value) - tail, len(value))
     return ColouredText(value, tuple(spans)) if spans else value
+
+
+def remarked(text: ColouredText, mask: str) -> str:
+    """Return a coloured text with `MARK` for the runs of its masked text, and its colours around them."""
+    spans: list[Span] = []
+    start = first = 0
+    for stop, following in (*runs(mask), (len(text), len(text))):
+        spans += _within(text.spans, first - start, first, first + stop - start)
+        first += stop - start + len(MARK)
+        start = following
+    return ColouredText(marked(text, mask), tuple(spans))
 
 
 def _within(spans: Iterable[Span], shift: int, first: int, end: int) -> Iterator[Span]:

@@ -14,20 +14,28 @@ from binascii import a2b_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.text.masks import FILLER, MARK, filled, marked, masked, runs, unmasked
 from pytest_automation_report.text.named_secrets import found_literals, lowered, values_beside
-from pytest_automation_report.text.secret_heuristics import MARK, Strength, is_innocent, is_placeholder
+from pytest_automation_report.text.patterns import compiled
+from pytest_automation_report.text.secret_heuristics import Strength, is_innocent, is_placeholder, looks_random
 from pytest_automation_report.text.secret_positions import values_by_position
-from pytest_automation_report.text.secret_urls import without_parameters, without_users
+from pytest_automation_report.text.secret_urls import masked_parameters, masked_users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable
 
-__all__ = ["MARK", "without_credentials"]
+__all__ = ["MARK", "masked_credentials", "masked_values", "without_credentials"]
 
 # Python needs five times as long to search a longer literal, so the last characters of one are searched first.
 _PROBE: Final = 5
 _MAX_KEY_LENGTH: Final = 20_000
-_MIN_KEY_LINE_LENGTH: Final = 40
+# The lines of a key, read backwards from its END: also behind the `E` of pytest, and with line ends as JSON and `repr`
+# write them. Only the last line is shorter than the others, and the first one where it was cut.
+_LINE_END: Final = r"(?:[\s\"',]|[nr]\\{1,4}|(?<=\s)[E>+?-](?=\s))"
+_KEY_LINES: Final = (
+    rf"{_LINE_END}*[A-Za-z0-9+/=]+(?!\\)(?:{_LINE_END}+[A-Za-z0-9+/]{{40,}}(?!\\))*"
+    rf"(?:{_LINE_END}+[A-Za-z0-9+/]{{16,}})?"
+)
 
 # The beginning of a word, also behind an escape sequence of `repr`: `\neyJ...`.
 _EDGE: Final = r"(?:(?<![\w-]{literal})|(?<=\\[nrt]{literal}))"
@@ -111,10 +119,10 @@ _BASIC: Final = r"(Basic\s{1,4})([A-Za-z0-9+/]{8,}={0,2})"
 _HEADER_LITERALS: Final = ("thori", "ookie")
 _HEADER_NAME: Final = "[AaCc](?:(?i:uthorization)|(?i:ookie))"
 _HEADER: Final = (
-    r"(authorization|cookie)([\"']?)"
+    r"(?i)(authorization|cookie)([\"']?)"
     r"(?:\s{0,4}:\s{0,4}|(?<=[\"'])\s{0,4},\s{0,4}|(?<=[nN])=)(?:[bfru]{1,2}(?=[\"']))?([\"']?)"
 )
-_SCHEMES: Final = r"(?:aws4-hmac-sha256|apikey|basic|bearer|digest|dpop|hmac|key|negotiate|ntlm|token)\s+(?=\S)"
+_SCHEMES: Final = r"(?i:aws4-hmac-sha256|apikey|basic|bearer|digest|dpop|hmac|key|negotiate|ntlm|token)\s+(?=\S)"
 # Code instead of a value, as in `{"Authorization": auth_token}` and `cookie: str | None`.
 _EXPRESSION: Final = (
     r"[A-Za-z]+(?:[._][A-Za-z_]+)+[(\[),}\s]*$|(?:[A-Za-z_]+\.)*[A-Za-z_]+[(\[]|[A-Za-z]+(?: \|| =)|authorization\b"
@@ -122,64 +130,73 @@ _EXPRESSION: Final = (
 # A switch or a short number is not a session.
 _PLAIN_COOKIE: Final = r"[\w-]+=(?:[0-9]{1,3}|true|false|yes|no|on|off)"
 _NO_VALUES: Final = frozenset({"", "None", "null", "undefined"})
-_SIGNED: Final = r"(?:X-(?:Amz|Goog)-[\w-]{1,30}|sig(?:nature)?)=\Z"
+_SIGNED: Final = r"(?i)(?:X-(?:Amz|Goog)-[\w-]{1,30}|sig(?:nature)?)=\Z"
 _SIGNED_WINDOW: Final = 48
 # Values of one text that are also hidden elsewhere in it: each costs one more search.
 _MAX_SURE_VALUES: Final = 16
+_MAX_FOUND_VALUES: Final = 64
+_PARTS: Final = r"[\s;,\"'&@:=]+"
+_SHORTEST_SURE: Final = 8
+_SHORTEST_PART: Final = 12
 
-_compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
-_compiled_any_case: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(
-    lambda text: re.compile(text, re.IGNORECASE)
-)
+
+def without_credentials(text: str) -> str:
+    """Return the text with `MARK` instead of everything that looks like a credential."""
+    return marked(text, masked_credentials(unmasked(text), {}))
 
 
-def without_credentials(text: str, *, is_address: bool = False) -> str:
-    """Return the text with `MARK` instead of everything that looks like a credential.
+def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = False) -> str:
+    """Mask everything that looks like a credential, and add the values that are surely secrets to those ``found``.
 
     With ``is_address`` the text is a URL that users will open: it keeps its signature, which gives access to one file
     for a limited time.
     """
-    if "TE KE" in text:
-        text = _without_keys(text)
+    mask = masked(text, _keys(text)) if "TE KE" in text else text
     # Once for all that follows: hiding a secret adds no literal.
-    lower = lowered(text)
+    lower = lowered(mask)
     literals = found_literals(lower)
-    text = _without_tokens(_without_named(text, lower, literals, is_address=is_address))
-    if "asic " in text:
-        text = _compiled(_BASIC).sub(_basic, text)
-    if "://" in text and "@" in text:
-        text = without_users(text)
+    spans = sorted((*values_beside(literals, mask, lower), *values_by_position(mask)))
+    if is_address:
+        spans = [span for span in spans if not _is_signature(mask, span[0])]
+    if spans:
+        mask = masked(mask, [(start, end) for start, end, _ in spans])
+    mask = _masked_tokens(mask)
+    if "asic " in mask:
+        mask = compiled(_BASIC).sub(_basic, mask)
+    if "://" in mask and "@" in mask:
+        mask = masked_users(mask)
     # Parameters with secrets have names with these literals; to look at each "?" and "&" takes 10 ns a character.
-    if "=" in text and ("?" in text or "&" in text) and (literals or "sig" in lower):
-        text = without_parameters(text, is_signed=is_address)
-    return _without_headers(text) if any(literal in lower for literal in _HEADER_LITERALS) else text
+    if "=" in mask and ("?" in mask or "&" in mask) and (literals or "sig" in lower):
+        mask = masked_parameters(mask, is_signed=is_address)
+    if any(literal in lower for literal in _HEADER_LITERALS):
+        mask = masked(mask, _headers(mask))
+    if FILLER not in mask:
+        return mask
+    sure = [text[start:end] for start, end, is_sure in spans if is_sure]
+    sure += [value for start, end in runs(mask) for value in _sure_parts(text[start:end])]
+    values = dict.fromkeys(sure[:_MAX_SURE_VALUES])
+    if len(found) < _MAX_FOUND_VALUES:
+        found.update(values)
+    return masked_values(mask, values)
 
 
-def _without_named(text: str, lower: str, literals: Sequence[str], *, is_address: bool) -> str:
-    """Return the text without the secrets beside names, and without the same values elsewhere in it."""
-    spans = sorted((*values_beside(literals, text, lower), *values_by_position(text)))
-    if not spans:
-        return text
-    pieces: list[str] = []
-    sure: dict[str, None] = {}
-    done = 0
-    for begin, end, is_sure in spans:
-        start = max(begin, done)  # spans may overlap
-        if start >= end or (is_address and _is_signature(text, start)):
-            continue
-        pieces += [text[done:start], MARK]
-        done = end
-        if is_sure and start == begin and len(sure) < _MAX_SURE_VALUES:
-            sure[text[start:end]] = None
-    text = "".join((*pieces, text[done:]))
-    for value in sorted(sure, key=len, reverse=True):
-        text = text.replace(value, MARK)
+def masked_values(text: str, values: Iterable[str]) -> str:
+    """Mask these values wherever they stand."""
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, FILLER * len(value))
     return text
+
+
+def _sure_parts(value: str) -> list[str]:
+    """Return a hidden value if it is certainly a secret, else its parts that are: of a cookie, of a user in a URL."""
+    if looks_random(value, _SHORTEST_SURE):
+        return [value]
+    return [part for part in compiled(_PARTS).split(value) if looks_random(part, _SHORTEST_PART)]
 
 
 def _is_signature(text: str, start: int) -> bool:
     before = text[max(0, start - _SIGNED_WINDOW) : start]
-    return _compiled_any_case(_SIGNED).search(before) is not None
+    return compiled(_SIGNED).search(before) is not None
 
 
 @lru_cache(maxsize=1)
@@ -192,48 +209,47 @@ def _probed() -> tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]:
     return tuple((*probe, tuple(entries)) for probe, entries in groups.items())
 
 
-def _without_tokens(text: str) -> str:
-    """Return the text without the tokens of the tables."""
+def _masked_tokens(text: str) -> str:
+    """Mask the tokens of the tables."""
     for begin, probe, entries in _probed():
-        if begin in text and (not probe or _compiled(probe).search(text)):
+        if begin in text and (not probe or compiled(probe).search(text)):
             for literal, tail in entries:
                 if literal[-_PROBE:] in text:
-                    text = _compiled(re.escape(literal) + tail).sub(MARK, text)
+                    text = compiled(re.escape(literal) + tail).sub(filled, text)
     for literal, pattern in _SHAPES:
         if literal[-_PROBE:] in text:
-            text = _compiled(pattern).sub(MARK, text)
+            text = compiled(pattern).sub(filled, text)
     for literal, pattern in _AFTER:
         if literal[-_PROBE:] in text:
-            text = _compiled(pattern).sub(_after, text)
+            text = compiled(pattern).sub(_after, text)
     return text
 
 
 def _after(match: re.Match[str]) -> str:
-    return f"{match[1]}{MARK}"
+    return f"{match[1]}{FILLER * (len(match[0]) - len(match[1]))}"
 
 
 def _basic(match: re.Match[str]) -> str:
-    """Return `Basic` and the mark if user and password in base64 follow, else the text unchanged."""
+    """Return `Basic` and fillers if user and password in base64 follow, else the text unchanged."""
     try:
         is_pair = b":" in a2b_base64(match[2] + "=" * (-len(match[2]) % 4))
     except Base64Error:
         is_pair = False
-    return f"{match[1]}{MARK}" if is_pair else match[0]
+    return _after(match) if is_pair else match[0]
 
 
-def _without_headers(text: str) -> str:
-    """Return the text without the values of ``Authorization`` and ``Cookie`` headers, in any spelling."""
-    pattern = _compiled_any_case(_HEADER)
-    pieces: list[str] = []
+def _headers(text: str) -> list[tuple[int, int]]:
+    """Return the spans of secrets in ``Authorization`` and ``Cookie`` headers, in any spelling."""
+    pattern = compiled(_HEADER)
+    spans: list[tuple[int, int]] = []
     done = 0
-    for name in _compiled(_HEADER_NAME).finditer(text):
+    for name in compiled(_HEADER_NAME).finditer(text):
         header = pattern.match(text, name.start()) if name.start() >= done else None
         if header is not None:
-            end = _end_of_value(text, header)
-            value = _hidden_value(header[1].lower(), text[header.end() : end], is_quoted=bool(header[3]))
-            pieces += [text[done : header.end()], value]
-            done = end
-    return "".join((*pieces, text[done:])) if pieces else text
+            done = _end_of_value(text, header)
+            kept = _kept_length(header[1].lower(), text[header.end() : done], is_quoted=bool(header[3]))
+            spans.append((header.end() + kept, done))
+    return spans
 
 
 def _end_of_value(text: str, header: re.Match[str]) -> int:
@@ -249,61 +265,53 @@ def _end_of_value(text: str, header: re.Match[str]) -> int:
         before = text[header.start() - 1] if header.start() else ""
         quote = before if before in {'"', "'"} else ""
         value = rf"(?:[^\\\r\n{quote}]|\\[^rn])*"
-    match = _compiled_any_case(value).match(text, header.end())
+    match = compiled(f"(?i){value}").match(text, header.end())
     return header.end() if match is None else match.end()
 
 
-def _hidden_value(name: str, value: str, *, is_quoted: bool) -> str:
-    """Return the value of a header without its secret; words, placeholders and code stay."""
-    if value.strip() in _NO_VALUES or (not is_quoted and _compiled(_EXPRESSION).match(value)):
-        return value
+def _kept_length(name: str, value: str, *, is_quoted: bool) -> int:
+    """Return the length of the beginning of a header's value that is no secret; words, placeholders and code stay."""
+    whole = len(value)
+    if value.strip() in _NO_VALUES or (not is_quoted and compiled(_EXPRESSION).match(value)):
+        return whole
     if name == "cookie":
-        return value if "=" not in value or _compiled(_PLAIN_COOKIE).fullmatch(value) else MARK
-    scheme = _compiled_any_case(_SCHEMES).match(value)
+        return whole if "=" not in value or compiled(_PLAIN_COOKIE).fullmatch(value) else 0
+    scheme = compiled(_SCHEMES).match(value)
     if scheme is None:
-        return value if is_innocent(value, Strength.STRONG) else MARK
+        return whole if is_innocent(value, Strength.STRONG) else 0
     credentials = value[scheme.end() :]
     word = credentials.split(None, 1)[0].strip("`.,\"')")
     is_plain = is_placeholder(credentials) or is_placeholder(word) or word.lower() in {"token", "secret"}
-    return value if is_plain else f"{scheme[0]}{MARK}"
+    return whole if is_plain else scheme.end()
 
 
-def _without_keys(text: str) -> str:
-    """Return the text without private keys, also those that were cut at one end."""
-    pieces: list[str] = []
+def _keys(text: str) -> list[tuple[int, int]]:
+    """Return the spans of private keys, also of those that were cut at one end."""
+    spans: list[tuple[int, int]] = []
     done = 0
-    for line in _compiled("-----(BEGIN|END) ([A-Z0-9 ]{0,30})PRIVATE KEY(?: BLOCK)?-----").finditer(text):
+    for line in compiled("-----(BEGIN|END) ([A-Z0-9 ]{0,30})PRIVATE KEY(?: BLOCK)?-----").finditer(text):
         if line.start() < done:
             continue
         if line[1] == "BEGIN":
-            pieces += [text[done : line.start()], MARK]
-            done = _end_of_key(text, line.end())
+            start, done = line.start(), _end_of_key(text, line.end())
         else:  # an END without a BEGIN: the beginning of the key was cut off
-            pieces += [_without_key_lines(text[done : line.start()]), MARK]
-            done = line.end()
-    return "".join((*pieces, text[done:])) if pieces else text
+            start, done = _start_of_key(text, done, line.start()), line.end()
+        spans.append((start, done))
+    return spans
 
 
 def _end_of_key(text: str, start: int) -> int:
     """Return the end of a private key: behind its END line, or at its last character if it was cut."""
-    pattern = _compiled("-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+    pattern = compiled("-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
     last_line = pattern.search(text, start, start + _MAX_KEY_LENGTH)
     if last_line is not None:
         return last_line.end()
-    cut = _compiled(r"[A-Za-z0-9+/=\s\\:,-]*").match(text, start)
+    cut = compiled(r"[A-Za-z0-9+/=\s\\:,-]*").match(text, start)
     return start if cut is None else cut.end()
 
 
-def _without_key_lines(text: str) -> str:
-    """Return the text without the key lines at its end."""
-    lines = text.split("\n")
-    count = len(lines)
-    while count and (not lines[count - 1].strip() or _is_key_line(lines[count - 1], is_last=count >= len(lines) - 1)):
-        count -= 1
-    return "\n".join((*lines[:count], "")) if count < len(lines) else text
-
-
-def _is_key_line(line: str, *, is_last: bool) -> bool:
-    # Only the last line of a key is shorter than the others.
-    min_length = 1 if is_last else _MIN_KEY_LINE_LENGTH
-    return _compiled(rf"\s*[A-Za-z0-9+/=]{{{min_length},}}\s*").fullmatch(line) is not None
+def _start_of_key(text: str, first: int, end: int) -> int:
+    """Return where the lines of a key begin that ends at ``end``, ``end`` if there are none."""
+    part = text[max(first, end - _MAX_KEY_LENGTH) : end]
+    key = compiled(_KEY_LINES).match(part[::-1])
+    return end if key is None else end - key.end()

@@ -11,12 +11,11 @@ have a bounded length, and the next search starts behind the value: the work is 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.text.masks import FILLER, MARK
+from pytest_automation_report.text.patterns import compiled, lazy_pattern
 from pytest_automation_report.text.secret_heuristics import (
-    MARK,
     Strength,
     is_code,
     is_innocent,
@@ -25,9 +24,9 @@ from pytest_automation_report.text.secret_heuristics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["SecretSpan", "found_literals", "is_named_secret", "lowered", "named_values", "values_beside"]
+__all__ = ["SecretSpan", "found_literals", "is_named_secret", "is_sure", "lowered", "named_values", "values_beside"]
 
 _STRONG: Final = Strength.STRONG
 _MEDIUM: Final = Strength.MEDIUM
@@ -69,6 +68,8 @@ _SUFFIX: Final = "(?:[_-]?(?:value|data|base64|b64|hash|plain|new|old|confirm(?:
 _QUOTE: Final = r"\\{0,7}[\"'`]|&quot;|&#(?:34|39|x22|x27);|%2[27]"
 _TYPE: Final = r"(?:[ ]?(?:str|bytes|secretstr|optional\[str\]|(?:str|bytes)[ ]\|[ ]none)[ ]?=)?"
 _AHEAD: Final = r"(?=[bfru]{0,2}\\{0,7}[\"'])"
+# A value with parts: `{'value': 'x'}`, `[('x',)]`, and the `repr` of an object, `Secret(value='x')`.
+_NEST: Final = r"\{|[\[(]\s{0,8}[\[({]|[a-z_][\w.]{0,60}\([a-z_]\w{0,40}="
 # Rejects most innocent values before any reader runs: constants, short numbers, placeholders.
 _SOME: Final = r"(?=\S\S)(?!(?:none|null|true|false|[0-9]{1,3}|%[sr]|\.\.\.)(?:[\s,;)}\]]|\Z)|\*\*|\$[{(]|\{\{)"
 _AFTER: Final = (
@@ -76,7 +77,7 @@ _AFTER: Final = (
     r"(?P<block>:[ ][|>]-?\n[ ]{1,16})"
     # An assignment, a mapping, a comparison; pprint writes long values on the next line.
     rf"|[ \t]{{0,40}}\n?[ \t]{{0,4}}(?P<sign>===?|!=|:=|=>|=|:(?![:/]){_TYPE}|%3[ad])"
-    rf"(?:\s{{0,40}}(?:(?P<list>[\[(])\s{{0,40}})?{_AHEAD}|[ \t]{{0,8}}){_SOME}"
+    rf"(?:\s{{0,40}}(?:(?P<list>[\[(])\s{{0,40}})?{_AHEAD}{_SOME}|\s{{0,8}}(?=(?P<nest>{_NEST}))|[ \t]{{0,8}}{_SOME})"
     # Lists of Kubernetes and settings of .NET: name and value are two members.
     rf"|(?P<member>(?:,\s{{0,8}}(?:{_QUOTE})value(?:{_QUOTE})|\s{{1,8}}value)[ ]?[=:][ ]{{0,2}})"
     r"|(?P<xml>>)(?=[^<\s])"
@@ -86,7 +87,6 @@ _AFTER: Final = (
     r"|(?P<gap>(?:[ ](?:is|was|provided))?:?[ \t]{1,8})(?=[^\s0-9]{0,40}[0-9])"
     rf")(?:secretstr\()?(?:[bfru]{{0,2}}(?=\\{{0,7}}[\"'`]))?(?P<open>{_QUOTE})?"
 )
-_compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
 _LINE: Final = lazy_pattern(r"[^\n\r\0\\]*(?:\\(?!x00|[rn])[^\n\r\0\\]*)*")
 # An unquoted value, up to a space or a separator.
 _WORD: Final = lazy_pattern(
@@ -101,10 +101,19 @@ _XML_TEXT: Final = lazy_pattern(r"[^<\n]+")
 _HEAD: Final = lazy_pattern(r"(?P<name>[\w.$:/-]*)(?P<quote>[\"'`]?)")
 _ALONE: Final = lazy_pattern(r"(?: -| tropxe| x- eralced| tes)?(?P<indent>[ \t]*)(?:[\n\r\0]|00x\\|\Z)")
 _SIBLING: Final = lazy_pattern(r";|,[ ]?[\w-]{1,40}[ ]?[:=]|[ \t]+[A-Za-z_]+=")
+# In the parts of a value: a text that is no key, or a bracket.
+_PART: Final = lazy_pattern(r"'(?:[^\\\n']|\\.)*'|\"(?:[^\\\n\"]|\\.)*\"|[\[\](){}]")
+_KEY: Final = lazy_pattern(r"\s{0,8}:")
 _HEAD_CHARACTERS: Final = 80
+# A longer value is judged by its beginning, and then hidden to its end: the same characters may follow several names.
+_VALUE_CHARACTERS: Final = 256
+_NEST_CHARACTERS: Final = 500
+_MAX_DEPTH: Final = 8
 _LINE_CHARACTERS: Final = 2000
 _AFTER_TEXTS: Final = frozenset({"", " ", ",", ")", "]", "}", "+", ";", "\n"})
 _SHORTEST_SURE: Final = 8
+_MIN_SURE_LENGTH: Final = 16
+_BRACKETS: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 SecretSpan: TypeAlias = "tuple[int, int, bool]"
 """Start and end of a secret in a text, and whether it is surely one: then it is hidden everywhere else, too."""
@@ -113,12 +122,14 @@ SecretSpan: TypeAlias = "tuple[int, int, bool]"
 class _Hit:
     """A name that was found in a text, with the text before it."""
 
-    __slots__ = ("before", "match", "name", "quote", "start", "strength", "text")
+    __slots__ = ("before", "last", "match", "name", "quote", "start", "strength", "text")
 
     def __init__(self, text: str, match: re.Match[str], strength: Strength) -> None:
         self.text, self.match, self.strength = text, match, strength
         self.start = match.end()
         """Index of the value."""
+        self.last = self.start + _VALUE_CHARACTERS
+        """Where the search for the value's end stops."""
         start = match.start()
         backwards = text[max(0, start - _HEAD_CHARACTERS) : start][::-1]
         head = _HEAD.match(backwards)
@@ -165,15 +176,17 @@ def values_beside(literals: Sequence[str], text: str, lower: str) -> list[Secret
     if literals:
         for literal, name, strength in _NAMES:
             if literal in literals:
-                spans += _values(text, lower, _compiled(f"(?P<name>{name}{_SUFFIX}){_AFTER}"), strength)
+                spans += _values(text, lower, compiled(f"(?P<name>{name}{_SUFFIX}){_AFTER}"), strength)
     return spans
 
 
-def is_named_secret(name: str, value: str) -> bool:
-    """Whether a field with this name and value holds a secret."""
+def is_named_secret(name: str, value: str, *, is_nested: bool = False) -> bool:
+    """Whether a field with this name and value holds a secret; a nested value has names of its own before."""
     lower = name.strip()[-_HEAD_CHARACTERS:].lower()
     return any(
-        literal in lower and _compiled(rf"(?:{word}){_SUFFIX}\Z").search(lower) and not is_innocent(value, strength)
+        literal in lower
+        and compiled(rf"(?:{word}){_SUFFIX}\Z").search(lower)
+        and not is_innocent(value, min(strength, _MEDIUM) if is_nested else strength)
         for literal, word, strength in _NAMES
     )
 
@@ -184,12 +197,19 @@ def _values(text: str, lower: str, pattern: re.Pattern[str], strength: Strength)
     while (match := pattern.search(lower, done)) is not None:
         done = match.end()
         # Nothing to hide: the name ends the text, or the value is hidden already.
-        if done < len(text) and not text.startswith(MARK, done):
-            value = _value(_Hit(text, match, strength))
+        if done < len(text) and not text.startswith((MARK, FILLER), done):
+            hit = _Hit(text, match, strength)
+            if match["nest"]:
+                for span in _parts(hit):
+                    yield span
+                    done = span[1]
+            value = _value(hit) if done == hit.start else None
             if value is not None:
+                if value[1] >= hit.last:
+                    hit.last = len(text)
+                    value = _value(hit) or value
                 yield value
-                _, end, _ = value
-                done = max(done, end)
+                done = max(done, value[1])
 
 
 def _value(hit: _Hit) -> SecretSpan | None:
@@ -209,18 +229,38 @@ def _value(hit: _Hit) -> SecretSpan | None:
     return None if match["member"] and is_code(hit.text[hit.start : end]) else _unless_innocent(hit, end)
 
 
+def _parts(hit: _Hit) -> Iterator[SecretSpan]:
+    """Yield the secrets in the brackets behind a name: quoted texts that are no keys."""
+    opening = hit.text[slice(*hit.match.span("nest"))]
+    if opening[0] not in _BRACKETS and not opening.partition("(")[0].rpartition(".")[2][:1].isupper():
+        return  # a call in source code
+    depth = 0
+    start = hit.match.start("nest")
+    for part in _PART.finditer(hit.text, start, start + _NEST_CHARACTERS):
+        if part[0] in _BRACKETS:
+            depth += _BRACKETS[part[0]]
+            if not 0 < depth < _MAX_DEPTH:
+                return
+        elif _KEY.match(hit.text, part.end()) is None:
+            value = part[0][1:-1]
+            if not is_innocent(value, min(hit.strength, _MEDIUM)) and not hit.is_named(value):
+                yield part.start() + 1, part.end() - 1, is_sure(value, _MEDIUM)
+
+
 def _in_markup(hit: _Hit) -> SecretSpan | None:
     """Return the secret in an XML element, or in a part of a multipart form."""
     if hit.match["xml"] is not None:
+        if hit.before[:1] != "<":
+            return None
+        hit.last = len(hit.text)
         end = _end(_XML_TEXT, hit)
-        is_element = hit.text.startswith("</", end) and hit.before[:1] == "<"
-        return _unless_innocent(hit, end) if is_element else None
+        return _unless_innocent(hit, end) if hit.text.startswith("</", end) else None
     is_field = hit.quote and hit.match["close"] and hit.before.startswith("=eman")
     return _unless_innocent(hit, _end(_FORM_LINE, hit)) if is_field else None
 
 
 def _end(pattern: re.Pattern[str], hit: _Hit) -> int:
-    match = pattern.match(hit.text, hit.start)
+    match = pattern.match(hit.text, hit.start, hit.last)
     return hit.start if match is None else match.end()
 
 
@@ -228,8 +268,13 @@ def _unless_innocent(hit: _Hit, end: int, strength: Strength | None = None) -> S
     value = hit.text[hit.start : end]
     if is_innocent(value, hit.strength if strength is None else strength) or hit.is_named(value):
         return None
-    is_sure = len(value) >= _SHORTEST_SURE and looks_random(value, _SHORTEST_SURE)
-    return hit.start, end, is_sure
+    return hit.start, end, is_sure(value, hit.strength)
+
+
+def is_sure(value: str, strength: Strength) -> bool:
+    """Whether a value beside a name of this strength is a secret wherever it stands."""
+    is_long = len(value) >= _MIN_SURE_LENGTH or (len(value) >= _SHORTEST_SURE and not value.isalpha())
+    return looks_random(value, _SHORTEST_SURE) or (strength is _STRONG and is_long)
 
 
 def _quoted(hit: _Hit) -> SecretSpan | None:
@@ -240,9 +285,11 @@ def _quoted(hit: _Hit) -> SecretSpan | None:
     span = _unless_innocent(hit, end)
     if span is None or hit.match["list"] is None:
         return span
-    closing = _compiled(r"[^\]\)\n]*").match(hit.text, end)
+    closing = compiled(r"[^\]\)\n]*").match(hit.text, end, hit.last)
     last = end if closing is None else closing.end()
     start, _, is_sure = span
+    if last >= hit.last:
+        return start, last, is_sure
     return start, max(end, hit.text.rfind(hit.match["open"], end, last)), is_sure
 
 
@@ -259,12 +306,12 @@ def _end_of_quoted(hit: _Hit) -> int:
     opened = hit.match["open"]
     if opened.startswith("\\"):
         depth = len(opened) - 1
-        closing = _compiled(rf"(?<!\\)\\{{{depth}}}{opened[-1]}|\n").search(hit.text, hit.start)
-        return len(hit.text) if closing is None else closing.start()
+        closing = compiled(rf"(?<!\\)\\{{{depth}}}{opened[-1]}|\n").search(hit.text, hit.start, hit.last)
+        return min(len(hit.text), hit.last) if closing is None else closing.start()
     if len(opened) > 1:  # a quote as HTML and URLs escape it
-        closing = _compiled(rf"(?i:{opened})|\n").search(hit.text, hit.start)
-        return len(hit.text) if closing is None else closing.start()
-    return _end(_compiled(rf"(?:[^\\\n{opened}]|\\.)*"), hit)
+        closing = compiled(rf"(?i:{opened})|\n").search(hit.text, hit.start, hit.last)
+        return min(len(hit.text), hit.last) if closing is None else closing.start()
+    return _end(compiled(rf"(?:[^\\\n{opened}]|\\.)*"), hit)
 
 
 def _second_of_pair(hit: _Hit) -> SecretSpan | None:
@@ -331,8 +378,8 @@ def _rest_of_line(hit: _Hit, *, is_indented: bool) -> SecretSpan | None:
         is_path = hit.match[0].startswith("pwd") and line.startswith("/")
         return None if is_path else _unless_innocent(hit, end, _STRONG)
     is_assignment = hit.match["sign"] == "="
-    if is_prose(line):
-        return None
-    if is_code(line) and (not is_assignment or is_indented or not line.isalpha() or hit.strength is not _STRONG):
-        return None
+    is_word = not is_assignment or is_indented or not line.isalpha() or hit.strength is not _STRONG
+    if is_prose(line) or (is_code(line) and is_word):
+        # A remark may follow the secret: `client_secret=x (from the vault)`.
+        return _unless_innocent(hit, word_end) if looks_random(word, _SHORTEST_SURE) else None
     return _unless_innocent(hit, end)

@@ -6,10 +6,17 @@ A session of few tests uses few of them: compiling all 60 at every start took py
 from __future__ import annotations
 
 import re
-from typing import Any, Final, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Tests patch `re`, and an expression may be used for the first time while one runs.
 _compile: Final = re.compile
+
+compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
+"""Return a regular expression, compiled once; for those that are made while a text is read."""
 
 
 class _Pattern:

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, unquote
 
 from pytest_automation_report.text import limits
-from pytest_automation_report.text.credential_patterns import without_credentials
-from pytest_automation_report.text.named_secrets import is_named_secret, named_values
+from pytest_automation_report.text.credential_patterns import masked_credentials
+from pytest_automation_report.text.masks import FILLER, MARK, filled, marked, unmasked
+from pytest_automation_report.text.named_secrets import is_named_secret, is_sure, named_values
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.text.secret_heuristics import MARK
+from pytest_automation_report.text.secret_heuristics import Strength
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -154,23 +155,23 @@ class KnownSecrets:
         """Whether there is anything to hide."""
         return bool(self._spellings)
 
-    def hidden(self, text: str) -> str:
-        """Return the text with `MARK` instead of each value."""
+    def masked(self, text: str) -> str:
+        """Mask each value."""
         for probe, spelling in self._spellings:
             if probe in text:
-                text = text.replace(spelling, MARK)
+                text = text.replace(spelling, FILLER * len(spelling))
         for head, tail, value in self._cuttable:
             if head in text:
-                text = _without_heads(text, head, value)
+                text = _masked_heads(text, head, value)
             if tail in text:
                 # The same, read backwards: the end of a value is the beginning of the reversed one.
-                text = _without_heads(text[::-1], tail[::-1], value[::-1], MARK[::-1])[::-1]
+                text = _masked_heads(text[::-1], tail[::-1], value[::-1])[::-1]
         if self._values and any(dots in text for dots in _DOTS):
-            text = self._without_ends(text)
-        return self._without_skipped(text) if _SKIPPED_LITERAL in text and _SKIPPED.search(text) else text
+            text = self._masked_ends(text)
+        return self._masked_skipped(text) if _SKIPPED_LITERAL in text and _SKIPPED.search(text) else text
 
-    def _without_ends(self, text: str) -> str:
-        """Return the text without the ends of a value around an ellipsis: `'Zq7Lw2...Hg3Fd6'`."""
+    def _masked_ends(self, text: str) -> str:
+        """Mask the ends of a value around an ellipsis: `'Zq7Lw2...Hg3Fd6'`."""
         # Most texts with an ellipsis have no end of a value: these are passed over before the loop.
         values = [value for value in self._values if value[:_MIN_BOTH_ENDS] in text or value[-_MIN_BOTH_ENDS:] in text]
         if not values:
@@ -183,16 +184,16 @@ class KnownSecrets:
             lengths = ((_head_length(value, before), _tail_length(value, after)) for value in values)
             head, tail = max(lengths, key=sum)
             if (head and tail) or max(head, tail) >= _MIN_ONE_END:
-                pieces += [text[done : match.start() - head], MARK if head else "", match[0], MARK if tail else ""]
+                pieces += [text[done : match.start() - head], FILLER * head, match[0], FILLER * tail]
                 done = match.end() + tail
         return "".join((*pieces, text[done:]))
 
-    def _without_skipped(self, text: str) -> str:
-        """Return the text without the ends of values that pytest shows beside the equal characters that it skips."""
+    def _masked_skipped(self, text: str) -> str:
+        """Mask the ends of values that pytest shows beside the equal characters that it skips."""
         for value in self._values:
             if len(value) >= _MIN_LENGTH_SKIPPED:
                 for piece in (value[:_SKIPPED_PART], value[-_SKIPPED_PART:]):
-                    text = text.replace(piece, MARK)
+                    text = text.replace(piece, FILLER * len(piece))
         return text
 
 
@@ -220,14 +221,14 @@ def _tail_length(value: str, after: str) -> int:
     return 0
 
 
-def _without_heads(text: str, head: str, value: str, mark: str = MARK) -> str:
-    """Return the text without the beginnings of a value, each to the first character that differs."""
+def _masked_heads(text: str, head: str, value: str) -> str:
+    """Mask the beginnings of a value, each to the first character that differs."""
     pieces: list[str] = []
     done = 0
     while (start := text.find(head, done)) >= 0:
-        pieces += [text[done:start], mark]
         candidate = text[start : start + len(value)]
         same = next((index for index, char in enumerate(candidate) if char != value[index]), len(candidate))
+        pieces += [text[done:start], FILLER * same]
         done = start + same
     return "".join((*pieces, text[done:]))
 
@@ -269,12 +270,14 @@ class Redaction:
     looks like a credential is hidden, too. Raises ``re.error`` for a pattern that is not a regular expression.
     """
 
-    __slots__ = ("_is_builtin", "_patterns", "_secrets")
+    __slots__ = ("_is_builtin", "_patterns", "_secrets", "found")
 
     def __init__(self, patterns: Sequence[str] = (), *, secrets: Sequence[str] = (), is_builtin: bool = True) -> None:
         self._patterns = tuple(map(re.compile, patterns))
         self._secrets = KnownSecrets(secrets)
         self._is_builtin = is_builtin
+        self.found: dict[str, None] = {}
+        """Values that were hidden as secrets and are to be hidden in the other texts of a result, too."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to hide."""
@@ -282,23 +285,26 @@ class Redaction:
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""
-        text = self._without_known(text)
-        return without_credentials(text) if self._is_builtin else text
+        return marked(text, self.masked(text))
+
+    def masked(self, text: str, *, is_address: bool = False) -> str:
+        """Return a text of the same length with `FILLER` for each character of a secret."""
+        text = unmasked(text)
+        for pattern in self._patterns:
+            text = pattern.sub(filled, text)
+        text = self._secrets.masked(text)
+        return masked_credentials(text, self.found, is_address=is_address) if self._is_builtin else text
 
     def address(self, text: str) -> str:
         """Return a URL without secrets, but with its signature: without it, the URL could not be opened."""
-        text = self._without_known(text)
-        return without_credentials(text, is_address=True) if self._is_builtin else text
+        return marked(text, self.masked(text, is_address=True))
 
-    def redact_by_name(self, name: str, value: str) -> str:
-        """Return the value of a field, or the mark if the field has the name of a secret."""
-        return MARK if self._is_builtin and is_named_secret(name, value) else value
-
-    def _without_known(self, text: str) -> str:
-        for pattern in self._patterns:
-            # A pattern that also matches an empty text would otherwise write a mark between all characters.
-            text = pattern.sub(lambda match: MARK if match.group() else "", text)
-        return self._secrets.hidden(text)
+    def is_secret(self, name: str, value: str, *, is_nested: bool = False) -> bool:
+        """Whether a field with this name and value holds a secret; if nested, the name is that of a value around it."""
+        is_secret = self._is_builtin and is_named_secret(name, value, is_nested=is_nested)
+        if is_secret and is_sure(value, Strength.STRONG):
+            self.found[value] = None
+        return is_secret
 
 
 class TextCleaner:
@@ -323,13 +329,24 @@ class TextCleaner:
         """Return a text as one line."""
         return limits.string(text, self._redact)
 
-    def redacted(self, text: str) -> str:
-        """Return a text of any length without secrets, and otherwise unchanged."""
-        return text if self._redact is None else self._redact(text)
+    def masked(self, text: str) -> str:
+        """Return a text of the same length with fillers for the characters of secrets (`text.masks`)."""
+        return text if self._redact is None else self._redact.masked(text)
+
+    def take_found(self) -> list[str]:
+        """Return the values that were found to be secrets since the last call."""
+        found = [] if self._redact is None else list(self._redact.found)
+        if found and self._redact is not None:
+            self._redact.found.clear()
+        return found
+
+    def is_secret(self, name: str, value: str, *, is_nested: bool = False) -> bool:
+        """Whether a value with this name is a secret; if nested, the name is that of a value around it."""
+        return self._redact is not None and self._redact.is_secret(name, value, is_nested=is_nested)
 
     def redact_by_name(self, name: str, value: str) -> str:
         """Return the value of a field unchanged, or the mark if the field has the name of a secret."""
-        return value if self._redact is None else self._redact.redact_by_name(name, value)
+        return MARK if self.is_secret(name, value) else value
 
     def address(self, text: str) -> str:
         """Return a URL as one line, with its signature."""

@@ -13,10 +13,7 @@ from typing import Final
 
 from pytest_automation_report.text.patterns import lazy_pattern
 
-__all__ = ["MARK", "Strength", "is_code", "is_innocent", "is_placeholder", "is_prose", "looks_random"]
-
-MARK: Final = "[redacted]"
-"""The text that replaces a secret."""
+__all__ = ["Strength", "is_code", "is_innocent", "is_placeholder", "is_prose", "looks_random"]
 
 
 class Strength(IntEnum):

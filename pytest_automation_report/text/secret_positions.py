@@ -6,45 +6,45 @@ Each expression has a literal without which it cannot match: that is searched fi
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.text.patterns import compiled, lazy_pattern
 from pytest_automation_report.text.secret_heuristics import Strength, is_innocent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pytest_automation_report.text.named_secrets import SecretSpan
 
 __all__ = ["values_by_position"]
 
 _VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"
-_ARGUMENTS: Final = r"(?:[ \t]{1,4}[^\s|;&]{1,100}){0,8}?[ \t]{1,4}"
+# Between arguments: spaces, or the quotes of a list.
+_GAP: Final = r"(?:[ \t]{1,4}|['\"],\s{0,8}[bfru]?['\"])"
+_ARGUMENTS: Final = rf"(?:{_GAP}[^\s|;&'\"]{{1,100}}){{0,8}}?{_GAP}"
 _NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private)[_-]?key)"
 # Not the help of a command: there a word in capitals stands for the value, or a sentence follows.
 _NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
 _LOGINS: Final = (
     rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}",
-    rf"docker[ \t]{{1,4}}login{_ARGUMENTS}-p[ \t]{{0,4}}{_VALUE}",
+    rf"docker{_GAP}login{_ARGUMENTS}-p{_GAP}?{_VALUE}",
 )
 _POSITIONS: Final = (
     ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
     *(("login", command) for command in _LOGINS),
     ("mysql", rf"mysql(?:dump|admin|import)?{_ARGUMENTS}-p{_VALUE}"),
-    ("shpas", rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_VALUE}"),
+    ("shpas", rf"sshpass{_GAP}-p{_GAP}?{_VALUE}"),
     (
         "curl",
-        rf"curl{_ARGUMENTS}(?:-u|--user|--proxy-user|-U)[ \t=]{{0,4}}['\"]?[^\s:'\"]{{0,100}}:(?P<bare>[^'\"\s]+)",
+        rf"curl{_ARGUMENTS}(?:-u|--user|--proxy-user|-U)(?:{_GAP}|[=]|)['\"]?[^\s:'\"]{{0,100}}:(?P<bare>[^'\"\s]+)",
     ),
-    ("edis-", rf"redis-cli{_ARGUMENTS}-a[ \t]{{0,4}}{_VALUE}"),
-    ("pass:", r"-(?:passin|passout|pass|k)[ \t]{1,4}['\"]?pass:(?P<bare>[^\s'\"]+)"),
+    ("edis-", rf"redis-cli{_ARGUMENTS}-a{_GAP}?{_VALUE}"),
+    ("pass:", rf"-(?:passin|passout|pass|k){_GAP}['\"]?pass:(?P<bare>[^\s'\"]+)"),
     # The line of a `.pgpass` file: host, port, database, user, password.
     (":5432", r"(?m:^)[^\s:]{1,200}:5432:[^\s:]{1,100}:[^\s:]{1,100}:(?P<bare>[^\r\n]+)"),
     # The signature of a request in the log of botocore.
     ("ure:\n", "ignature:\n(?P<bare>[0-9a-f]{64})"),
 )
-_compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
 _WHERE: Final = lazy_pattern(r"where b?(?P<quote>['\"])")
 _QUOTED: Final = {quote: lazy_pattern(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
 _NAMED: Final = lazy_pattern(
@@ -58,7 +58,7 @@ def values_by_position(text: str) -> Iterator[SecretSpan]:
     """Yield the secrets that are known by their position alone."""
     for literal, pattern in _POSITIONS:
         if literal in text:
-            for match in _compiled(pattern).finditer(text):
+            for match in compiled(pattern).finditer(text):
                 group = next(name for name in ("single", "double", "bare") if match.groupdict().get(name) is not None)
                 if not is_innocent(match[group], Strength.STRONG):
                     yield *match.span(group), False

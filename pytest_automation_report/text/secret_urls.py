@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pytest_automation_report.text.masks import FILLER, masked
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.text.secret_heuristics import MARK, Strength, is_innocent, is_placeholder
+from pytest_automation_report.text.secret_heuristics import Strength, is_innocent, is_placeholder
 
-__all__ = ["without_parameters", "without_users"]
+__all__ = ["masked_parameters", "masked_users"]
 
 _SURE_NAMES: Final = (
     "access_token|api[_-]?key|apikey|client_secret|id_token|passwd|password|private_token|pwd|refresh_token|secret|"
@@ -38,22 +39,23 @@ _MAX_SCHEME_LENGTH: Final = 40
 _MIN_TOKEN_LENGTH: Final = 16
 
 
-def without_parameters(text: str, *, is_signed: bool) -> str:
-    """Return the text without the values of secret parameters; ``is_signed`` keeps signatures."""
+def masked_parameters(text: str, *, is_signed: bool) -> str:
+    """Mask the values of secret parameters; ``is_signed`` keeps signatures."""
 
     def hidden(match: re.Match[str]) -> str:
         if match["other"]:
             is_kept = is_innocent(match["value"], Strength.MEDIUM)
         else:
             is_kept = (is_signed and not match["sure"]) or is_placeholder(match["value"])
-        return match[0] if is_kept else f"{match[0][: -len(match['value'])]}{MARK}"
+        length = len(match["value"])
+        return match[0] if is_kept else f"{match[0][:-length]}{FILLER * length}"
 
     return _PARAMETER.sub(hidden, text)
 
 
-def without_users(text: str) -> str:
-    """Return the text without users and passwords in URLs; a short user without a password stays."""
-    pieces: list[str] = []
+def masked_users(text: str) -> str:
+    """Mask users and passwords in URLs; a short user without a password stays."""
+    spans: list[tuple[int, int]] = []
     done = 0
     # A URL has a user only if an "@" follows: looking for the next one first passes over nearly all URLs.
     next_at = text.find("@")
@@ -63,13 +65,10 @@ def without_users(text: str) -> str:
             if next_at < 0:
                 break
         end = _end_of_user(text, match, next_at)
-        if end is None:
-            pieces.append(text[done : match.end()])
-            done = match.end()
-        else:
-            pieces += [text[done : match.start(1)], MARK]
-            done = end
-    return "".join((*pieces, text[done:])) if pieces else text
+        done = match.end() if end is None else end
+        if end is not None:
+            spans.append((match.start(1), end))
+    return masked(text, spans)
 
 
 def _end_of_user(text: str, match: re.Match[str], next_at: int) -> int | None:

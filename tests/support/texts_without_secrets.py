@@ -211,4 +211,17 @@ INNOCENT: tuple[str, ...] = (
     "E   assert 'abcdefghijk...uvwxyz0123' == 'x'",
     'etag: "3f2a9d81884c7d65"',
     "digest mismatch: expected 3f2a9d81, found 4f2a9d81",
+    # With parts
+    '"password": {"type": "string", "format": "password", "minLength": 8}',
+    "'token': {'required': True, 'help': 'the token'}",
+    "password = Field(default=None, description='your password')",
+    "'password': ['too short', 'too common']",
+    "token = jwt.encode({'sub': 'user'}, 'word')",
+    "'password': {'description': 'User password', 'title': 'Password'}",
+    "secrets={'name': 'DB_PASSWORD', 'key': 'password'}",
+    "['--password', '--verbose']",
+    "['curl', '-s', 'https://example.org/x']",
+    "token: the token (see the docs)",
+    "password: none (not set)",
+    "['docker', 'login', '--help']",
 )

@@ -158,3 +158,61 @@ def test_pytest_exit_tells_no_secret(tmp_path: Path) -> None:
         bodies = json.dumps([each.body for each in server.log])
     assert f"leaving {MARK}" in bodies
     assert SECRET not in bodies
+
+
+FOUND = f"Zq7-{secrets.token_hex(8)}"
+
+SHOWN_ELSEWHERE = f"""
+import pytest
+import pytest_automation_report as report
+
+class Text(str):
+    def count(self, *arguments):
+        raise AssertionError("code of a test")
+    __len__ = count
+
+def login(word):
+    raise PermissionError("login failed")
+
+def test_output_and_failure():
+    print("\\x1b[31mconnected with {FOUND} to \\x1b[32mdb\\x1b[0m")
+    report.field("seen", "it was {FOUND}")
+    report.field(Text("typed"), Text("as {FOUND}"))
+    report.field("typed", Text("as {FOUND}"), "text")
+    with report.step("step with {FOUND}"):
+        pass
+    report.artifact(b"bytes", "file of {FOUND}")
+    assert ["{FOUND}", 1] == [{{"password": "{FOUND}"}}, 2]
+
+def test_header_and_output(subtests):
+    with subtests.test("sub {FOUND}"):
+        pass
+    print("Authorization: Bearer {FOUND}")
+    raise ValueError("no access with {FOUND}")
+
+def test_locals():
+    settings = {{"db": {{"password": "{FOUND}"}}}}
+    where = "{FOUND}"
+    login(where)
+"""
+
+
+def test_a_secret_of_one_text_is_hidden_in_all_of_its_result(tmp_path: Path) -> None:
+    """A value that one text shows to be a secret is in no other of its result: output, fields, steps, files, values."""
+    project = Project(tmp_path / "project", SHOWN_ELSEWHERE)
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        ran = project.report("-l", "--automation-report-delivery=later", address=server.address)
+        assert "3 failed" in ran.out, ran.text
+        (session,) = project.sessions
+        spooled = "".join(each.read_text() for each in session.iterdir() if each.is_file())
+        sent = send(project.root, "--url", server.address, "--project-id", "1")
+        assert sent.exit == 0, sent.text
+        bodies = repr([each.body for each in server.log])
+        (test,) = [test for _, test in server.tests() if test["name"] == "test_output_and_failure"]
+    assert FOUND not in bodies
+    # A file is noted at once, for the case that its test dies: nothing has shown by then that its name has a secret.
+    assert [line for line in spooled.splitlines() if FOUND in line and "file of" not in line] == []
+    (output,) = [each["value"] for each in test["fields"] if each["name"] == "Output"]
+    assert output == f"connected with {MARK} to db\n"
+    assert [output[start:end] for start, end, _ in test["colours"]["Output"]] == ["connected with ", " to ", "db"]
+    assert {"typed": f"as {MARK}"}.items() <= {each["name"]: each["value"] for each in test["fields"]}.items()

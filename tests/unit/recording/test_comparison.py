@@ -213,6 +213,58 @@ def test_secrets_are_hidden() -> None:
     assert "xx" in cut
 
 
+SECRET = "hunter2-Pony"
+KEY = "\n".join(
+    ["-----BEGIN PRIVATE KEY-----", *[f"{n:02}{'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF' * 2}" for n in range(40)]]
+)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (["psql", "--password", SECRET, "db"], ["psql"]),
+        (("curl", "-u", f"deploy:{SECRET}", "https://h"), ()),
+        ([b"tool", b"--api-key", SECRET.encode()], []),
+        ([("user", "u"), ("password", SECRET)], []),
+        ([["password", SECRET]], [["password", "x"]]),
+        ([{"name": "DB_PASSWORD", "value": SECRET}], []),
+        ({"password": SECRET, "note": [f"login with {SECRET} failed"]}, {}),
+        ({"password": SECRET}, {"note": f"login with {SECRET} failed"}),
+        ({"password": {"value": {"plain": SECRET}}}, {}),
+        ({"password": [{"version": 2, "it's": SECRET}]}, {}),
+        ({"auth": Pair("user", Pair("x", SECRET + "12345"))}, {}),
+        (Point(1, {"api_token": Pair(1, SECRET)}), Point(1, 2)),
+        ({"url": f"https://u:{SECRET}@h/x", "it's": [SECRET]}, {}),
+        ([f"it's\ntoken={SECRET} or '{SECRET}'", SECRET], []),
+        ([f"x{'y' * 500}\nDB_PASSWORD={SECRET}"], [f"x{'y' * 500}\nDB_PASSWORD={SECRET}-2"]),
+        ({"note-1": SECRET}, {"note-2": 1}),
+        (f"user=u\npassword={SECRET}\n", f"{SECRET}\n"),
+        (b"x" * 980 + f" password={SECRET}".encode(), b""),
+    ],
+)
+def test_what_a_failure_hides_is_hidden_in_its_values(left: object, right: object) -> None:
+    """A value is hidden wherever the text of both sides hides it: in arguments, in pairs, nested, elsewhere."""
+    cleaner = cleaner_for(RecordingOptions(redact=("'note-1': 'hunter2-Pony'",)))
+    for sides in ((left, right), (right, left)):
+        text = encoded_comparison(captured_sides("==", *sides), cleaner)
+        assert [SECRET[at : at + 6] for at in range(len(SECRET) - 5) if SECRET[at : at + 6] in text] == []
+    assert "redacted" in text
+
+
+def test_a_part_of_a_private_key_is_hidden() -> None:
+    """Of two private keys that differ somewhere no line is shown, wherever the shown part begins."""
+    for at in (40, 1400, 2500):
+        other = f"{KEY[:at]}x{KEY[at + 1 :]}"
+        for sides in ((KEY, other), ([KEY], [other]), ({"a": KEY}, {"a": other}), (KEY.encode(), other.encode())):
+            assert "sT1vW4" not in encoded_comparison(captured_sides("==", *sides), CLEANER)
+
+
+def test_names_of_secrets_hide_no_schema() -> None:
+    """What stands below the name of a secret and is plainly none, as in a schema, stays."""
+    schema = {"password": {"type": "string", "minLength": 8, "title": "Password", "required": True}}
+    assert "redacted" not in json.dumps(_encoded(schema, {}))
+
+
 def test_no_reference_is_kept() -> None:
     """A capture refers to no part of the sides: a test may count references."""
     value = "a text of its own" * 3
