@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pytest
 
@@ -20,8 +21,10 @@ SELECTION_FIELD: Final = "Selection"
 _VALUES: Final = (("-k", "keyword"), ("-m", "markexpr"))
 _LISTS: Final = (("--deselect", "deselect"), ("--ignore", "ignore"), ("--ignore-glob", "ignore_glob"))
 _SWITCHES: Final = (
-    ("--lf", "lf"), ("--sw", "stepwise"), ("--automation-report-rerun-failed", "automation_report_rerun_failed")
-)  # fmt: skip
+    ("lf", ("--lf", "--last-failed")),
+    ("stepwise", ("--sw", "--stepwise")),
+    ("automation_report_rerun_failed", ("--automation-report-rerun-failed",)),
+)
 
 
 def selection_of(config: pytest.Config) -> str:
@@ -29,24 +32,32 @@ def selection_of(config: pytest.Config) -> str:
 
     Options of ``addopts`` and of PYTEST_ADDOPTS are left out: with them each run has the same tests.
     """
-    usual = " ".join([*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))])
+    usual = [*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
     words: list[str] = []
     for option, name in _VALUES:
         value = str(getattr(config.option, name, "") or "")
-        if value and value not in usual:
-            words += [option, value]
+        words += [option, value] if value and not _has(usual, option, value) else []
     for option, name in _LISTS:
         values = (str(value) for value in getattr(config.option, name, None) or ())
-        words += [f"{option}={_shown(value, config)}" for value in values if value not in usual]
-    words += [option for option, name in _SWITCHES if getattr(config.option, name, None) and option not in usual]
+        words += [f"{option}={_shown(value, config)}" for value in values if not _has(usual, option, value)]
+    usual_names = {word.partition("=")[0] for word in usual}
+    for name, spellings in _SWITCHES:
+        words += spellings[:1] if getattr(config.option, name, None) and usual_names.isdisjoint(spellings) else ()
     return shlex.join([*words, *_paths(config, usual)])
 
 
-def _paths(config: pytest.Config, usual: str) -> Iterable[str]:
+def _has(words: Sequence[str], option: str, value: str) -> bool:
+    """Whether words of a command line have an option with this value."""
+    return f"{option}={value}" in words or f"{option}{value}" in words or (option, value) in pairwise(words)
+
+
+def _paths(config: pytest.Config, usual: Sequence[str]) -> Iterable[str]:
     """Return the paths on the command line, unless they are those that pytest would collect anyway."""
     if config.args_source != config.ArgsSource.ARGS:
         return ()
-    paths = [_shown(path, config) for path in config.args if path not in usual]
+    # A usual word may be the value of an option, so a path that is typed, too, counts as typed.
+    typed = set(map(str, config.invocation_params.args))
+    paths = [_shown(path, config) for path in config.args if path in typed or path not in usual]
     root_alone = {".", ""}
     return () if set(paths) <= {*config.getini("testpaths"), *root_alone} else paths
 

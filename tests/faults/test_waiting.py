@@ -151,6 +151,20 @@ def test_wait_has_an_end(ledger: Ledger) -> None:
     assert ledger.now == pytest.approx(30.0, abs=0.1)
 
 
+def test_wait_has_an_end_with_a_clock_that_stands_still(ledger: Ledger) -> None:
+    """Where a test has stopped the clock of pytest's process the pauses count: the wait ends after as many looks."""
+    pauses: list[float] = []
+    wait_for_sender(
+        LedgerTail(ledger.path),
+        LIMITS,
+        is_interrupted=False,
+        clock=lambda: 0.0,
+        sleep=pauses.append,
+        notify=lambda longest, report: None,
+    )
+    assert sum(pauses) == pytest.approx(LIMITS.exit_progress, abs=0.1)
+
+
 @pytest.mark.parametrize("trouble", ["again", "unknown"])
 def test_wait_for_a_server_that_is_down(ledger: Ledger, trouble: str) -> None:
     """A server that is known to be down is worth 1 s."""

@@ -44,6 +44,37 @@ def test_selection(
     assert selection_of(pytester.parseconfig(*arguments)) == selection
 
 
+@pytest.mark.parametrize(
+    ("usual", "arguments", "selection"),
+    [
+        ("-p no:cacheprovider", ("-k", "cache"), "-k cache"),
+        ("-k cache", ("-k", "cache"), ""),
+        ("-kcache", (), ""),
+        ("-m slow", ("-k", "slow"), "-k slow"),
+        ("--ignore=tests/unit_old", ("tests/unit",), "tests/unit"),
+        (
+            "--ignore tests/unit",
+            ("tests/unit/test_a.py", "--ignore=tests/uni"),
+            "--ignore=tests/uni tests/unit/test_a.py",
+        ),
+        ("--ignore tests/unit", ("tests/unit",), "tests/unit"),
+        ("--deselect=tests/a.py::b --deselect tests/a.py::c", ("--deselect=tests/a.py",), "--deselect=tests/a.py"),
+        ("--lfnf=all", ("--lf",), "--lf"),
+        ("--last-failed", (), ""),
+        ("tests/unit", (), ""),
+    ],
+)
+def test_part_of_a_usual_option_is_no_usual_option(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, usual: str, arguments: tuple[str, ...], selection: str
+) -> None:
+    """What is typed is told unless the ini file has the same option with the same value, not just the same letters."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    pytester.makeini(f"[pytest]\naddopts = {usual}\n")
+    (pytester.path / "tests" / "unit").mkdir(parents=True)
+    (pytester.path / "tests" / "unit" / "test_a.py").touch()
+    assert selection_of(pytester.parseconfig(*arguments)) == selection
+
+
 def test_options_of_the_environment_are_the_usual_ones(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
