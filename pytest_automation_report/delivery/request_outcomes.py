@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.delivery.reconciliation import Reconciliation
 from pytest_automation_report.delivery.rejections import TOO_LARGE
-from pytest_automation_report.delivery.retries import reason_of
+from pytest_automation_report.delivery.retries import NOT_FOUND_OR_GONE, reason_of
 from pytest_automation_report.errors import (
     ClientError,
     NotSentError,
@@ -106,7 +106,17 @@ class ResponseHandler(MutableValue):
     def _not_applied(self, intent: Intent, error: RequestError) -> None:
         """Handle a request that has changed nothing: it may be sent again."""
         self.context.ledger.write(NotRecord(intent.number))
-        self.retry_policy.handle_error(error)
+        self.retry_policy.handle_error(error, is_run_completed=self._is_run_completed(error))
+
+    def _is_run_completed(self, error: RequestError) -> bool | None:
+        """Read whether a run that refuses a request is completed; None if it is unknown to the server, or not read."""
+        run = self.context.ledger.state.run
+        if run is None or not isinstance(error, RefusedError) or error.status in NOT_FOUND_OR_GONE:
+            return None
+        try:
+            return self.context.client.run(run, has_threads=False).is_completed
+        except (ClientError, StoreError):
+            return None
 
     def _refused(self, pending: PendingRequest, error: RefusedError) -> None:
         intent, log = pending.intent, self.context.runtime.log

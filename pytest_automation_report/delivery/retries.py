@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger_file import LedgerFile
     from pytest_automation_report.spool.liveness import Process
 
-_NOT_FOUND_OR_GONE: Final = frozenset({404, 410})
+NOT_FOUND_OR_GONE: Final = frozenset({404, 410})
 _UNPROCESSABLE: Final = 422
 
 RequestError: TypeAlias = ClientError | StoreError
@@ -85,10 +85,11 @@ class RetryPolicy(MutableValue):
         """Reset the backoff: the next error waits for a short time."""
         self._failures = 0
 
-    def handle_error(self, error: RequestError, *, is_run_completed: bool = False) -> None:
+    def handle_error(self, error: RequestError, *, is_run_completed: bool | None = None) -> None:
         """Back off after a failed request, or stop if a retry cannot help.
 
-        ``is_run_completed`` if the server has shown that the run is completed, so that it accepts nothing more.
+        ``is_run_completed`` is whether the server shows the run as completed, so that it accepts nothing more; None if
+        it was not read.
         """
         if isinstance(error, (ThrottledError, InProgressError)):
             self.wait_as_asked(error)
@@ -97,7 +98,8 @@ class RetryPolicy(MutableValue):
         elif isinstance(error, TokenRefusedError):
             self.stop("token", str(error))
         elif isinstance(error, RefusedError):
-            self.stop("refused", reason_of(error), is_run_gone=is_run_completed or self._is_about_run(error))
+            is_gone = self._is_about_run(error) if is_run_completed is None else is_run_completed
+            self.stop("refused", reason_of(error), is_run_gone=is_gone)
         else:
             self.back_off("again" if isinstance(error, NotSentError) else "unknown", str(error))
 
@@ -131,7 +133,7 @@ class RetryPolicy(MutableValue):
 
     def _is_about_run(self, error: RefusedError) -> bool:
         """Whether a refusal means that the run is unknown or completed: such a 422 names no wrong property."""
-        is_about_run = error.status in _NOT_FOUND_OR_GONE or (error.status == _UNPROCESSABLE and not error.errors)
+        is_about_run = error.status in NOT_FOUND_OR_GONE or (error.status == _UNPROCESSABLE and not error.errors)
         return is_about_run and self.ledger.state.run is not None
 
     def stop(self, error_class: str, reason: str, *, is_run_gone: bool = False) -> None:

@@ -160,7 +160,7 @@ def test_wait_has_an_end_with_a_clock_that_stands_still(ledger: Ledger) -> None:
         is_interrupted=False,
         clock=lambda: 0.0,
         sleep=pauses.append,
-        notify=lambda longest, report: None,
+        notify=lambda *_: None,
     )
     assert sum(pauses) == pytest.approx(LIMITS.exit_progress, abs=0.1)
 

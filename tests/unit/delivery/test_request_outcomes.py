@@ -135,6 +135,24 @@ def test_gone(server: ScriptedServer, written: WrittenSession, operation: str) -
         assert server.log[-1].status == 404
 
 
+@pytest.mark.parametrize("is_completed", [True, False])
+@pytest.mark.parametrize(
+    ("status", "errors"), [(422, {"run": ["It is closed."]}), (422, {}), (400, {})], ids=["property", "bare", "other"]
+)
+def test_completed_run_is_recognised_by_reading_it(
+    server: ScriptedServer, written: WrittenSession, status: int, errors: dict[str, list[str]], *, is_completed: bool
+) -> None:
+    """A run that takes no thread since it is completed needs a new run, whatever the refusal says; no other does."""
+    refusal = answer(status, {"message": "No.", "errors": errors})
+    server.script([Rule("POST", OPERATIONS["create-thread"], refusal)])
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: stepper.delivery.state.run is not None)
+        server.store.runs[stepper.delivery.state.run or 0].is_completed = is_completed
+        stepper.run()
+        assert stepper.delivery.stopped
+        assert stepper.delivery.state.is_run_gone is is_completed
+
+
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_note_that_is_refused(server: ScriptedServer, written: WrittenSession, status: int) -> None:
     """A note that the server does not take costs the run its note, and nothing else."""
