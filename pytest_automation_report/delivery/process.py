@@ -27,8 +27,8 @@ from pytest_automation_report.delivery.rejections import RejectedResults
 from pytest_automation_report.delivery.replay import kept_for_report
 from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import MAIN, SessionFolder
-from pytest_automation_report.spool.ledger_file import LedgerFile
+from pytest_automation_report.spool.folder import MAIN, SessionFolder, session_folders
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.ledger_records import (
     DoubtedRecord,
     HeldRecord,
@@ -36,11 +36,11 @@ from pytest_automation_report.spool.ledger_records import (
     ReadyRecord,
     UnheldRecord,
 )
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.liveness import Process, process_start_time
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import Disk
-from pytest_automation_report.values import MutableValue, field
+from pytest_automation_report.values import MutableValue, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,6 +283,8 @@ def run(config: SenderConfig) -> None:
         log.write("another sender holds this session")
         return
     try:
+        if config.endpoint.is_embedded:
+            _deliver_killed(folder, config, log)
         dispatcher = _deliver(folder, config, log)
         if dispatcher.is_finished and not dispatcher.has_kept and not dispatcher.state.lost_report:
             # Without its report the session stays: pytest removes it when it has shown the reason, else the next one.
@@ -292,6 +294,39 @@ def run(config: SenderConfig) -> None:
         raise
     finally:
         os.close(lock)
+
+
+def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
+    """Deliver the sessions for the same embedded store whose pytest and sender were killed, while our tests run.
+
+    Their reports in one file stay unwritten: a path in a file is followed for users who ask for it alone. What cannot
+    be delivered stays, and pytest's summary tells of it.
+    """
+    target = config.endpoint.database, config.endpoint.project_id
+    timeouts = replace(config.timeouts, send_progress=config.timeouts.exit_progress)
+    for folder in session_folders(own.path.parent):
+        lock = None
+        try:
+            session = folder.read_session()
+            is_ours = session.is_embedded and session.is_followed and (session.database, session.project_id) == target
+            if not is_ours or not session.pid_birth or process_start_time(session.pid) == session.pid_birth:
+                continue
+            folder.check_owner()
+            lock = folder.locked()
+            if lock is None or ledger_from(folder.ledger).is_done:
+                continue
+            runtime = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
+            with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
+                store = artifact_store_for(config.store, runtime.clock)
+                sender = Sender(folder, replace(session, report=""), timeouts, client, runtime, artifact_store=store)
+                dispatcher = sender.run()
+            if dispatcher.is_finished and not dispatcher.has_kept:
+                folder.remove()
+        except Exception as error:  # noqa: BLE001 - whatever was left behind must not cost this session its results
+            log.write(f"session {folder.id} was killed and stays: {error}")
+        finally:
+            if lock is not None:
+                os.close(lock)
 
 
 def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Dispatcher:
