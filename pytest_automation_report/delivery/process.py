@@ -30,8 +30,6 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import MAIN, SessionFolder, session_folders
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.ledger_records import (
-    DoubtedRecord,
-    HeldRecord,
     NewRunRecord,
     ReadyRecord,
     UnheldRecord,
@@ -51,10 +49,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.in_flight import InFlightRequests
     from pytest_automation_report.delivery.reconciliation import Unknown
     from pytest_automation_report.delivery.request_outcomes import PendingRequest
-    from pytest_automation_report.delivery.results import WorkerQueue
     from pytest_automation_report.spool.manifest import SessionManifest
 
-_LEDGER_LOST: Final = "a test deleted the spool while it ran, and with it the ledger that says what was sent"
 
 _LOOKS_WHILE_TESTS_RUN: Final = 5
 """How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
@@ -89,11 +85,7 @@ class Sender(MutableValue):
 
     def run(self) -> Dispatcher:
         """Deliver until everything is sent or time is up; return the dispatcher, whose state shows the result."""
-        show = functools.partial(self.folder.file_of(self.session).show, Disk())
-        ledger = LedgerFile(self.folder.ledger, self._restore, show)
-        if ledger.is_new and self.controller is None and self.session.is_doubtful:
-            # A test deleted the spool, and with it the ledger of a sender that may have sent any of the results.
-            ledger.write(DoubtedRecord())
+        ledger = LedgerFile(self.folder.ledger, self._restore)
         follower = self._new_follower(ledger)
         dispatcher = Dispatcher(
             DeliveryContext(self.client, ledger, follower.queues, self.session, self.timeouts, self.runtime),
@@ -105,11 +97,7 @@ class Sender(MutableValue):
         )
         try:
             ledger.write(ReadyRecord(os.getpid()))
-            if ledger.state.is_doubted and self.unknown != "send":
-                self._hold_all(follower, ledger)
             self._prepare(follower, dispatcher)
-            if ledger.state.is_doubted:
-                dispatcher.retry_policy.stop("unknown", _LEDGER_LOST)
             deadlines = self._loop(follower, dispatcher)
             dispatcher.await_responses()
             DeliveryEnd(self.folder, follower, dispatcher, deadlines, self.controller, self.report_refusal).complete()
@@ -163,35 +151,15 @@ class Sender(MutableValue):
             return "reconciled"
         return "refused" if state.trouble_class == "refused" else "unreachable"
 
-    def _hold_all(self, follower: SessionFollower, ledger: LedgerFile) -> None:
-        """Hold all results: an earlier sender may have sent them, and its ledger, which would show it, is lost."""
-        if ledger.state.open_intent is not None:  # a sender was killed between the two records below
-            ledger.write(HeldRecord(ledger.state.open_intent.number, _LEDGER_LOST))
-        while True:
-            follower.read()
-            for worker, queue in follower.queues.by_worker.items():
-                self._hold_results(worker, queue, ledger)
-            if not follower.files.is_behind:
-                return
-
-    def _hold_results(self, worker: str, queue: WorkerQueue, ledger: LedgerFile) -> None:
-        """Hold the waiting results of a queue by an intent that is never sent: a ledger has results only in intents."""
-        progress = ledger.state.progress_of(worker)
-        results = [result for result in queue.results if not progress.is_settled(result.offset)]
-        queue.results.clear()  # makes room for the next part of the file
-        if results:
-            span = results[0].offset, results[-1].offset, len(results)
-            orphans = tuple(result.attempt_number for result in results if result.is_orphan)
-            intent = ledger.intend("append_thread", at=self.runtime.wall(), worker=worker, span=span, orphans=orphans)
-            ledger.write(HeldRecord(intent.number, _LEDGER_LOST))
-
     def _restore(self) -> None:
         """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
-        self.folder.file_of(self.session).copy(Disk())
+        manifest = self.folder.file_of(self.session)
+        manifest.copy(Disk())
         lock = self.folder.locked()
         if lock is None:
             raise SpoolError(f"{self.folder.path} was deleted, and another sender has locked it since")
         self._locks.append(lock)
+        manifest.show(Disk())
 
     def _loop(self, follower: SessionFollower, dispatcher: Dispatcher) -> Deadlines:
         """Read, then send or wait, until everything is sent or time is up; return the time that was left."""

@@ -28,7 +28,6 @@ from pytest_automation_report.spool.removal import remove_session
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter, ignore
 from pytest_automation_report.text.files import Disk, read_file, write_draft
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,8 +197,7 @@ class SessionFolder:
 
     def _session_file(self, session: SessionManifest, written_ns: int) -> ManifestFile:
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
-        data = manifest_bytes(replace(session, is_remade=True))
-        return ManifestFile(os.fspath(self.path / SESSION_FILE), data, written_ns, ignored)
+        return ManifestFile(os.fspath(self.path / SESSION_FILE), manifest_bytes(session), written_ns, ignored)
 
     def read_session(self) -> SessionManifest:
         """Read the manifest; raises `SpoolError` if it is missing, unreadable or of another format."""

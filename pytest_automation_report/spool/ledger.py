@@ -21,7 +21,6 @@ from pytest_automation_report.spool.ledger_records import (
     AliasRecord,
     AsideRecord,
     DoneRecord,
-    DoubtedRecord,
     DroppedRecord,
     FencedRecord,
     FencingIsRecord,
@@ -127,7 +126,6 @@ class LedgerState(MutableValue):
     done: DoneRecord = field(default_factory=DoneRecord)
     lanes: dict[str, LaneRecord] = field(default_factory=dict)
     # The ledger before this one is lost, and with it which results were sent.
-    is_doubted: bool = False
     # Intents by number, without those that were closed.
     open_intents: dict[int, Intent] = field(default_factory=dict)
     next_number: int = 1
@@ -231,10 +229,7 @@ class LedgerState(MutableValue):
                 self.report = record
             case FencingIsRecord():
                 self.fencing = record.fencing
-            case DoubtedRecord():
-                self.is_doubted = True
             case UnheldRecord():
-                self.is_doubted = False
                 self._release_held(is_dropped=record.dropped)
             case NewRunRecord():
                 self._leave_run()

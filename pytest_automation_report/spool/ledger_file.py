@@ -15,7 +15,6 @@ from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.ledger_records import (
     LEDGER_KINDS,
-    CopiedRecord,
     DoneRecord,
     FindingsRecord,
     Intent,
@@ -27,7 +26,7 @@ from pytest_automation_report.spool.ledger_records import (
     UnstoredRecord,
 )
 from pytest_automation_report.spool.records import Decoder, record_from, unframed
-from pytest_automation_report.spool.writer import COPY, restored
+from pytest_automation_report.spool.writer import restored
 from pytest_automation_report.text.files import Disk
 
 if TYPE_CHECKING:
@@ -49,63 +48,37 @@ _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macO
 def ledger_from(path: Path) -> LedgerState:
     """Read a ledger and return its state; a missing ledger is an empty one.
 
-    Raises `SpoolError` if the path is not a file, if an undamaged record has not the members of its kind, and if only
-    an incomplete copy of a deleted ledger is there, so that the sent results are not known.
+    Raises `SpoolError` if the path is not a file, and if an undamaged record has not the members of its kind.
     """
-    state = LedgerState()
-    if not path.exists() and _copy_of(path).is_file():
-        if not isinstance(_read_into(state, _copy_of(path)), CopiedRecord):
-            raise SpoolError(f"{path}: was deleted, and its copy is not whole: what was sent is not known")
-        return state
-    _read_into(state, path)
-    return state
-
-
-def _copy_of(path: Path) -> Path:
-    return path.with_name(path.name + COPY)
-
-
-def _read_into(state: LedgerState, path: Path) -> Record | None:
-    """Apply the records of a file that may be missing, and return the last one."""
-    decoder, last = Decoder(LEDGER_KINDS, is_strict=True), None
+    state, decoder = LedgerState(), Decoder(LEDGER_KINDS, is_strict=True)
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise SpoolError(f"{path}: cannot be used: it is no file")  # opening a pipe would wait for its writer
     if path.exists():
         try:
             for piece in bytes_from(path, 0):
                 for placed in decoder.feed(piece):
-                    last = placed.record
-                    state.apply(last)
+                    state.apply(placed.record)
         except JsonError as error:
             raise SpoolError(f"{path}: a record cannot be used: {error}") from error
-    return last
+    return state
 
 
 class LedgerFile:
     """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
 
-    A ledger that a test deletes is created again with its content: ``on_deleted`` is called before that, ``on_copied``
-    before the copy is renamed. Raises `SpoolError` if a record cannot be written whole: no POST goes out without its
-    intent on disk.
+    A ledger that a test deletes is created again with its content, after a call of ``on_deleted``. Raises `SpoolError`
+    if a record cannot be written whole: no POST goes out without its intent on disk.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        on_deleted: Callable[[], None] = lambda: None,
-        on_copied: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, path: Path, on_deleted: Callable[[], None] = lambda: None) -> None:
         self.state = ledger_from(path)
         self._path = path
-        self._on_deleted, self._on_copied = on_deleted, on_copied
+        self._on_deleted = on_deleted
         try:
-            if not path.exists() and _copy_of(path).is_file():
-                _copy_of(path).rename(path)
             self._descriptor = os.open(path, _FLAGS, 0o600)
         except OSError as error:
             raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
-        self.is_new = path.stat().st_size == 0
-        self._is_torn = not self.is_new  # the last record may be torn: a newline before the next one
+        self._is_torn = path.stat().st_size > 0  # the last record may be torn: a newline before the next one
 
     @property
     def folder(self) -> Path:
@@ -122,7 +95,8 @@ class LedgerFile:
         line = b"\n" + framed if self._is_torn else framed
         try:
             if not os.fstat(self._descriptor).st_nlink:  # a test has deleted the file
-                self._restore()
+                self._on_deleted()
+                self._descriptor = restored(Disk(), self._descriptor, os.fspath(self._path))
             written = os.write(self._descriptor, line)
             if not isinstance(record, _NOT_SYNCED):
                 _sync(self._descriptor)
@@ -138,14 +112,6 @@ class LedgerFile:
         decoded = record_from(unframed(framed[:-1]) or "", LEDGER_KINDS)
         assert decoded is not None
         self.state.apply(decoded)
-
-    def _restore(self) -> None:
-        """Create the ledger again; its last record shows a later sender that the copy is complete."""
-        self._on_deleted()
-        mark = b"\n" + CopiedRecord().framed()
-        self._descriptor = restored(
-            Disk(), self._descriptor, os.fspath(self._path), last=mark, on_copied=self._on_copied
-        )
 
     def intend(
         self,

@@ -247,14 +247,6 @@ class NewRunRecord(Record, kind="new-run"):
     """The user sends the rest to a new run (``send --new-run``): run and threads before it are not used any more."""
 
 
-class DoubtedRecord(Record, kind="doubted"):
-    """An earlier ledger of the session is lost, so that any result may have been sent."""
-
-
-class CopiedRecord(Record, kind="copied"):
-    """Stands behind the copied content of a deleted ledger: a copy without it is not complete."""
-
-
 Closing: TypeAlias = "AckRecord | PartRecord | NotRecord | RejectedRecord | HeldRecord | DroppedRecord"
 """A record that closes an intent."""
 
@@ -264,7 +256,6 @@ LEDGER_KINDS: Final[Mapping[str, type[Record]]] = {
         ReadyRecord, DoneRecord, LaneRecord, JoinedRecord, Intent, AckRecord, PartRecord, NotRecord, RejectedRecord,
         HeldRecord, DroppedRecord, UnheldRecord, AsideRecord, AliasRecord, FencingRecord, FencedRecord,
         FencingIsRecord, StoredRecord, UnstoredRecord, FindingsRecord, ReportRecord, TroubleRecord, NewRunRecord,
-        DoubtedRecord, CopiedRecord,
     )
 }  # fmt: skip
 """All kinds of records in a ledger, by the names that stand in the records."""

@@ -38,9 +38,6 @@ class SessionManifest(JsonValue):
     run_tag: str = ""
     # Whether this job creates the shared run, None if the CI provider does not number its jobs.
     is_first: bool | None = None
-    # A sender was started with the session, and the manifest was written again after a test had deleted it.
-    is_followed: bool = False
-    is_remade: bool = False
     # Fields of each thread, to show whose it is in a run of several jobs.
     thread_fields: tuple[Field, ...] = ()
     # The job of each thread in such a run, as `api.extensions.JOB` describes it; empty for a separate run.
@@ -49,11 +46,6 @@ class SessionManifest(JsonValue):
     started_us: int = 0
     # Path of the HTML file for the report of the run, empty for none.
     report: str = ""
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether a sender may have sent any of the results, if no ledger shows which: that was deleted, too."""
-        return self.is_followed and self.is_remade
 
     @property
     def has_destination(self) -> bool:

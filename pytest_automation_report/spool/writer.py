@@ -88,19 +88,17 @@ def ignore(disk: Disk, folder: str) -> None:
     write_draft(disk, f"{folder}/.gitignore", [b"*\n"])
 
 
-def restored(
-    disk: Disk, descriptor: int, path: str, *, last: bytes = b"", on_copied: Callable[[], None] = lambda: None
-) -> int:
+def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], None] = lambda: None) -> int:
     """Create a new file at ``path`` with the content of the deleted file of ``descriptor``; return its descriptor.
 
     A deleted file can be read while a descriptor of it is open. Readers see the old file or the new one, with the same
-    offsets, or the copy if this process dies before it renames it. ``last`` is written behind the copied bytes;
-    ``on_copied`` is called before the copy is renamed. Raises OSError on failure; the old descriptor stays open then.
+    offsets, or the copy if this process dies before it renames it. ``on_copied`` is called before the copy is renamed.
+    Raises OSError on failure; the old descriptor stays open then.
     """
     disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
     copy = disk.open(path + COPY, _FLAGS | os.O_TRUNC, 0o600)
     try:
-        _copy_content(disk, descriptor, copy, last)
+        _copy_content(disk, descriptor, copy)
         on_copied()
         disk.rename(path + COPY, path)
     except BaseException:
@@ -110,13 +108,11 @@ def restored(
     return copy
 
 
-def _copy_content(disk: Disk, source: int, target: int, last: bytes) -> None:
+def _copy_content(disk: Disk, source: int, target: int) -> None:
     offset = 0
     # The offset grows by the bytes written, so a short write is continued where it stopped.
     while piece := disk.pread(source, _PIECE_BYTES, offset):
         offset += disk.write(target, piece)
-    if last and disk.write(target, last) != len(last):
-        raise OSError(None, "the disk did not accept the end of a copy")
 
 
 class WriteLosses(Value):

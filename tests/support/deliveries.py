@@ -76,7 +76,6 @@ class WrittenSession:
         origin: str,
         *,
         joined_run: int | None = None,
-        is_followed: bool = False,
         fields: tuple[Field, ...] = (),
     ) -> None:
         path = folder / SESSION_ID
@@ -92,7 +91,6 @@ class WrittenSession:
             joined_run=joined_run,
             rules=RecordingOptions().body(),
             pid=1,
-            is_followed=is_followed,
         )
         self.folder.write_session(self.session)
         self._writer = self.folder.writer("main")

@@ -13,7 +13,6 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool import ledger_file as module
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.ledger_records import AckRecord, Intent, JoinedRecord, StoredRecord
-from pytest_automation_report.spool.records import plain_record
 from support.records import ledger_record
 
 if TYPE_CHECKING:
@@ -70,40 +69,19 @@ def test_intents_have_what_is_known(path: Path) -> None:
 
 
 def test_ledger_that_is_deleted_is_made_again(path: Path) -> None:
-    """A deleted ledger comes back with all that it held, once who holds its lock again has said that he does."""
-    seen: list[tuple[str, list[str]]] = []
-
-    def deleted() -> None:
-        path.parent.mkdir()
-        seen.append(("deleted", []))
-
-    ledger = LedgerFile(path, deleted, lambda: seen.append(("copied", [each.name for each in path.parent.iterdir()])))
+    """A deleted ledger comes back with all that it held, after its folder was made and locked again."""
+    ledger = LedgerFile(path, path.parent.mkdir)
     ledger.write(JoinedRecord(12))
     before = path.read_bytes()
     shutil.rmtree(path.parent)
     for answer in (1, 2):
         ledger.write(StoredRecord(f"file-{answer}", "u"))
     ledger.close()
-    assert seen == [("deleted", []), ("copied", ["ledger~"])]
     assert [each.name for each in path.parent.iterdir()] == ["ledger"]
     lines = path.read_bytes().splitlines(keepends=True)
-    assert lines[:3] == [before, b"\n", plain_record("copied")]
-    assert [each[18:30] for each in lines[3:]] == [b'{"k":"stored'] * 2
+    assert lines[0] == before
+    assert [each[18:30] for each in lines[1:]] == [b'{"k":"stored'] * 2
     assert (ledger_from(path).run, len(ledger_from(path).stored)) == (12, 2)
-
-
-def test_copy_beside_a_ledger_is_nothing(path: Path) -> None:
-    """A copy counts where there is no ledger, and takes its name."""
-    path.write_bytes(plain_record("joined", run=12))
-    copy = path.with_name("ledger~")
-    copy.write_bytes(plain_record("joined", run=13) + plain_record("copied"))
-    assert ledger_from(path).run == 12
-    LedgerFile(path).close()
-    assert copy.exists()
-    path.unlink()
-    assert ledger_from(path).run == 13
-    LedgerFile(path).close()
-    assert (path.exists(), copy.exists()) == (True, False)
 
 
 def test_ledger_that_takes_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

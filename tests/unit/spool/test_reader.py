@@ -46,7 +46,6 @@ DESCRIPTORS = Path("/dev/fd")
 SESSION = SessionManifest(
     "20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, RecordingOptions().body(), 1
 )
-REMADE = replace(SESSION, is_remade=True)
 
 
 @pytest.fixture
@@ -115,7 +114,7 @@ def test_deleted_session_is_restored_with_its_age(folder: SessionFolder) -> None
     again.remove()
     folder.restore(SESSION)
     assert folder.has_manifest
-    assert folder.read_session() == REMADE
+    assert folder.read_session() == SESSION
     assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     again.remove()
@@ -149,7 +148,7 @@ def test_records_that_were_deleted_are_restored_with_their_session(folder: Sessi
         shutil.rmtree(folder.path.parent.parent)
         writer.write(plain_record("open", pid=2))
         assert sorted(each.name for each in folder.path.iterdir()) == [f"{worker}.records", "session.json"]
-        assert made.read_session() == REMADE
+        assert made.read_session() == SESSION
         assert made.began_ns == 5
         assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
         assert (folder.path.parent / ".gitignore").read_text() == "*\n"
@@ -157,7 +156,7 @@ def test_records_that_were_deleted_are_restored_with_their_session(folder: Sessi
         os.close(writer._descriptor)
         shutil.rmtree(folder.path.parent)
         writer.write(plain_record("open", pid=3))
-        assert made.read_session() == REMADE
+        assert made.read_session() == SESSION
         assert len(head_and_tail(folder.records(worker))[0]) == 1
 
 
@@ -195,7 +194,7 @@ def test_copy_that_the_disk_does_not_take_is_none(folder: SessionFolder) -> None
         file.restore(disk)
     assert not path.exists()
     file.restore(Disk())
-    assert folder.read_session() == REMADE
+    assert folder.read_session() == SESSION
     assert not left.exists()
 
 
@@ -487,7 +486,7 @@ def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:
     """A folder that another process has made is made again as new, since its age is not known."""
     made = new_session_folder(tmp_path / "spool", "20260102T030405-00000000")
     made.restore(SESSION)
-    assert made.read_session() == REMADE
+    assert made.read_session() == SESSION
     assert made.began_ns > 10**18
     assert not (tmp_path / ".gitignore").exists()
 
@@ -503,8 +502,6 @@ def test_everything_of_a_session_comes_back(folder: SessionFolder, is_first: boo
         is_measured=False,
         run_tag="build-9",
         is_first=is_first,
-        is_followed=True,
-        is_remade=True,
         thread_fields=(Field("Shard", "2/5"),),
         started_us=1_800_000_000_000_000,
     )
