@@ -11,6 +11,7 @@ from pytest_automation_report.cli.context import echo_stderr
 from pytest_automation_report.cli.whole_runs import exported_run, exported_tests, is_ours, run_document
 from pytest_automation_report.export.markdown import markdown_of
 from pytest_automation_report.server.pages.texts import rerun_command
+from pytest_automation_report.text.names import node_id
 from pytest_automation_report.text.terminal import pluralize, printable
 
 if TYPE_CHECKING:
@@ -68,11 +69,7 @@ def _node_id(test: ExportedTest) -> str:
     field = next((field for field in test.fields if field.name == "Node id"), None)
     if field is not None:
         return field.value or ""
-    if test.file is None or not test.file.endswith(".py"):
-        return ""
-    module = test.file.removesuffix(".py").replace("/", ".")
-    classes = [part for part in test.folder.removeprefix(module).split(".") if part]
-    return "::".join([test.file, *classes, test.name])
+    return node_id(test.file, test.folder, test.name)
 
 
 def _command(test: ExportedTest) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.text.limits import cut_end
+from pytest_automation_report.text.names import title_of
 from pytest_automation_report.text.terminal import change_counts, pluralize
 from pytest_automation_report.text.visible import visible, without_ansi
 
@@ -160,7 +161,7 @@ def _new_failures(failures: Sequence[ExportedTest], findings: Json | None) -> li
         rows, count, title = [(test.title, test.key) for test in failures], len(failures), "Failed"
     else:
         entries = findings["tests"]["newly_failing"]
-        rows = [(_title(entry), entry["key"]) for entry in entries]
+        rows = [(title_of(entry["folder"], entry["name"]), entry["key"]) for entry in entries]
         count, title = findings["counts"]["newly_failing"], "New failures"
     lines = [_row(name, messages.get(key, "")) for name, key in rows[:_LISTED]]
     return _section(title, lines, count)
@@ -180,7 +181,10 @@ def _reasons(findings: Json | None) -> list[str]:
 
 def _flaky(findings: Json | None) -> list[str]:
     tests = [] if findings is None else [test for test in findings["flaky"] if test["state"] == "flaky"]
-    lines = [f"- {code(_title(test))}: failed in {test['failed']} of {test['runs']} runs" for test in tests[:_LISTED]]
+    lines = [
+        f"- {code(title_of(test['folder'], test['name']))}: failed in {test['failed']} of {test['runs']} runs"
+        for test in tests[:_LISTED]
+    ]
     return _section("Flaky", lines, len(tests))
 
 
@@ -216,11 +220,6 @@ def _details(test: ExportedTest) -> str:
     # GitHub reads no Markdown in a summary, so the name is HTML with each special character as a reference.
     safe = re.sub(r"[^\w\s]|_", lambda sign: f"&#{ord(sign[0])};", re.sub(r"\s+", " ", summary))
     return "\n".join([f"<details><summary><code>{safe}</code></summary>", "", "\n\n".join(texts), "", "</details>"])
-
-
-def _title(entry: Json) -> str:
-    folder, name = str(entry["folder"]), str(entry["name"])
-    return name if folder in {"", name} else f"{folder}.{name}"
 
 
 def _place(test: ExportedTest) -> str:

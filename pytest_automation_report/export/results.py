@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.step_markup import parse_steps
+from pytest_automation_report.text.names import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -152,7 +153,7 @@ class ExportedTest:
     @property
     def title(self) -> str:
         """Folder and name; for a module, where both are the same, its name."""
-        return self.name if self.folder in {"", self.name} else f"{self.folder}.{self.name}"
+        return title_of(self.folder, self.name)
 
     @property
     def problems(self) -> list[Problem]:

@@ -39,11 +39,6 @@ class FailedTest(Value):
     file: str = ""
     line: int | None = None
 
-    @property
-    def title(self) -> str:
-        """Folder and name in one line; for a module both are the same, and stand once."""
-        return self.name if self.folder in {"", self.name} else f"{self.folder}.{self.name}"
-
     @classmethod
     def of_test(cls, test: Test, status: Status, line: int | None = None) -> FailedTest:
         """Return the failure of a result, at this line of its file if it is known; the texts are clean already."""

@@ -26,6 +26,7 @@ from pytest_automation_report.summary.findings_lines import (
 )
 from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.names import title_of
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, replace
@@ -93,7 +94,8 @@ def link_report(failures: Sequence[FailedTest], url: str, title: str) -> str:
 
 
 def _message(failure: FailedTest) -> str:
-    return f"{failure.title}: {failure.message}" if failure.message else failure.title
+    title = title_of(failure.folder, failure.name)
+    return f"{title}: {failure.message}" if failure.message else title
 
 
 def _github(kind: str, failure: FailedTest | None, message: str) -> str:
@@ -242,7 +244,7 @@ def _row(failure: FailedTest, notes: Mapping[tuple[str, str], str]) -> str:
     # In <code>, GitHub makes no links or notifications of @names and #numbers.
     message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
     note = f" {notes.get((failure.folder, failure.name), '')} |" if notes else ""
-    return f"| <code>{plain(failure.title)}</code> | {message} |{note}"
+    return f"| <code>{plain(title_of(failure.folder, failure.name))}</code> | {message} |{note}"
 
 
 LINKS_FILE: Final = "gitlab-annotations.json"

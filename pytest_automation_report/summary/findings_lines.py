@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.limits import cut_end
+from pytest_automation_report.text.names import title_of
 from pytest_automation_report.text.terminal import change_counts, pluralize, printable
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def reason_note(reason: Json) -> str:
 
 def test_title(test: Json) -> str:
     """Return folder and name of a test in one printable line; for a module both are the same."""
-    folder, name = printable(test["folder"]), printable(test["name"])
-    return name if folder in {"", name} else f"{folder}.{name}"
+    return printable(title_of(test["folder"], test["name"]))
 
 
 def ago(microseconds: int) -> str:

@@ -6,7 +6,6 @@ Nothing here creates markup: the templates escape every value.
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
@@ -14,6 +13,7 @@ from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.terminal import terminal_lines
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.names import is_argument, node_id, run_command
 from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:
@@ -96,27 +96,11 @@ def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, objec
 
     The node id comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
     """
-    for field in fields:
-        node_id = string(str(field.get("value") or ""))
-        if field.get("name") == "Node id" and field.get("type") == 1 and _is_argument(node_id):
-            return shlex.join(["pytest", node_id])
-    file, folder, name = str(row["file"] or ""), str(row["folder"]), str(row["name"])
-    module = file.removesuffix(".py").replace("\\", "/").replace("/", ".")
-    if not file or not file.endswith(".py") or not _is_argument(file):
-        return None
-    # The folder is the module's dotted name, with the names of the test's classes after it.
-    _, separator, class_path = f".{folder}.".rpartition(f".{module}.")
-    if not separator:
-        return None
-    classes = [name for name in class_path.split(".") if name]
-    # The name of a function has no dot before its parameters; that of a doctest begins with its module's name.
-    options = ["--doctest-modules"] if "." in name.partition("[")[0] else []
-    return shlex.join(["pytest", *options, string("::".join([file, *classes, name]))])
-
-
-def _is_argument(text: str) -> bool:
-    """Whether pytest reads a text as a test, and not as an option (``-``) or a file of options (``@``)."""
-    return bool(text) and not text.startswith(("-", "@"))
+    sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
+    known = next((string(text) for text in sent if is_argument(text)), "") or node_id(
+        str(row["file"] or ""), str(row["folder"]), str(row["name"])
+    )
+    return run_command([known]) if known else None
 
 
 def _kind(line: str) -> LineKind:

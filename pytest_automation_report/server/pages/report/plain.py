@@ -10,6 +10,7 @@ from peewee import fn
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.texts import plain
 from pytest_automation_report.server.store.tables import ResultRow, SourceRow
+from pytest_automation_report.text.names import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +93,7 @@ def _failure(row: Mapping[str, Any], text: str, characters: int) -> Json:
     # The end of a long text has the error; a line that is cut would be hard to read.
     shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
     return {
-        "title": row["name"] if row["folder"] in {"", row["name"]} else f"{row['folder']}.{row['name']}",
+        "title": title_of(row["folder"], row["name"]),
         "place": f"{row['file']}:{row['line']}" if row["file"] and row["line"] else row["file"] or "",
         "message": row["message"] or "",
         "text": shown,

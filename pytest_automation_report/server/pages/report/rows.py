@@ -14,11 +14,11 @@ from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.report.fragments import fragment_of, relinked
-from pytest_automation_report.server.pages.run.names import TestName, node_id, test_name
 from pytest_automation_report.server.pages.run.reasons import says_of
 from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.run.tree import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.texts import rerun_command
+from pytest_automation_report.text.names import NameParts, node_id, split_name, title_of
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class _Kind(NamedTuple):
 
 def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[Json]) -> Json:
     """Return the member ``tests`` of the report's JSON; ``files`` are the files of the run's overview."""
-    names = [test_name(test.name) for test in tests.rows]
+    names = [split_name(test.name) for test in tests.rows]
     kinds = [_kind(tests, test, name) for test, name in zip(tests.rows, names, strict=True)]
     kind_list = sorted(set(kinds))
     shown = _Visible()
@@ -88,12 +88,12 @@ def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Se
 
 def _group(test: ReportedTest, shown: _Visible) -> tuple[str, str, str]:
     """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
-    row = test._asdict()
-    node, command = (_with_hole(text, test.name) for text in (node_id(row), rerun_command(row, ()) or ""))
-    return shown(test.folder), shown(node), shown(command)
+    node = node_id(test.file, test.folder, test.name) or title_of(test.folder, test.name)
+    command = rerun_command(test._asdict(), ()) or ""
+    return shown(test.folder), shown(_with_hole(node, test.name)), shown(_with_hole(command, test.name))
 
 
-def _kind(tests: ReportedTests, test: ReportedTest, name: TestName) -> _Kind:
+def _kind(tests: ReportedTests, test: ReportedTest, name: NameParts) -> _Kind:
     return _Kind(
         tests.ranks.get(test.status, len(tests.ranks)),
         test.status,
@@ -113,7 +113,7 @@ def _kind_values(kind: _Kind, environment: Environment, run: Json) -> Json:
         "tone": kind.tone,
         "status_name": kind.status_name,
         "in_function": False,
-        "short": TestName("⟦function⟧", "⟦parameters⟧" if kind.has_parameters else ""),
+        "short": NameParts("⟦function⟧", "⟦parameters⟧" if kind.has_parameters else ""),
         "where": "⟦folder⟧",
         "is_new": kind.is_new,
         "slower": kind.slower,

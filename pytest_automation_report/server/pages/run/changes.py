@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.numbers import duration, quantity
-from pytest_automation_report.server.pages.run.names import test_name
 from pytest_automation_report.server.store.overview import natural_key
+from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -119,7 +119,7 @@ def _row(
     result = entry.get("result")
     row: Json = {
         "result": result,
-        "short": test_name(entry["name"]),
+        "short": split_name(entry["name"]),
         "folder": entry["folder"],
         "about": reasons.get(entry.get("fingerprint") or "", "") or entry["folder"],
         "reason": entry.get("fingerprint"),

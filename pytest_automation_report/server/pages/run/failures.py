@@ -11,7 +11,6 @@ from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.server.pages.numbers import quantity
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
 from pytest_automation_report.server.pages.run.code_frames import code_frame
-from pytest_automation_report.server.pages.run.names import node_id, test_name
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.reasons import (
     MAX_CARDS,
@@ -28,6 +27,7 @@ from pytest_automation_report.server.pages.run.reasons import (
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.statuses import ranked
+from pytest_automation_report.text.names import node_id, split_name, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,7 +98,7 @@ class FailureCards:
             more = card["count"] - 1
             sentence = f"And {quantity(more, 'more test')} for the same reason." if more else ""
             failure = ReportedFailure(
-                node_id(row),
+                node_id(row["file"], row["folder"], row["name"]) or title_of(row["folder"], row["name"]),
                 text["text"],
                 row["message"] or "",
                 text["type"],
@@ -179,7 +179,7 @@ class FailureCards:
         return [
             {
                 **row,
-                "short": test_name(row["name"]),
+                "short": split_name(row["name"]),
                 "strip": strip_of(self._histories.letters(row["case"])),
                 "worker": self._workers.name(row["thread"]),
                 "href": self._state.result(row["id"]),
@@ -235,13 +235,13 @@ class FailureCards:
             row = rows.get(entry.get("result") or 0)
             failed = failing_runs(self._histories.letters(row["case"])) if row else 0
             href = self._state.result(entry["result"]) if entry.get("result") else ""
-            lines.append({"short": test_name(entry["name"]), "failed": failed, "href": href})
+            lines.append({"short": split_name(entry["name"]), "failed": failed, "href": href})
         return lines
 
 
 def _code(place: str, row: Json | None, text: Json | None, message: Json) -> Json:
     """Return the code that raised, and where it is; a message that says nothing becomes that line."""
-    function = "" if row is None else test_name(row["name"]).function
+    function = "" if row is None else split_name(row["name"]).function
     if row is not None and row["line"] is not None and place:
         place = f"{place}:{row['line']}"
     frame = None if text is None else code_frame(parse_traceback(text["text"]))

@@ -6,12 +6,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.numbers import quantity
-from pytest_automation_report.server.pages.run.names import test_name
 from pytest_automation_report.server.pages.run.sentences import SILENT_US
 from pytest_automation_report.server.pages.run.timeline import clock
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.extensions import running_tests
 from pytest_automation_report.server.store.tables import RunRow
+from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
     from peewee import Database
@@ -95,7 +95,7 @@ def running_now(facts: RunFacts, reader: RunReader, histories: Histories, worker
         limit = None if median is None else 2 * max(median, _LEAST_MEDIAN_US)
         running.append(
             {
-                "short": test_name(test.name),
+                "short": split_name(test.name),
                 "folder": test.folder,
                 "lasted": lasted,
                 "clock": clock(lasted),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.fingerprints import masked
-from pytest_automation_report.server.pages.run.names import node_id, test_name
 from pytest_automation_report.server.pages.run.strips import merged_letters, strip_of
 from pytest_automation_report.server.pages.texts import plain
+from pytest_automation_report.text.names import node_id, run_command, split_name, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -174,7 +173,7 @@ def groups_by_file(failures: Iterable[Json]) -> list[Json]:
 
 def _grid_of(rows: Sequence[Json], families: Mapping[Function, Json]) -> Json | None:
     """Return the grid of the parametrized function to which most tests of a reason belong, one square each."""
-    functions = Counter((row["file"] or "", row["folder"], test_name(row["name"]).function) for row in rows)
+    functions = Counter((row["file"] or "", row["folder"], split_name(row["name"]).function) for row in rows)
     if not functions:
         return None
     (key, count), *_ = functions.most_common(1)
@@ -182,15 +181,14 @@ def _grid_of(rows: Sequence[Json], families: Mapping[Function, Json]) -> Json | 
     if family is None or count < 2 or count * 2 < len(rows):  # noqa: PLR2004 - one square is no grid
         return None
     own = {row["id"] for row in rows}
-    head = {"file": key[0], "folder": key[1], "name": key[2]}
-    names = {row["id"]: test_name(row["name"]).parameters for row in rows}
+    names = {row["id"]: split_name(row["name"]).parameters for row in rows}
     cells = [
         {"id": result, "tone": "fail" if result in own else _TONES[kind], "name": names.get(result, "")}
         for result, kind in family["cells"]
     ]
     first, last = (names.get(cells[place]["id"], "") for place in (0, -1))
     return {
-        "node": node_id(head),
+        "node": node_id(*key) or title_of(key[1], key[2]),
         "failed": sum(cell["tone"] == "fail" for cell in cells),
         "count": family["count"],
         "range": f"{first} to {last}" if first and last and family["count"] > 1 else "",
@@ -221,16 +219,12 @@ def reduced_cells(cells: Sequence[Json]) -> Json:
 
 def command_for(rows: Sequence[Json], count: int) -> str | None:
     """Return the command that runs some tests of a reason again: by their names, or by their common function."""
-    ids = [node_id(row) for row in rows if row["file"] and str(row["file"]).endswith(".py")]
-    if not ids or any(text.startswith(("-", "@")) for text in ids):
-        return None
-    if len(ids) == count <= _MAX_COMMAND_TESTS:
-        return shlex.join(["pytest", *ids])
-    functions = list(dict.fromkeys(text.partition("[")[0] for text in ids))
-    if len(functions) <= _MAX_COMMAND_TESTS:
-        return shlex.join(["pytest", *functions])
-    files = list(dict.fromkeys(text.partition("::")[0] for text in ids))
-    return shlex.join(["pytest", *files]) if len(files) <= _MAX_COMMAND_TESTS else None
+    ids = [text for row in rows if (text := node_id(row["file"], row["folder"], row["name"]))]
+    functions = dict.fromkeys(text.partition("[")[0] for text in ids)
+    files = dict.fromkeys(text.partition("::")[0] for text in ids)
+    choices = [ids, functions, files] if len(ids) == count else [functions, files]
+    shortest = next((choice for choice in choices if 0 < len(choice) <= _MAX_COMMAND_TESTS), None)
+    return None if shortest is None else run_command(shortest)
 
 
 def _hexadecimal(fingerprint: int) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
 from pytest_automation_report.server.pages.numbers import duration, quantity
-from pytest_automation_report.server.pages.run.names import test_name
 from pytest_automation_report.server.pages.run.url import Lane
+from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -199,7 +199,7 @@ def slowest_tests(overview: Json, medians: Mapping[int, int | None], shown: int 
     return [
         {
             **row,
-            "short": test_name(row["name"]),
+            "short": split_name(row["name"]),
             "share": round(100 * row["elapsed"] / longest),
             "median": medians.get(row["case"]),
         }

@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.server.pages.run.names import class_path, test_name
 from pytest_automation_report.server.pages.run.reasons import reduced_cells
 from pytest_automation_report.server.pages.statuses import ranked, shown_status
+from pytest_automation_report.text.names import class_path, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -157,7 +157,7 @@ def tests_below(
     leaves: list[Mapping[str, Any]] = []
     for row in rows:
         classes = [name for name in class_path(row["file"], row["folder"]).split(".") if name]
-        function = test_name(row["name"]).function
+        function = split_name(row["name"]).function
         where = [*classes, function]
         if where[: len(names)] != names:
             continue

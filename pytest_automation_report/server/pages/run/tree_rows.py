@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.run.changes import percent
-from pytest_automation_report.server.pages.run.names import class_path, test_name
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.run.tree import (
@@ -19,6 +18,7 @@ from pytest_automation_report.server.pages.run.tree import (
     tone_of,
 )
 from pytest_automation_report.server.pages.statuses import shown_status
+from pytest_automation_report.text.names import class_path, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -108,7 +108,7 @@ class TreeRows:
 
     def _leaf(self, row: Mapping[str, Any], *, has_folder: bool, inside: str) -> Json:
         classes = class_path(row["file"], row["folder"])
-        name = test_name(row["name"])
+        name = split_name(row["name"])
         slower = self._slower.get(row["id"])
         return {
             **row,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.server.http.request_body import storable
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.page import Page
-from pytest_automation_report.server.pages.run.names import common_phrase, test_name
+from pytest_automation_report.server.pages.run.names import common_phrase
 from pytest_automation_report.server.pages.run.queries import Search, with_search
 from pytest_automation_report.server.pages.run.url import single_values
 from pytest_automation_report.server.pages.runs.queries import RunListReader
@@ -18,6 +18,7 @@ from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.pages.statuses import shown_status
 from pytest_automation_report.server.store.flaky import main_branch
 from pytest_automation_report.server.store.tables import ResultRow, RunRow
+from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,7 +105,7 @@ def _tests(reader: Reader, run: Json, text: str) -> list[Json]:
         ResultRow.case, ResultRow.name, ResultRow.folder, ResultRow.status, ResultRow.elapsed, ResultRow.message
     ).where(ResultRow.run == run["id"])
     rows = with_search(query, Search(text)).limit(_TESTS_COMPARED).dicts().execute(reader.database)
-    rows = sorted(rows, key=lambda row: test_name(row["name"]).function != text)[:_TESTS_SHOWN]
+    rows = sorted(rows, key=lambda row: split_name(row["name"]).function != text)[:_TESTS_SHOWN]
     statuses = reader.statuses(run["project"])
     return [{**row, "status": shown_status(statuses, row["status"])} for row in rows]
 

@@ -11,7 +11,7 @@ from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.pages.test import history
 from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
-from pytest_automation_report.server.pages.test.view_models import split_name
+from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

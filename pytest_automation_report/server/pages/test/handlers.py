@@ -27,6 +27,7 @@ from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
 from pytest_automation_report.server.store.artifact_urls import hashes_in
 from pytest_automation_report.server.store.reasons import hexadecimal
+from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +109,7 @@ def lone_values(row: Json, statuses: StatusTable, fields: Sequence[Json], state:
         "state": state,
         "reason": "" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
         "status": status,
-        "function": view_models.split_name(row["name"]),
+        "function": split_name(row["name"]),
         "attempts": attempts,
         "attempt": earlier if earlier is not None else attempts[-1].number,
         "sections": failure.sections_of(fields, earlier, comparison, colours),

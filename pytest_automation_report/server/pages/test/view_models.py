@@ -31,7 +31,6 @@ __all__ = [
     "outputs_of",
     "outputs_of_attempt",
     "short_link",
-    "split_name",
     "step_rows",
     "worker_name",
 ]
@@ -47,7 +46,6 @@ _TEXT_STEP: Final = re.compile(r"\[(passed|failed|skipped)\] (.+)")
 _INDENT: Final = "\u203a "
 _MAX_STEPS: Final = 300
 _SHORT: Final = 40
-_NAME_LENGTH: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +180,6 @@ def short_link(url: str) -> str:
     last = values[-1] if len(values) == 1 else path or (values[-1] if values else "")
     # A fragment of a few letters is a place inside of a page, and no name.
     return last if last and len(last) <= _SHORT else parts.netloc.rpartition("@")[2] or url[:_SHORT]
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Return the name of a test's function, and its parameters with their brackets; empty if it has none."""
-    function, bracket, rest = name[:_NAME_LENGTH].partition("[")
-    if not bracket or not rest.endswith("]") or not function:
-        return name, ""
-    return function, f"[{rest}"
 
 
 def worker_name(bodies: Iterable[str]) -> str:

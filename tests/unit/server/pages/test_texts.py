@@ -7,29 +7,6 @@ from pytest_automation_report.server.pages.numbers import duration, quantity
 from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, rerun_command, steps, web_address
 
 
-@pytest.mark.parametrize(
-    ("file", "folder", "name", "expected"),
-    [
-        ("tests/test_a.py", "tests.test_a", "test_x", "pytest tests/test_a.py::test_x"),
-        ("tests/test_a.py", "tests.test_a.TestB.TestC", "test_x", "pytest tests/test_a.py::TestB::TestC::test_x"),
-        ("test_a.py", "nightly.test_a", "test_x[a b]", "pytest 'test_a.py::test_x[a b]'"),
-        ("test_a.py", "test_a", "x'; rm -rf /", "pytest 'test_a.py::x'\"'\"'; rm -rf /'"),
-        ("test_a.py", "test_a", "x\ny", "pytest 'test_a.py::x\\ny'"),
-        ("a/b.py", "a.b", "a.b.C.run", "pytest --doctest-modules a/b.py::a.b.C.run"),
-        ("test_a.py", "test_a", "test_x[0.5]", "pytest 'test_a.py::test_x[0.5]'"),
-        ("test_a.py", "another", "test_x", None),
-        ("-test_a.py", "-test_a", "test_x", None),
-        ("@test_a.py", "@test_a", "test_x", None),
-        ("suite.js", "suite", "works", None),
-        (None, "tests.test_a", "test_x", None),
-        ("", "tests.test_a", "test_x", None),
-    ],
-)
-def test_the_command_names_the_test(file: str | None, folder: str, name: str, expected: str | None) -> None:
-    """File, classes and name make pytest's node id, quoted for a shell; where they cannot, there is none."""
-    assert rerun_command({"file": file, "folder": folder, "name": name}, []) == expected
-
-
 def test_a_node_id_that_was_sent_counts() -> None:
     """Where folder and name no longer show it, the field does."""
     field = {"type": 1, "name": "Node id", "value": "a/test_b.py::test_c[x::y]"}

@@ -12,7 +12,7 @@ from pytest_automation_report.server.pages.run.changes import failing_runs, perc
 from pytest_automation_report.server.pages.run.code_frames import code_frame
 from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.head import trend_of
-from pytest_automation_report.server.pages.run.names import class_path, common_phrase, node_id, test_name
+from pytest_automation_report.server.pages.run.names import common_phrase
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
 from pytest_automation_report.server.pages.run.strips import merged_letters, strip_of
 from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, time_of, waste_sentence
@@ -39,28 +39,6 @@ def test_histories_end_with_the_run_of_the_page() -> None:
     """Several tests show their worst outcome in each run."""
     assert merged_letters(["ppp", "pf", "r"]) == "ppf"
     assert merged_letters([]) == ""
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("test_a", ("test_a", "")),
-        ("test_a[1-x[y]]", ("test_a", "[1-x[y]]")),
-        ("shop.cart.total", ("shop.cart.total", "")),
-        ("a list [of words] in a sentence", ("a list [of words] in a sentence", "")),
-    ],
-)
-def test_parameters_stand_apart_from_the_function(name: str, parts: tuple[str, str]) -> None:
-    """Brackets at the end of a name are its parameters."""
-    assert (test_name(name).function, test_name(name).parameters) == parts
-
-
-def test_a_node_id_is_made_of_file_classes_and_name() -> None:
-    """It is what a terminal shows; without a file the folder stands in its place."""
-    row = {"file": "tests/a/test_b.py", "folder": "tests.a.test_b.TestC.TestD", "name": "test_e[1]"}
-    assert node_id(row) == "tests/a/test_b.py::TestC::TestD::test_e[1]"
-    assert class_path(row["file"], row["folder"]) == "TestC.TestD"
-    assert node_id({**row, "file": None}) == "tests.a.test_b.TestC.TestD.test_e[1]"
 
 
 def test_a_misspelled_word_finds_the_nearest_one() -> None:

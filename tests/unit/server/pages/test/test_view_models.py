@@ -13,7 +13,6 @@ from pytest_automation_report.server.pages.test.view_models import (
     other_texts,
     outputs_of,
     short_link,
-    split_name,
     step_rows,
     worker_name,
 )
@@ -96,21 +95,6 @@ def test_facts_are_short() -> None:
 def test_links_have_short_texts(url: str, text: str) -> None:
     """The text of a link is the part by which people know it."""
     assert short_link(url) == text
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("test_a[x-1]", ("test_a", "[x-1]")),
-        ("test_a", ("test_a", "")),
-        ("test_a[x", ("test_a[x", "")),
-        ("[x]", ("[x]", "")),
-        ("test_a[[x]]", ("test_a", "[[x]]")),
-    ],
-)
-def test_parameters_are_apart(name: str, parts: tuple[str, str]) -> None:
-    """The parameters of a test are set apart from its function."""
-    assert split_name(name) == parts
 
 
 def test_streams_and_other_texts() -> None:
