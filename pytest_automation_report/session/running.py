@@ -54,7 +54,7 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
         configuration = report.configuration = replace(configuration, name=run.name)
     try:
         writable, folder, manifest = create_session_folder(
-            configuration, run, setup.options, sharing, setup.environ, name=setup.name
+            configuration, run, setup.options, sharing, setup.environ, name=setup.name, is_followed=setup.is_sending
         )
     except SpoolError as error:
         report.warn(f"nothing can be reported: {error}")

@@ -66,15 +66,16 @@ def create_session_folder(
     environ: Mapping[str, str],
     *,
     name: str,
+    is_followed: bool,
 ) -> tuple[Configuration, SessionFolder, SessionManifest]:
     """Create the session's folder in the first candidate that can be written; return that candidate's configuration.
 
-    Raises `SpoolError` if no candidate can be written.
+    ``is_followed`` is whether a sender is started with the session. Raises `SpoolError` if no candidate can be written.
     """
     reasons: list[str] = []
     for candidate in spool_candidates(configuration, environ):
         try:
-            return candidate, *_written(candidate, run, options, sharing, name=name)
+            return candidate, *_written(candidate, run, options, sharing, name=name, is_followed=is_followed)
         except SpoolError as error:  # noqa: PERF203 - two candidates at most
             reasons.append(str(error))
     raise SpoolError("; ".join(reasons))
@@ -87,6 +88,7 @@ def _written(
     sharing: RunSharing,
     *,
     name: str,
+    is_followed: bool,
 ) -> tuple[SessionFolder, SessionManifest]:
     """Write the session's manifest into a new folder; raises `SpoolError` if that is impossible."""
     # Hidden until the manifest is written: a sender of another session must not find half of it.
@@ -106,6 +108,7 @@ def _written(
         pid_birth=process_start_time(os.getpid()),
         run_tag=sharing.tag,
         is_first=sharing.is_first,
+        is_followed=is_followed,
         thread_fields=sharing.thread_fields(folder.id),
         job=sharing.thread_job(folder.id),
         started_us=int(Unpatched.wall() * 1_000_000),

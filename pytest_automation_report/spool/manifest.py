@@ -38,6 +38,8 @@ class SessionManifest(JsonValue):
     run_tag: str = ""
     # Whether this job creates the shared run, None if the CI provider does not number its jobs.
     is_first: bool | None = None
+    # A sender was started with the session: unlike one that is kept for later, the next session delivers it.
+    is_followed: bool = False
     # Fields of each thread, to show whose it is in a run of several jobs.
     thread_fields: tuple[Field, ...] = ()
     # The job of each thread in such a run, as `api.extensions.JOB` describes it; empty for a separate run.

@@ -502,6 +502,7 @@ def test_everything_of_a_session_comes_back(folder: SessionFolder, is_first: boo
         is_measured=False,
         run_tag="build-9",
         is_first=is_first,
+        is_followed=True,
         thread_fields=(Field("Shard", "2/5"),),
         started_us=1_800_000_000_000_000,
     )
