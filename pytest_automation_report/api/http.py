@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address, ip_network
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import (  # type: ignore[attr-defined]  # typeshed leaves it out; requests relies on it, too
@@ -43,7 +43,7 @@ from pytest_automation_report.api.urls import is_loopback
 from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
 
     from pytest_automation_report.api.client import Query
@@ -64,6 +64,8 @@ _CHUNK_BYTES: Final = 64 * 1024
 # The deadline of an upload grows with the file: it is enough for a connection of this speed.
 _MIN_UPLOAD_BYTES_PER_SECOND: Final = 128 * 1024
 _NO_CONTENT: Final = 204
+# A server that is being restarted, or that met another one at a wrong moment.
+_TRANSIENT: Final = (500, 503)
 _PORTS: Final = {"http": 80, "https": 443}
 
 T = TypeVar("T")
@@ -295,12 +297,20 @@ class HttpClient(Client):
     """Client of one project on one server.
 
     ``origin`` has a scheme and a host and no path. The caller owns ``session`` and closes it. One request and its
-    response have ``deadline_seconds`` in all, with name look-up and connecting. Raises `SettingError` for a token that
+    response have ``deadline_seconds`` in all, with name look-up and connecting. A GET that is answered with 500 or 503
+    is made again, after each of ``read_pauses``, in seconds: it changes nothing. Raises `SettingError` for a token that
     cannot stand in a header.
     """
 
     def __init__(
-        self, session: requests.Session, origin: str, token: Token, *, project_id: int, deadline_seconds: float = 30.0
+        self,
+        session: requests.Session,
+        origin: str,
+        token: Token,
+        *,
+        project_id: int,
+        deadline_seconds: float = 30.0,
+        read_pauses: Sequence[float] = (0.2, 1.0),
     ) -> None:
         if not token.value.isascii() or not token.value.isprintable() or " " in token.value or not token.value:
             raise SettingError("token", token, "use the letters, digits and signs that the server has shown")
@@ -309,6 +319,7 @@ class HttpClient(Client):
         self._origin = origin.rstrip("/")
         self._token = token
         self._deadline_seconds = deadline_seconds
+        self._read_pauses = read_pauses
 
     def __repr__(self) -> str:
         return f"HttpClient({self._origin!r}, project_id={self._project_id})"
@@ -349,11 +360,19 @@ class HttpClient(Client):
         request = requests.Request(
             info.method, self._origin + info.path, headers=headers, data=data, params=query, auth=_Bearer(self._token)
         )
-        attempt = Attempt(seconds)
-        outcome = attempt.outcome_of(lambda: self._outcome(request, attempt))
+        attempt, outcome = self._attempt(request, seconds)
+        for pause in self._read_pauses if info.method == "GET" else ():
+            if not isinstance(outcome, HttpResponse) or outcome.status not in _TRANSIENT:
+                break
+            sleep(pause)
+            attempt, outcome = self._attempt(request, seconds)
         # Raised here, outside of all handlers: an exception of requests holds the request with its token, and would
         # become the context of ours.
         return classify(info, outcome, parse, was_sent=attempt.is_connected is not False, secret=self._token.value)
+
+    def _attempt(self, request: requests.Request, seconds: float) -> tuple[Attempt, Outcome]:
+        attempt = Attempt(seconds)
+        return attempt, attempt.outcome_of(lambda: self._outcome(request, attempt))
 
     def _outcome(self, request: requests.Request, attempt: Attempt) -> Outcome:
         """Send a request and read its response; return the reason if there is none."""

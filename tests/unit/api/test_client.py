@@ -336,3 +336,28 @@ def test_threads_are_left_out_by_servers_that_can(
     queries = [dict(parse_qsl(urlsplit(call.request.url or "").query)) for call in mocked.calls]
     left_out = "0" if is_ours else None
     assert [query.get("threads") for query in queries] == [None, None, left_out, None]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_read_is_tried_again_after_an_error_of_the_server(
+    mocked: responses.RequestsMock, client: HttpClient, status: int
+) -> None:
+    """A GET that a server could not answer for a moment is made again; a change is not: it may have been applied."""
+    url = f"{ORIGIN}/api/v1/automation/runs/4"
+    mocked.add(responses.GET, url, status=status)
+    mocked.add(responses.GET, url, json={"result": RUN}, status=200)
+    assert client.run(4).id == 4
+    mocked.add(responses.POST, f"{url}/append", status=status)
+    with pytest.raises(UnknownAnswerError):
+        client.append_run(4, FIELDS)
+    assert [call.request.method for call in mocked.calls] == ["GET", "GET", "POST"]
+
+
+def test_a_read_is_given_up_after_three_attempts(mocked: responses.RequestsMock, client: HttpClient) -> None:
+    """A server that goes on to fail is no reason to wait for ever, and other statuses are none to try again."""
+    for status, attempts in ((503, 3), (502, 1), (404, 1)):
+        mocked.reset()
+        mocked.add(responses.GET, f"{ORIGIN}/api/v1/automation/runs/4", status=status)
+        with pytest.raises((UnknownAnswerError, RefusedError)):
+            client.run(4)
+        assert len(mocked.calls) == attempts

@@ -73,7 +73,7 @@ def test_trouble_with_what_can_be_repeated(
 
 @pytest.mark.parametrize(
     ("fault", "trouble"),
-    [(throttled("7"), "throttled"), (answer(503), "unknown"), (answer(404), "")],
+    [(throttled("7"), "throttled"), (answer(502), "unknown"), (answer(404), "")],
     ids=["throttled", "error", "gone"],
 )
 def test_trouble_while_finding_out(server: ScriptedServer, written: WrittenSession, fault: Fault, trouble: str) -> None:
