@@ -64,7 +64,7 @@ def test_each_view_of_a_run_finds_its_rows_by_an_index(site: Site, tmp_path: Pat
     site.run_of(a_test(0), failing(1))
     run = site.run_of(failing(0), a_test(1, file="tests/a.py"))
     file, statements, steps = site.service.file, list[str](), list[str]()
-    file._reader.raw.set_trace_callback(statements.append)
+    file._readers.queue[-1].raw.set_trace_callback(statements.append)
     for query in ("", "?group=file", "?view=tests&open=tests/a.py", "?q=test", "?status=flaky", "?view=changes"):
         statements.clear()
         site.shown(f"/runs/{run}{query}")
@@ -74,7 +74,7 @@ def test_each_view_of_a_run_finds_its_rows_by_an_index(site: Site, tmp_path: Pat
                 if sql.startswith("SELECT"):
                     plan = store.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
                     steps += [f"{step[3]} of {sql}" for step in plan]
-    file._reader.raw.set_trace_callback(None)
+    file._readers.queue[-1].raw.set_trace_callback(None)
     assert steps
     large = re.compile(r'SCAN (?:result|case)\b|SCAN (\w+) of .*"(?:result|case)" AS "?\1"?')
     assert [step for step in steps if large.match(step)] == []

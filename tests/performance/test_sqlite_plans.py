@@ -34,10 +34,10 @@ def planned(service: Service) -> Callable[[Callable[[], object]], list[str]]:
 
     def steps(action: Callable[[], object]) -> list[str]:
         asked: list[str] = []
-        for connection in (service.file._reader, service.file._writer):
+        for connection in (service.file._readers.queue[-1], service.file._writer):
             connection.raw.set_trace_callback(asked.append)
         action()
-        for connection in (service.file._reader, service.file._writer):
+        for connection in (service.file._readers.queue[-1], service.file._writer):
             connection.raw.set_trace_callback(None)
         found: list[str] = []
         with closing(sqlite3.connect(str(service.place))) as database:

@@ -1,9 +1,9 @@
 """Open a store in a SQLite file and run its transactions.
 
-A store has one connection that writes and one that reads, each used by one thread at a time. So readers of a process
-never wait for its writers, and threads that end leave no connection open. Other processes are kept apart by SQLite's
-own locks. A file on a network file system gets a rollback journal instead of the write-ahead log (WAL), whose shared
-memory does not work across machines.
+A store has one connection that writes and a few that read, each used by one thread at a time. So readers of a process
+never wait for its writers, nor for a reader that takes long, and threads that end leave no connection open. Other
+processes are kept apart by SQLite's own locks. A file on a network file system gets a rollback journal instead of the
+write-ahead log (WAL), whose shared memory does not work across machines.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from queue import LifoQueue
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.errors import StoreError
@@ -70,6 +71,9 @@ APPLICATION_ID = 0x41525031
 
 BUSY_SECONDS = 5.0
 """How long SQLite waits for the lock of another process."""
+
+_READERS = 4
+"""Most connections that read: a report of 10,000 tests, which takes a second or two, then blocks no other reader."""
 
 _CACHE_KIBIBYTES = 8 * 1024
 """Page cache of a connection. Keys of tests are hashes, so an append reads pages from all over their index."""
@@ -170,16 +174,21 @@ class Connections:
 
     def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
         self._writer = SqliteConnection(path)
-        self._reader = SqliteConnection(path)
         self._write_lock = threading.Lock()
-        self._read_lock = threading.Lock()
+        # The last one that was used is the next one, so that most processes open a single one.
+        self._readers: LifoQueue[SqliteConnection] = LifoQueue()
+        self._close_lock = threading.Lock()
+        self._is_closed = False
+        for _ in range(_READERS):
+            self._readers.put(SqliteConnection(path))
         self.notes: tuple[str, ...] = ()
         try:
             _create_file(path)
             file_system = network_type(path, mounts)
             self.notes = (_network_note(path, file_system),) if file_system else ()
             _prepare(self._writer, path, "delete" if file_system else "wal")
-            self._reader.open()
+            with self._reader():
+                pass
         except (OSError, sqlite3.Error) as error:
             self.close()
             raise StoreError(f"{path}: cannot be opened as a store: {_open_failure(path, error)}") from error
@@ -204,16 +213,27 @@ class Connections:
     @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:
         """Enter a transaction that reads one snapshot of the store."""
-        with self._read_lock, _map_errors():
-            self._reader.raw.execute("BEGIN")
-            with _transaction(self._reader):
-                yield self._reader
+        with self._reader() as reader, _map_errors():
+            reader.raw.execute("BEGIN")
+            with _transaction(reader):
+                yield reader
 
     @contextmanager
     def looking(self) -> Iterator[SqliteConnection]:
         """Enter a block in which each statement reads a separate snapshot."""
-        with self._read_lock, _map_errors():
-            yield self._reader
+        with self._reader() as reader, _map_errors():
+            yield reader
+
+    @contextmanager
+    def _reader(self) -> Iterator[SqliteConnection]:
+        """Take a connection that reads; waits while all of them are in use."""
+        reader = self._readers.get()
+        try:
+            if not self._is_closed:
+                reader.open()
+            yield reader
+        finally:
+            self._readers.put(reader)
 
     def compact(self) -> None:
         """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store.
@@ -229,9 +249,13 @@ class Connections:
             raise try_again()
 
     def close(self) -> None:
-        """Close both connections; closing twice is harmless."""
-        with self._read_lock:
-            self._reader.close()
+        """Close all connections, each at the end of its transaction; closing twice is harmless."""
+        self._is_closed = True
+        with self._close_lock:
+            readers = [self._readers.get() for _ in range(_READERS)]
+            for reader in readers:
+                reader.close()
+                self._readers.put(reader)
         with self._write_lock:
             self._writer.close()
 

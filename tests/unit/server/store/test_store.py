@@ -17,6 +17,7 @@ from support.service import ON_SQLITE, Service, a_test
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_automation_report.server.store.reads import Reader
     from support.contract import Contract
 
 
@@ -57,7 +58,7 @@ def test_a_store_is_durable_by_its_settings(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
     file = store._connections
     assert isinstance(file, connections.Connections)
-    for side in (file._writer, file._reader):
+    for side in (file._writer, file._readers.queue[-1]):
         assert [side.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 2, 1]
     assert file._writer.pragma("busy_timeout") == 5_000
     store.close()
@@ -191,6 +192,21 @@ def test_a_store_on_a_network_has_a_rollback_journal_and_says_so(
     assert all("store.db" in note and "network" in note for note in notes)
     assert service.new_run() == 1
     service.store.close()
+
+
+@ON_SQLITE
+def test_a_long_read_blocks_neither_readers_nor_appends(service: Service) -> None:
+    """While a report is read, other threads read and append: they do not wait for its end."""
+    thread_id = service.new_thread(service.new_run())
+
+    def long_read(_: Reader) -> bool:
+        other = threading.Thread(target=service.append, args=(thread_id, a_test()))
+        other.start()
+        other.join(30)
+        return not other.is_alive()
+
+    assert service.store.read(long_read)
+    assert service.run(1)["total_count"] == 1
 
 
 def test_a_reader_that_keeps_a_writer_waiting_makes_429(tmp_path: Path, contract: Contract) -> None:
