@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from pytest_automation_report.api.urls import shown_address
 from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ _MAX_NAME_LENGTH: Final = 100
 def is_bucket(store: str) -> bool:
     """Whether a store is a bucket and not a folder."""
     return store.partition("://")[0] in BUCKETS and "://" in store
+
+
+def shown_store(store: str) -> str:
+    """Return the address of a store for a message: of a bucket without keys."""
+    return shown_address(store) if is_bucket(store) else store
 
 
 def braced(template: str) -> list[str]:

@@ -9,7 +9,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pytest_automation_report.api.artifacts import address_of, file_name, is_bucket
+from pytest_automation_report.api.artifacts import address_of, file_name, is_bucket, shown_store
 from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.text.files import replace_file
 from pytest_automation_report.values import Value
@@ -142,7 +142,7 @@ class BucketStore:
             obstore.put(self._bucket, key, file, attributes=attributes)
             url = self._url(key, name)
         except (BaseError, ValueError, OSError) as error:
-            self._failed_at, self._failure = self._clock(), f"{self._config.address}: {_first_line(error)}"
+            self._failed_at, self._failure = self._clock(), f"{shown_store(self._config.address)}: {_first_line(error)}"
             raise ArtifactStoreError(self._failure) from error
         return stored_file(url, name, mime_type)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.artifacts import is_bucket, template_for
+from pytest_automation_report.api.artifacts import is_bucket, shown_store, template_for
 from pytest_automation_report.api.models import ArtifactStoreConfig
 from pytest_automation_report.ci.discovery import facts_for
 from pytest_automation_report.errors import SettingError
@@ -37,12 +37,13 @@ def artifact_store(
     url = _template(configuration, environ, root)
     if configuration.artifact_url and not url:
         reason = f"a value that {configuration.artifact_url} needs is unknown"
-        return None, f"artifact_url: {reason}: artifacts are not stored in {address}"
+        return None, f"artifact_url: {reason}: artifacts are not stored in {shown_store(address)}"
     if not is_bucket(address):
         return ArtifactStoreConfig(address, url), ""
     if find_spec("obstore") is None:
         origin = configuration.origins.get("artifact_store", "artifact_store")
-        error = SettingError(origin, address, f"a bucket needs packages that are not installed: {_INSTALL}")
+        remedy = f"a bucket needs packages that are not installed: {_INSTALL}"
+        error = SettingError(origin, shown_store(address), remedy)
         if origin != setting("artifact_store").environment:
             raise error
         return None, str(error)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.api.artifacts import shown_store
 from pytest_automation_report.settings.table import LOCAL_URL, setting
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
@@ -268,7 +269,7 @@ def send_command(configuration: Configuration, shell: Shell, *, is_new_run: bool
         options["token_file"] = configuration.token_file
         options["ca_file"] = configuration.endpoint.ca_file
     if configuration.artifact_store:
-        options["artifact_store"] = configuration.artifact_store
+        options["artifact_store"] = shown_store(configuration.artifact_store)
         options["artifact_url"] = configuration.artifact_url
     if not is_embedded:
         options["allow_http"] = configuration.allow_http

@@ -261,6 +261,16 @@ def test_a_bucket_is_filled_later(shop: Project, testmo: ScriptedServer, amazon:
     assert shop.sessions == []
 
 
+def test_keys_in_the_address_of_a_bucket_are_shown_nowhere(shop: Project, testmo: ScriptedServer) -> None:
+    """Neither the summary, with the command that sends, nor the spool has the keys of a bucket's address."""
+    pytest.importorskip("obstore")
+    store = "-oautomation_report_artifact_store=s3://AKIAQWERTYUIOP:hidden-5f2c@shots"
+    ran = shop.report(store, "--automation-report-delivery", "later", address=testmo.address, env=session_environment())
+    assert "--artifact-store=s3://***@shots" in ran.out.replace("'", "")
+    spooled = b"".join(each.read_bytes() for each in shop.state.rglob("*") if each.is_file())
+    assert "hidden-5f2c" not in ran.text + spooled.decode("utf-8", "replace")
+
+
 @pytest.mark.parametrize("is_down", [False, True])
 def test_a_bucket_that_fails_keeps_no_result_back(
     shop: Project, testmo: ScriptedServer, amazon: dict[str, str], *, is_down: bool

@@ -77,6 +77,19 @@ def test_a_bucket_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told.startswith("AUTOMATION_REPORT_ARTIFACT_STORE: 's3://a' cannot be used: a bucket needs packages")
 
 
+def test_keys_in_the_address_of_a_bucket_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message names the bucket without the keys that its address has."""
+    monkeypatch.setattr(artifact_stores, "find_spec", lambda _: None)
+    address = "s3://AKIAQWERTYUIOP:wJalrXUtnFEMI/K7MDENG@shots/run"
+    for origin in ("command line", "environment"):
+        try:
+            _, told = artifact_stores.artifact_store(resolved(origin, artifact_store=address), {}, Path("/r"))
+        except SettingError as error:
+            told = str(error)
+        assert "'s3://***@shots/run' cannot be used" in told
+        assert "wJalr" not in told
+
+
 def test_only_what_opens_buckets_goes_to_the_sender() -> None:
     """Of the environment the sender gets the variables of the providers' tools, and no representation shows them."""
     pytest.importorskip("obstore")

@@ -315,7 +315,19 @@ def _least_seconds(unit: str) -> float:
     return least
 
 
-@pytest.mark.parametrize("unit", [*HARD, *ORDINARY.values()])
+# A name and what stands behind it, again and again: each name has a value that reaches to the end of the text.
+NAMED = [
+    f"{name}{sign}"
+    for name, signs in {
+        "signature": ["=", ":=", "={", "=[", ">"], "jwt": ["=\\", ":", "=secretstr("], "_key": [":", "=", "={'a': "],
+        "auth": [":=", "='", "=Ab(c=", "(", " "], "password": ["={", "=[", ">", ": |\n ", "&quot;:&quot;", "', '"],
+        "--token": [" ", "={", "', '"], "sessionid": [': "', '=\\"', ": {'"], "secret": [" value=", "\n\n", "=("],
+    }.items()
+    for sign in signs
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", [*HARD, *NAMED, *ORDINARY.values()])
 def test_the_time_grows_with_the_length_alone(unit: str) -> None:
     """Four times the text takes no more than about four times as long, for the pieces of which secrets consist."""
 
