@@ -272,8 +272,8 @@ def _store(configuration: Configuration) -> ArtifactStoreConfig | None:
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
     """Print the decisions made while sending (statuses, artifacts, dropped results), and the report."""
-    if state.joined_note:
-        echo_stderr(f"{folder.id}: {state.joined_note}")
+    for note in filter(None, (state.joined_note, state.difference)):
+        echo_stderr(f"{folder.id}: {note}")
     for before, now in state.renamed.items():
         echo_stderr(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
     for line in unstored_lines(state.unstored_reasons):

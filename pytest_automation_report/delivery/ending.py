@@ -6,10 +6,11 @@ pytest waits for the totals, which come last. Findings and a report that take lo
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
-from pytest_automation_report.delivery.findings import FindingsRequest, write_excerpt, write_unless_full
+from pytest_automation_report.delivery.findings import LateAnswer, excerpt_from, write_excerpt, write_unless_full
 from pytest_automation_report.delivery.follower import note_from, options_of
 from pytest_automation_report.delivery.replay import SpooledResults
 from pytest_automation_report.delivery.report import ReportWriting, unfinished_reason
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.dispatcher import Dispatcher
     from pytest_automation_report.delivery.follower import SessionFollower
     from pytest_automation_report.delivery.handover import DeliveryContext
@@ -51,9 +53,10 @@ class DeliveryEnd(MutableValue):
 
     def complete(self) -> None:
         """Write findings, report and totals, and wait for what takes longer than pytest waits."""
+        shown = self._ask_for_counts()
         request = self._write_findings()
         report = self._write_report()
-        self._write_totals()
+        self._write_totals(shown)
         alone_seconds = self._context.timeouts.alone
         if request is not None and self._context.session.origin == EMBEDDED_ORIGIN:
             # The store computes in this process: pytest waits no longer, but later readers need the findings.
@@ -66,15 +69,35 @@ class DeliveryEnd(MutableValue):
         end = self.follower.queues.end
         return end is not None and end.exit == _INTERRUPTED
 
-    def _write_findings(self) -> FindingsRequest | None:
+    def _ask_for_counts(self) -> LateAnswer[int] | None:
+        """Ask how many results our threads have by the server's own count, once all are confirmed."""
+        state, client = self.dispatcher.state, self._context.client
+        # Results in a run that was left are in none of this run's threads.
+        if state.run is None or state.left_runs or not self.dispatcher.is_finished or not state.total("acknowledged"):
+            return None
+        run_id, own = state.run, {thread for each in state.progress_by_worker.values() for thread in each.threads}
+
+        def shown() -> int:
+            totals = {thread.id: thread.counts.total for thread in client.run(run_id).threads}
+            return sum(totals[thread] for thread in own)  # a server may show no threads: a KeyError is no answer
+
+        return LateAnswer(f"counts of run {run_id}", shown, self._context.runtime.log)
+
+    def _seconds_for_answers(self) -> float:
+        if self.controller is None:
+            return self._context.timeouts.findings
+        return self.deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
+
+    def _write_findings(self) -> LateAnswer[Json] | None:
         """Write the findings of our completed run to the ledger if a pytest waits for them, and they come in time."""
         state, client, log = self.dispatcher.state, self._context.client, self._context.runtime.log
         if self.controller is None or self.follower.queues.end is None or state.run is None or not state.is_complete:
             return None
-        seconds = self.deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
+        seconds = self._seconds_for_answers()
         if client.artifact_bytes is None or seconds <= 0 or not self.controller.is_alive():
             return None
-        request = FindingsRequest(client, state.run, log)
+        ask = partial(client.findings_document, state.run)
+        request = LateAnswer(f"findings of run {state.run}", lambda: excerpt_from(ask()), log)
         write_excerpt(self._context.ledger, request.wait(seconds), log)
         return request
 
@@ -122,7 +145,7 @@ class DeliveryEnd(MutableValue):
         if self.dispatcher.state.is_report_late and self.folder.ledger.exists():
             self._note_report(state)
 
-    def _write_totals(self) -> None:
+    def _write_totals(self, counts: LateAnswer[int] | None) -> None:
         """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""
         ledger, unsent = self._context.ledger, self._count_unsent()
         for worker, queue in self.follower.queues.by_worker.items():
@@ -137,11 +160,12 @@ class DeliveryEnd(MutableValue):
                 left=unsent[worker],
             )
             ledger.write(record)
+        shown = None if counts is None else counts.wait(self._seconds_for_answers())
         is_finished, stopped = self.dispatcher.is_finished, self.dispatcher.stopped
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
         self._context.runtime.log("done" if is_finished else f"{unsent.total()} results left: {stopped}")
         files, why = self.follower.files, stopped or ledger.state.trouble
-        ledger.write(DoneRecord(is_finished, unsent.total(), files.damaged, files.torn, why))
+        ledger.write(DoneRecord(is_finished, unsent.total(), files.damaged, files.torn, why, shown))
 
     def _count_unsent(self) -> Counter[str]:
         """Count the unsent results by worker, including those in files that were not read to their end.

@@ -1,4 +1,4 @@
-"""Ask a server of ours what changed in a completed run, for pytest's summary.
+"""Ask the server at the end of a delivery: what changed in a completed run, for pytest's summary.
 
 All results are delivered by then. An error or a slow answer costs the summary these lines, and nothing else.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.spool.ledger_records import FindingsRecord
@@ -16,12 +16,13 @@ from pytest_automation_report.text.limits import cut_end
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.spool.ledger_file import LedgerFile
     from pytest_automation_report.spool.records import Record
 
-__all__ = ["FindingsRequest", "excerpt_from", "write_excerpt", "write_unless_full"]
+__all__ = ["LateAnswer", "excerpt_from", "write_excerpt", "write_unless_full"]
+
+T = TypeVar("T")
 
 _MAX_FAILING: Final = 200
 """Most failing tests of an excerpt; the page of a CI job shows 50."""
@@ -31,36 +32,37 @@ _MIN_FREE_BYTES: Final = 1024 * 1024
 _COUNTS: Final = ("newly_failing", "still_failing", "fixed", "flaky", "slower")
 
 
-class FindingsRequest:
-    """A request for the findings of a run, made in a separate thread: the sender can stop to wait for it.
+class LateAnswer(Generic[T]):
+    """The answer to a question that a separate thread asks the server: the sender can stop to wait for it.
 
-    The embedded store has no deadline: it computes in that thread, and may go on after `wait`.
+    ``what`` names it in the log. The embedded store has no deadline: it computes in that thread, and may go on after
+    `wait`.
     """
 
-    def __init__(self, client: Client, run_id: int, log: Callable[[str], None]) -> None:
-        self._client, self._run_id, self._log = client, run_id, log
-        self._excerpt: Json | None = None
-        self._thread = threading.Thread(target=self._ask, daemon=True)
+    def __init__(self, what: str, ask: Callable[[], T], log: Callable[[str], None]) -> None:
+        self._what, self._ask, self._log = what, ask, log
+        self._answer: T | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def wait(self, seconds: float) -> Json | None:
-        """Wait at most this long; return the excerpt, None if there is none yet, or none at all."""
-        self._thread.join(seconds)
+    def wait(self, seconds: float) -> T | None:
+        """Wait at most this long; return the answer, None if there is none yet, or none at all."""
+        self._thread.join(max(0.0, seconds))
         if self._thread.is_alive():
-            self._log(f"no findings of run {self._run_id} within {seconds:.1f} s")
+            self._log(f"no {self._what} within {seconds:.1f} s")
             return None
-        return self._excerpt
+        return self._answer
 
     def await_end(self, seconds: float) -> None:
         """Wait at most this long until the request has ended, with an answer or without."""
         self._thread.join(seconds)
 
-    def _ask(self) -> None:
+    def _run(self) -> None:
         try:
-            self._excerpt = excerpt_from(self._client.findings_document(self._run_id))
+            self._answer = self._ask()
         except (AutomationReportError, KeyError, TypeError, ValueError, AttributeError) as error:
             # A release of the server before findings refuses the URL; a later one may have another document.
-            self._log(f"no findings of run {self._run_id}: {error!r}")
+            self._log(f"no {self._what}: {error!r}")
 
 
 def write_excerpt(ledger: LedgerFile, excerpt: Json | None, log: Callable[[str], None]) -> None:

@@ -185,6 +185,14 @@ class LedgerState(MutableValue):
         """Return the number of results of all workers with this outcome."""
         return sum(getattr(progress, outcome).count for progress in self.progress_by_worker.values())
 
+    @property
+    def difference(self) -> str:
+        """How the results that the server shows differ from those that it confirmed; "" if they agree."""
+        shown, confirmed = self.done.shown, self.total("acknowledged")
+        if shown is None or confirmed <= shown <= confirmed + self.total("held") + self.total("dropped"):
+            return ""
+        return f"the server shows {shown} of {confirmed} results that it confirmed"
+
     def apply(self, record: Record) -> None:
         """Add one record; unknown kinds, of later versions, change nothing."""
         match record:

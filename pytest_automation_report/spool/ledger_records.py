@@ -41,7 +41,8 @@ class DoneRecord(Record, kind="done"):
     """A sender ended, for which pytest waits.
 
     ``left`` counts the results that remain, ``damaged`` the records that cannot be used, and ``torn`` the files that
-    end in the middle of a record. ``why`` is the error that stopped the sender, empty for none.
+    end in the middle of a record. ``why`` is the error that stopped the sender, empty for none. ``shown`` counts the
+    results that the run's threads have by the server's own count, None if it was not read.
     """
 
     complete: bool = False
@@ -49,6 +50,7 @@ class DoneRecord(Record, kind="done"):
     damaged: int = 0
     torn: int = 0
     why: str = ""
+    shown: int | None = None
 
 
 class LaneRecord(Record, kind="lane"):

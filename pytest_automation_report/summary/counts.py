@@ -123,7 +123,8 @@ class SessionCounts(Value):
     ``expected`` is the number of tests that were to run, None if the collection did not end. ``modules`` is the number
     of results that stand for modules, ``skipped_modules`` of those that skipped themselves. ``counts`` are results by
     pytest's statuses. ``repeated`` are tests that share a key. ``faults`` are errors of this package, ``warnings`` are
-    about users' annotations and hooks. ``failures`` are the first failed tests.
+    about users' annotations and hooks. ``failures`` are the first failed tests. ``difference`` is how the results
+    that the server shows differ from those that it confirmed, empty if they agree or were not read.
     """
 
     run: int | None
@@ -139,6 +140,7 @@ class SessionCounts(Value):
     faults: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
     failures: tuple[FailedTest, ...] = field(default=())
+    difference: str = ""
 
     @property
     def seen(self) -> int:
@@ -238,6 +240,7 @@ def tally_from(
         # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
         warnings=tuple(dict.fromkeys(message for file in files for message in file.messages)),
         failures=tuple(failures[:SHOWN]),
+        difference=state.difference,
     )
 
 

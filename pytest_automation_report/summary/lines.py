@@ -80,7 +80,8 @@ class SessionOutcome(Value):
     def is_whole(self) -> bool:
         """Whether every result is confirmed by the server and every number adds up."""
         tally = self.tally
-        return tally.is_removable and not tally.mismatches and not (self.losses.results or self.losses.records)
+        adds_up = not (tally.mismatches or tally.difference)
+        return tally.is_removable and adds_up and not (self.losses.results or self.losses.records)
 
     @property
     def is_removable(self) -> bool:
@@ -300,7 +301,11 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
     if ending is None:
         return lines
     tally = ending.tally
-    lines += [sanitize(message, STRING_UNITS) for message in (ending.joined_note, *tally.warnings) if message]
+    lines += [
+        sanitize(message, STRING_UNITS)
+        for message in (ending.joined_note, tally.difference, *tally.warnings)
+        if message
+    ]
     lines += [
         f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
         " (set automation_report_statuses)"

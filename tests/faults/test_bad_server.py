@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
 from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.fault_projects import GatedProject
 from support.scripted_server.checked import checked_scripted_server
@@ -20,7 +22,7 @@ from support.scripted_server.faults import (
     reset_before,
     throttled,
 )
-from support.scripted_server.variants import OPERATIONS, HalfServer
+from support.scripted_server.variants import OPERATIONS, HalfServer, LossyServer
 from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import TOKEN, run_session, send, session_environment
 from support.terminal_summary import printed_counts
@@ -77,6 +79,17 @@ def test_late_copy_meets_a_closed_thread(tmp_path: Path) -> None:
         assert ran.exit == 0
         assert printed_counts(ran).delivered == 2
         assert_complete(server, project.names)
+
+
+def test_a_server_that_shows_less_than_it_confirmed(tmp_path: Path) -> None:
+    """The summary tells how many of the confirmed results the server shows; with strict such a session is not whole."""
+    (tmp_path / "test_it.py").write_text("".join(f"def test_{number}(): pass\n" for number in range(6)))
+    with checked_scripted_server(LossyServer(token=TOKEN)) as server:
+        ran = run_session(tmp_path, "-oautomation_report_strict=true", address=server.address)
+    assert ran.exit == STRICT_EXIT_STATUS
+    told = re.search(r"the server shows (\d+) of (\d+) results that it confirmed", ran.out)
+    assert told is not None
+    assert (int(told[1]), int(told[2])) == (len(server.results), printed_counts(ran).delivered)
 
 
 def test_part_of_a_batch(tmp_path: Path) -> None:

@@ -42,6 +42,16 @@ class HalfServer(ScriptedServer):
         return Reply(500, {"message": "Server error."})
 
 
+class LossyServer(ScriptedServer):
+    """Confirms each append, and stores half of its results."""
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, an append by half."""
+        if "/threads/" in seen.path and "tests" in seen.json:
+            seen.json["tests"] = seen.json["tests"][: len(seen.json["tests"]) // 2]
+        return super().applied(seen)
+
+
 class PickyServer(ScriptedServer):
     """Asks its judge about each append with tests; what the judge answers is not applied."""
 

@@ -35,7 +35,7 @@ from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer, applied_but
 from support.scripted_server.server import ScriptedServer
 from support.scripted_server.store import Reply
-from support.scripted_server.variants import OPERATIONS, HalfServer
+from support.scripted_server.variants import OPERATIONS, HalfServer, LossyServer
 from support.sessions import SHORT_LIMITS, TOKEN
 from unit.delivery.test_reconciliation import unreadable
 
@@ -231,6 +231,28 @@ def test_life_accounts_for_all(tmp_path: Path) -> None:
         queue = state.lanes["main"]
         assert (queue.seen, queue.acknowledged, queue.left, queue.counts) == (3, 3, 0, {"passed": 3})
         assert_complete(server, numbered(3))
+
+
+def test_what_the_server_shows_is_counted(tmp_path: Path) -> None:
+    """At the end the results of the session's threads are counted on the server, and a difference is told."""
+    for folder, server_class in (("lossy", LossyServer), ("honest", ScriptedServer)):
+        (tmp_path / folder).mkdir()
+        with checked_in_process(server_class(token=TOKEN)) as server:
+            state = lived(ended_session(tmp_path / folder, server, 4), server).state
+        assert state.total("acknowledged") == 4
+        lost = folder == "lossy"
+        assert state.difference == ("the server shows 2 of 4 results that it confirmed" if lost else "")
+
+
+@pytest.mark.parametrize("hidden", ["run", "threads"])
+def test_nothing_is_said_of_counts_that_cannot_be_read(tmp_path: Path, hidden: str) -> None:
+    """A server that shows no run, or none of its threads, contradicts nothing that it has confirmed."""
+    counts = {"total_count": 4}
+    answers = {"run": answer(404), "threads": answer(200, {"result": {"id": 2, "is_completed": True, **counts}})}
+    with checked_in_process(LossyServer(token=TOKEN)) as server:
+        server.script([Rule("GET", r"/runs/\d+$", answers[hidden], count=None)])
+        state = lived(ended_session(tmp_path, server, 4), server).state
+    assert (state.done.complete, state.done.shown, state.difference) == (True, None, "")
 
 
 @pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
