@@ -116,7 +116,8 @@ def _drop(folders: Sequence[SessionFolder]) -> Exit:
             continue
         removed += 1
         click.echo(folder.id)
-    echo_stderr(f"{removed} of {len(folders)} sessions removed" if folders else "there is nothing to remove")
+    told = f"{removed} of {pluralize(len(folders), 'session')} removed"
+    echo_stderr(told if folders else "there is nothing to remove")
     return Exit.DONE if removed == len(folders) else Exit.KEPT
 
 

@@ -270,9 +270,7 @@ def _needs_place(failure: Failure, title: str) -> bool:
     """
     if failure.kind in {"setup", "teardown", "crash", "timeout", "collection"}:
         return False
-    if failure.type_name.endswith(
-        ("ConnectionError", "TimeoutError", "ConnectionRefusedError", "ConnectionResetError")
-    ):
+    if failure.type_name.endswith(_OUTAGES):
         return False
     if failure.kind == "xpass" or failure.type_name in {"AssertionError", "Failed", ""}:
         return True

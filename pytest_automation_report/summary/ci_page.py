@@ -28,6 +28,7 @@ from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.names import title_of
 from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.text.terminal import pluralize
 from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, replace
 
@@ -66,7 +67,7 @@ def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int,
     lines = [mark("error", failure, _message(failure)) for failure in failures[:MAX_ANNOTATIONS]]
     more = failed - len(lines)
     if more > 0:
-        lines.append(mark("warning", None, f"{more} more tests failed" if lines else f"{more} tests failed"))
+        lines.append(mark("warning", None, f"{pluralize(more, 'more test' if lines else 'test')} failed"))
     if undelivered:
         lines.append(mark("warning", None, f"automation report: {undelivered}"))
     return lines

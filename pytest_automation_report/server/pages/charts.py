@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "STRIP_HEIGHT",
     "Rectangle",
     "TrendBar",
     "TrendPoint",
@@ -22,9 +21,6 @@ __all__ = [
     "strip",
     "trend",
 ]
-
-STRIP_HEIGHT: Final = 23
-"""Height of a strip, in units of its drawing."""
 
 # Width of a bar, and of its smallest part: one failure among 100,000 tests must be seen.
 _BAR: Final = 1_000.0

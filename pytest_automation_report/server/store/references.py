@@ -1,4 +1,4 @@
-"""Read the records that runs and sources refer to, and a project's milestones.
+"""Read the records that runs and sources refer to.
 
 All functions run inside a transaction that the caller holds. The records are those of the API's ``expands``: sources,
 configurations, milestones, statuses and users.
@@ -12,7 +12,6 @@ from pytest_automation_report.server.store.project_rows import project_statuses
 from pytest_automation_report.server.store.tables import (
     ConfigRow,
     MilestoneRow,
-    MilestoneTagRow,
     SourceRow,
 )
 
@@ -74,16 +73,3 @@ def _status_view(status: ResultStatus) -> Json:
         "is_failed": status.is_failed,
         "aliases": list(status.aliases),
     }
-
-
-def milestones(connection: StoreConnection, project_id: int) -> list[Json]:
-    """Return the milestones of a project with their tags, in the order of their creation."""
-    rows: Any = MilestoneRow.select(MilestoneRow.id, MilestoneRow.name).where(MilestoneRow.project == project_id)
-    by_id = {
-        row["id"]: {**row, "tags": list[str]()}
-        for row in rows.order_by(MilestoneRow.id).dicts().execute(connection.orm)
-    }
-    tags: Any = MilestoneTagRow.select().where(MilestoneTagRow.milestone.in_(list(by_id))).order_by(MilestoneTagRow.tag)
-    for row in tags.dicts().execute(connection.orm):
-        by_id[row["milestone"]]["tags"].append(row["tag"])
-    return list(by_id.values())

@@ -110,7 +110,7 @@ def test_drop_removes_what_is_named(project: Project) -> None:
     project.report(LATER)
     first, second = sorted(project.sessions)
     dropped = console(project.root, "spool", "drop", first.name)
-    assert (dropped.exit, dropped.out, dropped.err) == (0, f"{first.name}\n", "1 of 1 sessions removed\n")
+    assert (dropped.exit, dropped.out, dropped.err) == (0, f"{first.name}\n", "1 of 1 session removed\n")
     assert project.sessions == [second]
     assert console(project.root, "spool", "drop", "--all").out == f"{second.name}\n"
     assert project.sessions == []

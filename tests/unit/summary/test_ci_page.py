@@ -201,6 +201,8 @@ def test_ten_of_a_kind() -> None:
         assert len(lines) == 12
         assert "21 more tests failed" in lines[10]
         assert "3 results kept in x" in lines[11]
+        assert "1 more test failed" in annotation_lines(provider, many, 11)[10]
+        assert "1 test failed" in annotation_lines(provider, (), 1)[0]
     assert [line.partition(" ")[0] for line in annotation_lines("GitHub", many, 31, "x")][9:] == [
         "::error",
         "::warning::21",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
 from pytest_automation_report.server.pages.numbers import duration, quantity
@@ -235,8 +235,3 @@ def _label(name: str, width: float) -> str:
     name = name.removeprefix("test_")
     room = int((width - 10) / _CHARACTER)
     return name if len(name) <= room else f"{name[: room - 1]}…"
-
-
-def tone_words() -> Mapping[str, Any]:
-    """Return the words of the legend by tone."""
-    return {_TONES[kind]: word for kind, word in _WORDS.items()}
