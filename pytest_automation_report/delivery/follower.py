@@ -84,8 +84,13 @@ class SessionFollower(MutableValue):
                 self._decide_after_death()
 
     def _decide_after_death(self) -> None:
-        """Read once more, then decide: a process that ended in order since the last read has written its END."""
+        """Read once more, then decide: a process that ended in order since the last read has written its END.
+
+        Raises `SpoolError` without the files that were read before: what they had more is not known, and nobody died.
+        """
         self.read()
+        if self.files.is_lost:
+            raise SpoolError(f"{self.files.folder.path}: its files were moved or deleted before the session's end")
         if not self.files.is_behind:
             self.queues.finalize("died" if self.queues.end is None else "interrupted", self.session_time_us())
 

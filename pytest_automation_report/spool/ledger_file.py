@@ -26,7 +26,7 @@ from pytest_automation_report.spool.ledger_records import (
     UnstoredRecord,
 )
 from pytest_automation_report.spool.records import Decoder, record_from, unframed
-from pytest_automation_report.spool.writer import restored
+from pytest_automation_report.spool.writer import is_moved, restored
 from pytest_automation_report.text.files import Disk
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ class LedgerFile:
         framed = record.framed()
         line = b"\n" + framed if self._is_torn else framed
         try:
-            if not os.fstat(self._descriptor).st_nlink:  # a test has deleted the file
+            status = os.fstat(self._descriptor)
+            if not status.st_nlink or is_moved(Disk(), os.fspath(self._path), status):  # by a test
                 self._on_deleted()
                 self._descriptor = restored(Disk(), self._descriptor, os.fspath(self._path))
             written = os.write(self._descriptor, line)

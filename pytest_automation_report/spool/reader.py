@@ -51,6 +51,11 @@ class SpoolReader(MutableValue):
         """Number of files that end in the middle of a record."""
         return sum(decoder.is_torn for decoder in self._decoders.values())
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether a file is gone that was read before."""
+        return not self._decoders.keys() <= set(self.folder.workers())
+
     def position(self, worker: str) -> int:
         """Return the offset behind the worker's last complete record."""
         return self._decoders[worker].position

@@ -28,6 +28,9 @@ _MAX_WAITING_RECORDS: Final = 1000
 _PIECE_BYTES: Final = 1 << 20
 # Records up to this size hold hardly any texts: their short form would save nothing.
 _LONG_BYTES: Final = 1024
+_LOOK_SECONDS: Final = 1.0
+"""Time between two looks whether the file still has its path: a look takes as long as half a record."""
+
 _RESERVED_BYTES: Final = 256 << 10
 """Free space that long records do not use: enough for about 500 outcomes without texts."""
 
@@ -88,12 +91,22 @@ def ignore(disk: Disk, folder: str) -> None:
     write_draft(disk, f"{folder}/.gitignore", [b"*\n"])
 
 
-def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], None] = lambda: None) -> int:
-    """Create a new file at ``path`` with the content of the deleted file of ``descriptor``; return its descriptor.
+def is_moved(disk: Disk, path: str, status: os.stat_result) -> bool:
+    """Return whether another file than the one with this status, or none, has the path."""
+    try:
+        return not os.path.samestat(disk.lstat(path), status)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # nothing could be written there
 
-    A deleted file can be read while a descriptor of it is open. Readers see the old file or the new one, with the same
-    offsets, or the copy if this process dies before it renames it. ``on_copied`` is called before the copy is renamed.
-    Raises OSError on failure; the old descriptor stays open then.
+
+def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], None] = lambda: None) -> int:
+    """Create a new file at ``path`` with the content of the lost file of ``descriptor``; return its descriptor.
+
+    A file that was deleted or moved can be read while a descriptor of it is open. Readers see the old file or the new
+    one, with the same offsets, or the copy if this process dies before it renames it. ``on_copied`` is called before
+    the copy is renamed. Raises OSError on failure; the old descriptor stays open then.
     """
     disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
     copy = disk.open(path + COPY, _FLAGS | os.O_TRUNC, 0o600)
@@ -101,6 +114,8 @@ def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], Non
         _copy_content(disk, descriptor, copy)
         on_copied()
         disk.rename(path + COPY, path)
+        # Empty where it was moved to: nobody may send from there what is sent from here.
+        disk.ftruncate(descriptor, 0)
     except BaseException:
         disk.close(copy)
         raise
@@ -165,8 +180,8 @@ class SpoolWriter:
     _size: int
 
     __slots__ = (
-        "_descriptor", "_device", "_disk", "_inode", "_is_torn", "_path", "_pid", "_session", "_size", "_waiting",
-        "dropped", "failures", "shortened", "trouble",
+        "_descriptor", "_device", "_disk", "_inode", "_is_torn", "_looked_at", "_path", "_pid", "_session", "_size",
+        "_waiting", "dropped", "failures", "shortened", "trouble",
     )  # fmt: skip
 
     def __init__(self, path: Path, session: ManifestFile | None = None) -> None:
@@ -176,6 +191,7 @@ class SpoolWriter:
         self._pid = os.getpid()
         self._waiting: deque[bytes] = deque()
         self._is_torn = False
+        self._looked_at = self._disk.monotonic()
         self.failures = 0
         self.shortened = 0
         self.dropped = 0
@@ -226,7 +242,11 @@ class SpoolWriter:
 
     def close(self) -> None:
         """Close the descriptor if it still belongs to the spool's file."""
-        if self._disk.getpid() == self._pid and self._stat_of_file() is not None:
+        status = self._stat_of_file() if self._disk.getpid() == self._pid else None
+        if status is not None:
+            with suppress(OSError):  # the end of the session must not be in a file that nobody reads
+                if status.st_nlink and is_moved(self._disk, self._path, status):
+                    self._use_descriptor(self._restored())
             os.close(self._descriptor)
         self._descriptor = -1
 
@@ -278,10 +298,18 @@ class SpoolWriter:
         status = self._stat_of_file()
         if status is None:
             self._use_descriptor(self._open())
-        elif status.st_nlink:
-            self._size = status.st_size
-        else:  # no name is left: a test has deleted the file
+        elif not status.st_nlink or self._is_seen_moved(status):  # a test has deleted the file, or renamed a folder
             self._use_descriptor(self._restored())
+        else:
+            self._size = status.st_size
+
+    def _is_seen_moved(self, status: os.stat_result) -> bool:
+        """Return whether another file, or none, has the path now; looks once a second."""
+        now = self._disk.monotonic()
+        if now - self._looked_at < _LOOK_SECONDS:
+            return False
+        self._looked_at = now
+        return is_moved(self._disk, self._path, status)
 
     def _restored(self) -> int:
         """Restore the deleted records with the session's manifest; return the new descriptor."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,18 +27,18 @@ _STREAMS: Final = (1, 2)
 
 
 class Disk:
-    """The functions of ``os`` needed for writing, saved when the object is created: users' tests patch modules."""
+    """The functions of modules needed for writing, saved when the object is created: users' tests patch modules."""
 
     __slots__ = (
-        "close", "fstat", "fstatvfs", "fsync", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "open", "pread",
-        "rename", "utime", "write",
+        "close", "fstat", "fstatvfs", "fsync", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "monotonic", "open",
+        "pread", "rename", "utime", "write",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
         self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
         self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
-        self.fsync = os.fsync
+        self.fsync, self.monotonic = os.fsync, time.monotonic
 
 
 def write_draft(
@@ -53,7 +54,10 @@ def write_draft(
         for piece in pieces:
             rest = piece
             while rest:
-                rest = rest[disk.write(descriptor, rest) :]
+                written = disk.write(descriptor, rest)
+                if not written:
+                    raise OSError(None, f"{path}: the disk did not accept all bytes")
+                rest = rest[written:]
         if is_durable:
             disk.fsync(descriptor)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -281,6 +282,59 @@ def test_deleted_spool_is_made_again(
         assert "61 of 61 results delivered" in ran.text
     assert statuses(embedded_server) == {"passed": 55, "failure": 6}
     assert spools(project) == []
+
+
+RENAMING = """
+import pathlib, pytest, time
+STATE = pathlib.Path(__file__).parent / ".automation-report"
+
+@pytest.mark.parametrize("number", range(30))
+def test_before(number):
+    assert number % 10
+
+def test_renames():
+    while not list(STATE.rglob("ledger")):  # the sender is at work
+        time.sleep(0.01)
+    (STATE / {place!r}).rename(STATE.with_name("moved"))
+
+@pytest.mark.parametrize("number", range({after}))
+def test_after(number):
+    time.sleep({seconds})
+    assert number % 10
+"""
+
+
+@pytest.mark.parametrize(("after", "seconds"), [(1, 0.0), (30, 0.05)], ids=["at the end", "long before"])
+@pytest.mark.parametrize("place", [".", "spool"])
+def test_renamed_spool_is_made_again(
+    project: Path, embedded_server: CheckedServer, place: str, after: int, seconds: float
+) -> None:
+    """When a test renames all that we keep, its results arrive as they are, once, also from the renamed folder."""
+    (project / "test_it.py").write_text(RENAMING.format(place=place, after=after, seconds=seconds))
+    ran = run_session(project, address=embedded_server.address)
+    assert ran.exit == 1, ran.text
+    assert f"{31 + after} of {31 + after} results delivered" in ran.text
+    failed = 3 + -(-after // 10)
+    expected = {"passed": 31 + after - failed, "failure": failed}
+    assert statuses(embedded_server) == expected
+    assert spools(project) == []
+    moved = project / "moved" / ("spool" if place == "." else "")
+    sent = send(project, "--url", embedded_server.address, "--project-id", "1", f"--spool={moved}")
+    assert (sent.exit, "0 results sent" in sent.text) == (0, True), sent.text
+    assert statuses(embedded_server) == expected
+
+
+def test_a_session_whose_files_are_gone_has_not_died(project: Path, embedded_server: CheckedServer) -> None:
+    """Without the files nobody knows how a test ended: it is no failure, and the run is not called complete."""
+    (project / "test_it.py").write_text(
+        "import os, pathlib, signal\n\ndef test_first():\n    pass\n\ndef test_last():\n"
+        "    pathlib.Path('.automation-report/spool').rename('moved')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ran = run_session(project, address=embedded_server.address)
+    assert ran.exit == -signal.SIGKILL, ran.text
+    sent = send(project, "--url", embedded_server.address, "--project-id", "1", "--spool=moved")
+    assert sent.exit == 0, sent.text
+    assert statuses(embedded_server) == {"passed": 1, "error": 1}
 
 
 def test_deleted_store_is_told(project: Path) -> None:
