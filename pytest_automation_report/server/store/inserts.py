@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from pytest_automation_report.server.store.case_keys import add_cases
-from pytest_automation_report.server.store.database import array_text, share_tests
+from pytest_automation_report.server.store.database import array_text, number_of, share_tests
 from pytest_automation_report.server.store.derived import derived
+from pytest_automation_report.server.store.run_rows import find_cases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ _INSERT_CASES: Final = (
     ' WHERE (SELECT "id" FROM "case" AS c WHERE c."source_id" = ? AND c."key" = t."key") IS NULL'
     ' ORDER BY "key" ON CONFLICT DO NOTHING'
 )
+_INSERT_CASE: Final = 'INSERT INTO "case" ("id", "source_id", "key") VALUES (?, ?, ?)'
 _INSERT_RESULTS: Final = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
     ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
@@ -79,7 +80,7 @@ def _insert_in_sqlite(
     connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
 ) -> None:
     run_id, thread_id = thread["run_id"], thread["id"]
-    cases = add_cases(connection, thread["source_id"], [test.key for test in tests])
+    cases = _cases_in_sqlite(connection, thread["source_id"], [test.key for test in tests])
     rows: list[tuple[object, ...]] = []
     for test in tests:
         key, name, folder, status, *others = test
@@ -87,3 +88,16 @@ def _insert_in_sqlite(
         where = (run_id, thread_id, cases[key], name, folder, status, result_class)
         rows.append((*where, *others, *derived(test, result_class), now))
     connection.execute_many(_INSERT_RESULT, rows)
+
+
+def _cases_in_sqlite(connection: SqliteConnection, source_id: int, keys: Sequence[str]) -> dict[str, int]:
+    """Return the ids of a source's tests by their keys; those that it does not have are inserted, in their order."""
+    cases = find_cases(connection, source_id, keys)
+    missing = [key for key in dict.fromkeys(keys) if key not in cases]
+    if missing:
+        # The ids are counted here, since SQLite has one writer at a time.
+        first = number_of(connection, 'SELECT MAX("id") FROM "case"') + 1
+        new = {key: number for number, key in enumerate(missing, first)}
+        connection.execute_many(_INSERT_CASE, [(case_id, source_id, key) for key, case_id in new.items()])
+        cases |= new
+    return cases

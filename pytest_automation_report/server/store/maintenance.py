@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from peewee import JOIN, PeeweeException, fn
 
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store.case_keys import problems_of_keys, remove_keys
 from pytest_automation_report.server.store.database import execute, lock_run, lock_tests, row_of
 from pytest_automation_report.server.store.project_rows import project_statuses
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
@@ -98,7 +97,6 @@ def _check_counts(reader: Reader) -> IntegrityReport:
         problems += _compare_counts(f"run {run['id']}", run, run_counts[run["id"]], names)
     problems += _find_misplaced_results(database)
     problems += _find_incomplete_contents(database)
-    problems += problems_of_keys(reader.connection)
     results = sum(counts["total_count"] for counts in thread_counts.values())
     return IntegrityReport(len(runs), len(threads), results, tuple(problems))
 
@@ -254,7 +252,6 @@ def remove_unused_tests(source_id: int, writer: Writer) -> int:
     results = ResultRow.select(ResultRow.id).where(ResultRow.case == CaseRow.id)
     is_unused: Any = (CaseRow.source == source_id) & ~fn.EXISTS(results)
     removed: int = CaseRow.delete().where(is_unused).execute(writer.database)
-    remove_keys(writer.connection, source_id)
     return removed
 
 

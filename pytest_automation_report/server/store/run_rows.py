@@ -1,4 +1,4 @@
-"""Read the rows of runs that findings need, and rows of many ids."""
+"""Read the rows of runs that findings need, tests by their keys, and rows of many ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
 
-__all__ = ["mention", "rows_of", "run_row", "run_rows", "selected_runs"]
+__all__ = ["find_cases", "mention", "rows_of", "run_row", "run_rows", "selected_runs"]
 
 _IDS_AT_ONCE: Final = 500
 _COLUMNS: Final = (
@@ -42,7 +42,7 @@ def run_row(connection: StoreConnection, run_id: int) -> Json:
 
 
 def rows_of(
-    connection: StoreConnection, sql: str, ids: Sequence[int], values: Sequence[object] = ()
+    connection: StoreConnection, sql: str, ids: Sequence[int] | Sequence[str], values: Sequence[object] = ()
 ) -> list[tuple[Any, ...]]:
     """Return the rows of a statement for many ids, some at a time; ``{ids}`` is their place, before ``values``."""
     rows: list[tuple[Any, ...]] = []
@@ -50,6 +50,14 @@ def rows_of(
         some = ids[start : start + _IDS_AT_ONCE]
         rows += connection.execute(sql.replace("{ids}", ", ".join("?" * len(some))), (*some, *values))
     return rows
+
+
+_CASES: Final = 'SELECT "key", "id" FROM "case" WHERE "key" IN ({ids}) AND "source_id" = ?'
+
+
+def find_cases(connection: StoreConnection, source_id: int, keys: Sequence[str]) -> dict[str, int]:
+    """Return the ids of a source's tests by their keys, without keys that it does not have."""
+    return dict(rows_of(connection, _CASES, keys, (source_id,)))
 
 
 def mention(run: Json) -> Json:

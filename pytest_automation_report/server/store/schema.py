@@ -8,7 +8,6 @@ alone, or another index begins with its column.
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.store.statuses import COUNT_NAMES
@@ -21,22 +20,6 @@ LATER_VERSIONS: Final[Mapping[int, tuple[str, ...]]] = {}
 
 SCHEMA_VERSION: Final = max(LATER_VERSIONS, default=1)
 """Version of the tables."""
-
-CASE_KEY_TABLES: Final = ("case_key", "case_key_recent", "case_key_new")
-"""The tables by which a SQLite store finds tests by their keys (`case_keys`), most tests by the first. No models."""
-
-SQLITE_KEY_TABLES: Final = tuple(
-    f'CREATE TABLE "{name}" ("source_id" INTEGER NOT NULL, "hash" INTEGER NOT NULL, "case_id" INTEGER NOT NULL,'
-    ' PRIMARY KEY ("source_id", "hash", "case_id")) WITHOUT ROWID'
-    for name in CASE_KEY_TABLES
-)
-"""Statements that create them."""
-
-
-def key_hash(key: str) -> int:
-    """Return the hash of a key in the tables, a signed number of 64 bits. It never changes: stores have it."""
-    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
-
 
 _COUNTS: Final = ", ".join(f"{name} BIGINT NOT NULL" for name in COUNT_NAMES)
 
@@ -120,6 +103,7 @@ CREATE INDEX attachment_run_id ON attachment (run_id /*id*/);
 
 -- The identity of a test across runs: one row for each key of a source.
 CREATE TABLE "case" (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, key TEXT NOT NULL);
+CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key);
 
 -- ``run_id`` is that of the thread. ``result_class`` follows from ``status``, but statuses of a project can change.
 -- ``fields`` and ``artifacts`` are JSON lists or null. ``failed_attempts`` to ``fingerprint`` are derived from fields,
@@ -203,13 +187,11 @@ def for_postgres(statement: str) -> str:
     return statement.replace(" TEXT", ' TEXT COLLATE "C"').replace(" /*id*/", ", id")
 
 
-SQLITE_TABLES: Final = (*map(for_sqlite, _TABLES), *SQLITE_KEY_TABLES)
+SQLITE_TABLES: Final = tuple(map(for_sqlite, _TABLES))
 """Statements that create the tables and indexes of a new SQLite store."""
 
 POSTGRES_TABLES: Final = (
     *map(for_postgres, _TABLES),
-    # SQLite finds tests by their keys in other tables.
-    'CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key)',
     # To check the run, thread and test of each result took a third of the time of an append. The locks of `database`
     # exclude that one of them is removed meanwhile, and `store check` finds results without.
     *(f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")),

@@ -101,7 +101,6 @@ WITHOUT_SQL_OF_ITS_OWN = {
     "pages/test/test_url": "URLs without a store",
     "pages/test/test_view_models": "values without a store",
     "store/test_backup": "backups of a file",
-    "store/test_case_keys": "tables that only SQLite has",
     "store/test_derived": "values without a store",
     "store/test_store": "files, their modes and locks",
     "store/test_schema": "the tables of SQLite",

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
-from pytest_automation_report.server.store.case_keys import find_cases
 from pytest_automation_report.server.store.database import first_order, marks, query_rows, select_rows, within
+from pytest_automation_report.server.store.run_rows import find_cases
 from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import (
     ResultRow,

@@ -12,10 +12,10 @@ from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.runs.rows import summary_sentence
-from pytest_automation_report.server.store.case_keys import find_cases
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.flaky import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.histories import histories, series_of
+from pytest_automation_report.server.store.run_rows import find_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
