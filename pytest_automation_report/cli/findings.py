@@ -25,7 +25,7 @@ from pytest_automation_report.cli.output import echo_result
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines, test_title
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import is_torn, pluralize, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +112,9 @@ def flaky(*, branch: str | None, is_json: bool, **options: Any) -> int:  # noqa:
               help="Stop if more tests fail that did not fail before.")  # fmt: skip
 @click.option("--flaky", "most_flaky", type=click.IntRange(min=0), metavar="N",
               help="Stop if more tests are flaky; new failures of flaky tests then count here alone.")  # fmt: skip
+@click.option("--gone", "most_gone", type=click.IntRange(min=0), metavar="N",
+              help="Stop if more tests are gone; they are named in any case.")  # fmt: skip
+@click.option("--allow-partial", is_flag=True, help="Judge what is there of a run whose jobs lost tests.")
 @click.option("--known", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Tests that may fail: a date, a test and a reason on each line.")  # fmt: skip
 @click.option("--base", type=_ID, metavar="RUN_ID", help="Compare with this run, and not with the one that fits best.")
@@ -122,11 +125,13 @@ def gate(
     *,
     new_failures: int,
     most_flaky: int | None,
+    most_gone: int | None,
+    allow_partial: bool,
     known: Path | None,
     base: int | None,
     **options: Any,  # noqa: ANN401 - as above
 ) -> int:
-    """Stop a pipeline at new failures: exit code 5, with what stopped it on stderr.
+    """Stop a pipeline at new failures: exit code 5, with what stopped it on stderr; 3 for a run that is not whole.
 
     pytest's own exit code stays pytest's; this command is a step after it. Without RUN_ID the run is the newest
     completed one of the source.
@@ -143,14 +148,21 @@ def gate(
     stops = [
         *_stopping_failures(document, entries, new_failures, are_flaky_apart=most_flaky is not None),
         *_stopping_flaky(document, most_flaky),
+        *_stopping_gone(document, most_gone),
     ]
+    is_partial = is_torn(document["whole"])
+    if is_partial:
+        echo_stderr(f"run {run_id} is not whole: {wholeness_words(document['whole'])}", colour="red")
     for line in stops:
         echo_stderr(line, colour="red")
     if document["base"] is None:
         echo_stderr(f"run {run_id} has no earlier run to be compared with: no failure of it is new")
-    if not stops:
-        echo_stderr(f"run {run_id} passes the gate")
-    return Exit.STOPPED if stops else Exit.DONE
+    if stops:
+        return Exit.STOPPED
+    if is_partial and not allow_partial:
+        return Exit.KEPT
+    echo_stderr(f"run {run_id} passes the gate")
+    return Exit.DONE
 
 
 def _check_server(client: Client) -> None:
@@ -241,3 +253,14 @@ def _stopping_flaky(document: Json, most: int | None) -> list[str]:
     shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN]
     lines = [f"flaky: {test_title(test)}: {_rate(test)}" for test in shown]
     return [*lines, f"{pluralize(document['counts']['flaky'], 'flaky test')}, at most {most} are allowed"]
+
+
+def _stopping_gone(document: Json, most: int | None) -> list[str]:
+    """Name the tests that are gone although the run is whole; return a line if they are more than ``most``."""
+    count = document["counts"]["gone"]
+    for test in document["tests"]["gone"][:_MOST_SHOWN]:
+        echo_stderr(f"gone: {test_title(test)}")
+    if most is None or count <= most:
+        return []
+    allowed = f"{most} {'is' if most == 1 else 'are'} allowed"
+    return [f"{pluralize(count, 'test')} {'is' if count == 1 else 'are'} gone, at most {allowed}"]

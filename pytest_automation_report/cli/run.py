@@ -48,9 +48,10 @@ from pytest_automation_report.cli.shared_runs import (
     retry_until,
     wait_for_jobs,
 )
+from pytest_automation_report.cli.whole_runs import is_ours
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.summary.lines import run_page
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import is_torn, pluralize, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -212,6 +213,8 @@ def complete(
                 max(end, time.monotonic() + DEADLINE_SECONDS),
             )
             echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
+            if is_ours(client) and (whole := client.findings_document(run_id)["whole"]) is not None:
+                echo_stderr(wholeness_words(whole), colour="red" if is_torn(whole) else "")
             echo_link(configuration, run_id)
             echo_result(run_id)
     return Exit.KEPT if missing else Exit.DONE

@@ -29,7 +29,7 @@ _MAX_FAILING: Final = 200
 
 _TEXT_UNITS: Final = 240
 _MIN_FREE_BYTES: Final = 1024 * 1024
-_COUNTS: Final = ("newly_failing", "still_failing", "fixed", "flaky", "slower")
+_COUNTS: Final = ("newly_failing", "still_failing", "fixed", "flaky", "slower", "gone")
 
 
 class LateAnswer(Generic[T]):

@@ -134,7 +134,7 @@ class WorkerQueues:
                 queue.pid = record.pid
                 queue.started_us = queue.started_us if record.began is None else record.began
             case CollectedRecord():
-                queue.collected = record.count
+                queue.collected, queue.collection = record.count, record.collection
             case PlanRecord():
                 self.is_dist_each = record.each
             case CloseRecord():

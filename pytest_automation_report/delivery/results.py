@@ -12,7 +12,7 @@ from pytest_automation_report.values import MutableValue, field
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterator, Sequence
 
-    from pytest_automation_report.api.models import Artifact
+    from pytest_automation_report.api.models import Artifact, Json
 
 
 # The names of a result's extensions that are one text.
@@ -108,8 +108,8 @@ class WorkerQueue(MutableValue):
     ``started_us`` and ``ended_us`` are in microseconds since the session began. ``counts`` is by pytest's statuses.
     ``orphans`` holds the numbers of attempts that an earlier sender reported as never finished: that stands, even if
     the file has a result by now. ``collection_results`` counts results without an attempt, as of a module that cannot
-    be imported. ``elapsed_correction_us`` is added to the sum of the tests' times, since an imported file may state
-    another time for the whole.
+    be imported. ``collection`` is the extension of this name. ``elapsed_correction_us`` is added to the sum of the
+    tests' times, since an imported file may state another time for the whole.
     """
 
     worker: str
@@ -118,6 +118,7 @@ class WorkerQueue(MutableValue):
     counts: Counter[str] = field(default_factory=Counter)
     pid: int = 0
     collected: int | None = None
+    collection: Json = field(default_factory=dict)
     started_us: int | None = None
     ended_us: int = 0
     position: int = 0

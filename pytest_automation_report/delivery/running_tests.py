@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.extensions import RUNNING, STARTED
+from pytest_automation_report.api.extensions import COLLECTION, RUNNING, STARTED
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class RunningTests(MutableValue):
         members = ""
         if STARTED in self._extensions:
             members = f'"session_started":{self.context.session.started_us},'
+        if COLLECTION in self._extensions and queue.collection:
+            members += f'"collection":{json.dumps(queue.collection, separators=(",", ":"))},'
         if RUNNING in self._extensions and not self.is_refused:
             test = self.context.queues.running_test(queue)
             self._shown[queue.worker] = _NONE if queue.open is None else queue.open.attempt_number

@@ -33,6 +33,7 @@ class RecordingOptions(JsonValue):
     ``report_not_run``: report the tests that were collected and never started.
     ``artifact_url``: template of the URLs of files that the CI provider uploads; such files are not copied.
     ``artifact_size``: most bytes of one copied file; ``artifact_total``: of all copies that wait for their upload.
+    ``is_shared``: the run is one of several jobs, so each session describes what it collected.
     ``browser_artifacts``: attach screenshots, videos and traces of browser plugins.
     """
 
@@ -50,6 +51,7 @@ class RecordingOptions(JsonValue):
     browser_artifacts: bool = True
     secrets: tuple[str, ...] = field(default=(), repr=False, key=None)
     report_not_run: bool = False
+    is_shared: bool = False
 
     def alias(self, status: Status) -> str:
         """Return the status's name on the wire: its alias, or the status itself without one."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.record_kinds import CollectedRecord, collected_names
@@ -13,18 +16,63 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.spool.folder import SessionFolder
 
 _MAX_REPEATED: Final = 5
 
 
-def collected_record(nodeids: Sequence[str]) -> bytes:
-    """Return the COLLECTED record of one process: the number of its tests, and the first of those that share a key."""
-    # The parts of a key as JUnit XML has them, where a folder and a module are separated alike: `a/b.py::c` and
-    # `a.b::c` share one.
-    counts = Counter(nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".") for nodeid in nodeids)
+def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = None) -> bytes:
+    """Return the COLLECTED record of one process: the number of its tests, and the first of those that share a key.
+
+    ``collected`` are the tests before a plugin left some to other jobs, None if they are not known.
+    """
+    counts = Counter(map(_key_name, nodeids))
     repeated = [(name, count) for name, count in counts.items() if count > 1][:_MAX_REPEATED]
-    return CollectedRecord(len(nodeids), tuple(repeated)).framed()
+    collection: Json = {}
+    if collected is not None:
+        names = sorted(set(map(_key_name, collected)))
+        # Another Python is another job of a matrix, also if it collects the same tests.
+        text = "\n".join([f"{sys.implementation.name} {sys.version_info[:2]} {sys.platform}", *names])
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        collection = {"digest": digest, "tests": len(names), "chosen": len(counts)}
+    return CollectedRecord(len(nodeids), tuple(repeated), collection).framed()
+
+
+def _key_name(nodeid: str) -> str:
+    """Return the parts of a key as JUnit XML has them, where a folder and a module are separated alike.
+
+    `a/b.py::c` and `a.b::c` share one.
+    """
+    return nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".")
+
+
+class _SilentConfig:
+    """pytest's configuration for a second look at the items: nobody is told which are deselected."""
+
+    hook = SimpleNamespace(pytest_deselected=lambda items: None)  # noqa: ARG005 - pytest names it
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever pytest asks for
+        return getattr(self._config, name)
+
+
+def before_sharding(items: Sequence[pytest.Item], config: pytest.Config) -> list[pytest.Item] | None:
+    """Return those of the collected items that pytest's own options leave; None if that cannot be known.
+
+    Items that other plugins deselect, as pytest-split does, are left to other jobs: those that ``-k``, ``-m`` and
+    ``--deselect`` deselect are not to run in any.
+    """
+    options = config.option
+    if any(getattr(options, name, False) for name in ("lf", "failedfirst", "stepwise")):
+        return None
+    left = [item for item in items if not item.nodeid.startswith(tuple(options.deselect or ()))]
+    if options.keyword or options.markexpr:
+        mark: Any = config.pluginmanager.get_plugin("mark")
+        mark.pytest_collection_modifyitems(left, _SilentConfig(config))
+    return left
 
 
 def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:

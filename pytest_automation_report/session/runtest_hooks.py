@@ -31,7 +31,7 @@ from pytest_automation_report.session.annotation_hooks import (
     has_describe_hooks,
     with_markers,
 )
-from pytest_automation_report.session.collection import collected_record, plain_nodeids
+from pytest_automation_report.session.collection import before_sharding, collected_record, plain_nodeids
 from pytest_automation_report.session.sender_start import captured_files
 from pytest_automation_report.spool.artifacts import ArtifactSpool
 from pytest_automation_report.spool.record_kinds import (
@@ -136,6 +136,8 @@ class RuntestHooks(Hooks):
         # Created by the first failed comparison.
         self._comparisons: FailedComparisons | None = None
         self._collected = b""
+        # The collected items, with their node ids before xdist adds groups; only in a run of several jobs.
+        self._items: dict[pytest.Item, str] = {}
         writer.write(OpenRecord(os.getpid(), clock.now(), worker=worker, format=FORMAT).framed())
 
     def watch(self, config: pytest.Config) -> None:
@@ -148,6 +150,14 @@ class RuntestHooks(Hooks):
         captured = captured_files(config) if self._options.keeps_output("error") else []
         if captured:
             self._writer.write(CapturedRecord(tuple(captured)).framed())
+
+    # tryfirst: before a plugin leaves items to other jobs.
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what was collected, for the proof that the jobs of a run ran each test once."""
+        if self._options.is_shared:
+            self._items = {item: item.nodeid for item in items}
 
     # trylast: the items as other plugins leave them are the tests that run.
     @pytest.hookimpl(trylast=True)
@@ -162,10 +172,17 @@ class RuntestHooks(Hooks):
             session.config.pluginmanager.register(BrowserFiles(self.collector, self.internal_errors))
         if getattr(session.config.option, "loadgroup", False):
             self._plain_nodeids.update(plain_nodeids(session.items))
+        left = self._before_sharding(session.config)
         self._collected = collected_record(
-            [self._plain_nodeids.get(item.nodeid, item.nodeid) for item in session.items]
+            [self._plain_nodeids.get(item.nodeid, item.nodeid) for item in session.items],
+            None if left is None else [self._items[item] for item in left],
         )
+        self._items.clear()
         self._writer.write(self._collected)
+
+    @guarded
+    def _before_sharding(self, config: pytest.Config) -> list[pytest.Item] | None:
+        return before_sharding(list(self._items), config) if self._items else None
 
     # tryfirst: START is on disk before another plugin's hook can end the process, and its time is the attempt's.
     @pytest.hookimpl(tryfirst=True)

@@ -163,4 +163,5 @@ def recording_options(
     names = {field.name for field in fields(configuration)} & {field.name for field in fields(RecordingOptions)}
     options: dict[str, Any] = {name: getattr(configuration, name) for name in names}
     options.update(prefix=configuration.folder_prefix or junit_prefix, artifact_url=artifact_url, secrets=secrets)
+    options["is_shared"] = configuration.run_id is not None or bool(configuration.run_key)
     return RecordingOptions(**options)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.json_values import JsonError
-from pytest_automation_report.api.models import Artifact, Field, Status, Test
+from pytest_automation_report.api.models import Artifact, Field, Json, Status, Test
 from pytest_automation_report.spool.records import Record
 from pytest_automation_report.values import field
 
@@ -47,10 +47,12 @@ class CollectedRecord(Record, kind="collected"):
     """Number of collected tests, and those that share a key.
 
     Without it a test that never began would not be missed: `summary.counts` compares it with the number of results.
+    ``collection`` is the extension of this name, empty in a run that no jobs share.
     """
 
     count: int
     repeated: tuple[tuple[str, int], ...] = ()
+    collection: Json = field(default_factory=dict)
 
 
 class IdsRecord(Record, kind="ids"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.names import title_of
-from pytest_automation_report.text.terminal import change_counts, pluralize, printable
+from pytest_automation_report.text.terminal import change_counts, is_torn, pluralize, printable, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +67,13 @@ def earlier_source_line(findings: Json | None, source: str) -> str:
 def changes_line(findings: Json, now: int) -> str:
     """Return what changed since the base in one sentence; empty without a base, and if nothing is worth a word.
 
+    Of a run that is not whole nothing is said but what it lacks.
+
     ``now`` is in microseconds since 1970.
     """
-    base, counts = findings["base"], findings["counts"]
+    base, counts, whole = findings["base"], findings["counts"], findings.get("whole")
+    if is_torn(whole):
+        return f"not whole: {wholeness_words(whole)}"
     if base is None:
         return ""
     parts = change_counts(counts)

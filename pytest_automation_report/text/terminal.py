@@ -14,13 +14,16 @@ from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, TypeGuard
 
 __all__ = [
     "FOREIGN_UNITS",
     "change_counts",
+    "is_torn",
     "pluralize",
     "printable",
     "sanitize",
+    "wholeness_words",
 ]
 
 FOREIGN_UNITS: Final = 200
@@ -50,6 +53,8 @@ def printable(text: str) -> str:
     return f"| {shown}" if shown.lstrip().startswith(_AT_START) else shown
 
 
+_MOST_JOBS: Final = 5
+
 # Counts of a run's findings in the order in which people read them, each with its words for one and for many.
 _CHANGES: Final = (
     ("newly_failing", "new failure", "new failures"),
@@ -57,6 +62,7 @@ _CHANGES: Final = (
     ("fixed", "fixed", "fixed"),
     ("flaky", "flaky", "flaky"),
     ("slower", "slower", "slower"),
+    ("gone", "gone", "gone"),
 )
 
 
@@ -70,3 +76,18 @@ def change_counts(counts: Mapping[str, int]) -> dict[str, str]:
 def pluralize(count: int, noun: str) -> str:
     """Return a number with its noun: ``1 result``, ``2 results``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+    """Whether tests are known to be missing or twice."""
+    return document is not None and bool(document["missing"] or document["twice"])
+
+
+def wholeness_words(document: Mapping[str, Any]) -> str:
+    """Return the proof in words: ``108 tests, each once``, or ``27 missing, 27 twice, from unit 4/4``."""
+    if not is_torn(document):
+        return f"{pluralize(document['tests'], 'test')}, each once"
+    counts = [f"{document[name]} {name}" for name in ("missing", "twice") if document[name]]
+    jobs = [printable(job) for job in document["jobs"]]
+    more = [f"{len(jobs) - _MOST_JOBS} more"] if len(jobs) > _MOST_JOBS else []
+    return ", ".join(counts) + (f", from {', '.join([*jobs[:_MOST_JOBS], *more])}" if jobs else "")

@@ -11,6 +11,8 @@ from pytest_automation_report.server.store.derived import says_death
 from pytest_automation_report.server.store.errors import not_found, validation_error
 from pytest_automation_report.server.store.histories import results_of, series_of
 from pytest_automation_report.server.store.run_rows import run_row, selected_runs
+from pytest_automation_report.server.store.wholeness import wholeness
+from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,9 +110,11 @@ def _base(connection: StoreConnection, run: Json, base_id: int | None, main_bran
     condition = '"source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
     rows = selected_runs(connection, condition, (run["source_id"], run["id"], _MAX_CANDIDATES))
     others = {row["id"]: facts_of(row) for row in rows}
-    # Fields of runs are read for the chosen ones only, nearly always one: a dead run is no base, so another is chosen.
+    # Fields of runs are read for the chosen ones only, nearly always one: a dead run is no base, so another is chosen,
+    # and neither is one whose jobs lost tests.
     while (base := base_of(facts_of(run), others.values(), main_branch=main_branch)) is not None:
-        facts = others[base.run.id] = with_death(connection, base.run)
-        if not facts.has_died:
+        facts = with_death(connection, base.run)
+        if not facts.has_died and not is_torn(wholeness(connection, facts.id)):
             return base
+        del others[base.run.id]
     return None

@@ -36,6 +36,8 @@ from pytest_automation_report.server.store.histories import (
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reasons import hexadecimal, reasons_of
 from pytest_automation_report.server.store.run_rows import mention, rows_of, run_row, run_rows
+from pytest_automation_report.server.store.wholeness import wholeness
+from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "findings", "stored_findings", "summaries"]
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
 _STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
@@ -162,13 +164,14 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
     facts = with_death(connection, facts_of(run))
     has_part = is_partial(facts, None if base is None else base.run)
     untested = _untested(connection, run)
+    whole = wholeness(connection, run["id"]) if run["is_completed"] else None
     verdicts: dict[int, Verdict] = {
         # Another job of the run, or the same one again, may have run a test that this one did not get to.
         case_id: case.verdict
         for case_id, case in results.items()
         if case.verdict != "skipped" or case_id not in untested
     }
-    is_whole = run["is_completed"] and not has_part and not facts.lacks_tests and not untested
+    is_whole = run["is_completed"] and not has_part and not facts.lacks_tests and not untested and not is_torn(whole)
     changes = changes_between(subject.before, verdicts, has_part=not is_whole)
     lists = {name: getattr(changes, name) for name in changes.__dataclass_fields__}
     failures = Failures(connection, subject.series)
@@ -186,6 +189,7 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
         "base": _base(subject),
         "earlier_source": earlier_source(connection, run, results.keys()),
         "is_partial": has_part,
+        "whole": whole,
         "speed": round(speed / series.usual, 2),
         "counts": {
             **{name: len(keys) for name, keys in lists.items()},

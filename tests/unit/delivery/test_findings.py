@@ -65,7 +65,7 @@ def test_excerpt_of_a_document() -> None:
     assert excerpt["earlier_source"] is None
     renamed = excerpt_from({**DOCUMENT, "earlier_source": {"name": "x" * 999, "runs": 3}})["earlier_source"]
     assert (len(renamed["name"]), renamed["runs"]) == (240, 3)
-    assert excerpt["counts"] == {"newly_failing": 1, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0}
+    assert excerpt["counts"] == {"newly_failing": 1, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0, "gone": 4}
     first, second = excerpt["reasons"]
     assert (first["count"], first["is_new"], len(first["title"]), first["since"]) == (2, True, 240, 7)
     assert (second["title"], second["since"]) == ("y", None)

@@ -264,7 +264,7 @@ def test_failures_are_bounded(sign: str) -> None:
 
 FINDINGS: Json = {
     "base": {"run": 6, "commit": "a1b2c3d4", "at": 1},
-    "counts": {"newly_failing": 2, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0},
+    "counts": {"newly_failing": 2, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0, "gone": 0},
     "reasons": [
         {"count": 2, "is_new": True, "title": "Refused: <port> 1", "since": 7},
         {"count": 1, "is_new": False, "title": "assert 1 == 2", "since": 4},

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
-COUNTS = ("newly_failing", "still_failing", "fixed", "flaky", "slower")
+COUNTS = ("newly_failing", "still_failing", "fixed", "flaky", "slower", "gone")
 
 
 def findings(*counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
     return {
         "base": {"run": 12, "commit": "a1b2c3d4e5", "at": NOW - 26 * 60 * MINUTE, **base},
-        "counts": dict(zip(COUNTS, (*counts, 0, 0, 0, 0, 0), strict=False)),
+        "counts": dict(zip(COUNTS, (*counts, 0, 0, 0, 0, 0, 0), strict=False)),
         "reasons": [],
     }
 
@@ -42,6 +42,8 @@ def findings(*counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
         (findings(1, commit=None), "1 new failure since run 12 (yesterday)"),
         (findings(1, commit=None, at=None), "1 new failure since run 12"),
         (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, yesterday)"),
+        (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, yesterday)"),
+        ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (findings(), ""),
         ({**findings(1), "base": None}, ""),
     ],

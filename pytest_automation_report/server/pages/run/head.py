@@ -18,12 +18,14 @@ from pytest_automation_report.server.pages.run.sentences import (
     death_sentence,
     live_sentence,
     verdict,
+    whole_sentence,
     words,
 )
 from pytest_automation_report.server.pages.run.url import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of
 from pytest_automation_report.server.pages.statuses import parts
 from pytest_automation_report.server.store.derived import says_death
+from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -137,8 +139,11 @@ def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: 
     if counts.is_open:
         sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None)
     else:
-        sentence = death_sentence(facts.findings) if counts.has_died else []
-        sentence += change_sentence(counts, facts.findings, (base_row or {}).get("branch") or "", branch, longest)
+        sentence = whole_sentence(facts.findings)
+        sentence += death_sentence(facts.findings) if counts.has_died else []
+        # Without the tests that are missing nobody can say that nothing changed.
+        if counts.failed or not is_torn(None if facts.findings is None else facts.findings["whole"]):
+            sentence += change_sentence(counts, facts.findings, (base_row or {}).get("branch") or "", branch, longest)
     sign = {"fail": f"✗ {counts.failed:,} failed", "pass": "✓ passed", "live": f"● {counts.total:,}"}.get(tone, "–")  # noqa: RUF001 - typography
     if counts.is_open:
         sign = f"● {counts.total:,}{f'/{counts.expected:,}' if counts.expected is not None else ''}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.server.pages.numbers import duration, quantity
+from pytest_automation_report.text.terminal import is_torn, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,6 +122,12 @@ def _whole_seconds(microseconds: int) -> str:
     return duration(round(microseconds / (10 * _SECOND_US)) * 10 * _SECOND_US)
 
 
+def whole_sentence(findings: Mapping[str, Any] | None) -> list[Phrase]:
+    """Return whether the jobs of the run ran each collected test once; nothing if that is not known."""
+    whole = None if findings is None else findings["whole"]
+    return [] if whole is None else [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
+
+
 def death_sentence(findings: Mapping[str, Any] | None) -> list[Phrase]:
     """Return which worker died in which test, as the failure of that test has it; nothing if no test is known."""
     reasons = () if findings is None else findings["reasons"]
@@ -177,6 +184,9 @@ def change_sentence(
             sentence += [(f"{_tests(changed['fixed'])} {'is' if is_one else 'are'} fixed", "b"), (f"{since}.", "")]
     elif not counts.failed and sentence == list(base):
         sentence += [(_other_tests(changed) or "No change", "b"), (f"{since}.", "")]
+    else:
+        gone = changed["gone"]
+        sentence += [(f" {_tests(gone)} {'is' if gone == 1 else 'are'} gone.", "")] if gone else []
     told = sum(reason["count"] for reason in new_reasons) or changed["newly_failing"]
     return [*sentence, *_also(counts, told if changed["newly_failing"] else 0)]
 

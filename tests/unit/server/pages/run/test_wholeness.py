@@ -1,0 +1,34 @@
+"""What the page of a run says about tests that its jobs lost or ran twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from support.service import a_test
+
+if TYPE_CHECKING:
+    from support.website import Site
+
+
+def _shared_run(site: Site, *parts: range) -> int:
+    """Store a completed run of these jobs, each of which ran these of six collected tests."""
+    run = site.service.new_run()
+    for place, part in enumerate(parts, 1):
+        job = {"name": f"unit {place}/{len(parts)}", "attempt": 1}
+        thread = site.service.new_thread(run, job=job, session_started=place)
+        collection = {"digest": "0" * 32, "tests": 6, "chosen": len(part)}
+        site.service.append(thread, *map(a_test, part), collection=collection)
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    return run
+
+
+def test_a_page_says_whether_the_run_is_whole(site: Site) -> None:
+    """The sentence begins with the proof, and a run whose jobs lost tests is not the base of a later one."""
+    whole = _shared_run(site, range(3), range(3, 6))
+    assert "6 tests, each once." in site.text(f"/runs/{whole}")
+    torn = _shared_run(site, range(3), range(2, 5))
+    shown = site.text(f"/runs/{torn}")
+    assert "1 missing, 1 twice, from unit 2/2" in shown
+    assert "No change" not in shown
+    later = _shared_run(site, range(3), range(3, 6))
+    assert f"since #{whole}" in site.text(f"/runs/{later}")
