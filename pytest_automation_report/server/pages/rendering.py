@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from importlib.util import cache_from_source
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pytest_automation_report.server.pages import charts, numbers
 from pytest_automation_report.server.pages.assets import asset_path
-from pytest_automation_report.server.pages.compiled import CompiledTemplates
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.texts import lines, plain, web_address
 from pytest_automation_report.server.store.artifact_urls import content_path
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import falcon
+    from jinja2.bccache import Bucket
 
     from pytest_automation_report.failures.code import Tokens
     from pytest_automation_report.server.pages.links import Link
@@ -56,7 +60,36 @@ def _code(tokens: Tokens) -> Markup:
     return Markup("".join(pieces))  # noqa: S704 - escaped above  # nosec B704
 
 
-_COMPILED: Final = CompiledTemplates(__file__)
+class CompiledTemplates(FileSystemBytecodeCache):
+    """Compiled templates beside the package's modules, as Python keeps theirs: to compile all of them takes 0.3 s.
+
+    Loading one runs it, so a folder is none to which others can write than those who can write the package. Where
+    nothing can be written, and where Python writes no bytecode, each process compiles them.
+    """
+
+    def __init__(self) -> None:
+        here = Path(__file__)
+        try:
+            # Filters and options are part of what a template is compiled to, and this module has them.
+            state = here.stat().st_mtime_ns
+        except OSError:  # in an archive
+            state = 0
+        super().__init__(str(Path(cache_from_source(str(here))).parent), f"{here.stem}-{state:x}-%s.pyc")
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Read a compiled template, if it can be read."""
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Write a compiled template, if it can be written."""
+        with suppress(OSError):
+            if not sys.dont_write_bytecode:
+                Path(self.directory).mkdir(parents=True, exist_ok=True)
+                super().dump_bytecode(bucket)
+
+
+_COMPILED: Final = CompiledTemplates()
 
 
 def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Environment:
