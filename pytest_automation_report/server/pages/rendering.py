@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from importlib.util import cache_from_source
 from pathlib import Path
+from pickle import UnpicklingError  # nosec B403 - the error alone
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
@@ -77,8 +78,8 @@ class CompiledTemplates(FileSystemBytecodeCache):
         super().__init__(str(Path(cache_from_source(str(here))).parent), f"{here.stem}-{state:x}-%s.pyc")
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Read a compiled template, if it can be read."""
-        with suppress(OSError):
+        """Read a compiled template, if it can be read and is whole."""
+        with suppress(OSError, UnpicklingError, EOFError):
             super().load_bytecode(bucket)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
