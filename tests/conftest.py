@@ -31,7 +31,6 @@ settings.load_profile("project")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer long forms of the tests that go on at random."""
     group = parser.getgroup("long forms", "long forms of the project's own tests")
-    group.addoption("--need-all", action="store_true", help="fail if a test was skipped for want of a program")
     group.addoption("--examples", type=int, default=60, help="how many ways are tried (tests/faults/test_model.py)")
     group.addoption("--storms", type=int, default=12, help="how many sessions are tried (tests/faults/test_storms.py)")
     group.addoption("--deaths", type=int, default=12, help="how many kills are tried (tests/faults/test_deaths.py)")

@@ -1,12 +1,13 @@
 """Programs, and a package, that some tests need beside the ``test`` extra: without them they are skipped and counted.
 
 A test has the mark ``needs("git")``, or a fixture or helper calls `needed`. The last lines of the session tell how many
-tests were skipped for each; with ``--need-all``, as `.ci/run` has it, such a session fails.
+tests were skipped for each; with ``TESTS_NEED_ALL=1`` in the environment, as `.ci/run` has it, such a session fails.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 from collections import Counter
@@ -64,6 +65,10 @@ def needed_module(name: str) -> None:
         pytest.skip(_REASON.format(name, f"pip install '.[{MODULES[name]}]'"))
 
 
+def _are_all_needed() -> bool:
+    return os.environ.get("TESTS_NEED_ALL") == "1"
+
+
 class NeedsPlugin:
     """Skips the tests whose mark ``needs`` names a missing program, and counts them with those of `needed`."""
 
@@ -86,13 +91,13 @@ class NeedsPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Let a session fail that was to have everything."""
-        if self._skipped and session.config.getoption("--need-all") and session.exitstatus == pytest.ExitCode.OK:
+        if self._skipped and _are_all_needed() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell in one line what was missing."""
         if self._skipped:
             counts = ", ".join(f"{name} ({count})" for name, count in sorted(self._skipped.items()))
             line = f"{self._skipped.total()} tests skipped for want of {counts}"
-            is_failure = bool(config.getoption("--need-all"))
+            is_failure = _are_all_needed()
             terminalreporter.write_line(f"ERROR: {line}" if is_failure else line, red=is_failure, yellow=not is_failure)

@@ -15,9 +15,6 @@ from support import needs
 
 needs._FOLDERS = ()
 
-def pytest_addoption(parser):
-    parser.addoption("--need-all", action="store_true")
-
 def pytest_configure(config):
     config.pluginmanager.register(needs.NeedsPlugin())
 """
@@ -44,15 +41,15 @@ def test_plain():
 
 
 def test_what_is_missing_is_counted_in_one_line(tmp_path: Path) -> None:
-    """Tests without their programs are skipped before their fixtures, and told in one line; --need-all fails."""
+    """Tests without their programs are skipped and told in one line; a session that needs all fails."""
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = needs\n")
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_suite.py").write_text(SUITE)
-    env = {**os.environ, "PATH": str(tmp_path / "nothing"), "PYTHONPATH": str(TESTS)}
+    env = {**os.environ, "TESTS_NEED_ALL": "", "PATH": str(tmp_path / "nothing"), "PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-m", "pytest", "-p", "no:automation-report"]
     ran = run(command, tmp_path, env)
     assert ran.exit == 0, ran.text
     assert ran.out.count("\n3 tests skipped for want of git (2), strace (1)\n") == 1
-    ran = run([*command, "--need-all"], tmp_path, env)
+    ran = run(command, tmp_path, {**env, "TESTS_NEED_ALL": "1"})
     assert ran.exit == 1, ran.text
     assert ran.out.count("\nERROR: 3 tests skipped for want of git (2), strace (1)\n") == 1
