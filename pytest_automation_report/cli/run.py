@@ -213,8 +213,8 @@ def complete(
                 max(end, time.monotonic() + DEADLINE_SECONDS),
             )
             echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
-            if is_ours(client) and (whole := client.findings_document(run_id)["whole"]) is not None:
-                echo_stderr(wholeness_words(whole), colour="red" if is_torn(whole) else "")
+            if is_ours(client):
+                _echo_jobs(client.findings_document(run_id))
             echo_link(configuration, run_id)
             echo_result(run_id)
     return Exit.KEPT if missing else Exit.DONE
@@ -334,6 +334,16 @@ def show(
         )
     echo_how_to_look(configuration, shown.id)
     return Exit.DONE
+
+
+def _echo_jobs(findings: Json) -> None:
+    """Print whether the jobs of a run ran each test once, and how many tests have results of several jobs."""
+    whole, several = findings["whole"], findings["counts"]["in_several_jobs"]
+    if whole is not None:
+        echo_stderr(wholeness_words(whole), colour="red" if is_torn(whole) else "")
+    if several:
+        tests = pluralize(several, "test")
+        echo_stderr(f"{tests} with results of several jobs: one that failed in any of them failed")
 
 
 def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:

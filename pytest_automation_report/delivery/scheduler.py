@@ -180,8 +180,9 @@ class Scheduler(MutableValue):
 
         An imported session has none but its job.
         """
+        session = self.context.session
         is_known = self.context.client.has_answered or self.uploads.has_checked_server
-        return is_known or not (self.context.session.started_us or self.context.session.job)
+        return is_known or not (session.started_us or session.job or session.hosts)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
         observed = max(0, batch.results[-1].ended_us - self._observed_from_us(queue))
@@ -209,17 +210,21 @@ class Scheduler(MutableValue):
             return Request("check_server")
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
         job_fields = self.context.session.thread_fields if self._leaves_run_open else ()
-        resources = Resources(fields=(Field(WORKER_FIELD, queue.worker), *job_fields))
+        resources = Resources(fields=(Field(WORKER_FIELD, self._name_of(queue)), *job_fields))
         return Request("create_thread", queue.worker, resources=resources, job=self._job(queue))
+
+    def _name_of(self, queue: WorkerQueue) -> str:
+        return self.context.session.hosts.get(queue.worker) or queue.worker
 
     def _job(self, queue: WorkerQueue) -> Json | None:
         """Return the job of a worker's results, None in a run of this session alone.
 
-        Where each worker runs every test, the results of one do not stand for those of another: each is a job.
+        Where each worker runs every test, and where results are of several hosts, those of one do not stand for those
+        of another: each is a job.
         """
         job = self.context.session.job if self._leaves_run_open else {}
-        if self.context.queues.is_dist_each:
-            return {"name": f"{job.get('name', '')} {queue.worker}".strip(), "attempt": job.get("attempt", 1)}
+        if self.context.queues.is_dist_each or self.context.session.hosts:
+            return {"name": f"{job.get('name', '')} {self._name_of(queue)}".strip(), "attempt": job.get("attempt", 1)}
         return job or None
 
     def _closing_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | None:

@@ -36,6 +36,9 @@ __all__ = ["JunitDocument", "JunitError", "JunitResult"]
 FOLDER: Final = "Unnamed folder"
 """Folder of cases without a class."""
 
+HOST_FIELD: Final = "Hostname"
+"""Name of the field with the ``hostname`` of a case's suite."""
+
 DEEPEST: Final = 256
 """Maximum depth of nested elements."""
 
@@ -58,10 +61,14 @@ _TYPES.add_type("text/plain", ".log")
 
 
 class JunitResult(Value):
-    """One case: the test as it is sent, and its status before any alias."""
+    """One case: the test as it is sent, its status before any alias, and the ``hostname`` of its suite.
+
+    Tools name there the machine or, as Playwright does, the browser that ran the suite.
+    """
 
     test: Test
     status: Status
+    host: str = ""
 
 
 class JunitDocument:
@@ -142,6 +149,7 @@ class _Case(MutableValue):
     """The parts of the open case that were read so far."""
 
     attributes: Mapping[str, str]
+    host: str = ""
     statuses: dict[Status, list[_Text]] = field(default_factory=dict)
     outputs: dict[str, _Text] = field(default_factory=dict)
     properties: list[_Text] = field(default_factory=list)
@@ -154,6 +162,7 @@ class _Node(MutableValue):
     role: _Role
     top: _Top | None = None
     text: _Text | None = None
+    host: str = ""
 
 
 class _Reader:
@@ -231,11 +240,12 @@ class _Reader:
                 parent.top.suites += 1
                 # With a second suite, neither has the time of the whole document.
                 parent.top.child = top if parent.top.suites == 1 else None
-            return _Node("suite", top if parent.top is not None and parent.top.child is top else None)
+            is_top = parent.top is not None and parent.top.child is top
+            return _Node("suite", top if is_top else None, host=attributes.get("hostname") or parent.host)
         if name == "testcase":
             if parent.top is not None:
                 parent.top.cases += 1
-            self._case = _Case(attributes)
+            self._case = _Case(attributes, parent.host)
             return _Node("case")
         return _Node("other")
 
@@ -269,6 +279,8 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
     for candidate in _STATUSES:  # in the order of severity: the worst one counts
         status = candidate if candidate in case.statuses else status
     fields, artifacts = _additions(case, cleaner)
+    if case.host:
+        fields.append(property_field(HOST_FIELD, case.host, cleaner))
     test = Test(
         key=key_of(folder, name),
         name=string(name),
@@ -281,7 +293,7 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
         fields=tuple(fields),
         artifacts=tuple(artifacts),
     )
-    return JunitResult(fit_to_limits(test), status)
+    return JunitResult(fit_to_limits(test), status, case.host)
 
 
 def _additions(case: _Case, cleaner: TextCleaner) -> tuple[list[Field], list[Artifact]]:

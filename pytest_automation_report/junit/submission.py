@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.writer import SpoolWriter
 
 _PIECE_BYTES = 1 << 16
+_MAX_LANES = 50
 
 
 class Submission(MutableValue):
@@ -47,6 +48,9 @@ class Submission(MutableValue):
     observed: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     files: int = 0
+    # The hosts of the results, each with the writer of its own records: results of one test on two hosts are those of
+    # two jobs.
+    _lanes: dict[str, tuple[str, SpoolWriter]] = field(default_factory=dict)
     _elapsed: int = 0
     _computed: int = 0
     _number: int = 0
@@ -76,12 +80,14 @@ class Submission(MutableValue):
         results. Raises `SpoolError` if the disk is full.
         """
         document = JunitDocument(self.rules)
-        mark, before = self._folder.records(MAIN).stat().st_size, (self.counts.copy(), self._computed, self._number)
+        before = self.counts.copy(), self._computed, self._number
+        marks = {worker: self._folder.records(worker).stat().st_size for worker in self._folder.workers()}
         try:
             for result in document.results(_pieces(path)):
                 self.add(result)
         except (JunitError, OSError, ResultFileError) as error:
-            os.truncate(self._folder.records(MAIN), mark)
+            for worker in self._folder.workers():
+                os.truncate(self._folder.records(worker), marks.get(worker, 0))
             self.counts, self._computed, self._number = before
             if isinstance(error, ResultFileError):
                 raise
@@ -105,8 +111,18 @@ class Submission(MutableValue):
                 elapsed=result.test.elapsed or 0,
                 is_final=True,
                 test=encoded(result.test),
-            )
+            ),
+            self._lane(result.host),
         )
+
+    def _lane(self, host: str) -> SpoolWriter:
+        """Return the writer of a host's results; the first host has the first one, and so have too many hosts."""
+        if host not in self._lanes:
+            if len(self._lanes) in {0, _MAX_LANES}:
+                return self._lanes.setdefault(host, (MAIN, self._writer))[1]
+            worker = f"host{len(self._lanes) + 1}"
+            self._lanes[host] = worker, self._folder.writer(worker)
+        return self._lanes[host][1]
 
     def add_property(self, field: Field) -> None:
         """Add a field of the run, or of the thread in a run of others; its texts are clean."""
@@ -126,7 +142,8 @@ class Submission(MutableValue):
         ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
         self._write(CloseRecord(ended, self.counts, elapsed_correction=more).framed())
         self._write(EndRecord(note, ended).framed())
-        self._writer.close()
+        self._close()
+        hosts = {worker: host for host, (worker, _) in reversed(self._lanes.items())}
         session = SessionManifest(
             id=self._folder.id,
             origin=endpoint.origin,
@@ -142,6 +159,7 @@ class Submission(MutableValue):
             is_first=sharing.is_first,
             thread_fields=sharing.thread_fields(self._folder.id),
             job=sharing.thread_job(self._folder.id),
+            hosts=hosts if len(hosts) > 1 else {},
         )
         try:
             self._folder.write_session(session)
@@ -153,13 +171,19 @@ class Submission(MutableValue):
 
     def discard(self) -> None:
         """Remove the session."""
-        self._writer.close()
+        self._close()
         self._folder.remove()
 
-    def _write(self, record: bytes) -> None:
-        self._writer.write(record)
-        if self._writer.waiting:
-            raise SpoolError(f"nothing was sent: {self._writer.trouble}")
+    def _close(self) -> None:
+        self._writer.close()
+        for _, writer in self._lanes.values():
+            writer.close()
+
+    def _write(self, record: bytes, writer: SpoolWriter | None = None) -> None:
+        writer = writer or self._writer
+        writer.write(record)
+        if writer.waiting:
+            raise SpoolError(f"nothing was sent: {writer.trouble}")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -5,6 +5,8 @@ Pytest writes it before the first record; the sender and ``automation-report sen
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pytest_automation_report.api.json_values import JsonValue
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Json, NewRun
 from pytest_automation_report.spool.records import FORMAT
@@ -44,6 +46,8 @@ class SessionManifest(JsonValue):
     thread_fields: tuple[Field, ...] = ()
     # The job of each thread in such a run, as `api.extensions.JOB` describes it; empty for a separate run.
     job: Json = field(default_factory=dict)
+    # Of an imported session with results of several hosts: which host's a worker's records are.
+    hosts: Mapping[str, str] = field(default_factory=dict)
     # When the session's clock began, in microseconds since 1970, 0 if unknown.
     started_us: int = 0
     # Path of the HTML file for the report of the run, empty for none.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from compatibility.vendor.official import submitted
+from pytest_automation_report.junit.results import HOST_FIELD
 from support.projects import console
 
 if TYPE_CHECKING:
@@ -62,11 +63,15 @@ def test_sends_what_the_official_tool_sends(name: str, tmp_path: Path, server: C
     place = ["--url", server.address, "--project-id", "1", "--source", "suite"]
     ran = console(tmp_path, "submit", str(FILES / name), *place)
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    ours = [_test(each) for _, each in server.tests()]
+    # The host of a suite, by which results of two browsers are told apart, is a field that the official tool has not.
+    ours = [
+        _test({**each, "fields": [field for field in each.get("fields", ()) if field["name"] != HOST_FIELD]})
+        for _, each in server.tests()
+    ]
     theirs = [_test(each, is_theirs=True) for each in RECORDED[name]["tests"]]
     assert _ordered(ours) == _ordered(theirs)
-    (thread,) = server.posts("/complete")[:1]
-    assert thread.body == {"elapsed_computed": RECORDED[name]["elapsed"]}
+    threads = [each.body["elapsed_computed"] for each in server.posts("/complete") if "/threads/" in each.path]
+    assert sum(threads) == RECORDED[name]["elapsed"]
     assert server.posts("/runs/1/complete")[0].body == {"measure_elapsed": False}
     assert list(tmp_path.glob(".automation-report/spool/*-*")) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -313,3 +314,34 @@ def test_killed_while_reading_nothing_is_left_to_be_sent(project: Project) -> No
     sent = send(project.root)
     assert (sent.exit, sent.out) == (0, "")
     assert sent.err.startswith("nothing to send")
+
+
+BROWSERS = """\
+<testsuites>
+<testsuite hostname="chromium"><testcase classname="shop" name="pays"><failure message="no"/></testcase></testsuite>
+<testsuite hostname="firefox"><testcase classname="shop" name="pays"/>
+<testcase classname="shop" name="looks"/></testsuite>
+</testsuites>
+"""
+
+
+def test_browsers_of_one_file_are_told_apart(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
+    """A test that failed in one browser failed, whichever comes last, and each result says which it is of."""
+    (project.root / "a.xml").write_text(BROWSERS, encoding="utf-8")
+    (project.root / "b.xml").write_text(BROWSERS.replace("shop", "bad") + "<", encoding="utf-8")
+    ran = console(project.root, "submit", "a.xml", "b.xml", "--ignore-parse-error", *server_options)
+    assert (ran.exit, ran.out) == (0, "1\n"), ran.text
+    sent = [
+        (test["name"], [field["value"] for field in test["fields"] if field["name"] == "Hostname"])
+        for _, test in server.tests()
+    ]
+    assert sorted(sent) == [("looks", ["firefox"]), ("pays", ["chromium"]), ("pays", ["firefox"])]
+    assert sorted(thread.body["job"]["name"] for thread in server.posts("/threads")) == ["chromium", "firefox"]
+    found = console(project.root, "run", "findings", "1", "--json", *server_options[:4])
+    document = json.loads(found.out)
+    assert [reason["count"] for reason in document["reasons"]] == [1]
+    assert (document["flaky"], document["counts"]["in_several_jobs"]) == ([], 1)
+    told = console(project.root, "run", "complete", "1", *server_options[:4])
+    assert "1 test with results of several jobs: one that failed in any of them failed" in told.err
