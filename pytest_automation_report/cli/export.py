@@ -11,7 +11,6 @@ from pytest_automation_report.cli.last_runs import last_run
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.cli.whole_runs import (
-    STDOUT,
     exported_run,
     exported_tests,
     is_ours,
@@ -20,6 +19,7 @@ from pytest_automation_report.cli.whole_runs import (
     write_file,
 )
 from pytest_automation_report.summary.lines import run_page
+from pytest_automation_report.text.files import STDOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,10 +17,11 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.last_runs import last_run
 from pytest_automation_report.cli.shared_runs import connected_to
-from pytest_automation_report.cli.whole_runs import STDOUT, is_ours, write_file
+from pytest_automation_report.cli.whole_runs import is_ours, write_file
 from pytest_automation_report.delivery.report import NO_PAGES, embedded_report
 from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule
 from pytest_automation_report.settings.parsers import size_bytes
+from pytest_automation_report.text.files import STDOUT
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client

@@ -12,16 +12,13 @@ from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.cli.last_runs import NOT_FOUND
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
-from pytest_automation_report.text.files import encoded, write_output
+from pytest_automation_report.text.files import STDOUT, encoded, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json
-
-STDOUT: Final = "-"
-"""The name of a file that stands for stdout."""
 
 _FAILURE: Final = 3
 

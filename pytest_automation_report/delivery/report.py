@@ -17,7 +17,7 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.errors import AutomationReportError, RefusedError
 from pytest_automation_report.spool.ledger_records import ReportRecord
-from pytest_automation_report.text.files import encoded, open_file, write_output
+from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,13 +84,14 @@ class ReportWriting:
         return ReportRecord(file, "none", self._why) if self._why else ReportRecord(file, "written", self._note)
 
     def _write(self) -> None:
-        path = Path(self._session.report)
+        named = self._session.report
         try:
-            self._why = self._refusal(path)
+            self._why = self._refusal(Path(named))
             if self._why:
-                self._why += f": write it with automation-report html {self._run_id} -o {path}"
+                self._why += f": write it with automation-report html {self._run_id} -o {named}"
             else:
-                self._write_to(path)
+                # pytest copies it to its stdout.
+                self._write_to(self._results.folder.report if named == STDOUT else Path(named))
         except OSError as error:
             self._why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
         except AutomationReportError as error:

@@ -157,6 +157,7 @@ class SessionHooks(Hooks):
         self._report.compare(self._folder)
         self._report.write_to_streams()
         if running is not None:
+            self._report.write_html(running.folder)
             if outcome is not None and outcome.is_removable:
                 running.folder.remove()
             running.unregister(config)

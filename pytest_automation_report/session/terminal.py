@@ -11,6 +11,7 @@ from pytest_automation_report.annotations.user_errors import UserErrors
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.summary.lines import Shell, header_line, relative_to_cwd, report_lines, target
+from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.terminal import printable
 
 if TYPE_CHECKING:
@@ -134,6 +135,11 @@ class TerminalReport:
         lines = self._lines(_verbosity(self._config))
         if lines:
             _write(sys.stderr, ["automation report:", *lines])
+
+    def write_html(self, folder: SessionFolder) -> None:
+        """Write the run's report to stdout, behind all lines of pytest, if the setting ``html`` says so."""
+        if self.configuration.html == STDOUT and folder.report.exists():
+            _write(sys.stdout, [folder.report.read_text(encoding="utf-8")])
 
     def _lines(self, verbosity: int, stats: Mapping[str, Sequence[object]] | None = None) -> list[str]:
         lines = report_lines(

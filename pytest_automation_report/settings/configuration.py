@@ -22,6 +22,7 @@ from pytest_automation_report.settings.resolver import SettingsResolver, absolut
 from pytest_automation_report.settings.sources import RawSetting, read_console_settings, read_pytest_settings
 from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, SETTINGS, is_override
 from pytest_automation_report.settings.token import TokenResult, token_from
+from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
@@ -214,8 +215,8 @@ def _values(resolver: SettingsResolver, root: Path) -> dict[str, Any]:
 
 def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
     """Return the path of the report, "" for none: an option starts in ``here``, as pytest's own ``--junitxml`` does."""
-    if not name:
-        return ""
+    if name in {"", STDOUT}:
+        return name
     is_option = raw is not None and raw.source == "command line" and not is_override(raw.origin)
     return str(absolute_path(name, here if is_option else root))
 

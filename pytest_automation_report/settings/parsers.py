@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import re
 import warnings
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -18,6 +19,7 @@ from pytest_automation_report.api.urls import shown_address, web_address_hint
 from pytest_automation_report.ci.facts import Shard, without_user
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.table import flag_from
+from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
 
@@ -111,11 +113,18 @@ def text(raw: RawSetting) -> str:
     return raw.value
 
 
+_NAMES_OF_STDOUT: Final = frozenset({STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+
+
 def html_file(raw: RawSetting) -> str:
-    """Return the name of an HTML file."""
+    """Return the name of an HTML file, of a device or a pipe, or `STDOUT`."""
     value = text(raw)
-    if not value.lower().endswith((".html", ".htm")):
-        raise SettingError(raw.origin, value, "name a file that ends in .html or .htm")
+    if value in _NAMES_OF_STDOUT:
+        return STDOUT
+    is_device = os.path.exists(value) and not os.path.isfile(value) and not os.path.isdir(value)  # noqa: PTH110, PTH112, PTH113 - a text
+    if not is_device and not value.lower().endswith((".html", ".htm")):
+        remedy = "name a file that ends in .html or .htm, a device or a pipe, or - for stdout"
+        raise SettingError(raw.origin, value, remedy)
     return value
 
 

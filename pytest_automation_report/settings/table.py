@@ -279,7 +279,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "html",
         "text",
         "",
-        "File that gets the report of the run as one HTML page; with a Testmo instance that of this session alone",
+        "File that gets the report of the run as one HTML page, - for stdout; with Testmo that of this session alone",
         is_option=True,
         parser="html_file",
     ),

@@ -53,7 +53,7 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags for opening files that another user may have put into a spool: follow no link, wait for no pipe."""
 
-_OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock"})
+_OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", "report.html"})
 
 
 def is_lock_taken(descriptor: int) -> bool:
@@ -99,6 +99,11 @@ class SessionFolder:
     def rejected(self) -> Path:
         """The results that the server refused, for people."""
         return self.path / "rejected.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """The report of the session's run on its way to pytest's stdout."""
+        return self.path / "report.html"
 
     @property
     def has_manifest(self) -> bool:

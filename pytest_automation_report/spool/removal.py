@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 # The patterns include files of killed processes ("~": copies that were not renamed), so that these are removed, too.
 _RECORDS_SUFFIX: Final = ".records"
-_OTHER_NAMES: Final = frozenset({"session.json", "ledger", "ledger~", "lock", "sender.log", "rejected.jsonl"})
+_OTHER_NAMES: Final = frozenset(
+    {"session.json", "ledger", "ledger~", "lock", "sender.log", "rejected.jsonl", "report.html"}
+)
 _MANIFEST_COPY: Final = "session.json~"
 _FILES: Final = "files"
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ENCODING: Final = "utf-8"
 """The encoding of written texts; characters that it has not are escaped with backslashes."""
 
+STDOUT: Final = "-"
+"""The name of a file that stands for stdout."""
+
 PIPE_SECONDS: Final = 10.0
 """How long a pipe may have no program that writes to it."""
 

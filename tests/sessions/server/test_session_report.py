@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,8 +26,6 @@ from support.session_processes import eventually
 from support.sessions import TOKEN, run_session, send, session_environment
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from support.sessions import Ran
 
 OPTION = "--automation-report-html"
@@ -48,6 +48,32 @@ def lines_about(ran: Ran) -> list[str]:
 
 def heading(file: Path) -> str:
     return file.read_text(encoding="utf-8").partition("<h1>")[2].partition("</h1>")[0]
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_stdout(tmp_path: Path, name: str) -> None:
+    """The report stands behind all that pytest writes, and nothing of the session is left."""
+    ran = Project(tmp_path, SUITE).report(f"{OPTION}={name}", env=ENV)
+    assert (ran.exit, lines_about(ran)) == (0, ["report: -"]), ran.text
+    lines, _, html = ran.out.partition("<!doctype html>")
+    assert "1 passed in" in lines
+    assert "<h1>1 test, none failed</h1>" in html
+    assert html.endswith("</html>\n")
+    assert session_folders(tmp_path / ".automation-report" / "spool") == []
+
+
+def test_pipes_and_devices(tmp_path: Path) -> None:
+    """What is there and no file is written to, and stays."""
+    project, pipe = Project(tmp_path, SUITE), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text, "utf-8")
+        piped = project.report(f"{OPTION}={pipe}", env=ENV)
+        assert lines_about(piped) == ["report: pipe"]
+        assert "<h1>1 test, none failed</h1>" in read.result(60)
+    assert pipe.is_fifo()
+    assert lines_about(project.report(f"{OPTION}=/dev/null", env=ENV)) == ["report: /dev/null"]
+    assert Path("/dev/null").is_char_device()
 
 
 def test_embedded_store(tmp_path: Path) -> None:
@@ -159,7 +185,7 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert project.sessions == []
     refused = project.report(f"{OPTION}=test_suite.py", env=ENV)
     assert refused.exit == 4
-    assert "name a file that ends in .html or .htm" in refused.text
+    assert "name a file that ends in .html or .htm, a device or a pipe, or - for stdout" in refused.text
 
 
 def test_session_that_is_sent_later(tmp_path: Path) -> None:
