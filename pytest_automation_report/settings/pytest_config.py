@@ -159,16 +159,33 @@ def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
     option = config.getoption(SWITCH_NAME)
     is_from_arguments = bool(option) and SWITCH_OPTION in config.invocation_params.args
     if option is not None:
-        return Switch(bool(option), SWITCH_OPTION if option else SWITCH_OFF_OPTION, is_from_arguments)
+        warning = _tox_warning(config, environ) if option else ""
+        return Switch(bool(option), SWITCH_OPTION if option else SWITCH_OFF_OPTION, is_from_arguments, warning)
     word = environ.get(SWITCH_ENVIRONMENT, "").strip()
     flag = flag_from(word)
     if flag is not None:
         return Switch(flag, SWITCH_ENVIRONMENT, is_from_arguments)
     warning = f"{SWITCH_ENVIRONMENT}: {word!r} cannot be used: write 1 or 0" if word else ""
     value, origin = ini_value(config, SWITCH_NAME, "flag")
+    if value is not False:
+        warning = warning or _tox_warning(config, environ)
     if value is None:
         return Switch(is_on=False, origin="", is_from_arguments=is_from_arguments, warning=warning)
     return Switch(bool(value) and _counts_here(config, environ), origin, is_from_arguments, warning)
+
+
+def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
+    """Return a warning if tox may have dropped settings and token of the environment, "" if not.
+
+    It passes on the variables alone that its configuration names. Who names ours there has seen to it.
+    """
+    if "TOX_ENV_NAME" not in environ or any(name.startswith(SWITCH_ENVIRONMENT) for name in environ):
+        return ""
+    from pytest_automation_report.settings.tox import passes_variables  # noqa: PLC0415 - only in tox
+
+    if passes_variables(config.rootpath, environ):
+        return ""
+    return f"tox passes no {SWITCH_ENVIRONMENT}... variable on, no token either: add pass_env = {SWITCH_ENVIRONMENT}*"
 
 
 def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:

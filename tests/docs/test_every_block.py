@@ -41,7 +41,10 @@ BLOCKS = {
         "# pytest.ini: a bucket": "docs/test_annotations.py::test_settings_for_artifacts_make_addresses",
     },
     "docs/architecture.md": {"pytest (leading process)": f"{NOT_RUN}a drawing"},
-    "docs/ci.md": {"# GitLab": "sessions/ci/test_job_output.py::test_gitlabs_file_is_where_the_page_says"},
+    "docs/ci.md": {
+        "# GitLab": "sessions/ci/test_job_output.py::test_gitlabs_file_is_where_the_page_says",
+        "pass_env": "sessions/startup/test_switch.py::test_the_pages_lines_for_tox_are_enough",
+    },
     "docs/console.md": {"bash_source": "docs/test_readme.py::test_shell_completes_commands"},
     "docs/delivery.md": {"the sender, a process of its own": f"{NOT_RUN}a drawing"},
     "docs/hooks.md": {

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from docs.written import block
 from support.sessions import run, session_environment
 
 if TYPE_CHECKING:
@@ -47,6 +48,49 @@ def test_switch_decides_whether_a_session_is_reported(
     assert ran.exit == 0, ran.text
     assert len(project.sessions) == is_reported
     assert ("automation report" in ran.text) == is_reported
+
+
+TOLD = "tox passes no AUTOMATION_REPORT... variable on, no token either: add pass_env = AUTOMATION_REPORT*"
+
+
+def without_ours() -> dict[str, str]:
+    """Return an environment without variables of this package."""
+    return {name: value for name, value in session_environment().items() if not name.startswith("AUTOMATION_REPORT")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files", "variables", "count"),
+    [
+        pytest.param([ON], {}, {}, 1, id="on"),
+        pytest.param(["-n2", ON], {}, {}, 1, id="workers"),
+        pytest.param([], {"pytest.ini": "[pytest]\nautomation_report = true\n"}, {}, 1, id="on by ini"),
+        pytest.param([], {"pytest.ini": "[pytest]\nautomation_report = false\n"}, {}, 0, id="off by ini"),
+        pytest.param([], {"tox.ini": "[testenv]\npass_env = HOME\n"}, {}, 1, id="the switch may be dropped, too"),
+        pytest.param([OFF], {}, {}, 0, id="off"),
+        pytest.param([ON], {}, {"AUTOMATION_REPORT_SOURCE": "shop"}, 0, id="a variable arrives"),
+        pytest.param([ON], {"tox.ini": "[testenv]\npass_env =\n  AUTOMATION_REPORT*\n"}, {}, 0, id="passed"),
+        pytest.param([ON], {"pyproject.toml": '[tool.tox.env_run_base]\npass_env = ["*"]\n'}, {}, 0, id="all passed"),
+    ],
+)
+def test_variables_that_tox_drops(
+    arguments: list[str], files: dict[str, str], variables: dict[str, str], count: int, project: Project
+) -> None:
+    """In tox a session to which none of our variables comes says so once, with the line that passes them on."""
+    for name, text in files.items():
+        project.write(name, text)
+    ran = project.pytest(*arguments, env={**without_ours(), "TOX_ENV_NAME": "py311", **variables})
+    assert ran.exit == 0, ran.text
+    assert ran.text.count(TOLD) == count
+    assert TOLD not in project.pytest(*arguments, env=without_ours()).text
+
+
+def test_the_pages_lines_for_tox_are_enough(project: Project) -> None:
+    """With the lines that the page shows, a session in tox has nothing to say."""
+    project.write("tox.ini", block("docs/ci.md", "pass_env"))
+    ran = project.pytest(ON, env={**without_ours(), "TOX_ENV_NAME": "py311"})
+    assert ran.exit == 0, ran.text
+    assert "1 of 1 result delivered" in ran.text
+    assert TOLD not in ran.text
 
 
 @pytest.mark.parametrize(
