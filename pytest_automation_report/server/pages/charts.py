@@ -1,24 +1,31 @@
-"""Compute the geometry of small drawings: bars, strips of outcomes, trends.
+"""Compute the geometry of small drawings: bars, trends, strips of the last outcomes of a test.
 
 The policy of the pages allows no style attributes, so all of them are SVG with numbers.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.numbers import duration, quantity
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
-    "Rectangle",
+    "STRIP_RUNS",
+    "Strip",
     "TrendBar",
     "TrendPoint",
-    "outcome_words",
+    "duration_trend",
+    "failure_trend",
+    "merged_letters",
     "polyline",
     "slices",
-    "strip",
+    "strip_of",
     "trend",
 ]
 
@@ -26,32 +33,13 @@ __all__ = [
 _BAR: Final = 1_000.0
 _MIN_PART: Final = 5.0
 _GAP: Final = 2.0
-# Outcomes of a strip by their letter in the store: the tone, the word and the height, which differs for each.
-_OUTCOMES: Final[Mapping[str, tuple[str, str, int]]] = {
-    "f": ("fail", "failed", 17),
-    "w": ("fail", "failed", 17),
-    "r": ("flaky", "flaky", 13),
-    "p": ("pass", "passed", 8),
-    "s": ("skip", "skipped", 4),
-    ".": ("idle", "not run", 2),
-}
-_STRIP_GROUND: Final = 18
-_STRIP_STEP: Final = 6
 # A trend: bars stand on the ground, the highest one has room for its number above it.
 TREND_WIDTH: Final = 400
 _TREND_GROUND: Final = 62.0
 _TREND_HIGHEST: Final = 48.0
 _TREND_LOWEST: Final = 5.0
-
-
-class Rectangle(NamedTuple):
-    """A part of a drawing."""
-
-    tone: str
-    x: str
-    y: str
-    width: str
-    height: str
+_NUMBER_ROOM: Final = 60
+_LAST_NUMBER_ROOM: Final = 75
 
 
 def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
@@ -69,25 +57,6 @@ def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     return rectangles
 
 
-def strip(letters: str) -> list[Rectangle]:
-    """Return the marks of a strip of outcomes, oldest first; ``letters`` are those of a test's history."""
-    marks = []
-    for place, letter in enumerate(letters):
-        tone, _, height = _OUTCOMES[letter]
-        marks.append(Rectangle(tone, str(place * _STRIP_STEP), str(_STRIP_GROUND - height), "4", str(height)))
-    return marks
-
-
-def outcome_words(letters: str) -> str:
-    """Return a strip in words: the number of each outcome, failures first."""
-    counts: dict[str, int] = {}
-    for letter, (_, word, _) in _OUTCOMES.items():
-        if count := letters.count(letter):
-            counts[word] = counts.get(word, 0) + count
-    runs = f"last {len(letters)} runs" if len(letters) > 1 else "last run"
-    return f"{runs}: {', '.join(f'{count} {word}' for word, count in counts.items()) or 'none'}"
-
-
 @dataclass(frozen=True, slots=True)
 class TrendPoint:
     """One run of a trend: its number, the drawn value, the same in words, its tone, and the address of a click.
@@ -103,47 +72,67 @@ class TrendPoint:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TrendBar:
-    """One bar of a trend; ``end`` is its right edge, ``above`` is where its label stands."""
+class TrendBar(NamedTuple):
+    """One bar of a trend; ``above`` is the place of its label. ``has_number``: the number of its run stands below."""
 
     point: TrendPoint
     x: str
     y: str
     width: str
     height: str
-    end: str
+    middle: str
     above: str
     label: str
+    has_number: bool
 
 
 def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
     """Return the bars of a trend, oldest first, of which the last one stands at the right edge.
 
-    Heights grow with the square root: 300 failures in one run must not flatten the single ones of all others.
+    Heights grow with the square root: 300 failures in one run must not flatten the single ones of all others. Below
+    the bars stand the numbers of the first and the last run, and of the one with which the failures of the last runs
+    began, if there is room for it between them.
     """
     most = max((point.value for point in points), default=0)
     highest = max((place for place, point in enumerate(points) if point.value == most), default=0)
-    step = min(TREND_WIDTH / max(len(points), 1), TREND_WIDTH / 12)
+    step = TREND_WIDTH / max(len(points), 12)
     first = TREND_WIDTH - step * len(points)
+    began = next((place for place in reversed(range(len(points))) if points[place].tone != "fail"), -1) + 1
+    is_apart = first + _NUMBER_ROOM <= first + (began + 0.5) * step <= TREND_WIDTH - _LAST_NUMBER_ROOM
     bars = []
     for place, point in enumerate(points):
         height = max(_TREND_LOWEST, _TREND_HIGHEST * (point.value / (most or 1)) ** 0.5)
         x, width, y = first + place * step + step * 0.3, step * 0.7, _TREND_GROUND - height
         label = point.label if place in (highest, len(points) - 1) and point.value else ""
-        bars.append(
-            TrendBar(
-                point,
-                f"{x:.1f}",
-                f"{y:.1f}",
-                f"{width:.1f}",
-                f"{height:.1f}",
-                f"{x + width:.1f}",
-                f"{y - 4:.1f}",
-                label,
-            )
+        has_number = place in (0, len(points) - 1) or (is_apart and place == began)
+        x_text, y_text, width_text, height_text, middle, above = (
+            f"{number:.1f}" for number in (x, y, width, height, x + width / 2, y - 4)
         )
+        bars.append(TrendBar(point, x_text, y_text, width_text, height_text, middle, above, label, has_number))
     return bars
+
+
+def failure_trend(rows: Iterable[Mapping[str, Any]]) -> list[TrendPoint]:
+    """Return the failed tests of some runs, oldest first."""
+    return [
+        TrendPoint(
+            row["id"],
+            row["failure_count"],
+            f"{row['failure_count']:,} failed" if row["failure_count"] else f"{row['success_count']:,} passed",
+            "fail" if row["failure_count"] else "pass" if row["is_completed"] and row["success_count"] else "idle",
+            link("run", row["id"]),
+            f"{row['failure_count']:,}",
+        )
+        for row in rows
+    ]
+
+
+def duration_trend(rows: Iterable[Mapping[str, Any]]) -> list[TrendPoint]:
+    """Return the durations of some runs, oldest first."""
+    return [
+        TrendPoint(row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", link("run", row["id"]))
+        for row in rows
+    ]
 
 
 def polyline(values: Sequence[float | None], width: int = 400, height: int = 48) -> list[str]:
@@ -157,3 +146,55 @@ def polyline(values: Sequence[float | None], width: int = 400, height: int = 48)
         else:
             current.append(f"{place * step:.1f},{height - height * value / most:.1f}")
     return [*lines, " ".join(current)] if current else lines
+
+
+STRIP_RUNS: Final = 20
+"""Runs that a strip shows, the newest at its right end."""
+
+# Tone, height in pixels and word of each letter of a history (see `store.histories`).
+_OUTCOMES: Final[Mapping[str, tuple[str, int, str]]] = {
+    "f": ("fail", 17, "failed"),
+    "r": ("flaky", 13, "flaky"),
+    "p": ("pass", 8, "passed"),
+    "s": ("skip", 4, "skipped"),
+    ".": ("idle", 2, "not run"),
+}
+_STEP, _MARK, _GROUND = 6, 4, 18
+_RANK: Final = "frps."
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A strip: its width in pixels, one path of SVG for each tone, and the words for readers who do not see it.
+
+    One path a tone instead of one rectangle a run: a page has up to 200 strips.
+    """
+
+    width: int
+    paths: tuple[tuple[str, str], ...]
+    label: str
+
+
+def merged_letters(histories: Iterable[str]) -> str:
+    """Return one letter for each run: the worst of these tests; the histories end with the same run."""
+    texts = [letters[-STRIP_RUNS:].rjust(STRIP_RUNS) for letters in histories]
+    columns = zip(*texts, strict=True)
+    return "".join(min(column, key=(_RANK + " ").index) for column in columns).lstrip()
+
+
+def strip_of(letters: str, *, has_now: bool = False) -> Strip | None:
+    """Return the strip of the last runs, with a mark below the last one if ``has_now``; None without any."""
+    # Runs from before there was this test are no part of its history.
+    letters = letters[-STRIP_RUNS:].lstrip(".")
+    if not letters:
+        return None
+    shapes: dict[str, list[str]] = {}
+    for place, letter in enumerate(letters):
+        tone, height, _ = _OUTCOMES[letter]
+        shapes.setdefault(tone, []).append(f"M{place * _STEP} {_GROUND - height}h{_MARK}v{height}h-{_MARK}z")
+    words = Counter(_OUTCOMES[letter][2] for letter in letters)
+    label = f"last {quantity(len(letters), 'run')}: " + ", ".join(f"{count} {word}" for word, count in words.items())
+    paths = [(tone, "".join(parts)) for tone, parts in shapes.items()]
+    if has_now:
+        paths.append(("now", f"M{(len(letters) - 1) * _STEP} 21h{_MARK}v2h-{_MARK}z"))
+    return Strip(len(letters) * _STEP - _STEP + _MARK, tuple(paths), label)

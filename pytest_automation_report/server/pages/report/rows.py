@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from markupsafe import Markup
 
+from pytest_automation_report.server.pages.charts import strip_of
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.report.fragments import fragment_of, relinked
 from pytest_automation_report.server.pages.run.reasons import says_of
-from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.run.tree import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.text.names import NameParts, node_id, split_name, title_of
@@ -63,7 +63,9 @@ def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Se
     ]
     ids = [test.id for test in tests.rows]
     macros: Any = environment.get_template("run/macros.html").module
-    strips = {letters: str(macros.strip(strip_of(letters))) for letters in {tests.letters(test) for test in tests.rows}}
+    drawings: Any = environment.get_template("parts/charts.html").module
+    outcomes = {tests.letters(test) for test in tests.rows}
+    strips = {letters: str(drawings.strip(strip_of(letters))) for letters in outcomes}
     return {
         "kinds": [_kind_values(kind, environment, run) for kind in kind_list],
         "groups": group_list,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_automation_report.server.pages.charts import STRIP_RUNS
 from pytest_automation_report.server.pages.run.changes import percent
 from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.history import Histories
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
 from pytest_automation_report.server.pages.run.queries import RunReader
-from pytest_automation_report.server.pages.run.strips import STRIP_RUNS
 from pytest_automation_report.server.pages.statuses import ranked, shown_status
 from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.reasons import hexadecimal

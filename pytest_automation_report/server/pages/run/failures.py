@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.failures.tracebacks import parse_traceback
+from pytest_automation_report.server.pages.charts import strip_of
 from pytest_automation_report.server.pages.numbers import quantity
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
 from pytest_automation_report.server.pages.run.code_frames import code_frame
@@ -25,7 +26,6 @@ from pytest_automation_report.server.pages.run.reasons import (
     says_of,
 )
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
-from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.statuses import ranked
 from pytest_automation_report.text.names import node_id, split_name, title_of
 

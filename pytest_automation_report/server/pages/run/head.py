@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.server.pages.attachments import attached
-from pytest_automation_report.server.pages.numbers import duration_change, quantity
+from pytest_automation_report.server.pages.numbers import duration_change
 from pytest_automation_report.server.pages.run.sentences import (
     SILENT_US,
     RunCounts,
@@ -28,20 +27,18 @@ from pytest_automation_report.server.store.derived import says_death
 from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.sentences import Phrase
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["RunFacts", "bar_of", "chips_of", "counts_of", "facts_of", "head_of", "tabs_of", "trend_of"]
+__all__ = ["RunFacts", "bar_of", "chips_of", "counts_of", "facts_of", "head_of", "tabs_of"]
 
 _is_number = re.compile(r"[0-9]{1,9}").fullmatch
 
 # Sizes of the trend, in units of its drawing.
-_TREND_WIDTH, _TREND_BASE, _TREND_HEIGHT = 400.0, 62.0, 48.0
-_TREND_LEAST, _TREND_PASSED = 8.0, 6.0
 
 _CHANGE_CHIPS: Final = (
     ("newly_failing", "New", "fail-ink"),
@@ -248,48 +245,3 @@ def tabs_of(state: RunState, view: str, facts: RunFacts) -> list[Json]:
         }
         for name in VIEWS
     ]
-
-
-def trend_of(rows: Sequence[Mapping[str, Any]], run_id: int) -> Json | None:
-    """Return the bars of the trend: failed tests of the last runs; None for a first run.
-
-    A bar's height is the logarithm of its number, so that one failure is seen beside a thousand. ``began`` is the bar
-    with which the runs that failed without a break began.
-    """
-    if len(rows) <= 1:
-        return None
-    most = max(row["failure_count"] for row in rows)
-    step = _TREND_WIDTH / max(len(rows), 12)
-    left = _TREND_WIDTH - step * len(rows)
-    bars = []
-    for place, row in enumerate(rows):
-        failed = row["failure_count"]
-        share = math.log1p(failed) / math.log1p(most) if failed else 0.0
-        height = max(_TREND_LEAST, share * _TREND_HEIGHT) if failed else _TREND_PASSED
-        tone = "fail" if failed else "pass" if row["is_completed"] else "idle"
-        bars.append(
-            {
-                "run": row["id"],
-                "tone": tone,
-                "x": f"{left + place * step + step * 0.16:.1f}",
-                "y": f"{_TREND_BASE - height:.1f}",
-                "width": f"{step * 0.68:.1f}",
-                "height": f"{height:.1f}",
-                "middle": f"{left + place * step + step / 2:.1f}",
-                "label": f"run {row['id']}: {f'{failed:,} failed' if failed else 'nothing failed'}",
-                "is_now": row["id"] == run_id,
-            }
-        )
-    began = next((place for place in reversed(range(len(bars))) if bars[place]["tone"] != "fail"), -1) + 1
-    # Between the numbers of the first run and of the last one there must be room for that of this one.
-    is_apart = left + 60 <= left + (began + 0.5) * step <= _TREND_WIDTH - 75
-    worst = max(rows, key=lambda row: (row["failure_count"], row["id"]))
-    return {
-        "bars": bars,
-        "count": len(rows),
-        "most": f"{most:,}" if most else "",
-        "most_middle": next(bar["middle"] for bar in bars if bar["run"] == worst["id"]),
-        "began": bars[began] if is_apart else None,
-        "failing": sum(1 for row in rows if row["failure_count"]),
-        "label": f"Failed tests in the last {quantity(len(rows), 'run')}, at most {most:,}",
-    }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.durations import HISTORY, LAST
 from pytest_automation_report.findings.flakiness import WINDOW
-from pytest_automation_report.server.pages.run.strips import STRIP_RUNS
+from pytest_automation_report.server.pages.charts import STRIP_RUNS
 from pytest_automation_report.server.store.histories import histories, last_letters, series_of
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.findings.selections import command_of
 from pytest_automation_report.server.pages.attachments import attached
+from pytest_automation_report.server.pages.charts import failure_trend
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.run.changes import changes_of, percent
 from pytest_automation_report.server.pages.run.details import details_of, where_it_ran, worker_names
@@ -21,7 +22,6 @@ from pytest_automation_report.server.pages.run.head import (
     facts_of,
     head_of,
     tabs_of,
-    trend_of,
 )
 from pytest_automation_report.server.pages.run.history import Histories
 from pytest_automation_report.server.pages.run.live import running_now, time_to_go
@@ -154,7 +154,7 @@ class _RunPage:
             "bar": stretches,
             "chips": chips_of(state, self._searched(stretches), facts.findings),
             "tabs": tabs_of(state, self.view, facts),
-            "trend": trend_of(trend_rows, run["id"]),
+            "trend": failure_trend(trend_rows),
             "before": earlier[-1] if earlier else None,
             "after": self.reader.next_run(run),
             "base": self._base(),

@@ -63,7 +63,7 @@ _WITH_REASON: Final = (
     *("failed_attempts", "phase", "message", "fingerprint"),
 )
 _REASON = (ResultRow.failed_attempts, ResultRow.phase, ResultRow.message, ResultRow.fingerprint)
-_TREND: Final = ("id", "status", "is_completed", "failure_count", "total_count", "created", "commit")
+_TREND: Final = ("id", "status", "is_completed", "failure_count", "success_count", "total_count", "created", "commit")
 
 
 @dataclass(frozen=True, slots=True)

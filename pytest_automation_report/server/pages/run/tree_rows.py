@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.server.pages.charts import strip_of
 from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.run.changes import percent
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
-from pytest_automation_report.server.pages.run.strips import strip_of
 from pytest_automation_report.server.pages.run.tree import (
     Branch,
     branches_of,

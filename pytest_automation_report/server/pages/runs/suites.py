@@ -6,9 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.findings.durations import HISTORY, LAST
-from pytest_automation_report.server.pages.charts import TrendPoint
-from pytest_automation_report.server.pages.links import link
-from pytest_automation_report.server.pages.numbers import duration
+from pytest_automation_report.server.pages.charts import failure_trend
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.runs.rows import summary_sentence
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import Series
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["RAIL_TESTS", "card_of", "duration_trend", "failure_trend", "flaky_rows", "green_runs", "slowest_rows"]
+__all__ = ["RAIL_TESTS", "card_of", "flaky_rows", "green_runs", "slowest_rows"]
 
 RAIL_TESTS: Final = 10
 """Most flaky and slow tests beside the runs of a suite."""
@@ -56,29 +54,6 @@ def card_of(reader: Reader, source: Json) -> dict[str, Any]:
         "usual": int(median(times)) if times else None,
         "points": failure_trend(rows),
     }
-
-
-def failure_trend(rows: Sequence[Json]) -> list[TrendPoint]:
-    """Return the failed tests of some runs, oldest first."""
-    return [
-        TrendPoint(
-            row["id"],
-            row["failure_count"],
-            f"{row['failure_count']:,} failed" if row["failure_count"] else f"{row['success_count']:,} passed",
-            "fail" if row["failure_count"] else "pass" if row["total_count"] else "idle",
-            link("run", row["id"]),
-            f"{row['failure_count']:,}",
-        )
-        for row in rows
-    ]
-
-
-def duration_trend(rows: Sequence[Json]) -> list[TrendPoint]:
-    """Return the durations of some runs, oldest first."""
-    return [
-        TrendPoint(row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", link("run", row["id"]))
-        for row in rows
-    ]
 
 
 def green_runs(rows: Sequence[Json]) -> int:

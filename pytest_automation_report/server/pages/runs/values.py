@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.server.pages import charts
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.runs import suites
@@ -104,8 +105,8 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
         "sentence": sentence,
         "summary": summary,
         "green": suites.green_runs(rows),
-        "failures": suites.failure_trend(rows),
-        "times": suites.duration_trend(rows),
+        "failures": charts.failure_trend(rows),
+        "times": charts.duration_trend(rows),
         "has_branches": any(branches),
         "oldest": _oldest(document, last),
         "reasons": [] if document is None else document["reasons"][:_REASONS_SHOWN],

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.failures.tracebacks import parse_traceback
+from pytest_automation_report.server.pages.charts import failure_trend, merged_letters, strip_of, trend
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
 from pytest_automation_report.server.pages.run.code_frames import code_frame
 from pytest_automation_report.server.pages.run.details import worker_names
-from pytest_automation_report.server.pages.run.head import trend_of
 from pytest_automation_report.server.pages.run.names import common_phrase
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
-from pytest_automation_report.server.pages.run.strips import merged_letters, strip_of
 from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, time_of, waste_sentence
 from pytest_automation_report.server.pages.run.url import RunState
 from pytest_automation_report.server.store.reads import RunRecord
@@ -182,10 +181,12 @@ def test_the_trend_names_the_run_with_which_failures_began() -> None:
     """The first of the last runs that failed without a break has its number below, if there is room for it."""
 
     def began(*failed: int) -> int | None:
-        rows = [{"id": 10 + place, "failure_count": count, "is_completed": True} for place, count in enumerate(failed)]
-        trend = trend_of(rows, rows[-1]["id"])
-        assert trend is not None
-        return trend["began"] and int(trend["began"]["run"])
+        rows = [
+            {"id": 10 + place, "failure_count": count, "success_count": 1, "is_completed": True}
+            for place, count in enumerate(failed)
+        ]
+        named = [bar.point.run for bar in trend(failure_trend(rows)) if bar.has_number]
+        return next((run for run in named if run not in {rows[0]["id"], rows[-1]["id"]}), None)
 
     assert began(0, 0, 3, 0, 0, 1, 2, 2, 2, 2) == 15
     assert began(0, 0, 0, 0, 0, 0, 0, 0, 1, 1) is None
