@@ -38,6 +38,8 @@ TREND_WIDTH: Final = 400
 _TREND_GROUND: Final = 62.0
 _TREND_HIGHEST: Final = 48.0
 _TREND_LOWEST: Final = 5.0
+# One failure is higher than none, also without colours.
+_TREND_LOWEST_FAILED: Final = 9.0
 _NUMBER_ROOM: Final = 60
 _LAST_NUMBER_ROOM: Final = 75
 
@@ -101,7 +103,8 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
     is_apart = first + _NUMBER_ROOM <= first + (began + 0.5) * step <= TREND_WIDTH - _LAST_NUMBER_ROOM
     bars = []
     for place, point in enumerate(points):
-        height = max(_TREND_LOWEST, _TREND_HIGHEST * (point.value / (most or 1)) ** 0.5)
+        lowest = _TREND_LOWEST_FAILED if point.tone == "fail" else _TREND_LOWEST
+        height = max(lowest, _TREND_HIGHEST * (point.value / (most or 1)) ** 0.5)
         x, width, y = first + place * step + step * 0.3, step * 0.7, _TREND_GROUND - height
         label = point.label if place in (highest, len(points) - 1) and point.value else ""
         has_number = place in (0, len(points) - 1) or (is_apart and place == began)
