@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.text.visible import without_ansi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from pytest_automation_report.text.redaction import Redaction
+    from collections.abc import Callable, Iterable, Sequence
 
 _READ_BYTES: Final = 64 << 10
 _MAX_CHARACTERS: Final = 8192
 
 
 class CapturedOutput:
-    """The files in which pytest's processes capture the output of tests; owned by the sender of a running session."""
+    """The files in which pytest's processes capture the output of tests.
 
-    def __init__(self, hide: Redaction) -> None:
+    Owned by the sender of a running session, and by the controller of xdist's workers: a test that kills its worker at
+    once leaves a busy sender no time to open them.
+    """
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
         self._hide = hide
         self._descriptors: dict[str, list[tuple[str, int]]] = {}
         self._handed_over: set[str] = set()

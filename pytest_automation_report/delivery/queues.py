@@ -309,7 +309,7 @@ class WorkerQueues:
             return
         # Without a START, which a full disk may have cost, the report is all there is: -1 is no attempt's number.
         start = queue.open or Start(queue.position, -1, ended_us, nodeid, record.file, record.line)
-        detail = "\n\n".join(filter(None, (record.text, self._show_last_words(queue.worker))))
+        detail = "\n\n".join(filter(None, (record.text, self._show_last_words(queue.worker, record.words))))
         result = self._unfinished_result(queue, start, "crashed", detail, ended_us=ended_us)
         if record.outcome not in {"rerun", AGAIN}:
             self._enqueue_orphan(queue, result)
@@ -321,8 +321,8 @@ class WorkerQueues:
         self._release_crashed(result.nodeid)
         queue.crash(result)
 
-    def _show_last_words(self, worker: str) -> str:
-        words = self.shown_last_words[worker] = self._last_words(worker)
+    def _show_last_words(self, worker: str, known: str = "") -> str:
+        words = self.shown_last_words[worker] = known or self._last_words(worker)
         return words
 
     def _pop_crashed(self, nodeid: str) -> list[EarlierAttempt]:

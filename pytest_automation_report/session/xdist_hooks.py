@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_automation_report.delivery.captured_output import CapturedOutput
+from pytest_automation_report.delivery.handover import RedactionSettings
 from pytest_automation_report.errors import UNLOADED
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.failures import Failures
@@ -17,8 +19,8 @@ from pytest_automation_report.recording.synthetic_results import unfinished_test
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import RuntestHooks
 from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
-from pytest_automation_report.spool.folder import NOT_RUN
-from pytest_automation_report.spool.record_kinds import AGAIN, CrashRecord
+from pytest_automation_report.spool.folder import NOT_RUN, head_and_tail
+from pytest_automation_report.spool.record_kinds import AGAIN, CapturedRecord, CrashRecord, OpenRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.values import Value
 
@@ -61,6 +63,9 @@ class ControllerHooks(Hooks):
         self._token_file = setup.configuration.token_file
         self._folder = folder
         self._clock = clock
+        options = setup.options
+        hiding = RedactionSettings(options.redact, options.secrets, options.redact_builtin)
+        self._captured = CapturedOutput(hiding.redaction())
         # Of the controller's own records: crashes.
         self._writer = writer
         self._report = report
@@ -97,8 +102,16 @@ class ControllerHooks(Hooks):
 
     @guarded
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - as above
-        """Write the number of tests for a worker that cannot write it, and once the names of all tests."""
+        """Write the number of tests for a worker that cannot write it, and once the names of all tests.
+
+        The worker waits for its first test: now its capture files can be opened, for its last words.
+        """
         recorder = self._recorder(node.gateway.id)
+        if recorder is None and self._options.keeps_output("error"):
+            records = [placed.record for placed in head_and_tail(self._folder.records(node.gateway.id))[0]]
+            pid = next((record.pid for record in records if isinstance(record, OpenRecord)), 0)
+            files = next((record.files for record in records if isinstance(record, CapturedRecord)), ())
+            self._captured.watch(node.gateway.id, pid, files)
         is_naming = self._options.report_not_run and not self._folder.records(NOT_RUN).exists()
         if recorder is None and not is_naming:
             return
@@ -139,7 +152,8 @@ class ControllerHooks(Hooks):
             recorder.add(report)
 
     def close(self) -> None:
-        """Close the files of the workers that could not write them."""
+        """Close the files of the workers that could not write them, and those of captured output."""
+        self._captured.close()
         for recorder in self._recorders.values():
             if recorder is not None:
                 recorder.close()
@@ -177,6 +191,7 @@ class ControllerHooks(Hooks):
             outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
             text=cleaner_for(self._options).console(report.longreprtext),
             line=place[1],
+            words=self._captured.last_words(worker),
         )
         self._writer.write(record.framed())
 

@@ -132,7 +132,10 @@ def _is_test(text: str) -> bool:
 
 
 class CrashRecord(Record, kind="crash"):
-    """xdist's report of a worker's death, written by the leading process: a dead worker cannot report its test."""
+    """xdist's report of a worker's death, written by the leading process: a dead worker cannot report its test.
+
+    ``words`` is the last output of the worker, empty if the leading process could not open its capture files.
+    """
 
     moment: int = field(key="t")
     worker: str
@@ -141,6 +144,7 @@ class CrashRecord(Record, kind="crash"):
     outcome: str
     text: str
     line: int | None = None
+    words: str = ""
 
 
 class PropertyRecord(Record, kind="property"):

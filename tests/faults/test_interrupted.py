@@ -145,3 +145,38 @@ def test_process_that_dies_at_once_has_its_last_words(tmp_path: Path, embedded_s
     assert "Captured stdout, the last of it\nsaid at once\nfrom below" in error_of(embedded_server)
     ((_, test),) = embedded_server.tests()
     assert test["elapsed"] > 0
+
+
+STOPS_SENDER = """
+import os, signal
+import pytest
+from pathlib import Path
+
+def signalled(number):
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\\0")
+        except OSError:
+            continue
+        if any(Path(".automation-report/spool", word).is_dir() for word in words if "T" in word and "-" in word):
+            os.kill(int(process.name), number)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        signalled(signal.SIGSTOP)
+
+def pytest_testnodedown():
+    signalled(signal.SIGCONT)
+"""
+
+
+def test_worker_that_dies_before_the_sender_looks(tmp_path: Path, embedded_server: CheckedServer) -> None:
+    """A test that ends its worker at once has its last words, also if the sender was busy for as long as it lived."""
+    (tmp_path / "conftest.py").write_text(STOPS_SENDER)
+    (tmp_path / "test_suite.py").write_text("import os\ndef test_dies():\n    print('last words')\n    os._exit(3)\n")
+    ran = run_session(tmp_path, "-n", "1", "--max-worker-restart=0", address=embedded_server.address)
+    assert ran.exit == 1, ran.text
+    wait_for_senders(tmp_path)
+    ((_, test),) = embedded_server.tests()
+    assert "Captured stdout, the last of it\nlast words\n" in test["fields"][0]["value"]
