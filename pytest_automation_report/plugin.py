@@ -192,7 +192,8 @@ class _SessionPlugin(Hooks):
 
             config.pluginmanager.register(SessionHooks(setup, config, sender, self.internal_errors), _REPORTING)
         except BaseException:
-            sender.close()
+            if sender is not None:
+                sender.close()
             raise
         self._is_reported = True
         _reporting_configs.append(config)

@@ -1,8 +1,9 @@
-"""Record the collected tests: their number, those that share a key, and their node ids for `report_not_run`."""
+"""Record the collected tests: their number, those that share a key, their node ids; find the files of their output."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections import Counter
 from types import SimpleNamespace
@@ -81,6 +82,24 @@ def write_collected_ids(folder: SessionFolder, nodeids: Sequence[str]) -> None:
     for record in collected_names(nodeids):
         writer.write(record)
     writer.close()
+
+
+def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
+    """Return the name of each captured stream, the descriptor of its file, and that file's device and inode.
+
+    The sender reads the last output of a killed process by them. Empty without capturing, with capturing in memory
+    (``--capture=sys``), and if a later pytest captures differently: the attributes are private to pytest 8.4 to 9.2.
+    """
+    capturing = getattr(config.pluginmanager.getplugin("capturemanager"), "_global_capturing", None)
+    files: list[tuple[str, int, int, int]] = []
+    for stream in ("out", "err"):
+        try:
+            descriptor = getattr(capturing, stream).tmpfile.fileno()
+            status = os.fstat(descriptor)
+        except (AttributeError, OSError, ValueError):  # A capture in memory has no descriptor.
+            continue
+        files.append((f"std{stream}", descriptor, status.st_dev, status.st_ino))
+    return files
 
 
 def plain_nodeids(items: Iterable[pytest.Item]) -> dict[str, str]:

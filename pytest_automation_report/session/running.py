@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig
 from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.session.collection import captured_files
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.session.session_folder import create_session_folder
 from pytest_automation_report.session.session_run import session_run
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
-    from pytest_automation_report.session.sender_start import SenderStart
+    from pytest_automation_report.delivery.launch import SenderProcess
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.terminal import TerminalReport
     from pytest_automation_report.session.xdist_hooks import ControllerHooks
@@ -118,12 +119,11 @@ class RunningSession:
         )
         config.pluginmanager.register(self.controller)
 
-    def hand_over(self, sender: SenderStart) -> None:
-        """Let the sender deliver this session, if results are to be sent while the tests run."""
-        setup = self._setup
-        if setup.token is None or not setup.is_sending:
-            return
-        options = setup.options
+    def hand_over(self, sender: SenderProcess, pytest_config: pytest.Config) -> None:
+        """Let the sender deliver this session."""
+        setup, options = self._setup, self._setup.options
+        assert setup.token is not None
+        captured = tuple(captured_files(pytest_config))
         config = SenderConfig(
             folder=str(self.folder.path),
             endpoint=self.configuration.endpoint,
@@ -133,7 +133,7 @@ class RunningSession:
             store=setup.store,
             hiding=RedactionSettings(options.redact, options.secrets, options.redact_builtin),
             # The capture files of workers the sender opens by their CAPTURED records.
-            captured=() if self._is_leading_workers or not options.keeps_output("error") else sender.captured,
+            captured=() if self._is_leading_workers or not options.keeps_output("error") else captured,
             epoch=self._clock.epoch,
         )
         try:

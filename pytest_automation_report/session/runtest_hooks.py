@@ -31,8 +31,12 @@ from pytest_automation_report.session.annotation_hooks import (
     has_describe_hooks,
     with_markers,
 )
-from pytest_automation_report.session.collection import before_sharding, collected_record, plain_nodeids
-from pytest_automation_report.session.sender_start import captured_files
+from pytest_automation_report.session.collection import (
+    before_sharding,
+    captured_files,
+    collected_record,
+    plain_nodeids,
+)
 from pytest_automation_report.spool.artifacts import ArtifactSpool
 from pytest_automation_report.spool.record_kinds import (
     ArtifactRecord,

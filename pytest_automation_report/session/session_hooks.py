@@ -16,7 +16,7 @@ from pytest_automation_report.session.running import RunningSession, start_sessi
 from pytest_automation_report.session.terminal import TerminalReport
 
 if TYPE_CHECKING:
-    from pytest_automation_report.session.sender_start import SenderStart
+    from pytest_automation_report.delivery.launch import SenderProcess
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.spool.folder import SessionFolder
 
@@ -40,7 +40,7 @@ class SessionHooks(Hooks):
     """
 
     def __init__(
-        self, setup: SessionSetup, config: pytest.Config, sender: SenderStart, internal_errors: InternalErrors
+        self, setup: SessionSetup, config: pytest.Config, sender: SenderProcess | None, internal_errors: InternalErrors
     ) -> None:
         self.internal_errors = internal_errors
         self._setup = setup
@@ -72,10 +72,11 @@ class SessionHooks(Hooks):
             self._running = start_session(self._setup, session.config, self._report)
             if self._running is not None:
                 self._running.record(session)
-                self._running.hand_over(self._sender)
+                if self._sender is not None:
+                    self._running.hand_over(self._sender, session.config)
         finally:
             # Tests must not find a child or a pipe of ours, also if there is no session to hand over.
-            self._sender.close()
+            self._close_sender()
 
     # trylast: other plugins deselect tests before, and a deselected test does not count as not run.
     @pytest.hookimpl(trylast=True)
@@ -149,7 +150,7 @@ class SessionHooks(Hooks):
         """Close and show a session that pytest did not finish; remove its folder if all is delivered."""
         if self._is_forked:
             return
-        self._sender.close()
+        self._close_sender()
         self._setup.facts.close()
         running, outcome = self._running, self._report.outcome
         if running is not None:
@@ -161,6 +162,10 @@ class SessionHooks(Hooks):
             if outcome is not None and outcome.is_removable:
                 running.folder.remove()
             running.unregister(config)
+
+    def _close_sender(self) -> None:
+        if self._sender is not None:
+            self._sender.close()
 
     @property
     def _folder(self) -> SessionFolder | None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_automation_report.api.artifacts import is_bucket
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.ci.discovery import FactsSearch
 from pytest_automation_report.delivery.handover import timeouts_from
-from pytest_automation_report.session.sender_start import SenderStart
+from pytest_automation_report.delivery.launch import SenderProcess
+from pytest_automation_report.session.collection import captured_files
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
 from pytest_automation_report.settings.configuration import (
     configuration_from,
@@ -75,11 +77,11 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
 
 def session_setup(
     config: pytest.Config, environ: Mapping[str, str], warning: str = ""
-) -> tuple[SessionSetup, SenderStart]:
-    """Return the setup of a session and its sender, which starts; ``warning`` is shown in the summary, empty for none.
+) -> tuple[SessionSetup, SenderProcess | None]:
+    """Return the setup of a session and its sender, which starts, None if results are sent later.
 
-    Raises `SettingError` for a setting that cannot be used, and `pytest.UsageError` if preflight finds that results
-    cannot be sent.
+    ``warning`` is shown in the summary, empty for none. Raises `SettingError` for a setting that cannot be used, and
+    `pytest.UsageError` if preflight finds that results cannot be sent.
     """
     environ = dict(environ)  # also since each look at `os.environ` encodes a name
     configuration, token = token_for(session_configuration(config, environ), environ)
@@ -94,7 +96,16 @@ def session_setup(
         configuration = replace(configuration, warnings=(warning or store_warning, *configuration.warnings))
     name = new_session_name()
     # As early as possible: from here on the sender imports its modules on another core, and pytest imports its own.
-    sender = SenderStart(name, config, configuration, store, is_sending=is_sending(configuration, used))
+    sender = None
+    if is_sending(configuration, used):
+        sender = SenderProcess(
+            name,
+            is_embedded=configuration.endpoint.is_embedded,
+            has_bucket=store is not None and is_bucket(store.address),
+            has_report=bool(configuration.html),
+            # For a test that kills this process in the session's first second, before the sender is ready.
+            inherited=[descriptor for _, descriptor, _, _ in captured_files(config)],
+        )
     facts = FactsSearch(configuration.build_info, configuration.facts, environ, config.rootpath)
     try:
         setup = SessionSetup(
@@ -110,7 +121,8 @@ def session_setup(
             facts=facts,
         )
     except BaseException:
-        sender.close()
+        if sender is not None:
+            sender.close()
         facts.close()
         raise
     return setup, sender

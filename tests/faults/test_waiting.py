@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
+from pytest_automation_report.session.end import LedgerTail, wait_for_sender
 from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.records import plain_record
 
