@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.table import SETTINGS, Setting
 
 CONSOLE = {
     parameter.name
-    for command in main.commands.values()
+    for command in (main.get_command(click.Context(main), name) for name in main.list_commands(click.Context(main)))
+    if command is not None
     for subcommand in (command, *getattr(command, "commands", {}).values())
     for parameter in subcommand.params
 }

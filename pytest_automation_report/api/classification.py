@@ -93,7 +93,7 @@ def classify(
             return parse(None if request.success == _NO_CONTENT else decoded(outcome.body))
         except ValueError as error:
             reason = f"{outcome.status} with an invalid body ({error})"
-        raise UnknownAnswerError(_message(request, reason, secret))
+        raise UnknownAnswerError(displayable(reason, secret))
     raise _error(request, outcome, was_sent=was_sent, secret=secret)
 
 
@@ -134,14 +134,14 @@ def displayable(text: str, secret: str = "") -> str:
 def _error(request: RequestInfo, outcome: Outcome, *, was_sent: bool, secret: str) -> ClientError:
     """Return the error for a response that is not the documented success; see the table at the top."""
     if isinstance(outcome, NoResponse):
-        message = _message(request, outcome.reason, secret)
+        message = displayable(outcome.reason, secret)
         return UnknownAnswerError(message) if was_sent else NotSentError(message)
     status = outcome.status
     text, errors = _error_texts(outcome.body, secret)
     # Another 2xx looks like a success: only then the message names the status that was expected.
     is_plain = status >= 300 or status == request.success  # noqa: PLR2004 - the first redirect
     shown = str(status) if is_plain else f"{status} instead of {request.success}"
-    message = _message(request, f"{shown}: {text}" if text else shown, secret)
+    message = displayable(f"{shown}: {text}" if text else f"the server answered {shown}", secret)
     wait_seconds = retry_after_seconds(outcome.retry_after, outcome.date)
     if status == _TOO_MANY_REQUESTS:
         return ThrottledError(message, wait_seconds)
@@ -150,7 +150,7 @@ def _error(request: RequestInfo, outcome: Outcome, *, was_sent: bool, secret: st
     if 300 <= status < 400:  # noqa: PLR2004 - the range of redirects
         target = f" to {outcome.location}" if outcome.location else ""
         reason = f"redirected ({status}{target}): the server's URL is wrong"
-        return RefusedError(_message(request, reason, secret), status)
+        return RefusedError(displayable(reason, secret), status)
     if 400 <= status < 500 and status not in _UNKNOWN_4XX:  # noqa: PLR2004 - the range of refusals
         return RefusedError(message, status, errors)
     # A request cut in the middle is no valid JSON, so the server cannot have applied it, unless it claims so.
@@ -179,10 +179,6 @@ def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:
         listed = values if isinstance(values, list) else [values]
         texts[displayable(name, secret)] = [displayable(value, secret) for value in listed if isinstance(value, str)]
     return displayable(message, secret) if isinstance(message, str) else "", texts
-
-
-def _message(request: RequestInfo, reason: str, secret: str) -> str:
-    return f"{request.method} {request.path}: {displayable(reason, secret)}"
 
 
 def _parsed_date(text: str) -> datetime:

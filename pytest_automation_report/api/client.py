@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from datetime import timezone
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar
 
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH
 from pytest_automation_report.api.classification import RequestInfo
@@ -26,16 +26,35 @@ from pytest_automation_report.api.responses import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
     from typing import BinaryIO
 
+    from typing_extensions import Unpack
+
     from pytest_automation_report.api.models import Json, NewRun, Resources
-    from pytest_automation_report.api.responses import Page, Run, RunTest
+    from pytest_automation_report.api.responses import Page, Run, RunTest, Source
 
 # A page behind all runs: its response has the total and no run.
 _PAGE_PAST_THE_END = 1_000_000
 
-RunExpand: TypeAlias = Literal["automation_sources", "configs"]
+RunExpand: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
+
+
+class RunFilters(TypedDict, total=False):
+    """The filters of the list of runs, all of which match; one of several values matches if one of them does.
+
+    Only a server of ours knows ``branch`` and ``commit``, the values of these fields.
+    """
+
+    status: Iterable[int]
+    source_id: Iterable[int]
+    tags: Iterable[str]
+    branch: str
+    commit: str
+    created_after: datetime | None
+    created_before: datetime | None
+
+
+_OURS: Final = ("branch", "commit")
 
 Query: TypeAlias = "dict[str, str]"
 """The query parameters of a request."""
@@ -149,20 +168,20 @@ class Client(ABC):
         *,
         page: int = 1,
         per_page: int = 100,
-        status: Iterable[int] = (),
-        tags: Iterable[str] = (),
-        created_before: datetime | None = None,
         expands: Iterable[RunExpand] = (),
         has_threads: bool = True,
+        **filters: Unpack[RunFilters],
     ) -> Page[Run]:
         """Return a page of the project's runs that match all filters, newest first.
 
-        A filter matches if one of its values does. With ``has_threads=False`` our embedded server leaves the threads of
-        the runs out; other servers always return them. Raises `ValueError` for a time without a time zone.
+        With ``has_threads=False`` our embedded server leaves the threads of the runs out; other servers always return
+        them, and get no filter that only ours has. Raises `ValueError` for a time without a time zone.
         """
+        known = {
+            name: value for name, value in filters.items() if self._artifact_bytes is not None or name not in _OURS
+        }
         query = _query({
-            "page": page, "per_page": per_page, "order": "desc", "status": status, "tags": tags,
-            "created_before": _timestamp(created_before), "expands": expands,
+            "page": page, "per_page": per_page, "order": "desc", **known, "expands": expands,
             "threads": self._threads(has_threads=has_threads),
         })  # fmt: skip
         return self._read(f"/projects/{self._project_id}/automation/runs", query, page_of_runs)
@@ -227,10 +246,10 @@ class Client(ABC):
         })  # fmt: skip
         return self._read(f"/automation/runs/{run_id}/tests", query, page_of_tests)
 
-    def count_sources(self) -> int:
-        """Return the number of the project's sources."""
-        query = _query({"page": 1, "per_page": 15, "order": "desc"})
-        return self._read(f"/projects/{self._project_id}/automation/sources", query, page_of_sources).total
+    def sources(self, *, page: int = 1, per_page: int = 100) -> Page[Source]:
+        """Return a page of the project's sources, newest first."""
+        query = _query({"page": page, "per_page": per_page, "order": "desc"})
+        return self._read(f"/projects/{self._project_id}/automation/sources", query, page_of_sources)
 
     def _threads(self, *, has_threads: bool) -> str | None:
         """Return the parameter that leaves threads out, None for a server that might refuse it: all but our own."""
@@ -272,22 +291,21 @@ def _elapsed(observed_us: int | None, computed_us: int | None) -> Json:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _query(values: Mapping[str, str | int | Iterable[object] | None]) -> Query:
+def _query(values: Mapping[str, Any]) -> Query:
     """Return the query parameters that have a value; lists are joined with commas."""
-    query: Query = {}
-    for name, value in values.items():
-        text = str(value) if isinstance(value, (str, int)) else ",".join(map(str, value or ()))
-        if text:
-            query[name] = text
-    return query
+    return {name: text for name, value in values.items() if (text := _parameter(value))}
 
 
-def _timestamp(time: datetime | None) -> str | None:
+def _parameter(value: str | int | datetime | Iterable[object] | None) -> str:
+    if isinstance(value, datetime):
+        return _timestamp(value)
+    return str(value) if isinstance(value, (str, int)) else ",".join(map(str, value or ()))
+
+
+def _timestamp(time: datetime) -> str:
     """Return a time in the contract's format: UTC with milliseconds."""
-    if time is None:
-        return None
     if time.tzinfo is None:
-        raise ValueError("created_before needs a time zone")
+        raise ValueError("the filter's time needs a time zone")
     text = time.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 

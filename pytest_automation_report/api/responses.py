@@ -83,6 +83,10 @@ class Run(Answer):
     created_at: TextOrNone = None
     document: Json = field(default_factory=dict, key=None)
 
+    def field_value(self, name: str) -> str:
+        """Return the value of the first field of this name, "" if there is none."""
+        return next((field.value or "" for field in self.fields if field.name == name), "")
+
     def thread(self, thread_id: int) -> Thread | None:
         """Return the thread with this id, None if the run has no such thread."""
         return next((thread for thread in self.threads if thread.id == thread_id), None)
@@ -95,6 +99,13 @@ class RunTest(Answer):
     key: TextOrNone = None
     name: TextOrNone = None
     folder: TextOrNone = None
+
+
+class Source(Answer):
+    """A source of a project."""
+
+    id: Id
+    name: Text = ""
 
 
 class Page(Value, Generic[T]):
@@ -149,7 +160,7 @@ class _Tests(Answer):
 
 
 class _Sources(Answer):
-    result: tuple[_Created, ...]
+    result: tuple[Source, ...]
 
 
 def created_id(document: object) -> int:
@@ -172,9 +183,9 @@ def page_of_tests(document: object) -> Page[RunTest]:
     return _page(document, _Tests.from_body(document).result)
 
 
-def page_of_sources(document: object) -> Page[int]:
-    """Read the ids on a page of a project's sources; raises `JsonError` without a list of valid sources."""
-    return _page(document, tuple(source.id for source in _Sources.from_body(document).result))
+def page_of_sources(document: object) -> Page[Source]:
+    """Read a page of a project's sources; raises `JsonError` without a list of valid sources."""
+    return _page(document, _Sources.from_body(document).result)
 
 
 def _page(document: Any, items: tuple[T, ...]) -> Page[T]:  # noqa: ANN401 - an object, as its items were read

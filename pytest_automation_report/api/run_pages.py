@@ -9,17 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_automation_report.api.client import Client, RunExpand
+    from typing_extensions import Unpack
+
+    from pytest_automation_report.api.client import Client, RunExpand, RunFilters
     from pytest_automation_report.api.responses import Page, Run
 
 PAGE_RUNS: Final = 15
 """Runs of one page; the API allows no smaller one."""
 
-_MAX_PAGES: Final = 7
+MOST_RUNS: Final = 300
+"""Most runs that are looked at: a Testmo instance cannot filter by branch and commit, and answers few requests."""
 
 
 def learn_kind(client: Client) -> None:
@@ -34,14 +38,21 @@ def learn_kind(client: Client) -> None:
 
 
 def run_pages(
-    client: Client, *, tags: Iterable[str] = (), status: Iterable[int] = (), expands: Iterable[RunExpand] = ()
+    client: Client, *, expands: Iterable[RunExpand] = (), **filters: Unpack[RunFilters]
 ) -> Iterator[Page[Run]]:
-    """Yield the newest hundred runs with these tags and statuses in pages, newest first; each page is one request."""
-    tags, status, expands = tuple(tags), tuple(status), tuple(expands)
-    for page_number in range(1, _MAX_PAGES + 1):
-        page = client.runs(
-            page=page_number, per_page=PAGE_RUNS, tags=tags, status=status, expands=expands, has_threads=False
-        )
-        yield page
+    """Yield the newest `MOST_RUNS` runs that match in pages, newest first; each page is one request."""
+    for page_number in range(1, MOST_RUNS // PAGE_RUNS + 1):
+        page = client.runs(page=page_number, per_page=PAGE_RUNS, expands=expands, has_threads=False, **filters)
+        yield replace(page, result=tuple(run for run in page.result if _matches(run, filters)))
         if page.next_page is None or not page.result:
             return
+
+
+def _matches(run: Run, filters: RunFilters) -> bool:
+    """Return whether a run has the tag, branch and commit of the filters: a server may ignore or not know them."""
+    tags = {*filters.get("tags", ())}
+    return (
+        (not tags or not tags.isdisjoint(run.tags))
+        and filters.get("branch", "") in {"", run.field_value("Branch")}
+        and filters.get("commit", "") in {"", run.field_value("Commit")}
+    )

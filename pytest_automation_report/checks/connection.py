@@ -141,7 +141,7 @@ def _request_checks(endpoint: Endpoint, token: Token, step_seconds: float) -> li
             deadline_seconds=step_seconds,
             on_answer=lambda headers: dates.append((headers.get("Date", ""), time.time())),
         ) as client:
-            client.count_sources()
+            client.sources(per_page=15)
     except (ClientError, SettingError, OSError) as error:
         checks = _refused(endpoint, error)
     else:

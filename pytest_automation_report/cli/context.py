@@ -36,6 +36,7 @@ from pytest_automation_report.settings.configuration import (
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.ini_file import project_ini
 from pytest_automation_report.settings.misspellings import misspelling
+from pytest_automation_report.settings.parsers import SIZE_REMEDY, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
 from pytest_automation_report.settings.table import setting
@@ -65,6 +66,10 @@ NEW_RUN: Final = (
 )  # fmt: skip
 """Settings of a run that is to be created."""
 
+
+_FIRST: Final = (
+    "url", "project_id", "source", "name", "run_id", "run_key", "job", "tags", "fields", "links", "spool",
+)  # fmt: skip
 
 _PATHS: Final = frozenset({"spool", "database", "token_file", "ca_file"})
 
@@ -120,7 +125,8 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
     """Return a decorator that adds the options of these settings to a command, without the plugin's prefix."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for name in reversed(names):
+        # Those that most users of a command need stand first; all others stay in their order.
+        for name in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))[::-1]:
             row = setting(name)
             if row.kind == "flag":
                 option = click.option(
@@ -302,27 +308,26 @@ def _failed(code: Exit, text: str) -> Exit:
     return code
 
 
-if TYPE_CHECKING:
-    _Seconds = click.ParamType[float]
-else:
-    _Seconds = click.ParamType  # older versions of click are not generic
-
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-class Age(_Seconds):
-    """A span of time as users type it: 90s, 30m, 2h, 3d, 8w. Its value is in seconds."""
-
-    name = "AGE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's own signature
-        """Return the seconds of a typed span."""
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"([0-9]{1,6})([smhdw])", str(value))
-        if match is None:
-            self.fail(f"{value!r}: use a number with s, m, h, d or w, such as 30m or 2h", param, ctx)
-        return float(int(match[1]) * _UNITS[match[2]])
+def _seconds(text: str) -> float:
+    """Return the seconds of a span of time as users type it: 90s, 30m, 2h, 3d, 8w."""
+    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r}: use a number with s, m, h, d or w, such as 30m or 2h")
+    return float(int(match[1]) * _UNITS[match[2]])
 
 
-AGE: Final = Age()
+def _bytes(text: str) -> int:
+    """Return the bytes of a size as users type it, such as 500KB or 5MB."""
+    size = size_bytes(text)
+    if size is None:
+        raise click.BadParameter(f"{text!r} is no size; {SIZE_REMEDY}")
+    return size
+
+
+AGE: Final = click.types.FuncParamType(_seconds)
+AGE.name = "AGE"
+SIZE: Final = click.types.FuncParamType(_bytes)
+SIZE.name = "SIZE"

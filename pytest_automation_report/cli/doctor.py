@@ -38,8 +38,8 @@ _DERIVED: Final = ("source", "name", "spool", "database")
 
 
 @click.command()
-@setting_options(*CONNECTION, "spool")
 @click.option("--json", "is_json", is_flag=True, help="Print everything as one JSON document.")
+@setting_options(*CONNECTION, "spool")
 def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - click passes the settings' options
     """Check settings, network, token, project, clock, spool and versions, and say what to do.
 

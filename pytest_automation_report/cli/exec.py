@@ -26,7 +26,7 @@ from pytest_automation_report.cli.context import (
     with_exit_codes,
 )
 from pytest_automation_report.cli.interrupts import Interrupted, Interrupts
-from pytest_automation_report.cli.run_links import user_shell
+from pytest_automation_report.cli.queries import user_shell
 from pytest_automation_report.cli.send import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.submit import RESULT_SETTINGS, fill, matches, rules_of
@@ -113,7 +113,8 @@ def _run_and_report(
             command_run.begin()
     except Interrupted:
         echo_stderr(
-            "interrupted: the run may have been created: automation-report run list --open shows it", colour="yellow"
+            "interrupted: the run may have been created: automation-report run list --status open shows it",
+            colour="yellow",
         )
         return 128 + (interrupts.last or signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running

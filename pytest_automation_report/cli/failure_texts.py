@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytest_automation_report.cli.context import echo_stderr
-from pytest_automation_report.cli.whole_runs import exported_run, exported_tests, is_ours, run_document
 from pytest_automation_report.export.markdown import markdown_of
+from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.text.names import node_id
 from pytest_automation_report.text.terminal import pluralize, printable
@@ -17,8 +17,8 @@ from pytest_automation_report.text.terminal import pluralize, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.cli.queries import Opened
     from pytest_automation_report.export.results import ExportedTest
 
 __all__ = ["failures_as_markdown"]
@@ -26,22 +26,22 @@ __all__ = ["failures_as_markdown"]
 _MOST: Final = 20
 
 
-def failures_as_markdown(client: Client, run_id: int, name: str | None) -> str:
+def failures_as_markdown(reading: Opened, run_id: int, name: str | None) -> str:
     """Return a failure of each reason of a run as Markdown, or the result of the test ``name``.
 
     ``name`` is a test's folder and name, its node id or its key. Raises `click.UsageError` if the run has no such test.
     """
-    run = exported_run(run_document(client, run_id))
-    findings = client.findings_document(run_id) if is_ours(client) else None
+    run = ExportedRun.from_document(reading.run(run_id).document)
+    findings = reading.findings(run_id) if reading.is_ours else None
     if name is None:
-        failures = list(exported_tests(client, run_id, only_failures=True))
+        failures = list(reading.tests(run_id, only_failures=True))
         tests = _one_of_each_reason(failures, findings)
         if len(failures) > len(tests):
             echo_stderr(f"{len(tests)} of {pluralize(len(failures), 'failure')}, one of each reason; --test names one")
         elif not failures:
             echo_stderr(f"no test failed in run {run_id}")
     else:
-        tests = [_named(list(exported_tests(client, run_id)), name, run_id)]
+        tests = [_named(list(reading.tests(run_id)), name, run_id)]
     return "\n".join(markdown_of(test, run, command=_command(test), changes=_changes(test, findings)) for test in tests)
 
 

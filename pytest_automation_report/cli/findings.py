@@ -6,35 +6,27 @@ import json
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from pytest_automation_report.api.run_pages import learn_kind
-from pytest_automation_report.cli.context import (
-    CONNECTION,
-    Exit,
-    configured,
-    echo_stderr,
-    setting_options,
-    with_exit_codes,
-)
+from pytest_automation_report.cli.context import CONNECTION, Exit, echo_stderr, setting_options, with_exit_codes
 from pytest_automation_report.cli.known_failures import KnownFailuresError, read_known_failures
-from pytest_automation_report.cli.last_runs import last_of_source, last_run, source_id_of
 from pytest_automation_report.cli.output import echo_result
+from pytest_automation_report.cli.queries import BASE, RUN_ID, WhichRun, opened
 from pytest_automation_report.cli.run import run
-from pytest_automation_report.cli.shared_runs import connected_to
+from pytest_automation_report.cli.shared_runs import WHICH
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines, test_title
-from pytest_automation_report.text.terminal import is_torn, pluralize, wholeness_words
+from pytest_automation_report.text.terminal import is_torn, pluralize, printable, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.known_failures import KnownFailure
+    from pytest_automation_report.cli.queries import Opened
 
-_RUN: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
 _ID: Final = click.IntRange(min=1)
 _LISTS: Final = (
     ("newly_failing", "newly failing"),
@@ -48,21 +40,15 @@ _MOST_SHOWN: Final = 20
 
 
 @run.command("findings")
-@_RUN
-@click.option("--base", type=_ID, metavar="RUN_ID", help="Compare with this run, and not with the one that fits best.")
+@RUN_ID
+@BASE
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/findings.md.")
-@setting_options(*CONNECTION, "source")
+@setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
-def run_findings(chosen: int | None, *, base: int | None, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Show what changed in a run since an earlier one, and the reasons of its failures.
-
-    Without RUN_ID the run is the newest one of the project, or of --source.
-    """
-    configuration, token = configured(options, is_source_needed=False)
-    with connected_to(configuration, token) as client:
-        _check_server(client)
-        run_id = chosen if chosen is not None else last_run(client, configuration)
-        document = client.findings_document(run_id, base)
+def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Show what changed in a run since an earlier one, and the reasons of its failures."""
+    with opened(options, chosen, needs_findings=True) as reading:
+        document = reading.findings(reading.run_id(chosen), base)
     _show(document, is_json=is_json)
     return Exit.DONE
 
@@ -75,25 +61,25 @@ def run_findings(chosen: int | None, *, base: int | None, is_json: bool, **optio
 @with_exit_codes
 def diff(first: int, second: int, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - as above
     """Show what changed from RUN_A to RUN_B, two runs of one source."""
-    configuration, token = configured(options, is_source_needed=False)
-    with connected_to(configuration, token) as client:
-        _check_server(client)
-        document = client.findings_document(second, first)
+    with opened(options, needs_findings=True) as reading:
+        document = reading.findings(second, first)
     _show(document, is_json=is_json)
     return Exit.DONE
 
 
 @click.command("flaky")
-@click.option("--branch", metavar="NAME", help="The branch; without it the main branch.")
+@RUN_ID
+@click.option("--branch", metavar="NAME", help="The branch; without it that of the run, else the main branch.")
 @click.option("--json", "is_json", is_flag=True, help="Print the document of docs/findings.md.")
-@setting_options(*CONNECTION, "source")
+@setting_options(*CONNECTION, *(name for name in WHICH if name != "branch"))
 @with_exit_codes
-def flaky(*, branch: str | None, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - as above
-    """Show the flaky, broken and suspect tests of a source, those that fail most often first."""
-    configuration, token = configured(options)
-    with connected_to(configuration, token) as client:
-        _check_server(client)
-        document = client.flaky_document(source_id_of(client, configuration.source), branch)
+def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - as above
+    """Show the flaky, broken and suspect tests of a source, those that fail most often first.
+
+    Where a run is named, it is that of the run.
+    """
+    with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
+        document = _flaky(reading, chosen, branch)
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
@@ -106,72 +92,107 @@ def flaky(*, branch: str | None, is_json: bool, **options: Any) -> int:  # noqa:
     return Exit.DONE
 
 
+def _flaky(reading: Opened, chosen: WhichRun, branch: str | None) -> Json:
+    run_id = reading.named_run(chosen)
+    named = None if run_id is None else reading.run(run_id)
+    source = reading.source_id(reading.configuration.source) if named is None else named.source_id or 0
+    if branch is not None:
+        reading.check_branch(branch, (source,))
+    elif named is not None:
+        branch = named.field_value("Branch") or None
+    return reading.client.flaky_document(source, branch)
+
+
 @click.command("gate")
-@_RUN
+@RUN_ID
 @click.option("--new-failures", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
               help="Stop if more tests fail that did not fail before.")  # fmt: skip
 @click.option("--flaky", "most_flaky", type=click.IntRange(min=0), metavar="N",
               help="Stop if more tests are flaky; new failures of flaky tests then count here alone.")  # fmt: skip
 @click.option("--gone", "most_gone", type=click.IntRange(min=0), metavar="N",
               help="Stop if more tests are gone; they are named in any case.")  # fmt: skip
-@click.option("--allow-partial", is_flag=True, help="Judge what is there of a run whose jobs lost tests.")
 @click.option("--known", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Tests that may fail: a date, a test and a reason on each line.")  # fmt: skip
-@click.option("--base", type=_ID, metavar="RUN_ID", help="Compare with this run, and not with the one that fits best.")
-@setting_options(*CONNECTION, "source")
+@BASE
+@click.option("--require-base", is_flag=True, help="Stop if there is no earlier run to compare with.")
+@click.option("--allow-partial", is_flag=True, help="Judge what is there, also of a run that is not whole.")
+@setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
-def gate(
-    chosen: int | None,
+def gate(  # noqa: PLR0913 - one for each option
+    chosen: WhichRun,
     *,
     new_failures: int,
     most_flaky: int | None,
     most_gone: int | None,
-    allow_partial: bool,
     known: Path | None,
     base: int | None,
+    require_base: bool,
+    allow_partial: bool,
     **options: Any,  # noqa: ANN401 - as above
 ) -> int:
-    """Stop a pipeline at new failures: exit code 5, with what stopped it on stderr; 3 for a run that is not whole.
+    """Stop a pipeline at new failures: exit code 5, with what stopped it on stderr.
 
-    pytest's own exit code stays pytest's; this command is a step after it. Without RUN_ID the run is the newest
-    completed one of the source.
+    pytest's own exit code stays pytest's; this command is a step after it. A run that is open or not whole ends with
+    exit code 3. Without a run it is, in CI, the run of this commit and branch, elsewhere the newest of the source.
     """
     try:
         entries = [] if known is None else read_known_failures(known)
     except KnownFailuresError as error:
         raise click.UsageError(f"--known: {error}") from error
-    configuration, token = configured(options, is_source_needed=chosen is None)
-    with connected_to(configuration, token) as client:
-        _check_server(client)
-        run_id = chosen or last_of_source(client, configuration.source, is_completed=True)
-        document = client.findings_document(run_id, base)
-    stops = [
-        *_stopping_failures(document, entries, new_failures, are_flaky_apart=most_flaky is not None),
-        *_stopping_flaky(document, most_flaky),
-        *_stopping_gone(document, most_gone),
+    with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
+        judged = reading.run(reading.run_id(chosen, of_source=True))
+        document = reading.findings(judged.id, base)
+    kinds = [
+        _new_failures(document, entries, new_failures, are_flaky_apart=most_flaky is not None),
+        _flaky_tests(document, most_flaky),
+        _gone_tests(document, most_gone),
     ]
-    is_partial = is_torn(document["whole"])
-    if is_partial:
-        echo_stderr(f"run {run_id} is not whole: {wholeness_words(document['whole'])}", colour="red")
-    for line in stops:
+    for line in (line for kind in kinds for line in kind.lines):
         echo_stderr(line, colour="red")
-    if document["base"] is None:
-        echo_stderr(f"run {run_id} has no earlier run to be compared with: no failure of it is new")
-    if stops:
-        return Exit.STOPPED
-    if is_partial and not allow_partial:
+    missing = not_whole(judged, document)
+    if missing:
+        echo_stderr(f"{_named(judged)} {missing}", colour="yellow")
+    is_baseless = require_base and document["base"] is None
+    is_stopped = is_baseless or any(kind.is_stopped for kind in kinds)
+    if missing and not (is_stopped or allow_partial):
+        echo_stderr("--allow-partial judges what is there")
         return Exit.KEPT
-    echo_stderr(f"run {run_id} passes the gate")
-    return Exit.DONE
+    verdict = f"{kinds[0].words}{_compared(document, is_needed=is_baseless)}{kinds[0].limit}"
+    more = [f"{kind.words}{kind.limit}" for kind in kinds[1:] if kind.is_stopped]
+    echo_stderr(f"{_named(judged)}: {'; '.join([verdict, *more])}", colour="red" if is_stopped else "green")
+    return Exit.STOPPED if is_stopped else Exit.DONE
 
 
-def _check_server(client: Client) -> None:
-    """Raise a usage error for a server that is not ours: a Testmo instance has no findings."""
-    learn_kind(client)
-    if client.artifact_bytes is None:
-        raise click.UsageError(
-            "findings need the embedded store or a server of automation-report serve: this server has none"
-        )
+class _Judged(NamedTuple):
+    """Tests of one kind: the lines that name what stops the gate, their number in words, and how many are allowed."""
+
+    lines: Sequence[str]
+    words: str
+    limit: str
+    is_stopped: bool
+
+
+def not_whole(judged: Run, document: Json) -> str:
+    """Return why a run is not whole, so that its missing results could have failed; "" for a whole run."""
+    if not judged.is_completed:
+        return "is open: its jobs may still send results"
+    return f"is not whole: {wholeness_words(document['whole'])}" if is_torn(document["whole"]) else ""
+
+
+def _named(judged: Run) -> str:
+    """Return a run with its branch and commit: ``run 13 (feat-b, 6db1db8)``."""
+    details = [printable(judged.field_value("Branch")), printable(judged.field_value("Commit"))[:7]]
+    shown = ", ".join(filter(None, details))
+    return f"run {judged.id}{f' ({shown})' if shown else ''}"
+
+
+def _compared(document: Json, *, is_needed: bool) -> str:
+    """Return what the failures are new since."""
+    base = document["base"]
+    if base is None:
+        return f", as there is no earlier run to compare with{', which --require-base wants' if is_needed else ''}"
+    branch = f" ({printable(base['branch'])})" if base["branch"] else ""
+    return f" since run {base['run']}{branch}"
 
 
 def _show(document: Json, *, is_json: bool) -> None:
@@ -216,14 +237,12 @@ def _rate(test: Json) -> str:
     )
 
 
-def _stopping_failures(
-    document: Json, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool
-) -> list[str]:
-    """Return a line for each new failure if more than ``most`` are not excused, and for each entry past its date."""
+def _new_failures(document: Json, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool) -> _Judged:
+    """Judge the new failures that no entry excuses; an entry past its date stops the gate, too."""
     today = datetime.now(tz=timezone.utc).date()
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     names = {name: test for test in failing for name in (test_title(test), test["key"])}
-    stops = []
+    lines = []
     excused: set[str] = set()
     for entry in entries:
         if entry.test not in names:
@@ -231,36 +250,40 @@ def _stopping_failures(
                 f"known failure {entry.test}: it does not fail any more, or is not in this run: remove the line"
             )
         elif entry.until < today:
-            stops.append(f"known failure {entry.test}: its date {entry.until} is past ({entry.reason})")
+            lines.append(f"known failure {entry.test}: its date {entry.until} is past ({entry.reason})")
         else:
             excused.add(names[entry.test]["key"])
+    past = len(lines)
     states = {test["key"]: test["state"] for test in document["flaky"]}
     counted = [
         test
         for test in document["tests"]["newly_failing"]
         if test["key"] not in excused and not (are_flaky_apart and states.get(test["key"]) == "flaky")
     ]
-    hidden = document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
-    if len(counted) + hidden > most:
-        stops += [f"new failure: {test_title(test)}" for test in counted[:_MOST_SHOWN]]
-        stops.append(f"{pluralize(len(counted) + hidden, 'new failure')}, at most {most} are allowed")
-    return stops
+    count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
+    if count > most:
+        lines += [f"new failure: {test_title(test)}" for test in counted[:_MOST_SHOWN]]
+    words = pluralize(count, "new failure") if count else "no new failure"
+    limit = _limit(count, most) + (f"; {pluralize(past, 'known failure')} past the date" if past else "")
+    return _Judged(lines, words, limit, bool(past) or count > most)
 
 
-def _stopping_flaky(document: Json, most: int | None) -> list[str]:
-    if most is None or document["counts"]["flaky"] <= most:
-        return []
-    shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN]
+def _flaky_tests(document: Json, most: int | None) -> _Judged:
+    count = document["counts"]["flaky"]
+    is_stopped = most is not None and count > most
+    shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN] if is_stopped else []
     lines = [f"flaky: {test_title(test)}: {_rate(test)}" for test in shown]
-    return [*lines, f"{pluralize(document['counts']['flaky'], 'flaky test')}, at most {most} are allowed"]
+    return _Judged(lines, pluralize(count, "flaky test"), _limit(count, most or 0), is_stopped)
 
 
-def _stopping_gone(document: Json, most: int | None) -> list[str]:
-    """Name the tests that are gone although the run is whole; return a line if they are more than ``most``."""
+def _gone_tests(document: Json, most: int | None) -> _Judged:
+    """Name the tests that are gone although the run is whole, and judge their number."""
     count = document["counts"]["gone"]
     for test in document["tests"]["gone"][:_MOST_SHOWN]:
         echo_stderr(f"gone: {test_title(test)}")
-    if most is None or count <= most:
-        return []
-    allowed = f"{most} {'is' if most == 1 else 'are'} allowed"
-    return [f"{pluralize(count, 'test')} {'is' if count == 1 else 'are'} gone, at most {allowed}"]
+    words = f"{pluralize(count, 'test')} {'is' if count == 1 else 'are'} gone"
+    return _Judged([], words, _limit(count, most or 0), most is not None and count > most)
+
+
+def _limit(count: int, most: int) -> str:
+    return f", at most {most} {'is' if most == 1 else 'are'} allowed" if count > most else ""

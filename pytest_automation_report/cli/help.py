@@ -1,12 +1,10 @@
-"""Examples and summaries of the commands, and the order of options in ``--help``."""
+"""Examples and summaries of the commands."""
 
 from __future__ import annotations
 
 from typing import Final
 
 import click
-
-from pytest_automation_report.settings.table import SETTINGS
 
 HELP: Final[dict[str, tuple[str, str]]] = {
     "": ("Report test results to Testmo or an embedded server.", 'exec --results "reports/*.xml" -- npm test'),
@@ -17,7 +15,7 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "html": ("Write the pages of a run into one HTML file.", "html 71 -o report.html"),
     "open": ("Open the page of a run in the browser.", "open 71"),
     "run": ("Create, fill, complete and read runs.", 'run create --source shop --name "Nightly"'),
-    "run append": ("Add fields and links to a run.", "run append 71 --fields coverage=81%"),
+    "run append": ("Add fields and links to a run.", "run append 71 --field coverage=81%"),
     "run complete": ("Complete a run.", 'run complete --run-key "{pipeline}" --expect-jobs 4 --timeout 30m'),
     "run create": ("Create a run and print its id.", 'run create --source shop --name "Nightly"'),
     "run diff": ("Show what changed between two runs.", "run diff 70 71"),
@@ -27,7 +25,7 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     ),
     "run failed": ("Print the keys of a run's failed tests.", "run failed 71"),
     "run findings": ("Show what changed in a run, and why tests fail.", "run findings 71 --base 64"),
-    "run list": ("List the runs of the project.", "run list --open --older-than 2h"),
+    "run list": ("List the runs of the project.", "run list --status open --older-than 2h"),
     "run show": ("Show one run, or its failures as Markdown.", "run show 71"),
     "send": ("Send the results that the spool holds.", "send --url https://example.testmo.net --project-id 1"),
     "serve": ("Serve the embedded store and its pages.", "serve --open"),
@@ -42,17 +40,12 @@ HELP: Final[dict[str, tuple[str, str]]] = {
 }
 """For each command its summary in one short sentence, and the arguments of its example."""
 
-_FIRST: Final = (
-    "url", "project_id", "source", "name", "run_id", "run_key", "job", "tags", "fields", "links", "spool",
-)  # fmt: skip
-"""Settings that most users of a command need, after the command's own options."""
-
 _ADDRESSES: Final = frozenset({"serve", "store"})
 """Commands that work in the store itself, which may be in a database."""
 
 
 def add_help(command: click.Command, path: str) -> None:
-    """Give a command and those below it their summaries and examples, and sort their options for readers."""
+    """Give a command and those below it their summaries and examples."""
     describe(command, path)
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
@@ -60,12 +53,10 @@ def add_help(command: click.Command, path: str) -> None:
 
 
 def describe(command: click.Command, path: str = "") -> None:
-    """Give a command its summary and example, and sort its options for readers."""
+    """Give a command its summary and example."""
     if path in HELP:
         command.short_help, example = HELP[path]
         command.epilog = f"\b\nExample:\n  automation-report {example}"
-    known = [row.name for row in SETTINGS]
-    command.params.sort(key=lambda parameter: _rank(parameter, known))
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name == "database":
             is_store = path.partition(" ")[0] in _ADDRESSES
@@ -74,11 +65,3 @@ def describe(command: click.Command, path: str = "") -> None:
                 if is_store
                 else "File of the embedded store, used without --url; default: .automation-report/store.sqlite3."
             )
-
-
-def _rank(parameter: click.Parameter, known: list[str]) -> int:
-    """Return where an option stands: the command's own first, then common settings, then all others as they were."""
-    name = parameter.name or ""
-    if name in _FIRST:
-        return 1 + _FIRST.index(name)
-    return 1 + len(_FIRST) if name in known else 0

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import (
-    CONNECTION,
-    Exit,
-    configured,
-    echo_stderr,
-    setting_options,
-    with_exit_codes,
-)
-from pytest_automation_report.cli.last_runs import last_run
-from pytest_automation_report.cli.shared_runs import connected_to
-from pytest_automation_report.cli.whole_runs import is_ours, write_file
+from pytest_automation_report.cli.context import CONNECTION, SIZE, Exit, echo_stderr, setting_options, with_exit_codes
+from pytest_automation_report.cli.output import write_file
+from pytest_automation_report.cli.queries import BASE, RUN_ID, Opened, WhichRun, opened
+from pytest_automation_report.cli.shared_runs import WHICH
 from pytest_automation_report.delivery.report import NO_PAGES, embedded_report
 from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule
-from pytest_automation_report.settings.parsers import size_bytes
 from pytest_automation_report.text.files import STDOUT
 
 if TYPE_CHECKING:
-    from pytest_automation_report.api.client import Client
     from pytest_automation_report.server.pages.report.files import Which
     from pytest_automation_report.settings.configuration import Configuration
 
@@ -32,28 +22,17 @@ if TYPE_CHECKING:
 _SERVER_BYTES: Final = 8_000_000
 
 
-def _size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
-    if given is None:
-        return None
-    size = size_bytes(given)
-    if size is None:
-        raise click.BadParameter(f"{given!r}: use a size such as 500KB or 5MB", context, parameter)
-    return size
-
-
 @click.command("html")
-@click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
+@RUN_ID
 @click.option("-o", "--file", "file", metavar="FILE", required=True, help="The file to write; - is stdout.")
-@click.option("--base", type=click.IntRange(min=1), metavar="RUN_ID",
-              help="Compare with this run, and not with the one that fits best.")  # fmt: skip
+@BASE
 @click.option("--artifacts", "which", type=click.Choice(["none", "failed", "all"]), default="failed", show_default=True,
               help="Files in the report: none, those of failures, or of all tests that have a page.")  # fmt: skip
-@click.option("--artifacts-size", callback=_size, metavar="SIZE",
-              help="Largest size of all these files, 5MB; others are named.")  # fmt: skip
-@setting_options(*CONNECTION, "source")
+@click.option("--artifacts-size", type=SIZE, help="Largest size of all these files, 5MB; others are named.")
+@setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
 def html(
-    chosen: int | None,
+    chosen: WhichRun,
     *,
     file: str,
     base: int | None,
@@ -63,12 +42,11 @@ def html(
 ) -> int:
     """Write the pages of a run into one HTML file, which opens without a server and reaches no network.
 
-    Without RUN_ID the run is the newest one of the project, or of --source. The file is complete or not there.
+    The file is complete or not there.
     """
-    configuration, token = configured(options, is_source_needed=False)
-    with connected_to(configuration, token) as client:
-        run_id = chosen if chosen is not None else last_run(client, configuration)
-        text = _report(client, configuration, run_id, base, _rule(which, artifacts_size, configuration))
+    with opened(options, chosen) as reading:
+        run_id = reading.run_id(chosen)
+        text = _report(reading, run_id, base, _rule(which, artifacts_size, reading.configuration))
         write_file(file, [text])
     if file != STDOUT:
         echo_stderr(f"run {run_id} is in {file} ({len(text.encode()) / 1000:,.0f} kB)")
@@ -85,10 +63,10 @@ def _rule(which: Which, max_bytes: int | None, configuration: Configuration) -> 
     return FileRule(which, DEFAULT_BYTES if max_bytes is None else max_bytes)
 
 
-def _report(client: Client, configuration: Configuration, run_id: int, base: int | None, rule: FileRule) -> str:
+def _report(reading: Opened, run_id: int, base: int | None, rule: FileRule) -> str:
     """Return the report; raises `click.UsageError` for a server that has no pages."""
-    if configuration.endpoint.is_embedded:
-        return embedded_report(Path(configuration.endpoint.database), run_id, base, rule)
-    if not is_ours(client):
+    if reading.configuration.endpoint.is_embedded:
+        return embedded_report(reading.configuration.database, run_id, base, rule)
+    if not reading.is_ours:
         raise click.UsageError(NO_PAGES)
-    return client.report_html(run_id, base, artifacts=rule.which, artifacts_size=rule.max_bytes)
+    return reading.client.report_html(run_id, base, artifacts=rule.which, artifacts_size=rule.max_bytes)

@@ -1,25 +1,21 @@
 """The console command ``automation-report``.
 
 Ids and JSON are printed on stdout, messages for users on stderr. Exit codes: 0 done, 1 refused by the server, 2
-usage or configuration, 3 not delivered and kept, 4 token missing or refused.
+usage or configuration, 3 not delivered and kept, 4 token missing or refused, 5 stopped by gate.
 """
 
 from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import MutableMapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import click
 
 from pytest_automation_report import __version__
 from pytest_automation_report.cli.context import Exit, echo_stderr
 from pytest_automation_report.cli.help import add_help, describe
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 """Errors of writing to a stream. A reader that has ended (EPIPE) is handled by click."""
@@ -32,7 +28,7 @@ _COMMANDS: Final = {
     "gate": ("gate", "findings"),
     "html": ("html", "html"),
     "open": ("open_run", "open"),
-    "run": ("run", "run", "export", "findings"),
+    "run": ("run", "run", "show", "findings", "export"),
     "send": ("send", "send"),
     "serve": ("serve", "serve"),
     "spool": ("spool", "spool"),
@@ -42,37 +38,26 @@ _COMMANDS: Final = {
 """For each command its name in Python, its module in this folder, and the modules that add commands to it."""
 
 
-class Commands(MutableMapping[str, click.Command]):
-    """The commands by their names; each is imported when it is asked for, since all together take 0.1 s."""
-
-    def __init__(self) -> None:
-        # None for a command that is not imported yet.
-        self._commands: dict[str, click.Command | None] = dict.fromkeys(_COMMANDS)
-
-    def __getitem__(self, name: str) -> click.Command:
-        command = self._commands[name]
-        if command is None:
-            attribute, *names = _COMMANDS[name]
-            modules = [import_module(f"pytest_automation_report.cli.{module}") for module in names]
-            command = self._commands[name] = cast("click.Command", getattr(modules[0], attribute))
-            add_help(command, name)
-        return command
-
-    def __setitem__(self, name: str, command: click.Command) -> None:
-        self._commands[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._commands[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._commands)
-
-    def __len__(self) -> int:
-        return len(self._commands)
-
-
 class Console(click.Group):
-    """The group of all commands; an error of writing to stdout is one line instead of a traceback."""
+    """The group of all commands: each is imported when it is asked for, since all together take 0.1 s.
+
+    An error of writing to stdout is one line instead of a traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        del ctx
+        return [*_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, None for a name that none has."""
+        if cmd_name in _COMMANDS and cmd_name not in self.commands:
+            attribute, *names = _COMMANDS[cmd_name]
+            modules = [import_module(f"pytest_automation_report.cli.{module}") for module in names]
+            command = cast("click.Command", getattr(modules[0], attribute))
+            add_help(command, cmd_name)
+            self.add_command(command, cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def main(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - click's own signature
         """Run a command, and end the process with its exit code."""
@@ -86,7 +71,7 @@ class Console(click.Group):
             sys.exit(Exit.USAGE)
 
 
-@click.group(cls=Console, commands=Commands(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Console, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="automation-report")
 def main() -> None:
     """Report test sessions to the Testmo automation runs API, or to an embedded server of the same API.

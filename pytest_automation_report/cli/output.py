@@ -9,19 +9,22 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
 from pytest_automation_report.cli.context import echo_stderr
+from pytest_automation_report.text.files import STDOUT, encoded, write_output
 from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from pytest_automation_report.api.responses import Run
     from pytest_automation_report.delivery.dispatcher import Dispatcher
 
 _UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"))
@@ -61,6 +64,35 @@ def moment(text: str | None) -> str:
     except ValueError:
         return text or ""
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def write_file(name: str, pieces: Iterable[str]) -> None:
+    """Write a file from its pieces as `write_output` does; raises `click.UsageError` if it cannot be written.
+
+    The name ``-`` is stdout.
+    """
+    if name == STDOUT:
+        for piece in encoded(pieces):
+            # Bytes: the text is UTF-8 in every locale, and its line ends stay as they are.
+            click.echo(piece, nl=False, file=sys.stdout)
+        return
+    try:
+        write_output(Path(name), encoded(pieces))
+    except OSError as error:
+        raise click.UsageError(
+            f"-o {name}: cannot be written ({error.strerror or error}): name a file in a folder that exists"
+        ) from error
+
+
+def run_state(run: Run) -> str:
+    """Return whether a run is completed, in a word."""
+    return "completed" if run.is_completed else "open"
+
+
+def run_line(run: Run) -> str:
+    """Return a run in one line: its id, state, counts, time and name."""
+    counts = f"{pluralize(run.counts.total, 'result')}, {run.counts.failure} failed"
+    return f'{run.id}: {run_state(run)}, {counts}, created {moment(run.created_at)}: "{run.name}"'
 
 
 def age(seconds: float) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.api.models import Resources
-from pytest_automation_report.api.responses import Run, page_of_runs
-from pytest_automation_report.api.run_pages import learn_kind
+from pytest_automation_report.api.responses import Page, Run
+from pytest_automation_report.api.run_pages import MOST_RUNS, run_pages
 from pytest_automation_report.cli.context import (
     AGE,
     CONNECTION,
@@ -25,21 +25,22 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
-from pytest_automation_report.cli.failure_texts import failures_as_markdown
-from pytest_automation_report.cli.last_runs import (
-    NOT_FOUND,
-    UnknownProjectError,
-    last_of_source,
-    last_run,
+from pytest_automation_report.cli.output import echo_result, echo_table, is_person_reading, moment, run_line, run_state
+from pytest_automation_report.cli.queries import (
+    RUN_ID,
+    NoRunsYetError,
+    Opened,
+    WhichRun,
+    echo_link,
     no_runs_yet,
+    opened,
     project_of,
+    user_shell,
 )
-from pytest_automation_report.cli.output import echo_result, echo_table, is_person_reading, moment
-from pytest_automation_report.cli.run_links import echo_how_to_look, echo_link, user_shell
+from pytest_automation_report.cli.resources import joined, resource_options
 from pytest_automation_report.cli.shared_runs import (
     DEADLINE_SECONDS,
     WHICH,
-    completed_jobs,
     configured_for,
     connected_to,
     find_run,
@@ -48,62 +49,20 @@ from pytest_automation_report.cli.shared_runs import (
     retry_until,
     wait_for_jobs,
 )
-from pytest_automation_report.cli.whole_runs import is_ours
+from pytest_automation_report.cli.stores import NoStoreError, store_to_read
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.text.terminal import is_torn, pluralize, wholeness_words
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.client import Client, RunFilters
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.settings.configuration import Configuration
 
-_FAILURE: Final = 3
-
-
-@click.command("failed")
-@click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
-@click.option("--json", "is_json", is_flag=True, help="Print the run's id, and key, folder and name of each test.")
-@setting_options(*CONNECTION, "source")
-@with_exit_codes
-def list_failed(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print the run's id, and the key of each test that failed in it, one a line.
-
-    Without RUN_ID it is the last completed run of the source. The tests' names are on stderr.
-    """
-    configuration, token = configured(options, is_source_needed=chosen is None)
-    with connected_to(configuration, token) as client:
-        run = chosen if chosen is not None else last_of_source(client, configuration.source, is_completed=True)
-        tests = _failed_tests(client, run)
-    if is_json:
-        click.echo(json.dumps({"run": run, "tests": list(tests.values())}, indent=2))
-        return Exit.DONE
-    echo_result(run)
-    for key, test in tests.items():
-        echo_result(key)
-        echo_stderr(f"{test['folder']}.{test['name']}")
-    echo_stderr(f"{len(tests)} failed in run {run}")
-    echo_link(configuration, run)
-    return Exit.DONE
-
-
-def _failed_tests(client: Client, run: int) -> dict[str, dict[str, str]]:
-    """Return key, folder and name of the failed tests by their keys; raises `RefusedError` without keys."""
-    tests: dict[str, dict[str, str]] = {}
-    page_number: int | None = 1
-    learn_kind(client)  # a server of ours leaves out what a later attempt of its job has replaced
-    while page_number is not None:
-        page = client.run_tests(run, page=page_number, status_id=(_FAILURE,), has_replaced=False)
-        for test in page.result:
-            if test.key is None:
-                raise RefusedError(f"this server returns no keys of the tests of run {run}", NOT_FOUND)
-            tests[test.key] = {"key": test.key, "folder": test.folder or "", "name": test.name or ""}
-        page_number = page.next_page
-    return tests
-
-
+_STATUSES: Final = {"passed": 2, "failed": 3, "open": 4}
 _COLUMNS: Final = ("run", "state", "results", "failed", "created", "name")
 _PAGE: Final = 25
 _NO_PAGE: Final[Json] = {
@@ -116,9 +75,10 @@ _NO_PAGE: Final[Json] = {
 }
 """The list of runs of a store to which nothing was reported yet, where the project does not exist either."""
 
-_RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
-_RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
+_NUMBER: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
+"""The run that a command changes: no newest one stands for it."""
+
 _JOBS: Final = click.option(
     "--expect-jobs", type=click.IntRange(min=1), metavar="N", help="Wait until N jobs have delivered their results."
 )
@@ -127,21 +87,48 @@ _TIMEOUT: Final = click.option(
 )
 
 
-@click.group
+@click.group()
 def run() -> None:
     """Create, fill, complete and read runs."""
 
 
-run.add_command(list_failed)
+@run.command("failed")
+@RUN_ID
+@click.option("--json", "is_json", is_flag=True, help="Print the run's id, and key, folder and name of each test.")
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def list_failed(chosen: WhichRun, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Print the run's id, and the key of each test that failed in it, one a line.
+
+    Without a run it is the last completed one of the source. The tests' names are on stderr.
+    """
+    with opened(options, chosen, is_source_needed=True) as reading:
+        run_id = reading.run_id(chosen, of_source=True, is_completed=True)
+        # Jobs may have failed in one test: their results stand beside each other.
+        failures = {test.key: test for test in reading.tests(run_id, only_failures=True, are_whole=False)}
+    tests = list(failures.values())
+    if is_json:
+        named = [{"key": test.key, "folder": test.folder, "name": test.name} for test in tests]
+        click.echo(json.dumps({"run": run_id, "tests": named}, indent=2))
+        return Exit.DONE
+    echo_result(run_id)
+    for test in tests:
+        echo_result(test.key)
+        echo_stderr(test.title)
+    echo_stderr(f"{len(tests)} failed in run {run_id}")
+    echo_link(reading.configuration, run_id)
+    return Exit.DONE
 
 
 @run.command()
+@resource_options
 @setting_options(*CONNECTION, *NEW_RUN, "run_key")
 @with_exit_codes
-def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def create(resources: Resources, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Create a run and print its id. With --run-key an open run of that key is used, if there is one."""
     configuration, token = configured(options)
     new, sharing = new_run(configuration)
+    new = replace(new, resources=joined(new.resources, resources))
     with connected_to(configuration, token) as client:
         run_id = (
             join_or_create_run(client, new, sharing, is_late_refused=True) if sharing.tag else client.create_run(new)
@@ -153,16 +140,19 @@ def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' 
 
 
 @run.command()
-@_RUN_ID
+@_NUMBER
+@resource_options
 @setting_options(*CONNECTION, *WHICH, "fields", "links")
 @with_exit_codes
-def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Add fields and links to the run RUN_ID, or to the run of --run-key."""
+def append(chosen: int | None, resources: Resources, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Add fields, links and artifacts to the run RUN_ID, or to the run of --run-key."""
     configuration, token = configured_for(chosen, options)
-    resources = Resources(fields=configuration.fields, links=configuration.links)
+    resources = joined(Resources(fields=configuration.fields, links=configuration.links), resources)
     if not resources.body():
-        raise click.UsageError("nothing to add: give --fields NAME=VALUE or --links NAME=ADDRESS")
-    with connected_to(configuration, token) as client:
+        raise click.UsageError(
+            "nothing to add: give --field NAME=VALUE, --link NAME=ADDRESS or --artifact NAME=ADDRESS"
+        )
+    with connected_to(store_to_read(configuration), token) as client:
         run_id = find_run(client, configuration)
         client.append_run(run_id, resources)
     echo_stderr(f"added to run {run_id}")
@@ -171,7 +161,7 @@ def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click p
 
 
 @run.command()
-@_RUN_ID
+@_NUMBER
 @click.option(
     "--measure-elapsed/--longest-thread",
     default=True,
@@ -198,6 +188,8 @@ def complete(
     The command waits for a server that does not answer: 30 seconds, or --timeout with --expect-jobs.
     """
     configuration, token = configured_for(chosen, options)
+    if chosen is not None:  # the run of a key may still be created
+        configuration = store_to_read(configuration)
     with connected_to(configuration, token) as client:
         end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
         missing = "" if expect_jobs is None else wait_for_jobs(client, configuration, expect_jobs, end)
@@ -213,7 +205,7 @@ def complete(
                 max(end, time.monotonic() + DEADLINE_SECONDS),
             )
             echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
-            if is_ours(client):
+            if Opened(client, configuration).is_ours:
                 _echo_jobs(client.findings_document(run_id))
             echo_link(configuration, run_id)
             echo_result(run_id)
@@ -229,47 +221,72 @@ def complete(
     show_default=True,
     help="Runs a page.",
 )
-@click.option("--open", "is_open", is_flag=True, help="Only runs that are not completed.")
+@click.option("--status", "statuses", type=click.Choice([*_STATUSES]), multiple=True,
+              help="Only runs of this status; open ones are not completed. Can be repeated.")  # fmt: skip
+@click.option("--source", metavar="NAME", help="Only runs of this source.")
+@click.option("--branch", metavar="NAME", help="Only runs of this branch.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="Only runs with this tag, or one of several.")
+@click.option("--newer-than", type=AGE, help="Only runs that were created more recently than this: 30m, 2h or 3d.")
 @click.option("--older-than", type=AGE, help="Only runs that were created longer ago than this: 30m, 2h or 3d.")
 @click.option("--json", "is_json", is_flag=True, help="Print the page as the server's JSON, without threads if it can.")
 @setting_options(*CONNECTION)
 @with_exit_codes
-def list_runs(
+def list_runs(  # noqa: PLR0913 - one for each option
     page: int,
     per_page: str,
     *,
-    is_open: bool,
+    statuses: tuple[str, ...],
+    source: str | None,
+    branch: str | None,
+    tags: tuple[str, ...],
+    newer_than: float | None,
     older_than: float | None,
     is_json: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
     """Print the ids of the project's runs, one a line; their states, results and names are on stderr."""
-    configuration, token = configured(options)
-    before = None if older_than is None else datetime.now(tz=timezone.utc) - timedelta(seconds=older_than)
-    with connected_to(configuration, token) as client:
-        learn_kind(client)
-        try:
-            with project_of(configuration):
-                listed = client.runs(
-                    page=page,
-                    per_page=int(per_page),
-                    status=(_RUNNING,) if is_open else (),
-                    created_before=before,
-                    has_threads=False,
-                )
-        except UnknownProjectError:
-            if not configuration.endpoint.is_embedded:
-                raise
-            listed = page_of_runs({**_NO_PAGE, "per_page": int(per_page)})
+    try:
+        with opened(options) as reading, project_of(reading.configuration):
+            sources = () if source is None else (reading.source_id(source),)
+            if branch is not None:
+                reading.check_branch(branch, sources)
+            filters: RunFilters = {
+                "source_id": sources,
+                "status": [_STATUSES[name] for name in statuses],
+                "tags": tags,
+                "branch": branch or "",
+                "created_after": _ago(newer_than),
+                "created_before": _ago(older_than),
+            }
+            listed = _listed(reading, page, int(per_page), filters)
+    except (NoStoreError, NoRunsYetError) as error:
+        if is_json:
+            click.echo(json.dumps({**_NO_PAGE, "per_page": int(per_page)}, indent=2))
+        else:
+            echo_stderr(error.message)
+        return Exit.DONE
     if is_json:
+        if not listed.document:
+            raise click.UsageError("--json prints the server's own page: leave --branch out")
         click.echo(json.dumps(listed.document, indent=2))
         return Exit.DONE
-    runs = [run for run in listed.result if not (is_open and run.is_completed)]
-    _echo_runs(configuration, runs)
-    if not runs:
-        is_filtered = is_open or before is not None or page > 1
-        echo_stderr("no runs" if is_filtered else no_runs_yet(configuration))
+    _echo_runs(reading.configuration, listed.result)
+    if not listed.result:
+        echo_stderr("no runs" if page > 1 or any(filters.values()) else no_runs_yet(reading.configuration))
     return Exit.DONE
+
+
+def _ago(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.now(tz=timezone.utc) - timedelta(seconds=seconds)
+
+
+def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> Page[Run]:
+    """Return a page of the runs that match, picked from the newest ones where the server cannot filter by branch."""
+    if reading.is_ours or not filters.get("branch"):
+        return reading.client.runs(page=page, per_page=per_page, has_threads=False, **filters)
+    found = [run for each in run_pages(reading.client, **filters) for run in each.result]
+    echo_stderr(f"this server cannot filter by branch: these are of its newest {MOST_RUNS} runs")
+    return Page(None, len(found), tuple(found[(page - 1) * per_page : page * per_page]), {}, {})
 
 
 def _echo_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
@@ -278,62 +295,11 @@ def _echo_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
     if not is_person_reading():
         for run, link in zip(runs, links, strict=True):
             click.echo(run.id)
-            echo_stderr(f"{_line(run)}{' ' if link else ''}{link}")
+            echo_stderr(f"{run_line(run)}{' ' if link else ''}{link}")
     elif any(links):
         echo_table((*_COLUMNS, "link"), [(*_row(run), link) for run, link in zip(runs, links, strict=True)])
     else:
         echo_table(_COLUMNS, [_row(run) for run in runs])
-
-
-@run.command()
-@_RUN_ID
-@click.option("--json", "is_json", is_flag=True, help="Print the run as the server's JSON document.")
-@click.option("--markdown", "is_markdown", is_flag=True, help="Print its failures as Markdown, one of each reason.")
-@click.option("--test", metavar="TEST", help="Print only this test as Markdown: its node id, folder.name or key.")
-@setting_options(*CONNECTION, *WHICH)
-@with_exit_codes
-def show(
-    chosen: int | None,
-    *,
-    is_json: bool,
-    is_markdown: bool,
-    test: str | None,
-    **options: Any,  # noqa: ANN401 - click passes the settings' options
-) -> int:
-    """Print the id of the run RUN_ID or of --run-key; its content and how to look at it are on stderr.
-
-    Without either it is the newest run of the project, or of the source if the settings name one. With --markdown or
-    --test it prints failures in full, to paste into an issue or into a chat with an assistant.
-    """
-    if is_json and (is_markdown or test is not None):
-        raise click.UsageError("--json and --markdown are two forms: choose one")
-    configuration, token = configured_for(chosen, options, is_source_needed=False)
-    is_named = configuration.run_id is not None or "run_key" in configuration.origins
-    with connected_to(configuration, token) as client:
-        run_id = find_run(client, configuration) if is_named else last_run(client, configuration)
-        if is_markdown or test is not None:
-            click.echo(failures_as_markdown(client, run_id, test), nl=False)
-            return Exit.DONE
-        shown = client.run(run_id)
-    if is_json:
-        click.echo(json.dumps(shown.document, indent=2))
-        return Exit.DONE
-    echo_result(shown.id)
-    echo_stderr(_line(shown))
-    for field in shown.fields:
-        echo_stderr(f"  {field.name}: {field.value}")
-    for thread in shown.threads:
-        fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields)
-        echo_stderr(
-            f"  thread {thread.id}: {pluralize(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}"
-        )
-    jobs = completed_jobs(shown)
-    if jobs:
-        echo_stderr(
-            f"  {pluralize(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
-        )
-    echo_how_to_look(configuration, shown.id)
-    return Exit.DONE
 
 
 def _echo_jobs(findings: Json) -> None:
@@ -357,14 +323,5 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
     return True
 
 
-def _line(run: Run) -> str:
-    counts = f"{pluralize(run.counts.total, 'result')}, {run.counts.failure} failed"
-    return f'{run.id}: {_state(run)}, {counts}, created {moment(run.created_at)}: "{run.name}"'
-
-
 def _row(run: Run) -> tuple[object, ...]:
-    return run.id, _state(run), run.counts.total, run.counts.failure, moment(run.created_at), run.name
-
-
-def _state(run: Run) -> str:
-    return "completed" if run.is_completed else "open"
+    return run.id, run_state(run), run.counts.total, run.counts.failure, moment(run.created_at), run.name

@@ -25,7 +25,7 @@ from pytest_automation_report.cli.context import (
     with_exit_codes,
 )
 from pytest_automation_report.cli.output import Progress, echo_result
-from pytest_automation_report.cli.run_links import echo_how_to_look, echo_link
+from pytest_automation_report.cli.queries import echo_how_to_look, echo_link
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime, timeouts_from
@@ -59,7 +59,6 @@ _LAST: Final = "it completes a run, once all else is sent"
 
 
 @click.command()
-@setting_options(*CONNECTION, "spool", "artifact_store", "artifact_url")
 @click.option(
     "--unknown",
     type=click.Choice(["hold", "send", "drop"]),
@@ -70,6 +69,7 @@ _LAST: Final = "it completes a run, once all else is sent"
 @click.option(
     "--new-run", is_flag=True, help="Send the remaining results to a new run: the earlier one is removed or completed."
 )
+@setting_options(*CONNECTION, "spool", "artifact_store", "artifact_url")
 @with_exit_codes
 def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN401, FBT001 - click passes them so
     """Send the results that the spool holds, each of them once.

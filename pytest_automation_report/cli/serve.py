@@ -15,9 +15,9 @@ import click
 from click.core import ParameterSource
 
 from pytest_automation_report.api.models import SERVE_PORT
-from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
+from pytest_automation_report.cli.context import SIZE, Exit, echo_stderr, setting_options, stored_at, with_exit_codes
+from pytest_automation_report.cli.stores import NoStoreError, stores_below
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.parsers import SIZE_REMEDY, size_bytes
 
 _WEB_SCHEMES: Final = frozenset({"http", "https"})
 _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.http.middleware import AccessLogEntry
     from pytest_automation_report.server.store.store import Store
-
-
-def _size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
-    """Return a size in bytes; raises `click.BadParameter` for any other text."""
-    if given is None:
-        return None
-    size = size_bytes(given)
-    if size is None:
-        raise click.BadParameter(f"{given!r} is no size; {SIZE_REMEDY}", context, parameter)
-    return size
 
 
 def _link_template(_: click.Context, parameter: click.Parameter, template: str) -> str:
@@ -81,13 +71,12 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     type=click.Path(dir_okay=False, path_type=Path),
     help="File with the code of a link that opens the pages for a whole team, any number of times.",
 )
-@click.option("--max-size", callback=_size, metavar="SIZE", help="Largest size of the store, such as 20GB.")
+@click.option("--max-size", type=SIZE, help="Largest size of the store, such as 20GB.")
 @click.option(
     "--max-artifacts",
-    callback=_size,
+    type=SIZE,
     default="2GB",
     show_default=True,
-    metavar="SIZE",
     help="Largest size of all stored artifacts together.",
 )
 @click.option(
@@ -164,6 +153,13 @@ def serve(  # noqa: PLR0913 - one for each option
 
     configuration, place = stored_at(options)
     check_hosts(host, allow_host, is_remote_allowed=allow_remote)
+    may_move = is_opened and _is_default("port")
+    # Before there is a token or a store: a command that cannot serve leaves no file behind.
+    if not may_move:
+        _check_port(host, port)
+    is_new = isinstance(place, Path) and not place.exists()
+    if isinstance(place, Path) and is_new and (run_id is not None or any("=" in name for name in main_branches)):
+        raise NoStoreError(place)
     # A database has no folder: then the token is kept where the store of this project would be.
     token = server_token(os.environ, configuration.database, token_file)
     code = None if pages_token_file is None else team_code(pages_token_file)
@@ -175,7 +171,6 @@ def serve(  # noqa: PLR0913 - one for each option
         log=_log_request if verbose else None,
         max_artifact_bytes=max_artifacts,
     )
-    is_new = isinstance(place, Path) and not place.exists()
     store = Store(place, max_bytes=max_size)
     _check_run(store, run_id)
     _set_main_branches(store, main_branches)
@@ -205,7 +200,7 @@ def serve(  # noqa: PLR0913 - one for each option
         serve_store(store, token, host=host, port=chosen, ready=announce, options=serving)
 
     try:
-        _serve_on_a_port(serve_on, host, port, may_move=is_opened and _is_default("port"))
+        _serve_on_a_port(serve_on, host, port, may_move=may_move)
     finally:
         store.close()
     return Exit.DONE
@@ -220,6 +215,17 @@ def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, m
             raise _refused(error, host, port) from error
         echo_stderr(f"port {port} is taken, by another serve perhaps: serving on a free one")
         _serve_on_a_port(serve_on, host, 0, may_move=False)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raise `SettingError` for a host and port that cannot be listened on."""
+    from pytest_automation_report.server.http.hosts import listening_address  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.http.serving import listening  # noqa: PLC0415 - as above
+
+    try:
+        listening(listening_address(host, is_remote_allowed=True), port).close()
+    except OSError as error:
+        raise _refused(error, host, port) from error
 
 
 def _is_default(parameter: str) -> bool:
@@ -256,8 +262,8 @@ def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
     """Return a line for a store without runs, as the user may expect the runs of another folder; "" for any other."""
     if store.read(lambda reader: reader.has_runs):
         return ""
-    remedy = "if you expected runs, start serve in their project's folder or name their store with --database"
-    return f"this store is {'new and ' if is_new else ''}empty: {place}; {remedy}"
+    remedy = stores_below() or "start serve in their project's folder or name their store with --database"
+    return f"this store is {'new and ' if is_new else ''}empty: {place}; if you expected runs, {remedy}"
 
 
 def _refused(error: OSError, host: str, port: int) -> SettingError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
+from pytest_automation_report.cli.context import AGE, Exit, echo_stderr, setting_options, stored_at, with_exit_codes
 from pytest_automation_report.cli.output import echo_result
+from pytest_automation_report.cli.stores import NoStoreError
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.text.terminal import pluralize
 
@@ -26,20 +26,19 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.maintenance import OldRun
     from pytest_automation_report.server.store.store import Store
 
-_UNIT_MICROSECONDS: Final = {"h": 3600_000_000, "d": 24 * 3600_000_000, "w": 7 * 24 * 3600_000_000}
 _SHOWN_PROBLEMS: Final = 20
 
 
 @contextmanager
-def opened_store(place: Path | PostgresDatabase, *, must_exist: bool) -> Iterator[Store]:
-    """Yield the opened store; raises `SettingError` for a missing file that must exist, `StoreError` if it is busy."""
+def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
+    """Yield the opened store; raises `NoStoreError` for a missing file, `StoreError` if it is busy."""
     from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.maintenance import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
-    if must_exist and isinstance(place, Path) and not place.exists():
-        raise SettingError("--database", str(place), "there is no store; name the file of one")
-    store = Store(place, must_exist=must_exist)
+    if isinstance(place, Path) and not place.exists():
+        raise NoStoreError(place)
+    store = Store(place, must_exist=True)
     try:
         yield store
     except (ApiError, *STORAGE_ERRORS) as error:
@@ -64,7 +63,7 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
     from pytest_automation_report.server.store.maintenance import check as check_store  # noqa: PLC0415 - only here
 
     _, place = stored_at(options)
-    with opened_store(place, must_exist=True) as opened:
+    with opened_store(place) as opened:
         findings = check_store(opened)
     echo_result(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
@@ -87,7 +86,7 @@ def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes 
     if not isinstance(place, Path):
         raise SettingError("--database", str(place), "PostgreSQL has a program of its own for this: pg_dump")
     if not place.exists():
-        raise SettingError("--database", str(place), "there is no store; name the file of one")
+        raise NoStoreError(place)
     size = back_up(place, target)
     echo_result(target)
     echo_stderr(f"{place}: copied to {target}, {size:,} bytes")
@@ -96,11 +95,11 @@ def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes 
 
 @store.command()
 @click.option("--keep-runs", type=click.IntRange(min=1), metavar="N", help="Keep the newest N runs of each source.")
-@click.option("--older-than", metavar="AGE", help="Remove runs of this age: 12h, 90d or 8w.")
+@click.option("--older-than", type=AGE, help="Remove runs of this age: 30m, 12h, 90d or 8w.")
 @click.option("--dry-run", is_flag=True, help="List the runs that would be removed, and remove nothing.")
 @setting_options("database")
 @with_exit_codes
-def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Remove old runs with their results and the artifacts that only they refer to, and print their ids.
 
     Runs that are open and changed in the last day stay, and so does the newest run.
@@ -114,8 +113,8 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
     _, place = stored_at(options)
     now = time.time_ns() // 1000
-    age = None if older_than is None else _microseconds(older_than)
-    with opened_store(place, must_exist=True) as opened:
+    age = None if older_than is None else int(older_than * 1_000_000)
+    with opened_store(place) as opened:
         if age is not None:
             runs = opened.read(lambda reader: runs_before(reader.database, now - age, now))
         else:
@@ -164,10 +163,3 @@ def remove_old(opened: Store, runs: Sequence[OldRun]) -> tuple[list[OldRun], int
         except ApiError:
             echo_stderr("the store is in use: it gets no smaller now, but its space is used again")
     return removed, artifacts
-
-
-def _microseconds(age: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,6})([hdw])", age)
-    if match is None:
-        raise SettingError("--older-than", age, "use a number with h, d or w for hours, days or weeks, such as 90d")
-    return int(match[1]) * _UNIT_MICROSECONDS[match[2]]

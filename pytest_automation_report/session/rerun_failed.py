@@ -55,7 +55,9 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
             f"are tests to select from, write {OPTION}={LAST} {shlex.quote(which)}"
         )
     configuration = session_configuration(config, environ)
-    arguments = ["run", "failed", "--json", *([which] if which.isdecimal() else []), *_connection(configuration)]
+    # In CI, without a word, it would be the run of this commit, which has none yet.
+    chosen = which if which.isdecimal() else LAST
+    arguments = ["run", "failed", "--json", chosen, *_connection(configuration)]
     try:
         printed = printed_by(
             _CODE,

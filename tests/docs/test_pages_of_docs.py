@@ -12,6 +12,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 import yaml
 
@@ -129,7 +130,8 @@ def test_migration_leads_to_what_there_is() -> None:
             assert name in settings, name
         for words in re.findall(r"`automation-report ([a-z ]+)`", after):
             group, *inner = words.split()
-            found = main.commands[group]
+            found = main.get_command(click.Context(main), group)
+            assert found is not None, words
             commands += 1
             assert not inner or inner[0] in getattr(found, "commands", {}), words
     assert commands > 4

@@ -12,6 +12,7 @@ import venv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 import yaml
 
@@ -83,8 +84,9 @@ def test_settings_table_is_the_codes() -> None:
 
 def test_every_command_is_known_to_the_page_of_commands() -> None:
     """Each console command stands in its page, and the README names those that have others below them."""
-    for name, command in main.commands.items():
-        inner = getattr(command, "commands", None)
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        inner = getattr(main.get_command(context, name), "commands", None)
         for words in [f"{name} {each}" for each in inner] if inner else [name]:
             assert f"`automation-report {words}" in page("docs/console.md")
         assert f"`{name}`" in README

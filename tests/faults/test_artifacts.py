@@ -147,8 +147,8 @@ def test_upload_is_tried_again(tmp_path: Path, server: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        (answer(413, {"message": "Too large."}), "the server would not take it (POST /artifacts: 413: Too large.)"),
-        (answer(422, {"message": "No room."}), "the server would not take it (POST /artifacts: 422: No room.)"),
+        (answer(413, {"message": "Too large."}), "the server would not take it (413: Too large.)"),
+        (answer(422, {"message": "No room."}), "the server would not take it (422: No room.)"),
         (answer(500, {"message": "Failed."}), "the server does not answer when it is given it"),
         (answer(201, {"url": "javascript:alert(1)"}), "the server does not answer when it is given it"),
     ],

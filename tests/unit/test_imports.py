@@ -49,7 +49,8 @@ TABLE: dict[str, frozenset[str]] = {
         "summary": "settings recording spool ci api text errors values unpatched",
         "session": "annotations checks junit summary delivery settings recording spool ci api text errors values "
         "unpatched guards",
-        "cli": "checks junit summary delivery settings recording spool ci server export failures api text errors",
+        "cli": "checks junit summary delivery settings recording spool ci server export failures api text errors "
+        "values",
     }.items()
 }
 """What each folder may import, beside itself."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from pytest_automation_report.server.http.mistakes import Mistakes
 from pytest_automation_report.server.http.request_body import storable
 from pytest_automation_report.server.store.inputs import INT64_MAX
+from pytest_automation_report.server.store.reads import RUN_FILTERS, RunFilter
 from pytest_automation_report.server.store.references import RUN_REFERENCES, SOURCE_REFERENCES
 
 if TYPE_CHECKING:
@@ -122,7 +123,18 @@ _IDS: Final = range(1, INT64_MAX + 1)
 _PAGE: Final = {"page": _in_range(_IDS, 1), "order": _one_of(("asc", "desc"), "desc")}
 _PER_PAGE: Final = _one_number_of((15, 25, 50, 100), 100)
 _FLAGS: Final = ("0", "1", "true", "false")
-_RUN_STATUSES: Final = _numbers(range(2, 5))
+
+_MILLISECOND_US: Final = 1000
+# Times are stored in microseconds and shown in milliseconds, so the bounds are rounded up: a run is created after the
+# time that is shown for it only from the next millisecond on.
+_FILTERS: Final[Mapping[RunFilter, Parameter]] = {
+    "statuses": _numbers(range(2, 5)),
+    "ids": _numbers(_IDS),
+    "tags": Parameter(_tags),
+    "text": Parameter(storable),
+    "after": Parameter(lambda text: (_moment(text) // _MILLISECOND_US + 1) * _MILLISECOND_US),
+    "before": Parameter(lambda text: -(-_moment(text) // _MILLISECOND_US) * _MILLISECOND_US),
+}
 
 RUN_QUERY: Final[Query] = {"expands": _some_of(RUN_REFERENCES), "threads": _one_of(_FLAGS, "1")}
 """Parameters of one run."""
@@ -132,15 +144,7 @@ RUN_PAGE: Final[Query] = {
     **RUN_QUERY,
     "per_page": _PER_PAGE,
     "sort": _sort("automation_runs", ("created_at",)),
-    "status": _RUN_STATUSES,
-    "state": _RUN_STATUSES,
-    "source_id": _numbers(_IDS),
-    "config_id": _numbers(_IDS),
-    "milestone_id": _numbers(_IDS),
-    "created_by": _numbers(_IDS),
-    "tags": Parameter(_tags),
-    "created_after": Parameter(_moment),
-    "created_before": Parameter(_moment),
+    **{name: _FILTERS[form] for name, (form, _) in RUN_FILTERS.items()},
 }
 """Parameters of the list of runs."""
 

@@ -97,7 +97,7 @@ def serve(
     server_options = replace(
         options.server_options, hosts=answered_hosts(address, options.host_names), on_run_completed=worker.add
     )
-    with _listening(address, port) as listener:
+    with listening(address, port) as listener:
         application: Any = create_application(store, token, server_options, options.extension)
         server = _create_server(application, listener, options)
         try:
@@ -195,7 +195,7 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or "it is not UTF-8 text")
 
 
-def _listening(address: Address, port: int) -> socket.socket:
+def listening(address: Address, port: int) -> socket.socket:
     """Return a bound socket; waitress listens on it."""
     if port not in _PORTS:
         raise SettingError("--port", port, "use a number from 0 to 65535")

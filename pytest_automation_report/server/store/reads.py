@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from peewee import JOIN, fn
 
@@ -41,16 +41,24 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-_MILLISECOND_US = 1000
-# Columns of runs, and the parameters of a list that restrict them.
-_RUN_FILTERS: Final = (
-    ("status", "status"),
-    ("status", "state"),
-    ("source_id", "source_id"),
-    ("config_id", "config_id"),
-    ("milestone_id", "milestone_id"),
-)
-_TAGGED: Final = 'EXISTS (SELECT 1 FROM "run_tag" AS t WHERE t."run_id" = "run"."id" AND t."tag" IN'
+RunFilter: TypeAlias = Literal["statuses", "ids", "tags", "text", "after", "before"]
+"""The form of a filter's value, for the parser of the query."""
+
+RUN_FILTERS: Final[dict[str, tuple[RunFilter, str]]] = {
+    "status": ("statuses", '"status" IN ({})'),
+    "state": ("statuses", '"status" IN ({})'),
+    "source_id": ("ids", '"source_id" IN ({})'),
+    "config_id": ("ids", '"config_id" IN ({})'),
+    "milestone_id": ("ids", '"milestone_id" IN ({})'),
+    "created_by": ("ids", f"{USER_ID} IN ({{}})"),  # one user creates all runs
+    "tags": ("tags", 'EXISTS (SELECT 1 FROM "run_tag" AS t WHERE t."run_id" = "run"."id" AND t."tag" IN ({}))'),
+    "branch": ("text", '"branch" IN ({})'),
+    "commit": ("text", '"commit" IN ({})'),
+    "created_after": ("after", '"created" >= {}'),
+    "created_before": ("before", '"created" < {}'),
+}
+"""The filters of the list of runs: the name of the parameter, the form of its value, and its condition."""
+
 _RAN = fn.MAX(RunRow.created)
 
 
@@ -297,30 +305,14 @@ def _descending(column: Any) -> Any:  # noqa: ANN401 - peewee's columns have no 
 
 
 def _run_condition(project_id: int, query: Mapping[str, Any]) -> tuple[str, list[object]]:
-    """Return the condition of a page's runs with its values; it consists of names of ours and of question marks.
-
-    Times are stored in microseconds and shown in milliseconds, so the bounds are rounded up: a run is created after
-    the time that is shown for it only from the next millisecond on.
-    """
+    """Return the condition of a page's runs with its values; it consists of names of ours and of question marks."""
     conditions, values = ['"project_id" = ?'], list[object]([project_id])
-    for column, name in _RUN_FILTERS:
+    for name, (_, condition) in RUN_FILTERS.items():
         wanted = query[name]
         if wanted is not None:
-            conditions.append(f'"{column}" IN ({marks(wanted)})')
-            values += wanted
-    if query["tags"] is not None:
-        conditions.append(f"{_TAGGED} ({marks(query['tags'])}))")
-        values += query["tags"]
-    after, before = query["created_after"], query["created_before"]
-    if after is not None:
-        conditions.append('"created" >= ?')
-        values.append((after // _MILLISECOND_US + 1) * _MILLISECOND_US)
-    if before is not None:
-        conditions.append('"created" < ?')
-        values.append(-(-before // _MILLISECOND_US) * _MILLISECOND_US)
-    # One user creates all runs: for any other user the condition is false for every run.
-    if query["created_by"] is not None and USER_ID not in query["created_by"]:
-        conditions.append('"id" IS NULL')
+            several = [*wanted] if isinstance(wanted, frozenset) else [wanted]
+            conditions.append(condition.format(marks(several)))
+            values += several
     return " AND ".join(conditions), values
 
 

@@ -112,7 +112,7 @@ def test_server_down(server: ScriptedServer, client: HttpClient) -> None:
     server.down()
     error = error_within(5, lambda: client.append_thread(thread, BATCH))
     assert type(error) is NotSentError
-    assert str(error) == f"POST /api/v1/automation/runs/threads/{thread}/append: Connection refused"
+    assert str(error) == "Connection refused"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_deadline_is_told(server: ScriptedServer, client_for: ClientFor) -> None
     """The message for a server that is too slow names the time it had."""
     server.script([Rule("GET", "", hang())])
     error = error_within(3, lambda: client_for(server.address, deadline_seconds=0.3).run(1))
-    assert str(error) == "GET /api/v1/automation/runs/1: no complete response within 0.3 s"
+    assert str(error) == "no complete response within 0.3 s"
 
 
 @pytest.mark.parametrize("size", [16 * 1024 * 1024 - 100, 17 * 1024 * 1024])
@@ -180,7 +180,7 @@ def test_long_answers(server: ScriptedServer, client: HttpClient, size: int) -> 
         assert client.run(1).id == 1
     else:
         error = error_within(5, lambda: client.run(1))
-        assert str(error) == "GET /api/v1/automation/runs/1: response larger than 16 MiB"
+        assert str(error) == "response larger than 16 MiB"
         assert type(error) is UnknownAnswerError
 
 

@@ -62,7 +62,7 @@ def test_run_by_hand_from_its_creation_to_its_end(project: Project, server_optio
     listed = console(project.root, "run", "list", "--json", *server_options)
     assert [each["name"] for each in json.loads(listed.out)["result"]] == ["by hand"], listed.text
     completed = console(project.root, "run", "complete", "1", *server_options)
-    assert (completed.exit, completed.out) == (0, ""), completed.text
+    assert (completed.exit, completed.out) == (0, "1\n"), completed.text
     shown = json.loads(console(project.root, "run", "show", "1", "--json", *server_options).out)["result"]
     assert shown["is_completed"]
     assert shown["tags"] == ["one", "two"]
@@ -87,7 +87,7 @@ def told_in_one_line(ran: Ran) -> str:
         (["run", "create", "--url", "https://x.example"], ["--project-id"]),
         (["run", "create", "--url", "https://x.example", "--project-id", "1"], ["--source"]),
         (["run", "create", "--tags", "a b"], ["--tags", "'a b'"]),
-        (["run", "append", "1"], ["--fields", "--links"]),
+        (["run", "append", "1"], ["--field", "--link"]),
         (["run", "show", "zero"], ["RUN_ID", "zero"]),
         (["send", "--url", "ftp://x"], ["--url", "ftp://x"]),
         (["serve", "--host", "0.0.0.0"], ["--host", "0.0.0.0"]),
@@ -191,7 +191,9 @@ def test_serve_on_a_port_that_is_taken(project: Project, server: CheckedServer) 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
     """Yield all commands with the words that call them."""
     yield " ".join(words), group
-    for name, command in group.commands.items():
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, (*words, name))
         else:

@@ -54,10 +54,11 @@ def test_runs_of_many_threads_are_listed(project: Project, server: CheckedServer
 
 
 def test_what_failed_is_found_behind_runs_of_many_threads(project: Project, server: CheckedServer) -> None:
-    """A hundred open runs of 170 threads came after the last session, whose failed test runs again."""
+    """A hundred runs of 170 threads, and 320 of another suite, came after the session whose failed test runs again."""
     project.write("test_suite.py", FAILING)
     assert project.report(address=server.address).exit == 1
     _crowded(server, 100, 170)
+    _crowded(server, 320, 1, source="other")
     again = project.report("--automation-report-rerun-failed", address=server.address)
     assert "running again the failed tests of run 1: 1 test\n" in again.out, again.text
     assert "1 failed, 1 deselected" in again.out
@@ -80,14 +81,14 @@ def test_a_run_is_found_by_its_key_among_runs_of_many_threads(
 
 
 def test_runs_of_another_server_are_read_in_small_pages() -> None:
-    """The newest hundred runs are read, a few at a time and no earlier ones; a page is asked for when it is needed."""
+    """The newest 300 runs are read, a few at a time and no earlier ones; a page is asked for when it is needed."""
     with checked_scripted_server() as server, new_session(proxies={}, ca_file="") as session:
-        for number in range(130):
+        for number in range(330):
             body = {"name": str(number), "source": "suite"}
             server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", body)
         client = HttpClient(session, server.address, Token(TOKEN), project_id=1)
-        assert next(run_pages(client)).result[0].name == "129"
+        assert next(run_pages(client)).result[0].name == "329"
         assert len(server.log) == 1
         pages = list(run_pages(client))
-        assert [len(page.result) for page in pages] == [PAGE_RUNS] * 7
-        assert [run.name for page in pages for run in page.result] == [str(number) for number in range(129, 24, -1)]
+        assert [len(page.result) for page in pages] == [PAGE_RUNS] * 20
+        assert [run.name for page in pages for run in page.result] == [str(number) for number in range(329, 29, -1)]

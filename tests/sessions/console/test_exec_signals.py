@@ -202,7 +202,7 @@ def test_later_signal_while_the_run_is_created(project: Project, scripted: Scrip
         process.terminate()
         _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, err
-    assert "the run may have been created: automation-report run list --open" in err
+    assert "the run may have been created: automation-report run list --status open" in err
     assert not (project.root / "ran").exists()
 
 

@@ -89,7 +89,7 @@ def test_a_session_shows_changes_and_reasons(reported: tuple[Project, Ran, Ran])
     assert collected == "5 tests collected = 5 reported + 0 not run"
     assert delivered.startswith("5 of 5 results delivered")
     assert changes.startswith("3 new failures since run 1 (")
-    assert changes.endswith("), 1 fixed")
+    assert changes.endswith("), 1 fixed, 1 gone")
     assert reasons == ["  2 new: ConnectionRefusedError: port 1", "  1 new: assert 1 == 2"]
     assert look.startswith("look at it: ")
 
@@ -112,7 +112,7 @@ def test_changes_and_reasons(project: Project) -> None:
     assert (shown.exit, shown.out) == (0, "2\n")
     lines = shown.err.splitlines()
     assert lines[0].startswith("3 new failures since run 1 (")
-    assert lines[0].endswith("), 1 fixed")
+    assert lines[0].endswith("), 1 fixed, 1 gone")
     assert lines[1] == "compared with run 1, the last one before it"
     assert [line.strip() for line in lines[2:8]] == [
         "newly failing: test_suite.test_outage[1]",
@@ -132,7 +132,7 @@ def test_changes_and_reasons(project: Project) -> None:
 def test_the_document_is_the_one_of_the_api(project: Project) -> None:
     """With --json the document stands alone on stdout."""
     document = json.loads(findings(project, "2", "--json").out)
-    assert (document["version"], document["run"], document["base"]["run"]) == (3, 2, 1)
+    assert (document["version"], document["run"], document["base"]["run"]) == (4, 2, 1)
     assert document["counts"]["newly_failing"] == 3
 
 
@@ -155,7 +155,12 @@ def test_a_first_run(tmp_path: Path) -> None:
     gate = console(project.root, "gate")
     assert (gate.exit, gate.err.splitlines()) == (
         0,
-        ["run 1 has no earlier run to be compared with: no failure of it is new", "run 1 passes the gate"],
+        ["run 1: no new failure, as there is no earlier run to compare with"],
+    )
+    needed = console(project.root, "gate", "--require-base")
+    assert (needed.exit, needed.err.splitlines()[-1]) == (
+        5,
+        "run 1: no new failure, as there is no earlier run to compare with, which --require-base wants",
     )
 
 
@@ -175,7 +180,10 @@ def test_flaky_tests(tmp_path: Path) -> None:
     document = json.loads(console(project.root, "flaky", "--json").out)
     assert [test["key"] for test in document["tests"]] == shown.out.split()
     stopped = console(project.root, "gate", "--flaky", "0")
-    assert (stopped.exit, stopped.err.splitlines()[-1]) == (5, "1 flaky test, at most 0 are allowed")
+    assert (stopped.exit, stopped.err.splitlines()[-1]) == (
+        5,
+        "run 6 (0000000): no new failure since run 5; 1 flaky test, at most 0 are allowed",
+    )
 
 
 def test_gate_stops_at_new_failures(project: Project) -> None:
@@ -183,10 +191,11 @@ def test_gate_stops_at_new_failures(project: Project) -> None:
     stopped = console(project.root, "gate")
     assert (stopped.exit, stopped.out) == (5, "")
     assert stopped.err.splitlines() == [
+        "gone: test_suite.test_old",
         "new failure: test_suite.test_outage[1]",
         "new failure: test_suite.test_outage[2]",
         "new failure: test_suite.test_total",
-        "3 new failures, at most 0 are allowed",
+        "run 2: 3 new failures since run 1, at most 0 are allowed",
     ]
     assert console(project.root, "gate", "--new-failures", "3").exit == 0
     assert console(project.root, "gate", "--base", "2").exit == 0
@@ -201,13 +210,15 @@ def test_known_failures(project: Project) -> None:
         f"{tomorrow} test_suite.test_outage[2] no server\n{tomorrow} test_suite.test_total wrong sum\n",
     )
     passed = console(project.root, "gate", "--known", str(known))
-    assert (passed.exit, passed.err) == (0, "run 2 passes the gate\n")
+    assert (passed.exit, passed.err) == (0, "gone: test_suite.test_old\nrun 2: no new failure since run 1\n")
     known.write_text(f"2020-01-01 test_suite.test_total wrong sum\n{tomorrow} test_suite.test_price mended\n")
     stopped = console(project.root, "gate", "--known", str(known), "--new-failures", "5")
     assert stopped.exit == 5
     assert stopped.err.splitlines() == [
         "known failure test_suite.test_price: it does not fail any more, or is not in this run: remove the line",
+        "gone: test_suite.test_old",
         "known failure test_suite.test_total: its date 2020-01-01 is past (wrong sum)",
+        "run 2: 3 new failures since run 1; 1 known failure past the date",
     ]
 
 

@@ -24,7 +24,9 @@ def below(command: click.Command, context: click.Context) -> Iterator[click.Cont
     """Yield the contexts of a command and of all below it."""
     yield context
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
             yield from below(inner, click.Context(inner, info_name=name, parent=context))
 
 

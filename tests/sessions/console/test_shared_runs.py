@@ -209,9 +209,9 @@ def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, 
         )
         assert (early.exit, early.out) == (3, ""), early.text
         assert early.err.startswith(f"run {run_id} stays open after 0 seconds: 1 of 2 jobs are in\n")
-        listed = console(project.root, "run", "list", "--open", "--older-than", "0s", *server_options[:4])
+        listed = console(project.root, "run", "list", "--status", "open", "--older-than", "0s", *server_options[:4])
         assert (listed.exit, listed.out) == (0, f"{run_id}\n"), listed.text
-        young = console(project.root, "run", "list", "--open", "--older-than", "1h", *server_options[:4])
+        young = console(project.root, "run", "list", "--status", "open", "--older-than", "1h", *server_options[:4])
         assert (young.exit, young.out, young.err) == (0, "", "no runs\n")
     done = console(
         project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "30s", *server_options[:4]
@@ -377,7 +377,7 @@ def test_a_session_of_another_build_does_not_join(project: Project, server: Chec
         assert told is (run == "2\n"), ran.err
     done = console(project.root, "run", "complete", *options, env=session_environment(None, **there))
     assert (done.exit, done.out) == (0, "2\n"), done.text
-    listed = console(project.root, "run", "list", "--open", *options[2:6])
+    listed = console(project.root, "run", "list", "--status", "open", *options[2:6])
     assert listed.out == "1\n", listed.text
 
 

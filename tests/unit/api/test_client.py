@@ -139,7 +139,7 @@ READS: list[tuple[str, Callable[[HttpClient], Any], str, dict[str, str]]] = [
     (
         "runs filtered",
         lambda c: c.runs(
-            page=2, per_page=15, status=(3, 4), tags=("a b", "c"), created_before=MOMENT,
+            page=2, per_page=15, status=(3, 4), tags=("a b", "c"), created_before=MOMENT, branch="b", commit="c",
             expands=("automation_sources",),
         ),
         "projects/7/automation/runs",
@@ -182,10 +182,10 @@ def test_count_of_sources(mocked: responses.RequestsMock, client: HttpClient) ->
     url = f"{ORIGIN}/api/v1/projects/7/automation/sources"
     mocked.get(url, json={**PAGE, "total": 2, "result": [{"id": 1}, {"id": 2}]})
     mocked.get(url, json={**PAGE, "result": [{"name": "s"}]})
-    assert client.count_sources() == 2
-    assert sent(mocked)[2] == {"page": "1", "per_page": "15", "order": "desc"}
+    assert client.sources().total == 2
+    assert sent(mocked)[2] == {"page": "1", "per_page": "100", "order": "desc"}
     with pytest.raises(UnknownAnswerError, match=r"result\.0\.id"):
-        client.count_sources()
+        client.sources()
 
 
 @pytest.mark.parametrize("document", [[], {}, {"result": None}, {"result": {}}, {"result": {**RUN, "id": "4"}}])

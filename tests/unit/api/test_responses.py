@@ -12,6 +12,7 @@ from pytest_automation_report.api.responses import (
     Counts,
     FieldText,
     RunTest,
+    Source,
     created_id,
     page_of_runs,
     page_of_sources,
@@ -84,7 +85,7 @@ def test_pages() -> None:
     rows = [{"automation_case_id": 4}, {"automation_test_id": 8, "key": "k", "name": "n", "folder": "f"}]
     tests = page_of_tests({**numbers, "result": rows})
     assert tests.result == (RunTest(None, None, None, None), RunTest(8, "k", "n", "f"))
-    assert page_of_sources({**numbers, "result": [{"id": 3, "name": "s"}]}).result == (3,)
+    assert page_of_sources({**numbers, "result": [{"id": 3, "name": "s"}]}).result == (Source(3, "s"),)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_named_test_is_set_aside(tmp_path: Path) -> None:
         assert [each["test"]["name"] for each in found] == list(bad)
         assert "tests.7.key: It is wrong." in found[0]["why"]
         assert "tests.200.key: It is wrong." in found[1]["why"]
-        assert stepper.delivery.state.reasons[0].startswith("test_it.py::test_7: POST ")
+        assert stepper.delivery.state.reasons[0].startswith("test_it.py::test_7: 422: ")
         again = delivered(written)
         assert again.delivery.state.progress_of("main").rejected.count == 2
         assert len(appends(server)) == 2

@@ -228,7 +228,7 @@ def test_reads(ways: tuple[Way, Way]) -> None:
         lambda client: client.count_runs(tags=("a",), key="k"),
         lambda client: client.run_tests(1, page=2, per_page=100),
         lambda client: client.run_tests(1, thread_id=1, status_id=(3,), is_newest_first=True),
-        lambda client: client.count_sources(),
+        lambda client: client.sources(),
         lambda client: client.findings_document(1),
         lambda client: client.findings_document(1, 2),
         lambda client: client.flaky_document(1),
@@ -299,7 +299,7 @@ def test_a_damaged_store_leaves_the_outcome_unknown(tmp_path: Path) -> None:
         client.create_run(RUN)
         with closing(sqlite3.connect(database)) as other:
             other.execute("DROP TABLE attachment")
-        with pytest.raises(UnknownAnswerError, match=r"POST /api/v1/automation/runs/1/append: 500: .*no such table"):
+        with pytest.raises(UnknownAnswerError, match=r"^500: .*no such table"):
             client.append_run(1, Resources((Field("f", "v"),)))
 
 

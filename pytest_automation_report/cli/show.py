@@ -1,0 +1,146 @@
+"""``automation-report run show``: what a run is, and what failed in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pytest_automation_report.cli.context import CONNECTION, Exit, echo_stderr, setting_options, with_exit_codes
+from pytest_automation_report.cli.failure_texts import failures_as_markdown
+from pytest_automation_report.cli.output import echo_result, run_line
+from pytest_automation_report.cli.queries import RUN_ID, WhichRun, echo_how_to_look, opened
+from pytest_automation_report.cli.run import run
+from pytest_automation_report.cli.shared_runs import WHICH, completed_jobs
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD
+from pytest_automation_report.summary.findings_lines import changes_line, reason_lines
+from pytest_automation_report.text.limits import cut_end
+from pytest_automation_report.text.terminal import pluralize, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.api.responses import Run
+    from pytest_automation_report.cli.queries import Opened
+
+_EXPANDS: Final = ("automation_sources", "configs", "milestones", "statuses", "users")
+_FAILURES: Final = 10
+_FACT_UNITS: Final = 100
+_MESSAGE_UNITS: Final = 200
+
+
+@run.command()
+@RUN_ID
+@click.option("--all", "is_all", is_flag=True, help="Print long facts, too, such as the packages.")
+@click.option("--json", "is_json", is_flag=True, help="Print the run as the server's JSON document.")
+@click.option("--markdown", "is_markdown", is_flag=True, help="Print its failures as Markdown, one of each reason.")
+@click.option("--test", metavar="TEST", help="Print only this test as Markdown: its node id, folder.name or key.")
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def show(
+    chosen: WhichRun,
+    *,
+    is_all: bool,
+    is_json: bool,
+    is_markdown: bool,
+    test: str | None,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
+    """Print the id of a run; what failed in it, its facts and how to look at it are on stderr.
+
+    With --markdown or --test it prints failures in full, to paste into an issue or into a chat with an assistant.
+    """
+    if is_json and (is_markdown or test is not None):
+        raise click.UsageError("--json and --markdown are two forms: choose one")
+    with opened(options, chosen) as reading:
+        run_id = reading.run_id(chosen)
+        if is_markdown or test is not None:
+            click.echo(failures_as_markdown(reading, run_id, test), nl=False)
+            return Exit.DONE
+        shown = reading.client.run(run_id, expands=_EXPANDS)
+        if is_json:
+            click.echo(json.dumps(shown.document, indent=2))
+            return Exit.DONE
+        lines = [*_failures(reading, shown), *_records(shown), *_facts(shown, is_all=is_all)]
+    echo_result(shown.id)
+    echo_stderr(run_line(shown))
+    for line in lines:
+        echo_stderr(f"  {line}")
+    echo_how_to_look(reading.configuration, shown.id)
+    return Exit.DONE
+
+
+def _failures(reading: Opened, shown: Run) -> Iterator[str]:
+    """Yield what changed since the base, the reasons, and the first failed tests with message and since."""
+    findings = reading.findings(shown.id) if reading.is_ours else None
+    if findings is not None:
+        base = findings["base"]
+        changes = changes_line(findings, time.time_ns() // 1000)
+        yield changes or (f"nothing changed since run {base['run']}" if base else "no earlier run to be compared with")
+        yield from (f"reason: {line}" for line in reason_lines(findings))
+    if not shown.counts.failure:
+        return
+    since = _since(shown.id, findings)
+    try:
+        tests = list(islice(reading.tests(shown.id, only_failures=True), _FAILURES))
+    except click.UsageError as error:  # a server that lists no results
+        yield error.message
+        return
+    for test in tests:
+        message = cut_end(printable(test.message.partition("\n")[0]), _MESSAGE_UNITS)
+        yield f"failed: {printable(test.title)}{': ' if message else ''}{message}{since.get(test.key, '')}"
+    if shown.counts.failure > len(tests):
+        yield f"and {shown.counts.failure - len(tests)} more"
+
+
+def _since(run_id: int, findings: Json | None) -> dict[str, str]:
+    """Return for each failed test, by key, with which run its failures began."""
+    if findings is None or findings["base"] is None:
+        return {}
+    tests = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
+    began = {test["key"]: test["since"]["run"] for test in tests if test["since"]}
+    return {key: " (new)" if run == run_id else f" (since run {run})" for key, run in began.items()}
+
+
+def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
+    """Yield the fields of a run, its threads and jobs; long fields only if ``is_all``, else their names."""
+    is_shown = {
+        field.name: is_all or (field.name != SESSION_ID_FIELD and len(field.value or "") <= _FACT_UNITS)
+        for field in shown.fields
+    }
+    yield from (f"{field.name}: {field.value}" for field in shown.fields if is_shown[field.name])
+    for thread in shown.threads:
+        fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields)
+        yield f"thread {thread.id}: {pluralize(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}"
+    jobs = completed_jobs(shown)
+    if jobs:
+        yield f"{pluralize(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
+    left_out = [name for name, is_short in is_shown.items() if not is_short]
+    if left_out:
+        yield f"--all shows {', '.join(left_out)}, too"
+
+
+def _records(shown: Run) -> Iterator[str]:
+    """Yield the names of what a run belongs to, its results by status, and its tags."""
+    result, expands = shown.document["result"], shown.document.get("expands") or {}
+    for noun, member, kind in (
+        ("source", "source_id", "automation_sources"),
+        ("configuration", "config_id", "configs"),
+        ("milestone", "milestone_id", "milestones"),
+        ("created by", "created_by", "users"),
+    ):
+        names = {each["id"]: each["name"] for each in expands.get(kind) or ()}
+        if result.get(member) in names:
+            yield f"{noun}: {names[result[member]]}"
+    # In the contract, `status1_count` belongs to the status with id 2.
+    members = ["untested_count", *(f"status{number}_count" for number in range(1, 25))]
+    counts = ((each["name"], result.get(members[each["id"] - 1])) for each in expands.get("statuses") or ())
+    statuses = ", ".join(f"{count} {name}" for name, count in counts if count)
+    if statuses:
+        yield f"results: {statuses}"
+    if shown.tags:
+        yield f"tags: {', '.join(shown.tags)}"

@@ -1,0 +1,93 @@
+"""Find the embedded store that a command reads: who reads creates none."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from pytest_automation_report.cli.context import echo_stderr
+from pytest_automation_report.settings.places import spool_candidates
+from pytest_automation_report.summary.lines import relative_to_cwd
+from pytest_automation_report.values import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_automation_report.settings.configuration import Configuration
+
+__all__ = ["NoStoreError", "store_to_read", "stores_below"]
+
+_STORE: Final = Path(".automation-report", "store.sqlite3")
+_DEPTH: Final = 2
+"""Levels of folders below the current one in which stores are looked for: those of a monorepo."""
+
+_MOST_FOLDERS: Final = 2000
+_MOST_SHOWN: Final = 5
+
+
+class NoStoreError(click.UsageError):
+    """There is no store where the command looked; the message says where it did, and names those that are near."""
+
+    def __init__(self, place: Path) -> None:
+        shown = relative_to_cwd(place, Path.cwd())
+        remedy = stores_below() or "report a session here, or name the file of a store with --database"
+        super().__init__(f"there is no store {shown}: {remedy}")
+
+
+def store_to_read(configuration: Configuration) -> Configuration:
+    """Return the configuration with the embedded store that this project's sessions fill, as it is for a server.
+
+    That is the one in the user's folder where the project's own folder cannot be written. Raises `NoStoreError`.
+    """
+    place = configuration.database
+    if not configuration.endpoint.is_embedded:
+        return configuration
+    if not configuration.origins.keys() & {"database", "spool"}:
+        moved = _fallback(configuration)
+        if moved is not None and not (place.exists() and os.access(place.parent, os.W_OK)):
+            echo_stderr(f"the store of this project is {moved}, as its own folder could not be written")
+            endpoint = replace(configuration.endpoint, database=str(moved))
+            return replace(configuration, database=moved, endpoint=endpoint)
+    if not place.exists():
+        raise NoStoreError(place)
+    return configuration
+
+
+def stores_below() -> str:
+    """Return a remedy that names the stores in folders below the current one, "" if there is none."""
+    found = list(islice(_found(Path.cwd()), _MOST_SHOWN))
+    return f"name one of these with --database: {', '.join(map(str, found))}" if found else ""
+
+
+def _fallback(configuration: Configuration) -> Path | None:
+    """Return the newest store of this project in the user's folder; each source has one of its own there."""
+    _, *moved = spool_candidates(replace(configuration, source="*"), os.environ)
+    stores = [
+        path for each in moved for path in each.database.parents[1].glob(f"{each.database.parent.name}/*.sqlite3")
+    ]
+    return max(stores, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _found(root: Path) -> Iterator[Path]:
+    folders, looked = [(root, 0)], 0
+    while folders and looked < _MOST_FOLDERS:
+        folder, depth = folders.pop(0)
+        looked += 1
+        if depth and (folder / _STORE).is_file():
+            yield (folder / _STORE).relative_to(root)
+        if depth < _DEPTH:
+            folders += [(below, depth + 1) for below in _folders(folder)]
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, without hidden ones; none if it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+    return [folder / name for name in names if not name.startswith(".")]
