@@ -174,8 +174,7 @@ def _list_or_record(store: Store, path: list[str], query: Query) -> bytes:
         case ["automation", "runs", run_id, "tests"]:
             return documents.tests_document(store, int(run_id), query)
         case ["projects", project, "automation", "runs"]:
-            runs = documents.runs_document(store, int(project), query)
-            return runs if isinstance(runs, bytes) else b"".join(runs)
+            return b"".join(documents.runs_document(store, int(project), query))
         case ["projects", project, "automation", "sources"]:
             return documents.sources_document(store, int(project), query)
     raise AssertionError(f"/{'/'.join(path)} is no request of the client")

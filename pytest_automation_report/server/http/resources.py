@@ -49,11 +49,7 @@ class ProjectRunsResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Answer with a page of the project's runs."""
-        document = documents.runs_document(self._store, project_id, req.params)
-        if isinstance(document, bytes):
-            resp.data = document
-        else:
-            resp.stream = document
+        resp.stream = documents.runs_document(self._store, project_id, req.params)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Create a run."""

@@ -6,10 +6,10 @@ import json
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from msgspec import Raw, Struct, field
-from msgspec.json import Decoder, Encoder
+from msgspec import Struct, field
+from msgspec.json import Decoder
 
 from pytest_automation_report.server.store.references import USER_ID
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, RunStatus
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.inputs import Kind
-    from pytest_automation_report.server.store.reads import Item, Page
-    from pytest_automation_report.server.store.whole_runs import AttachedText, ThreadLine, WholeRun
+    from pytest_automation_report.server.store.reads import Item, Page, RunRecord
+
+    _Attached: TypeAlias = defaultdict[tuple[Kind, "int | None"], list[object]]
 
 
 # A property that was not sent is null, and a missing ``meta`` is empty; those that responses do not have are dropped.
@@ -47,7 +48,6 @@ class _LinkView(Struct, gc=False):
     url: Any = None
 
 
-_encode: Final = Encoder().encode
 _DECODERS: Final[Mapping[Kind, Decoder[Any]]] = {
     "fields": Decoder(list[_FieldView]),
     "artifacts": Decoder(list[_ArtifactView]),
@@ -75,7 +75,7 @@ def page_view(page: Page[Item], view: Callable[[Item], Json]) -> Json:
     }
 
 
-def run_view(run: WholeRun) -> Json:
+def run_view(run: RunRecord) -> Json:
     """Return a run with its threads."""
     row, attached = run.row, _attached(run.attachments)
     # A run that late results have opened again keeps the time of its completion in the store.
@@ -95,7 +95,7 @@ def run_view(run: WholeRun) -> Json:
         "fields": attached["fields", None],
         "links": attached["links", None],
         "tags": json.loads(row["tags"]),
-        "threads": _threads(run.threads, attached),
+        "threads": [_thread(thread, attached) for thread in run.threads],
         "thread_count": row["thread_count"],
         "thread_active_count": row["thread_active_count"],
         "thread_completed_count": row["thread_count"] - row["thread_active_count"],
@@ -160,33 +160,34 @@ def _minute(minutes: int) -> str:
     return (_EPOCH + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M")
 
 
-def _threads(threads: Sequence[ThreadLine], attached: Mapping[tuple[Kind, int | None], Sequence[object]]) -> Raw:
-    """Return the threads of a run as JSON, which is put together from texts: a run can have thousands of threads."""
-    return Raw(f"[{','.join(_thread(thread, attached) for thread in threads)}]".encode())
+def _thread(row: Json, attached: _Attached) -> Json:
+    elapsed = row["elapsed_computed"] if row["elapsed_observed"] is None else row["elapsed_observed"]
+    return {
+        "id": row["id"],
+        "index": row["position"],
+        "name": f"Thread {row['position']}",
+        "status": row["status"],
+        "elapsed": elapsed,
+        "is_completed": row["is_completed"],
+        **{name: row[name] for name in COUNT_NAMES},
+        "artifacts": attached["artifacts", row["id"]],
+        "fields": attached["fields", row["id"]],
+        "created_at": iso_time(row["created"]),
+        "created_by": USER_ID,
+        "completed_at": iso_time(row["completed"]),
+        "completed_by": _user(row["completed"]),
+    }
 
 
-def _thread(thread: ThreadLine, attached: Mapping[tuple[Kind, int | None], Sequence[object]]) -> str:
-    artifacts, fields = attached["artifacts", thread.id], attached["fields", thread.id]
-    completed = "null" if thread.completed is None else f'"{iso_time(thread.completed)}"'
-    return (
-        f'{{"id":{thread.id},"index":{thread.position},"name":"Thread {thread.position}","status":{thread.status},'
-        f'"elapsed":{"null" if thread.elapsed is None else thread.elapsed},'
-        f'"is_completed":{"true" if thread.is_completed else "false"},{thread.counts},'
-        f'"artifacts":{_encode(artifacts).decode()},"fields":{_encode(fields).decode()},'
-        f'"created_at":"{iso_time(thread.created)}","created_by":{USER_ID},'
-        f'"completed_at":{completed},"completed_by":{_user(thread.completed) or "null"}}}'
-    )
-
-
-def _attached(attachments: Sequence[AttachedText]) -> Mapping[tuple[Kind, int | None], list[object]]:
+def _attached(attachments: Sequence[Json]) -> _Attached:
     """Return the fields, artifacts and links of a run by their kind and thread, in the order of their arrival."""
-    views: defaultdict[tuple[Kind, int | None], list[object]] = defaultdict(list)
+    views: _Attached = defaultdict(list)
     for kind, decoder in _DECODERS.items():
-        of_kind = [(thread, body) for _, thread, its_kind, body in attachments if its_kind == kind]
+        of_kind = [row for row in attachments if row["kind"] == kind]
         # All at once, which takes half the time.
-        bodies = decoder.decode(f"[{','.join([body for _, body in of_kind])}]")
-        for (thread, _), body in zip(of_kind, bodies, strict=True):
-            views[kind, thread].append(body)
+        bodies = decoder.decode(f"[{','.join([row['body'] for row in of_kind])}]")
+        for row, body in zip(of_kind, bodies, strict=True):
+            views[kind, row["thread"]].append(body)
     return views
 
 

@@ -81,10 +81,14 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
 
     Raises `ApiError` for an unknown run (404), and for a base of another source (422).
     """
-    # A thread that asks while another one computes the same findings waits for them.
-    with store.findings_locks.hold(run_id):
-        stored = store.look(partial(stored_findings, run_id=run_id))
-        if stored is not None and base_id is None:
+    known = partial(stored_findings, run_id=run_id)
+    stored = store.look(known) if base_id is None else None
+    if stored is not None:
+        return stored
+    with store.findings_lock:
+        # Another thread may have computed the same ones meanwhile.
+        stored = store.look(known) if base_id is None else None
+        if stored is not None:
             return stored
         _measure_runs_before(store, run_id)
         speed, document = store.snapshot(

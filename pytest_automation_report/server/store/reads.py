@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeV
 from peewee import JOIN, fn
 
 from pytest_automation_report.server.store.database import (
+    MAX_THREADS,
     first_order,
     marks,
     number_of,
@@ -103,18 +104,16 @@ class Reader:
         """Whether any project has a run."""
         return bool(self._rows(RunRow.select(RunRow.id).limit(1)))
 
-    def run(self, run_id: int, max_threads: int = 0) -> RunRecord:
-        """Return a run with its first ``max_threads`` threads; no result is read."""
+    def run(self, run_id: int, max_threads: int | None = 0) -> RunRecord:
+        """Return a run with its first ``max_threads`` threads, None for all of them; no result is read."""
         row = self.run_row(run_id)
         if max_threads == 0:
             return self._bare_records([row])[0]
-        threads = select_rows(
-            self._connection,
-            "thread",
-            columns_of(ThreadRow),
-            'WHERE "run_id" = ? ORDER BY "id" LIMIT ?',
-            (run_id, max_threads),
-        )
+        limit = MAX_THREADS if max_threads is None else max_threads
+        condition = 'WHERE "run_id" = ? ORDER BY "id" LIMIT ?'
+        threads = select_rows(self._connection, "thread", columns_of(ThreadRow), condition, (run_id, limit))
+        if max_threads is None:
+            return RunRecord(row, threads, self._attachments('WHERE "run_id" = ?', (run_id,)))
         ids = [thread["id"] for thread in threads]
         of_these = f'("thread_id" IS NULL OR "thread_id" IN ({marks(ids)}))' if ids else '"thread_id" IS NULL'
         attachments = self._attachments(f'WHERE "run_id" = ? AND {of_these}', (run_id, *ids))

@@ -7,6 +7,7 @@ the same request was answered before.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from contextlib import suppress
 from hashlib import sha256
@@ -17,7 +18,6 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
 from pytest_automation_report.server.store.errors import try_again, validation_error
 from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.keyed_locks import KeyedLocks
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.values import Value
@@ -112,7 +112,8 @@ class Store:
         self._connections = _connections(location, mounts, must_exist=must_exist)
         self.notes = self._connections.notes
         self.main_branch = main_branch
-        self.findings_locks = KeyedLocks()
+        # Findings are computed by one thread at a time: more would share one interpreter.
+        self.findings_lock = threading.Lock()
         # The first request with a key purges: a store may have been closed for longer than responses are kept.
         self._requests_until_purge = 1
 

@@ -14,7 +14,6 @@ from pytest_automation_report.server.http.findings_worker import FindingsWorker
 from pytest_automation_report.server.http.middleware import ServerOptions
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.keyed_locks import KeyedLocks
 from support.service import TOKEN, a_test
 
 if TYPE_CHECKING:
@@ -98,7 +97,6 @@ def test_a_run_is_computed_once(service: Service, monkeypatch: pytest.MonkeyPatc
     for thread in threads:
         thread.join(60)
     assert (len(calls), [result["run"] for result in results]) == (1, [run] * 3)
-    assert len(service.store.findings_locks) == 0
 
 
 def test_errors_end_no_worker(
@@ -151,23 +149,3 @@ def test_an_end_with_runs_that_wait(service: Service, monkeypatch: pytest.Monkey
     worker.close()
     assert (versions(service, first), versions(service, second)) == ([store_findings.VERSION], [])
     FindingsWorker(service.store).close()
-
-
-def test_locks_by_key() -> None:
-    """Two threads with one key take turns, with different keys they do not; no key is kept."""
-    locks, order = KeyedLocks(), list[str]()
-    is_waiting = threading.Event()
-
-    def second() -> None:
-        is_waiting.set()
-        with locks.hold(1):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    with locks.hold(1), locks.hold(2):
-        thread.start()
-        assert is_waiting.wait(60)
-        order.append("first")
-        assert len(locks) == 2
-    thread.join(60)
-    assert (order, len(locks)) == (["first", "second"], 0)
