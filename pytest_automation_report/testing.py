@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from wsgiref.simple_server import WSGIServer
 
-__all__ = ["ReceivedRun", "ReceivedThread", "RecordingServer", "automation_report_server"]
-
 _PATH: Final = re.compile(r"/api/v1(?:/projects/[0-9]+)?/automation/runs(?:/(threads/)?([0-9]+))?(?:/(\w+))?")
 _SUCCESS: Final = range(200, 300)
 

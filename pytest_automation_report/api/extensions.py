@@ -9,22 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = [
-    "ATTEMPTS",
-    "COLLECTION",
-    "COLOURS",
-    "COMPARISON",
-    "EXTENSIONS",
-    "EXTENSIONS_HEADER",
-    "JOB",
-    "PHASES",
-    "RUNNING",
-    "STARTED",
-    "STEPS",
-    "announced",
-    "phases_member",
-]
-
 EXTENSIONS_HEADER: Final = "Automation-Report-Extensions"
 """Header of all responses of a server that stores extensions; its value is their names, separated by commas."""
 

@@ -16,16 +16,6 @@ from pytest_automation_report.text.patterns import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "is_loopback",
-    "is_loopback_origin",
-    "is_web_address",
-    "origin_from",
-    "proxies_from",
-    "shown_address",
-    "web_address_hint",
-]
-
 _BAD_CHARACTERS: Final = lazy_pattern(r"[\x00-\x20\x7f-\xa0\\]|\s")
 # Wider than the standard: names of containers and of test machines have underscores.
 _LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"

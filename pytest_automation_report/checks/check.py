@@ -7,8 +7,6 @@ from typing import Literal, TypeAlias
 from pytest_automation_report.api.json_values import JsonValue
 from pytest_automation_report.values import field
 
-__all__ = ["Check", "State", "skipped"]
-
 State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 

@@ -32,8 +32,6 @@ from pytest_automation_report.text.limits import string
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Endpoint, Token
 
-__all__ = ["connection_checks"]
-
 STEP_SECONDS: Final = 10.0
 """Time limit of each step."""
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.spool.folder import SessionFolder
 
-__all__ = ["addopts_check", "database_check", "process_check", "spool_check", "versions"]
-
 _PACKAGES: Final = (
     "pytest", "pytest-xdist", "requests", "urllib3", "certifi", "click", "falcon", "msgspec", "peewee", "waitress",
 )  # fmt: skip

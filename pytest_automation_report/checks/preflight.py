@@ -15,8 +15,6 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Endpoint, Token
 
-__all__ = ["preflight_checks"]
-
 WHOLE_SECONDS: Final = 40
 """Time limit of all checks together; each step has a separate one."""
 

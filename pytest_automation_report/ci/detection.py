@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.ci.providers import Provider, ReadFile
 
-__all__ = ["SUMMARY_VARIABLE", "ci_facts", "ci_provider", "is_ci"]
-
 SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 """Variable with the path of a file whose Markdown GitHub shows on the page of the job."""
 

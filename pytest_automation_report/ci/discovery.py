@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["FactsScope", "FactsSearch", "facts_for", "file_text"]
-
 FactsScope: TypeAlias = 'Literal["all", "ci", "none"]'
 """The sources of facts besides settings: CI provider and git, the CI provider alone, or neither."""
 

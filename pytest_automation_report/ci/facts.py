@@ -20,19 +20,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import NewRun
 
-__all__ = [
-    "BuildInfo",
-    "CiJob",
-    "Shard",
-    "branch_tag",
-    "commit_page",
-    "repository_page",
-    "subject_of",
-    "with_facts",
-    "with_fallbacks",
-    "without_user",
-]
-
 JOB_LINK: Final = "CI job"
 COMMIT_LINK: Final = "Commit"
 

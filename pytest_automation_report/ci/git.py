@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Checkout"]
-
 _SECONDS: Final = 1.0
 """How long git may take from its start on. ``git status`` of 100,000 files takes 0.2 s."""
 

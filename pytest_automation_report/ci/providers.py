@@ -17,8 +17,6 @@ from pytest_automation_report.ci.provider_urls import text_of
 from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, replace
 
-__all__ = ["PROVIDERS", "Provider", "ReadFile"]
-
 ReadFile: TypeAlias = Callable[[str], str]
 """Returns the text of a file by its path, "" if it cannot be read or is too large."""
 

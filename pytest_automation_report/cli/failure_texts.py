@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.cli.queries import Opened
     from pytest_automation_report.export.results import ExportedTest
 
-__all__ = ["failures_as_markdown"]
-
 _MOST: Final = 20
 
 

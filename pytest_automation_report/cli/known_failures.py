@@ -16,8 +16,6 @@ from pytest_automation_report.text.terminal import printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["KnownFailure", "KnownFailuresError", "read_known_failures"]
-
 _PARTS: Final = 3
 _MOST_BYTES: Final = 16 << 20
 

@@ -17,8 +17,6 @@ from pytest_automation_report.text.limits import string
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["joined", "resource_options"]
-
 _TYPES: Final = {kind.name.lower(): kind for kind in FieldType}
 
 

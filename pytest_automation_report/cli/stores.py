@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.settings.configuration import Configuration
 
-__all__ = ["NoStoreError", "store_to_read", "stores_below"]
-
 _STORE: Final = Path(".automation-report", "store.sqlite3")
 _DEPTH: Final = 2
 """Levels of folders below the current one in which stores are looked for: those of a monorepo."""

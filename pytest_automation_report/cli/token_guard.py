@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.ini_file import ProjectIni
     from pytest_automation_report.settings.sources import RawSetting
 
-__all__ = ["check_database", "token_to_send"]
-
 
 def token_to_send(
     configuration: Configuration, given: Mapping[str, RawSetting], environ: Mapping[str, str], ini: ProjectIni

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.results import Result
     from pytest_automation_report.recording.options import RecordingOptions
 
-__all__ = ["CrashedAttempts", "attempt_from"]
-
 
 class CrashedAttempts:
     """The crashed attempts of a session by node id: the next attempt of a test may stand in the queue of any worker."""

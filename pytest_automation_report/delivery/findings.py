@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger_file import LedgerFile
     from pytest_automation_report.spool.records import Record
 
-__all__ = ["LateAnswer", "excerpt_from", "write_excerpt", "write_unless_full"]
-
 T = TypeVar("T")
 
 _MAX_FAILING: Final = 200

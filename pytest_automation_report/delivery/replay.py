@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger import LedgerState
     from pytest_automation_report.spool.manifest import SessionManifest
 
-__all__ = ["SpooledResults", "kept_for_report"]
-
 _FILE_BYTES: Final = 5_000_000
 """Largest file for the report: it has no larger one."""
 

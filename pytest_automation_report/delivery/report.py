@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.spool.manifest import SessionManifest
 
-__all__ = ["NO_PAGES", "ReportWriting", "embedded_report", "unfinished_reason"]
-
 NO_PAGES: Final = (
     "the report needs the embedded store or a server of automation-report serve: this server has no pages"
     " (pytest --automation-report-html writes the report of a session that reports to it)"

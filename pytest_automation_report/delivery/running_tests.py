@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.handover import DeliveryContext
     from pytest_automation_report.delivery.results import WorkerQueue
 
-__all__ = ["SHOWN_AFTER_SECONDS", "RunningTests"]
-
 SHOWN_AFTER_SECONDS: Final = 1.0
 """How long a test must run until it is shown by itself: a worker then has one such request in a second at most."""
 

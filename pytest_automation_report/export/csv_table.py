@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.export.results import ExportedTest
 
-__all__ = ["COLUMNS", "csv_table"]
-
 COLUMNS: Final = (
     "key", "folder", "name", "status", "elapsed_seconds", "attempts", "flaky", "file", "line", "thread", "reason",
     "type", "message",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest
 
-__all__ = ["SPEC_VERSION", "ctrf_document", "ctrf_text"]
-
 SPEC_VERSION: Final = "0.0.0"
 """Version of the format."""
 

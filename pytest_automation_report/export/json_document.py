@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-__all__ = ["json_document"]
-
 _VERSION: Final = 1
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest, Problem
 
-__all__ = ["junit_xml"]
-
 # Characters that XML 1.0 does not allow, written as pytest's own XML writes them.
 _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _BYTE: Final = 0xFF

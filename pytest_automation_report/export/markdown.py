@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.export.results import ExportedRun, ExportedTest
 
-__all__ = ["COMMENT_BYTES", "comment", "markdown_of"]
-
 COMMENT_BYTES: Final = 60_000
 """Longest comment in bytes: GitHub refuses one of more than 65,536 characters."""
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-__all__ = ["OUTPUTS", "Attempt", "ExportedRun", "ExportedTest", "Problem", "Verdict"]
-
 Verdict: TypeAlias = Literal["passed", "failed", "skipped", "other"]
 """The meaning of a result: ``other`` is neither passed nor failed nor skipped, such as untested."""
 

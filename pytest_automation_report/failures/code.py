@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Tokens", "coloured"]
-
 Tokens: TypeAlias = "list[tuple[str, str]]"
 """One line in pieces: (class, text); an empty class is plain text."""
 

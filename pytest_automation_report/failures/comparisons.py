@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.failures.differences import Segments
 
-__all__ = ["Assertion", "Row", "Side", "Table", "assertion_of", "table_from_text", "table_from_values"]
-
 _TITLE_LENGTH: Final = 60
 _CELL_LENGTH: Final = 600
 # Equal text between two differences is shortened to this many characters on either side.

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.failures.values import Value
 
-__all__ = ["MAX_ROWS", "Difference", "Differences", "Segments", "differences", "marked"]
-
 Segments: TypeAlias = "tuple[tuple[str, bool], ...]"
 """A text in pieces; those with True differ from the other side."""
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.failures.tracebacks import Frame
 
-__all__ = ["Call", "Fold", "folded", "is_in_package"]
-
 # What stands outside of the user's code: libraries, the standard library, code without a file.
 _IN_PACKAGE: Final = re.compile(
     r"(?:^|[/\\])(?:site-packages|dist-packages)[/\\]|[/\\]lib[/\\]python[0-9.]+[/\\]|^<|[/\\]Lib[/\\](?!site)"

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.tracebacks import Frame
     from pytest_automation_report.failures.values import Comparison
 
-__all__ = ["ReportedFailure", "code_block", "code_span", "failure_markdown"]
-
 _MAX_CODE_LINES: Final = 12
 _MAX_ROWS: Final = 20
 _MAX_DETAILS: Final = 4_000

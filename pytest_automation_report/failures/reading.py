@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.tracebacks import Frame, Link, Raised
     from pytest_automation_report.failures.values import Comparison
 
-__all__ = ["ShownException", "read_failure"]
-
 _MAX_TYPE: Final = 200
 _ASSERT: Final = re.compile(r"^assert ", re.MULTILINE)
 

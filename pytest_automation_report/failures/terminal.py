@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.text.visible import Span
 
-__all__ = ["MAX_LINES", "Screen", "TerminalLine", "terminal_lines"]
-
 TerminalLine: TypeAlias = "tuple[tuple[str, str], ...]"
 """One line in pieces: (classes, text); empty classes are plain text."""
 

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["CodeLine", "Frame", "Link", "Raised", "Traceback", "exception_parts", "parse_traceback"]
-
 Link: TypeAlias = Literal["", "cause", "context"]
 """How an exception led to the one after it: ``raise ... from`` it, or raised while it was handled; empty for none."""
 

@@ -12,8 +12,6 @@ import warnings
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-__all__ = ["Comparison", "Value", "read_comparison", "read_value", "text_of"]
-
 _MAX_CHARACTERS: Final = 60_000
 _MAX_DEPTH: Final = 60
 # Objects whose representation is a call around one container: the container is what differs.

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.flakiness import Verdict
 
-__all__ = ["MAIN_BRANCHES", "Base", "Changes", "RunFacts", "Why", "base_of", "changes_between", "is_partial", "since"]
-
 MAIN_BRANCHES: Final = ("main", "master", "trunk", "develop")
 """Names of a main branch, if none is configured: the first that has runs is it."""
 

@@ -16,20 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.comparison import Key
 
-__all__ = [
-    "HISTORY",
-    "LAST",
-    "LEAST_CHANGE_US",
-    "Change",
-    "change_of",
-    "is_observed",
-    "median",
-    "ranked",
-    "speed_of",
-    "spread",
-    "usual_speed",
-]
-
 Value = TypeVar("Value")
 
 HISTORY: Final = 20

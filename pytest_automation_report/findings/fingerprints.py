@@ -15,8 +15,6 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["VERSION", "Failure", "Fingerprint", "Kind", "failure_of", "fingerprint_of", "masked"]
-
 VERSION: Final = 2
 
 Kind: TypeAlias = Literal["call", "setup", "teardown", "collection", "crash", "timeout", "xpass"]

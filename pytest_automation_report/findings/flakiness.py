@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["WINDOW", "Flakiness", "Outcome", "Verdict", "flakiness_of", "storm", "wilson_interval"]
-
 Reason = TypeVar("Reason", int, str)
 """A fingerprint, as digits or as a number."""
 

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.flakiness import Verdict
 
-__all__ = ["JobResult", "remaining", "verdict_of"]
-
 _RANK: Final[Mapping[Verdict, int]] = {"failed": 0, "passed": 1, "skipped": 2}
 
 

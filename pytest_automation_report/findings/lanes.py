@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["MAX_BLOCKS", "Block", "Kind", "TimedResult", "Waste", "blocks_of", "starts_of", "waste_of"]
-
 Kind: TypeAlias = Literal["failed", "flaky", "skipped", "passed"]
 """Outcome of a test in a lane; a flaky one passed after a failed attempt."""
 

@@ -6,8 +6,6 @@ import shlex
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["command_of", "has_last_failures", "includes"]
-
 # Options that select by the last failures: each such run has other tests.
 _BY_LAST_FAILURES: Final = frozenset({"--lf", "--sw", "--automation-report-rerun-failed"})
 # Options that select tests, each with its value; a client may send others, and a command is copied into a terminal.

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["TimeShares", "WorkerTime", "balanced", "time_shares"]
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerTime:

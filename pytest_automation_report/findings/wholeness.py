@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Share", "Wholeness", "wholeness_of"]
-
 _SHARD: Final = re.compile(r"(.*?)([0-9]+)/([0-9]+)(.*)")
 
 

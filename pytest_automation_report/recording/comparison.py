@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.text.redaction import TextCleaner
 
-__all__ = ["Sides", "captured_sides", "encoded_comparison"]
-
 Node: TypeAlias = "dict[str, Any]"
 """A value as the extension ``comparison`` has it; `docs/api.md` describes the members."""
 

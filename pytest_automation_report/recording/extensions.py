@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.phases import Times
     from pytest_automation_report.text.visible import Span
 
-__all__ = ["encoded_extensions", "extensions_of", "with_attempts", "with_kept_files"]
-
 # The server stores 64 KiB of each extension, nested 32 deep, and 256 KiB of `attempts`.
 _MAX_STEPS_CHARACTERS: Final = 32_000
 _MAX_COLOURS_CHARACTERS: Final = 32_000

@@ -13,8 +13,6 @@ from pytest_automation_report.values import Value
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Status, Test
 
-__all__ = ["FAILED", "SHOWN", "FailedTest", "Failures"]
-
 SHOWN: Final = 50
 """Most failures of one process that are stored."""
 

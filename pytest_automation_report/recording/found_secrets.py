@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Field, Test
 
-__all__ = ["FoundSecrets"]
-
 # Users' tests patch `json`: saved at import.
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.recording.comparison import Sides
 
-__all__ = ["FailedComparisons"]
-
 _CALLED_BY_ASSERT: Final = "_call_reprcompare"
 _MAX_FRAMES: Final = 30
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["SELECTION_FIELD", "selection_of"]
-
 SELECTION_FIELD: Final = "Selection"
 """Name of the run's field with the options that select tests."""
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.ci.facts import BuildInfo
 
-__all__ = ["project_name", "run_name", "source_from"]
-
 _SHORTEST_SOURCE: Final = 2
 
 

@@ -30,38 +30,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.sources import RawSetting
     from pytest_automation_report.settings.table import Setting
 
-__all__ = [
-    "IDENTIFIERS",
-    "LARGEST_ID",
-    "PLACEHOLDER",
-    "SIZE_REMEDY",
-    "SOURCES",
-    "artifact_store",
-    "artifact_template",
-    "choice",
-    "days",
-    "fields",
-    "flag",
-    "identifier",
-    "line",
-    "links",
-    "names",
-    "page",
-    "parser_of",
-    "patterns",
-    "run_key",
-    "seconds",
-    "shard",
-    "size",
-    "size_bytes",
-    "source",
-    "statuses",
-    "tags",
-    "templates",
-    "text",
-    "web_address",
-]
-
 LARGEST_ID: Final = 2**53 - 1
 """The largest integer that a JSON reader with double precision keeps exact."""
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.settings.configuration import Configuration
 
-__all__ = ["spool_candidates"]
-
 _FOLDER: Final = "pytest-automation-report"
 _NAME_CHARACTERS: Final = 40
 

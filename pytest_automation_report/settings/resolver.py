@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.settings.table import Setting
 
-__all__ = ["SettingsResolver", "absolute_path", "spelled_like"]
-
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
 

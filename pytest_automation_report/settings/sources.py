@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["RawSetting", "RawValue", "SettingSource", "read_console_settings", "read_pytest_settings", "split_list"]
-
 RawValue: TypeAlias = "str | int | float | bool | tuple[object, ...]"
 """A value before it is parsed: a text, or the value that pytest or TOML made of it."""
 

@@ -14,20 +14,6 @@ from pytest_automation_report.values import Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "LOCAL_URL",
-    "OVERRIDE",
-    "PREFIX",
-    "SETTINGS",
-    "SWITCH_NAME",
-    "Kind",
-    "Setting",
-    "flag_from",
-    "is_override",
-    "normalized_ini_name",
-    "setting",
-]
-
 Kind: TypeAlias = 'Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]'
 IniType: TypeAlias = 'Literal["string", "int", "float", "bool", "linelist"]'
 

@@ -17,8 +17,6 @@ from pytest_automation_report.values import Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TOKEN_ENVIRONMENTS", "TOKEN_LIMIT", "TokenResult", "secrets_from", "token_from"]
-
 TOKEN_ENVIRONMENTS: Final = ("AUTOMATION_REPORT_TOKEN", "TESTMO_TOKEN")
 TOKEN_LIMIT: Final = 4096
 """Characters that a token may have."""

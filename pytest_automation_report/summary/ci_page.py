@@ -41,17 +41,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.summary.counts import SessionCounts
     from pytest_automation_report.summary.lines import SessionOutcome, Shell
 
-__all__ = [
-    "ANNOTATED",
-    "SUMMARY_BYTES",
-    "JobOutput",
-    "JobPage",
-    "annotation_lines",
-    "link_report",
-    "marked_flaky",
-    "plain",
-]
-
 MAX_ANNOTATIONS: Final = 10
 """Maximum number of marks of one kind that GitHub shows for a step."""
 

@@ -13,17 +13,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-__all__ = [
-    "ago",
-    "changes_line",
-    "earlier_source_line",
-    "failing_notes",
-    "findings_lines",
-    "reason_lines",
-    "reason_note",
-    "test_title",
-]
-
 MAX_REASONS: Final = 5
 """Most lines with a reason; one more says how many there are."""
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.text.visible import Span
 
-__all__ = ["SGR", "StyleState", "coloured", "remarked", "sequences_from"]
-
 SGR: Final = re.compile(r"\x1b\[([0-9;:]{0,60})m")
 """One sequence of colours, with its codes."""
 

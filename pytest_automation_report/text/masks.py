@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
 
-__all__ = ["FILLER", "MARK", "filled", "marked", "masked", "runs", "unmasked"]
-
 MARK: Final = "[redacted]"
 """The text that replaces a secret."""
 

@@ -26,8 +26,6 @@ from pytest_automation_report.text.secret_heuristics import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["SecretSpan", "found_literals", "is_named_secret", "is_sure", "lowered", "named_values", "values_beside"]
-
 _STRONG: Final = Strength.STRONG
 _MEDIUM: Final = Strength.MEDIUM
 _WEAK: Final = Strength.WEAK

@@ -29,12 +29,6 @@ from pytest_automation_report.text.secret_heuristics import Strength
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = [
-    "KnownSecrets",
-    "Redaction",
-    "secret_values",
-]
-
 # Names of variables that hold a secret: with one of these words, or with the last word of another set. Each session
 # looks at all variables, and to compile two expressions would take 2 ms.
 _SECRET_WORDS: Final = (

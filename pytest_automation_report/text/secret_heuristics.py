@@ -13,8 +13,6 @@ from typing import Final
 
 from pytest_automation_report.text.patterns import lazy_pattern
 
-__all__ = ["Strength", "is_code", "is_innocent", "is_placeholder", "is_prose", "looks_random"]
-
 
 class Strength(IntEnum):
     """Probability that the value beside a name is a secret."""

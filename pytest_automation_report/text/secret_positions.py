@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.text.named_secrets import SecretSpan
 
-__all__ = ["values_by_position"]
-
 _VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"
 # Between arguments: spaces, or the quotes of a list.
 _GAP: Final = r"(?:[ \t]{1,4}|['\"],\s{0,8}[bfru]?['\"])"

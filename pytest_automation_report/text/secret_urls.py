@@ -9,8 +9,6 @@ from pytest_automation_report.text.masks import FILLER, masked
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.secret_heuristics import Strength, is_innocent, is_placeholder
 
-__all__ = ["masked_parameters", "masked_users"]
-
 _SURE_NAMES: Final = (
     "access_token|api[_-]?key|apikey|client_secret|id_token|passwd|password|private_token|pwd|refresh_token|secret|"
     "token"

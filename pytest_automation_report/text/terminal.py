@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, TypeGuard
 
-__all__ = [
-    "FOREIGN_UNITS",
-    "change_counts",
-    "is_torn",
-    "pluralize",
-    "printable",
-    "sanitize",
-    "wholeness_words",
-]
-
 FOREIGN_UNITS: Final = 200
 """Longest foreign text in a line, in UTF-16 units."""
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json, PostgresDatabase
     from pytest_automation_report.server.store.store import StoredResponse
 
-__all__ = ["StoreClient"]
-
 T = TypeVar("T")
 
 _API: Final = "/api/v1/"

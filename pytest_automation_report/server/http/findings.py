@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["RunFindingsResource", "SourceFlakyResource"]
-
 _ID: Final = re.compile(r"[1-9][0-9]{0,14}")
 
 

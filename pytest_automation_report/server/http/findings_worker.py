@@ -13,8 +13,6 @@ from pytest_automation_report.server.store.findings import findings
 if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["FindingsWorker"]
-
 _logger = logging.getLogger(__name__)
 
 _SECONDS_TO_END: Final = 10.0

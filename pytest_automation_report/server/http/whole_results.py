@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["RunResultsResource"]
-
 
 class RunResultsResource:
     """The results of a run with their fields and artifacts, in the order of their ids."""

@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Token
 
-__all__ = [
-    "PASS_SECONDS",
-    "RUN_PARAMETER",
-    "OpeningForm",
-    "OpeningLink",
-    "PageAccess",
-    "cookie_name",
-    "has_pass",
-    "remember_target",
-]
-
 PASS_SECONDS: Final = 30 * 24 * 3600
 """Age at which a browser's pass expires."""
 

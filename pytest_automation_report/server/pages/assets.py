@@ -11,18 +11,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "ASSETS",
-    "SCRIPTS",
-    "STYLE_SHEETS",
-    "Asset",
-    "asset_path",
-    "file_text",
-    "script_text",
-    "style_sheet",
-    "style_text",
-]
-
 STYLE_SHEETS: Final = (
     "tokens",
     "base",

@@ -15,20 +15,6 @@ from pytest_automation_report.server.pages.numbers import duration, quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = [
-    "STRIP_RUNS",
-    "Strip",
-    "TrendBar",
-    "TrendPoint",
-    "duration_trend",
-    "failure_trend",
-    "merged_letters",
-    "polyline",
-    "slices",
-    "strip_of",
-    "trend",
-]
-
 # Width of a bar, and of its smallest part: one failure among 100,000 tests must be seen.
 _BAR: Final = 1_000.0
 _MIN_PART: Final = 5.0

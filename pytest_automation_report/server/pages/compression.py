@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     import falcon
 
-__all__ = ["compress"]
-
 _SMALLEST_BYTES: Final = 1_000
 # More would cost more time than it saves: 71 KB become 4.2 KB with 6 and 4.4 KB with 5.
 _LEVEL: Final = 5

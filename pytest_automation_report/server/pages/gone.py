@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["GONE", "Removed", "removed_at"]
-
 GONE: Final = 410
 """Status of a page whose run or test was removed."""
 

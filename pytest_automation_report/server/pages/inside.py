@@ -15,8 +15,6 @@ from pytest_automation_report.server.pages.page import WITHOUT_CLOCK
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Inside"]
-
 _FIRST_REDIRECT = 300
 
 

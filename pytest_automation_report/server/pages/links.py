@@ -9,8 +9,6 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Link", "link", "own_path", "route_of"]
-
 _PATHS: Final[Mapping[str, str]] = {
     "home": "/",
     "search": "/search",

@@ -9,19 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = [
-    "ago",
-    "by_day",
-    "day",
-    "duration",
-    "duration_change",
-    "file_size",
-    "machine_moment",
-    "moment",
-    "percentage_change",
-    "quantity",
-]
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
 _DAY: Final = 24 * _HOUR

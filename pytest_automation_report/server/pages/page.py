@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["THEMES", "THEME_COOKIE", "WITHOUT_CLOCK", "Page", "frame_of", "is_encrypted", "site_of"]
-
 THEMES: Final = ("light", "dark")
 """Themes that a user can choose; without a choice the system decides."""
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.code import Tokens
     from pytest_automation_report.server.pages.links import Link
 
-__all__ = ["new_environment", "render", "set_html"]
-
 _SHORT: Final = 100
 
 

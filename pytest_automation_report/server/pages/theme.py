@@ -11,8 +11,6 @@ from pytest_automation_report.server.store.errors import not_found
 if TYPE_CHECKING:
     import falcon
 
-__all__ = ["ThemeChoice"]
-
 _YEAR_SECONDS: Final = 365 * 24 * 3600
 
 

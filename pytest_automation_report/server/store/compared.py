@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseResult, Series
 
-__all__ = [
-    "MAX_TESTS",
-    "ComparedRun",
-    "compared_run",
-    "facts_of",
-    "main_branch_of",
-    "with_death",
-]
-
 MAX_TESTS: Final = 1000
 """Most tests of each list of a document; the counts have all."""
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.fingerprints import Kind
     from pytest_automation_report.server.store.inputs import StoredAttachment, StoredTest
 
-__all__ = ["NOTHING", "Derived", "derived", "run_columns", "says_death"]
-
 _RUN_FIELDS: Final = {
     "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection"
 }  # fmt: skip

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
 
-__all__ = ["earlier_source"]
-
 # Tests that are looked up in other sources, spread over the run.
 _SAMPLE: Final = 100
 # With fewer tests equal names prove nothing: each suite may have a `tests.test_version.test_version`.

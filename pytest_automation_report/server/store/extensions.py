@@ -20,21 +20,6 @@ if TYPE_CHECKING:
 
     Colours: TypeAlias = Mapping[str, Sequence[Span]]
 
-__all__ = [
-    "Colours",
-    "EarlierAttempt",
-    "PhaseTimes",
-    "RunningTest",
-    "StepNode",
-    "colours",
-    "comparison",
-    "earlier_attempts",
-    "phase_times",
-    "running_tests",
-    "start_time",
-    "steps",
-]
-
 _StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 
 

@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-__all__ = ["VERSION", "findings", "stored_findings", "summaries"]
-
 VERSION: Final = 4
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 

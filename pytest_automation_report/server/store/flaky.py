@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import CaseHistory
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["VERSION", "flaky_in_run", "flaky_of_source", "flaky_tests", "main_branch", "names_of"]
-
 VERSION: Final = 1
 """Version of the document of a source's flaky tests."""
 

@@ -34,20 +34,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.flakiness import Verdict
     from pytest_automation_report.server.store.database import StoreConnection
 
-__all__ = [
-    "CaseHistory",
-    "CaseResult",
-    "EarlierDurations",
-    "Failures",
-    "Series",
-    "SeriesRun",
-    "first_failing_run",
-    "histories",
-    "last_letters",
-    "results_of",
-    "series_of",
-]
-
 _FAILED: Final[tuple[Verdict, str]] = ("failed", "f")
 _PASSED: Final[tuple[Verdict, str]] = ("passed", "p")
 _RETRIED: Final[tuple[Verdict, str]] = ("passed", "r")

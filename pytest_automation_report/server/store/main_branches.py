@@ -8,8 +8,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.writes import Writer
 
-__all__ = ["set_main_branch", "source_names"]
-
 
 def set_main_branch(branch: str, source: str | None, writer: Writer) -> int:
     """Set the main branch of the sources of this name, or of all; return their number."""

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.lanes import Kind
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["MAX_LANES", "VERSION", "natural_key", "overview"]
-
 VERSION: Final = 2
 """Version of the document; documents of an earlier one are computed anew."""
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.compared import ComparedRun
     from pytest_automation_report.server.store.database import StoreConnection
 
-__all__ = ["hexadecimal", "reasons_of"]
-
 _MAX_REASONS: Final = 100
 _FAILURES: Final = (
     'SELECT r."fingerprint", c."key", r."message", r."phase", r."file" FROM "result" AS r'

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
 
-__all__ = ["find_cases", "mention", "rows_of", "run_row", "run_rows", "selected_runs"]
-
 _IDS_AT_ONCE: Final = 500
 _COLUMNS: Final = (
     "id", "source_id", "config_id", "branch", "commit", "target_branch", "is_completed", "selection", "collected",

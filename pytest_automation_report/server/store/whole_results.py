@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["PAGE_CHARACTERS", "PAGE_RESULTS", "WholeResults"]
-
 PAGE_RESULTS: Final = 1000
 """Most results of one page."""
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
 
-__all__ = ["wholeness"]
-
 # A session's threads have the time of its start in common.
 _THREADS: Final = (
     'SELECT "id", "job", "attempt", "session_started", "collection" FROM "thread" WHERE "run_id" = ?'

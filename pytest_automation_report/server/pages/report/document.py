@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.report.shown_tests import PageSource
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["EVERY_FAILURE", "report_of"]
-
 EVERY_FAILURE: Final = FileRule()
 """The usual rule: artifacts of failures, up to the usual size."""
 

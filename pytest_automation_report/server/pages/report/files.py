@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.artifact_rows import StoredContent
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["DEFAULT_BYTES", "FileRule", "ReportedFiles", "Which"]
-
 Which: TypeAlias = Literal["none", "failed", "all"]
 """Tests whose artifacts a report holds: none, those that failed, or all that have a page in it."""
 

@@ -14,8 +14,6 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Fragment", "addresses_in", "canonical", "fragment_of", "relinked"]
-
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _CRUMBS: Final = re.compile(r'<nav class="crumbs".*?</nav>', re.DOTALL)
 _MAIN: Final = re.compile(r'<main id="content"[^>]*>(.*)</main>', re.DOTALL)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.report.files import Which
     from pytest_automation_report.server.pages.report.shown_tests import PageSource
 
-__all__ = ["MAX_BYTES", "ReportDocument", "ReportDownload"]
-
 MAX_BYTES: Final = 8_000_000
 """Largest size of artifacts in a report over HTTP: clients read no response of more than 16 MiB."""
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["FAILURES_SHOWN", "plain_values"]
-
 FAILURES_SHOWN: Final = 100
 """Most failures of the plain report."""
 

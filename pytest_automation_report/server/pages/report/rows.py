@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.report.tests import ReportedTest, ReportedTests
 
-__all__ = ["rows_of"]
-
 _STRIP_HOLE: Final = Markup("⟦strip⟧")
 _SORTS: Final = ("failed", "slowest", "ran")
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["PageSource", "shown_tests", "tests_with_output"]
-
 _STATES: Final = frozenset({"attempt", "out"})
 _FIELDS_AT_ONCE: Final = 500
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["MOST_OUTPUT_PAGES", "MOST_PAGES", "ReportedTest", "ReportedTests"]
-
 MOST_PAGES: Final = 1_000
 """Most tests whose page in the file is the server's: those that failed, were flaky or changed their duration."""
 

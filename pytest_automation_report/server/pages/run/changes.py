@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.url import RunState
 
-__all__ = ["CHANGES_SHOWN", "changes_of", "failing_runs", "percent"]
-
 CHANGES_SHOWN: Final = 50
 """Tests of each list on the view of all changes; one list alone has 200."""
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Traceback
 
-__all__ = ["code_frame"]
-
 _LINES_BEFORE: Final = 4
 _LINES_AFTER: Final = 3
 # Lines above those that show whether they begin inside of a docstring.

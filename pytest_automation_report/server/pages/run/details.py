@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["ATTACHMENTS_SHOWN", "MAIN_WORKER", "WorkerNames", "details_of", "where_it_ran", "worker_names"]
-
 ATTACHMENTS_SHOWN: Final = 200
 """Most fields, artifacts or links of a run that its page shows."""
 

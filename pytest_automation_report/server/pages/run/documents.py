@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["Documents", "RunDocuments"]
-
 _MAX_RUNS: Final = 16
 # Cheaper ones are computed for each page: they are never behind the results.
 _LEAST_COST_S: Final = 0.1

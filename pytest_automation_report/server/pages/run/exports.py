@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["DOWNLOADS", "RunDownload"]
-
 _PIECE_CHARACTERS: Final = 64 * 1024
 
 

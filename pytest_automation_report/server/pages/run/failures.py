@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.queries import RunReader
     from pytest_automation_report.server.pages.run.url import RunState
 
-__all__ = ["FailureCards"]
-
 _FLAKY_SHOWN: Final = 50
 _KNOWN_FLAKY_SHOWN: Final = 20
 _LISTED: Final = PAGE_ROWS

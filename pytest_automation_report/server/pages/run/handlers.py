@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.url import RunState
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["RunBranchPage", "RunFailuresText", "RunLivePage", "RunPage"]
-
 _SEEN = "seen"
 
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["RunFacts", "bar_of", "chips_of", "counts_of", "facts_of", "head_of", "tabs_of"]
-
 _is_number = re.compile(r"[0-9]{1,9}").fullmatch
 
 # Sizes of the trend, in units of its drawing.

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.queries import RunReader
     from pytest_automation_report.server.store.histories import Series, SeriesRun
 
-__all__ = ["Histories"]
-
 _LAST: Final = HISTORY + LAST
 """Runs of a strip and of a usual time."""
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.sentences import RunCounts
     from pytest_automation_report.server.store.extensions import RunningTest
 
-__all__ = ["arrived_words", "news_tag", "running_now", "time_to_go"]
-
 # Twice the median of a test of a few milliseconds is noise.
 _LEAST_MEDIAN_US: Final = 250_000
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["common_phrase"]
-
 _CLOSE: Final = 0.75
 _WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")
 

@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["THREADS_SHOWN", "branch_rows", "failures_text", "page_values"]
-
 THREADS_SHOWN: Final = 100
 """Most threads that the page of a run shows."""
 

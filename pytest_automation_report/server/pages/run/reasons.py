@@ -19,20 +19,6 @@ if TYPE_CHECKING:
 
     Function: TypeAlias = tuple[str, str, str]
 
-__all__ = [
-    "MAX_CARDS",
-    "MAX_MEMBERS",
-    "MEMBERS_OF_STRIP",
-    "cards_of",
-    "command_for",
-    "drawings_of",
-    "families_of",
-    "groups_by_file",
-    "lots_of",
-    "reduced_cells",
-    "says_of",
-]
-
 MAX_CARDS: Final = 20
 """Reasons with a card; the rest are behind a link."""
 

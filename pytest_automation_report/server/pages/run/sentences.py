@@ -11,17 +11,6 @@ from pytest_automation_report.text.terminal import is_torn, wholeness_words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = [
-    "Phrase",
-    "RunCounts",
-    "Tone",
-    "change_sentence",
-    "death_sentence",
-    "flaky_evidence",
-    "live_sentence",
-    "verdict",
-]
-
 Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
 """Icon and colour of a verdict."""
 

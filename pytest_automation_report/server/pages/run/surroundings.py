@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-__all__ = ["changed_software", "commits_since"]
-
 _CUT_LENGTH: Final = 16_000
 """Length of a list of packages from which it may have been cut: clients send 16,384 characters."""
 

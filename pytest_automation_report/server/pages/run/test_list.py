@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.queries import RunReader
     from pytest_automation_report.server.pages.run.url import RunState
 
-__all__ = ["TestList"]
-
 
 class TestList:
     """The tests that a state of the page shows."""

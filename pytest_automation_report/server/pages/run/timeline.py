@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.sentences import Phrase
     from pytest_automation_report.server.pages.run.url import RunState
 
-__all__ = [
-    "SLOWEST_SHOWN",
-    "clock",
-    "lanes_of",
-    "shares_of",
-    "slowest_files",
-    "slowest_tests",
-    "time_of",
-    "waste_sentence",
-]
-
 SLOWEST_SHOWN: Final = 10
 """Tests and files in the lists of the slowest."""
 

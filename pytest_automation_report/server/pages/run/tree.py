@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["Branch", "branches_of", "file_at", "file_branches", "ordered", "path_of", "tests_below"]
-
 _TONE_RANKS: Final[Mapping[str, int]] = {
     "fail": 0,
     "block": 1,

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.queries import RunReader
     from pytest_automation_report.server.pages.run.url import RunState
 
-__all__ = ["TreeRows"]
-
 _MOST_STRIPS: Final = 200
 
 

@@ -14,8 +14,6 @@ from pytest_automation_report.server.store.statuses import RunStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NO_BRANCH", "STATUSES", "RunFilters", "run_filters"]
-
 NO_BRANCH: Final = "-"
 """The branch in a URL of runs without one; git allows no branch of this name."""
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["HomePage", "LatestRun", "ProjectPage", "RunComparison", "SuitePage"]
-
 _COMPUTING_SECONDS: Final = 0.2
 _MINUTE_US: Final = 60_000_000
 

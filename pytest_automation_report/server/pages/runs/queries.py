@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.runs.filters import RunFilters
     from pytest_automation_report.server.store.database import StoreConnection
 
-__all__ = ["PAGE_RUNS", "TREND_RUNS", "RunListReader", "query_runs"]
-
 PAGE_RUNS: Final = 25
 """Runs of one page of a list."""
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["ChangeWords", "change_words", "is_default_name", "run_row", "summary_sentence"]
-
 _SHORT_COMMIT: Final = 7
 _COMMIT_LINK: Final = "commit"
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch

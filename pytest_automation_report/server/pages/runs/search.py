@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["SearchPage", "found"]
-
 _TEXT_LENGTH: Final = 750
 _RUNS_SHOWN: Final = 10
 _TESTS_SHOWN: Final = 20

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import Series
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["RAIL_TESTS", "card_of", "flaky_rows", "green_runs", "slowest_rows"]
-
 RAIL_TESTS: Final = 10
 """Most flaky and slow tests beside the runs of a suite."""
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["project_rows", "project_values", "run_rows", "suite_values", "suites_values"]
-
 _LATEST_RUNS: Final = 8
 # A card has about 110 elements: with more of them the page would be slow. The other suites have a line.
 _CARDS_SHOWN: Final = 16

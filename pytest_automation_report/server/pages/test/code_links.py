@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["NO_LINKS", "CodeLinks"]
-
 _PLACEHOLDER: Final = re.compile(r"\{(commit|file|line)\}")
 _ABSOLUTE: Final = re.compile(r"[/\\]|[A-Za-z]:|\.\.[/\\]|<")
 

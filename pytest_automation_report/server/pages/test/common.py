@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["CommonValues"]
-
 _Value = TypeVar("_Value")
 
 

@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.extensions import Colours
     from pytest_automation_report.text.visible import Span
 
-__all__ = [
-    "ATTEMPT_NAME",
-    "ATTEMPT_TEXT",
-    "NO_COLOURS",
-    "Attempt",
-    "CallView",
-    "ExceptionView",
-    "FailureSection",
-    "attempts_of",
-    "sections_of",
-    "spans_of",
-]
-
 ATTEMPT_NAME: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 """Name of the field with the texts of an earlier attempt."""
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.artifact_rows import StoredContent
 
-__all__ = ["Preview", "TestFile", "files_of", "preview_of", "previewed"]
-
 _ATTEMPT_NOTE: Final = re.compile(r"attempt ([1-9][0-9]{0,8})(?:: (.*))?", re.DOTALL)
 _PREVIEWS: Final = 6
 _PREVIEW_LINES: Final = 200

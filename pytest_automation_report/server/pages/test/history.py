@@ -18,24 +18,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
 
-__all__ = [
-    "CHART_RUNS",
-    "Bar",
-    "BranchHistory",
-    "Chart",
-    "JobOutcome",
-    "Outcome",
-    "Piece",
-    "branch_histories",
-    "chart",
-    "flakiness_on",
-    "job_outcomes",
-    "outcomes_of",
-    "reliability",
-    "sentence",
-    "usual_duration",
-]
-
 CHART_RUNS: Final = 30
 """Most runs of one drawing of durations."""
 

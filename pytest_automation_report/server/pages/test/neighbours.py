@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import Reader, RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
-__all__ = ["Neighbours", "neighbours_in", "neighbours_of", "way_back"]
-
 MOST: Final = 2_000
 """Most tests of a list through which a reader can go with previous and next."""
 

@@ -12,8 +12,6 @@ from pytest_automation_report.server.store.errors import validation_error
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PICTURES", "STREAMS", "TestState", "state_of"]
-
 STREAMS: Final[Mapping[str, str]] = {"stdout": "Output", "stderr": "Errors", "log": "Log"}
 """Captured output by the word in the URL: the name of its field."""
 

@@ -22,19 +22,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.extensions import Colours, EarlierAttempt, StepNode
     from pytest_automation_report.text.visible import Span
 
-__all__ = [
-    "Fact",
-    "Output",
-    "StepRow",
-    "facts_of",
-    "other_texts",
-    "outputs_of",
-    "outputs_of_attempt",
-    "short_link",
-    "step_rows",
-    "worker_name",
-]
-
 # Types of fields, as the API numbers them.
 _TEXT_TYPES: Final = (2, 3, 4)
 _URL: Final = 5
