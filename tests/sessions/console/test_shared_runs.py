@@ -439,3 +439,23 @@ def test_another_server_gets_a_run_for_late_results() -> None:
         f"run {first} of this key was completed before: run {second.id} has these results and stays open, "
         f"complete it by automation-report run complete {second.id}"
     )
+
+
+def test_failed_jobs_that_run_again_replace_their_results(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
+    """A later attempt of a job joins the completed run, its results replace those of the earlier one, and it counts."""
+    suite = "import os\ndef test_a(): assert os.environ['AUTOMATION_REPORT_ATTEMPT'] == '2'\n"
+    complete = ["run", "complete", *KEY, "--expect-jobs", "2", "--timeout", "0s", *server_options]
+    for job, text, attempt, code in (("b", "", "1", 5), ("a", suite, "1", 1), ("a", suite, "2", 0)):
+        project.write("test_suite.py", text)
+        env = session_environment(None, AUTOMATION_REPORT_JOB=job, AUTOMATION_REPORT_ATTEMPT=attempt)
+        ran = project.report("--automation-report-run-key", "build-7", address=server.address, env=env)
+        assert ran.exit == code, ran.text
+        if job == "a":
+            done = console(project.root, *complete)
+            assert (done.exit, done.out) == (0, "1\n"), done.text
+    assert "run 1 of this key was completed before: it takes these results, too" in ran.text
+    failed = console(project.root, "run", "failed", "1", *server_options[:4])
+    assert (failed.exit, failed.out) == (0, "1\n"), failed.text
+    assert _shown(project, server_options)["is_completed"] is True
