@@ -14,6 +14,7 @@ from unit.server.http import (
     test_extension_bodies,
     test_findings_worker,
     test_idempotency,
+    test_late_results,
     test_lists,
     test_milestones,
     test_requests,
@@ -26,7 +27,7 @@ from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
 from unit.server.pages import test_gone, test_handlers
 from unit.server.pages.report import test_document, test_files
-from unit.server.pages.run import test_documents, test_exports, test_page
+from unit.server.pages.run import test_documents, test_exports, test_page, test_wholeness
 from unit.server.pages.runs import test_handlers as test_lists_of_runs
 from unit.server.pages.test import test_case
 from unit.server.pages.test import test_handlers as test_pages_of_tests
@@ -58,6 +59,7 @@ MODULES = (
     test_gone,
     test_handlers,
     test_idempotency,
+    test_late_results,
     test_lists,
     test_lists_of_runs,
     test_milestones,
@@ -70,6 +72,7 @@ MODULES = (
     test_maintenance,
     test_views,
     test_whole_results,
+    test_wholeness,
 )
 WITHOUT_SQL_OF_ITS_OWN = {
     "http/test_contract": "the double of the contract",
