@@ -67,9 +67,12 @@ _QUOTE: Final = r"\\{0,7}[\"'`]|&quot;|&#(?:34|39|x22|x27);|%2[27]"
 _TYPE: Final = r"(?:[ ]?(?:str|bytes|secretstr|optional\[str\]|(?:str|bytes)[ ]\|[ ]none)[ ]?=)?"
 _AHEAD: Final = r"(?=[bfru]{0,2}\\{0,7}[\"'])"
 # A value with parts: `{'value': 'x'}`, `[('x',)]`, and the `repr` of an object, `Secret(value='x')`.
-_NEST: Final = r"\{|[\[(]\s{0,8}[\[({]|[a-z_][\w.]{0,60}\([a-z_]\w{0,40}="
+_NEST: Final = r"\{|[\[(]\s{0,8}[\[({]|[a-z_][\w.]{0,60}\((?:[a-z_]\w{0,40}=|[\"'])"
 # Rejects most innocent values before any reader runs: constants, short numbers, placeholders.
-_SOME: Final = r"(?=\S\S)(?!(?:none|null|true|false|[0-9]{1,3}|%[sr]|\.\.\.)(?:[\s,;)}\]]|\Z)|\*\*|\$[{(]|\{\{)"
+# The name again as well, as in `login(token=token)`.
+_SOME: Final = (
+    r"(?=\S\S)(?!(?:none|null|true|false|[0-9]{1,3}|%[sr]|\.\.\.|(?P=name))(?:[\s,;)}\]]|\Z)|\*\*|\$[{(]|\{\{)"
+)
 _AFTER: Final = (
     rf"(?P<close>{_QUOTE})?\]?(?:"
     r"(?P<block>:[ ][|>]-?\n[ ]{1,16})"

@@ -45,6 +45,17 @@ _POSITIONS: Final = (
 )
 _WHERE: Final = lazy_pattern(r"where b?(?P<quote>['\"])")
 _QUOTED: Final = {quote: lazy_pattern(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
+# The source line of a failed comparison with such an operand, `>   assert user.password == "x"`, and its explanation.
+_QUOTES: Final = "[\"'\\])]{0,3}"
+_OPERAND: Final = lazy_pattern(
+    rf"\n> +assert [^\n]{{0,200}}?(?:{_NAME}{_QUOTES} [=!]= |[=!]= [\w.()\[\"']{{0,80}}{_NAME}{_QUOTES}[,\n])",
+    re.IGNORECASE,
+)
+_EXPLAINED: Final = lazy_pattern(
+    r"\nE +(?:AssertionError: )?assert (?:b?(?P<q>['\"])(?P<left>[^\n]{1,200}?)(?P=q)|[^\n]{1,200}?) [=!]= "
+    r"(?:b?(?P<p>['\"])(?P<right>[^\n]{1,200}?)(?P=p))?"
+)
+_SOURCE_CHARACTERS: Final = 1000
 _NAMED: Final = lazy_pattern(
     r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|(?:access|private|secret)_key|pwd)(?:\(\))?[ ]*\Z",
     re.IGNORECASE,
@@ -62,6 +73,17 @@ def values_by_position(text: str) -> Iterator[SecretSpan]:
                     yield *match.span(group), False
     if "where" in text:
         yield from _values_in_assertions(text)
+    if "\n> " in text:
+        yield from _operands(text)
+
+
+def _operands(text: str) -> Iterator[SecretSpan]:
+    """Yield the values that pytest shows for an operand with the name of a secret."""
+    for source in _OPERAND.finditer(text):
+        shown = _EXPLAINED.search(text, source.end() - 1, source.end() + _SOURCE_CHARACTERS)
+        for side in () if shown is None else ("left", "right"):
+            if shown and shown[side] and not is_innocent(shown[side], Strength.STRONG):
+                yield *shown.span(side), True
 
 
 def _values_in_assertions(text: str) -> Iterator[SecretSpan]:

@@ -304,4 +304,14 @@ HIDDEN: dict[str, tuple[str, str]] = {
     "label": (f"login (user=u, password={P})", P),
     "label of a header": (f"[header] (value=Bearer {S})", S),
     "label of an address": (f"fetch (url=https://u:{P}@h/x)", P),
+    # What pytest shows of a comparison with a name in its source line
+    "operand": (
+        f"    def test():\n>       assert c.token == 'x'\nE       AssertionError: assert '{S}' == 'x'\nE         + {S}",
+        S,
+    ),
+    "operand on the right": (
+        f"\n>   assert 'x' == cfg['password']\nE   AssertionError: assert 'x' == '{P}'\nE     - {P}",
+        P,
+    ),
+    "object with a text": (f"Settings(debug=True, secret_key=SecretValue('{S}'))", S),
 }

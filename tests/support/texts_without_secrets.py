@@ -224,4 +224,7 @@ INNOCENT: tuple[str, ...] = (
     "token: the token (see the docs)",
     "password: none (not set)",
     "['docker', 'login', '--help']",
+    "\n>   assert response.token_type == kind\nE   AssertionError: assert 'bearer-12' == 'mac-1'",
+    "\n>   assert user.password is not None\nE   assert 'a-1' == 'b-1'",
+    "token = Field('your_token')",
 )
