@@ -24,7 +24,6 @@ from unit.server.http import (
     test_views,
 )
 from unit.server.http.test_capacity import full, limit
-from unit.server.http.test_statuses import database
 from unit.server.pages import test_gone, test_handlers
 from unit.server.pages.report import test_document, test_files
 from unit.server.pages.run import test_documents, test_exports, test_page, test_wholeness
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import PostgresDatabase
     from support.clusters import Cluster
 
-__all__ = ["database", "filled", "full", "limit", "runs"]
+__all__ = ["filled", "full", "limit", "runs"]
 
 MODULES = (
     test_artifacts,

@@ -20,24 +20,19 @@ APPEND = "/automation/runs/threads/{}/append"
 FAILED = DEFAULT_STATUSES.by_id[3]
 
 
-@pytest.fixture
-def database(place: Path | PostgresDatabase) -> Path | PostgresDatabase:
-    return place
-
-
-def _changed(database: Path | PostgresDatabase, status: ResultStatus, project_id: int = 1) -> None:
-    with closing(Store(database)) as store:
+def _changed(place: Path | PostgresDatabase, status: ResultStatus, project_id: int = 1) -> None:
+    with closing(Store(place)) as store:
         store.write(lambda writer: writer.set_status(project_id, status))
 
 
-def _listed(database: Path | PostgresDatabase, project_id: int = 1) -> dict[int, ResultStatus]:
-    with closing(Store(database)) as store:
+def _listed(place: Path | PostgresDatabase, project_id: int = 1) -> dict[int, ResultStatus]:
+    with closing(Store(place)) as store:
         return dict(store.read(lambda reader: reader.statuses(project_id)).by_id)
 
 
-def test_a_project_starts_with_the_usual_statuses(database: Path | PostgresDatabase) -> None:
+def test_a_project_starts_with_the_usual_statuses(place: Path | PostgresDatabase) -> None:
     """What is listed is what an unconfigured instance has, for a project that nobody used, too."""
-    statuses = _listed(database, project_id=9)
+    statuses = _listed(place, project_id=9)
     assert {number: each.aliases[0] for number, each in statuses.items()} == {
         1: "untested",
         2: "passed",
@@ -48,10 +43,10 @@ def test_a_project_starts_with_the_usual_statuses(database: Path | PostgresDatab
     }
 
 
-def test_a_renamed_alias_is_what_tests_are_sent_with(database: Path | PostgresDatabase, contract: Contract) -> None:
+def test_a_renamed_alias_is_what_tests_are_sent_with(place: Path | PostgresDatabase, contract: Contract) -> None:
     """The new words are taken and counted as the old ones were; the old ones are refused, with the known ones named."""
-    _changed(database, replace(FAILED, name="Kaputt", aliases=("kaputt", "broken")))
-    service = Service(database, contract)
+    _changed(place, replace(FAILED, name="Kaputt", aliases=("kaputt", "broken")))
+    service = Service(place, contract)
     run_id = service.new_run()
     thread_id = service.new_thread(run_id)
     service.append(thread_id, a_test(1, "kaputt"), a_test(2, "broken"), a_test(3))
@@ -65,13 +60,13 @@ def test_a_renamed_alias_is_what_tests_are_sent_with(database: Path | PostgresDa
     assert (expands["statuses"][2]["name"], expands["statuses"][2]["aliases"]) == ("Kaputt", ["kaputt", "broken"])
     assert expands["statuses"][2]["system_name"] == "failed"
     service.store.close()
-    assert [each.name for each in _listed(database).values()] == [each["name"] for each in expands["statuses"]]
+    assert [each.name for each in _listed(place).values()] == [each["name"] for each in expands["statuses"]]
 
 
-def test_a_project_renames_for_itself(database: Path | PostgresDatabase, contract: Contract) -> None:
+def test_a_project_renames_for_itself(place: Path | PostgresDatabase, contract: Contract) -> None:
     """Another project in the same store keeps its words."""
-    _changed(database, replace(DEFAULT_STATUSES.by_id[2], aliases=("ok",)), project_id=2)
-    service = Service(database, contract)
+    _changed(place, replace(DEFAULT_STATUSES.by_id[2], aliases=("ok",)), project_id=2)
+    service = Service(place, contract)
     for project_id, alias, status in ((1, "passed", 204), (2, "passed", 422), (2, "ok", 204), (1, "ok", 204)):
         thread_id = service.new_thread(service.new_run(project_id))
         answer = service.post(APPEND.format(thread_id), {"tests": [a_test(status=alias)]})
@@ -102,12 +97,12 @@ def test_a_change_counts_from_the_next_request_on(service: Service) -> None:
     ],
 )
 def test_a_status_of_ones_own_has_a_count_of_its_own(
-    database: Path | PostgresDatabase, contract: Contract, meaning: dict[str, bool], counts: dict[str, int], shown: int
+    place: Path | PostgresDatabase, contract: Contract, meaning: dict[str, bool], counts: dict[str, int], shown: int
 ) -> None:
     """Status 7 is counted in slot 6, and in the sums that it was said to count in."""
-    _changed(database, ResultStatus(7, "Flaky", ("flaky",), **meaning))  # type: ignore[arg-type] # its flags
-    _changed(database, ResultStatus(25, "Last", ("last",)))
-    service = Service(database, contract)
+    _changed(place, ResultStatus(7, "Flaky", ("flaky",), **meaning))  # type: ignore[arg-type] # its flags
+    _changed(place, ResultStatus(25, "Last", ("last",)))
+    service = Service(place, contract)
     run_id = service.new_run()
     service.append(service.new_thread(run_id), a_test(status="flaky"))
     run = service.run(run_id)
@@ -115,7 +110,7 @@ def test_a_status_of_ones_own_has_a_count_of_its_own(
     assert (run["status6_count"], run["total_count"]) == (1, 1)
     assert {name: run[name] for name in sums if run[name]} == counts
     assert service.get(f"/automation/runs/{run_id}/tests").json["result"][0]["status"] == shown
-    assert _listed(database)[25].system_name == "custom19"
+    assert _listed(place)[25].system_name == "custom19"
     service.store.close()
 
 
@@ -130,10 +125,10 @@ def test_a_status_of_ones_own_has_a_count_of_its_own(
     ],
 )
 def test_what_cannot_be_is_told_and_changes_nothing(
-    database: Path | PostgresDatabase, status: ResultStatus, told: str
+    place: Path | PostgresDatabase, status: ResultStatus, told: str
 ) -> None:
     """A mistake is an error that says what is wrong."""
-    before = _listed(database)
+    before = _listed(place)
     with pytest.raises(ValueError, match=told):
-        _changed(database, status)
-    assert _listed(database) == before
+        _changed(place, status)
+    assert _listed(place) == before
