@@ -9,7 +9,6 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -233,13 +232,15 @@ def delivered(
     acknowledged, dropped = before.total("acknowledged"), before.total("dropped")
     runtime = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
     timeouts = timeouts_from(os.environ)
+    report = session.report
+    refusal = _report_refusal(Path(report), configuration) if report else ""
     with (
         connected(configuration.endpoint, token, deadline_seconds=timeouts.request) as client,
         Progress(sys.stderr, time.monotonic) as progress,
     ):
         delivery = Sender(
             folder,
-            session,
+            replace(session, report="") if refusal else session,
             timeouts,
             client,
             runtime,
@@ -248,18 +249,22 @@ def delivered(
             unknown=options.unknown,
             is_in_new_run=options.is_in_new_run,
             max_in_flight=max_in_flight(configuration.endpoint),
-            report_refusal=partial(refusal_of_kept, project_ini(Path.cwd()).root, _named_report(configuration)),
         ).run()
     state = delivery.state
     if options.prints_run and state.run is not None:
         echo_result(state.run)
+    if refusal and state.run is not None:
+        remedy = f"write it with automation-report html {state.run} -o {report}"
+        echo_stderr(f"{folder.id}: no report in {report}: {refusal}: {remedy}")
     _echo_decisions(folder, state, state.total("dropped") - dropped)
     return _echo_outcome(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
 
 
-def _named_report(configuration: Configuration) -> str:
-    """Return the path of the report that the user's environment names, "" for none; an ini file may be a stranger's."""
-    return configuration.html if configuration.origins.get("html") == setting("html").environment else ""
+def _report_refusal(path: Path, configuration: Configuration) -> str:
+    """Return why the report of a kept session is not written; one that the user's environment names is."""
+    if configuration.origins.get("html") == setting("html").environment and configuration.html == str(path):
+        return ""
+    return refusal_of_kept(project_ini(Path.cwd()).root, path)
 
 
 def _store(configuration: Configuration) -> ArtifactStoreConfig | None:

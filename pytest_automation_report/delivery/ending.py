@@ -18,9 +18,6 @@ from pytest_automation_report.spool.ledger_records import DoneRecord, LaneRecord
 from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.dispatcher import Dispatcher
     from pytest_automation_report.delivery.follower import SessionFollower
@@ -37,7 +34,6 @@ class DeliveryEnd(MutableValue):
     """The end of one life of a sender, in which nothing is sent any more.
 
     ``deadlines`` has the time that is left. ``controller`` is the pytest process that waits, None if there is none.
-    ``report_refusal`` is that of `ReportWriting`.
     """
 
     folder: SessionFolder
@@ -45,7 +41,6 @@ class DeliveryEnd(MutableValue):
     dispatcher: Dispatcher
     deadlines: Deadlines
     controller: Process | None
-    report_refusal: Callable[[Path], str]
 
     @property
     def _context(self) -> DeliveryContext:
@@ -117,8 +112,7 @@ class DeliveryEnd(MutableValue):
         seconds = None  # `automation-report send` waits as long as it takes
         if self.controller is not None:
             seconds = self.deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
-        results, is_awaited = self._spooled_results(), self.controller is not None
-        report = ReportWriting(client, state.run, results, self.report_refusal, creates_folder=is_awaited)
+        report = ReportWriting(client, state.run, self._spooled_results(), creates_folder=self.controller is not None)
         self._note_report(report.wait(seconds))
         return report
 

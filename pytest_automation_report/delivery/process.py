@@ -64,7 +64,7 @@ class Sender(MutableValue):
 
     ``unknown`` is the user's decision on results of which the server cannot show whether they arrived. With
     ``is_in_new_run`` the remaining results go to a new run. ``max_in_flight`` and ``artifact_store`` are for the
-    dispatcher, ``session_time_us`` and ``captured_output`` for the follower, ``report_refusal`` for the report.
+    dispatcher, ``session_time_us`` and ``captured_output`` for the follower.
     """
 
     folder: SessionFolder
@@ -80,7 +80,6 @@ class Sender(MutableValue):
     captured_output: CapturedOutput | None = None
     max_in_flight: int = 1
     session_time_us: Callable[[], int] = lambda: 0
-    report_refusal: Callable[[Path], str] = lambda _: "nobody has confirmed that path"
     _locks: list[int] = field(default_factory=list)
 
     def run(self) -> Dispatcher:
@@ -100,7 +99,7 @@ class Sender(MutableValue):
             self._prepare(follower, dispatcher)
             deadlines = self._loop(follower, dispatcher)
             dispatcher.await_responses()
-            DeliveryEnd(self.folder, follower, dispatcher, deadlines, self.controller, self.report_refusal).complete()
+            DeliveryEnd(self.folder, follower, dispatcher, deadlines, self.controller).complete()
         finally:
             follower.close()
             ledger.close()
@@ -316,5 +315,4 @@ def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Dispatche
             captured_output=captured_output,
             max_in_flight=max_in_flight(config.endpoint),
             session_time_us=functools.partial(_session_time_us, config.epoch),
-            report_refusal=lambda _: "",  # pytest has named it, from the user's settings
         ).run()

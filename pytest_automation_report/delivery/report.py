@@ -20,7 +20,7 @@ from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.replay import SpooledResults
@@ -45,23 +45,14 @@ _HEAD_BYTES: Final = 4096
 class ReportWriting:
     """The writing of a run's report in a separate thread: the sender can stop to wait for it.
 
-    ``results`` are those of the session, for a server without pages. ``refusal`` returns why a path that the session
-    names is not written, "" if it is. With ``creates_folder`` the file's folder is created if it is missing, as
-    pytest's ``--junitxml`` does.
+    ``results`` are those of the session, for a server without pages. With ``creates_folder`` the file's folder is
+    created if it is missing, as pytest's ``--junitxml`` does.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        run_id: int,
-        results: SpooledResults,
-        refusal: Callable[[Path], str],
-        *,
-        creates_folder: bool,
-    ) -> None:
+    def __init__(self, client: Client, run_id: int, results: SpooledResults, *, creates_folder: bool) -> None:
         self._client, self._run_id, self._results = client, run_id, results
         self._session, self._log = results.session, results.runtime.log
-        self._refusal, self._creates_folder = refusal, creates_folder
+        self._creates_folder = creates_folder
         self._why = ""
         self._note = ""
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -84,12 +75,8 @@ class ReportWriting:
     def _write(self) -> None:
         named = self._session.report
         try:
-            self._why = self._refusal(Path(named))
-            if self._why:
-                self._why += f": write it with automation-report html {self._run_id} -o {named}"
-            else:
-                # pytest copies it to its stdout.
-                self._write_to(self._results.folder.report if named == STDOUT else Path(named))
+            # pytest copies it to its stdout.
+            self._write_to(self._results.folder.report if named == STDOUT else Path(named))
         except OSError as error:
             self._why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
         except AutomationReportError as error:
@@ -128,15 +115,13 @@ class ReportWriting:
             return embedded_report(database, self._run_id, note=note)
 
 
-def refusal_of_kept(root: Path, named: str, path: Path) -> str:
+def refusal_of_kept(root: Path, path: Path) -> str:
     """Return why the report of a kept session is not written to the path in its manifest, "" if it is.
 
-    A spool may come from elsewhere. Its path counts if ``named`` by the command's own settings, or for an HTML file
-    below the project's ``root`` that is new or a report.
+    A spool may come from elsewhere. Its path counts for an HTML file below the project's ``root`` that is new or a
+    report.
     """
     real = Path(os.path.realpath(path))
-    if str(path) == named:
-        return ""
     if not real.is_relative_to(os.path.realpath(root)) or real.suffix.lower() not in _ENDINGS:
         return f"a kept session may only name an HTML file below {root}"
     return "a kept session may only replace a report" if os.path.lexists(real) and not _is_report(real) else ""

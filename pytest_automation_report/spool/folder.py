@@ -50,9 +50,6 @@ _HIDING: Final = "."
 # A manifest has some kilobytes; a foreign one may have any size.
 _MAX_MANIFEST_BYTES: Final = 16 << 20
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""Flags for opening files that another user may have put into a spool: follow no link, wait for no pipe."""
-
 _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", "report.html"})
 
 

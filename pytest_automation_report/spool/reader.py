@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN, READ, bytes_from
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, CrashRecord
 from pytest_automation_report.spool.records import Decoder, PositionedRecord
+from pytest_automation_report.text.files import open_file
 from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ _END_BYTES: Final = 8192
 _PIECE_BYTES: Final = 512 << 10
 # About 500 tests with START and PASS, more than a batch of 250: reading sooner would not send more in a request.
 _NEWS_BYTES: Final = 128 << 10
-
-
-def _opened(path: str, _: int) -> int:
-    return os.open(path, READ)  # to open a pipe without this flag would wait for its writer
 
 
 class SpoolReader(MutableValue):
@@ -101,7 +98,7 @@ class SpoolReader(MutableValue):
 
     def _has_many(self, worker: str) -> bool:
         position = self._decoders[worker].position
-        with open(self.folder.records(worker), "rb", buffering=0, opener=_opened) as file:
+        with open_file(self.folder.records(worker), is_foreign=True) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(position, size - _END_BYTES))
             return size - position >= _NEWS_BYTES or _END in file.read(_END_BYTES)

@@ -76,6 +76,21 @@ def test_pipes_and_devices(tmp_path: Path) -> None:
     assert Path("/dev/null").is_char_device()
 
 
+def test_a_forged_spool_overwrites_no_file(tmp_path: Path) -> None:
+    """The path in a kept session counts below the project or if the environment names it; else a line says how to."""
+    project, precious = Project(tmp_path / "project", SUITE), tmp_path / "precious.html"
+    precious.write_text("precious")
+    for environ, text in (({}, "precious"), ({"AUTOMATION_REPORT_HTML": str(precious)}, "<!doctype html>")):
+        project.report(f"{OPTION}=report.html", "--automation-report-delivery=later", env=ENV)
+        (session,) = project.sessions
+        manifest = json.loads((session / "session.json").read_text())
+        (session / "session.json").write_text(json.dumps({**manifest, "report": str(precious)}))
+        sent = send(project.root, env={**ENV, **environ})
+        assert sent.exit == 0, sent.text
+        assert (f"write it with automation-report html 1 -o {precious}" in sent.err) is (text == "precious"), sent.text
+        assert precious.read_text(encoding="utf-8").startswith(text)
+
+
 def test_embedded_store(tmp_path: Path) -> None:
     """The report of two workers' tests has the page of the failure, and knows the run before.
 

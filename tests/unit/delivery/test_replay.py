@@ -57,7 +57,6 @@ def delivered(
     try:
         with client_of(server.address) as client:
             sender = Sender(written.folder, session, LIMITS, client, runtime, controller, artifact_store=artifact_store)
-            sender.report_refusal = lambda _: ""
             return sender.run()
     finally:
         controller.close()

@@ -9,7 +9,6 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,10 +69,8 @@ def lived(  # noqa: PLR0913 - what the tests vary
     session = replace(written.session, database=str(folder / "store.db"), report=report)
     runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
     controller = Process(os.getpid()) if is_awaited else None
-    refusal = (lambda _: "") if is_awaited else partial(refusal_of_kept, folder, "")
     try:
-        sender = Sender(written.folder, session, timeouts, client, runtime, controller, report_refusal=refusal)
-        state = sender.run().state
+        state = Sender(written.folder, session, timeouts, client, runtime, controller).run().state
     finally:
         if controller is not None:
             controller.close()
@@ -131,38 +128,20 @@ def test_places_that_take_no_report(tmp_path: Path, name: str, why: str) -> None
     assert state.trouble == ""
 
 
-@pytest.mark.parametrize("name", ["outside.html", "link.html", "folder/x.html", "own.html", "project.cfg"])
-def test_a_kept_session_overwrites_no_file_of_the_user(tmp_path: Path, name: str) -> None:
+def test_a_kept_session_overwrites_no_file_of_the_user(tmp_path: Path) -> None:
     """A spool may come from elsewhere: its path counts below the project for a new report, or in place of one."""
     project, outside = tmp_path / "project", tmp_path / "outside.html"
-    project.mkdir()
+    (project / "sub").mkdir(parents=True)
     outside.write_text("precious")
     (project / "own.html").write_text("precious")
     (project / "link.html").symlink_to(outside)
     (project / "folder").symlink_to(tmp_path)
-    path = outside if name == "outside.html" else project / name
-    with store(project) as client:
-        state = lived(project, client, str(path), is_awaited=False)
-    assert state.report is not None
-    assert state.report.state == "none"
-    assert f"write it with automation-report html 1 -o {path}" in state.report.why
-    assert (outside.read_text(), (project / "own.html").read_text()) == ("precious", "precious")
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["outside.html", "project"]
-    assert not (project / "project.cfg").exists()
-
-
-def test_a_kept_session_replaces_a_report_and_writes_where_the_user_says(tmp_path: Path) -> None:
-    """What the command's own settings name is written, and an earlier report may be replaced by a later one."""
-    outside, report = tmp_path / "outside.html", tmp_path / "project" / "report.html"
-    report.parent.mkdir()
-    assert refusal_of_kept(report.parent, str(outside), outside) == ""
-    assert refusal_of_kept(report.parent, "", outside) != ""
-    for name in ("first", "second"):
-        (report.parent / name).mkdir()
-        assert refusal_of_kept(report.parent, "", report) == ""
-        with store(report.parent / name) as client:
-            lived(report.parent / name, client, str(report))
-    assert HEADING in report.read_text(encoding="utf-8")
+    for name in ("../outside.html", "link.html", "folder/x.html", "own.html", "project.cfg", "sub"):
+        assert refusal_of_kept(project, project / name) != "", name
+    with store(project / "sub") as client:
+        lived(project / "sub", client, str(project / "report.html"))
+    for name in ("report.html", "new.htm", "sub/new.html"):
+        assert refusal_of_kept(project, project / name) == "", name
 
 
 def test_store_that_a_test_deleted(tmp_path: Path) -> None:
