@@ -18,7 +18,7 @@ from pytest_automation_report.ci.facts import (
     with_fallbacks,
     without_user,
 )
-from pytest_automation_report.ci.provider_urls import text_of
+from pytest_automation_report.ci.provider_urls import all_of, text_of
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import replace
 
@@ -101,7 +101,7 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
         target_branch=_first(environ, provider.target_branch),
         commit_subject=subject_of(_first(environ, provider.commit_message) or ""),
         build=_first(environ, provider.build),
-        pipeline=_together(environ, provider.pipeline),
+        pipeline="-".join(all_of(environ, *provider.pipeline) or ()) or None,
         attempt=_attempt(environ, provider),
         shard=_shard(environ, provider),
         url=without_user(provider.url_builder(environ) or _first(environ, provider.url)),
@@ -195,12 +195,6 @@ def _is_marked(environ: Mapping[str, str], mark: str) -> bool:
     name, _, value = mark.partition("=")
     text = (text_of(environ, name) or "").lower()
     return text == value if value else text not in _UNMARKED
-
-
-def _together(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    """Return the values of all these variables, None if one of them is not set."""
-    texts = [text for name in names if (text := text_of(environ, name))]
-    return "-".join(texts) if texts and len(texts) == len(names) else None
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:

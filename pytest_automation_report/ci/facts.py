@@ -118,29 +118,15 @@ def with_fallbacks(first: BuildInfo, *others: BuildInfo | None) -> BuildInfo:
 def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
     # Two pairs are filled as pairs: a branch of one source and a tag or a merge commit of another do not belong
     # to the same build.
-    has_ref = bool(first.branch or first.tag)
-    has_commit = bool(first.commit or first.merge_commit)
-    return BuildInfo(
-        provider=other.provider if first.provider is None else first.provider,
-        branch=other.branch if first.branch is None and not has_ref else first.branch,
-        tag=other.tag if first.tag is None and not has_ref else first.tag,
-        commit=other.commit if first.commit is None and not has_commit else first.commit,
-        merge_commit=other.merge_commit if first.merge_commit is None and not has_commit else first.merge_commit,
-        pull_request=other.pull_request if first.pull_request is None else first.pull_request,
-        target_branch=other.target_branch if first.target_branch is None else first.target_branch,
-        commit_subject=other.commit_subject
-        if first.commit_subject is None and (not has_commit or first.commit == other.commit)
-        else first.commit_subject,
-        commits=other.commits if not has_commit or first.commit == other.commit else first.commits,
-        uncommitted_changes=first.uncommitted_changes if has_commit else other.uncommitted_changes,
-        build=other.build if first.build is None else first.build,
-        pipeline=other.pipeline if first.pipeline is None else first.pipeline,
-        attempt=other.attempt if first.attempt is None else first.attempt,
-        shard=other.shard if first.shard is None else first.shard,
-        url=other.url if first.url is None else first.url,
-        repository=other.repository if first.repository is None else first.repository,
-        job=other.job if first.job is None else first.job,
-    )
+    kept: set[str] = set()
+    if first.branch or first.tag:
+        kept |= {"branch", "tag"}
+    if first.commit or first.merge_commit:
+        kept |= {"commit", "merge_commit", "uncommitted_changes"}
+        if first.commit != other.commit:
+            kept |= {"commit_subject", "commits"}
+    names = [name for name in BuildInfo.__dataclass_fields__ if name not in kept and getattr(first, name) is None]
+    return replace(first, **{name: getattr(other, name) for name in names})
 
 
 def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_branch_tag: bool = False) -> NewRun:

@@ -19,7 +19,7 @@ def text_of(environ: Environ, name: str) -> str | None:
 
 def github_url(environ: Environ) -> str | None:
     """Return the URL of the workflow run; each attempt of a repeated run has a separate one."""
-    parts = _all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    parts = all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     if parts is None:
         return None
     attempt = text_of(environ, "GITHUB_RUN_ATTEMPT")
@@ -28,13 +28,13 @@ def github_url(environ: Environ) -> str | None:
 
 def github_repository(environ: Environ) -> str | None:
     """Return the URL of the repository."""
-    parts = _all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY")
+    parts = all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY")
     return f"{parts[0]}/{parts[1]}" if parts else None
 
 
 def azure_url(environ: Environ) -> str | None:
     """Return the URL of the build. Project names may have spaces, so they are escaped."""
-    parts = _all_of(environ, "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
+    parts = all_of(environ, "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
     if parts is None:
         return None
     return f"{parts[0].rstrip('/')}/{quote(parts[1], errors='replace')}/_build/results?buildId={parts[2]}"
@@ -42,13 +42,13 @@ def azure_url(environ: Environ) -> str | None:
 
 def buildkite_url(environ: Environ) -> str | None:
     """Return the URL of the job in its build."""
-    parts = _all_of(environ, "BUILDKITE_BUILD_URL", "BUILDKITE_JOB_ID")
+    parts = all_of(environ, "BUILDKITE_BUILD_URL", "BUILDKITE_JOB_ID")
     return f"{parts[0]}#{parts[1]}" if parts else None
 
 
 def bitbucket_url(environ: Environ) -> str | None:
     """Return the URL of the pipeline."""
-    parts = _all_of(environ, "BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER")
+    parts = all_of(environ, "BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER")
     return f"https://bitbucket.org/{parts[0]}/pipelines/results/{parts[1]}" if parts else None
 
 
@@ -60,7 +60,7 @@ def bitbucket_repository(environ: Environ) -> str | None:
 
 def appveyor_url(environ: Environ) -> str | None:
     """Return the URL of the job, or of its build if the job is unknown."""
-    parts = _all_of(environ, "APPVEYOR_URL", "APPVEYOR_ACCOUNT_NAME", "APPVEYOR_PROJECT_SLUG", "APPVEYOR_BUILD_ID")
+    parts = all_of(environ, "APPVEYOR_URL", "APPVEYOR_ACCOUNT_NAME", "APPVEYOR_PROJECT_SLUG", "APPVEYOR_BUILD_ID")
     if parts is None:
         return None
     job = text_of(environ, "APPVEYOR_JOB_ID")
@@ -70,7 +70,7 @@ def appveyor_url(environ: Environ) -> str | None:
 
 def appveyor_repository(environ: Environ) -> str | None:
     """Return the URL of the repository, None if its host is not GitHub, Bitbucket or GitLab."""
-    parts = _all_of(environ, "APPVEYOR_REPO_PROVIDER", "APPVEYOR_REPO_NAME")
+    parts = all_of(environ, "APPVEYOR_REPO_PROVIDER", "APPVEYOR_REPO_NAME")
     hosts = {"github": "github.com", "bitbucket": "bitbucket.org", "gitlab": "gitlab.com"}
     host = hosts.get(parts[0].lower()) if parts else None
     return f"https://{host}/{parts[1]}" if parts and host else None
@@ -81,14 +81,14 @@ def codebuild_url(environ: Environ) -> str | None:
     public = text_of(environ, "CODEBUILD_PUBLIC_BUILD_URL")
     if public:
         return public
-    parts = _all_of(environ, "AWS_REGION", "CODEBUILD_BUILD_ID")
+    parts = all_of(environ, "AWS_REGION", "CODEBUILD_BUILD_ID")
     if parts is None:
         return None
     build = quote(parts[1], safe=":", errors="replace")
     return f"https://console.aws.amazon.com/codebuild/home?region={parts[0]}#/builds/{build}/view/new"
 
 
-def _all_of(environ: Environ, *names: str) -> tuple[str, ...] | None:
+def all_of(environ: Environ, *names: str) -> tuple[str, ...] | None:
     """Return the values of the variables, None if one is not set."""
     texts = tuple(text for name in names if (text := text_of(environ, name)))
     return texts if len(texts) == len(names) else None
