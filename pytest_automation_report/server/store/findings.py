@@ -55,11 +55,12 @@ VERSION: Final = 4
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
 _STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
-# Two servers may compute the same findings at once: each stores them, unless the run was removed meanwhile.
+# Two servers may compute the same findings at once: each stores them, unless the run was removed or opened meanwhile.
 _KEEP: Final = (
     'INSERT INTO "run_findings" ("run_id", "version", "body", "summary")'
-    ' SELECT "id", ?, ?, ? FROM "run" WHERE "id" = ? AND "is_completed" ON CONFLICT ("run_id") DO UPDATE SET'
-    ' "version" = excluded."version", "body" = excluded."body", "summary" = excluded."summary"'
+    ' SELECT "id", ?, ?, ? FROM "run" WHERE "id" = ? AND "is_completed" AND "updated" = ?'
+    ' ON CONFLICT ("run_id") DO UPDATE'
+    ' SET "version" = excluded."version", "body" = excluded."body", "summary" = excluded."summary"'
 )
 _SET_SPEED: Final = 'UPDATE "run" SET "speed" = ? WHERE "id" = ? AND "is_completed" AND "speed" IS NULL'
 _SUMMARIES: Final = 'SELECT "run_id", "summary" FROM "run_findings" WHERE "run_id" IN ({ids}) AND "version" >= ?'
@@ -89,11 +90,10 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
         if stored is not None:
             return stored
         _measure_runs_before(store, run_id)
-        speed, document = store.snapshot(
-            lambda connection: _document(connection, run_row(connection, run_id), base_id, store.main_branch)
-        )
+        computed = store.snapshot(partial(_computed, run_id=run_id, base_id=base_id, main_branch=store.main_branch))
+        run, speed, document = computed
         if base_id is None:
-            store.write(partial(_keep, run_id, speed, document))
+            store.write(partial(_keep, run, speed, document))
         return document
 
 
@@ -138,8 +138,8 @@ def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int
     return {run_id: json.loads(summary) for run_id, summary in rows}
 
 
-def _keep(run_id: int, speed: float, document: Json, writer: Writer) -> None:
-    """Store the findings of a run and its speed, if it is completed and has not been removed."""
+def _keep(run: Json, speed: float, document: Json, writer: Writer) -> None:
+    """Store the findings of a run, by the row they were made of, and its speed, if it has not changed since."""
     base, reasons = document["base"], document["reasons"]
     summary = {
         "base": None if base is None else base["run"],
@@ -147,8 +147,18 @@ def _keep(run_id: int, speed: float, document: Json, writer: Writer) -> None:
         "reasons": len(reasons),
         "new_reasons": sum(reason["is_new"] for reason in reasons),
     }
-    _set_speed(run_id, speed, writer)
-    writer.connection.change(_KEEP, (VERSION, json_text(document), json_text(summary), run_id))
+    share_run(writer.connection, run["id"])
+    values = (VERSION, json_text(document), json_text(summary), run["id"], run["updated"])
+    if writer.connection.change(_KEEP, values):
+        _set_speed(run["id"], speed, writer)
+
+
+def _computed(
+    connection: StoreConnection, run_id: int, base_id: int | None, main_branch: str
+) -> tuple[Json, float, Json]:
+    """Return the row of a run, its speed and its findings."""
+    run = run_row(connection, run_id)
+    return (run, *_document(connection, run, base_id, main_branch))
 
 
 def _untested(connection: StoreConnection, run: Json) -> set[int]:

@@ -10,23 +10,23 @@ import json
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.findings.lanes import TimedResult, blocks_of, starts_of, waste_of
-from pytest_automation_report.server.store.database import execute
-from pytest_automation_report.server.store.errors import not_found
+from pytest_automation_report.server.store.database import marks, select_rows, share_run
 from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.run_rows import run_row
 from pytest_automation_report.server.store.statuses import ResultClass
-from pytest_automation_report.server.store.tables import ResultRow, RunOverviewRow, RunRow, ThreadRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.lanes import Kind
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
 
 VERSION: Final = 2
 """Version of the document; documents of an earlier one are computed anew."""
@@ -39,12 +39,21 @@ _MAX_FLAKY: Final = 200
 _MAX_FAMILIES: Final = 50
 _MAX_CELLS: Final = 1_000
 
+_STORED: Final = 'SELECT "body" FROM "run_overview" WHERE "run_id" = ? AND "version" = ?'
+# Another page of the same run may have stored it a moment ago; and the run may be removed or opened again.
+_KEEP: Final = (
+    'INSERT INTO "run_overview" ("run_id", "version", "body") SELECT "id", ?, ? FROM "run" WHERE "id" = ?'
+    ' AND "is_completed" AND "updated" = ? ON CONFLICT ("run_id") DO UPDATE'
+    ' SET "version" = excluded."version", "body" = excluded."body"'
+)
+_THREADS: Final = ("id", "position", "session_started", "elapsed_observed", "elapsed_computed")
+_NAMED: Final = ("id", "case_id", "name", "folder", "file", "elapsed")
 _RESULTS: Final = (
     'SELECT "id", "thread_id", "status", "result_class", "elapsed", "created", "file", "folder", "name",'
-    ' "failed_attempts", "started" FROM "result" WHERE "run_id" ='
+    ' "failed_attempts", "started" FROM "result" WHERE "run_id" = ?'
+    # In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
+    ' ORDER BY "run_id", "id"'
 )
-# In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
-_IN_ORDER: Final = 'ORDER BY "run_id", "id"'
 
 
 def overview(store: Store, run_id: int) -> Json:
@@ -54,30 +63,25 @@ def overview(store: Store, run_id: int) -> Json:
     key of JSON), of flaky tests, sum of durations, ids of the first and of the last result. ``workers`` and ``lanes``
     stand in one order; times are microseconds since the run began.
     """
-    stored = store.read(lambda reader: _stored(reader.database, run_id))
+    stored = store.look(partial(_stored, run_id=run_id))
     if stored is not None:
         return stored
-    document, is_completed = store.read(lambda reader: _computed(reader.database, run_id))
-    if is_completed:
-        store.write(lambda writer: _keep(writer.database, run_id, document))
+    run, document = store.snapshot(partial(_computed, run_id=run_id))
+    if run["is_completed"]:
+        store.write(partial(_keep, run, document))
     return document
 
 
-def _stored(database: Database, run_id: int) -> Json | None:
-    rows: Any = RunOverviewRow.select().where(RunOverviewRow.run == run_id).dicts().execute(database)
-    row: Json | None = next(iter(rows), None)
-    if row is None or row["version"] != VERSION:
-        return None
-    document: Json = json.loads(row["body"])
+def _stored(connection: StoreConnection, run_id: int) -> Json | None:
+    rows = connection.execute(_STORED, (run_id, VERSION))
+    document: Json | None = json.loads(rows[0][0]) if rows else None
     return document
 
 
-def _keep(database: Database, run_id: int, document: Json) -> None:
-    # Another page of the same run may have stored it a moment ago; and the run may be gone.
-    if not RunRow.select(RunRow.id).where(RunRow.id == run_id).count(database):
-        return
-    RunOverviewRow.delete().where(RunOverviewRow.run == run_id).execute(database)
-    RunOverviewRow.insert(run=run_id, version=VERSION, body=json_text(document)).on_conflict_ignore().execute(database)
+def _keep(run: Json, document: Json, writer: Writer) -> None:
+    """Store the overview of a run, by the row it was made of, if it has not changed since."""
+    share_run(writer.connection, run["id"])
+    writer.connection.change(_KEEP, (VERSION, json_text(document), run["id"], run["updated"]))
 
 
 @dataclass(slots=True)
@@ -135,19 +139,15 @@ def _kind(result_class: int, failed_attempts: int | None) -> Kind:
     return "skipped"
 
 
-def _computed(database: Database, run_id: int) -> tuple[Json, bool]:
-    runs: Any = RunRow.select().where(RunRow.id == run_id).dicts().execute(database)
-    run: Json | None = next(iter(runs), None)
-    if run is None:
-        raise not_found("automation run")
-    query: Any = ThreadRow.select().where(ThreadRow.run == run_id).order_by(ThreadRow.id).dicts()
-    threads: list[Json] = list(query.execute(database))
+def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, Json]:
+    """Return the row of a run, and its overview."""
+    run = run_row(connection, run_id)
+    threads = select_rows(connection, "thread", _THREADS, 'WHERE "run_id" = ? ORDER BY "id"', (run_id,))
     sessions = {row["id"]: row["session_started"] for row in threads}
     # The run is created with its first results: its session began before.
     began = min([run["created"], *(start for start in sessions.values() if start is not None)])
     walk = _Walk(began, sessions)
-    mark = "%s" if database.for_update else "?"
-    for row in execute(database, f"{_RESULTS} {mark} {_IN_ORDER}", (run_id,)):
+    for row in connection.execute(_RESULTS, (run_id,)):
         walk.add(row)
     document = {
         "version": VERSION,
@@ -164,26 +164,23 @@ def _computed(database: Database, run_id: int) -> tuple[Json, bool]:
             for file in walk.files.values()
         ],
         "flaky": {"count": walk.flaky_count, "results": walk.flaky[-_MAX_FLAKY:]},
-        "slowest": _slowest(database, walk),
+        "slowest": _slowest(connection, walk),
         "families": _families(walk),
-        **_lanes(database, run, threads, walk),
+        **_lanes(connection, run, threads, walk),
     }
-    return document, bool(run["is_completed"])
+    return run, document
 
 
-def _slowest(database: Database, walk: _Walk) -> list[Json]:
+def _slowest(connection: StoreConnection, walk: _Walk) -> list[Json]:
     """Return the tests that took longest, those first."""
     results = (result for results in walk.threads.values() for result in results if result.elapsed)
     ids = [result.result for result in sorted(results, key=lambda result: -result.elapsed)[:_MAX_SLOWEST]]
-    names = _rows(database, ids)
+    names = _rows(connection, ids)
     return [names[result_id] for result_id in ids if result_id in names]
 
 
-def _rows(database: Database, ids: Sequence[int]) -> dict[int, Json]:
-    if not ids:
-        return {}
-    columns = (ResultRow.id, ResultRow.case, ResultRow.name, ResultRow.folder, ResultRow.file, ResultRow.elapsed)
-    rows: Any = ResultRow.select(*columns).where(ResultRow.id.in_(list(ids))).dicts().execute(database)
+def _rows(connection: StoreConnection, ids: Sequence[int]) -> dict[int, Json]:
+    rows = select_rows(connection, "result", _NAMED, f'WHERE "id" IN ({marks(ids)})', ids) if ids else []
     return {row["id"]: row for row in rows}
 
 
@@ -216,7 +213,7 @@ def natural_key(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]{1,18})", text)]
 
 
-def _lanes(database: Database, run: Json, threads: Sequence[Json], walk: _Walk) -> Json:
+def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk: _Walk) -> Json:
     """Return the workers, their lanes, and the test that kept the others waiting."""
     chosen = sorted(threads, key=lambda row: -(row["elapsed_computed"] or 0))[:MAX_LANES]
     rows = sorted((row for row in chosen if row["id"] in walk.threads), key=lambda row: row["position"])
@@ -247,10 +244,10 @@ def _lanes(database: Database, run: Json, threads: Sequence[Json], walk: _Walk) 
             [[block.start, block.end, block.kind[:2], block.count, block.result, block.last] for block in blocks]
             for blocks in blocks_of(list(placed.values()), wall)
         ],
-        "waste": None if waste is None else {**asdict(waste), **_named(database, waste.result)},
+        "waste": None if waste is None else {**asdict(waste), **_named(connection, waste.result)},
     }
 
 
-def _named(database: Database, result_id: int) -> Mapping[str, Any]:
-    row = _rows(database, [result_id]).get(result_id)
+def _named(connection: StoreConnection, result_id: int) -> Mapping[str, Any]:
+    row = _rows(connection, [result_id]).get(result_id)
     return {} if row is None else {"name": row["name"], "elapsed": row["elapsed"]}

@@ -16,6 +16,7 @@ _IDS_AT_ONCE: Final = 500
 _COLUMNS: Final = (
     "id", "source_id", "config_id", "branch", "commit", "target_branch", "is_completed", "selection", "collected",
     "is_changed", "total_count", "untested_count", "created", "elapsed", "project_id",
+    "updated",
 )  # fmt: skip
 _SELECT: Final = 'SELECT "' + '", "'.join(_COLUMNS) + '" FROM "run" WHERE '  # noqa: S608 - columns of ours  # nosec B608
 

@@ -240,7 +240,7 @@ class Writer:
                 raise already_completed("automation run")
             self._connection.change(_FORGET_FINDINGS, (run_id,))
             self._connection.change(_FORGET_OVERVIEW, (run_id,))
-            self._update_run(run_id, {"is_completed": False, "status": int(RunStatus.RUNNING)})
+            self._update_run(run_id, {"is_completed": False, "status": int(RunStatus.RUNNING), "speed": None})
         return row
 
     def _open_thread(self, thread_id: int) -> Json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.server.pages.runs.queries import RunListReader
+from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.flaky import flaky_tests
@@ -309,6 +310,19 @@ def test_a_first_run_that_completes_after_a_later_one(runs: Runs) -> None:
     assert store.read(lambda reader: RunListReader(reader.connection).state(None))[1] == []
     third = runs.findings(runs("fp"))
     assert third["tests"]["still_failing"][0]["since"]["run"] == first
+
+
+def test_findings_of_a_run_that_was_opened_again_are_not_stored(runs: Runs) -> None:
+    """What was computed of a run before late results came is no finding of the run with them."""
+    run = runs("pp")
+    store = runs.service.store
+    computed = store.snapshot(partial(store_findings._computed, run_id=run, base_id=None, main_branch=""))
+    runs.service.clock.now += SECOND
+    runs.service.append(runs.service.new_thread(run, job={"name": "late"}), a_result(2, "f"))
+    runs.complete(run)
+    store.write(partial(store_findings._keep, *computed))
+    assert store.look(partial(store_findings.stored_findings, run_id=run)) is None
+    assert [reason["count"] for reason in runs.findings(run)["reasons"]] == [1]
 
 
 def test_an_open_run_is_compared_as_far_as_it_is(runs: Runs) -> None:
