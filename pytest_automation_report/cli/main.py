@@ -81,7 +81,8 @@ def main() -> None:
 
     \b
     Exit codes: 0 done, 1 refused by the server, 2 usage or configuration,
-    3 not delivered and kept, 4 token missing or refused, 5 stopped by gate.
+    3 not delivered and kept, or a run that is not whole,
+    4 token missing or refused, 5 stopped by gate.
     """  # noqa: D301 - click reads the backslash as: keep these lines
 
 

@@ -23,11 +23,14 @@ from pytest_automation_report.text.terminal import pluralize, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_automation_report.api.client import RunExpand
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import Opened
 
-_EXPANDS: Final = ("automation_sources", "configs", "milestones", "statuses", "users")
+_EXPANDS: Final[tuple[RunExpand, ...]] = ("automation_sources", "configs", "milestones", "statuses", "users")
+"""Records whose names are shown; the last kind has one record on our server, which says nothing."""
+
 _FAILURES: Final = 10
 _FACT_UNITS: Final = 100
 _MESSAGE_UNITS: Final = 200
@@ -61,7 +64,7 @@ def show(
         if is_markdown or test is not None:
             click.echo(failures_as_markdown(reading, run_id, test), nl=False)
             return Exit.DONE
-        shown = reading.client.run(run_id, expands=_EXPANDS)
+        shown = reading.client.run(run_id, expands=_EXPANDS[: -1 if reading.is_ours else None])
         if is_json:
             click.echo(json.dumps(shown.document, indent=2))
             return Exit.DONE
@@ -109,7 +112,7 @@ def _since(run_id: int, findings: Json | None) -> dict[str, str]:
 def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
     """Yield the fields of a run, its threads and jobs; long fields only if ``is_all``, else their names."""
     is_shown = {
-        field.name: is_all or (field.name != SESSION_ID_FIELD and len(field.value or "") <= _FACT_UNITS)
+        field.name: is_all or (field.name != SESSION_ID_FIELD and _is_short(field.value or ""))
         for field in shown.fields
     }
     yield from (f"{field.name}: {field.value}" for field in shown.fields if is_shown[field.name])
@@ -122,6 +125,10 @@ def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
     left_out = [name for name, is_short in is_shown.items() if not is_short]
     if left_out:
         yield f"--all shows {', '.join(left_out)}, too"
+
+
+def _is_short(value: str) -> bool:
+    return len(value) <= _FACT_UNITS and "\n" not in value
 
 
 def _records(shown: Run) -> Iterator[str]:

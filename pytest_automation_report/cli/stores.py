@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,15 +14,12 @@ from pytest_automation_report.summary.lines import relative_to_cwd
 from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_automation_report.settings.configuration import Configuration
 
-_STORE: Final = Path(".automation-report", "store.sqlite3")
-_DEPTH: Final = 2
-"""Levels of folders below the current one in which stores are looked for: those of a monorepo."""
+_STORE: Final = ".automation-report/store.sqlite3"
+_BELOW: Final = ("[!.]*", "[!.]*/[!.]*")
+"""Folders in which stores are looked for: those of a monorepo, none that is hidden."""
 
-_MOST_FOLDERS: Final = 2000
 _MOST_SHOWN: Final = 5
 
 
@@ -57,8 +53,9 @@ def store_to_read(configuration: Configuration) -> Configuration:
 
 def stores_below() -> str:
     """Return a remedy that names the stores in folders below the current one, "" if there is none."""
-    found = list(islice(_found(Path.cwd()), _MOST_SHOWN))
-    return f"name one of these with --database: {', '.join(map(str, found))}" if found else ""
+    here = Path.cwd()
+    found = [path.relative_to(here) for pattern in _BELOW for path in sorted(here.glob(f"{pattern}/{_STORE}"))]
+    return f"name one of these with --database: {', '.join(map(str, found[:_MOST_SHOWN]))}" if found else ""
 
 
 def _fallback(configuration: Configuration) -> Path | None:
@@ -68,24 +65,3 @@ def _fallback(configuration: Configuration) -> Path | None:
         path for each in moved for path in each.database.parents[1].glob(f"{each.database.parent.name}/*.sqlite3")
     ]
     return max(stores, key=lambda path: path.stat().st_mtime, default=None)
-
-
-def _found(root: Path) -> Iterator[Path]:
-    folders, looked = [(root, 0)], 0
-    while folders and looked < _MOST_FOLDERS:
-        folder, depth = folders.pop(0)
-        looked += 1
-        if depth and (folder / _STORE).is_file():
-            yield (folder / _STORE).relative_to(root)
-        if depth < _DEPTH:
-            folders += [(below, depth + 1) for below in _folders(folder)]
-
-
-def _folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, without hidden ones; none if it cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return []
-    return [folder / name for name in names if not name.startswith(".")]
