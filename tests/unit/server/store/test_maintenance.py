@@ -153,8 +153,8 @@ def test_a_run_that_changed_since_it_was_chosen_stays(filled: Service) -> None:
         (("prune",), "--keep-runs N or --older-than"),
         (("prune", "--keep-runs", "1", "--older-than", "1d"), "--keep-runs N or --older-than"),
         (("prune", "--keep-runs", "0"), "--keep-runs"),
-        (("prune", "--older-than", "soon"), "such as 90d"),
-        (("prune", "--older-than", "-1d"), "such as 90d"),
+        (("prune", "--older-than", "soon"), "such as 30m or 2h"),
+        (("prune", "--older-than", "-1d"), "such as 30m or 2h"),
     ],
 )
 def test_a_mistyped_prune_removes_nothing(filled: Service, arguments: tuple[str, ...], told: str) -> None:
