@@ -64,7 +64,7 @@ def _ids(service: Service) -> list[int]:
         (("--keep-runs", "2"), [1, 2]),
         (("--keep-runs", "3"), []),
         (("--older-than", "3d"), [1, 2, 3]),
-        (("--older-than", "49h"), [1, 2, 3]),
+        (("--older-than", "2940m"), [1, 2, 3]),
         (("--older-than", "1w"), []),
         (("--older-than", "0h"), [1, 2, 3, 4, 5]),
     ],
