@@ -116,9 +116,9 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
     age = None if older_than is None else int(older_than * 1_000_000)
     with opened_store(place) as opened:
         if age is not None:
-            runs = opened.read(lambda reader: runs_before(reader.database, now - age, now))
+            runs = opened.read(lambda reader: runs_before(reader.connection, now - age, now))
         else:
-            runs = opened.read(lambda reader: runs_beyond(reader.database, keep_runs or 1, now))
+            runs = opened.read(lambda reader: runs_beyond(reader.connection, keep_runs or 1, now))
         artifacts = 0
         if not dry_run:
             runs, artifacts = remove_old(opened, runs)

@@ -10,42 +10,27 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from peewee import JOIN, PeeweeException, fn
+from peewee import PeeweeException
 
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store.database import execute, lock_run, lock_tests, row_of
+from pytest_automation_report.server.store.database import lock_run, lock_tests, number_of, row_of, select_rows
 from pytest_automation_report.server.store.project_rows import project_statuses
+from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, slot_name
-from pytest_automation_report.server.store.tables import (
-    TABLES,
-    AttachmentRow,
-    CaseRow,
-    ContentPartRow,
-    ContentRow,
-    ContentUseRow,
-    ResultRow,
-    RunFindingsRow,
-    RunOverviewRow,
-    RunRow,
-    RunTagRow,
-    ThreadRow,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
 
 STORAGE_ERRORS = (PeeweeException, sqlite3.Error)
-"""Errors of a damaged file. peewee wraps only those that come before the first row of a query."""
+"""Errors of a damaged file, and of a PostgreSQL database that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +47,7 @@ def check(store: Store) -> IntegrityReport:
     """Check all records of a store; the time grows with the number of its results."""
     reports: list[IntegrityReport] = []
     try:
-        store.read(lambda reader: reports.append(_check_all(reader)))
+        store.snapshot(lambda connection: reports.append(_check_all(connection)))
     except STORAGE_ERRORS:
         # The end of a transaction that has found damage can be an error, too.
         if not reports:
@@ -70,88 +55,91 @@ def check(store: Store) -> IntegrityReport:
     return reports[0]
 
 
-def _check_all(reader: Reader) -> IntegrityReport:
+def _check_all(connection: StoreConnection) -> IntegrityReport:
     damage: tuple[str, ...] = ()
     try:
-        damage = tuple(_find_damage(reader.database))
-        report = _check_counts(reader)
+        damage = tuple(_find_damage(connection))
+        report = _check_counts(connection)
     except STORAGE_ERRORS as error:
         return IntegrityReport(0, 0, 0, (*damage, f"the store is damaged so that not all of it can be read: {error}"))
     return replace(report, problems=(*damage, *report.problems))
 
 
-def _check_counts(reader: Reader) -> IntegrityReport:
+# ``result.run_id`` repeats the run of the thread, for the index of a run's results.
+_MISPLACED = (
+    'SELECT r."id", r."run_id", t."run_id" FROM "result" AS r JOIN "thread" AS t ON t."id" = r."thread_id"'
+    ' WHERE r."run_id" <> t."run_id"'
+)
+_INCOMPLETE = (
+    'SELECT c."hash", c."size", COALESCE(SUM(LENGTH(p."data")), 0) FROM "content" AS c'
+    ' LEFT JOIN "content_part" AS p ON p."content_id" = c."id" GROUP BY c."id", c."hash", c."size"'
+    ' HAVING COALESCE(SUM(LENGTH(p."data")), 0) <> c."size"'
+)
+_COUNTED = (
+    'SELECT r."thread_id", r."status", r."result_class", u."project_id", COUNT(*) FROM "result" AS r'
+    ' JOIN "run" AS u ON u."id" = r."run_id" GROUP BY 1, 2, 3, 4'
+)
+
+
+def _check_counts(connection: StoreConnection) -> IntegrityReport:
     """Compare the stored counts of threads and runs with their results."""
-    database = reader.database
     problems: list[str] = []
-    threads = list(_rows(ThreadRow.select(), database))
-    runs = list(_rows(RunRow.select(), database))
-    thread_counts = _count_results(reader)
+    run_names = (*COUNT_NAMES, "thread_count", "thread_active_count")
+    threads = select_rows(connection, "thread", ("id", "run_id", "is_completed", *COUNT_NAMES), 'ORDER BY "id"')
+    runs = select_rows(connection, "run", ("id", *run_names), 'ORDER BY "id"')
+    thread_counts = _count_results(connection)
     run_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
         run_counts[thread["run"]].update(thread_counts[thread["id"]])
         run_counts[thread["run"]].update(thread_count=1, thread_active_count=0 if thread["is_completed"] else 1)
         problems += _compare_counts(f"thread {thread['id']}", thread, thread_counts[thread["id"]], COUNT_NAMES)
-    names = (*COUNT_NAMES, "thread_count", "thread_active_count")
     for run in runs:
-        problems += _compare_counts(f"run {run['id']}", run, run_counts[run["id"]], names)
-    problems += _find_misplaced_results(database)
-    problems += _find_incomplete_contents(database)
+        problems += _compare_counts(f"run {run['id']}", run, run_counts[run["id"]], run_names)
+    for result_id, run_id, other in connection.execute(_MISPLACED):
+        problems.append(f"result {result_id} is of run {run_id}, but its thread is of run {other}")
+    for content, size, stored in connection.execute(_INCOMPLETE):
+        problems.append(f"artifact {content} has {size} bytes, but {stored} are stored")
     results = sum(counts["total_count"] for counts in thread_counts.values())
     return IntegrityReport(len(runs), len(threads), results, tuple(problems))
 
 
-def _find_damage(database: Database) -> Iterator[str]:
+def _find_damage(connection: StoreConnection) -> Iterator[str]:
     """Check the file and its references with SQLite's own checks; PostgreSQL checks its files itself."""
-    if database.for_update:
-        yield from _find_orphans(database)
+    if connection.is_postgres:
+        yield from _find_orphans(connection)
         return
-    messages = [message for (message,) in execute(database, "PRAGMA integrity_check") if message != "ok"]
+    messages = [message for (message,) in connection.execute("PRAGMA integrity_check") if message != "ok"]
     yield from (f"the file is damaged: {message}" for message in messages)
     if messages:
         return
-    for table, row, target, _ in execute(database, "PRAGMA foreign_key_check"):
+    for table, row, target, _ in connection.execute("PRAGMA foreign_key_check"):
         yield f"record {row} of {table} refers to a {target} that is not there"
 
 
-def _find_orphans(database: Database) -> Iterator[str]:
+def _find_orphans(connection: StoreConnection) -> Iterator[str]:
     """Find references to missing records; PostgreSQL prevents them unless an administrator switched that off."""
-    for table in TABLES:
-        for column, target in table._meta.refs.items():  # noqa: SLF001 - peewee's name for it
-            targets = target.select(target.id).where(target.id == column)
-            orphans = table.select(table._meta.primary_key).where(column.is_null(is_null=False), ~fn.EXISTS(targets))  # noqa: SLF001 - as above
-            for row in _rows(orphans, database):
-                record = "-".join(str(value) for value in row.values())
-                noun = target._meta.table_name  # noqa: SLF001 - as above
-                yield f"record {record} of {table._meta.table_name} refers to a {noun} that is not there"  # noqa: SLF001 - as above
+    for table, key, column, target in REFERENCES:
+        for record in connection.execute(
+            f'SELECT {key} FROM "{table}" AS o WHERE o."{column}" IS NOT NULL'  # noqa: S608 - names of ours  # nosec B608
+            f' AND NOT EXISTS (SELECT 1 FROM "{target}" AS t WHERE t."id" = o."{column}")'
+        ):
+            yield f"record {'-'.join(map(str, record))} of {table} refers to a {target} that is not there"
 
 
-def _count_results(reader: Reader) -> Mapping[int, Counter[str]]:
+def _count_results(connection: StoreConnection) -> Mapping[int, Counter[str]]:
     """Count the results of each thread, by the names of the contract's counts."""
-    query = (
-        ResultRow.select(
-            ResultRow.thread,
-            ResultRow.status,
-            ResultRow.result_class,
-            RunRow.project,
-            fn.COUNT(ResultRow.id).alias("n"),
-        )
-        .join(RunRow)
-        .group_by(ResultRow.thread, ResultRow.status, ResultRow.result_class, RunRow.project)
-    )
     counts_by_thread: dict[int, Counter[str]] = defaultdict(Counter)
     statuses: dict[int, Any] = {}
-    for row in _rows(query, reader.database):
-        project = row["project"]
+    for thread_id, status_id, result_class, project, count in connection.execute(_COUNTED):
         if project not in statuses:
-            statuses[project] = project_statuses(reader.connection, project).by_id
-        status = statuses[project].get(row["status"])
-        counts = counts_by_thread[row["thread"]]
-        counts[slot_name(row["status"])] += row["n"]
-        counts["total_count"] += row["n"]
-        counts["success_count"] += row["n"] if row["result_class"] == ResultClass.SUCCESS else 0
-        counts["failure_count"] += row["n"] if row["result_class"] == ResultClass.FAILURE else 0
-        counts["completed_count"] += row["n"] if status is not None and status.is_final else 0
+            statuses[project] = project_statuses(connection, project).by_id
+        status = statuses[project].get(status_id)
+        counts = counts_by_thread[thread_id]
+        counts[slot_name(status_id)] += count
+        counts["total_count"] += count
+        counts["success_count"] += count if result_class == ResultClass.SUCCESS else 0
+        counts["failure_count"] += count if result_class == ResultClass.FAILURE else 0
+        counts["completed_count"] += count if status is not None and status.is_final else 0
     return counts_by_thread
 
 
@@ -160,31 +148,6 @@ def _compare_counts(title: str, row: Json, counts: Mapping[str, int], names: Ite
         count = counts.get(name, 0)
         if row[name] != count:
             yield f"{title}: {name} is {row[name]}, counted are {count}"
-
-
-def _find_misplaced_results(database: Database) -> Iterator[str]:
-    # `ResultRow.run` repeats the run of the thread, for the index of a run's results.
-    query = (
-        ResultRow.select(ResultRow.id, ResultRow.run, ThreadRow.run.alias("other"))
-        .join(ThreadRow)
-        .where(ResultRow.run != ThreadRow.run)
-    )
-    for row in _rows(query, database):
-        yield f"result {row['id']} is of run {row['run']}, but its thread is of run {row['other']}"
-
-
-def _find_incomplete_contents(database: Database) -> Iterator[str]:
-    stored = fn.COALESCE(fn.SUM(fn.LENGTH(ContentPartRow.data)), 0)
-    query = ContentRow.select(ContentRow.hash, ContentRow.size, stored.alias("stored")).join(
-        ContentPartRow, JOIN.LEFT_OUTER
-    )
-    for row in _rows(query.group_by(ContentRow.id).having(stored != ContentRow.size), database):
-        yield f"artifact {row['hash']} has {row['size']} bytes, but {row['stored']} are stored"
-
-
-def _rows(query: Any, database: Database) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
-    rows: Iterable[Json] = query.dicts().execute(database)
-    return rows
 
 
 _REMEMBER = (
@@ -206,21 +169,21 @@ class OldRun:
     results: int
 
 
-def runs_beyond(database: Database, max_runs: int, now: int) -> list[OldRun]:
+def runs_beyond(connection: StoreConnection, max_runs: int, now: int) -> list[OldRun]:
     """Return all but the newest ``max_runs`` runs of each source, oldest first."""
-    counts: dict[int, int] = {}
+    counts: Counter[int] = Counter()
     old_runs = []
-    for row in _newest_runs_first(database):
-        counts[row["source"]] = counts.get(row["source"], 0) + 1
+    for row in _newest_runs_first(connection):
+        counts[row["source"]] += 1
         if counts[row["source"]] > max_runs:
             old_runs.append(row)
-    return list(_removable(database, old_runs, now))[::-1]
+    return list(_removable(connection, old_runs, now))[::-1]
 
 
-def runs_before(database: Database, time_us: int, now: int) -> list[OldRun]:
+def runs_before(connection: StoreConnection, time_us: int, now: int) -> list[OldRun]:
     """Return the runs that were created before a time, in microseconds since 1970, oldest first."""
-    old_runs = [row for row in _newest_runs_first(database) if row["created"] < time_us]
-    return list(_removable(database, old_runs, now))[::-1]
+    old_runs = [row for row in _newest_runs_first(connection) if row["created"] < time_us]
+    return list(_removable(connection, old_runs, now))[::-1]
 
 
 def remove_unchanged(run: OldRun, writer: Writer) -> bool:
@@ -239,44 +202,39 @@ def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
     lock_run(writer.connection, run_id)
     writer.connection.change(_REMEMBER, (run_id,))
-    removed: int = ResultRow.delete().where(ResultRow.run == run_id).execute(writer.database)
-    for table in (AttachmentRow, ContentUseRow, RunTagRow, RunFindingsRow, RunOverviewRow, ThreadRow):
-        table.delete().where(table.run == run_id).execute(writer.database)
-    RunRow.delete().where(RunRow.id == run_id).execute(writer.database)
+    removed = writer.connection.change('DELETE FROM "result" WHERE "run_id" = ?', (run_id,))
+    for table in ("attachment", "content_use", "run_tag", "run_findings", "run_overview", "thread"):
+        writer.connection.change(f'DELETE FROM "{table}" WHERE "run_id" = ?', (run_id,))  # noqa: S608 - names of ours  # nosec B608
+    writer.connection.change('DELETE FROM "run" WHERE "id" = ?', (run_id,))
     return removed
 
 
 def remove_unused_tests(source_id: int, writer: Writer) -> int:
     """Remove the tests of a source that have no result any more; return their number."""
     lock_tests(writer.connection, source_id)
-    results = ResultRow.select(ResultRow.id).where(ResultRow.case == CaseRow.id)
-    is_unused: Any = (CaseRow.source == source_id) & ~fn.EXISTS(results)
-    removed: int = CaseRow.delete().where(is_unused).execute(writer.database)
-    return removed
+    unused = 'NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
+    return writer.connection.change(f'DELETE FROM "case" WHERE "source_id" = ? AND {unused}', (source_id,))  # noqa: S608 - constants  # nosec B608
 
 
-def _newest_runs_first(database: Database) -> Iterable[Json]:
-    query: Any = RunRow.select(
-        RunRow.id, RunRow.source, RunRow.name, RunRow.created, RunRow.updated, RunRow.is_completed, RunRow.total_count
-    ).order_by(RunRow.created.desc(), RunRow.id.desc())
-    rows: Iterable[Json] = query.dicts().execute(database)
-    return rows
+def _newest_runs_first(connection: StoreConnection) -> list[Json]:
+    columns = ("id", "source_id", "name", "created", "updated", "is_completed", "total_count")
+    return select_rows(connection, "run", columns, 'ORDER BY "created" DESC, "id" DESC')
 
 
-def _removable(database: Database, rows: Iterable[Json], now: int) -> Iterator[OldRun]:
+def _removable(connection: StoreConnection, rows: Iterable[Json], now: int) -> Iterator[OldRun]:
     """Yield those of these runs that can be removed.
 
     Not removed are runs that still get results, and the runs with the highest run id and thread id. SQLite would give
     these ids to the next run and thread, and a client that remembers an id must never reach another run with it.
     """
-    last_run_id = RunRow.select(fn.MAX(RunRow.id)).scalar(database)
-    query: Any = ThreadRow.select(ThreadRow.run).order_by(ThreadRow.id.desc()).limit(1)
-    run_of_last_thread = next((row["run"] for row in query.dicts().execute(database)), None)
+    last_run = number_of(connection, 'SELECT MAX("id") FROM "run"')
+    last_thread = 'SELECT "run_id" FROM "thread" WHERE "id" = (SELECT MAX("id") FROM "thread")'
+    kept = {last_run, *(run_id for (run_id,) in connection.execute(last_thread))}
     for row in rows:
         changed = row["updated"] or row["created"]
         # A run without a change for a day was left open by a job that was killed.
         is_in_use = not row["is_completed"] and changed > now - _DAY_US
-        if not is_in_use and row["id"] not in (last_run_id, run_of_last_thread):
+        if not is_in_use and row["id"] not in kept:
             yield OldRun(row["id"], row["source"], row["name"], row["created"], row["updated"], row["total_count"])
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.server.store.statuses import COUNT_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LATER_VERSIONS: Final[Mapping[int, tuple[str, ...]]] = {}
 """For each version after the first, the statements that make a store of the version before into one of it."""
@@ -168,6 +168,21 @@ _TABLES: Final = tuple(
 
 TABLE_NAMES: Final = tuple(re.findall(r'CREATE TABLE "?(\w+)', " ".join(_TABLES)))
 """Names of the tables that both databases have, each after those that it refers to."""
+
+
+_REFERENCE: Final = re.compile(r'(\w+) BIGINT[ A-Z]* REFERENCES "?(\w+)')
+
+
+def _references() -> Iterator[tuple[str, str, str, str]]:
+    for name, statement in zip(TABLE_NAMES, (each for each in _TABLES if "CREATE TABLE" in each), strict=True):
+        key = re.search(r"PRIMARY KEY \((.*?)\)", statement) or re.search(r"(\w+) \w+ PRIMARY KEY", statement)
+        assert key is not None
+        for column, target in _REFERENCE.findall(statement):
+            yield name, key[1], column, target
+
+
+REFERENCES: Final = tuple(_references())
+"""Each reference of the tables: table, its key (names of columns with commas), column, and the table it refers to."""
 
 
 def for_sqlite(statement: str) -> str:

@@ -123,9 +123,9 @@ def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
     filled.append(thread_id, a_test())
     newest = filled.new_run(source="open")
     filled.new_thread(newest)
-    old = filled.store.read(lambda reader: runs_before(reader.database, now - 50 * DAY, now))
+    old = filled.store.read(lambda reader: runs_before(reader.connection, now - 50 * DAY, now))
     assert [run.id for run in old] == [left]
-    beyond = filled.store.read(lambda reader: runs_beyond(reader.database, 1, now))
+    beyond = filled.store.read(lambda reader: runs_beyond(reader.connection, 1, now))
     assert [run.id for run in beyond if run.id > 6] == [left]
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_changed_since_it_was_chosen_stays(filled: Service) -> None:
     filled.new_thread(left)
     filled.clock.now = now
     filled.new_thread(filled.new_run(source="open"))
-    chosen = filled.store.read(lambda reader: runs_before(reader.database, now - 50 * DAY, now))
+    chosen = filled.store.read(lambda reader: runs_before(reader.connection, now - 50 * DAY, now))
     assert [run.id for run in chosen] == [late, left]
     filled.append(thread_id, a_test())
     removed, _ = remove_old(filled.store, chosen)
