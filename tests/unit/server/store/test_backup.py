@@ -44,7 +44,7 @@ def test_a_backup_that_cannot_be_made_leaves_nothing(tmp_path: Path, contract: C
         ("store.db", "there", 2, "it is there already; name a new file"),
         ("store.db", "no/copy", 2, "No such file or directory; name a file that can be written"),
         ("other.db", "copy", 3, "file is not a database"),
-        ("missing.db", "copy", 2, "there is no store; name the file of one"),
+        ("missing.db", "copy", 2, "name the file of a store with --database"),
     ):
         done = _backup(tmp_path / store, tmp_path / target)
         assert (done.exit_code, done.stdout) == (exit_code, ""), done.output
