@@ -1,4 +1,6 @@
-"""Detect the CI provider and read the facts of its job from environment variables.
+"""Collect the facts of a build: explicit settings first, then those of the CI provider's job, then those of git.
+
+Pytest and the console command both use it, so the runs of both have the same fields.
 
 The environment is an argument, and so is the function that reads the few files that variables name. No value of a
 variable raises an error: a value that cannot be parsed is an unknown fact.
@@ -7,18 +9,22 @@ variable raises an error: a value that cannot be parsed is an unknown fact.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.ci.facts import (
     BuildInfo,
     CiJob,
     Shard,
+    all_of,
     repository_page,
     subject_of,
+    text_of,
     with_fallbacks,
     without_user,
 )
-from pytest_automation_report.ci.provider_urls import all_of, text_of
+from pytest_automation_report.ci.git import Checkout
+from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import replace
 
@@ -26,6 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.ci.providers import Provider, ReadFile
+
+FactsScope: TypeAlias = 'Literal["all", "ci", "none"]'
+"""The sources of facts besides settings: CI provider and git, the CI provider alone, or neither."""
+
+# Files that variables name; GitHub's event of a pull request has some ten thousand bytes.
+_FILE_BYTES: Final = 4 * 1024 * 1024
 
 SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 """Variable with the path of a file whose Markdown GitHub shows on the page of the job."""
@@ -200,3 +212,43 @@ def _is_marked(environ: Mapping[str, str], mark: str) -> bool:
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     """Return the value of the first variable that is set."""
     return next((text for name in names if (text := text_of(environ, name))), None)
+
+
+class FactsSearch:
+    """The search for the facts of a build: `result` ends it, or `close`; git works between the two.
+
+    The missing facts of settings are those of the CI provider, then those of the git checkout. Never raises.
+    """
+
+    def __init__(self, given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> None:
+        self._facts = given if scope == "none" else with_fallbacks(given, ci_facts(environ, _file_text))
+        self._checkout: Checkout | None = None
+        if scope == "all" and not self._facts.is_whole:
+            # A CI job checks a commit out and tests it; only users change files before they run tests.
+            is_local = self._facts.provider is None and self._facts.commit is None
+            self._checkout = Checkout(root, environ, is_local=is_local)
+
+    def result(self) -> BuildInfo:
+        """Return the facts; waits for git, at most a second from its start."""
+        checkout, self._checkout = self._checkout, None
+        if checkout is not None:
+            self._facts = with_fallbacks(self._facts, checkout.facts())
+        return self._facts
+
+    def close(self) -> None:
+        """End git, if `result` was not called; a second call changes nothing."""
+        if self._checkout is not None:
+            self._checkout.close()
+
+
+def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> BuildInfo:
+    """Return the facts that a `FactsSearch` finds, after git has answered."""
+    return FactsSearch(given, scope, environ, root).result()
+
+
+def _file_text(path: str) -> str:
+    """Return the text of a file, "" if it cannot be read or is larger than `_FILE_BYTES`."""
+    try:
+        return read_file(Path(path), _FILE_BYTES, is_foreign=True).decode("utf-8", errors="replace")
+    except (OSError, ValueError):
+        return ""

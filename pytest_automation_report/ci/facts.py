@@ -16,7 +16,7 @@ from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import NewRun
 
@@ -231,3 +231,14 @@ def without_user(url: str | None) -> str | None:
         return None
     split = urlsplit(url)
     return split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()
+
+
+def text_of(environ: Mapping[str, str], name: str) -> str | None:
+    """Return a variable's value without surrounding space, None if it is unset or empty."""
+    return environ.get(name, "").strip() or None
+
+
+def all_of(environ: Mapping[str, str], *names: str) -> tuple[str, ...] | None:
+    """Return the values of the variables, None if one is not set."""
+    texts = tuple(text for name in names if (text := text_of(environ, name)))
+    return texts if len(texts) == len(names) else None

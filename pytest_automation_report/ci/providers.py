@@ -1,7 +1,8 @@
 """The table of CI providers: the environment variables that describe a job, one row for each provider.
 
 `detection` uses the first row with a mark in the environment, so a provider that sets the variables of another one
-stands above it. URLs that are put together from several variables are built in `provider_urls`.
+stands above it. Functions build the URLs that are put together from
+several variables; they return None if one of their variables is missing.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
-from pytest_automation_report.ci import provider_urls
-from pytest_automation_report.ci.facts import BuildInfo, Shard, subject_of, without_user
-from pytest_automation_report.ci.provider_urls import text_of
+from pytest_automation_report.ci.facts import BuildInfo, Shard, all_of, subject_of, text_of, without_user
 from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, replace
 
@@ -21,6 +20,77 @@ ReadFile: TypeAlias = Callable[[str], str]
 """Returns the text of a file by its path, "" if it cannot be read or is too large."""
 
 Environ: TypeAlias = Mapping[str, str]
+
+
+def github_url(environ: Environ) -> str | None:
+    """Return the URL of the workflow run; each attempt of a repeated run has a separate one."""
+    parts = all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    if parts is None:
+        return None
+    attempt = text_of(environ, "GITHUB_RUN_ATTEMPT")
+    return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}" + (f"/attempts/{attempt}" if attempt else "")
+
+
+def github_repository(environ: Environ) -> str | None:
+    """Return the URL of the repository."""
+    parts = all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY")
+    return f"{parts[0]}/{parts[1]}" if parts else None
+
+
+def azure_url(environ: Environ) -> str | None:
+    """Return the URL of the build. Project names may have spaces, so they are escaped."""
+    parts = all_of(environ, "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
+    if parts is None:
+        return None
+    return f"{parts[0].rstrip('/')}/{quote(parts[1], errors='replace')}/_build/results?buildId={parts[2]}"
+
+
+def buildkite_url(environ: Environ) -> str | None:
+    """Return the URL of the job in its build."""
+    parts = all_of(environ, "BUILDKITE_BUILD_URL", "BUILDKITE_JOB_ID")
+    return f"{parts[0]}#{parts[1]}" if parts else None
+
+
+def bitbucket_url(environ: Environ) -> str | None:
+    """Return the URL of the pipeline."""
+    parts = all_of(environ, "BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER")
+    return f"https://bitbucket.org/{parts[0]}/pipelines/results/{parts[1]}" if parts else None
+
+
+def bitbucket_repository(environ: Environ) -> str | None:
+    """Return the URL of the repository."""
+    name = text_of(environ, "BITBUCKET_REPO_FULL_NAME")
+    return f"https://bitbucket.org/{name}" if name else None
+
+
+def appveyor_url(environ: Environ) -> str | None:
+    """Return the URL of the job, or of its build if the job is unknown."""
+    parts = all_of(environ, "APPVEYOR_URL", "APPVEYOR_ACCOUNT_NAME", "APPVEYOR_PROJECT_SLUG", "APPVEYOR_BUILD_ID")
+    if parts is None:
+        return None
+    job = text_of(environ, "APPVEYOR_JOB_ID")
+    build = f"{parts[0].rstrip('/')}/project/{parts[1]}/{parts[2]}/builds/{parts[3]}"
+    return f"{build}/job/{job}" if job else build
+
+
+def appveyor_repository(environ: Environ) -> str | None:
+    """Return the URL of the repository, None if its host is not GitHub, Bitbucket or GitLab."""
+    parts = all_of(environ, "APPVEYOR_REPO_PROVIDER", "APPVEYOR_REPO_NAME")
+    hosts = {"github": "github.com", "bitbucket": "bitbucket.org", "gitlab": "gitlab.com"}
+    host = hosts.get(parts[0].lower()) if parts else None
+    return f"https://{host}/{parts[1]}" if parts and host else None
+
+
+def codebuild_url(environ: Environ) -> str | None:
+    """Return the public URL of the build if the project has one, else its URL in the AWS console."""
+    public = text_of(environ, "CODEBUILD_PUBLIC_BUILD_URL")
+    if public:
+        return public
+    parts = all_of(environ, "AWS_REGION", "CODEBUILD_BUILD_ID")
+    if parts is None:
+        return None
+    build = quote(parts[1], safe=":", errors="replace")
+    return f"https://console.aws.amazon.com/codebuild/home?region={parts[0]}#/builds/{build}/view/new"
 
 
 def _unknown(_: Environ) -> str | None:
@@ -167,7 +237,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         job=("GITHUB_JOB",),
         is_job_shared=True,
         attempt="GITHUB_RUN_ATTEMPT",
-        repository_builder=provider_urls.github_repository,
+        repository_builder=github_repository,
         custom_facts=_github,
     ),
     Provider(
@@ -180,8 +250,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         job=("GITHUB_JOB",),
         is_job_shared=True,
         attempt="GITHUB_RUN_ATTEMPT",
-        url_builder=provider_urls.github_url,
-        repository_builder=provider_urls.github_repository,
+        url_builder=github_url,
+        repository_builder=github_repository,
         custom_facts=_github,
     ),
     Provider(
@@ -223,7 +293,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         attempt="SYSTEM_JOBATTEMPT",
         shard="SYSTEM_JOBPOSITIONINPHASE",
         shards="SYSTEM_TOTALJOBSINPHASE",
-        url_builder=provider_urls.azure_url,
+        url_builder=azure_url,
         repository=("BUILD_REPOSITORY_URI",),
     ),
     Provider(
@@ -261,7 +331,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         shards="BUILDKITE_PARALLEL_JOB_COUNT",
         is_shard_from_zero=True,
         url=("BUILDKITE_BUILD_URL",),
-        url_builder=provider_urls.buildkite_url,
+        url_builder=buildkite_url,
         repository=("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
     ),
     Provider(
@@ -278,8 +348,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         shard="BITBUCKET_PARALLEL_STEP",
         shards="BITBUCKET_PARALLEL_STEP_COUNT",
         is_shard_from_zero=True,
-        url_builder=provider_urls.bitbucket_url,
-        repository_builder=provider_urls.bitbucket_repository,
+        url_builder=bitbucket_url,
+        repository_builder=bitbucket_repository,
     ),
     Provider(
         name="Travis",
@@ -323,8 +393,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         build=("APPVEYOR_BUILD_NUMBER",),
         pipeline=("APPVEYOR_BUILD_ID",),
         job=("APPVEYOR_JOB_NAME",),
-        url_builder=provider_urls.appveyor_url,
-        repository_builder=provider_urls.appveyor_repository,
+        url_builder=appveyor_url,
+        repository_builder=appveyor_repository,
     ),
     Provider(
         name="CodeBuild",
@@ -339,7 +409,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         build=("CODEBUILD_BUILD_NUMBER",),
         pipeline=("CODEBUILD_BUILD_ID",),
         job=("CODEBUILD_BATCH_BUILD_IDENTIFIER",),
-        url_builder=provider_urls.codebuild_url,
+        url_builder=codebuild_url,
         repository=("CODEBUILD_SOURCE_REPO_URL",),
     ),
     Provider(

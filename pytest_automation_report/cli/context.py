@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TextIO
 import click
 
 from pytest_automation_report.api.models import Field, Token
-from pytest_automation_report.ci.discovery import facts_for
+from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.cli.token_guard import check_database, token_to_send
 from pytest_automation_report.errors import (
     ClientError,

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import click
 
 from pytest_automation_report.api.run_pages import MOST_RUNS, learn_kind, run_pages
-from pytest_automation_report.ci.detection import is_ci
-from pytest_automation_report.ci.discovery import facts_for
+from pytest_automation_report.ci.detection import facts_for, is_ci
 from pytest_automation_report.cli.context import configured, echo_stderr, is_source_named
 from pytest_automation_report.cli.shared_runs import NoRunError, connected_to, find_run
 from pytest_automation_report.cli.stores import store_to_read

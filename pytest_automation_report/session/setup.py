@@ -8,7 +8,7 @@ import pytest
 
 from pytest_automation_report.api.artifacts import is_bucket
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.ci.discovery import FactsSearch
+from pytest_automation_report.ci.detection import FactsSearch
 from pytest_automation_report.delivery.handover import timeouts_from
 from pytest_automation_report.delivery.launch import SenderProcess
 from pytest_automation_report.session.collection import captured_files

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.artifacts import is_bucket, shown_store, template_for
 from pytest_automation_report.api.models import ArtifactStoreConfig
-from pytest_automation_report.ci.discovery import facts_for
+from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.table import setting
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import Endpoint, Field, Link, Status, Token
-    from pytest_automation_report.ci.discovery import FactsScope
+    from pytest_automation_report.ci.detection import FactsScope
     from pytest_automation_report.ci.facts import Shard
 
 __all__ = [
