@@ -42,6 +42,9 @@ COLLECTED_FIELD = "Collected"
 NOT_RUN_FIELD = "Not run"
 """Name of the run's field with the number of tests without a result."""
 
+ATTEMPTS_META = {"counts": "attempts"}
+"""Meta of the field with the number of attempts of a test: a field of that name alone is a user's."""
+
 
 class FieldType(IntEnum):
     """Type that decides how the server shows a field's value (contract: FieldType)."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType
+from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType
 from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.text.names import title_of
 
@@ -31,9 +31,8 @@ _SUCCESS, _FAILURE = 2, 3
 _SKIPPED: Final = "skipped"
 _PROBLEM: Final = re.compile(r"(Failure|Error)(?: \[.*\])?", re.DOTALL)
 _ATTEMPT: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
-_ATTEMPTS: Final = "Attempts"
 # Fields whose content a form has in a place for it; all others are the user's.
-_PLACED: Final = {*OUTPUTS, _ATTEMPTS, "Skipped", "Steps"}
+_PLACED: Final = {*OUTPUTS, "Skipped", "Steps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +172,7 @@ class ExportedTest:
     @property
     def attempt_count(self) -> int:
         """The number of attempts, with the last one."""
-        value = next((field.value for field in self.fields if field.name == _ATTEMPTS), None)
+        value = next((field.value for field in self.fields if field.meta == ATTEMPTS_META), None)
         return int(value) if value and re.fullmatch("[1-9][0-9]{0,5}", value) else 1
 
     @property
@@ -186,13 +185,13 @@ class ExportedTest:
         """The attempts before the last one, oldest first; those that the result had no room for are missing."""
         attempts = []
         for field in self.fields:
-            match = _ATTEMPT.fullmatch(field.name) if field.type is FieldType.CONSOLE else None
+            match = _attempt(field)
             if match:
                 meta = field.meta
                 attempts.append(
                     Attempt(
                         int(match[1]),
-                        meta.get("status", "failure"),
+                        meta["status"],
                         meta.get("message", ""),
                         meta.get("type", ""),
                         field.value or "",
@@ -214,7 +213,7 @@ class ExportedTest:
     def user_fields(self) -> Iterator[Field]:
         """The fields that no other property has: those of the test's author and of plugins."""
         for field in self.fields:
-            is_placed = field.name in _PLACED or _ATTEMPT.fullmatch(field.name) is not None
+            is_placed = field.name in _PLACED or field.meta == ATTEMPTS_META or _attempt(field) is not None
             if not is_placed and _problem(field, self.verdict) is None:
                 yield field
 
@@ -226,6 +225,11 @@ def _verdict(status_class: object, status: str) -> Verdict:
     if status_class == _FAILURE:
         return "failed"
     return "skipped" if status in {"", _SKIPPED} else "other"
+
+
+def _attempt(field: Field) -> re.Match[str] | None:
+    """Return the name of a field with an earlier attempt; a user's field of such a name has no status."""
+    return _ATTEMPT.fullmatch(field.name) if "status" in field.meta else None
 
 
 def _problem(field: Field, verdict: Verdict) -> Problem | None:

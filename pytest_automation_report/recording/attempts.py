@@ -21,7 +21,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
+from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, Test
 from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end
 from pytest_automation_report.text.patterns import lazy_pattern
@@ -30,13 +30,9 @@ from pytest_automation_report.values import Value, field, replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-ATTEMPTS = "Attempts"
-"""Name of the field with the number of attempts."""
-
 # Bounded, since a user's field may have such a name and thousands of digits, which int() refuses.
 _NUMBER = "[1-9][0-9]{0,8}"
 _ATTEMPT_NAME = lazy_pattern(f"Attempt ({_NUMBER})")
-_TOTAL_META = {"counts": "attempts"}
 _ATTEMPT_NOTE = lazy_pattern(rf"attempt ({_NUMBER})(?:: (.*))?", re.DOTALL)
 # This many attempts are shown even if the test's own fields fill all places.
 _MIN_SHOWN = 3
@@ -82,7 +78,7 @@ def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
         Field(f"Attempt {number}", attempts[number].text, FieldType.CONSOLE, attempts[number].meta)
         for number in numbers[-max_shown:]
     ]
-    total = Field(ATTEMPTS, str(earlier_total + own_total), meta=_TOTAL_META)
+    total = Field("Attempts", str(earlier_total + own_total), meta=ATTEMPTS_META)
     artifacts = [
         *_own_artifacts(test),
         *(_with_attempt_note(artifact, number) for number in numbers for artifact in attempts[number].artifacts),
@@ -198,9 +194,9 @@ def _attempt_number(field_: Field) -> int | None:
 
 def _total(test: Test) -> int:
     """Return the number of attempts that a test carries, with its own."""
-    return next((int(field_.value or 1) for field_ in test.fields if field_.meta == _TOTAL_META), 1)
+    return next((int(field_.value or 1) for field_ in test.fields if field_.meta == ATTEMPTS_META), 1)
 
 
 def _is_about_attempts(field_: Field) -> bool:
     """Whether this module made a field."""
-    return field_.meta == _TOTAL_META or _attempt_number(field_) is not None
+    return field_.meta == ATTEMPTS_META or _attempt_number(field_) is not None

@@ -17,9 +17,8 @@ from pytest_automation_report.annotations.artifacts import attachment
 from pytest_automation_report.annotations.collector import AnnotationCollector
 from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
-from pytest_automation_report.api.models import Artifact, Field, encoded
+from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, encoded
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.attempts import ATTEMPTS
 from pytest_automation_report.recording.failures import FAILED, Failures
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
@@ -388,6 +387,6 @@ def _record_of(result: AttemptResult, number: int, finished_us: int, test: Test)
 
 def _short_record_of(result: AttemptResult, number: int, finished_us: int) -> bytes:
     """Return the record without its texts, for a full disk: the outcome is worth more than they are."""
-    fields = (*(field for field in result.test.fields if field.name == ATTEMPTS), _LEFT_OUT)
+    fields = (*(field for field in result.test.fields if field.meta == ATTEMPTS_META), _LEFT_OUT)
     test = replace(result.test, fields=fields, artifacts=())
     return _record_of(replace(result, extensions=""), number, finished_us, test)

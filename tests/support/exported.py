@@ -39,7 +39,7 @@ def a_flaky_item(name: str, status: str = "passed", *more: Json) -> Json:
         a_field("Attempt 1", "E   assert 0", CONSOLE, meta={"status": "failure", "message": "assert 0"}),
         a_field("Attempt 2", "no server", CONSOLE, meta={"status": "error", "type": "OSError", "message": "no server"}),
     ]
-    return an_item(name, status, *more, a_field("Attempts", "3"), *attempts)
+    return an_item(name, status, *more, a_field("Attempts", "3", meta={"counts": "attempts"}), *attempts)
 
 
 def exported_from(*items: Json) -> list[ExportedTest]:

@@ -40,6 +40,10 @@ def field(name: str, value: str) -> dict[str, Any]:
     return {"type": 1, "name": name, "value": value}
 
 
+def attempts_field(number: str) -> dict[str, Any]:
+    return {**field("Attempts", number), "meta": {"counts": "attempts"}}
+
+
 def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> dict[str, State]:
     """Return the states by their names; the sites' stores are in the folder, and one of them cannot be read."""
     site, empty, busy = (Site(folder / f"{name}.db", contract) for name in ("store", "empty", "busy"))
@@ -55,7 +59,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     removed = site.run_of(a_test(0), a_test(1), **main)
     findings(site.service.store, removed)
     site.run_of(a_test(0), a_test(1), a_test(2, "skipped"), **main)
-    retried = a_test(1, fields=[*a_test(1).get("fields", []), field("Attempts", "2")])
+    retried = a_test(1, fields=[*a_test(1).get("fields", []), attempts_field("2")])
     passed = site.run_of(a_test(0), retried, a_test(2, "skipped"), **main)
     failed = site.run_of(failing(0), a_test(1), **main)
     branch: dict[str, Any] = {"fields": [field("Branch", "fix/rounding")], "source": "backend"}
@@ -163,7 +167,7 @@ def _tried(attempts: int) -> dict[str, Any]:
     spans = ["1;31", "32", "33", "34", "35", "36", "2", "7;31", "1;4;93"]
     return failing(
         0,
-        fields=[last, output, field("Attempts", str(attempts)), *before],
+        fields=[last, output, attempts_field(str(attempts)), *before],
         steps=[{"name": f"step {number}", "status": "passed", "elapsed": 5_000 * number} for number in range(3)],
         colours={"Output": [[place * 3, place * 3 + 3, span] for place, span in enumerate(spans)]},
         attempts=earlier,

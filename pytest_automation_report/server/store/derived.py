@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
+from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     The fields are parsed only if they can have something: of 10,000 tests that passed none is.
     """
     is_failure = result_class == ResultClass.FAILURE
-    if not is_failure and (test.fields is None or '"Attempts"' not in test.fields):
+    if not is_failure and (test.fields is None or '"counts"' not in test.fields):
         return NOTHING
     fields: list[Json] = json.loads(test.fields) if test.fields else []
-    attempts = next((field["value"] for field in fields if field["name"] == "Attempts"), None)
+    attempts = next((field["value"] for field in fields if field.get("meta") == ATTEMPTS_META), None)
     failed_attempts = None
     if isinstance(attempts, str) and _WHOLE_NUMBER.fullmatch(attempts):
         failed_attempts = int(attempts) - 1 or None

@@ -361,7 +361,7 @@ def test_keys_of_a_run_do_as_their_twins(visit: Visit) -> None:
     site = visit.site
     branch: dict[str, Any] = {"fields": [{"type": 1, "name": "Branch", "value": "main"}], "source": "keys"}
     before = site.run_of(a_test(0), a_test(1), failing(2, message="KeyError: 'id'"), **branch)
-    attempts = {"type": 1, "name": "Attempts", "value": "2"}
+    attempts = {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}
     run = site.run_of(failing(0), a_test(1, fields=[attempts]), failing(2, message="KeyError: 'id'"), **branch)
     page = visit.page()
     page.goto(f"/runs/{run}")

@@ -122,7 +122,8 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("report")
     site = Site(folder / "store.db", Contract())
     attempt = {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'first'", "meta": {"status": "failure"}}
-    flaky = a_test(3, fields=[{"type": 1, "name": "Attempts", "value": "2"}, attempt], file="tests/a.py")
+    total = {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}
+    flaky = a_test(3, fields=[total, attempt], file="tests/a.py")
     branch = [{"type": 1, "name": "Branch", "value": "main"}]
     site.run_of(a_test(0), failing(1), *map(a_test, range(2, 400)), source="shop", fields=branch)
     site.service.clock.now += 60 * SECOND

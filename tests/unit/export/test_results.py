@@ -34,6 +34,14 @@ def test_attempts() -> None:
     assert not failed.is_flaky
 
 
+def test_fields_of_users_are_no_attempts() -> None:
+    """A user's fields with the names of ours stay fields, and the test has one attempt."""
+    fields = a_field("Attempts", "7"), a_field("Attempt 1", "mine", 4)
+    (test,) = exported_from(an_item("test_x", "passed", *fields))
+    assert (test.attempt_count, test.is_flaky, test.earlier_attempts) == (1, False, [])
+    assert [field.name for field in test.user_fields] == ["Attempts", "Attempt 1"]
+
+
 def test_a_list_without_texts() -> None:
     """A Testmo instance lists names, statuses and times alone: everything else is empty, and neutral means skipped."""
     items = [{"key": "k", "name": "n", "folder": "f", "status": status, "elapsed": None} for status in (1, 2, 3)]

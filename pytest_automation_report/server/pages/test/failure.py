@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.extensions import Colours
     from pytest_automation_report.text.visible import Span
 
-ATTEMPT_NAME: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
-"""Name of the field with the texts of an earlier attempt."""
+_ATTEMPT_NAME: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 
 ATTEMPT_TEXT: Final = "Text"
 """Name of the colours of that field in the extension ``attempts``."""
@@ -114,6 +113,12 @@ class FailureSection:
         return _PHASES.get(self.phase, "")
 
 
+def attempt_number(field: Json) -> int | None:
+    """Return the number of the earlier attempt that a field shows; a user's field of such a name has no status."""
+    match = _ATTEMPT_NAME.fullmatch(field["name"]) if "status" in field["meta"] else None
+    return int(match[1]) if match else None
+
+
 def attempts_of(
     fields: Sequence[Json], status: Status, elapsed: int | None, failed_attempts: int | None
 ) -> list[Attempt]:
@@ -123,9 +128,9 @@ def attempts_of(
     """
     earlier = []
     for field in fields:
-        if match := ATTEMPT_NAME.fullmatch(field["name"]):
-            tone, word = _TONES.get(field["meta"].get("status", ""), ("fail", "failed"))
-            earlier.append(Attempt(int(match[1]), tone, word, _number(field["meta"].get("elapsed"))))
+        if number := attempt_number(field):
+            tone, word = _TONES.get(field["meta"]["status"], ("fail", "failed"))
+            earlier.append(Attempt(number, tone, word, _number(field["meta"].get("elapsed"))))
     last = max([(failed_attempts or 0) + 1, *(attempt.number + 1 for attempt in earlier)])
     return [
         *sorted(earlier, key=lambda attempt: attempt.number),
@@ -141,14 +146,12 @@ def sections_of(
     Comparison and colours are those of the attempt.
     """
     if attempt is not None:
-        texts = [field for field in fields if field["name"] == f"Attempt {attempt}"]
+        texts = [field for field in fields if attempt_number(field) == attempt]
         return [_failure(field, comparison, colours.get(ATTEMPT_TEXT, ())) for field in texts[:1]]
     highlights = [field for field in fields if field.get("is_highlight") and field["type"] == _CONSOLE]
     if not highlights:
         # Other clients mark no field.
-        highlights = [
-            field for field in fields if field["meta"].get("message") and not ATTEMPT_NAME.fullmatch(field["name"])
-        ][:1]
+        highlights = [field for field in fields if field["meta"].get("message") and not attempt_number(field)][:1]
     sections = []
     for number, field in enumerate(highlights):
         is_skip = field["name"] == _SKIPPED

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from pytest_automation_report.api.models import ATTEMPTS_META
 from pytest_automation_report.failures.terminal import terminal_lines
-from pytest_automation_report.server.pages.test.failure import ATTEMPT_NAME, NO_COLOURS, spans_of
+from pytest_automation_report.server.pages.test.failure import NO_COLOURS, attempt_number, spans_of
 from pytest_automation_report.server.pages.test.url import STREAMS
 from pytest_automation_report.server.pages.texts import steps, web_address
 from pytest_automation_report.server.store.extensions import steps as stored_steps
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _TEXT_TYPES: Final = (2, 3, 4)
 _URL: Final = 5
 # Fields that the page shows in another way.
-_OWN_FIELDS: Final = frozenset({"Attempts", "Node id", "Unexpected pass", "Steps", *STREAMS.values()})
+_OWN_FIELDS: Final = frozenset({"Node id", "Unexpected pass", "Steps", *STREAMS.values()})
 _TONES: Final = {"passed": "pass", "failed": "fail", "skipped": "skip"}
 _TEXT_STEP: Final = re.compile(r"\[(passed|failed|skipped)\] (.+)")
 # The client writes one of these marks before a step for each step around it.
@@ -73,7 +74,7 @@ def step_rows(
     """Return the steps of an attempt, with times and files if the client sent them; ``left`` is an earlier attempt."""
     timed = stored_steps(row) if attempt is None else left.steps if left else ()
     if attempt is not None and not timed:
-        field = next((field for field in fields if field["name"] == f"Attempt {attempt}"), None)
+        field = next((field for field in fields if attempt_number(field) == attempt), None)
         found = _TEXT_STEP.findall(field["value"]) if field else []
         return [_step(name, status) for status, name in found[:_MAX_STEPS]]
     if timed:
@@ -144,7 +145,7 @@ def other_texts(fields: Sequence[Json], attempt: int | None, colours: Colours = 
         and field["name"] not in _OWN_FIELDS
         and not field.get("is_highlight")
         and not field["meta"].get("message")
-        and not ATTEMPT_NAME.fullmatch(field["name"])
+        and not attempt_number(field)
     ]
 
 
@@ -152,7 +153,8 @@ def facts_of(fields: Sequence[Json]) -> list[Fact]:
     """Return the fields in one line, links by their short text."""
     facts = []
     for field in fields:
-        if field["type"] in _TEXT_TYPES or field["name"] in _OWN_FIELDS or field.get("is_highlight"):
+        is_own = field["name"] in _OWN_FIELDS or field["meta"] == ATTEMPTS_META
+        if is_own or field["type"] in _TEXT_TYPES or field.get("is_highlight"):
             continue
         url = web_address(field["value"]) if field["type"] == _URL else None
         facts.append(Fact(field["name"], short_link(url) if url else field["value"] or "–", url or ""))  # noqa: RUF001 - typography

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 TOKEN = Token("a-token-of-these-tests")
 RUN = NewRun("run", "suite")
 FAILURE = Field("Failure", "E  assert 1 == 2\n" * 3, FieldType.CONSOLE, {"message": "assert 1 == 2"}, is_highlight=True)
+TOTAL = Field("Attempts", "2", meta={"counts": "attempts"})
 PICTURE = Artifact("a.png", "https://files.example/a.png", note="seen", mime_type="image/png", size=5)
 
 
@@ -115,7 +116,7 @@ def test_a_whole_session(ways: tuple[Way, Way]) -> None:
             1,
             _tests(
                 _test(1, elapsed=5, file="test_a.py", line=3),
-                _test(2, "failure", fields=(FAILURE, Field("Attempts", "2")), artifacts=(PICTURE,), assertions=2),
+                _test(2, "failure", fields=(FAILURE, TOTAL), artifacts=(PICTURE,), assertions=2),
                 _test(3, "skipped", fields=(Field("Skipped", "r\xe9ason \U0001f600 \x1b\x7f\u2028</script>"),)),
                 {**_test(4).body(), "elapsed": 9, "started": 11, "phases": [2, 3, 4]},
                 {**_test(5).body(), "elapsed": 3, "phases": [2, 3, 4]},

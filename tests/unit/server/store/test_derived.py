@@ -26,7 +26,7 @@ def told(message: str, phase: str) -> dict[str, object]:
 
 
 def attempts(value: object) -> dict[str, object]:
-    return {"name": "Attempts", "value": value, "type": 1}
+    return {"name": "Attempts", "value": value, "type": 1, "meta": {"counts": "attempts"}}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,12 @@ def test_nothing_is_derived(test: StoredTest, result_class: int) -> None:
 def test_failed_attempts(value: object, expected: int | None) -> None:
     """The attempts before the last one are those that failed; a value that is no number counts as one attempt."""
     assert derived(a_result(attempts(value)), PASSED) == Derived(expected)
+
+
+def test_a_field_of_users_counts_no_attempts() -> None:
+    """A user's field with the name of ours does not make a test flaky."""
+    assert derived(a_result({"name": "Attempts", "value": "7", "type": 1}), PASSED) == NOTHING
+    assert derived(a_result({"name": "Attempts", "value": "7"}, attempts("2")), PASSED) == Derived(1)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def a_result(number: int, letter: str, message: str = "", elapsed: int = 100 * M
         text = message or f"KeyError: 'key of {chr(97 + number % 26)}'"
         fields = [{"name": "Failure", "type": 5, "value": text, "meta": {"message": text}, "is_highlight": True}]
     elif letter == "r":
-        fields = [{"name": "Attempts", "value": "2", "type": 1}]
+        fields = [{"name": "Attempts", "value": "2", "type": 1, "meta": {"counts": "attempts"}}]
     properties: Json = {"fields": fields} if fields else {}
     return a_test(number, STATUSES[letter], elapsed=elapsed, file=f"tests/test_{number}.py", **properties)
 

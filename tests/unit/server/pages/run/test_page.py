@@ -48,6 +48,10 @@ def field(name: str, value: str) -> Json:
     return {"type": 1, "name": name, "value": value}
 
 
+def attempts(number: str) -> Json:
+    return {**field("Attempts", number), "meta": {"counts": "attempts"}}
+
+
 def on(branch: str, *more: Json, commit: str = "") -> dict[str, Any]:
     return {"fields": [field("Branch", branch), *([field("Commit", commit)] if commit else []), *more]}
 
@@ -130,7 +134,7 @@ def test_many_reasons_have_pages(site: Site) -> None:
 def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> None:
     """Flaky tests stand in a green run with their evidence; without any the page leads to the list of tests."""
     site.run_of(failing(0), a_test(1), **on("main"))
-    run = site.run_of(a_test(0), a_test(1, fields=[field("Attempts", "3")]), a_test(2, "skipped"), **on("main"))
+    run = site.run_of(a_test(0), a_test(1, fields=[attempts("3")]), a_test(2, "skipped"), **on("main"))
     text = site.text(f"/runs/{run}")
     assert "Both tests passed 1 test is fixed since #1 on main." in text
     assert "1 passed only when it was tried again, 1 was skipped." in text
@@ -185,7 +189,7 @@ def test_a_list_is_filtered_and_searched_by_its_address(site: Site) -> None:
         failing(0, message="connection refused", file="a/test_a.py", folder="a.test_a.TestX"),
         a_test(1, name="test_1[x-y]", file="a/test_a.py", folder="a.test_a.TestX"),
         a_test(2, folder="b%_"),
-        a_test(3, fields=[field("Attempts", "2")]),
+        a_test(3, fields=[attempts("2")]),
     ]
     run = site.run_of(*tests)
 

@@ -45,7 +45,7 @@ def test_attempts_are_in_their_order() -> None:
 
 def test_the_failure_of_the_last_attempt() -> None:
     """It is read from the highlighted field, and its phase is the test itself."""
-    (section,) = sections_of([field("Output", "x"), failure(), field("Attempt 1", "y")], None)
+    (section,) = sections_of([field("Output", "x"), failure(), field("Attempt 1", "y", {"status": "failure"})], None)
     assert (section.title, section.phase, section.text) == ("What failed", "call", TRACEBACK)
     (exception,) = section.exceptions
     assert exception.shown.said == "assert discount(99, 10) == 89"
@@ -57,7 +57,7 @@ def test_the_failure_of_the_last_attempt() -> None:
 
 def test_the_failure_of_an_earlier_attempt() -> None:
     """An earlier attempt has its own text."""
-    fields = [failure(), field("Attempt 1", "E   KeyError: 'a'", {"message": "KeyError: 'a'"})]
+    fields = [failure(), field("Attempt 1", "E   KeyError: 'a'", {"message": "KeyError: 'a'", "status": "failure"})]
     (section,) = sections_of(fields, 1)
     assert section.exceptions[0].shown.type_name == "KeyError"
 

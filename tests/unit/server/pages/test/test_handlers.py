@@ -76,7 +76,7 @@ def _evidence(site: Site) -> str:
     first = _stored(site, {"first.txt": b"1"})
     fields: list[dict[str, Any]] = [
         {"type": 4, "name": "Failure", "value": "E   red <i>", "is_highlight": True, "meta": {"message": "red"}},
-        {"type": 1, "name": "Attempts", "value": "2"},
+        {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}},
         {
             "type": 4,
             "name": "Attempt 1",
@@ -262,8 +262,8 @@ def test_a_passed_test_without_anything(site: Site) -> None:
     assert "No output This test has no message" in site.text(f"/results/{site.result_ids(run)[0]}")
     assert site.get(f"/results/{site.result_ids(run)[0]}?out=x").status_code == 422
     before = [
-        {"type": 1, "name": "Attempts", "value": "2"},
-        {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'a'"},
+        {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}},
+        {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'a'", "meta": {"status": "failure"}},
     ]
     (flaky,) = site.result_ids(site.run_of(a_test(fields=before)))
     assert "No output What failed before stands in attempt 1 ; this one has no message" in site.text(

@@ -65,7 +65,7 @@ def walked(site: Site, result: int, origin: str) -> list[int]:
 
 def test_next_goes_through_the_list_that_one_came_from(site: Site) -> None:
     """Filters, searches, orders and files are kept; without one a test leads to its kind."""
-    again: dict[str, Any] = {"fields": [{"type": 1, "name": "Attempts", "value": "2"}]}
+    again: dict[str, Any] = {"fields": [{"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}]}
     tests = [
         failing(0, **FILE),
         a_test(1, "skipped", elapsed=50, **FILE),

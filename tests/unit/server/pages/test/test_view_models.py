@@ -53,7 +53,8 @@ def test_steps_with_times() -> None:
 
 def test_steps_of_an_earlier_attempt() -> None:
     """The text of an earlier attempt has its steps in lines."""
-    fields = [with_defaults({"type": 4, "name": "Attempt 1", "value": "boom\n\n[passed] pay\n[failed] \u203a card"})]
+    text = "boom\n\n[passed] pay\n[failed] \u203a card"
+    fields = [with_defaults({"type": 4, "name": "Attempt 1", "value": text, "meta": {"status": "failure"}})]
     assert [(row.name, row.tone, row.depth) for row in step_rows(NOT_TIMED, fields, 1)] == [
         ("pay", "pass", 0),
         ("card", "fail", 1),
@@ -62,14 +63,15 @@ def test_steps_of_an_earlier_attempt() -> None:
 
 
 def test_facts_are_short() -> None:
-    """Fields in one line are facts, links by their short text; an address that is none stays text."""
+    """Fields in one line are facts, also one named as ours; links are short, an address that is none stays text."""
     fields = [
         with_defaults(field)
         for field in (
             {"type": 5, "name": "Issue", "value": "https://jira.example/browse/HARB-207"},
             {"type": 5, "name": "bad", "value": "javascript:alert(1)"},
             {"type": 1, "name": "owner", "value": "web"},
-            {"type": 1, "name": "Attempts", "value": "3"},
+            {"type": 1, "name": "Attempts", "value": "3", "meta": {"counts": "attempts"}},
+            {"type": 1, "name": "Attempts", "value": "7"},
             {"type": 4, "name": "Output", "value": "x"},
         )
     ]
@@ -77,6 +79,7 @@ def test_facts_are_short() -> None:
         Fact("Issue", "HARB-207", "https://jira.example/browse/HARB-207"),
         Fact("bad", "javascript:alert(1)", ""),
         Fact("owner", "web", ""),
+        Fact("Attempts", "7", ""),
     ]
 
 
@@ -98,7 +101,7 @@ def test_links_have_short_texts(url: str, text: str) -> None:
 
 
 def test_streams_and_other_texts() -> None:
-    """Captured streams are tabs; a user's texts are panels; failures and attempts are neither."""
+    """Captured streams are tabs; a user's texts are panels, whatever their names; failures and attempts are neither."""
     fields = [
         with_defaults({"type": 4, "name": name, "value": name, **others})
         for name, others in (
@@ -106,12 +109,13 @@ def test_streams_and_other_texts() -> None:
             ("Output", {}),
             ("request", {}),
             ("Failure", {"is_highlight": True}),
-            ("Attempt 1", {}),
+            ("Attempt 1", {"meta": {"status": "failure"}}),
+            ("Attempt 2", {}),
             ("x", {"meta": {"message": "y"}}),
         )
     ]
     assert [output.stream for output in outputs_of(fields)] == ["stdout", "log"]
-    assert [name for name, _ in other_texts(fields, None)] == ["request"]
+    assert [name for name, _ in other_texts(fields, None)] == ["request", "Attempt 2"]
     assert other_texts(fields, 1) == []
 
 
