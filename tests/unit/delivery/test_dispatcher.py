@@ -11,9 +11,9 @@ import pytest
 
 from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.spool.ledger_file import ledger_from
-from support.delivered_results import assert_complete, field_texts, result_named, result_names
-from support.deliveries import Clock, WrittenSession, numbered, settled, step_until, stepping
-from support.scripted_server.faults import Fault, Rule, answer, throttled
+from support.delivered_results import assert_complete, field_texts, result_named
+from support.deliveries import Clock, WrittenSession, numbered, step_until, stepping
+from support.scripted_server.faults import Rule, answer, throttled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,15 +47,6 @@ def test_intent_is_on_disk_before_its_request(server: ScriptedServer, written: W
     assert_complete(server, numbered(3))
 
 
-def test_one_request_at_a_time(server: ScriptedServer, written: WrittenSession) -> None:
-    """No request is sent while another has no answer."""
-    under_way: list[int] = []
-    server.checks.append(lambda *_: under_way.append(sum(each.status == 0 for each in server.log)))
-    with stepping(written) as stepper:
-        stepper.run()
-    assert set(under_way) == {1}
-
-
 @pytest.mark.parametrize("number", [0.0, 0.25, 1.0])
 def test_waits_have_full_jitter(server: ScriptedServer, written: WrittenSession, number: float) -> None:
     """Each wait is any part of a ceiling, which doubles from 0.5 s up to 30 s."""
@@ -71,22 +62,6 @@ def test_waits_have_full_jitter(server: ScriptedServer, written: WrittenSession,
             if number:
                 assert not stepper.step()
             clock.now += 0.002
-
-
-def test_wait_that_the_server_asks_for(server: ScriptedServer, written: WrittenSession) -> None:
-    """After 429 nothing is sent before the time that Retry-After names, and after it at most the first jitter."""
-    server.script([Rule("POST", POSTS["append_thread"], throttled("7"))])
-    with stepping(written, Clock(number=1.0)) as stepper:
-        step_until(stepper, lambda: any(each.status == 429 for each in server.log))
-        requests = len(server.log)
-        stepper.clock.now += 6.99
-        assert not stepper.step()
-        stepper.delivery.retry_policy.skip_backoff()
-        assert not stepper.step()
-        assert len(server.log) == requests
-        stepper.clock.now += 0.52
-        stepper.run()
-    assert_complete(server, numbered(3))
 
 
 DATE = "Fri, 02 Jan 2026 03:04:05 GMT"
@@ -139,19 +114,6 @@ def test_one_pause_for_all_threads(tmp_path: Path, server: ScriptedServer) -> No
     assert_complete(server, [*numbered(3), "test_other"])
 
 
-def test_end_of_the_session_ends_our_own_wait(server: ScriptedServer, written: WrittenSession) -> None:
-    """When the session is over, a server that was down is tried at once."""
-    server.down()
-    with stepping(written, Clock(number=1.0)) as stepper:
-        assert stepper.step()
-        assert not stepper.step()
-        server.up()
-        stepper.delivery.retry_policy.skip_backoff()
-        assert stepper.step()
-        stepper.run()
-    assert_complete(server, numbered(3))
-
-
 def test_nothing_begun_makes_no_run(tmp_path: Path, server: ScriptedServer) -> None:
     """A session in which no test began sends nothing."""
     written = WrittenSession(tmp_path, server.address)
@@ -159,33 +121,6 @@ def test_nothing_begun_makes_no_run(tmp_path: Path, server: ScriptedServer) -> N
     with stepping(written) as stepper:
         stepper.run()
     assert server.log == []
-
-
-def test_joined_run_stays_open(tmp_path: Path, server: ScriptedServer) -> None:
-    """A session that joins a run completes its own thread and leaves the run to its creator."""
-    written = WrittenSession(tmp_path, server.address, joined_run=1)
-    written.add("test_a")
-    written.end()
-    with stepping(written) as stepper:
-        stepper.run()
-    run = server.store.runs[1]
-    assert not run.is_completed
-    assert [thread.is_completed for thread in run.threads] == [True]
-    assert result_names(server) == ["test_a"]
-
-
-@pytest.mark.parametrize("request_number", range(1, 7))
-@pytest.mark.parametrize("fate", ["applied", "not applied"])
-def test_sender_that_dies_in_a_request(
-    server: ScriptedServer, written: WrittenSession, request_number: int, fate: str
-) -> None:
-    """Whatever request a sender dies in, applied or not, the next one finds out and doubles nothing."""
-    fault = Fault(applies="now" if fate == "applied" else "no", reset="after")
-    server.script([Rule("*", "/api/v1/", fault, first=request_number)])
-    with stepping(written) as stepper:
-        step_until(stepper, lambda: len(server.log) == request_number)
-    settled(written)
-    assert_complete(server, numbered(3))
 
 
 def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server: ScriptedServer) -> None:

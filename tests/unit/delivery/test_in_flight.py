@@ -109,22 +109,6 @@ def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedSe
     assert_complete(server, NAMES[:3])
 
 
-@pytest.mark.parametrize("arrived", [0, 1, 2, 3])
-def test_new_sender_settles_all_that_was_under_way(tmp_path: Path, server: ScriptedServer, arrived: int) -> None:
-    """Of several requests that a killed sender had under way, those that arrived are not sent again, the others are."""
-    pending: Pending = []
-    written = session_of_workers(tmp_path, server, 3)
-    with stepping(written, pending=pending) as stepper:
-        until_appends_are_under_way(stepper, pending, 3)
-        for _ in range(arrived):
-            pending.pop(0)()
-    with stepping(WrittenSession.reopened(written)) as stepper:
-        assert len(stepper.delivery.state.open_intents) >= 3
-        stepper.run()
-        assert stepper.delivery.is_finished
-    assert_complete(server, NAMES[:3])
-
-
 @pytest.mark.parametrize("place", [0, -1], ids=["in-order", "last-first"])
 def test_last_words_in_a_run_of_others(tmp_path: Path, server: ScriptedServer, place: int) -> None:
     """In a joined run the thread that ends last has the last words, also when all threads end at the same time."""

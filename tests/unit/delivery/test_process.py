@@ -7,7 +7,7 @@ import random
 import shutil
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -273,27 +273,6 @@ def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unkno
         assert result_names(server) == [f"test_{number}" for number in arrived]
 
 
-@pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
-def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send", "drop"]) -> None:
-    """Who leaves a deleted run with an open request decides about its results: held, sent again, or dropped."""
-    with checked_in_process() as server:
-        server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, answer(500), count=None)])
-        written = ended_session(tmp_path, server)
-        written.close()
-        lived(written, server)
-        assert ledger_from(written.folder.ledger).open_intent is not None
-        server.forget()
-        del server.store.runs[2]
-        server.store.threads.clear()
-        server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
-        delivery = lived(written, server, unknown, is_in_new_run=True)
-        assert delivery.state.left_runs == {2}
-        assert delivery.has_kept is (unknown == "hold")
-        assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
-        assert result_names(server) == (numbered(3) if unknown == "send" else [])
-        assert {run for run, _, _ in server.results} <= {3}
-
-
 def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0) -> WrittenSession:
     """Return a session of three workers whose sender was killed with an append of each under way."""
     written = session_of_workers(folder, server, 3)
@@ -327,9 +306,9 @@ def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
         assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
 
 
-@pytest.mark.parametrize("unknown", ["hold", "send"])
-def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send"]) -> None:
-    """Who leaves a deleted run decides about the results of all requests that were open."""
+@pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
+def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unknown: Unknown) -> None:
+    """Who leaves a deleted run decides about the results of all requests that were open: held, sent, or dropped."""
     with checked_in_process() as server:
         written = with_open_requests(tmp_path, server)
         del server.store.runs[2]
@@ -337,8 +316,11 @@ def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unk
         server.store.runs[9] = server.store.runs[1]
         delivery = lived(written, server, unknown, is_in_new_run=True)
         assert delivery.is_finished
+        assert (delivery.state.left_runs, delivery.has_kept) == ({2}, unknown == "hold")
         assert delivery.state.total("held") == (3 if unknown == "hold" else 0)
+        assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
         assert result_names(server) == (numbered(3) if unknown == "send" else [])
+        assert {run for run, _, _ in server.results} <= {3}
 
 
 def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:

@@ -92,14 +92,6 @@ def test_bad_answers_to_the_fence(server: ScriptedServer, written: WrittenSessio
     assert_complete(server, numbered(3))
 
 
-def test_storm(server: ScriptedServer, written: WrittenSession) -> None:
-    """A server that fails every second time, before or after it applied, gets everything once."""
-    server.script([Rule("*", "/api", applied_but(500), first=number) for number in range(2, 40, 4)])
-    server.script([Rule("*", "/api", answer(502), first=number) for number in range(4, 40, 4)])
-    settled(written)
-    assert_complete(server, numbered(3))
-
-
 def test_append_that_is_lost_goes_on_in_a_new_thread(server: ScriptedServer, written: WrittenSession) -> None:
     """After an unknown answer the old thread is closed and not used again."""
     server.script([Rule("POST", OPERATIONS["append-thread"], answer(500))])
@@ -222,21 +214,6 @@ def test_other_batches_go_on_after_a_held_one(tmp_path: Path) -> None:
             progress = stepper.delivery.state.progress_of("main")
             assert (progress.held.count, progress.acknowledged.count) == (250, 10)
         assert len(result_names(server)) == 125 + 10
-
-
-def test_nothing_readable(tmp_path: Path) -> None:
-    """A server that shows no run holds what was not answered, and takes the rest."""
-    with checked_in_process() as server:
-        server.script([
-            Rule("GET", r"/runs/\d+$", answer(405), count=None),
-            Rule("POST", OPERATIONS["append-thread"], lost_answer()),
-        ])  # fmt: skip
-        with stepping(ended_session(tmp_path, server, 260)) as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
-            progress = stepper.delivery.state.progress_of("main")
-            assert (progress.held.count, progress.acknowledged.count) == (250, 10)
-        assert_complete(server, numbered(260))
 
 
 def test_fence_is_learnt_once(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, Test, encoded
-from pytest_automation_report.delivery.reconciliation import ranges_of
 from pytest_automation_report.delivery.rejections import reduced
 from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.errors import (
@@ -258,24 +257,6 @@ class Muddled(HalfServer):
             for each in reply.document["result"]:
                 each["key"] = each["name"] = "of somebody else"
         return reply
-
-
-@pytest.mark.parametrize(
-    ("is_there", "pieces"),
-    [
-        ([True, True, True], [(0, 2, 3)]),
-        ([False, False, True], [(2, 2, 1)]),
-        ([True, False, True], [(0, 0, 1), (2, 2, 1)]),
-        ([True, False, False, True, True, False], [(0, 0, 1), (3, 4, 2)]),
-        ([False], []),
-    ],
-)
-def test_pieces_of_a_batch(is_there: list[bool], pieces: list[tuple[int, int, int]]) -> None:
-    """What arrived side by side is one piece; what did not arrive lies in none."""
-    results = [
-        Result("main", 10 * number, number, "id", "key", "passed", 5, 9, "{}") for number in range(len(is_there))
-    ]
-    assert ranges_of(is_there, results) == [(10 * first, 10 * last, count) for first, last, count in pieces]
 
 
 class EverySecond(HalfServer):
