@@ -7,9 +7,10 @@ write.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.ci.facts import BuildInfo, Shard
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,133 +198,86 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-_GITHUB = BuildInfo(
-    provider="GitHub",
-    branch="main",
-    commit=SHA,
-    build="7",
+
+def _push(provider: str, *, build: str = "7", **more: Any) -> BuildInfo:  # noqa: ANN401 - members of the facts
+    return BuildInfo(provider=provider, branch="main", commit=SHA, build=build, **more)
+
+
+_GITHUB = _push(
+    "GitHub",
     pipeline="99",
     attempt=1,
     url="https://github.com/ann/shop/actions/runs/99/attempts/1",
     repository="https://github.com/ann/shop",
 )
-_GITLAB = BuildInfo(
-    provider="GitLab",
-    branch="main",
-    commit=SHA,
-    build="7",
-    pipeline="7",
-    url="https://gitlab.com/ann/shop/-/jobs/5",
-    repository="https://gitlab.com/ann/shop",
+_GITLAB = _push(
+    "GitLab", pipeline="7", url="https://gitlab.com/ann/shop/-/jobs/5", repository="https://gitlab.com/ann/shop"
 )
-_JENKINS = BuildInfo(
-    provider="Jenkins",
-    branch="main",
-    commit=SHA,
-    build="7",
+_JENKINS = _push(
+    "Jenkins",
     pipeline="jenkins-shop-7",
     url="https://j.example.org/job/shop/7/",
     repository="https://git.example.org/ann/shop",
 )
-_AZURE = BuildInfo(
-    provider="Azure",
-    branch="main",
-    commit=SHA,
+_AZURE = _push(
+    "Azure",
     build="20260304.1",
     pipeline="7",
     attempt=1,
     url="https://dev.azure.com/ann/My%20Shop/_build/results?buildId=7",
     repository="https://dev.azure.com/ann/My%20Shop/_git/shop",
 )
-_CIRCLECI = BuildInfo(
-    provider="CircleCI",
-    branch="main",
-    commit=SHA,
-    build="7",
+_CIRCLECI = _push(
+    "CircleCI",
     pipeline="c1-workflow",
     url="https://circleci.com/gh/ann/shop/7",
     repository="https://github.com/ann/shop",
 )
-_BUILDKITE = BuildInfo(
-    provider="Buildkite",
-    branch="main",
-    commit=SHA,
-    build="7",
+_BUILDKITE = _push(
+    "Buildkite",
     pipeline="01-build",
     attempt=1,
     url="https://buildkite.com/ann/shop/builds/7#01-ab",
     repository="https://github.com/ann/shop",
 )
-_BITBUCKET = BuildInfo(
-    provider="Bitbucket",
-    branch="main",
-    commit=SHA,
-    build="7",
+_BITBUCKET = _push(
+    "Bitbucket",
     pipeline="{b1-pipeline}",
     attempt=1,
     url="https://bitbucket.org/ann/shop/pipelines/results/7",
     repository="https://bitbucket.org/ann/shop",
 )
-_TEAMCITY = BuildInfo(
-    provider="TeamCity",
-    branch="main",
-    commit=SHA,
-    build="7",
-    pipeline="77",
-    url="https://tc.example.org/viewLog.html?buildId=77",
+_TEAMCITY = _push("TeamCity", pipeline="77", url="https://tc.example.org/viewLog.html?buildId=77")
+_TRAVIS = _push("Travis", pipeline="700", url="https://travis-ci.com/ann/shop/jobs/5")
+_DRONE = _push(
+    "Drone", pipeline="ann/shop-7", url="https://drone.example.org/ann/shop/7", repository="https://github.com/ann/shop"
 )
-_TRAVIS = BuildInfo(
-    provider="Travis", branch="main", commit=SHA, build="7", pipeline="700", url="https://travis-ci.com/ann/shop/jobs/5"
-)
-_DRONE = BuildInfo(
-    provider="Drone",
-    branch="main",
-    commit=SHA,
-    build="7",
-    pipeline="ann/shop-7",
-    url="https://drone.example.org/ann/shop/7",
-    repository="https://github.com/ann/shop",
-)
-_WOODPECKER = BuildInfo(
-    provider="Woodpecker",
-    branch="main",
-    commit=SHA,
-    build="7",
+_WOODPECKER = _push(
+    "Woodpecker",
     pipeline="ann/shop-7",
     url="https://wp.example.org/repos/1/pipeline/7/3",
     repository="https://codeberg.org/ann/shop",
 )
-_APPVEYOR = BuildInfo(
-    provider="AppVeyor",
-    branch="main",
-    commit=SHA,
-    build="7",
+_APPVEYOR = _push(
+    "AppVeyor",
     pipeline="77",
     url="https://ci.appveyor.com/project/ann/shop/builds/77/job/k1",
     repository="https://github.com/ann/shop",
 )
-_CODEBUILD = BuildInfo(
-    provider="CodeBuild",
-    branch="main",
-    commit=SHA,
-    build="7",
+_CODEBUILD = _push(
+    "CodeBuild",
     pipeline="shop:b1e6661e",
     url="https://console.aws.amazon.com/codebuild/home?region=eu-west-1#/builds/shop:b1e6661e/view/new",
     repository="https://github.com/ann/shop",
 )
 
 
-def _with(facts: BuildInfo, **more: object) -> BuildInfo:
-    values = {name: getattr(facts, name) for name in BuildInfo.__dataclass_fields__}
-    return BuildInfo(**{**values, **more})
+def _request(facts: BuildInfo, **more: Any) -> BuildInfo:  # noqa: ANN401 - as above
+    return replace(facts, **{"branch": "feature/x", "pull_request": 12, "target_branch": "main", **more})
 
 
-def _request(facts: BuildInfo, **more: object) -> BuildInfo:
-    return _with(facts, **{"branch": "feature/x", "pull_request": 12, "target_branch": "main", **more})
-
-
-def _tag(facts: BuildInfo, **more: object) -> BuildInfo:
-    return _with(facts, branch=None, tag="v1.0", **more)
+def _tag(facts: BuildInfo, **more: Any) -> BuildInfo:  # noqa: ANN401 - as above
+    return replace(facts, branch=None, tag="v1.0", **more)
 
 
 def _teamcity(text: str) -> dict[str, str]:
@@ -350,7 +304,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         ),
         "rerun": Job(
             {"GITHUB_RUN_ATTEMPT": "2"},
-            _with(_GITHUB, attempt=2, url="https://github.com/ann/shop/actions/runs/99/attempts/2"),
+            replace(_GITHUB, attempt=2, url="https://github.com/ann/shop/actions/runs/99/attempts/2"),
         ),
         "parallel": Job({"GITHUB_JOB": "tests"}, _GITHUB),
     },
@@ -372,9 +326,9 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "tag": Job({"CI_COMMIT_BRANCH": "", "CI_COMMIT_REF_NAME": "v1.0", "CI_COMMIT_TAG": "v1.0"}, _tag(_GITLAB)),
         "rerun": Job(
             {"CI_JOB_RETRY_COUNT": "1", "CI_JOB_URL": "https://gitlab.com/ann/shop/-/jobs/6"},
-            _with(_GITLAB, attempt=2, url="https://gitlab.com/ann/shop/-/jobs/6"),
+            replace(_GITLAB, attempt=2, url="https://gitlab.com/ann/shop/-/jobs/6"),
         ),
-        "parallel": Job({"CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "5"}, _with(_GITLAB, shard=Shard(2, 5))),
+        "parallel": Job({"CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "5"}, replace(_GITLAB, shard=Shard(2, 5))),
     },
     "Jenkins": {
         "push": Job({}, _JENKINS),
@@ -391,7 +345,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "tag": Job({"TAG_NAME": "v1.0", "BRANCH_NAME": "v1.0", "GIT_BRANCH": "v1.0"}, _tag(_JENKINS)),
         "rerun": Job(
             {"BUILD_NUMBER": "8", "BUILD_TAG": "jenkins-shop-8", "BUILD_URL": "https://j.example.org/job/shop/8/"},
-            _with(_JENKINS, build="8", pipeline="jenkins-shop-8", url="https://j.example.org/job/shop/8/"),
+            replace(_JENKINS, build="8", pipeline="jenkins-shop-8", url="https://j.example.org/job/shop/8/"),
         ),
         "parallel": Job({"EXECUTOR_NUMBER": "1", "STAGE_NAME": "tests 2"}, _JENKINS),
     },
@@ -411,9 +365,9 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
             _request(_AZURE, merge_commit=MERGE),
         ),
         "tag": Job({"BUILD_SOURCEBRANCH": "refs/tags/v1.0", "BUILD_SOURCEBRANCHNAME": "v1.0"}, _tag(_AZURE)),
-        "rerun": Job({"SYSTEM_JOBATTEMPT": "2"}, _with(_AZURE, attempt=2)),
+        "rerun": Job({"SYSTEM_JOBATTEMPT": "2"}, replace(_AZURE, attempt=2)),
         "parallel": Job(
-            {"SYSTEM_JOBPOSITIONINPHASE": "2", "SYSTEM_TOTALJOBSINPHASE": "5"}, _with(_AZURE, shard=Shard(2, 5))
+            {"SYSTEM_JOBPOSITIONINPHASE": "2", "SYSTEM_TOTALJOBSINPHASE": "5"}, replace(_AZURE, shard=Shard(2, 5))
         ),
     },
     "CircleCI": {
@@ -425,9 +379,9 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "tag": Job({"CIRCLE_BRANCH": "", "CIRCLE_TAG": "v1.0"}, _tag(_CIRCLECI)),
         "rerun": Job(
             {"CIRCLE_BUILD_NUM": "8", "CIRCLE_BUILD_URL": "https://circleci.com/gh/ann/shop/8"},
-            _with(_CIRCLECI, build="8", url="https://circleci.com/gh/ann/shop/8"),
+            replace(_CIRCLECI, build="8", url="https://circleci.com/gh/ann/shop/8"),
         ),
-        "parallel": Job({"CIRCLE_NODE_INDEX": "1", "CIRCLE_NODE_TOTAL": "5"}, _with(_CIRCLECI, shard=Shard(2, 5))),
+        "parallel": Job({"CIRCLE_NODE_INDEX": "1", "CIRCLE_NODE_TOTAL": "5"}, replace(_CIRCLECI, shard=Shard(2, 5))),
     },
     "Buildkite": {
         "push": Job({}, _BUILDKITE),
@@ -443,10 +397,10 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "tag": Job({"BUILDKITE_BRANCH": "v1.0", "BUILDKITE_TAG": "v1.0"}, _tag(_BUILDKITE)),
         "rerun": Job(
             {"BUILDKITE_RETRY_COUNT": "1", "BUILDKITE_JOB_ID": "02-cd"},
-            _with(_BUILDKITE, attempt=2, url="https://buildkite.com/ann/shop/builds/7#02-cd"),
+            replace(_BUILDKITE, attempt=2, url="https://buildkite.com/ann/shop/builds/7#02-cd"),
         ),
         "parallel": Job(
-            {"BUILDKITE_PARALLEL_JOB": "1", "BUILDKITE_PARALLEL_JOB_COUNT": "5"}, _with(_BUILDKITE, shard=Shard(2, 5))
+            {"BUILDKITE_PARALLEL_JOB": "1", "BUILDKITE_PARALLEL_JOB_COUNT": "5"}, replace(_BUILDKITE, shard=Shard(2, 5))
         ),
     },
     "Bitbucket": {
@@ -456,9 +410,10 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
             _request(_BITBUCKET),
         ),
         "tag": Job({"BITBUCKET_BRANCH": "", "BITBUCKET_TAG": "v1.0"}, _tag(_BITBUCKET)),
-        "rerun": Job({"BITBUCKET_STEP_RUN_NUMBER": "2"}, _with(_BITBUCKET, attempt=2)),
+        "rerun": Job({"BITBUCKET_STEP_RUN_NUMBER": "2"}, replace(_BITBUCKET, attempt=2)),
         "parallel": Job(
-            {"BITBUCKET_PARALLEL_STEP": "1", "BITBUCKET_PARALLEL_STEP_COUNT": "5"}, _with(_BITBUCKET, shard=Shard(2, 5))
+            {"BITBUCKET_PARALLEL_STEP": "1", "BITBUCKET_PARALLEL_STEP_COUNT": "5"},
+            replace(_BITBUCKET, shard=Shard(2, 5)),
         ),
     },
     "TeamCity": {
@@ -474,10 +429,10 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
             ),
         ),
         "tag": Job({}, _tag(_TEAMCITY), _teamcity("teamcity.build.branch=refs/tags/v1.0\n")),
-        "rerun": Job({"BUILD_NUMBER": "8"}, _with(_TEAMCITY, build="8"), _teamcity("teamcity.build.branch=main\n")),
+        "rerun": Job({"BUILD_NUMBER": "8"}, replace(_TEAMCITY, build="8"), _teamcity("teamcity.build.branch=main\n")),
         "parallel": Job(
             {},
-            _with(_TEAMCITY, shard=Shard(2, 5)),
+            replace(_TEAMCITY, shard=Shard(2, 5)),
             _teamcity(
                 "teamcity.build.branch=main\n"
                 "teamcity.build.parallelTests.currentBatch=2\n"
@@ -518,7 +473,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
                 "DRONE_BUILD_PARENT": "7",
                 "DRONE_BUILD_LINK": "https://drone.example.org/ann/shop/8",
             },
-            _with(_DRONE, build="8", pipeline="ann/shop-8", url="https://drone.example.org/ann/shop/8"),
+            replace(_DRONE, build="8", pipeline="ann/shop-8", url="https://drone.example.org/ann/shop/8"),
         ),
         "parallel": Job({"DRONE_STAGE_NUMBER": "2"}, _DRONE),
     },
@@ -535,7 +490,8 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         ),
         "tag": Job({"CI_PIPELINE_EVENT": "tag", "CI_COMMIT_BRANCH": "", "CI_COMMIT_TAG": "v1.0"}, _tag(_WOODPECKER)),
         "rerun": Job(
-            {"CI_PIPELINE_NUMBER": "8", "CI_PIPELINE_PARENT": "7"}, _with(_WOODPECKER, build="8", pipeline="ann/shop-8")
+            {"CI_PIPELINE_NUMBER": "8", "CI_PIPELINE_PARENT": "7"},
+            replace(_WOODPECKER, build="8", pipeline="ann/shop-8"),
         ),
         "parallel": Job({"CI_WORKFLOW_NUMBER": "2"}, _WOODPECKER),
     },
@@ -569,7 +525,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         ),
         "rerun": Job(
             {"CODEBUILD_BUILD_ID": "shop:c2", "CODEBUILD_BUILD_NUMBER": "8"},
-            _with(
+            replace(
                 _CODEBUILD,
                 build="8",
                 pipeline="shop:c2",
