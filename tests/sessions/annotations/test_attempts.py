@@ -6,7 +6,6 @@ import pytest
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.recording.attempts import with_earlier_attempts
-from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.steps import steps_field
 from support.annotated_suites import WORKERS
 
@@ -153,15 +152,3 @@ def test_attempts_in_other_processes_keep_their_artifacts() -> None:
         ("4.png", "attempt 2"),
         ("1.png", "attempt 3: a note"),
     ]
-
-
-def test_rules_of_an_older_spool_are_read() -> None:
-    """Rules that were written before there were annotations mean the same as ever."""
-    body = RecordingOptions(prefix="a").body()
-    for name in ("markers", "link_templates", "output_annotations"):
-        del body[name]
-    assert RecordingOptions.from_body(body) == RecordingOptions(prefix="a")
-    full = RecordingOptions(
-        markers=("owner",), link_templates={"case": "https://example.org/{}"}, output_annotations=True
-    )
-    assert RecordingOptions.from_body(full.body()) == full

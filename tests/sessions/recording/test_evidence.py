@@ -98,16 +98,6 @@ def test_another_server_gets_the_fields_alone(suite: Path) -> None:
         assert server.violations == []
 
 
-@pytest.mark.parametrize("left_out", [COLOURS, ATTEMPTS])
-def test_a_server_gets_the_extensions_that_it_announced(suite: Path, left_out: str) -> None:
-    """A server gets no extension that it did not announce."""
-    names = [name for name in EXTENSIONS if name != left_out]
-    with checked_scripted_server(ScriptedServer(token=TOKEN, extensions=", ".join(names))) as server:
-        assert run_session(suite, *RERUNS, address=server.address).exit == 0
-        (test,) = (test for _, _, test in server.results if test["name"] == "test_evidence")
-        assert {COLOURS, ATTEMPTS} - test.keys() == {left_out}
-
-
 def test_a_file_that_is_not_stored_moves_no_other(suite: Path) -> None:
     """If the server refuses a file, it becomes a field, and the others stay at their steps."""
     server = ScriptedServer(token=TOKEN, keeps_artifacts=True, extensions=", ".join(EXTENSIONS))

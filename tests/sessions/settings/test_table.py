@@ -43,34 +43,3 @@ def test_help_lists_few_options_and_every_ini_value(pytester: pytest.Pytester) -
     assert {word for word in re.findall(r"--[\w-]+", shown) if "automation-report" in word} == options
     assert {each.ini for each in SETTINGS} <= set(re.findall(r"\w+", shown))
     assert "-o automation_report_NAME=VALUE; see docs/settings.md" in shown
-
-
-TABLE_MODULES = (
-    "pytest_automation_report",
-    "pytest_automation_report.settings",
-    "pytest_automation_report.settings.pytest_config",
-    "pytest_automation_report.settings.table",
-    "pytest_automation_report.values",
-)
-
-
-def test_the_table_is_cheap() -> None:
-    """Importing the table imports its door and the base of values, and nothing that pytest has not loaded."""
-    code = (
-        "import pytest, sys; before = set(sys.modules); import pytest_automation_report.settings.pytest_config; "
-        "print(sorted(set(sys.modules) - before))"
-    )
-    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert shown.stdout.strip() == f"[{', '.join(map(repr, TABLE_MODULES))}]"
-
-
-def test_a_quiet_session_loads_the_table_alone(pytester: pytest.Pytester) -> None:
-    """Deciding that a session does not report loads no other module of the package."""
-    probe = PROBE + (
-        "\ndef pytest_configure(config):\n    import os, sys\n"
-        "    from pytest_automation_report.settings.pytest_config import switch\n"
-        "    assert not switch(config, os.environ).is_on\n"
-        "    print(sorted(name for name in sys.modules if name.startswith('pytest_automation_report')))\n"
-    )
-    shown = in_a_process(pytester, probe, "--co", "-q")
-    assert f"[{', '.join(map(repr, TABLE_MODULES))}]" in shown

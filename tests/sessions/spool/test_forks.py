@@ -9,27 +9,9 @@ from pytest_automation_report.spool.artifacts import (
     ArtifactSpool,
     ArtifactSpoolError,
 )
-from pytest_automation_report.spool.records import Decoder, plain_record
-from pytest_automation_report.spool.writer import SpoolWriter
-from support.records import members_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def test_forked_child_writes_nothing(tmp_path: Path) -> None:
-    """A child that a test forks leaves no record."""
-    path = tmp_path / "main.records"
-    writer = SpoolWriter(path)
-    child = os.fork()
-    if child == 0:
-        writer.write(plain_record("x", n=7))
-        writer.close()
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    writer.write(plain_record("x", n=8))
-    writer.close()
-    assert [members_of(line.record)["n"] for line in Decoder().feed(path.read_bytes())] == [8]
 
 
 def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED
 from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_VALUES
-from pytest_automation_report.server.http.schemas import MAX_ENTRIES, MAX_TAGS, MAX_TESTS, NAME_LENGTH
+from pytest_automation_report.server.http.schemas import MAX_TESTS
 from pytest_automation_report.server.store.database import MAX_ATTACHED
 from support.service import API, ON_SQLITE, a_test
 
@@ -112,39 +112,6 @@ def test_texts_may_have_any_number_of_brackets(service: Service, unit: str) -> N
     body = b'{"name": "n", "source": "s", "unknown": "%s"}' % text.encode()
     assert _cheap(lambda: service.raw("POST", RUNS, body)).status_code == 201
     assert _cheap(lambda: service.raw("POST", RUNS, body[:-2])).status_code == 400
-
-
-def _of_long_run(name: str) -> dict[str, Any]:
-    return {"name": name, "source": name, "config": name, "milestone": name, "tags": [name]}
-
-
-def test_names_that_lists_show_have_a_largest_length(service: Service) -> None:
-    """Names of runs and tests may have 4,096 characters, one more is refused by the property's name."""
-    fits, long = "n" * NAME_LENGTH, "\u00fc" * (NAME_LENGTH + 1)
-    assert service.post("/projects/1/automation/runs", _of_long_run(fits)).status_code == 201
-    refused = service.post("/projects/1/automation/runs", _of_long_run(long))
-    assert sorted(refused.json["errors"]) == ["config", "milestone", "name", "source", "tags.0"]
-    thread = service.new_thread(service.new_run())
-    service.append(thread, a_test(name=fits, folder=fits, file=fits))
-    tests = {"tests": [a_test(name=long, folder=long, file=long)]}
-    refused = service.post(f"/automation/runs/threads/{thread}/append", tests)
-    assert sorted(refused.json["errors"]) == ["tests.0.file", "tests.0.folder", "tests.0.name"]
-
-
-def test_lists_of_a_body_have_a_largest_length(service: Service) -> None:
-    """More than 1,000 fields, artifacts, links or pairs, or 100 tags, are one mistake each, whatever they hold."""
-    many: list[Any] = [{}] * (MAX_ENTRIES + 1)
-    pairs = {"type": 1, "name": "n", "meta": dict.fromkeys(map(str, range(MAX_ENTRIES + 1)), 1)}
-    body = {"name": "n", "source": "s", "fields": [pairs], "artifacts": many, "links": many, "tags": ["t"] * 101}
-    answer = service.post("/projects/1/automation/runs", body)
-    assert sorted(answer.json["errors"]) == ["artifacts", "fields.0.meta", "links", "tags"]
-    assert answer.json["errors"]["tags"] == [f"Has 101 entries; at most {MAX_TAGS} are taken."]
-    thread = service.new_thread(service.new_run())
-    field = {"type": 1, "name": "n"}
-    service.append(thread, a_test(fields=[field] * MAX_ENTRIES))
-    tests = {"tests": [a_test(fields=many, artifacts=many), a_test(fields=[field] * (MAX_ENTRIES + 1))]}
-    refused = service.post(f"/automation/runs/threads/{thread}/append", tests)
-    assert sorted(refused.json["errors"]) == ["tests.0.artifacts", "tests.0.fields", "tests.1.fields"]
 
 
 def test_what_is_attached_to_a_run_has_a_largest_length(service: Service) -> None:

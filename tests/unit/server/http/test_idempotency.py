@@ -9,7 +9,6 @@ import pytest
 from falcon.testing import TestClient
 
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.store import sqlite as connections
 from pytest_automation_report.server.store.store import Store
 from support.service import API, ON_SQLITE, SECOND, TOKEN, a_test
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import PostgresDatabase
-    from pytest_automation_report.server.store.sqlite import SqliteConnection
     from support.service import Service
 
 DAY = 24 * 3600 * SECOND
@@ -153,38 +151,6 @@ def test_the_same_request_at_once_is_done_once(place: Path | PostgresDatabase) -
 
 
 @ON_SQLITE
-def test_a_key_that_is_being_used_is_waited_for(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While a request waits for the store its copy waits, too; both get one answer, and it is applied once."""
-    run = b'{"name": "n", "source": "s"}'
-    path = f"{API}/projects/1/automation/runs"
-    begun, seen = threading.Event(), list[tuple[int, str]]()
-    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        original = connections._begin
-
-        def begin(connection: SqliteConnection) -> None:
-            begun.set()
-            original(connection)
-
-        def send() -> None:
-            answer = service.raw("POST", path, run, Idempotency_Key="k")
-            seen.append((answer.status_code, answer.text))
-
-        monkeypatch.setattr(connections, "_begin", begin)
-        threads = [threading.Thread(target=send) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        assert begun.wait(10)
-        other.execute("ROLLBACK")
-        for thread in threads:
-            thread.join(60)
-    assert seen == [(201, '{"id":1}')] * 2
-    assert service.get("/projects/1/automation/runs").json["total"] == 1
-
-
-@ON_SQLITE
 def test_an_answered_key_is_answered_while_another_process_writes(service: Service, tmp_path: Path) -> None:
     """A replay of an answered request needs no write lock, so no writer of another process keeps it waiting."""
     path, run = "/projects/1/automation/runs", {"name": "n", "source": "s"}
@@ -195,24 +161,3 @@ def test_an_answered_key_is_answered_while_another_process_writes(service: Servi
         other.execute("ROLLBACK")
     assert (again.status_code, again.json) == (201, {"id": 1})
     assert (changed.status_code, list(changed.json["errors"])) == (422, ["Idempotency-Key"])
-
-
-def test_copies_of_an_answered_request_are_all_answered_at_once(service: Service) -> None:
-    """However many jobs send the key of their run together, each gets the run's id and none a 409."""
-    path, run = f"{API}/projects/1/automation/runs", b'{"name": "n", "source": "s"}'
-    assert service.raw("POST", path, run, Idempotency_Key="k").status_code == 201
-    barrier = threading.Barrier(16)
-    seen: list[tuple[int, str]] = []
-
-    def send() -> None:
-        barrier.wait(30)
-        for _ in range(5):
-            answer = service.raw("POST", path, run, Idempotency_Key="k")
-            seen.append((answer.status_code, answer.text))
-
-    threads = [threading.Thread(target=send) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert seen == [(201, '{"id":1}')] * 80

@@ -84,37 +84,6 @@ def test_an_append_with_one_bad_test_stores_nothing(service: Service) -> None:
     assert (thread["total_count"], thread["elapsed"], thread["fields"]) == (0, None, [])
 
 
-@pytest.mark.parametrize("key", ["", "A", "a b", "a\n", "-", "a" * 65, "\u00e4", "\u0661"])
-def test_a_key_is_1_to_64_lower_case_letters_and_digits(service: Service, key: str) -> None:
-    """Any other key is refused."""
-    thread_id = service.new_thread(service.new_run())
-    answer = service.post(f"/automation/runs/threads/{thread_id}/append", {"tests": [a_test(key=key)]})
-    assert (answer.status_code, list(answer.json["errors"])) == (422, ["tests.0.key"])
-    service.append(thread_id, a_test(key="a" * 64), a_test(key="0"))
-
-
-@pytest.mark.parametrize(
-    ("url", "status"),
-    [
-        ("https://a", 204),
-        ("s3://bucket/key", 204),
-        ("file:/a", 204),
-        ("HTTP://a", 204),
-        ("a", 422),
-        ("//a/b", 422),
-        ("https:", 422),
-        ("1a:b", 422),
-        (" https://a", 422),
-        ("", 422),
-    ],
-)
-def test_addresses_need_a_scheme(service: Service, url: str, status: int) -> None:
-    """Artifacts may be anywhere, but their address says where."""
-    thread_id = service.new_thread(service.new_run())
-    body = {"tests": [a_test(artifacts=[{"name": "a", "url": url}])]}
-    assert service.post(f"/automation/runs/threads/{thread_id}/append", body).status_code == status
-
-
 def test_tests_are_listed_with_what_they_were_sent_with(service: Service) -> None:
     """A result shows key, name, folder, class, time and thread."""
     run_id = service.new_run()

@@ -69,3 +69,21 @@ def test_hostile_addresses_stay_text(site: Site, query: str) -> None:
     html = site.shown(f"/runs/{run}?{query}")
     assert "<script>" not in html
     assert "&lt;script&gt;" in html or "%3Cscript" in html
+
+
+@pytest.mark.parametrize(
+    ("path", "queries"),
+    [
+        ("/runs/1", "page=0 page=x status=26 status=failed view=all change=other base=main reason=xyz sort=name"),
+        ("/runs/1", "group=folder lane=5.71.79 lane=gw0"),
+        ("/results/1", "attempt=0 attempt=x show=x out=x pictures=x history=x"),
+        ("/projects/1", "page=0 page=-1 page=x source=x status=blue"),
+    ],
+)
+def test_a_wrong_parameter_is_named(site: Site, path: str, queries: str) -> None:
+    """A page of an address that means nothing says which parameter is wrong."""
+    site.run_of(a_test())
+    for query in queries.split():
+        answer = site.get(f"{path}?{query}")
+        text = re.sub(r"<[^>]*>", "", answer.text)
+        assert (answer.status_code, f"{query.partition('=')[0]}: Must be" in text) == (422, True), query

@@ -12,7 +12,6 @@ from pytest_automation_report.server.pages.charts import failure_trend, merged_l
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
 from pytest_automation_report.server.pages.run.code_frames import code_frame
 from pytest_automation_report.server.pages.run.details import worker_names
-from pytest_automation_report.server.pages.run.names import common_phrase
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
 from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, time_of, waste_sentence
 from pytest_automation_report.server.pages.run.url import RunState
@@ -38,12 +37,6 @@ def test_histories_end_with_the_run_of_the_page() -> None:
     """Several tests show their worst outcome in each run."""
     assert merged_letters(["ppp", "pf", "r"]) == "ppf"
     assert merged_letters([]) == ""
-
-
-def test_a_misspelled_word_finds_the_nearest_one() -> None:
-    """Words of names count, too; a word that is far from all finds none."""
-    assert common_phrase(["tests/test_gateway.py", "harbour"], "gatway") == "gateway"
-    assert common_phrase(["tests/test_gateway.py"], "elephant") is None
 
 
 @pytest.mark.parametrize(

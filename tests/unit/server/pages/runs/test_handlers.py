@@ -108,11 +108,12 @@ def test_a_list_is_filtered_by_its_address(site: Site) -> None:
     assert _numbers(site, "/projects/1?source=1&branch=main") == [passing]
     assert "No run matches" in site.text("/projects/1?source=1&status=failed")
     for _ in range(26):
-        site.run_of(a_test(), source="many", tags=["x"])
-    first, second = (site.shown(f"/projects/1?tag=x{page}") for page in ("", "&page=2"))
-    assert "/projects/1?tag=x&page=2" in _links(first)
-    assert "/projects/1?tag=x" in _links(second)
-    assert len(_numbers(site, "/projects/1?tag=x&page=2")) == 1
+        site.run_of(a_test(), source="many", tags=["x y&z=1"])
+    address = "/projects/1?tag=x+y%26z%3D1"
+    first, second = (site.shown(f"{address}{page}") for page in ("", "&page=2"))
+    assert f"{address}&page=2" in _links(first)
+    assert address in _links(second)
+    assert len(_numbers(site, f"{address}&page=2")) == 1
     assert "There is no page 9" in site.text("/projects/1?page=9")
 
 

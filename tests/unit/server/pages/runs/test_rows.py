@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_automation_report.server.pages.runs.rows import change_words, is_default_name, summary_sentence
+from pytest_automation_report.server.pages.runs.rows import is_default_name, summary_sentence
 
 
 @pytest.mark.parametrize(
@@ -22,16 +22,6 @@ from pytest_automation_report.server.pages.runs.rows import change_words, is_def
 def test_only_a_name_that_a_user_chose_is_shown(name: str, *, is_default: bool) -> None:
     """Clients derive a name from source, branch, number of the build or time: a list has all of that already."""
     assert is_default_name(name, "harbour", "main") is is_default
-
-
-def test_a_run_is_described_by_its_changes() -> None:
-    """With a base there are new, earlier and fixed failures; without one, all failures; zeros are left out."""
-    row = {"failure_count": 7}
-    counts = {"newly_failing": 3, "still_failing": 4, "fixed": 0}
-    assert [word[:2] for word in change_words(row, {"base": 1, "counts": counts})] == [(3, "new"), (4, "still")]
-    assert [word[:2] for word in change_words(row, {"base": None, "counts": counts})] == [(7, "failed")]
-    assert [word[:2] for word in change_words(row, None)] == [(7, "failed")]
-    assert change_words({"failure_count": 0}, None) == []
 
 
 @pytest.mark.parametrize(

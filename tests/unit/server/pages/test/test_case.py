@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.pages.test.case import branch_rows, duration_line, reason_rows
+from pytest_automation_report.server.pages.test.case import duration_line
 from pytest_automation_report.server.pages.test.history import Outcome
 from support.service import a_test
 from support.website import failing
@@ -18,34 +18,9 @@ def outcome(run: int, letter: str, branch: str = "main", fingerprint: int | None
     return Outcome(run, run, branch, "", letter, run * 1_000_000, 0, fingerprint, f"reason {fingerprint}")
 
 
-def test_branches_with_most_runs_first() -> None:
-    """Each branch has its outcomes, oldest first, and how many of the decided ones passed at once."""
-    rows = branch_rows([outcome(5, "p"), outcome(4, "f", "a"), outcome(3, "s"), outcome(2, "r"), outcome(1, "p")])
-    assert [(row.branch, [entry.run for entry in row.outcomes], row.passed, row.decided) for row in rows] == [
-        ("main", [1, 2, 3, 5], 2, 3),
-        ("a", [4], 0, 1),
-    ]
-
-
 def test_durations_of_passed_runs() -> None:
     """A run that did not pass interrupts the line."""
     assert duration_line([outcome(3, "p"), outcome(2, "f"), outcome(1, "r")]) == [1.0, None, 3.0]
-
-
-def test_reasons_with_their_first_and_last_run() -> None:
-    """Each reason is counted, the most frequent first."""
-    rows = reason_rows(
-        [
-            outcome(5, "f", fingerprint=1),
-            outcome(4, "f", fingerprint=2),
-            outcome(3, "f", fingerprint=1),
-            outcome(1, "p"),
-        ]
-    )
-    assert [(row.message, row.count, row.first.run, row.last.run) for row in rows] == [
-        ("reason 1", 2, 3, 5),
-        ("reason 2", 1, 4, 4),
-    ]
 
 
 def test_the_page_of_a_test_across_runs(site: Site) -> None:

@@ -25,11 +25,6 @@ def failure(name: str = "Failure", message: str = "assert 90 == 89", **meta: str
     return field(name, TRACEBACK, {"message": message, "type": "AssertionError", **meta}, is_highlight=True)
 
 
-def test_a_test_that_ran_once_has_one_attempt() -> None:
-    """Its attempt has the test's own status and time."""
-    assert attempts_of([failure()], FAILED, 5, None) == [Attempt(1, "fail", "failed", 5)]
-
-
 def test_attempts_are_in_their_order() -> None:
     """Each earlier attempt has its own status and time, and the last one those of the test."""
     fields = [
@@ -41,25 +36,6 @@ def test_attempts_are_in_their_order() -> None:
         Attempt(2, "pass", "passed", None),
         Attempt(3, "fail", "failed", 5),
     ]
-
-
-def test_the_failure_of_the_last_attempt() -> None:
-    """It is read from the highlighted field, and its phase is the test itself."""
-    (section,) = sections_of([field("Output", "x"), failure(), field("Attempt 1", "y", {"status": "failure"})], None)
-    assert (section.title, section.phase, section.text) == ("What failed", "call", TRACEBACK)
-    (exception,) = section.exceptions
-    assert exception.shown.said == "assert discount(99, 10) == 89"
-    (call,) = exception.calls
-    assert not isinstance(call, Fold)
-    assert (call.frame.line, call.is_open, call.is_own) == (29, True, True)
-    assert [(line.number, line.is_hit) for line in call.lines] == [(28, False), (29, True)]
-
-
-def test_the_failure_of_an_earlier_attempt() -> None:
-    """An earlier attempt has its own text."""
-    fields = [failure(), field("Attempt 1", "E   KeyError: 'a'", {"message": "KeyError: 'a'", "status": "failure"})]
-    (section,) = sections_of(fields, 1)
-    assert section.exceptions[0].shown.type_name == "KeyError"
 
 
 def test_phases_and_subtests_have_their_titles() -> None:

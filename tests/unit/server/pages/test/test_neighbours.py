@@ -7,9 +7,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import pytest
-
-from pytest_automation_report.server.pages.test.neighbours import neighbours_of, way_back
+from pytest_automation_report.server.pages.test.neighbours import neighbours_of
 from support.service import a_test
 from support.website import failing
 
@@ -18,22 +16,6 @@ if TYPE_CHECKING:
 
 ROWS = [{"id": number, "fingerprint": reason} for number, reason in enumerate((7, 8, 8, 9, 8), 1)]
 FILE = {"file": "tests/a.py", "folder": "tests.a"}
-
-
-@pytest.mark.parametrize(
-    ("result_id", "shown"),
-    [
-        (2, (None, 1, "1 of 3 reasons")),
-        (5, (None, 1, "1 of 3 reasons")),
-        (1, (2, 4, "2 of 3 reasons")),
-        (4, (1, None, "3 of 3 reasons")),
-    ],
-)
-def test_failures_go_from_reason_to_reason(result_id: int, shown: tuple[int | None, int | None, str]) -> None:
-    """Those of most tests come first, as on the page of the run."""
-    found = neighbours_of(ROWS, result_id)
-    assert found is not None
-    assert (found.before, found.after, found.words) == shown
 
 
 def test_new_reasons_stand_before_known_ones() -> None:
@@ -107,20 +89,12 @@ def test_u_leads_back_to_the_row(site: Site) -> None:
         (1, "view=tests&status=6"),
         (2, "view=tests&open=tests/a.py"),
         (2, "view=tests&group=none&sort=ran"),
+        (2, "/runs/99?view=tests&group=none&evil=1"),
     ):
         html = site.shown(f"/results/{ids[number]}?from={quote(origin)}")
         match = re.search(r'<a href="([^"]*)" data-key="u"', html)
         assert match is not None
         address, _, place = unescape(match[1]).partition("#")
         assert address.startswith(f"/runs/{run}")
+        assert "evil" not in address
         assert f'id="{place}"' in site.shown(address), (origin, place)
-
-
-def test_the_way_back_is_a_reason_or_a_row() -> None:
-    """Cards of reasons have their fingerprint, rows of lists the number of the result."""
-    row = {"id": 9, "run": 1, "fingerprint": 5}
-    assert way_back(row, {}) == way_back(row, {"view": "failures"}) == "reason-0000000000000005"
-    assert way_back(row, {"group": "file"}) == way_back(row, {"view": "tests"}) == "t-9"
-    assert way_back({**row, "fingerprint": None}, {}) == "t-9"
-    # An address that was changed by hand is that of the run.
-    assert way_back(row, {"reason": "xyz", "view": "tests"}) == "reason-0000000000000005"

@@ -14,7 +14,6 @@ from pytest_automation_report.server.pages.test.view_models import (
     outputs_of,
     short_link,
     step_rows,
-    worker_name,
 )
 
 STEPS = (
@@ -117,9 +116,3 @@ def test_streams_and_other_texts() -> None:
     assert [output.stream for output in outputs_of(fields)] == ["stdout", "log"]
     assert [name for name, _ in other_texts(fields, None)] == ["request", "Attempt 2"]
     assert other_texts(fields, 1) == []
-
-
-def test_the_worker_is_a_field_of_its_thread() -> None:
-    """The name of a worker is empty if its thread does not say it."""
-    assert worker_name(['{"name": "Host", "value": "a"}', '{"name": "Worker", "value": "gw1"}']) == "gw1"
-    assert worker_name([]) == ""
