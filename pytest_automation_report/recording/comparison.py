@@ -55,6 +55,8 @@ _PLAIN_COMPARISONS: Final = (str.__eq__, int.__eq__, object.__eq__)
 # A leaf of these types is written as it is, one of another type between quotes.
 _UNQUOTED: Final = frozenset({"int", "float", "complex", "bool", "NoneType", "bytes", "bytearray"})
 _BRACKETS: Final = {"items": ("[", "]"), "entries": ("{", "}"), "fields": ("", ")")}
+# Members whose value is the name of what stands beside it as `value`.
+_NAMING: Final = frozenset({"name", "key"})
 _MISSING: Final = object()
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
@@ -451,14 +453,21 @@ class _Written:
         node = {member: part for member, part in node.items() if member != "margins"} | self._clean_text(node, names)
         if "items" in node:
             node["items"] = [self.cleaned(item, names) for item in node["items"]]
-        if "entries" in node:
-            node["entries"] = [
-                [self.cleaned(key), self.cleaned(value, (key["text"], *names) if "text" in key else names)]
-                for key, value in node["entries"]
-            ]
-        if "fields" in node:
-            node["fields"] = [[field, self.cleaned(value, (field, *names))] for field, value in node["fields"]]
+        for member in ("entries", "fields"):
+            if member in node:
+                node[member] = self._cleaned_members(node[member], names)
         return node
+
+    def _cleaned_members(self, members: list[Any], names: tuple[str, ...]) -> list[list[Any]]:
+        """Return entries or fields without secrets; one may name another one, as `name='DB_PASSWORD', value='x'`."""
+        labels = [name if type(name) is str else name.get("text", "") for name, _ in members]
+        both = [*zip(labels, members, strict=True)]
+        naming = [part["text"] for label, (_, part) in both if label.lower() in _NAMING and "text" in part][:1]
+        cleaned = []
+        for label, (name, part) in both:
+            around = (*(naming if label.lower() == "value" else ()), *([label] if label else ()), *names)
+            cleaned.append([name if name is label else self.cleaned(name), self.cleaned(part, around)])
+        return cleaned
 
     def _clean_text(self, node: Node, names: tuple[str, ...]) -> Node:
         if "text" not in node:

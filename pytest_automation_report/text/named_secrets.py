@@ -77,10 +77,11 @@ _AFTER: Final = (
     rf"(?P<close>{_QUOTE})?\]?(?:"
     r"(?P<block>:[ ][|>]-?\n[ ]{1,16})"
     # An assignment, a mapping, a comparison; pprint writes long values on the next line.
-    rf"|[ \t]{{0,40}}\n?[ \t]{{0,4}}(?P<sign>===?|!=|:=|=>|=|:(?![:/]){_TYPE}|%3[ad])"
+    rf"|[ \t]{{0,40}}\n?[ \t]{{0,4}}(?P<sign>===?|!=|:=|[=-]>|=|:(?![:/]){_TYPE}|%3[ad])"
     rf"(?:\s{{0,40}}(?:(?P<list>[\[(])\s{{0,40}})?{_AHEAD}{_SOME}|\s{{0,8}}(?=(?P<nest>{_NEST}))|[ \t]{{0,8}}{_SOME})"
-    # Lists of Kubernetes and settings of .NET: name and value are two members.
-    rf"|(?P<member>(?:,\s{{0,8}}(?:{_QUOTE})value(?:{_QUOTE})|\s{{1,8}}value)[ ]?[=:][ ]{{0,2}})"
+    # Lists of Kubernetes, settings of .NET, objects: name and value are two members; others may stand between them.
+    rf"|(?P<member>(?(close)(?:,\s{{0,8}}[^\s,=:]{{1,30}}[=:][^,\n]{{0,60}}){{0,2}},\s{{0,8}}|(?!))(?:{_QUOTE})?value"
+    rf"(?:{_QUOTE})?[ ]?[=:][ ]{{0,2}}|\s{{1,8}}value[ ]?[=:][ ]{{0,2}})"
     r"|(?P<xml>>)(?=[^<\s])"
     r"|(?P<form>(?:(?:\\r)?\\n|\r?\n){2})"
     rf"|(?P<pair>,\s{{0,4}}{_AHEAD})"

@@ -248,6 +248,9 @@ HIDDEN: dict[str, tuple[str, str]] = {
     "address in an attribute": (f'<a href="https://u:{P}@h/x">', P),
     "address of a proxy": (f"HTTPS_PROXY=http://u:{H}@proxy:3128", H),
     # With a remark behind, cut, and with line ends as programs escape them
+    "members of an object": (f"[Variable(name='DB_PASSWORD', value='{S}')]", S),
+    "members with one between": (f'{{"Name": "DB_PASSWORD",\n "Type": "SecureString",\n "Value": "{S}"}}', S),
+    "arrow": (f"password -> {S}", S),
     "remark behind": (f"client_secret={S} (from vault)", S),
     "remark behind, yaml": (f"client_secret: {S} (from the vault, see the wiki)", S),
     "remark behind, spaced": (f"api_token = {S}  (rotated)", S),

@@ -53,6 +53,7 @@ class Defined:
         raise AssertionError("code of a user")
 
 
+Variable = namedtuple("Variable", "name type value")  # noqa: PYI024 - the class that users have
 Pair = namedtuple("Pair", "one two")  # noqa: PYI024 - the class that users have
 
 
@@ -228,6 +229,9 @@ KEY = "\n".join(
         ([("user", "u"), ("password", SECRET)], []),
         ([["password", SECRET]], [["password", "x"]]),
         ([{"name": "DB_PASSWORD", "value": SECRET}], []),
+        ([{"Value": SECRET, "Type": "SecureString", "Name": "DB_PASSWORD"}], []),
+        ([{"key": "password", "value": {"S": [SECRET]}}], []),
+        (Variable("DB_PASSWORD", "plain", SECRET), Variable("DB_PASSWORD", "plain", "x")),
         ({"password": SECRET, "note": [f"login with {SECRET} failed"]}, {}),
         ({"password": SECRET}, {"note": f"login with {SECRET} failed"}),
         ({"password": {"value": {"plain": SECRET}}}, {}),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from html import escape
 from time import process_time
@@ -292,25 +293,28 @@ ORDINARY = {
 @pytest.mark.parametrize("unit", ORDINARY.values(), ids=ORDINARY)
 def test_a_megabyte_takes_less_than_ten_milliseconds(unit: str) -> None:
     """A text of 1 MB is made fit for a field in less than 10 ms, of whatever it consists."""
-    assert _least_seconds(unit) < 0.01
+    assert _least_seconds(unit, 0.01) < 0.01
 
 
 @pytest.mark.parametrize("unit", [*(text for text, _ in HIDDEN.values()), *INNOCENT][::4])
 def test_a_megabyte_of_nothing_but_secrets_takes_no_longer_than_a_blink(unit: str) -> None:
     """A text of 1 MB that is one secret after another, or what resembles one, takes some milliseconds more."""
-    assert _least_seconds(f"{unit}\n") < 0.04
+    assert _least_seconds(f"{unit}\n", 0.04) < 0.04
 
 
-def _least_seconds(unit: str) -> float:
-    """Return the CPU that 1 MB takes, the least of some tries: others work on this machine, too."""
+def _least_seconds(unit: str, bound: float) -> float:
+    """Return the CPU that 1 MB takes, the least of tries up to one below the bound.
+
+    Others work on the same machine: they make single tries slower, but never faster.
+    """
     text = (unit * (1 + (1 << 20) // len(unit)))[: 1 << 20]
     cleaner = cleaner_for(RecordingOptions())
-    least = 1.0
-    for _ in range(5):
+    least = math.inf
+    for _ in range(25):
         began = process_time()
         cleaner.console(text)
         least = min(least, process_time() - began)
-        if least < 0.005:
+        if least < bound:
             break
     return least
 
