@@ -18,7 +18,7 @@ COSTLY = {
     *("sqlite3", "_sqlite3"),
 }
 
-MOST_MODULES = 101
+MOST_MODULES = 98
 """Modules of ours that a reported session loads in pytest's process, folders included."""
 
 RUNNER = """
