@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import pytest
 
 import pytest_automation_report
 from docs.written import block, page
-from pytest_automation_report import hookspecs, plugin
+from pytest_automation_report import plugin
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, run_session, session_environment
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 PAGES = page("docs/annotations.md") + page("README.md")
 CONFTEST = page("examples/hooks/conftest.py")
-HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]
 
 
 def _block(name: str) -> str:
@@ -108,19 +106,6 @@ def test_settings_for_artifacts_make_addresses(part: str, address: str, tmp_path
     (artifact,) = test["artifacts"]
     assert re.fullmatch(address, artifact["url"]), artifact
     assert kept.exists() == ("bucket" in part)
-
-
-@pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_is_shown_with_its_arguments(hook: str) -> None:
-    """Each hook stands in the example file with the very arguments that it is called with."""
-    arguments = inspect.signature(getattr(hookspecs, hook)).parameters.values()
-    written = ", ".join(f"{each.name}: {each.annotation}" for each in arguments)
-    assert f"def {hook}({written})" in CONFTEST
-
-
-def test_there_are_four_hooks() -> None:
-    """The list of hooks that the test above runs over is not empty by mistake."""
-    assert len(HOOKS) == 4
 
 
 def test_every_marker_and_name_is_shown() -> None:

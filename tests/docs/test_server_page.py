@@ -206,7 +206,9 @@ def test_the_official_tool_reports_through_nginx(shop: Path, front: Mapping[str,
 def test_backup_and_restore(shop: Path) -> None:
     """What came after the backup is gone after it was restored; all before it is whole."""
     assert run_session(shop).exit == 1
-    assert bash(block(PAGE, "store backup"), shop, environment()).returncode == 0
+    done = bash(block(PAGE, "store backup"), shop, environment())
+    assert done.returncode == 0, done.stderr
+    assert stat.S_IMODE((shop / done.stdout.strip()).stat().st_mode) == 0o600
     assert bash("automation-report run create --source later", shop, environment()).stdout == "2\n"
     done = bash("set -e\n" + block(PAGE, "rm -f"), shop, environment())
     assert done.returncode == 0, done.stderr

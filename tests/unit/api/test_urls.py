@@ -24,6 +24,12 @@ from pytest_automation_report.api.urls import is_web_address
         ("https://ci.example/a\nb", False),
         ("https://ci.example/\u202egnp.exe", False),
         ("see https://ci.example", False),
+        ("javascript:alert(1)", False),
+        ("javascript://example.com/%0aalert(1)", False),
+        ("java\nscript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("file://example.com/a", False),
+        ("//example.com", False),
         ("", False),
     ],
 )

@@ -177,15 +177,6 @@ def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:
     assert_complete(server, NAMES[:2])
 
 
-def test_first_reason_counts(written: WrittenSession) -> None:
-    """Why nothing more is sent is what was met first."""
-    with stepping(written) as stepper:
-        retry_policy, state = stepper.delivery.retry_policy, stepper.delivery.state
-        retry_policy.stop("token", "no")
-        retry_policy.stop("refused", "gone")
-        assert (state.trouble_class, state.trouble, stepper.delivery.stopped) == ("token", "no", "no")
-
-
 def test_slow_answer_is_no_lack_of_progress(tmp_path: Path, server: ScriptedServer) -> None:
     """The command does not give up while an answer is awaited, however long the last one is ago."""
     server.script([Rule("POST", APPEND, delayed(0.8))])  # longer than the time without progress

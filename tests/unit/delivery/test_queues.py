@@ -76,15 +76,6 @@ def _crash(worker: str, name: str, outcome: str = "failed") -> bytes:
     )
 
 
-def test_finished_attempt_is_a_result() -> None:
-    """A final FINISH makes a result that goes to the server as it was written."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _finish(1, "a"))
-    (result,) = files.queues.of("gw0").results
-    assert (result.nodeid, result.key, result.status, result.elapsed) == ("t.py::a", "ka", "passed", 5)
-    assert files.queues.has_results
-
-
 def _pass(number: int, name: str, *, moment: int = 10) -> bytes:
     return pass_record(number, moment, moment - 6, (5, 1, 2), attempt_header(f"t.py::{name}", "t.py", 3))
 

@@ -245,24 +245,6 @@ def test_thread_completed_by_somebody_else(tmp_path: Path) -> None:
         more.close()
 
 
-def test_run_completed_by_somebody_else(tmp_path: Path) -> None:
-    """When the run was completed meanwhile nothing is set aside: it is kept, and goes to a new run when asked for."""
-    with checked_in_process() as server:
-        written = WrittenSession(tmp_path, server.address)
-        written.add(*numbered(250))
-        with stepping(written) as stepper:
-            step_until(stepper, lambda: len(server.results) == 250)
-            server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
-            more = WrittenSession.reopened(written)
-            more.add("test_more")
-            more.end()
-            stepper.run()
-            assert "422" in stepper.delivery.stopped
-            assert stepper.delivery.left == 1
-        more.close()
-        assert rejected(written) == []
-
-
 def slow_clock(clock: Clock, server: ScriptedServer, seconds: float) -> None:
     """Let each append take so long by this clock."""
 
@@ -283,13 +265,6 @@ def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
             assert stepper.delivery.is_finished
         assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, 1000, 750]
         assert_complete(server, numbered(3_000))
-
-
-def test_fast_server_gets_the_usual_appends(tmp_path: Path) -> None:
-    """When appends are answered at once they stay at 250 tests."""
-    with checked_in_process() as server:
-        delivered(ended_session(tmp_path, server, 1_000))
-        assert [len(each.json["tests"]) for each in appends(server)] == [250] * 4
 
 
 def test_large_append_that_is_refused(tmp_path: Path) -> None:

@@ -84,15 +84,6 @@ def store(folder: Path) -> Iterator[StoreClient]:
         yield client
 
 
-def test_report_of_the_embedded_store(tmp_path: Path) -> None:
-    """A session's report is there with its folder when the ledger says so."""
-    file = tmp_path / "new" / "folder" / "report.html"
-    with store(tmp_path) as client:
-        state = lived(tmp_path, client, str(file))
-    assert state.report == ReportRecord(str(file), "written")
-    assert HEADING in file.read_text(encoding="utf-8")
-
-
 def test_console_command_writes_it_too(tmp_path: Path) -> None:
     """A session that is sent later gets its report then, if its folder is still there: none is created."""
     with store(tmp_path) as client:
@@ -203,15 +194,6 @@ def server(
     with Session() as session:
         session.mount("http+local://", Serving(database, before) if has_pages else StoreAdapter(database, Token(TOKEN)))
         yield HttpClient(session, ORIGIN, Token(TOKEN), project_id=1)
-
-
-def test_report_of_a_server(tmp_path: Path) -> None:
-    """A server of ours makes the report, which the sender writes; it needs no store on this machine."""
-    file = tmp_path / "report.html"
-    with server(tmp_path) as client:
-        state = lived(tmp_path, client, str(file), origin=ORIGIN)
-    assert state.report == ReportRecord(str(file), "written")
-    assert HEADING in file.read_text(encoding="utf-8")
 
 
 def test_server_without_pages(tmp_path: Path) -> None:

@@ -231,22 +231,6 @@ def test_list_of_runs_that_is_refused(server: ScriptedServer, written: WrittenSe
     assert {run for run, _, _ in server.results} == {3}
 
 
-@pytest.mark.parametrize("fault", [applied_but(500), answer(500)], ids=["applied", "not-applied"])
-def test_last_words_in_the_run_of_others(tmp_path: Path, server: ScriptedServer, fault: Fault) -> None:
-    """A thread's note whose answer was lost is looked for, and stands there once."""
-    server.script([Rule("POST", APPEND, fault, first=2)])
-    written = ended_session(tmp_path, server, joined_run=1)
-    settled(written)
-    assert result_names(server) == numbered(3)
-    notes = [
-        each["value"]
-        for thread in server.store.threads.values()
-        for each in thread.resources.get("fields", ())
-        if each["name"] == "Session"
-    ]
-    assert notes == ["all tests passed"]
-
-
 class Muddled(HalfServer):
     """Stores half of the first append, and lists results of other keys."""
 

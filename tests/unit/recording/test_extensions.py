@@ -11,7 +11,6 @@ from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.recording.annotations import Annotations, TimedStep, merged
 from pytest_automation_report.recording.attempts import EarlierAttempt
 from pytest_automation_report.recording.extensions import (
-    encoded_extensions,
     extensions_of,
     with_attempts,
     with_kept_files,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 NODE = "tests/test_a.py::test_x"
 PLACE = ("tests/test_a.py", 4, "test_x")
-PHASES = (6, 1, 2)
 RED: tuple[Span, ...] = ((0, 2, "31"),)
 
 
@@ -41,32 +39,6 @@ def _test(*fields: Field, artifacts: tuple[Artifact, ...] = ()) -> Test:
 
 def _console(name: str, text: str, *, is_highlight: bool = False) -> Field:
     return Field(name, text, FieldType.CONSOLE, is_highlight=is_highlight)
-
-
-def _recorded(*attempts: tuple[str, str, str]) -> list[Any]:
-    """Return the extensions of each attempt of a test: its outcome, its failure, its output."""
-    recorder = Recorder(RecordingOptions(output="all"))
-    found = []
-    sections: list[tuple[str, str]] = []
-    for outcome, failure, output in attempts:
-        recorder.start(NODE, PLACE)
-        # pytest's item holds the output of all attempts.
-        sections = [*sections, ("Captured stdout call", output)]
-        recorder.add(MadeReport("setup"))
-        recorder.add(MadeReport("call", outcome, longreprtext=failure, sections=sections))
-        recorder.add(MadeReport("teardown", sections=sections))
-        result = recorder.finish(NODE, observed_us=10_000)
-        assert result is not None
-        found.append(_decoded(result.extensions))
-    return found
-
-
-def test_colours_of_output_and_failure_are_recorded() -> None:
-    """A result has the coloured parts of its texts by the names of its fields; one without colours has nothing."""
-    (found,) = _recorded(("failed", "E  \x1b[31mred\x1b[m", "\x1b[1mbold\x1b[m rest"))
-    assert found["colours"] == {"Failure": [[3, 6, "31"]], "Output": [[0, 4, "1"]]}
-    (plain,) = _recorded(("failed", "E  red", "bold rest"))
-    assert plain.keys() == {"phases"}
 
 
 def test_colours_of_a_module_that_cannot_be_collected_are_recorded() -> None:
@@ -95,14 +67,6 @@ def test_colours_have_a_limit() -> None:
     assert spans == [[place, place + 1, "1;31;47"] for place in range(len(spans))]
 
 
-def test_steps_name_their_files() -> None:
-    """A step has the places of its files among the artifacts of its attempt."""
-    step = TimedStep("outer", "passed", 5, (TimedStep("inner", "failed", None, (), (1, 2)),), (0,))
-    found = _decoded(encoded_extensions(PHASES, Annotations(timed_steps=(step,)), _test()))
-    inner = {"name": "inner", "status": "failed", "files": [1, 2]}
-    assert found["steps"] == [{"name": "outer", "status": "passed", "elapsed": 5, "files": [0], "steps": [inner]}]
-
-
 def test_merged_annotations_keep_files_at_their_steps() -> None:
     """If the artifacts of several attempts become one list, the files of their steps get the places in it."""
     artifacts = tuple(Artifact(str(number), "https://e.example") for number in range(3))
@@ -129,23 +93,6 @@ def test_printed_attachments_stand_behind_the_files_of_steps() -> None:
     assert result is not None
     assert [artifact.name for artifact in result.test.artifacts] == ["own", "printed.txt"]
     assert _decoded(result.extensions)["steps"][0]["files"] == [0]
-
-
-def test_each_earlier_attempt_keeps_its_own_output() -> None:
-    """Every attempt has its output, without that of the attempts before it, its times and its colours."""
-    first, second, third = _recorded(
-        ("rerun", "\x1b[31mE one\x1b[m", "one\n"),
-        ("rerun", "E two", "\x1b[32mtwo\x1b[m\n"),
-        ("passed", "", "three\n"),
-    )
-    assert "attempts" not in first
-    assert [entry["number"] for entry in second["attempts"]] == [1]
-    phases = third["attempts"][0]["phases"]
-    assert third["attempts"] == [
-        {"number": 1, "phases": phases, "output": {"Output": "one\n"}, "colours": {"Text": [[0, 5, "31"]]}},
-        {"number": 2, "phases": phases, "output": {"Output": "two\n"}, "colours": {"Output": [[0, 3, "32"]]}},
-    ]
-    assert "colours" not in third
 
 
 def test_an_attempt_within_one_protocol_keeps_its_output_and_steps() -> None:

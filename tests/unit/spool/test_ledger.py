@@ -60,15 +60,6 @@ def test_acknowledged_batch_is_settled() -> None:
     assert state.open_intent is None
 
 
-def test_intent_without_an_outcome_stays_open() -> None:
-    """A POST of which nothing was noted is open after a restart, and its number is not used again."""
-    state = _state(*_thread(1, 5), _append(2, 100, 300, 3))
-    assert state.open_intent is not None
-    assert state.open_intent.number == 2
-    assert state.next_number == 3
-    assert not state.progress_of("gw0").is_settled(100)
-
-
 def test_several_intents_are_open() -> None:
     """Intents of several threads are open until each has its own outcome, whatever the order."""
     intents = [_append(number, 100, 300, 3, worker=f"gw{number}") for number in (1, 2, 3)]
@@ -88,14 +79,6 @@ def test_damaged_acknowledgement(later: dict[str, int], is_there: bool) -> None:
     state = _state(*_thread(1, 5), _append(2, 100, 300, 3), (kind, {**members, **later}))
     assert list(state.open_intents) == ([3] if is_there else [2, 3])
     assert state.progress_of("gw0").is_settled(100) is is_there
-
-
-def test_not_applied_batch_is_sent_again() -> None:
-    """A batch that the server has not got is neither settled nor open."""
-    state = _state(*_thread(1, 5), _append(2, 100, 300, 3), ("not", {"i": 2}))
-    assert state.open_intent is None
-    assert not state.progress_of("gw0").is_settled(100)
-    assert state.progress_of("gw0").in_thread == 0
 
 
 def test_rejected_and_held_batches_are_set_aside_with_their_reason() -> None:
@@ -232,14 +215,6 @@ def test_words_of_the_server_are_kept() -> None:
         ("alias", {"status": "passed", "before": "passed", "now": "ok"}), ("fencing-is", {"fencing": "settles"})
     )
     assert (state.aliases, state.renamed, state.fencing) == ({"passed": "ok"}, {"passed": "ok"}, "settles")
-
-
-def test_rejected_note_is_a_note() -> None:
-    """A note that the server refuses is not tried again; a refused run or thread leaves nothing."""
-    state = _state(("intent", _run_intent(1, "append_run")), ("rejected", {"i": 1, "why": "no"}))
-    assert state.is_noted
-    state = _state(("intent", _run_intent(1, "complete_run")), ("rejected", {"i": 1, "why": "no"}))
-    assert (state.is_noted, state.is_complete, state.open_intent) == (False, False, None)
 
 
 def test_unusable_ledger_is_told(tmp_path: Path) -> None:

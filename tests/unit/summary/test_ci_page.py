@@ -16,7 +16,6 @@ from pytest_automation_report.summary.ci_page import (
     ANNOTATED,
     JobPage,
     annotation_lines,
-    link_report,
     marked_flaky,
     plain,
 )
@@ -215,22 +214,6 @@ def test_failures_that_nobody_knows() -> None:
     assert annotation_lines("GitHub", [], 2) == ["::warning::2 tests failed"]
     assert annotation_lines("GitHub", [], 0) == []
     assert annotation_lines("Jenkins", [FAILED], 1, "x") == []
-
-
-def test_link_report() -> None:
-    """GitLab's report is JSON of links to the run, one for the run and one for each failure."""
-    report = json.loads(link_report([FAILED], "https://example.org/7", "suite main"))
-    assert report == {
-        "Automation report": [
-            {"external_link": {"label": "suite main", "url": "https://example.org/7"}},
-            {
-                "external_link": {
-                    "label": "tests.test_cart.test_pay[a|b]: assert 1 == 2",
-                    "url": "https://example.org/7",
-                }
-            },
-        ]
-    }
 
 
 def _failing(name: str, message: str) -> Test:

@@ -77,7 +77,7 @@ def test_hostile_addresses_stay_text(site: Site, query: str) -> None:
         ("/runs/1", "page=0 page=x status=26 status=failed view=all change=other base=main reason=xyz sort=name"),
         ("/runs/1", "group=folder lane=5.71.79 lane=gw0"),
         ("/results/1", "attempt=0 attempt=x show=x out=x pictures=x history=x"),
-        ("/projects/1", "page=0 page=-1 page=x source=x status=blue"),
+        ("/projects/1", "page=0 page=-1 page=x source=x status=blue status=9"),
     ],
 )
 def test_a_wrong_parameter_is_named(site: Site, path: str, queries: str) -> None:

@@ -294,13 +294,7 @@ def test_other_sites_and_other_methods_get_nothing(site: Site) -> None:
         ("/results/99", 404),
         ("/projects/7", 404),
         ("/runs/1?page=0", 422),
-        ("/runs/1?page=x", 422),
-        ("/runs/1?status=26", 422),
-        ("/runs/1?status=a", 422),
-        ("/runs/1?group=name", 422),
-        ("/?status=9", 422),
         ("/?source_id=x", 422),
-        ("/?page=x", 422),
     ],
 )
 def test_mistakes_are_pages_too(site: Site, path: str, status: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_automation_report.server.pages.charts import slices
 from pytest_automation_report.server.pages.numbers import duration, quantity
-from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, rerun_command, steps, web_address
+from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, rerun_command
 
 
 def test_a_node_id_that_was_sent_counts() -> None:
@@ -51,58 +51,6 @@ def test_a_text_is_shown_without_what_a_page_cannot_show() -> None:
     assert [line.text for line in lines("\x1b[31mred\x1b[0m\r\n\x07\u202e\n")] == ["red", "\\x07\\u202e"]
     shown = lines("x\n" * (LINES_SHOWN + 7))
     assert (len(shown), shown[-1].text) == (LINES_SHOWN + 1, "... 7 more lines")
-
-
-def test_steps_are_read_strictly() -> None:
-    """The one structure is taken apart and its texts are unescaped once."""
-    first = '<test-step status="passed">a &lt;b&gt; &amp;amp;</test-step>'
-    markup = f'<test-steps>\n{first}<test-step status="failed"></test-step></test-steps>'
-    assert [(step.status, step.text) for step in steps(markup) or ()] == [("passed", "a <b> &amp;"), ("failed", "")]
-    assert steps("<test-steps></test-steps>") == []
-
-
-@pytest.mark.parametrize(
-    "markup",
-    [
-        "",
-        "<p>text</p>",
-        "<test-steps>",
-        '<test-steps><test-step status="passed">a</test-step></test-steps><script></script>',
-        '<test-steps><test-step status="passed"><b>a</b></test-step></test-steps>',
-        '<test-steps><test-step status="odd">a</test-step></test-steps>',
-        '<test-steps><test-step status="passed" onclick="x">a</test-step></test-steps>',
-        '<test-steps>loose<test-step status="passed">a</test-step></test-steps>',
-        '<test-steps><test-step status="passed">a</test-steps>',
-    ],
-)
-def test_anything_else_is_no_steps(markup: str) -> None:
-    """However little it differs, it stays text."""
-    assert steps(markup) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "is_linked"),
-    [
-        ("https://example.com/a?b=c#d", True),
-        ("HTTP://example.com", True),
-        ("javascript:alert(1)", False),
-        ("data:text/html,x", False),
-        ("javascript://example.com/%0aalert(1)", False),
-        ("file://example.com/a", False),
-        ("//example.com", False),
-        ("https:", False),
-        ("https://", False),
-        ("https://[", False),
-        ("java\nscript:alert(1)", False),
-        ("https://example.com/\u202e", False),
-        ("/runs/1", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_only_web_addresses_become_links(text: str | None, is_linked: bool) -> None:  # noqa: FBT001 - a column
-    """Every other scheme stays text."""
-    assert web_address(text) == (text if is_linked else None)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import stat
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.server.store.maintenance import check
-from support.service import Service, a_test, command_runner
+from support.service import Service, command_runner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,22 +15,6 @@ if TYPE_CHECKING:
 
 def _backup(store: Path, target: Path) -> Result:
     return command_runner().invoke(main, ["store", "backup", "--database", str(store), str(target)])
-
-
-def test_a_backup_has_what_stands_in_the_log_alone(tmp_path: Path, contract: Contract) -> None:
-    """The copy of a store in use is whole and private, as a copy of the file alone would not be."""
-    service = Service(tmp_path / "store.db", contract)
-    service.append(service.new_thread(service.new_run()), a_test())
-    done = _backup(tmp_path / "store.db", tmp_path / "copy.db")
-    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'copy.db'}\n"), done.output
-    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
-    assert {path.name for path in tmp_path.iterdir()} == {"store.db", "store.db-wal", "store.db-shm", "copy.db"}
-    service.append(1, a_test(2))
-    restored = Service(tmp_path / "copy.db", contract)
-    assert restored.run(1)["total_count"] == 1
-    assert check(restored.store).problems == ()
-    for each in (service, restored):
-        each.store.close()
 
 
 def test_a_backup_that_cannot_be_made_leaves_nothing(tmp_path: Path, contract: Contract) -> None:

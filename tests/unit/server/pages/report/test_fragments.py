@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pytest_automation_report.server.pages.report.fragments import (
-    addresses_in,
     canonical,
     fragment_of,
     relinked,
@@ -26,19 +25,6 @@ HASH = "0123456789abcdef" * 4
 def test_addresses_have_one_form(address: str, expected: str) -> None:
     """Parameters have one order; the place on a page and the page one came from are no part of an address."""
     assert canonical(address) == expected
-
-
-def test_links_lead_inside_or_nowhere() -> None:
-    """A link to a page of the file stays one, with its place; any other is marked and leads nowhere."""
-    html = (
-        '<a class="a" href="/results/3?attempt=2&amp;from=x#output">in</a><a href="/runs/9">out</a>'
-        '<a href="https://ci.example.com/1">web</a><a href="#top">place</a>'
-    )
-    assert relinked(html, {"/results/3?attempt=2"}.__contains__) == (
-        '<a class="a" href="#/results/3?attempt=2#output">in</a><a data-outside>out</a>'
-        '<a href="https://ci.example.com/1">web</a><a href="#top">place</a>'
-    )
-    assert addresses_in(html) == ["/results/3?attempt=2", "/runs/9"]
 
 
 def test_nothing_asks_the_server() -> None:
