@@ -19,16 +19,8 @@ OPTION = "--automation-report-"
     ("arguments", "ini", "parts"),
     [
         pytest.param([f"{OPTION}url=ftp://x"], "", [f"{OPTION}url", "ftp://x", "https"], id="address"),
-        pytest.param([f"{OPTION}url=https://x"], "", [f"{OPTION}project-id", "https://x"], id="no project"),
-        pytest.param([f"{OPTION}project-id=one"], "", [f"{OPTION}project-id", "'one'", "number"], id="integer"),
         pytest.param(
             ["-oautomation_report_exit_wait=-1"], "", ["-o automation_report_exit_wait", "-1.0", "3600"], id="seconds"
-        ),
-        pytest.param([f"{OPTION}delivery=soon"], "", [f"{OPTION}delivery", "'soon'", "later"], id="choice"),
-        pytest.param([f"{OPTION}tags=a b"], "", [f"{OPTION}tags", "'a b'", "letters"], id="list"),
-        pytest.param([f"{OPTION}fields=plain"], "", [f"{OPTION}fields", "'plain'", "="], id="pairs"),
-        pytest.param(
-            ["-oautomation_report_redact=("], "", ["-o automation_report_redact", "'('", "expression"], id="pattern"
         ),
         pytest.param([], "automation_report_strict = perhaps", ["pytest.ini", "_strict", "'perhaps'"], id="flag"),
         pytest.param([], "automation_report_run_id = 0", ["pytest.ini", "_run_id", "0", "number"], id="ini integer"),

@@ -81,7 +81,9 @@ def test_a_block_is_longer_than_its_fences(text: str, block: str) -> None:
     assert code_block(text) == block
 
 
-@pytest.mark.parametrize(("text", "span"), [("a", "`a`"), ("`", "`` ` ``"), ("a\nb", "`a b`"), ("x``y", "```x``y```")])
+@pytest.mark.parametrize(
+    ("text", "span"), [("a", "`a`"), ("a\nb", "`a b`"), ("`a`", "`` `a` ``"), ("x``y", "```x``y```")]
+)
 def test_a_span_is_one_line(text: str, span: str) -> None:
     """A span of code is one line, whatever backticks it has."""
     assert code_span(text) == span

@@ -289,17 +289,6 @@ def test_the_line_is_the_body(test: Test) -> None:
     assert line.isascii()
 
 
-def test_encoding_does_not_feel_patches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that patches json does not reach our lines."""
-
-    def broken(*_: object, **__: object) -> str:
-        raise AssertionError
-
-    monkeypatch.setattr(json, "dumps", broken)
-    monkeypatch.setattr(json, "JSONEncoder", broken)
-    assert encoded(Test("k", "n", "f", "passed", fields=(Field("a", "b"),))).startswith('{"key":"k"')
-
-
 PREFIXES = st.sampled_from(["", "p", "a.b c", "\u20ac", "x\n", "p" * 760])
 NODEIDS = st.one_of(
     st.builds(

@@ -19,10 +19,6 @@ from pytest_automation_report.api.models import Field, NewRun
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import (
-    CONTROLLER,
-    MAIN,
-    NOT_RUN,
-    SESSION_ID_FIELD,
     SessionFolder,
     bytes_from,
     head_and_tail,
@@ -292,11 +288,6 @@ def test_session_without_an_end(folder: SessionFolder) -> None:
     with pytest.raises(SpoolError, match="cannot be read: it is no file"):
         folder.read_session()
     assert len(list(DESCRIPTORS.iterdir())) == before
-
-
-def test_names_that_other_tools_know() -> None:
-    """The names of the run's field, of the files and of hidden folders are the same in all versions."""
-    assert (SESSION_ID_FIELD, MAIN, CONTROLLER, NOT_RUN) == ("Session id", "main", "controller", "not-run")
 
 
 def test_format_of_another_version(folder: SessionFolder) -> None:

@@ -14,13 +14,11 @@ from pytest_automation_report.spool.record_kinds import (
     SPOOL_KINDS,
     FinishRecord,
     IdsRecord,
-    PassRecord,
     StartRecord,
     collected_names,
 )
 from pytest_automation_report.spool.records import (
     Decoder,
-    PositionedRecord,
     attempt_header,
     finish_record,
     framed,
@@ -88,14 +86,6 @@ def test_reader_goes_on_after_a_short_write() -> None:
     assert decoder.damaged == 1
 
 
-def test_finish_keeps_its_test_as_written() -> None:
-    """A result's JSON goes through the spool unchanged and undecoded, also when it looks like a record itself."""
-    test = json.dumps({"name": ',"test":{"k":"finish"}', "fields": [{"value": "\u20ac"}]})
-    line = finish_record(3, 40, key="ab", status="passed", elapsed=7, is_final=True, test=test)
-    (placed,) = Decoder(SPOOL_KINDS).feed(line)
-    assert placed.record == FinishRecord(3, 40, "ab", "passed", 7, is_final=True, test=test)
-
-
 def test_extensions_stand_beside_the_test() -> None:
     """A FINISH may have extensions: their JSON goes through unchanged."""
     test = json.dumps({"name": ',"ext":{"k":1},"test":{}'})
@@ -110,13 +100,6 @@ def test_start_takes_any_node_id() -> None:
     nodeid = 'a.py::t[\n"\ud800,"test":]'
     (placed,) = Decoder(SPOOL_KINDS).feed(start_record(1, 2, attempt_header(nodeid, "a.py", None)))
     assert placed.record == StartRecord(1, 2, nodeid, "a.py")
-
-
-def test_pass_holds_what_its_start_does() -> None:
-    """An attempt that passed is one record that needs no other, whatever its node id."""
-    nodeid = 'a.py::t[\n"\ud800,"test":]'
-    (placed,) = Decoder(SPOOL_KINDS).feed(pass_record(1, 9, 2, (7, 3, 1), attempt_header(nodeid, "a.py", 4)))
-    assert placed == PositionedRecord(0, PassRecord(1, 9, 2, 7, nodeid, "a.py", 4, setup=3, teardown=1))
 
 
 @pytest.mark.parametrize("line", [True, 2.0, "7"])

@@ -51,13 +51,6 @@ def test_folders_are_private_and_git_ignores_them(tmp_path: Path) -> None:
     assert (tmp_path / ".automation-report" / ".gitignore").read_text() == "*\n"
 
 
-def test_each_record_is_one_write(writer: SpoolWriter, tmp_path: Path) -> None:
-    """Records stand in the file in the order of their writing."""
-    for number in range(3):
-        writer.write(plain_record("x", n=number))
-    assert _numbers(_path(tmp_path)) == [0, 1, 2]
-
-
 def test_descriptor_taken_over_by_a_test_is_not_written_to(writer: SpoolWriter, tmp_path: Path) -> None:
     """When a test closes our descriptor and its own file gets the number, that file stays as it is, nothing is lost."""
     writer.write(plain_record("x", n=1))
@@ -196,34 +189,6 @@ def test_session_comes_back_as_it_was(tmp_path: Path) -> None:
     assert [each.id for each in session_folders(tmp_path / "spool")] == [folder.id]
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('{"format": 99}', "format 99, this version reads 1"),
-        ("{", "cannot be read"),
-        ("[]", "cannot be read"),
-        ('{"format": 1}', "cannot be read"),
-    ],
-)
-def test_unreadable_session_is_refused_with_its_file(tmp_path: Path, text: str, words: str) -> None:
-    """A session file of another format, or broken, is an error that names the file and says why."""
-    (tmp_path / "session.json").write_text(text)
-    with pytest.raises(SpoolError, match=words) as caught:
-        SessionFolder(tmp_path).read_session()
-    assert str(tmp_path / "session.json") in str(caught.value)
-
-
-def test_folder_is_locked_once(tmp_path: Path) -> None:
-    """While one sender holds a session, another does not get it."""
-    first = SessionFolder(tmp_path).locked()
-    assert first is not None
-    assert SessionFolder(tmp_path).locked() is None
-    os.close(first)
-    again = SessionFolder(tmp_path).locked()
-    assert again is not None
-    os.close(again)
-
-
 @pytest.mark.parametrize("link", [".automation-report", ".automation-report/spool"])
 def test_link_in_place_of_the_spool_is_not_followed(tmp_path: Path, link: str) -> None:
     """A repository can bring a link along: nothing is written or sent where it leads, and the error has the remedy."""
@@ -235,13 +200,6 @@ def test_link_in_place_of_the_spool_is_not_followed(tmp_path: Path, link: str) -
         with pytest.raises(SpoolError, match=f"{link} is a link: remove it"):
             use()
     assert list((tmp_path / "elsewhere").iterdir()) == []
-
-
-def test_spool_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    """A spool path that is a file is an error that names it."""
-    (tmp_path / "spool").write_text("")
-    with pytest.raises(SpoolError, match="spool"):
-        new_session_folder(tmp_path / "spool", "20260101T000000-00000000")
 
 
 def _session() -> SessionManifest:
