@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,10 +51,12 @@ class _Request:
 
     def __init__(self, reading: Opened, run_id: int, base: int | None) -> None:
         self.run_id = run_id
+        run = reading.run(run_id)
         self.url = run_page(reading.configuration, run_id)
-        self.document = reading.run(run_id).document
+        self.document = run.document
         self.run = ExportedRun.from_document(self.document)
         self.items = partial(reading.items, run_id)
+        self.count = partial(reading.count, run)
         self.tests = partial(reading.tests, run_id)
         self._findings = partial(reading.findings, run_id, base) if reading.is_ours else None
 
@@ -84,7 +87,8 @@ def _markdown(request: _Request) -> Iterator[str]:
     from pytest_automation_report.export.markdown import comment  # noqa: PLC0415
 
     failures = list(request.tests(only_failures=True))
-    yield comment(request.run, failures, request.findings, url=request.url)
+    run = replace(request.run, total=request.count(), failed=len(failures))
+    yield comment(run, failures, request.findings, url=request.url)
 
 
 def _csv(request: _Request) -> Iterator[str]:

@@ -186,8 +186,8 @@ class Opened:
     def items(self, run_id: int, *, only_failures: bool = False, are_whole: bool = True) -> Iterator[Json]:
         """Yield the results of a run, as the server describes them; only ``are_whole`` have texts, on a server of ours.
 
-        Without it such a server leaves out what a later attempt of a job has replaced. Raises
-        `click.UsageError` for a server that lists no results of runs, or lists them without keys.
+        Such a server leaves out what a later attempt of a job has replaced. Raises `click.UsageError` for a server that
+        lists no results of runs, or lists them without keys.
         """
         classes = (FAILURE,) if only_failures else ()
         if self.is_ours and are_whole:
@@ -213,6 +213,13 @@ class Opened:
                     raise click.UsageError(f"this server lists the results of run {run_id} without keys")
                 yield item
             page_number = page.next_page
+
+    def count(self, run: Run, *, only_failures: bool = False) -> int:
+        """Return the number of results that `items` yields of a run."""
+        classes = (FAILURE,) if only_failures else ()
+        if self.is_ours:
+            return self.client.run_tests(run.id, per_page=100, status_id=classes, has_replaced=False).total
+        return run.counts.failure if only_failures else run.counts.total
 
     def tests(self, run_id: int, *, only_failures: bool = False, are_whole: bool = True) -> Iterator[ExportedTest]:
         """Yield the results of a run; raises as `items`."""

@@ -85,19 +85,20 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
         changes = changes_line(findings, time.time_ns() // 1000)
         yield changes or (f"nothing changed since run {base['run']}" if base else "no earlier run to be compared with")
         yield from (f"reason: {line}" for line in reason_lines(findings))
-    if not shown.counts.failure:
-        return
+    failed = reading.count(shown, only_failures=True) if shown.counts.failure else 0
     since = _since(shown.id, findings)
     try:
-        tests = list(islice(reading.tests(shown.id, only_failures=True), _FAILURES))
+        tests = list(islice(reading.tests(shown.id, only_failures=True), _FAILURES)) if failed else []
     except click.UsageError as error:  # a server that lists no results
         yield error.message
         return
     for test in tests:
         message = cut_end(printable(test.message.partition("\n")[0]), _MESSAGE_UNITS)
         yield f"failed: {printable(test.title)}{': ' if message else ''}{message}{since.get(test.key, '')}"
-    if shown.counts.failure > len(tests):
-        yield f"and {shown.counts.failure - len(tests)} more"
+    if failed > len(tests):
+        yield f"and {failed - len(tests)} more"
+    if shown.counts.failure > failed:
+        yield f"replaced by a later attempt of their job: {pluralize(shown.counts.failure - failed, 'failure')}"
 
 
 def _since(run_id: int, findings: Json | None) -> dict[str, str]:

@@ -190,7 +190,7 @@ class Reader:
             results = results.where(ResultRow.result_class.in_(query["status_id"]))
         total = _count_of_classes(counted_row, query["status_id"]) if counted_row else 0
         if query["replaced"] not in ("1", "true"):
-            results = results.where(~_is_replaced())
+            results = results.where(~is_replaced())
             total = results.where(column == value).count(self._database)
         results = within(results, column, value, self._database)
         first_columns = first_order(column, self._database, is_descending=query["order"] == "desc")
@@ -334,7 +334,7 @@ def _by_run(rows: Sequence[Json], ids: Sequence[int]) -> dict[int, list[Json]]:
     return grouped
 
 
-def _is_replaced() -> Any:  # noqa: ANN401 - peewee's expressions have no common type
+def is_replaced() -> Any:  # noqa: ANN401 - peewee's expressions have no common type
     """Return the condition that a later attempt of the same job has a result of the same test: see `findings.jobs`."""
     later, thread, own = ResultRow.alias(), ThreadRow.alias(), ThreadRow.alias()
     query: Any = later.select(later.id).join(thread, on=(thread.id == later.thread))

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.store.database import first_order, within
+from pytest_automation_report.server.store.reads import is_replaced
 from pytest_automation_report.server.store.reasons import hexadecimal
 from pytest_automation_report.server.store.run_rows import run_row
 from pytest_automation_report.server.store.tables import CaseRow, ResultRow
@@ -24,7 +25,7 @@ PAGE_CHARACTERS: Final = 4 * 1024 * 1024
 
 
 class WholeResults:
-    """The results of a run, with all that clients sent; raises `ApiError` (404) for an unknown run."""
+    """The results of a run that no later attempt of a job replaces; raises `ApiError` (404) for an unknown run."""
 
     def __init__(self, reader: Reader, run_id: int) -> None:
         self._database = reader.database
@@ -47,6 +48,7 @@ class WholeResults:
 
     def _rows(self, after: int, classes: Iterable[int] | None) -> Iterator[Json]:
         query: Any = ResultRow.select(ResultRow, CaseRow.key).join(CaseRow).where(ResultRow.id > after)
+        query = query.where(~is_replaced())
         if classes is not None:
             query = query.where(ResultRow.result_class.in_(list(classes)))
         query = within(query, ResultRow.run, self._run_id, self._database)

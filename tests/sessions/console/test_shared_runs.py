@@ -459,3 +459,12 @@ def test_failed_jobs_that_run_again_replace_their_results(
     failed = console(project.root, "run", "failed", "1", *server_options[:4])
     assert (failed.exit, failed.out) == (0, "1\n"), failed.text
     assert _shown(project, server_options)["is_completed"] is True
+    lines = console(project.root, "run", "show", "1", *server_options[:4]).err.splitlines()
+    assert [line for line in lines if line.startswith("  failed:")] == []
+    assert "  replaced by a later attempt of their job: 1 failure" in lines
+    exported = {
+        form: console(project.root, "run", "export", "1", "--format", form, *server_options[:4]).out
+        for form in ("markdown", "junit")
+    }
+    assert exported["markdown"].startswith("### ✅ Test ran without a failure\n")
+    assert ' tests="1" failures="0" ' in exported["junit"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.server.pages.attachments import attached
-from pytest_automation_report.server.pages.numbers import duration_change
+from pytest_automation_report.server.pages.numbers import duration_change, quantity
 from pytest_automation_report.server.pages.run.sentences import (
     SILENT_US,
     RunCounts,
@@ -24,10 +24,11 @@ from pytest_automation_report.server.pages.run.url import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of
 from pytest_automation_report.server.pages.statuses import parts
 from pytest_automation_report.server.store.derived import says_death
+from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.sentences import Phrase
@@ -93,8 +94,8 @@ class RunFacts:
         return sum(numbers) if numbers else None
 
 
-def counts_of(facts: RunFacts) -> RunCounts:
-    """Return the numbers that the verdict is made of."""
+def counts_of(facts: RunFacts, replaced: Mapping[int, int]) -> RunCounts:
+    """Return the numbers that the verdict is made of; ``replaced`` has those of replaced results by class."""
     row = facts.row
     tones = {"fail": 0, "pass": 0, "skip": 0}
     for part in parts(row, facts.statuses):
@@ -105,11 +106,11 @@ def counts_of(facts: RunFacts) -> RunCounts:
     not_run = facts.number(NOT_RUN_FIELD)
     is_open = not row["is_completed"]
     return RunCounts(
-        total=row["total_count"],
-        failed=row["failure_count"],
-        passed=row["success_count"],
+        total=row["total_count"] - sum(replaced.values()),
+        failed=row["failure_count"] - replaced.get(ResultClass.FAILURE, 0),
+        passed=row["success_count"] - replaced.get(ResultClass.SUCCESS, 0),
         flaky=facts.overview["flaky"]["count"],
-        skipped=tones["skip"],
+        skipped=tones["skip"] - replaced.get(ResultClass.NEUTRAL, 0),
         not_run=not_run or 0,
         # Several results of one test, as subtests have them, may be more than were collected.
         expected=None if expected is None else max(expected, row["total_count"]),
@@ -117,6 +118,7 @@ def counts_of(facts: RunFacts) -> RunCounts:
         is_open=is_open,
         is_silent=is_open and silence_of(facts) >= SILENT_US,
         has_died=not is_open and any(map(says_death, fields)),
+        replaced=sum(replaced.values()),
     )
 
 
@@ -135,6 +137,8 @@ def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: 
         sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None)
     else:
         sentence = whole_sentence(facts.findings)
+        if counts.replaced:
+            sentence += [(f"Later attempts of jobs replaced {quantity(counts.replaced, 'result')}. ", "")]
         sentence += death_sentence(facts.findings) if counts.has_died else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(None if facts.findings is None else facts.findings["whole"]):

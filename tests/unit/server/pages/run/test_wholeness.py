@@ -32,3 +32,15 @@ def test_a_page_says_whether_the_run_is_whole(site: Site) -> None:
     assert "No change" not in shown
     later = _shared_run(site, range(3), range(3, 6))
     assert f"since #{whole}" in site.text(f"/runs/{later}")
+
+
+def test_a_page_judges_the_last_attempt_of_a_job(site: Site) -> None:
+    """A test that passed when its job ran again did not fail: heading and title say so, and how many were replaced."""
+    run = site.service.new_run()
+    for attempt, status in ((1, "failed"), (2, "passed")):
+        thread = site.service.new_thread(run, job={"name": "unit", "attempt": attempt}, session_started=attempt)
+        site.service.append(thread, a_test(1, status=status), a_test(2))
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    shown = site.text(f"/runs/{run}")
+    assert "Both tests passed" in shown
+    assert "Later attempts of jobs replaced 2 results." in shown
