@@ -156,7 +156,8 @@ def front(tmp_path: Path) -> Iterator[Mapping[str, Any]]:
     authority.issue_cert("127.0.0.1", "reports.example.com").private_key_and_cert_chain_pem.write_to_path(str(secret))
     authority.cert_pem.write_to_path(str(trusted))
     (tmp_path / "nginx").mkdir()
-    serving = block(PAGE, "--allow-host")
+    (tmp_path / "pages.token").write_text("a-code-of-ten-colleagues")
+    serving = block(PAGE, "--allow-host") + " --pages-token-file pages.token"
     with (
         _served(serving, tmp_path, AUTOMATION_REPORT_SERVER_TOKEN=TOKEN) as (upstream, _),
         _nginx(tmp_path / "nginx", upstream, secret) as address,
@@ -165,7 +166,7 @@ def front(tmp_path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def test_nginx_before_it(shop: Path, front: Mapping[str, Any]) -> None:
-    """A session reports through nginx by the page's ini file, a large artifact included; other hosts are refused."""
+    """A session with a large artifact reports through nginx; links have its port; other hosts are refused."""
     (shop / "test_large.py").write_text(
         "def test_large(automation_report):\n    automation_report.artifact(b'x' * 3_000_000, name='large.bin')\n"
     )
@@ -186,6 +187,8 @@ def test_nginx_before_it(shop: Path, front: Mapping[str, Any]) -> None:
         }
         assert [each.status_code for each in found.values()] == [200, 403]
         assert [each["total_count"] for each in found["reports.example.com"].json()["result"]] == [1]
+        session.get(f"{front['address']}/open/a-code-of-ten-colleagues", timeout=20)
+        assert f"{front['address']}/runs/1</code>" in session.get(f"{front['address']}/runs/1", timeout=20).text
         kept = session.get(f"{front['address']}/artifacts/{sha256(LARGE).hexdigest()}", timeout=20)
         assert kept.content == LARGE
 
