@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.pages.run.sentences import Phrase
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
@@ -130,18 +129,19 @@ def silence_of(facts: RunFacts) -> int:
 def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: int | None, to_go: int | None) -> Json:
     """Return heading, sentence and title of the page."""
     heading, tone = verdict(counts)
-    row = facts.row
-    branch = row["branch"] or ""
-    sentence: list[Phrase]
+    whole = None if facts.findings is None else facts.findings["whole"]
+    if is_torn(whole) and tone == "pass":
+        heading, tone = f"{quantity(counts.passed, 'test')} passed, the run is not whole", "skip"
+    branch = facts.row["branch"] or ""
+    sentence = whole_sentence(whole)
     if counts.is_open:
         sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None)
     else:
-        sentence = whole_sentence(facts.findings)
         if counts.replaced:
             sentence += [(f"Later attempts of jobs replaced {quantity(counts.replaced, 'result')}. ", "")]
         sentence += death_sentence(facts.findings) if counts.has_died else []
         # Without the tests that are missing nobody can say that nothing changed.
-        if counts.failed or not is_torn(None if facts.findings is None else facts.findings["whole"]):
+        if counts.failed or not is_torn(whole):
             sentence += change_sentence(counts, facts.findings, (base_row or {}).get("branch") or "", branch, longest)
     sign = {"fail": f"✗ {counts.failed:,} failed", "pass": "✓ passed", "live": f"● {counts.total:,}"}.get(tone, "–")  # noqa: RUF001 - typography
     if counts.is_open:
@@ -154,7 +154,7 @@ def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: 
         "tone": tone,
         "sentence": sentence,
         "says": f"{heading}. {words(sentence)}",
-        "title": f"{sign} · {facts.own_name or facts.source} #{row['id']}",
+        "title": f"{sign} · {facts.own_name or facts.source} #{facts.row['id']}",
         "has_died": counts.has_died,
     }
 

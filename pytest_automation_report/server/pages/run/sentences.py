@@ -113,9 +113,8 @@ def _whole_seconds(microseconds: int) -> str:
     return duration(round(microseconds / (10 * _SECOND_US)) * 10 * _SECOND_US)
 
 
-def whole_sentence(findings: Mapping[str, Any] | None) -> list[Phrase]:
+def whole_sentence(whole: Mapping[str, Any] | None) -> list[Phrase]:
     """Return whether the jobs of the run ran each collected test once; nothing if that is not known."""
-    whole = None if findings is None else findings["whole"]
     return [] if whole is None else [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
 
 

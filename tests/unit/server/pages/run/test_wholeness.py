@@ -23,13 +23,14 @@ def _shared_run(site: Site, *parts: range) -> int:
 
 
 def test_a_page_says_whether_the_run_is_whole(site: Site) -> None:
-    """The sentence begins with the proof, and a run whose jobs lost tests is not the base of a later one."""
+    """Heading and sentence have the proof, and a run whose jobs lost tests is not the base of a later one."""
     whole = _shared_run(site, range(3), range(3, 6))
     assert "6 tests, each once." in site.text(f"/runs/{whole}")
     torn = _shared_run(site, range(3), range(2, 5))
     shown = site.text(f"/runs/{torn}")
     assert "1 missing, 1 twice, from unit 2/2" in shown
     assert "No change" not in shown
+    assert "6 tests passed, the run is not whole" in shown
     later = _shared_run(site, range(3), range(3, 6))
     assert f"since #{whole}" in site.text(f"/runs/{later}")
 
