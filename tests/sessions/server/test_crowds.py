@@ -47,15 +47,6 @@ def test_threads_are_left_out_of_runs_when_they_are_not_asked_for(service: Servi
 
 
 @ON_BOTH
-def test_a_flag_for_threads_that_is_none_is_refused(service: Service) -> None:
-    """The parameter is named with what it may be, as every other one is."""
-    run_id = service.new_run()
-    for path in (RUNS, f"/automation/runs/{run_id}"):
-        answer = service.get(path, "threads=none")
-        assert (answer.status_code, answer.json["errors"]) == (422, {"threads": ["Must be one of 0, 1, true, false."]})
-
-
-@ON_BOTH
 def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list with more threads than are held at once has the same runs, threads and page numbers as a small one."""
     monkeypatch.setattr(documents, "_THREADS_AT_ONCE", 4)

@@ -38,32 +38,9 @@ def delivered(stepper: Stepper) -> None:
     assert stepper.delivery.is_finished
 
 
-def test_batch_ends_at_250_results() -> None:
-    """A batch holds at most 250 results, and is full then."""
-    assert len(batch_from([one(number) for number in range(251)]).results) == 250
-    assert batch_from([one(number) for number in range(250)]).is_full
-    assert not batch_from([one(number) for number in range(249)]).is_full
-
-
-def test_batch_ends_at_4_mib() -> None:
-    """A batch's body has at most 4 MiB, however large its results are."""
-    batch = batch_from([one(number, size=MIB) for number in range(6)])
-    assert len(batch.results) == 3
-    assert batch.is_full
-    assert len(batch.body(0)) <= 4 * MIB
-
-
 def test_batch_of_one_result_larger_than_the_limit() -> None:
     """A result that is larger than a batch may be goes alone; it does not stop the others."""
     assert len(batch_from([one(0, size=5 * MIB), one(1)]).results) == 1
-
-
-def test_batch_never_holds_a_key_twice() -> None:
-    """The second result of one key begins the next batch."""
-    queue = [one(0, key="a"), one(1, key="b"), one(2, key="a"), one(3, key="c")]
-    batch = batch_from(queue)
-    assert [each.key for each in batch.results] == ["a", "b"]
-    assert batch.is_full
 
 
 def test_batch_names_its_range_and_its_shares() -> None:

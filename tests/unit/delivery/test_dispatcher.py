@@ -114,15 +114,6 @@ def test_one_pause_for_all_threads(tmp_path: Path, server: ScriptedServer) -> No
     assert_complete(server, [*numbered(3), "test_other"])
 
 
-def test_nothing_begun_makes_no_run(tmp_path: Path, server: ScriptedServer) -> None:
-    """A session in which no test began sends nothing."""
-    written = WrittenSession(tmp_path, server.address)
-    written.end()
-    with stepping(written) as stepper:
-        stepper.run()
-    assert server.log == []
-
-
 def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server: ScriptedServer) -> None:
     """A test that was reported as died is not reported again by a later life that finds its end."""
     written = WrittenSession(tmp_path, server.address)

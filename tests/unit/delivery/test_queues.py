@@ -115,14 +115,6 @@ def test_a_pass_without_phases_has_none(times: tuple[int, int, int]) -> None:
     assert (result.started_us, result.extensions) == (4, "")
 
 
-def test_a_pass_has_start_and_phases() -> None:
-    """The sender learns from a PASS when the test started and how long each phase took."""
-    files = Files()
-    files.write("gw0", _pass(1, "a"))
-    (result,) = files.queues.of("gw0").results
-    assert (result.started_us, json.loads(result.extensions)) == (4, {"phases": [1, 2, 2]})
-
-
 @pytest.mark.parametrize(
     ("extensions", "kept"),
     [('{"steps":[]}', '{"steps":[]}'), ("", ""), ("[1]", ""), ('{"steps":', ""), ("[" * 9999, "")],
@@ -276,15 +268,6 @@ def test_extensions_of_attempts_in_several_processes_are_numbered_as_their_field
         "phases": [4, 5, 6],
         "attempts": [{"number": 1, **json.loads(first)}, {"number": 3, "output": {"Output": "x"}}],
     }
-
-
-def test_crash_that_is_never_run_again_is_the_result() -> None:
-    """A crash that was to be rerun and was not, since the session ended, is the result, once."""
-    files = Files()
-    files.write("gw0", _start(1, "a"))
-    files.write("controller", _crash("gw0", "a", "rerun"))
-    files.queues.finalize("died")
-    assert files.results() == [("a", "error", ["Error"])]
 
 
 def test_crash_on_every_attempt_is_one_result_in_the_last_lane() -> None:

@@ -70,28 +70,6 @@ def test_a_field_with_the_name_of_ours_is_no_note(server: ScriptedServer, tmp_pa
     assert values == ["nightly", "all tests passed"]
 
 
-@pytest.mark.parametrize("fault", ["500-applied", "500-not-applied", "lost-answer"])
-def test_bad_answers_to_reads(server: ScriptedServer, written: WrittenSession, fault: str) -> None:
-    """A read that fails while an append is being settled is repeated; nothing is decided without it."""
-    server.script([
-        Rule("POST", OPERATIONS["append-thread"], FAULTS[fault]),
-        Rule("GET", r"/runs/\d+$", answer(500), count=3),
-    ])  # fmt: skip
-    settled(written)
-    assert_complete(server, numbered(3))
-
-
-@pytest.mark.parametrize("fault", ["500-applied", "500-not-applied", "lost-answer"])
-def test_bad_answers_to_the_fence(server: ScriptedServer, written: WrittenSession, fault: str) -> None:
-    """A fence whose own answer is lost is looked at before it counts."""
-    server.script([
-        Rule("POST", OPERATIONS["append-thread"], lost_answer()),
-        Rule("POST", OPERATIONS["complete-thread"], FAULTS[fault], count=2),
-    ])  # fmt: skip
-    settled(written)
-    assert_complete(server, numbered(3))
-
-
 def test_append_that_is_lost_goes_on_in_a_new_thread(server: ScriptedServer, written: WrittenSession) -> None:
     """After an unknown answer the old thread is closed and not used again."""
     server.script([Rule("POST", OPERATIONS["append-thread"], answer(500))])

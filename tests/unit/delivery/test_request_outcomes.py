@@ -92,20 +92,6 @@ def test_trouble_while_finding_out(server: ScriptedServer, written: WrittenSessi
             assert_complete(server, numbered(3))
 
 
-def test_server_that_goes_down_while_finding_out(server: ScriptedServer, written: WrittenSession) -> None:
-    """A server that is down when it is asked what arrived is asked again when it is back."""
-    server.script([Rule("POST", APPEND, applied_but(500))])
-    with stepping(written) as stepper:
-        step_until(stepper, lambda: bool(server.results))
-        server.down()
-        for _ in range(5):
-            stepper.clock.now += 0 if stepper.step() else 5
-        assert stepper.delivery.state.trouble_class == "again"
-        server.up()
-        stepper.run()
-    assert_complete(server, numbered(3))
-
-
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_token_refused(server: ScriptedServer, written: WrittenSession, operation: str, status: int) -> None:

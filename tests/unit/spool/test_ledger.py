@@ -159,12 +159,6 @@ def _held(*more: tuple[str, dict[str, Any]]) -> LedgerState:
     )  # fmt: skip
 
 
-def test_totals_are_of_all_workers() -> None:
-    """What became of results is counted over all workers."""
-    state = _held(*_thread(4, 6, worker="gw1"), _append(5, 0, 9, 4, worker="gw1"), ("ack", {"i": 5, "id": None}))
-    assert (state.total("acknowledged"), state.total("held"), state.total("rejected")) == (7, 2, 0)
-
-
 @pytest.mark.parametrize("is_dropped", [True, False])
 def test_held_results_are_let_go(is_dropped: bool) -> None:  # noqa: FBT001 - a parameter
     """What was held is to be sent again, or given up and counted as that; what has arrived stays."""
@@ -241,12 +235,6 @@ def test_ranges_that_lie_around_others() -> None:
     assert (50 in other, 205 in other, 150 in other, other.count) == (True, True, False, 9)
 
 
-def test_thread_of_nobody() -> None:
-    """A thread that was made for no worker, as no sender writes it, changes nothing."""
-    state = _state(("intent", _run_intent(1, "create_thread")), ("ack", {"i": 1, "id": 5}))
-    assert state.progress_by_worker == {}
-
-
 def test_nothing_is_known_at_first() -> None:
     """A ledger without records tells of no run, no thread, no request and no trouble; the first intent is number 1."""
     state, progress = LedgerState(), WorkerProgress()
@@ -261,17 +249,13 @@ def test_nothing_is_known_at_first() -> None:
 
 
 def test_intent_comes_back() -> None:
-    """An intent is read as it was written, by members that all versions know; an old one has no time."""
+    """An intent is read as it was written, by members that all versions know."""
     intent = Intent(7, "append_thread", "gw1", 5, 100, 300, 3, 11, (8, 9), 40, 30, 1.5)
     assert intent.body() == {
         "i": 7, "op": "append_thread", "at": 1.5, "worker": "gw1", "thread": 5, "first": 100, "last": 300, "count": 3,
         "known": 11, "orphans": [8, 9], "observed": 40, "computed": 30,
     }  # fmt: skip
     assert _state(("intent", intent.body())).open_intent == intent
-    older = {name: value for name, value in intent.body().items() if name != "at"}
-    opened = _state(("intent", older)).open_intent
-    assert opened is not None
-    assert opened.at == 0.0
 
 
 def test_answers_are_progress_and_end_troubles() -> None:
@@ -314,12 +298,6 @@ def test_single_results_are_set_aside() -> None:
     progress = state.progress_by_worker["gw1"]
     assert [progress.is_settled(each) for each in (39, 40, 41)] == [False, True, False]
     assert (progress.rejected.count, state.reasons) == (1, ["test_x: bad key"])
-
-
-def test_run_of_others() -> None:
-    """A run that was joined is known by its id, and as somebody else's."""
-    state = _state(("joined", {"run": 12}))
-    assert (state.run, state.is_joined) == (12, True)
 
 
 @pytest.mark.parametrize("operation", ["append_run", "note_thread"])

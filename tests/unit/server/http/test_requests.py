@@ -280,6 +280,7 @@ def test_texts_that_cannot_be_stored_are_made_visible(service: Service, sent: by
 @pytest.mark.parametrize(
     "query",
     [
+        "threads=none",
         "per_page=16",
         "per_page=",
         "page=0",
