@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from pytest_automation_report.server.http import documents
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
 from pytest_automation_report.server.pages.runs.filters import RunFilters
 from pytest_automation_report.server.pages.runs.values import project_values
@@ -47,9 +46,8 @@ def test_threads_are_left_out_of_runs_when_they_are_not_asked_for(service: Servi
 
 
 @ON_BOTH
-def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list with more threads than are held at once has the same runs, threads and page numbers as a small one."""
-    monkeypatch.setattr(documents, "_THREADS_AT_ONCE", 4)
+def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service) -> None:
+    """A list, which is sent run by run, has the runs, threads and page numbers that each run has alone."""
     ids = [
         *create_crowded_runs(service.store, 2, 3),
         *create_crowded_runs(service.store, 3, 2),
