@@ -25,7 +25,7 @@ def console_command(environ: Mapping[str, str], python: str) -> tuple[str, ...]:
         return (_NAME,)
     if own is None:
         return (python, "-m", _MODULE)
-    return (str(Path(own).absolute()),)
+    return (str(Path(own).parent.resolve() / _NAME),)
 
 
 def _script_folders(python: str) -> Iterator[str]:

@@ -127,6 +127,7 @@ def test_command_of_another_environment_is_not_named(tmp_path: Path) -> None:
     environ = {"PATH": str(other.parent)}
     assert console_command(environ, str(python)) == (str(own),)
     assert console_command({"PATH": ""}, str(python)) == (str(own),)
+    assert console_command(environ, str(own.parent / ".." / "bin" / "python")) == (str(own),)
     (tmp_path / "linked").symlink_to(own.parent)
     assert console_command({"PATH": str(tmp_path / "linked")}, str(python)) == ("automation-report",)
 
