@@ -139,15 +139,6 @@ def test_pass_ends_what_was_before() -> None:
     assert files.results()[2:] == [("c", "failure", ["Failure"]), ("d", "passed", [])]
 
 
-def test_rerun_attempt_waits_for_the_next() -> None:
-    """An attempt that was a rerun is no result: the final one is, alone."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False))
-    assert files.results() == []
-    files.write("gw0", _start(2, "a"), _finish(2, "a"))
-    assert files.results() == [("a", "passed", [])]
-
-
 @pytest.mark.parametrize("after", ["other test", "close", "end"])
 def test_rerun_attempt_without_a_next_is_the_result(after: str) -> None:
     """When nothing comes after a rerun attempt, it is the result: another test, the worker's end or death tell."""
