@@ -112,18 +112,17 @@ def _since(run_id: int, findings: Json | None) -> dict[str, str]:
 
 def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
     """Yield the fields of a run, its threads and jobs; long fields only if ``is_all``, else their names."""
-    is_shown = {
-        field.name: is_all or (field.name != SESSION_ID_FIELD and _is_short(field.value or ""))
-        for field in shown.fields
-    }
-    yield from (f"{field.name}: {field.value}" for field in shown.fields if is_shown[field.name])
+    facts = [
+        field for field in shown.fields if is_all or (field.name != SESSION_ID_FIELD and _is_short(field.value or ""))
+    ]
+    yield from (f"{fact.name}: {', '.join((fact.value or '').splitlines())}" for fact in facts)
     for thread in shown.threads:
         fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields)
         yield f"thread {thread.id}: {pluralize(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}"
     jobs = completed_jobs(shown)
     if jobs:
         yield f"{pluralize(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
-    left_out = [name for name, is_short in is_shown.items() if not is_short]
+    left_out = dict.fromkeys(field.name for field in shown.fields if field not in facts)
     if left_out:
         yield f"--all shows {', '.join(left_out)}, too"
 
