@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FILES: Final = ("tox.ini", "tox.toml", "setup.cfg", "pyproject.toml")
-_PASSED: Final = re.compile(r"""AUTOMATION_REPORT|pass_?env\s*=\s*\[?\s*["']?\*""")
+_PASSED: Final = re.compile(r"""AUTOMATION_(?:REPORT|\*)|pass_?env\s*=\s*\[?\s*["']?\*""")
 
 
 def passes_variables(root: Path, environ: Mapping[str, str]) -> bool:

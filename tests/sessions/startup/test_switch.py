@@ -69,6 +69,7 @@ def without_ours() -> dict[str, str]:
         pytest.param([OFF], {}, {}, 0, id="off"),
         pytest.param([ON], {}, {"AUTOMATION_REPORT_SOURCE": "shop"}, 0, id="a variable arrives"),
         pytest.param([ON], {"tox.ini": "[testenv]\npass_env =\n  AUTOMATION_REPORT*\n"}, {}, 0, id="passed"),
+        pytest.param([ON], {"tox.ini": "[testenv]\npass_env = CI, AUTOMATION_*\n"}, {}, 0, id="passed with others"),
         pytest.param([ON], {"pyproject.toml": '[tool.tox.env_run_base]\npass_env = ["*"]\n'}, {}, 0, id="all passed"),
     ],
 )

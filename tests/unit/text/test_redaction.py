@@ -20,7 +20,7 @@ from pytest_automation_report.session.worker_hooks import worker_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
 from pytest_automation_report.text.credential_patterns import MARK, without_credentials
-from pytest_automation_report.text.redaction import Redaction, secret_values
+from pytest_automation_report.text.redaction import Redaction, safe_str, secret_values
 from support.texts_with_secrets import HIDDEN
 from support.texts_without_secrets import INNOCENT
 
@@ -617,3 +617,35 @@ def test_secrets_that_are_no_text() -> None:
 def test_headers_are_known_in_any_case(name: str) -> None:
     """What such a header carries is hidden, however its name is written."""
     assert WORD[:20] not in Redaction()(f"{name}: session={WORD[:20]}")
+
+
+@pytest.mark.parametrize("raised", [ValueError, SystemExit, pytest.skip.Exception, pytest.exit.Exception])
+def test_what_a_text_of_users_raises_is_named(raised: type[BaseException]) -> None:
+    """Whatever the ``__str__`` of a value raises becomes its text, so that it ends no test; Ctrl-C still does."""
+
+    class Raising:
+        def __init__(self, error: BaseException) -> None:
+            self.error = error
+
+        def __str__(self) -> str:
+            raise self.error
+
+    assert safe_str(Raising(raised("why"))) == f"<Raising without a text: {raised.__name__}>"
+    with pytest.raises(KeyboardInterrupt):
+        safe_str(Raising(KeyboardInterrupt()))
+
+
+def test_a_text_of_a_class_of_users_is_plain() -> None:
+    """A text whose class has methods of its own becomes a plain one with the same characters."""
+
+    class Shouting(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return self
+
+        def upper(self) -> str:
+            raise AssertionError
+
+    assert type(safe_str(Shouting("a"))) is str
+    assert safe_str(Shouting("a")) == "a"
