@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.api.models import Field
+from pytest_automation_report.api.models import Field, NewRun
 from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
+from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import (
     Fault,
@@ -68,6 +69,19 @@ def test_a_field_with_the_name_of_ours_is_no_note(server: ScriptedServer, tmp_pa
     assert run.is_completed
     values = [each["value"] for each in run.resources["fields"] if each["name"] == "Session"]
     assert values == ["nightly", "all tests passed"]
+
+
+def test_other_fields_of_a_thread_are_no_note(server: ScriptedServer, tmp_path: Path) -> None:
+    """In a run that others began the note is a thread's: after an error the thread's other fields are no note."""
+    with client_of(server.address) as client:
+        number = client.create_run(NewRun(name="shared", source="suite"))
+    written = WrittenSession(tmp_path, server.address, joined_run=number)
+    written.add(*numbered(1))
+    written.end()
+    server.script([Rule("POST", OPERATIONS["append-thread"], FAULTS["500-not-applied"], first=2)])
+    settled(written)
+    notes = [field for thread in server.store.threads.values() for field in thread.resources["fields"]]
+    assert [each["value"] for each in notes if each["name"] == "Session"] == ["all tests passed"]
 
 
 def test_append_that_is_lost_goes_on_in_a_new_thread(server: ScriptedServer, written: WrittenSession) -> None:
