@@ -3,6 +3,8 @@
 ``pytest_plugins = ["pytest_automation_report.testing"]`` in a test module or in the root folder's conftest.py adds the
 fixture `automation_report_server`. The server is the embedded one on a free port of this machine, so it is strict to
 the API's contract; its runs, threads and tests can be read as values.
+
+PYTEST_DONT_REWRITE: no module of this package is rewritten, and pytest would warn of this one, which users name.
 """
 
 from __future__ import annotations

@@ -166,9 +166,11 @@ def test_run_deleted_goes_to_a_new_one(tmp_path: Path) -> None:
 def test_redirect(tmp_path: Path, status: int) -> None:
     """A redirect is not followed, and no token goes there; the command delivers once the address is right."""
     with checked_scripted_server() as server, ScriptedServer(token=TOKEN) as elsewhere:
-        away = Rule("*", "/api", redirect(f"{elsewhere.address}/api/v1/", status), count=None)
-        ran = halfway(tmp_path, server, lambda: server.script([away]))
-        assert away.seen == 2  # what was under way: the results that were left, and the note
+        away = [
+            Rule(method, "/api", redirect(f"{elsewhere.address}/", status), count=None) for method in ("POST", "GET")
+        ]
+        ran = halfway(tmp_path, server, lambda: server.script(away))
+        assert away[0].seen == 2  # what was under way: the results that were left, and the note
         assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
         assert "redirected" in ran.out
         assert elsewhere.log == []

@@ -125,14 +125,16 @@ def test_token_file(project: Project, server: CheckedServer) -> None:
     assert f"token file '{path}': cannot be read" in line_of(ran, "token")
 
 
-@pytest.mark.parametrize(("status", "name", "code"), [(404, "project", 1), (403, "project", 1), (500, "connection", 3)])
-def test_answers(project: Project, status: int, name: str, code: int) -> None:
-    """What the server answers is told as the check that it fails, with the exit code of that."""
+@pytest.mark.parametrize(
+    ("status", "name", "code", "times"), [(404, "project", 1, 1), (403, "project", 1, 1), (500, "connection", 3, 3)]
+)
+def test_answers(project: Project, status: int, name: str, code: int, times: int) -> None:
+    """What the server answers is told as the check that it fails, with the exit code of that; 500 is tried again."""
     with sources_server(status=status) as (address, seen):
         ran = doctor(project, "--url", address)
     assert ran.exit == code, ran.err
     assert states(ran)[name] == "failed"
-    assert seen == ["GET /api/v1/projects/1/automation/sources?page=1&per_page=15&order=desc"]
+    assert seen == ["GET /api/v1/projects/1/automation/sources?page=1&per_page=15&order=desc"] * times
 
 
 def test_unreachable(project: Project) -> None:

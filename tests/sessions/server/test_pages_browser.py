@@ -423,7 +423,9 @@ def test_keys_copy_and_go_to_suites_and_latest_runs(visit: Visit) -> None:
     """Y copies the address, c the command of the selected reason, C opens all failures as text, g s and g l lead on."""
     site = visit.site
     run = site.run_of(
-        failing(0, file="tests/a.py"), failing(1, message="KeyError: 'b'", file="tests/b.py"), source="copied"
+        failing(0, file="tests/a.py"),
+        failing(1, message="KeyError: 'b'", file="tests/b.py", folder="tests.b"),
+        source="copied",
     )
     newest = site.run_of(a_test(0), source="copied")
     page = visit.page(permissions=["clipboard-read", "clipboard-write"])

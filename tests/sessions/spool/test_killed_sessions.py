@@ -47,4 +47,4 @@ def test_killed_session_is_delivered_by_the_next_one(project: Project) -> None:
         (True, 2, 1),
     ]
     killed = next(run["id"] for run in runs if run["failure_count"])
-    assert left.name in console(project.root, "run", "show", str(killed)).text
+    assert left.name in console(project.root, "run", "show", "--all", str(killed)).text
