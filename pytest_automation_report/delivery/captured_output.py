@@ -66,12 +66,15 @@ class CapturedOutput:
         texts = ((stream, self._end_of(descriptor)) for stream, descriptor in self._descriptors.get(worker, ()))
         return "\n\n".join(f"Captured {stream}, the last of it\n{text}" for stream, text in texts if text)
 
+    def forget(self, worker: str) -> None:
+        """Close the files of a worker that has ended."""
+        for _, descriptor in self._descriptors.pop(worker, ()):
+            os.close(descriptor)
+
     def close(self) -> None:
         """Close the files."""
-        for files in self._descriptors.values():
-            for _, descriptor in files:
-                os.close(descriptor)
-        self._descriptors.clear()
+        for worker in list(self._descriptors):
+            self.forget(worker)
 
     def _end_of(self, descriptor: int) -> str:
         size = os.fstat(descriptor).st_size

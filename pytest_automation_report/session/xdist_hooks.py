@@ -89,8 +89,10 @@ class ControllerHooks(Hooks):
         }
 
     @guarded
-    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - as above
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
         """Add what a worker reported at its end: refused records, missing annotations, a plugin that did not load."""
+        if error is None:  # else xdist reports the test that was running next
+            self._captured.forget(node.gateway.id)
         output = getattr(node, "workeroutput", {})  # A worker that crashed has none.
         if (losses := output.get(LOSSES)) is not None:
             self.losses.append(WriteLosses(**losses))
