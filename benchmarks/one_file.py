@@ -39,7 +39,7 @@ WORDS: Final = (
 )  # fmt: skip
 PLACES: Final = 20
 ERRORS: Final = ("ValueError", "KeyError", "RuntimeError", "LookupError", "TimeoutError", "PermissionError")
-COMMAND: Final = (sys.executable, "-m", "pytest_automation_report.cli", "html", "-o", "report.html")
+COMMAND: Final = (sys.executable, "-m", "pytest_automation_report.cli", "html", "last", "-o", "report.html")
 PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--automation-report")
 
 
