@@ -67,8 +67,11 @@ class DeliveryEnd(MutableValue):
     def _ask_for_counts(self) -> LateAnswer[int] | None:
         """Ask how many results our threads have by the server's own count, once all are confirmed."""
         state, client = self.dispatcher.state, self._context.client
+        # What stores the results in this process has confirmed its own transactions: to read it loads what pages need.
+        if self._context.session.is_embedded or state.run is None:
+            return None
         # Results in a run that was left are in none of this run's threads.
-        if state.run is None or state.left_runs or not self.dispatcher.is_finished or not state.total("acknowledged"):
+        if state.left_runs or not self.dispatcher.is_finished or not state.total("acknowledged"):
             return None
         run_id, own = state.run, {thread for each in state.progress_by_worker.values() for thread in each.threads}
 
