@@ -36,7 +36,8 @@ from pytest_automation_report.errors import (
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import BinaryIO
 
 T = TypeVar("T")
 
@@ -52,12 +53,19 @@ _UNKNOWN_4XX = (408, _CONFLICT)
 _NO_CONTENT = 204
 
 
-class RequestInfo(Value):
-    """The parts of a request that its response's class depends on; ``success`` is the documented status."""
+class ApiRequest(Value):
+    """One request: ``success`` is the documented status of its response, ``key`` its Idempotency-Key.
+
+    ``body`` is JSON; ``file`` is a file to upload, with its size in bytes.
+    """
 
     method: Literal["GET", "POST"]
     path: str
     success: Literal[200, 201, 204]
+    query: Mapping[str, str] = {}
+    body: bytes | None = None
+    file: tuple[BinaryIO, int] | None = None
+    key: str = ""
 
 
 class HttpResponse(Value):
@@ -80,7 +88,7 @@ Outcome: TypeAlias = "HttpResponse | NoResponse"
 
 
 def classify(
-    request: RequestInfo, outcome: Outcome, parse: Callable[[object], T], *, was_sent: bool, secret: str = ""
+    request: ApiRequest, outcome: Outcome, parse: Callable[[object], T], *, was_sent: bool, secret: str = ""
 ) -> T:
     """Return the parsed body of a documented success; raise the error of its class for everything else.
 
@@ -131,7 +139,7 @@ def displayable(text: str, secret: str = "") -> str:
     ]
 
 
-def _error(request: RequestInfo, outcome: Outcome, *, was_sent: bool, secret: str) -> ClientError:
+def _error(request: ApiRequest, outcome: Outcome, *, was_sent: bool, secret: str) -> ClientError:
     """Return the error for a response that is not the documented success; see the table at the top."""
     if isinstance(outcome, NoResponse):
         message = displayable(outcome.reason, secret)

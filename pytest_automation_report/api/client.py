@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar
 
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH
-from pytest_automation_report.api.classification import RequestInfo
+from pytest_automation_report.api.classification import ApiRequest
 from pytest_automation_report.api.extensions import JOB
 from pytest_automation_report.api.responses import (
     StoredFile,
@@ -55,9 +55,6 @@ class RunFilters(TypedDict, total=False):
 
 
 _OURS: Final = ("branch", "commit")
-
-Query: TypeAlias = "dict[str, str]"
-"""The query parameters of a request."""
 
 T = TypeVar("T")
 
@@ -108,8 +105,8 @@ class Client(ABC):
 
         Must not be called while `artifact_bytes` is None: no other server has this operation.
         """
-        info = RequestInfo("POST", ARTIFACTS_PATH, 201)
-        return self._call(info, StoredFile.from_body, file=(content, size), query={"name": name})
+        request = ApiRequest("POST", ARTIFACTS_PATH, 201, query={"name": name}, file=(content, size))
+        return self._call(request, StoredFile.from_body)
 
     def create_run(self, run: NewRun, *, key: str = "") -> int:
         """Create a run and return its id."""
@@ -194,7 +191,7 @@ class Client(ABC):
         """
         query = _query({"page": _PAGE_PAST_THE_END, "per_page": 15, "tags": tags, "status": status})
         path = f"/projects/{self._project_id}/automation/runs"
-        return self._call(RequestInfo("GET", f"/api/v1{path}", 200), page_of_runs, query=query, key=key).total
+        return self._call(ApiRequest("GET", f"/api/v1{path}", 200, query, key=key), page_of_runs).total
 
     def findings_document(self, run_id: int, base_id: int | None = None) -> Json:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
@@ -256,29 +253,17 @@ class Client(ABC):
         return None if has_threads or self._artifact_bytes is None else "0"
 
     def _create(self, path: str, body: Json, key: str) -> int:
-        return self._call(RequestInfo("POST", f"/api/v1{path}", 201), created_id, body=encoded(body), key=key)
+        return self._call(ApiRequest("POST", f"/api/v1{path}", 201, body=encoded(body), key=key), created_id)
 
     def _do(self, path: str, body: bytes, key: str) -> None:
-        self._call(RequestInfo("POST", f"/api/v1{path}", 204), _nothing, body=body, key=key)
+        self._call(ApiRequest("POST", f"/api/v1{path}", 204, body=body, key=key), _nothing)
 
-    def _read(self, path: str, query: Query, parse: Callable[[object], T]) -> T:
-        return self._call(RequestInfo("GET", f"/api/v1{path}", 200), parse, query=query)
+    def _read(self, path: str, query: dict[str, str], parse: Callable[[object], T]) -> T:
+        return self._call(ApiRequest("GET", f"/api/v1{path}", 200, query), parse)
 
     @abstractmethod
-    def _call(
-        self,
-        info: RequestInfo,
-        parse: Callable[[object], T],
-        *,
-        body: bytes | None = None,
-        file: tuple[BinaryIO, int] | None = None,
-        query: Query | None = None,
-        key: str = "",
-    ) -> T:
-        """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class.
-
-        ``body`` is JSON; ``file`` is a file to upload, with its size in bytes.
-        """
+    def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
+        """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
 
 
 def encoded(body: Json) -> bytes:
@@ -291,7 +276,7 @@ def _elapsed(observed_us: int | None, computed_us: int | None) -> Json:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _query(values: Mapping[str, Any]) -> Query:
+def _query(values: Mapping[str, Any]) -> dict[str, str]:
     """Return the query parameters that have a value; lists are joined with commas."""
     return {name: text for name, value in values.items() if (text := _parameter(value))}
 

@@ -35,7 +35,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.artifacts import KEEPS_HEADER
-from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, RequestInfo, classify
+from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.extensions import EXTENSIONS_HEADER, announced
 from pytest_automation_report.api.limits import CONNECTIONS
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
 
-    from pytest_automation_report.api.client import Query
+    from pytest_automation_report.api.classification import ApiRequest
     from pytest_automation_report.api.models import Token
 
 ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -333,42 +333,34 @@ class HttpClient(Client):
             if isinstance(adapter, _Adapter):
                 adapter.rest()
 
-    def _call(
-        self,
-        info: RequestInfo,
-        parse: Callable[[object], T],
-        *,
-        body: bytes | None = None,
-        file: tuple[BinaryIO, int] | None = None,
-        query: Query | None = None,
-        key: str = "",
-    ) -> T:
+    def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
-        headers: dict[str, str] = {}
-        seconds = self._deadline_seconds
-        data: bytes | BinaryIO | None = body
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        if file is not None:
-            headers["Content-Type"] = "application/octet-stream"
-            content, size = file
-            seconds += size / _MIN_UPLOAD_BYTES_PER_SECOND
-            # requests would send an empty file in chunks, without a Content-Length.
-            data = content if size else b""
-        if key:
-            headers["Idempotency-Key"] = key
-        request = requests.Request(
-            info.method, self._origin + info.path, headers=headers, data=data, params=query, auth=_Bearer(self._token)
-        )
-        attempt, outcome = self._attempt(request, seconds)
-        for pause in self._read_pauses if info.method == "GET" else ():
+        prepared, seconds = self._prepared(request)
+        attempt, outcome = self._attempt(prepared, seconds)
+        for pause in self._read_pauses if request.method == "GET" else ():
             if not isinstance(outcome, HttpResponse) or outcome.status not in _TRANSIENT:
                 break
             sleep(pause)
-            attempt, outcome = self._attempt(request, seconds)
+            attempt, outcome = self._attempt(prepared, seconds)
         # Raised here, outside of all handlers: an exception of requests holds the request with its token, and would
         # become the context of ours.
-        return classify(info, outcome, parse, was_sent=attempt.is_connected is not False, secret=self._token.value)
+        return classify(request, outcome, parse, was_sent=attempt.is_connected is not False, secret=self._token.value)
+
+    def _prepared(self, request: ApiRequest) -> tuple[requests.Request, float]:
+        """Return a request as `requests` takes it, and its deadline in seconds."""
+        headers: dict[str, str] = {"Idempotency-Key": request.key} if request.key else {}
+        seconds = self._deadline_seconds
+        data: bytes | BinaryIO | None = request.body
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        elif request.file is not None:
+            headers["Content-Type"] = "application/octet-stream"
+            content, size = request.file
+            seconds += size / _MIN_UPLOAD_BYTES_PER_SECOND
+            # requests would send an empty file in chunks, without a Content-Length.
+            data = content if size else b""
+        url, auth = self._origin + request.path, _Bearer(self._token)
+        return requests.Request(request.method, url, headers, data=data, params=request.query, auth=auth), seconds
 
     def _attempt(self, request: requests.Request, seconds: float) -> tuple[Attempt, Outcome]:
         attempt = Attempt(seconds)

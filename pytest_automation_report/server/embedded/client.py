@@ -21,15 +21,14 @@ from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
     from typing import BinaryIO
 
     from typing_extensions import Self
 
-    from pytest_automation_report.api.classification import RequestInfo
-    from pytest_automation_report.api.client import Query
+    from pytest_automation_report.api.classification import ApiRequest
     from pytest_automation_report.api.models import Json, PostgresDatabase
     from pytest_automation_report.server.store.store import StoredResponse
 
@@ -80,26 +79,16 @@ class StoreClient(Client):
         if store is not None:
             store.close()
 
-    def _call(
-        self,
-        info: RequestInfo,
-        parse: Callable[[object], T],
-        *,
-        body: bytes | None = None,
-        file: tuple[BinaryIO, int] | None = None,
-        query: Query | None = None,
-        key: str = "",
-    ) -> T:
+    def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         """Apply one request and return ``parse`` of its response, or raise the error of its response's class."""
-        store = self._opened()
+        store, path = self._opened(), request.path.removeprefix(_API).split("/")
         try:
-            if file is not None:
-                document: object = _stored_file(store, file[0], (query or {})["name"])
-            elif body is None:
-                document = _read(store, info.path.removeprefix(_API).split("/"), query or {})
+            if request.file is not None:
+                document: object = _stored_file(store, request.file[0], request.query["name"])
+            elif request.body is None:
+                document = _read(store, path, request.query)
             else:
-                request = IdempotentRequest.of(key, info.method, info.path, body) if key else None
-                document = _changed(store, info.path.removeprefix(_API).split("/"), body, request).body
+                document = _changed(store, path, request.body, _idempotent(request)).body
         except ApiError as error:
             errors = {"errors": {name: list(texts) for name, texts in error.errors.items()}} if error.errors else {}
             text = json_text({"message": error.message, **errors})
@@ -112,7 +101,7 @@ class StoreClient(Client):
             response = HttpResponse(_INTERNAL_ERROR, text.encode("utf-8", "replace"))
         else:
             return parse(document)
-        return classify(info, response, parse, was_sent=True)
+        return classify(request, response, parse, was_sent=True)
 
     def _opened(self) -> Store:
         with self._lock:
@@ -126,6 +115,12 @@ def _stored_file(store: Store, content: BinaryIO, name: str) -> Json:
     from pytest_automation_report.server.store.artifacts import ArtifactContents, stored_artifact  # noqa: PLC0415 - few sessions have files
 
     return stored_artifact(ArtifactContents(store).put(content), name)
+
+
+def _idempotent(request: ApiRequest) -> IdempotentRequest | None:
+    if not request.key or request.body is None:
+        return None
+    return IdempotentRequest.of(request.key, request.method, request.path, request.body)
 
 
 def _changed(store: Store, path: list[str], body: bytes, request: IdempotentRequest | None) -> StoredResponse:
@@ -146,7 +141,7 @@ def _changed(store: Store, path: list[str], body: bytes, request: IdempotentRequ
     raise AssertionError(f"/{'/'.join(path)} is no request of the client")
 
 
-def _read(store: Store, path: list[str], query: Query) -> object:
+def _read(store: Store, path: list[str], query: Mapping[str, str]) -> object:
     """Return the JSON of a request that changes nothing, as a client reads it from a server."""
     match path:
         case ["automation", "runs", run_id, "findings"]:
@@ -161,7 +156,7 @@ def _read(store: Store, path: list[str], query: Query) -> object:
     return json.loads(_list_or_record(store, path, query))
 
 
-def _list_or_record(store: Store, path: list[str], query: Query) -> bytes:
+def _list_or_record(store: Store, path: list[str], query: Mapping[str, str]) -> bytes:
     from pytest_automation_report.server.http import documents  # noqa: PLC0415 - loads peewee
 
     match path:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.api.classification import (
+    ApiRequest,
     HttpResponse,
     NoResponse,
     Outcome,
-    RequestInfo,
     classify,
     displayable,
     retry_after_seconds,
@@ -27,12 +27,12 @@ from pytest_automation_report.errors import (
     UnknownAnswerError,
 )
 
-CREATE = RequestInfo("POST", "/runs", 201)
-APPEND = RequestInfo("POST", "/append", 204)
-READ = RequestInfo("GET", "/runs/1", 200)
+CREATE = ApiRequest("POST", "/runs", 201)
+APPEND = ApiRequest("POST", "/append", 204)
+READ = ApiRequest("GET", "/runs/1", 200)
 
 
-def error_of(call: RequestInfo, outcome: Outcome, *, was_sent: bool = True, secret: str = "") -> ClientError:
+def error_of(call: ApiRequest, outcome: Outcome, *, was_sent: bool = True, secret: str = "") -> ClientError:
     with pytest.raises(ClientError) as caught:
         classify(call, outcome, created_id, was_sent=was_sent, secret=secret)
     assert caught.value.__context__ is None, "an exception of requests would carry the request with its token"
@@ -55,7 +55,7 @@ def class_of(status: int) -> type[ClientError]:
 
 
 @pytest.mark.parametrize("call", [CREATE, APPEND, READ])
-def test_each_status(call: RequestInfo) -> None:
+def test_each_status(call: ApiRequest) -> None:
     """Every status that is not the documented success has exactly the class that the rule gives it."""
     for status in {*range(100, 600), 999} - {call.success}:
         error = error_of(call, HttpResponse(status))
@@ -197,7 +197,7 @@ def test_any_retry_after(value: str, date: str) -> None:
 
 
 @pytest.mark.parametrize("call", [APPEND, READ])
-def test_long_and_dirty_texts(call: RequestInfo) -> None:
+def test_long_and_dirty_texts(call: ApiRequest) -> None:
     """What a server writes stays on one short line and cannot steer a terminal or a CI log."""
     text = "\n::add-mask::x\x1b[31m\x00\u202e\ud800" + "a" * 1000
     error = error_of(call, HttpResponse(422, json.dumps({"message": text, "errors": {"a\n": [text]}}).encode()))
@@ -239,7 +239,7 @@ METHODS: list[Literal["GET", "POST"]] = ["GET", "POST"]
 )
 def test_any_answer(
     method: Literal["GET", "POST"],
-    call: RequestInfo,
+    call: ApiRequest,
     status: int,
     body: bytes,
     was_sent: bool,  # noqa: FBT001 - drawn
@@ -247,7 +247,7 @@ def test_any_answer(
     """Whatever arrives, the result is the documented success or one of our errors."""
     outcome = HttpResponse(status, body, retry_after="x", location="y")
     try:
-        classify(RequestInfo(method, call.path, call.success), outcome, created_id, was_sent=was_sent)
+        classify(ApiRequest(method, call.path, call.success), outcome, created_id, was_sent=was_sent)
     except ClientError:
         return
     assert status == call.success
