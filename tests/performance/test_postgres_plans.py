@@ -72,13 +72,13 @@ def asked(
     """Return a function that gives the statements since it was called last: those of peewee, and the plain ones."""
     caplog.set_level(logging.DEBUG, "peewee")
     plain: list[tuple[str, Any]] = []
-    execute = PostgresConnection._cursor
+    execute = PostgresConnection.cursor
 
     def recorded(connection: PostgresConnection, sql: str, values: Sequence[object]) -> psycopg.Cursor[Any]:
         plain.append((sql.replace("?", "%s"), values or None))
         return execute(connection, sql, values)
 
-    monkeypatch.setattr(PostgresConnection, "_cursor", recorded)
+    monkeypatch.setattr(PostgresConnection, "cursor", recorded)
 
     def told() -> list[tuple[str, Any]]:
         found: list[Any] = [*plain, *(record.msg for record in caplog.records if record.name == "peewee")]

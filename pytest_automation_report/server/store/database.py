@@ -13,18 +13,23 @@ last statement, which adds to the counts of the run.
 Transactions of PostgreSQL that write are READ COMMITTED: a statement sees the commits from before it began. So a
 writer takes the lock first and then reads the rows that its decision depends on.
 
+A page of a run's rows in the order of their ids is asked for with ``"run_id" BETWEEN ? AND ? ORDER BY "run_id", "id"``,
+in both databases. With ``"run_id" = ?`` PostgreSQL drops that column from the order and walks along the primary key,
+since it assumes that the rows of one run are spread over the table; they lie together, maybe at its other end.
+
 ``database.for_update`` (peewee's flag for SELECT ... FOR UPDATE) is true for PostgreSQL alone.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 from pytest_automation_report.server.store.errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from peewee import Database
@@ -36,33 +41,85 @@ class TransactionRolledBackError(Exception):
     """The database rolled a transaction back that can succeed when it is run again."""
 
 
-class StoreConnection(Protocol):
+class StoreCursor(Protocol):
+    """What the cursors of both drivers have in common."""
+
+    @property
+    def description(self) -> Sequence[Any] | None:
+        """For each column of the rows a tuple that begins with its name; None for a statement without rows."""
+        ...
+
+    @property
+    def rowcount(self) -> int:
+        """Number of rows that the statement changed."""
+        ...
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all rows."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows."""
+        ...
+
+
+class StoreConnection(ABC):
     """A connection to the database of a store; one thread uses it at a time.
 
     Statements have a question mark for each value. They raise the errors of the database's driver.
     """
 
-    @property
-    def is_postgres(self) -> bool:
-        """Whether the database is PostgreSQL, otherwise it is SQLite."""
-        ...
+    is_postgres: ClassVar[bool]
+    """Whether the database is PostgreSQL, otherwise it is SQLite."""
 
     @property
+    @abstractmethod
     def orm(self) -> Database:
         """The same connection, in the same transaction, for queries of peewee."""
-        ...
+
+    @abstractmethod
+    def cursor(self, sql: str, values: Sequence[object] = ()) -> StoreCursor:
+        """Execute a statement and return the driver's cursor."""
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Execute a statement and return its rows; an empty list for a statement without rows."""
-        ...
+        cursor = self.cursor(sql, values)
+        return cursor.fetchall() if cursor.description else []
 
+    def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[Json]:
+        """Execute a SELECT and yield its rows, as SQLite finds them, as dictionaries.
+
+        A column that refers to another row has its name without ``_id``, and one that begins with ``is_`` is a bool.
+        """
+        cursor = self.cursor(sql, values)
+        names = [column[0].removesuffix("_id") for column in cursor.description or ()]
+        flags = [name for name in names if name.startswith("is_")]
+        for values_of_row in cursor:
+            row = dict(zip(names, values_of_row, strict=True))
+            for flag in flags:  # SQLite has 0 and 1
+                row[flag] = None if row[flag] is None else bool(row[flag])
+            yield row
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Json]:
+        """Execute a SELECT and return its rows as `each` yields them."""
+        return list(self.each(sql, values))
+
+    def row(self, sql: str, values: Sequence[object] = ()) -> Json | None:
+        """Execute a SELECT and return its first row as `each` yields it, None if it has no rows."""
+        return next(iter(self.rows(sql, values)), None)
+
+    def number(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Return the number that a statement selects, 0 for null."""
+        ((number,),) = self.execute(sql, values)
+        return int(number or 0)
+
+    @abstractmethod
     def insert(self, sql: str, values: Sequence[object]) -> int:
         """Execute an INSERT of one row and return the id of the row."""
-        ...
 
     def change(self, sql: str, values: Sequence[object] = ()) -> int:
         """Execute an INSERT, UPDATE or DELETE and return the number of rows that it changed."""
-        ...
+        return self.cursor(sql, values).rowcount
 
 
 class Transactions(Protocol):

@@ -18,7 +18,7 @@ from peewee import InterfaceError, OperationalError, PeeweeException, Postgresql
 from psycopg.conninfo import conninfo_to_dict
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import TransactionRolledBackError
+from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError
 from pytest_automation_report.server.store.errors import DiskFullError, try_again, unreachable
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES, statements_after
 
@@ -41,7 +41,7 @@ def _with_driver_marks(sql: str) -> bytes:
     return sql.replace("?", "%s").encode()
 
 
-class PostgresConnection:
+class PostgresConnection(StoreConnection):
     """One connection to a PostgreSQL database (see `StoreConnection`), opened and closed by its peewee database."""
 
     is_postgres = True
@@ -60,23 +60,15 @@ class PostgresConnection:
         """The driver's connection."""
         return self._raw
 
-    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Execute a statement and return its rows; an empty list for a statement without rows."""
-        cursor = self._cursor(sql, values)
-        return cursor.fetchall() if cursor.description else []
+    def cursor(self, sql: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
+        """Execute a statement and return the driver's cursor."""
+        # Without values the driver leaves percent signs alone.
+        return self._raw.execute(_with_driver_marks(sql), values or None)
 
     def insert(self, sql: str, values: Sequence[object]) -> int:
         """Execute an INSERT of one row and return the id of the row."""
-        ((row_id,),) = self._cursor(f'{sql} RETURNING "id"', values).fetchall()
+        ((row_id,),) = self.cursor(f'{sql} RETURNING "id"', values).fetchall()
         return int(row_id)
-
-    def change(self, sql: str, values: Sequence[object] = ()) -> int:
-        """Execute an INSERT, UPDATE or DELETE and return the number of rows that it changed."""
-        return self._cursor(sql, values).rowcount
-
-    def _cursor(self, sql: str, values: Sequence[object]) -> psycopg.Cursor[Any]:
-        # Without values the driver leaves percent signs alone.
-        return self._raw.execute(_with_driver_marks(sql), values or None)
 
 
 def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> None:

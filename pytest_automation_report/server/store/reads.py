@@ -60,6 +60,14 @@ RUN_FILTERS: Final[dict[str, tuple[RunFilter, str]]] = {
 }
 """The filters of the list of runs: the name of the parameter, the form of its value, and its condition."""
 
+IS_REPLACED: Final = (
+    'EXISTS (SELECT 1 FROM "result" AS a JOIN "thread" AS t ON t."id" = a."thread_id"'
+    ' JOIN "thread" AS o ON o."id" = "result"."thread_id" WHERE a."case_id" = "result"."case_id"'
+    ' AND a."run_id" = "result"."run_id" AND t."job" = o."job"'
+    ' AND COALESCE(t."attempt", 1) > COALESCE(o."attempt", 1))'
+)
+"""The condition that a later attempt of the same job has a result of the same test: see `findings.jobs`."""
+
 _RAN = fn.MAX(RunRow.created)
 
 

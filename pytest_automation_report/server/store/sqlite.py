@@ -20,6 +20,7 @@ from queue import LifoQueue
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.errors import StoreError
+from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.errors import DiskFullError, try_again
 from pytest_automation_report.server.store.private_files import make_state_folder
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
@@ -91,7 +92,7 @@ _OPEN_SECONDS = 10.0
 _OPEN_PAUSE_SECONDS = 0.02
 
 
-class SqliteConnection:
+class SqliteConnection(StoreConnection):
     """One connection to a store file (see `StoreConnection`); it is opened by `open`."""
 
     is_postgres = False
@@ -141,19 +142,15 @@ class SqliteConnection:
         """Return a setting of the connection or a number in the file's header."""
         return self.raw.execute(f"PRAGMA {name}").fetchone()[0]
 
-    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Execute a statement and return its rows."""
-        return self.raw.execute(sql, values).fetchall()
+    def cursor(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Execute a statement and return the driver's cursor."""
+        return self.raw.execute(sql, values)
 
     def insert(self, sql: str, values: Sequence[object]) -> int:
         """Execute an INSERT of one row and return the id of the row."""
         row_id = self.raw.execute(sql, values).lastrowid
         assert row_id is not None
         return row_id
-
-    def change(self, sql: str, values: Sequence[object] = ()) -> int:
-        """Execute an INSERT, UPDATE or DELETE and return the number of rows that it changed."""
-        return self.raw.execute(sql, values).rowcount
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Execute a statement for each of these rows of values."""
