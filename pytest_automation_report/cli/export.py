@@ -92,13 +92,13 @@ def _markdown(request: _Request) -> Iterator[str]:
 
 
 def _csv(request: _Request) -> Iterator[str]:
-    from pytest_automation_report.export.csv_table import csv_table  # noqa: PLC0415
+    from pytest_automation_report.export.tables import csv_table  # noqa: PLC0415
 
     return csv_table(request.tests())
 
 
 def _json(request: _Request) -> Iterator[str]:
-    from pytest_automation_report.export.json_document import json_document  # noqa: PLC0415
+    from pytest_automation_report.export.tables import json_document  # noqa: PLC0415
 
     run = request.document["result"]
     return json_document(run, request.run.source, request.findings, request.items())

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.failures.folding import Call
-from pytest_automation_report.failures.reading import read_failure
+from pytest_automation_report.failures.reading import Call, read_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
-from pytest_automation_report.failures.folding import folded, is_in_package
 from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_automation_report.failures.comparisons import Assertion, Table
-    from pytest_automation_report.failures.folding import Call, Fold
     from pytest_automation_report.failures.tracebacks import Frame, Link, Raised
     from pytest_automation_report.failures.values import Comparison
+
 
 _MAX_TYPE: Final = 200
 _ASSERT: Final = re.compile(r"^assert ", re.MULTILINE)
@@ -100,3 +99,123 @@ def _said(message: str, assertion: Assertion | None, table: Table | None) -> tup
         return condition, details
     line, _, rest = own_message.partition("\n")
     return line, "\n".join(part for part in (rest, condition, details) if part)
+
+
+# What stands outside of the user's code: libraries, the standard library, code without a file.
+_IN_PACKAGE: Final = re.compile(
+    r"(?:^|[/\\])(?:site-packages|dist-packages)[/\\]|[/\\]lib[/\\]python[0-9.]+[/\\]|^<|[/\\]Lib[/\\](?!site)"
+)
+_LONGEST_CYCLE: Final = 4
+_LEAST_REPEATS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One frame that is shown by itself; ``is_open``: with its code."""
+
+    frame: Frame
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Frames behind one line; ``title`` says which: ``3 calls in packages``, ``58 more calls of walk``."""
+
+    title: str
+    frames: tuple[Frame, ...]
+
+
+def folded(frames: Sequence[Frame]) -> list[Call | Fold]:
+    """Return the frames innermost first, with folds; the innermost one of the user's own code is open.
+
+    If all of them are in packages the innermost one is open.
+    """
+    own = [position for position, frame in enumerate(frames) if not is_in_package(frame.path)]
+    open_position = own[-1] if own else len(frames) - 1
+    parts: list[Call | Fold] = []
+    position = 0
+    while position < len(frames):
+        length, repeats = _cycle(frames, position)
+        end = position + length * repeats
+        if position <= open_position < end:
+            # The open frame must not vanish in a fold: the calls before it are enough of one.
+            repeats = (open_position - position) // length
+            end = position + length * repeats
+        if repeats >= _LEAST_REPEATS:
+            shown = frames[position : position + length]
+            parts.append(_repeats(shown, frames[position + length : end]))
+            parts += _single(shown, position, open_position)
+            position = end
+        else:
+            parts += _single(frames[position : position + 1], position, open_position)
+            position += 1
+    return _with_packages(reversed(parts))
+
+
+def is_in_package(path: str) -> bool:
+    """Whether a file belongs to a library or to Python itself."""
+    return _IN_PACKAGE.search(path) is not None
+
+
+def _single(frames: Sequence[Frame], position: int, open_position: int) -> list[Call | Fold]:
+    parts: list[Call | Fold] = []
+    for number, frame in enumerate(frames, position):
+        if frame.repeats:
+            parts.append(Fold(_repeat_title([frame], frame.repeats), ()))
+        parts.append(Call(frame, number == open_position))
+    return parts
+
+
+def _repeats(shown: Sequence[Frame], frames: Sequence[Frame]) -> Fold:
+    """Return the fold of calls that repeat the shown ones; Python itself may have left some of them out."""
+    count = len(frames) + sum(frame.repeats for frame in frames)
+    return Fold(_repeat_title(shown, count), tuple(frames))
+
+
+def _cycle(frames: Sequence[Frame], position: int) -> tuple[int, int]:
+    """Return length and number of repetitions of the shortest cycle of calls that begins here; (1, 1) if none does."""
+    for length in range(1, _LONGEST_CYCLE + 1):
+        repeats = 1
+        while _is_same(frames, position, position + repeats * length, length):
+            repeats += 1
+        if repeats >= _LEAST_REPEATS:
+            return length, repeats
+    return 1, 1
+
+
+def _is_same(frames: Sequence[Frame], first: int, second: int, length: int) -> bool:
+    if second + length > len(frames):
+        return False
+    return all(_place(frames[first + step]) == _place(frames[second + step]) for step in range(length))
+
+
+def _place(frame: Frame) -> tuple[str, int, str]:
+    return frame.path, frame.line, frame.function
+
+
+def _repeat_title(frames: Sequence[Frame], count: int) -> str:
+    names = list(dict.fromkeys(frame.function or frame.path for frame in frames))
+    return f"{count:,} more calls of {' and '.join(names)}"
+
+
+def _with_packages(parts: Iterable[Call | Fold]) -> list[Call | Fold]:
+    """Return the parts with neighbouring calls in packages as one fold."""
+    result: list[Call | Fold] = []
+    foreign: list[Frame] = []
+    for part in parts:
+        if isinstance(part, Fold) and part.frames and all(is_in_package(frame.path) for frame in part.frames):
+            foreign += reversed(part.frames)
+        elif isinstance(part, Call) and not part.is_open and is_in_package(part.frame.path):
+            foreign.append(part.frame)
+        else:
+            _add_fold(result, foreign)
+            foreign = []
+            result.append(part)
+    _add_fold(result, foreign)
+    return result
+
+
+def _add_fold(result: list[Call | Fold], foreign: Sequence[Frame]) -> None:
+    if foreign:
+        noun = "call" if len(foreign) == 1 else "calls"
+        result.append(Fold(f"{len(foreign):,} {noun} in packages", tuple(foreign)))

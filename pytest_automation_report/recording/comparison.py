@@ -14,8 +14,8 @@ from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pytest_automation_report.text.masks import FILLER, marked, masked, runs
-from pytest_automation_report.text.prefixes import common_length
+from pytest_automation_report.text.secret_values import FILLER, marked, masked, runs
+from pytest_automation_report.text.visible import common_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

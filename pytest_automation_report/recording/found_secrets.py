@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import FieldType
-from pytest_automation_report.text.masks import marked, unmasked
 from pytest_automation_report.text.redaction import KnownSecrets
+from pytest_automation_report.text.secret_values import marked, unmasked
 from pytest_automation_report.text.visible import ColouredText
 from pytest_automation_report.values import replace
 

@@ -13,9 +13,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.masks import MARK, marked, runs
-from pytest_automation_report.text.prefixes import common_length
-from pytest_automation_report.text.visible import ANSI, ColouredText, visible
+from pytest_automation_report.text.secret_values import MARK, marked, runs
+from pytest_automation_report.text.visible import ANSI, ColouredText, common_length, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -14,12 +14,24 @@ from binascii import a2b_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.masks import FILLER, MARK, filled, marked, masked, runs, unmasked
 from pytest_automation_report.text.named_secrets import found_literals, lowered, values_beside
 from pytest_automation_report.text.patterns import compiled
-from pytest_automation_report.text.secret_heuristics import Strength, is_innocent, is_placeholder, looks_random
-from pytest_automation_report.text.secret_positions import values_by_position
-from pytest_automation_report.text.secret_urls import masked_parameters, masked_users
+from pytest_automation_report.text.secret_values import (
+    FILLER,
+    MARK,
+    Strength,
+    filled,
+    is_innocent,
+    is_placeholder,
+    looks_random,
+    marked,
+    masked,
+    masked_parameters,
+    masked_users,
+    runs,
+    unmasked,
+    values_by_position,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

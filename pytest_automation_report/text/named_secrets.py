@@ -11,11 +11,12 @@ have a bounded length, and the next search starts behind the value: the work is 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.masks import FILLER, MARK
 from pytest_automation_report.text.patterns import compiled, lazy_pattern
-from pytest_automation_report.text.secret_heuristics import (
+from pytest_automation_report.text.secret_values import (
+    FILLER,
+    MARK,
     Strength,
     is_code,
     is_innocent,
@@ -25,6 +26,8 @@ from pytest_automation_report.text.secret_heuristics import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from pytest_automation_report.text.secret_values import SecretSpan
 
 _STRONG: Final = Strength.STRONG
 _MEDIUM: Final = Strength.MEDIUM
@@ -116,9 +119,6 @@ _AFTER_TEXTS: Final = frozenset({"", " ", ",", ")", "]", "}", "+", ";", "\n"})
 _SHORTEST_SURE: Final = 8
 _MIN_SURE_LENGTH: Final = 16
 _BRACKETS: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
-
-SecretSpan: TypeAlias = "tuple[int, int, bool]"
-"""Start and end of a secret in a text, and whether it is surely one: then it is hidden everywhere else, too."""
 
 
 class _Hit:

@@ -21,10 +21,9 @@ from urllib.parse import quote, quote_plus, unquote
 
 from pytest_automation_report.text import limits
 from pytest_automation_report.text.credential_patterns import masked_credentials
-from pytest_automation_report.text.masks import FILLER, MARK, filled, marked, unmasked
 from pytest_automation_report.text.named_secrets import is_named_secret, is_sure, named_values
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.text.secret_heuristics import Strength
+from pytest_automation_report.text.secret_values import FILLER, MARK, Strength, filled, marked, unmasked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+
 Span: TypeAlias = "tuple[int, int, str]"
 """First character, the one after the last, and the style of a coloured part of a text (`text.colours`)."""
 
@@ -65,3 +66,16 @@ def _escaped(match: re.Match[str]) -> str:
     """Return Python's escape for a character."""
     code = ord(match.group())
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004 - the largest two-digit escape
+
+
+def common_length(left: str, right: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    low, high = 0, min(len(left), len(right))
+    # By halves: Python compares slices much faster than single characters.
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import falcon
     from jinja2.bccache import Bucket
 
-    from pytest_automation_report.failures.code import Tokens
+    from pytest_automation_report.failures.highlighting import Tokens
     from pytest_automation_report.server.pages.links import Link
 
 _SHORT: Final = 100

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.failures.terminal import terminal_lines
+from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.names import is_argument, node_id, run_command
 from pytest_automation_report.text.visible import visible, without_ansi
@@ -19,7 +19,7 @@ from pytest_automation_report.text.visible import visible, without_ansi
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.failures.terminal import TerminalLine
+    from pytest_automation_report.failures.highlighting import TerminalLine
     from pytest_automation_report.text.visible import Span
 
 LineKind: TypeAlias = Literal["plain", "error", "source", "place", "rule"]

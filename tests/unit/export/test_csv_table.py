@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from pytest_automation_report.export.csv_table import COLUMNS, csv_table
+from pytest_automation_report.export.tables import COLUMNS, csv_table
 from support.exported import HOSTILE, a_flaky_item, a_problem, an_item, exported_from
 
 

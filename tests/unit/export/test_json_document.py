@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.export.json_document import json_document
+from pytest_automation_report.export.tables import json_document
 from support.exported import HOSTILE, an_item
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_automation_report.failures.code import coloured
+from pytest_automation_report.failures.highlighting import coloured
 
 
 def test_words_have_classes() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_automation_report.failures.folding import Call, folded, is_in_package
+from pytest_automation_report.failures.reading import Call, folded, is_in_package
 from pytest_automation_report.failures.tracebacks import Frame
 
 TEST = Frame("tests/test_cart.py", 10, "test_total")

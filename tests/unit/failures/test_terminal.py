@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pytest_automation_report.failures.terminal import MAX_LINES, terminal_lines
+from pytest_automation_report.failures.highlighting import MAX_LINES, terminal_lines
 from pytest_automation_report.server.pages.assets import style_sheet
 
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.text.prefixes import common_length
+from pytest_automation_report.text.visible import common_length
 
 
 @given(st.text("ab"), st.text("ab"), st.text("ab"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.failures.code import coloured
-from pytest_automation_report.failures.folding import is_in_package
+from pytest_automation_report.failures.highlighting import coloured
+from pytest_automation_report.failures.reading import is_in_package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

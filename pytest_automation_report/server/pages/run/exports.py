@@ -9,10 +9,9 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_automation_report.export.csv_table import csv_table
-from pytest_automation_report.export.json_document import json_document
 from pytest_automation_report.export.junit_xml import junit_xml
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
+from pytest_automation_report.export.tables import csv_table, json_document
 from pytest_automation_report.server.http.documents import run_document
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.run.url import run_state

@@ -6,17 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.failures.code import coloured
-from pytest_automation_report.failures.folding import Call, is_in_package
-from pytest_automation_report.failures.reading import read_failure
+from pytest_automation_report.failures.highlighting import coloured
+from pytest_automation_report.failures.reading import Call, is_in_package, read_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.failures.code import Tokens
-    from pytest_automation_report.failures.folding import Fold
-    from pytest_automation_report.failures.reading import ShownException
+    from pytest_automation_report.failures.highlighting import Tokens
+    from pytest_automation_report.failures.reading import Fold, ShownException
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
     from pytest_automation_report.failures.values import Comparison
     from pytest_automation_report.server.pages.statuses import Status

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
-from pytest_automation_report.failures.terminal import terminal_lines
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.run.details import MAIN_WORKER

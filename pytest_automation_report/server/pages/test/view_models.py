@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pytest_automation_report.api.models import ATTEMPTS_META
-from pytest_automation_report.failures.terminal import terminal_lines
+from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.server.pages.test.failure import NO_COLOURS, attempt_number, spans_of
 from pytest_automation_report.server.pages.test.url import STREAMS
 from pytest_automation_report.server.pages.texts import steps, web_address
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.failures.terminal import Screen
+    from pytest_automation_report.failures.highlighting import Screen
     from pytest_automation_report.server.store.extensions import Colours, EarlierAttempt, StepNode
     from pytest_automation_report.text.visible import Span
 

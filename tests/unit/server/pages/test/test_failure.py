@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_automation_report.failures.folding import Fold
+from pytest_automation_report.failures.reading import Fold
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.statuses import Status
 from pytest_automation_report.server.pages.test.failure import Attempt, attempts_of, sections_of

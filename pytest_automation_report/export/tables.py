@@ -1,15 +1,19 @@
-"""Write the results of a run as CSV, one line for each, for spreadsheets and for databases."""
+"""Write a run as CSV with one line for each result, and all that our server has of it as one JSON document."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.export.results import ExportedTest
+
 
 COLUMNS: Final = (
     "key", "folder", "name", "status", "elapsed_seconds", "attempts", "flaky", "file", "line", "thread", "reason",
@@ -55,3 +59,22 @@ def _cell(text: str) -> str:
     # Spreadsheets end a cell at a null character, and Python 3.10 refuses to write it: its picture stands for it.
     text = text.replace("\0", "\N{SYMBOL FOR NULL}")
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+_VERSION: Final = 1
+
+
+def json_document(run: Json, source: str, findings: Json | None, items: Iterable[Json]) -> Iterator[str]:
+    """Yield the document in pieces, since a run may have 100,000 results.
+
+    ``run`` and ``items`` are those of the API; ``findings`` are None if the server has none.
+    """
+    encode = partial(json.dumps, ensure_ascii=False)
+    described = {**run, "source": source}
+    yield f'{{"format": "automation-report run", "version": {_VERSION},\n"run": {encode(described)},\n'
+    yield f'"findings": {encode(findings)},\n"tests": ['
+    separator = "\n"
+    for item in items:
+        yield f"{separator}{encode(item)}"
+        separator = ",\n"
+    yield "\n]}\n"
