@@ -1,17 +1,12 @@
 """What all tests need of the process that they run in."""
 
-from __future__ import annotations
-
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from support.needs import NeedsPlugin
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytest_plugins = ["support.client_fixtures", "support.server_fixtures", "support.session_fixtures"]
 

@@ -1,17 +1,13 @@
 """The shell lines of the recipes in ``examples/ci``, in the order in which each provider runs them."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from support.repository import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 FOLDER = ROOT / "examples" / "ci"
 

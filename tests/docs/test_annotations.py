@@ -1,22 +1,16 @@
 """The examples of annotations, artifacts and hooks run as they are written, and name all that there is."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 import pytest_automation_report
 from docs.written import block, page
 from pytest_automation_report import plugin
+from support.checked_server import CheckedServer
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, run_session, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 PAGES = page("docs/annotations.md") + page("README.md")
 CONFTEST = page("examples/hooks/conftest.py")

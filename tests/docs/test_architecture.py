@@ -1,7 +1,5 @@
 """The page of the architecture is true: its rooms, files and kinds of records are those of the code."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

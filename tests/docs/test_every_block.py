@@ -1,7 +1,5 @@
 """Every fenced block of the README and of ``docs`` is run by a test that is named here, or has a reason not to be."""
 
-from __future__ import annotations
-
 import pytest
 
 from docs.test_promises import names_in

@@ -1,7 +1,5 @@
 """The page about the web pages has each key and each address that they have."""
 
-from __future__ import annotations
-
 import re
 
 from pytest_automation_report.server.pages.links import _PATHS

@@ -1,7 +1,5 @@
 """The pages in ``docs`` are true: written from the code's tables, their blocks run, their messages are the code's."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import re
@@ -10,7 +8,7 @@ import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import pytest
@@ -19,11 +17,9 @@ import yaml
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.table import SETTINGS
+from support.checked_server import CheckedServer
 from support.repository import ROOT
 from support.sessions import clean_environment, run_session, session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
 
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]

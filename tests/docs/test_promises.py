@@ -1,18 +1,13 @@
 """What the documents say about tests is true: each test that they name is there and is run."""
 
-from __future__ import annotations
-
 import ast
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.repository import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _NAMED = re.compile(r"`([a-z_/]+/test_\w+\.py)::(test_\w+)`")
 

@@ -1,24 +1,18 @@
 """Each CI recipe is run: its lines in their order, under the variables of its provider, against a server."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from docs.recipes import FOLDER, RECIPES, Job
+from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
 from support.repository import ROOT
 from support.sessions import TOKEN, session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-
 
 # Stands in for the one that would install this package from a registry.
 PIP = '#!/bin/sh\necho "pip $*" >> "$PIP_LOG"\n'

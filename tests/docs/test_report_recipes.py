@@ -1,14 +1,13 @@
 """Each recipe for a report without a server is run twice: its lines in order, with the store that its cache keeps."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -16,9 +15,6 @@ import yaml
 from support.junit_schema import mistakes
 from support.repository import ROOT
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 FOLDER = ROOT / "examples" / "ci" / "report"
 STORE = ".automation-report/store.sqlite3"

@@ -1,18 +1,18 @@
 """What ``docs/server.md`` says to those who run the embedded server is true: its commands are run as they are."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil
 import signal
 import socket
 import stat
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -26,10 +26,6 @@ from support.needs import needed
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.sessions import TOKEN, run_session, send, session_environment
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator, Mapping
 
 PAGE = "docs/server.md"
 LARGE = b"x" * 3_000_000

@@ -1,19 +1,14 @@
 """What stands in the README and in the pages of ``docs``: their fenced blocks, and how their commands are run."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from support.repository import ROOT
 from support.sessions import clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

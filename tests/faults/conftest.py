@@ -1,20 +1,13 @@
-from __future__ import annotations
-
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.delivery_fixtures import token_is_nowhere, written
 from support.scripted_server.checked import checked_scripted_server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
-
+from support.scripted_server.server import ScriptedServer
 
 __all__ = ["token_is_nowhere", "written"]  # fixtures of these tests, too
 

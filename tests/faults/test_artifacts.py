@@ -1,12 +1,11 @@
 """Files of results under faults: stored once, never in the way of a result, and never one that a record only names."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,6 @@ from support.scripted_server.server import ScriptedServer
 from support.session_processes import LATER, RunningSession, sender_of, sent, spools, unsent_session
 from support.sessions import TOKEN, run_session, session_environment
 from support.terminal_summary import printed_counts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 
 UPLOAD = r"^/artifacts$"
 SECRET = b"what only its owner may read"

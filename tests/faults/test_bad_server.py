@@ -1,9 +1,7 @@
 """Whole sessions against a server that answers badly: pytest's exit code stays, and the summary's numbers are true."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +24,6 @@ from support.scripted_server.variants import OPERATIONS, HalfServer, LossyServer
 from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import TOKEN, run_session, send, session_environment
 from support.terminal_summary import printed_counts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FAILING = "def test_fails():\n    assert 1 == 2\n"
 

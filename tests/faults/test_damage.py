@@ -1,22 +1,16 @@
 """A damaged spool: what can be read arrives, what cannot is counted and told; a spool of others is left alone."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.delivered_results import assert_complete, assert_one_run, field_texts, result_named, result_names
 from support.fault_projects import GatedProject
 from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent, spools, unsent_session
 from support.sessions import run_session, send
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
 
 
 @pytest.fixture

@@ -1,26 +1,19 @@
 """Rows 21 to 24 of the faults: what disks and tests do to the spool while a session runs."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.spool.records import Decoder
+from support.checked_server import CheckedServer
 from support.needs import needed
 from support.records import members_of
 from support.session_processes import spools
-from support.sessions import run, run_session, send, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-    from support.sessions import Ran
+from support.sessions import Ran, run, run_session, send, session_environment
 
 
 def statuses(server: CheckedServer) -> Counter[str]:

@@ -1,7 +1,5 @@
 """The server down at the start, in the middle, to the end: the tests run, nothing is lost, nothing doubled."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

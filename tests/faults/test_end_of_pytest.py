@@ -1,7 +1,5 @@
 """A sender whose pytest ends, dies or leaves: what it still delivers, writes and removes."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -9,11 +7,12 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.api.models import Endpoint, Token
+from pytest_automation_report.delivery.dispatcher import Dispatcher
 from pytest_automation_report.delivery.handover import RedactionSettings, Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.launch import SenderProcess
 from pytest_automation_report.delivery.process import Sender, run
@@ -30,14 +29,9 @@ from support.deliveries import (
 from support.projects import wait_for_death
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
+from support.scripted_server.server import ScriptedServer
 from support.session_processes import eventually
 from support.sessions import SHORT_LIMITS, TOKEN
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.delivery.dispatcher import Dispatcher
-    from support.scripted_server.server import ScriptedServer
 
 
 def handed_over(written: WrittenSession, controller: int) -> SenderConfig:

@@ -1,19 +1,14 @@
 """The fault proxy does what it is told."""
 
-from __future__ import annotations
-
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.fault_proxy import FaultProxy, Way
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture

@@ -1,20 +1,15 @@
 """The embedded store on a disk without room, and a spool on a file system without locks: a sentence says so."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.needs import needed
 from support.session_processes import spools
 from support.sessions import Ran, reporting_arguments, run, run_session, send, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
 SUITE = """

@@ -1,18 +1,13 @@
 """What is known of a test that was interrupted: how, where, and what it printed last."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.session_processes import eventually, wait_for_senders
 from support.sessions import run_session, session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-
 
 SUITE = """
 import logging, os, pathlib, signal, sys, threading, time, pytest

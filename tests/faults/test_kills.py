@@ -1,27 +1,20 @@
 """Pytest killed in every way: what finished arrives once, what was running arrives once and says why."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.delivered_results import assert_complete, field_texts, result_named, session_note
 from support.fault_projects import FINISHED, WAITS, StoppingProject
 from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, spools, wait_for_senders
-from support.sessions import send
+from support.sessions import Ran, send
 from support.terminal_summary import printed_counts
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
-    from support.sessions import Ran
 
 TWO = ("-n", "2", "--dist", "loadfile")
 DIED = "The process that ran this test died before it finished"

@@ -5,12 +5,12 @@ redirects, TLS, names, proxies, 21-24 disk, 25-35 processes that die or end earl
 volume, 41-43 identities, nested sessions, spools. 40 (clocks that jump) and 44 (power) are not here.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pytest
 
@@ -18,7 +18,7 @@ from support.delivered_results import assert_complete, result_names
 from support.fault_projects import GatedProject
 from support.fault_proxy import Way
 from support.repository import TESTS
-from support.routes import PROXY_PASSWORD, Encrypted, Proxied, Tunnelled, plain
+from support.routes import PROXY_PASSWORD, Encrypted, Proxied, Route, Tunnelled, plain
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Fault, Rule, answer, applied_but, cut, html, lost_answer, throttled
 from support.scripted_server.server import ScriptedServer, Seen
@@ -27,12 +27,6 @@ from support.scripted_server.variants import OPERATIONS
 from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import TOKEN, send, session_environment
 from support.terminal_summary import printed_counts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from support.routes import Route
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 LATEST = 2

@@ -1,13 +1,11 @@
 """A sender, a network and a server, driven at random: at most once at any moment, exactly once when all is quiet."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -29,15 +27,11 @@ from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.ledger_records import FencedRecord, Intent
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.records import Record
 from support.deliveries import Clock, Stepper, WrittenSession
 from support.network import FATES, Fate, Killed, Network
 from support.scripted_server.store import Store
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_automation_report.spool.records import Record
 
 ORIGIN = "http://model.test"
 MEMORY = Path("/dev/shm")

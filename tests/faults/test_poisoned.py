@@ -1,11 +1,10 @@
 """A spool that somebody else has written, as a fork's CI job may: it is data, and leads to no file and no host."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +14,6 @@ from support.fault_projects import GatedProject
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent, spools, unsent_session
 from support.sessions import TOKEN, clean_environment, run, run_session, send
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SECRET = "what-only-this-machine-should-know"
 EXPECTED = [f"test_number[{number}]" for number in range(3)]

@@ -1,8 +1,7 @@
 """A server that refuses: what it will not take is kept and named, and it is not asked again and again."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +14,6 @@ from support.scripted_server.variants import OPERATIONS, PickyServer, naming, un
 from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import TOKEN, Ran, run_session, send, session_environment
 from support.terminal_summary import printed_counts, printed_send_command
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 def halfway(folder: Path, server: ScriptedServer, change: Callable[[], None]) -> Ran:

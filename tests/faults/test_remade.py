@@ -1,15 +1,14 @@
 """Processes killed while they make again what a test has deleted: just before what they made gets its name."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from pytest_automation_report.delivery.dispatcher import Dispatcher
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
@@ -19,11 +18,6 @@ from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
 from support.scripted_server.checked import checked_scripted_server
 from support.sessions import clean_environment, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.delivery.dispatcher import Dispatcher
 
 
 def remake(folder: Path, who: str, *more: str) -> None:

@@ -1,10 +1,9 @@
 """Requests of whole processes that are in flight at the same time."""
 
-from __future__ import annotations
-
 import re
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,14 +12,8 @@ from support.deliveries import (
     session_of_workers,
 )
 from support.scripted_server.faults import Rule, answer, held
-from support.sessions import run_session, send, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
-    from support.sessions import Ran
+from support.scripted_server.server import ScriptedServer
+from support.sessions import Ran, run_session, send, session_environment
 from unit.delivery.test_in_flight import APPEND, NAMES
 
 

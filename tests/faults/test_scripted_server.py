@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import ast
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection, IncompleteRead
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,9 +28,6 @@ from support.scripted_server.faults import (
     throttled,
 )
 from support.scripted_server.server import ScriptedServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TEST = {"key": "k", "name": "n", "folder": "f", "status": "passed", "elapsed": 5}
 

@@ -1,29 +1,23 @@
 """The sender killed at every point, two senders at once, a sender too early: pytest unaffected, nothing doubled."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
 from support.delivered_results import assert_complete
 from support.fault_projects import GatedProject, signalling
 from support.scripted_server.faults import Fault, Rule, hang, held
+from support.scripted_server.server import ScriptedServer
 from support.scripted_server.variants import OPERATIONS
 from support.session_processes import LATER, RunningSession, eventually, sender_of, spools
 from support.sessions import run_session, send, session_environment
 from support.terminal_summary import printed_counts
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
 
 
 def kept_session(folder: Path, server: ScriptedServer, count: int) -> list[str]:

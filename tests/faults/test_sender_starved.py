@@ -1,11 +1,10 @@
 """A sender that gets no CPU, for a while or longer than pytest waits: nothing is lost or doubled, and it is told so."""
 
-from __future__ import annotations
-
 import os
 import signal
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,17 +12,11 @@ from support.delivered_results import assert_complete
 from support.fault_projects import GatedProject, signalling
 from support.projects import wait_for_death
 from support.scripted_server.faults import Rule, held
+from support.scripted_server.server import ScriptedServer
 from support.scripted_server.variants import OPERATIONS
 from support.session_processes import RunningSession, acknowledged, eventually, sender_of, sent, spools
-from support.sessions import run_session, send, session_environment
+from support.sessions import Ran, run_session, send, session_environment
 from support.terminal_summary import printed_counts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
-    from support.sessions import Ran
 
 IMPATIENT = {"exit_progress": 1.0, "exit_all": 1.5, "request": 0.5}
 """Pytest waits for a shorter time than the sender stands still, and a request takes longer than its limit."""

@@ -1,22 +1,17 @@
 """Rows 33 to 42 of the faults that no other module shows: how sessions end, fork, overflow, repeat and meet."""
 
-from __future__ import annotations
-
 import subprocess
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.fault_projects import GatedProject
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, eventually, spools
 from support.sessions import TOKEN, reporting_arguments, run_session, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 
 def statuses(server: CheckedServer) -> dict[str, str]:

@@ -1,14 +1,12 @@
 """A spool that somebody else may have had a hand in: nothing of it is sent, it stays as it is, the remedy is told."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,13 +15,9 @@ from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.sessions import expire_old_sessions, read_spooled_session
 from support.delivered_results import assert_complete
 from support.fault_projects import GatedProject
+from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent, unsent_session
 from support.sessions import clean_environment, run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.scripted_server.server import ScriptedServer
 
 NOBODY = 65534
 CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")

@@ -1,26 +1,20 @@
 """Processes that write one store at the same time, killed and not."""
 
-from __future__ import annotations
-
 import random
 import signal
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import ResultRow
+from support.contract import Contract
 from support.processes import WRITER, line_of, python
 from support.service import Service
 from unit.server.store.test_backup import _backup
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.contract import Contract
 
 
 def test_processes_that_make_a_store_and_write_at_once_lose_nothing(tmp_path: Path, contract: Contract) -> None:

@@ -1,10 +1,10 @@
 """Several requests under way over real sockets, each of which may meet anything; a seed is one session."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import pytest
 
 from support.delivered_results import result_names
 from support.deliveries import WrittenSession, lived
@@ -21,13 +21,7 @@ from support.scripted_server.faults import (
     reset_unapplied,
     throttled,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
-
-    from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer
 
 RUN = 2
 FAULTS = (

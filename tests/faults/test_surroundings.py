@@ -1,19 +1,13 @@
 """Surroundings that are not as they should be: the session is reported all the same, and what is wrong is told."""
 
-from __future__ import annotations
-
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.session_processes import spools
 from support.sessions import reporting_arguments, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """Pytest's wait at the session's end: never longer than its limits, and no longer than it is worth."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +12,6 @@ from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.session.end import LedgerTail, wait_for_sender
 from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.records import plain_record
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 LIMITS = Timeouts()
 INTENT = {"op": "create_run", "worker": "", "thread": 0, "first": 0, "last": 0, "count": 0, "known": 0, "orphans": []}

@@ -1,19 +1,14 @@
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.projects import Project
 from support.repository import ROOT
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LARGE = """
 import subprocess, sys

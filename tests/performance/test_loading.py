@@ -1,16 +1,11 @@
-from __future__ import annotations
-
 import json
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
+from support.checked_server import CheckedServer
+from support.projects import Project
 from support.sessions import reporting_arguments, run, session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 # What a session must never pay for: the sender's and the server's packages.
 COSTLY = {

@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import gc
 import json
 import re
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from time import perf_counter, thread_time
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,10 +14,6 @@ from pytest_automation_report.server.pages.test.history import CHART_RUNS
 from pytest_automation_report.server.pages.test.queries import HISTORY
 from support.service import API, ON_BOTH, ON_SQLITE, a_test
 from support.website import Site, failing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 TESTS = 10_000
 SECONDS = 0.3

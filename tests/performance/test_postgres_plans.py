@@ -1,15 +1,15 @@
 """How PostgreSQL reads a store that has become large: along indexes, whatever the size of a run."""
 
-from __future__ import annotations
-
 import json
 import logging
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import pytest
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.page import page_values
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader, Search
@@ -25,14 +25,9 @@ from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, Tes
 from pytest_automation_report.server.pages.test.url import TestState
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
+from pytest_automation_report.server.store.reads import Reader
+from support.clusters import Cluster
 from support.service import ON_POSTGRESQL, Service, a_test
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from pytest_automation_report.api.models import PostgresDatabase
-    from pytest_automation_report.server.store.reads import Reader
-    from support.clusters import Cluster
 
 pytestmark = ON_POSTGRESQL
 LARGE = 20_000

@@ -1,19 +1,14 @@
 """How SQLite reads and writes a store: every statement of the API along an index, none over a table that grows."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.service import ON_SQLITE, Service, a_test
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = ON_SQLITE
 

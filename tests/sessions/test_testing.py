@@ -1,27 +1,22 @@
 """The fixture for users' own tests: a server that remembers what it has taken."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import re
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import Artifact, Endpoint, Field, Link, NewRun, Resources, Test, Token
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.testing import ReceivedRun, ReceivedThread, RecordingServer, recording_server
 from support.projects import MIXED, Project, console
 from support.repository import ROOT
 from support.sessions import run_session, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pytest_automation_report.api.client import Client
 
 PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
 

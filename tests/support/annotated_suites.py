@@ -1,21 +1,16 @@
 """Small suites that annotate their tests, and what the server has of them."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from html import unescape
+from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.sessions import Ran, run, run_session, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 STRING, TEXT, HTML, CONSOLE, URL = 1, 2, 3, 4, 5
 

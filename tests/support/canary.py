@@ -1,7 +1,5 @@
 """Looks for a token where it must not be: in files, outputs, and in what the system tells of processes."""
 
-from __future__ import annotations
-
 import base64
 import os
 from functools import lru_cache

@@ -4,16 +4,12 @@ Names and values are those of the providers' own documents; ``{events}`` and ``{
 write.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.values import replace
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Case: TypeAlias = Literal["push", "pull request", "tag", "rerun", "parallel"]
 

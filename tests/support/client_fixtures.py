@@ -1,17 +1,13 @@
 """The fixture of a client, with which tests speak to whatever answers."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import pytest
 
 from pytest_automation_report.api.http import HttpClient, new_session
 from pytest_automation_report.api.models import Token
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 TOKEN = "scripted-token"
 

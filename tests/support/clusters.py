@@ -1,7 +1,5 @@
 """A private PostgreSQL for the tests: a cluster of its own in a temporary folder, gone at the end."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import re
@@ -12,16 +10,14 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.sources import RawSetting
 from support.needs import needed
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.models import PostgresDatabase
 
 OWNER = "reports"
 """The user of the databases; over the socket it needs no password."""

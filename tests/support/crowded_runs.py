@@ -1,21 +1,14 @@
 """Runs that many jobs have joined, made in a moment."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from msgspec import convert
+from peewee import Database
 
 from pytest_automation_report.server.http.schemas import RunBody
 from pytest_automation_report.server.store.database import execute
 from pytest_automation_report.server.store.inputs import ThreadSubmission
+from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import AttachmentRow, RunRow, ThreadRow
-
-if TYPE_CHECKING:
-    from peewee import Database
-
-    from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.writes import Writer
+from pytest_automation_report.server.store.writes import Writer
 
 FIELDS = 3
 """How many fields each thread has."""

@@ -1,12 +1,9 @@
 """Results as the scripted server has them: their names, their texts, and whether all of them arrived exactly once."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer
 
 
 def result_names(server: ScriptedServer) -> list[str]:

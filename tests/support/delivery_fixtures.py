@@ -1,20 +1,14 @@
 """Fixtures of tests that deliver a written session to the scripted server; their conftests define ``server``."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.canary import files_with
 from support.deliveries import WrittenSession, ended_session
+from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
 
 
 @pytest.fixture(autouse=True)

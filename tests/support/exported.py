@@ -1,7 +1,5 @@
 """Runs and results as the API describes them, for the tests of exports."""
 
-from __future__ import annotations
-
 from typing import Any, TypeAlias
 
 from pytest_automation_report.export.results import ExportedRun, ExportedTest

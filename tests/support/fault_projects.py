@@ -1,11 +1,6 @@
 """Small projects whose tests stop where a test of ours wants to act."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 WAITS = "while True: threading.Event().wait(0.02)"
 """The end of a test that never ends; each wait is short so that signals get through."""

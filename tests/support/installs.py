@@ -4,23 +4,18 @@ What the package needs is borrowed from the running interpreter by links, one fo
 package is never among them, and single packages can be left out.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.repository import ROOT
 from support.sessions import clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)

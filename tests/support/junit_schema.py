@@ -4,14 +4,10 @@ The rules are those of ``junit-10.xsd`` in the xunit plugin of Jenkins (reposito
 element its children, its attributes, and which of them it must have.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Rule(NamedTuple):

@@ -3,8 +3,6 @@
 Arguments: who it is (``records`` or ``session``), a folder, and the server's address.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

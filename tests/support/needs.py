@@ -4,20 +4,16 @@ A test has the mark ``needs("git")``, or a fixture or helper calls `needed`. The
 tests were skipped for each; with ``TESTS_NEED_ALL=1`` in the environment, as `.ci/run` has it, such a session fails.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PROGRAMS: Final[Mapping[str, str]] = {
     "chromedriver": "chromium-driver",

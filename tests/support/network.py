@@ -1,22 +1,17 @@
 """A network between a sender and a server's memory, in this process, that does what real ones do to requests."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
+from requests.models import PreparedRequest, Response
 
 from support.scripted_adapter import response_to
 from support.scripted_server.store import Reply, Store
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from requests.models import PreparedRequest, Response
 
 Fate: TypeAlias = Literal[
     "lost", "applied-lost", "applied-500", "500", "429", "late", "slow-commit", "part-500", "part-422", "kill-before",

@@ -1,20 +1,15 @@
 """A small project to report, and what its sessions leave."""
 
-from __future__ import annotations
-
 import os
 import select
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from support.sessions import Ran, reporting_arguments, run, run_session, session_environment, skip_without_workers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 SUITE = """
 def test_ok():

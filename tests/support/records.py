@@ -1,17 +1,11 @@
 """Records as they stand in the files of a session: by their kinds and the members of their JSON."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from pytest_automation_report.spool.ledger_records import LEDGER_KINDS
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS
-from pytest_automation_report.spool.records import UnknownRecord, plain_record, record_from, unframed
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_automation_report.spool.records import Record
+from pytest_automation_report.spool.records import Record, UnknownRecord, plain_record, record_from, unframed
 
 
 def spool_record(kind: str, test: str = "", **members: Any) -> Record:  # noqa: ANN401 - whatever stands in a record

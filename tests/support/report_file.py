@@ -1,7 +1,5 @@
 """Open a report in one file as its script does: the JSON of its pages, and the layers around them."""
 
-from __future__ import annotations
-
 import json
 import re
 import zlib

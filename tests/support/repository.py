@@ -1,7 +1,5 @@
 """Where the parts of this repository are."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

@@ -1,12 +1,7 @@
 """JUnit XML of as many cases as a test needs."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path
 
 
 def written(path: Path, names: Iterable[str], *, failed: str = "") -> Path:

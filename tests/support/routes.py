@@ -1,22 +1,16 @@
 """Where a session meets a fault of the network or the server: a server, a proxy before it, certificates, settings."""
 
-from __future__ import annotations
-
 import ssl
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import trustme
 
 from support.fault_proxy import PASSES, FaultProxy, Way
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import ExitStack
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer
 
 NAME = "reports.example"
 """A host that only a proxy knows."""

@@ -3,34 +3,25 @@
 Faults of the wire (bytes that drip, bodies cut short, deadlines) need real sockets.
 """
 
-from __future__ import annotations
-
 import io
 import json
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
-from requests.models import Response
+from requests.models import PreparedRequest, Response
 from requests.structures import CaseInsensitiveDict
 
+from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.http import HttpClient, current_attempt, new_session
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.connection import connected
 from support.scripted_server.faults import ResetByScriptError
-from support.scripted_server.server import SERVERS_IN_PROCESS
+from support.scripted_server.server import SERVERS_IN_PROCESS, ScriptedServer
+from support.scripted_server.store import Reply
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from requests.models import PreparedRequest
-
-    from pytest_automation_report.api.client import Client
-    from support.scripted_server.server import ScriptedServer
-    from support.scripted_server.store import Reply
 
 
 class ScriptedAdapter(BaseAdapter):

@@ -3,8 +3,6 @@
 Arguments: the server's address, a folder, a seed, the number of results. Prints how often it was killed.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import signal

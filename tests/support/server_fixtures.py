@@ -1,24 +1,17 @@
 """The fixtures of the embedded server in this process: its store in a file or on PostgreSQL, its API, its pages."""
 
-from __future__ import annotations
-
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from support.clusters import ended, started
+from pytest_automation_report.api.models import PostgresDatabase
+from support.clusters import Cluster, ended, started
 from support.contract import Contract
 from support.needs import needed
 from support.service import Service
 from support.website import Site
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytest_automation_report.api.models import PostgresDatabase
-    from support.clusters import Cluster
 
 
 @pytest.fixture

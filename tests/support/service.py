@@ -1,26 +1,19 @@
 """The application over a store of its own with a clock that tests set, every exchange checked against the contract."""
 
-from __future__ import annotations
-
 import json
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from click.testing import CliRunner
-from falcon.testing import TestClient
+from falcon.testing import Result, TestClient
 
-from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.store import Store
-
-if TYPE_CHECKING:
-    from falcon.testing import Result
-
-    from pytest_automation_report.api.models import PostgresDatabase
-    from support.contract import Contract
+from support.contract import Contract
 
 Json: TypeAlias = "dict[str, Any]"
 

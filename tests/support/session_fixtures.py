@@ -1,8 +1,7 @@
 """The fixtures of sessions in processes: a project, the embedded server that it reports to, the wheel to install."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +9,6 @@ from support.checked_server import CheckedServer
 from support.installs import Wheelhouse
 from support.projects import Project
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture

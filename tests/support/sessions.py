@@ -1,22 +1,18 @@
 """Runs real pytest sessions with the plugin, in processes of their own, for tests of the whole way of a result."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from support.canary import holds_token
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 SHORT_LIMITS: Mapping[str, float] = {
     "request": 5.0,

@@ -1,14 +1,10 @@
 """The counts and the command that a session's terminal summary prints."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from support.sessions import Ran
+from support.sessions import Ran
 
 _NUMBERS = {
     "collected": r"(\d+) tests? collected",

@@ -1,7 +1,5 @@
 """Texts with a secret, as programs write them: each row is a text and the secret that must be gone from it wholly."""
 
-from __future__ import annotations
-
 import base64
 import json
 

@@ -1,7 +1,5 @@
 """Texts without a secret, each of them with words or characters that secrets have beside them, too."""
 
-from __future__ import annotations
-
 INNOCENT: tuple[str, ...] = (
     # Of addresses
     "?key=1",

@@ -1,24 +1,17 @@
 """The pages over a store that tests fill through the API, and a visitor who came in by the link."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from falcon.testing import TestClient
+from falcon.testing import Result, TestClient
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
+from support.contract import Contract
 from support.service import TOKEN, Service, a_test
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from falcon.testing import Result
-
-    from pytest_automation_report.api.models import PostgresDatabase
-    from support.contract import Contract
 
 COOKIE = "automation-report-80"
 HOSTILE = '<script>fetch("http://evil.test/")</script>"\'><img src=x onerror=alert(1)>{{7*7}}\u202eabc'

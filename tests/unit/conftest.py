@@ -1,14 +1,9 @@
 """Tests in this folder start no process and open no socket: an audit hook fails those that do."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FORBIDDEN = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "socket.__new__"}
 """Audit events of the interpreter, raised before it starts a process or makes a socket."""

@@ -1,7 +1,5 @@
 """Every test says what it promises."""
 
-from __future__ import annotations
-
 import ast
 
 from support.repository import TESTS

@@ -1,18 +1,13 @@
 """The guard of hooks: each hook has it, and an error of this package changes nothing of a session."""
 
-from __future__ import annotations
-
 import ast
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import pytest_automation_report
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 PACKAGE = Path(pytest_automation_report.__file__).parent
 

@@ -1,17 +1,12 @@
 """The folders of the tests: unit tests start no process, and fixtures come from one place."""
 
-from __future__ import annotations
-
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.repository import PACKAGE, TESTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 UNIT = TESTS / "unit"
 

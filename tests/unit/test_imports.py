@@ -1,7 +1,5 @@
 """The folders of the package: imports point down the floors only, and each folder has a door."""
 
-from __future__ import annotations
-
 import ast
 from functools import cache
 from pathlib import Path

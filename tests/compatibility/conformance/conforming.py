@@ -1,7 +1,5 @@
 """Runs a suite of this folder with the plugin and without it, and checks what must be true of every session."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -10,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from xml.etree import ElementTree as ET
 
 import requests
@@ -29,9 +28,6 @@ from support.sessions import (
     session_environment,
     skip_without_workers,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 HERE = Path(__file__).parent
 IS_OLD_PYTEST = int(version("pytest").partition(".")[0]) < 9

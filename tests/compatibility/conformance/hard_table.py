@@ -1,7 +1,5 @@
 """What the server is to have of the suite in ``hard``: line, name, status and fields of each test, written by hand."""
 
-from __future__ import annotations
-
 from compatibility.conformance.conforming import IS_OLD_PYTEST, rows
 
 QUOTE = "" if IS_OLD_PYTEST else "'"

@@ -1,9 +1,7 @@
 """Processes that end in the middle of a test, in real sessions, against a server that checks each request."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +15,6 @@ from compatibility.conformance.conforming import (
     on_other_hosts,
     rows,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EXITS = [
     *rows(

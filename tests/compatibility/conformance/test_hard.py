@@ -1,10 +1,8 @@
 """Every row of the mapping, on hard suites in real sessions, against a server that checks each request."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +18,6 @@ from compatibility.conformance.conforming import (
     on_other_hosts,
     rows,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RETRIES = rows(
     "suite_retry.py", "suite_retry",

@@ -1,9 +1,8 @@
 """Sessions that end before their tests do, and sessions in which each worker runs every test."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +15,6 @@ from compatibility.conformance.conforming import (
     observe,
     rows,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STOPS = rows(
     "suite_stops.py", "suite_stops",

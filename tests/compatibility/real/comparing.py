@@ -4,21 +4,15 @@ Suites that nobody here wrote have tests that pass and fail by turns. When anyth
 again: what bare sessions differ in among themselves is no difference, and is named as unsteady.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from compatibility.real.packages import Package
 from compatibility.real.printed import last_line
+from compatibility.real.running import Session, State, Suite, Target, Way
 from compatibility.real.verdicts import CLASS_OF, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from compatibility.real.packages import Package
-    from compatibility.real.running import Session, State, Suite, Target, Way
 
 _MOST_BARE = 4
 """How often a session is run bare before what differs counts."""

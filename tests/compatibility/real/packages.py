@@ -1,7 +1,5 @@
 """Which real packages' own tests are run: different kinds of suites that nobody here wrote."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

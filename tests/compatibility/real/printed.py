@@ -1,12 +1,7 @@
 """What a session printed: its counts, and its lines without the report's own and without what differs by itself."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 _LAST_LINE = re.compile(r"^(?:=+ )?(no tests ran|\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s", re.MULTILINE)
 _PROGRESS = re.compile(r"[.,uFEsxXRr]+ *\[ *\d+%\]")

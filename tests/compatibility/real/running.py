@@ -1,7 +1,5 @@
 """Runs one session of a package's tests, bare or reported, and keeps what it left."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -9,20 +7,17 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from pathlib import Path
+from typing import Literal, TypeAlias
 
+from compatibility.real.packages import Package
 from compatibility.real.printed import without_report
 from compatibility.real.verdicts import Verdict, from_junit, from_server
+from compatibility.real.workplace import Place
 from support.checked_server import CheckedServer
 from support.sessions import TOKEN, Ran, clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from compatibility.real.packages import Package
-    from compatibility.real.workplace import Place
 
 Target: TypeAlias = Literal["loopback", "embedded"]
 State: TypeAlias = "Mapping[str, object]"

@@ -3,8 +3,6 @@
 It is copied into the environments of the packages, and takes nothing from this project.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

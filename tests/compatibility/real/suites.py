@@ -7,13 +7,11 @@ With ``--differential`` warnings are errors, and a session in each way is enough
 registry at the first run, and minutes.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).parents[3]), str(Path(__file__).parents[2])]
 
@@ -21,9 +19,6 @@ from compatibility.real.comparing import Row, compare  # noqa: E402 - a script f
 from compatibility.real.packages import DIFFERENTIAL, PACKAGES, Package  # noqa: E402 - as above
 from compatibility.real.running import Suite, Target, Way  # noqa: E402 - as above
 from compatibility.real.workplace import UnavailableError, default_cache, prepare  # noqa: E402 - as above
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _ALL: Mapping[Way, Sequence[Target]] = {Way(0): ("loopback", "embedded"), Way(2): ("loopback", "embedded")}
 _STRICT: Mapping[Way, Sequence[Target]] = {

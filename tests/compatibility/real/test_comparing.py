@@ -1,7 +1,5 @@
 """What the comparison of real suites takes for a difference, and what for a suite's own unsteadiness."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -3,9 +3,7 @@
 Three small ones; ``python tests/compatibility/real/suites.py`` runs all.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +11,6 @@ from compatibility.real.comparing import compare
 from compatibility.real.packages import PACKAGES, Package
 from compatibility.real.running import Suite, Target, Way
 from compatibility.real.workplace import UnavailableError, default_cache, prepare
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 _PACKAGES = {each.name: each for each in PACKAGES}
 _WAYS: tuple[tuple[str, Way, Target], ...] = (

@@ -1,18 +1,14 @@
 """What a session said of each test: by pytest's JUnit XML, and by the server."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import requests
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 SEVERITY = ("passed", "skipped", "failure", "error")
 """From the mildest to the worst."""

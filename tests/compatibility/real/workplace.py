@@ -1,7 +1,5 @@
 """Where real packages' tests run: source distributions and environments, kept in a cache outside of the project."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -9,12 +7,9 @@ import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from compatibility.real.packages import Package
 from support.repository import ROOT
-
-if TYPE_CHECKING:
-    from compatibility.real.packages import Package
 
 _SECONDS = 600
 

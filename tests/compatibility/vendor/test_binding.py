@@ -1,12 +1,11 @@
 """The official JavaScript binding reads every answer of the embedded server, and reads all of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 import requests
@@ -14,9 +13,6 @@ import requests
 from compatibility.vendor.official import tool
 from support.checked_server import CheckedServer
 from support.sessions import TOKEN, clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Json: TypeAlias = "dict[str, Any]"
 

@@ -1,13 +1,12 @@
 """Exports are read by others' own programs: the official tool, and the schema of CTRF's package."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from jsonschema import Draft7Validator
@@ -18,9 +17,6 @@ from pytest_automation_report.export.ctrf import SPEC_VERSION, ctrf_text
 from pytest_automation_report.export.junit_xml import junit_xml
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from, findings_of
 from support.needs import needed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Json: TypeAlias = "dict[str, Any]"
 

@@ -1,20 +1,16 @@
 """The official tool's commands for parallel jobs: create a run, submit a thread for each job, complete the run."""
 
-from __future__ import annotations
-
 import json
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 import requests
 
 from compatibility.vendor.official import AUTHORITY, SecureServer, ran, tool
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
 
 Json: TypeAlias = "dict[str, Any]"
 

@@ -1,19 +1,15 @@
 """``submit`` sends of a result file what the official tool sends of it: as recorded, and as it does it now."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
 from compatibility.vendor.official import submitted
 from pytest_automation_report.junit.results import HOST_FIELD
+from support.checked_server import CheckedServer
 from support.projects import console
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
 
 Json: TypeAlias = "dict[str, Any]"
 

@@ -1,19 +1,15 @@
 """What the plugin sends is what the official tool makes of the same XML, but for what docs/migration.md lists."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
 from compatibility.vendor.official import submitted, tool
 from compatibility.world.differing import differ
 from support.repository import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 Json: TypeAlias = "dict[str, Any]"
 

@@ -1,15 +1,14 @@
 """Runs a suite with the plugin and without it, at once, and checks that nothing but the report differs."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from compatibility.real.printed import last_line, without_report
 from compatibility.real.verdicts import SEVERITY, Verdict, from_junit
@@ -23,9 +22,6 @@ from support.sessions import (
     session_environment,
     skip_without_workers,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 SUITES = Path(__file__).parent / "suites"
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: ", re.MULTILINE)

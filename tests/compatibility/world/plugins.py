@@ -3,8 +3,6 @@
 Some get in each other's way (three that repeat tests), some act on every session that sees them (an order at random).
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,18 +1,13 @@
 """Suites that mock or break the world they run in have the same outcomes with the plugin, and all are delivered."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from compatibility.world.differing import SUITES, check_same, check_same_output, check_told, differ
 from compatibility.world.plugins import search_path
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _NO_RETRY = ("-p", "no:pytest-retry")
 """That plugin asks for an option of the terminal's."""

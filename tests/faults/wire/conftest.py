@@ -1,16 +1,10 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
+from pytest_automation_report.api.http import HttpClient
+from support.client_fixtures import ClientFor
 from support.scripted_server.server import ScriptedServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytest_automation_report.api.http import HttpClient
-    from support.client_fixtures import ClientFor
 
 TOKEN = "scripted-token"
 

@@ -1,9 +1,9 @@
-from __future__ import annotations
-
 import json
+import socket
 import threading
+from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -11,6 +11,7 @@ import requests
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import NewRun, Resources, Token
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
+from support.client_fixtures import ClientFor
 from support.contract import Contract
 from support.raw_sockets import RawServer, head_of
 from support.scripted_server.faults import (
@@ -28,13 +29,6 @@ from support.scripted_server.faults import (
     slow,
 )
 from support.scripted_server.server import ScriptedServer
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
-
-    from support.client_fixtures import ClientFor
-
 
 TEST = {"key": "k", "name": "n", "folder": "f", "status": "passed"}
 BATCH = json.dumps({"tests": [TEST]}).encode()

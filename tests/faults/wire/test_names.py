@@ -1,20 +1,15 @@
-from __future__ import annotations
-
 import socket
 import threading
+from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.errors import ClientError, NotSentError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.client_fixtures import ClientFor
-    from support.scripted_server.server import ScriptedServer
+from support.client_fixtures import ClientFor
+from support.scripted_server.server import ScriptedServer
 
 
 def failure(call: Callable[[], Any]) -> ClientError:

@@ -1,12 +1,13 @@
-from __future__ import annotations
-
 import pickle
+import socket
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.errors import ClientError
+from support.client_fixtures import ClientFor
 from support.raw_sockets import RawServer, head_of
 from support.scripted_server.faults import (
     Fault,
@@ -20,13 +21,7 @@ from support.scripted_server.faults import (
     reset_before,
     throttled,
 )
-
-if TYPE_CHECKING:
-    import socket
-
-    from pytest_automation_report.api.http import HttpClient
-    from support.client_fixtures import ClientFor
-    from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer
 
 CANARY = "canary-9f86d081884c7d65"
 

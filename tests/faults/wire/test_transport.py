@@ -1,24 +1,19 @@
-from __future__ import annotations
-
 import socket
 import ssl
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
+from support.client_fixtures import ClientFor
 from support.raw_sockets import RawServer, head_of, pipe
 from support.scripted_server.faults import Rule, answer, hang, lost_answer, slow
 from support.scripted_server.server import ScriptedServer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from support.client_fixtures import ClientFor
 
 NAME = "reports.example"
 RUN = NewRun("n", "src")

@@ -1,17 +1,11 @@
-from __future__ import annotations
-
 import json
 import sys
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import pytest
 
-from support.annotated_suites import STRING, URL, WORKERS
+from support.annotated_suites import STRING, URL, WORKERS, Suite
 from support.sessions import run, run_session, session_environment
-
-if TYPE_CHECKING:
-    from support.annotated_suites import Suite
 
 HOOKS = """
     import json

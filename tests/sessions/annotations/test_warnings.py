@@ -1,16 +1,10 @@
 """All that the plugin offers to tests adds no warning, no outcome and no count to a session."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from compatibility.world.differing import SUITES, check_same, check_same_output, differ
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 # One worker runs the one file: with the tests on both, the order of their letters in the output is a matter of chance.
 WORKERS = ("-n", "2", "--dist", "loadfile")

@@ -1,9 +1,6 @@
 """How users write it: checked by mypy and pyright, never run."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_automation_report import (
     Additions,
@@ -13,14 +10,12 @@ from pytest_automation_report import (
     FieldType,
     Link,
     RunAdditions,
+    Summary,
     artifact,
     field,
     link,
     step,
 )
-
-if TYPE_CHECKING:
-    from pytest_automation_report import Summary
 
 
 def functions(automation_report: AutomationReport) -> None:

@@ -1,23 +1,17 @@
 """Files of runs, of tests whose process died, and of spools sent elsewhere: they arrive where all files do."""
 
-from __future__ import annotations
-
 import json
 import zipfile
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sessions.artifacts.test_artifacts import contents_at
-from support.projects import console
+from support.checked_server import CheckedServer
+from support.projects import Project, console
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, send
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 HOOK = """
 import pathlib

@@ -1,7 +1,5 @@
 """What a run tells of where it was made, and where its links lead."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.api.models import Field, Link, NewRun, Resources

@@ -1,12 +1,11 @@
 """What is known of a git checkout: git itself makes it, and is asked."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,10 +13,6 @@ from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.ci.git import Checkout
 from support.needs import needed
 from support.projects import wait_for_death
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],

@@ -1,24 +1,19 @@
 """What sessions in CI and in git checkouts tell with their runs."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_automation_report.session.session_run import installed_packages
 from sessions.ci.test_git import git
+from support.checked_server import CheckedServer
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA
 from support.projects import console
 from support.sessions import run_session, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 SOFTWARE = ["Python", "pytest", "Plugins", "OS", "Packages"]
 

@@ -1,7 +1,5 @@
 """The part of a suite that a user selected, as the run's field tells it."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.session.selection import selection_of

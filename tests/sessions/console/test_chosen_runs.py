@@ -1,22 +1,15 @@
 """Which run a command reads: the one that is named, in CI that of the job's commit, else the newest."""
 
-from __future__ import annotations
-
 import json
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.scripted_server.server import ScriptedServer
-from support.sessions import TOKEN, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-    from support.sessions import Ran
+from support.sessions import TOKEN, Ran, session_environment
 
 TESTS = "import os\n\ndef test_ok():\n    pass\n\ndef test_total():\n    assert 'BROKEN' not in os.environ\n"
 MAIN, A, B = "a" * 40, "b" * 40, "c" * 40

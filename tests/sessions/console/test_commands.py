@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import json
 import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 import pytest
@@ -15,10 +14,6 @@ from pytest_automation_report.cli.main import main
 from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.sessions import Ran, run, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextmanager

@@ -1,16 +1,11 @@
 """``compare_junit``: the summary tells what differs between pytest's XML and the run."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.sessions import run_session
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _SUITE = """
 import pytest

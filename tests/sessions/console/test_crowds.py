@@ -1,11 +1,9 @@
 """Projects whose runs have more threads than an answer may have: commands and sessions find what they look for."""
 
-from __future__ import annotations
-
 import json
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_automation_report.api.http import ANSWER_BYTES, HttpClient, new_session
 from pytest_automation_report.api.models import Token
@@ -13,14 +11,11 @@ from pytest_automation_report.api.run_pages import PAGE_RUNS, run_pages
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.settings.run import key_tag
+from support.checked_server import CheckedServer
 from support.crowded_runs import create_crowded_runs
-from support.projects import console
+from support.projects import Project, console
 from support.scripted_server.checked import checked_scripted_server
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 FAILING = """
 import os

@@ -1,30 +1,24 @@
 """``automation-report doctor`` tells what is configured and whether it works; ``preflight`` stops what would not."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import socket
 import sqlite3
 import ssl
+from collections.abc import Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from performance.test_loading import COSTLY, modules
 from pytest_automation_report.checks.local import addopts_check, process_check
+from support.checked_server import CheckedServer
 from support.projects import MIXED, Project, console
 from support.scripted_server.sources import sources_server
-from support.sessions import TOKEN, clean_environment, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-    from support.sessions import Ran
+from support.sessions import TOKEN, Ran, clean_environment, session_environment
 
 
 @pytest.fixture

@@ -1,26 +1,20 @@
 """``automation-report exec``: a command as one run, whatever becomes of it."""
 
-from __future__ import annotations
-
 import os
 import pty
 import shlex
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from support.projects import console
+from support.checked_server import CheckedServer
+from support.projects import Project, console
 from support.result_files import written
 from support.sessions import TOKEN, clean_environment, send, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--automation-report"]
 NOBODY = ["--url", "http://127.0.0.1:9", "--project-id", "1", "--source", "suite"]

@@ -1,7 +1,5 @@
 """The command's output under ``automation-report exec``: the user sees it as it comes, and the run keeps its ends."""
 
-from __future__ import annotations
-
 import os
 import pty
 import re
@@ -9,17 +7,13 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import pytest
 
-from support.projects import console
+from support.checked_server import CheckedServer
+from support.projects import Project, console
 from support.result_files import written
 from support.sessions import TOKEN, session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
 CONSOLE = 4

@@ -1,28 +1,22 @@
 """``automation-report exec`` under signals: the run is completed, or its end is in the spool."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from shutil import which
-from typing import TYPE_CHECKING
 
 import pytest
 
+from support.projects import Project
 from support.result_files import written
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, hang, held
+from support.scripted_server.server import ScriptedServer
 from support.sessions import run, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from support.projects import Project
-    from support.scripted_server.server import ScriptedServer
 
 EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
 RUN = 2

@@ -1,25 +1,18 @@
 """A run in others' forms by console command: from the embedded store, from a server of ours, and from others."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.junit_schema import mistakes
 from support.projects import Project, console
 from support.scripted_server.faults import Rule, answer
 from support.scripted_server.server import ScriptedServer
-from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-    from support.sessions import Ran
+from support.sessions import TOKEN, Ran
 
 SUITE = """
 import pytest

@@ -1,23 +1,16 @@
 """What changed in a run, which tests are flaky, and the gate: by console command, on stores that sessions filled."""
 
-from __future__ import annotations
-
 import json
 from datetime import date, timedelta
 from html import unescape
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.projects import Project, console
 from support.scripted_server.server import ScriptedServer
-from support.sessions import TOKEN, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.sessions import Ran
+from support.sessions import TOKEN, Ran, session_environment
 
 FIRST = """
 import pytest

@@ -1,12 +1,11 @@
 """Commands in a checkout that somebody else wrote: its ini file and its spool get no token of the user's."""
 
-from __future__ import annotations
-
 import json
 import os
 import ssl
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -16,10 +15,6 @@ from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.scripted_server.sources import sources_server
 from support.sessions import TOKEN, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 USED = ".local/state/pytest-automation-report/used"
 PLACE = "automation_report_project_id = 1\nautomation_report_source = suite\n"

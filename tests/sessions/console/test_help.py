@@ -1,20 +1,15 @@
 """The help of the console command, as a newcomer reads it."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
 from pytest_automation_report.cli.main import main
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 COMMON = ("--url", "--project-id", "--source", "--name")
 RARE = ("--token-file", "--ca-file", "--allow-http", "--database", "--facts", "--build", "--statuses")

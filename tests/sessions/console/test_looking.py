@@ -1,7 +1,5 @@
 """How a person gets from what is printed to the page of a run: commands and links work as they stand there."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -12,24 +10,19 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 import requests
 
 from pytest_automation_report.summary.console_command import console_command
 from sessions.console.test_tables import on_terminal
+from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.sessions import run, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pytest
-
-    from support.checked_server import CheckedServer
 
 SYSTEM = "/usr/bin:/bin"
 HERE = Path(sys.executable).parent

@@ -1,18 +1,11 @@
 """Where there is no token, as in pull requests from forks: what needs none works, all else says so and exits with 4."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-from support.projects import console
+from support.checked_server import CheckedServer
+from support.projects import Project, console
 from support.result_files import written
 from support.sessions import clean_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 NEEDING = [
     ["run", "create", "--source", "suite"],

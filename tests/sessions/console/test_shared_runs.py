@@ -1,7 +1,5 @@
 """Several jobs in one run: found by its key, created once, completed when all are in."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
@@ -9,7 +7,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,15 +17,12 @@ from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
 from pytest_automation_report.errors import UnknownAnswerError
 from pytest_automation_report.settings.run import key_tag
-from support.projects import PAUSED, console, paused
+from support.checked_server import CheckedServer
+from support.projects import PAUSED, Project, console, paused
 from support.result_files import written
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer
 from support.sessions import TOKEN, reporting_arguments, session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 KEY = ["--run-key", "build-7"]
 TAG = key_tag("suite", "build-7")

@@ -1,19 +1,14 @@
 """``run show``, and what ``run create`` and ``run append`` put into a run."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.projects import Project, console
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SUITE = """
 import pytest

@@ -1,19 +1,14 @@
-from __future__ import annotations
-
 import fcntl
 import json
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.projects import MIXED, Project, console, paused
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LATER = "--automation-report-delivery=later"
 

@@ -1,28 +1,21 @@
 """``automation-report submit``: what it takes, what it refuses, and what it does when the server is not there."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.checked_server import CheckedServer
-from support.projects import console
+from support.projects import Project, console
 from support.result_files import written
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, lost_answer
 from support.sessions import Ran, run, send, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.projects import Project
 
 NOBODY = ["--url", "http://127.0.0.1:9", "--project-id", "1", "--source", "suite"]
 

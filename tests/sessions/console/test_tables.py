@@ -1,14 +1,12 @@
 """Lists on a terminal: in columns, nothing twice; in pipes the same ids and documents as ever."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +14,6 @@ from pytest_automation_report.cli.output import age, moment
 from sessions.console.test_telling import read_all
 from support.projects import MIXED, Project, console
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def on_terminal(folder: Path, *arguments: str) -> str:

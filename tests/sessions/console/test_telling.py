@@ -1,28 +1,21 @@
 """What the console command tells on the way, and how it looks."""
 
-from __future__ import annotations
-
 import io
 import os
 import pty
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.cli.context import is_coloured
 from pytest_automation_report.cli.output import Progress
 from support.deliveries import WrittenSession, stepping
-from support.projects import console
+from support.projects import Project, console
 from support.result_files import written
 from support.scripted_server.checked import checked_scripted_server
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.projects import Project
 
 
 class _Terminal(io.StringIO):

@@ -1,18 +1,13 @@
 """Whether the jobs of a run ran each test once: told by each session, proven by the server, asked by commands."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from support.projects import console
+from support.checked_server import CheckedServer
+from support.projects import Project, console
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 SUITE = """\
 import pytest

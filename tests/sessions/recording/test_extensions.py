@@ -3,22 +3,17 @@
 Every test with a scripted server shows the latter, too: it refuses properties that the contract does not have.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.scripted_server.checked import checked_scripted_server
 from support.sessions import clean_environment, run, run_session, send, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 SUITE = """
 import time

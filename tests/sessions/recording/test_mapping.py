@@ -1,16 +1,11 @@
 """Every row of the mapping on real suites: pytest's words on one side, one result of the server on the other."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from pytest_automation_report.recording.options import RecordingOptions
 from support.recorded_suites import SUBTESTS, needs_subtests, record
-
-if TYPE_CHECKING:
-    from xml.etree import ElementTree as ET
 
 OUTCOMES = """
 import logging

@@ -1,20 +1,14 @@
 """Tests that a session never came to are counted in a field of its run, and are no results."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from compatibility.world.differing import differ
 from compatibility.world.plugins import search_path
+from support.checked_server import CheckedServer
 from support.session_processes import eventually, spools
 from support.sessions import run_session, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 _SUITE = """
 import os

@@ -1,21 +1,14 @@
 """Tests that a session did not come to are reported by name, where that is asked for."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.recording.identity import identity_of
+from support.checked_server import CheckedServer
 from support.session_processes import eventually, spools
 from support.sessions import run_session, send
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-
 
 SUITE = """
 import os, signal, threading, pytest

@@ -1,7 +1,5 @@
 """Subtests of pytest and of unittest: part of their test, each counted, each failing one with its own traceback."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 

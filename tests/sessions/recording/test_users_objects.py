@@ -1,18 +1,12 @@
 """Objects of tests: their code runs as often as with pytest alone, and whatever it raises changes no verdict."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from support.checked_server import CheckedServer
 from support.projects import Project
-from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.sessions import Ran
+from support.sessions import TOKEN, Ran
 
 COUNTED = '''
 import collections, json

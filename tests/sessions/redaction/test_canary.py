@@ -1,10 +1,8 @@
-from __future__ import annotations
-
 import os
 import secrets
 import signal
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +10,6 @@ from support.canary import files_with, holds_token
 from support.checked_server import CheckedServer
 from support.projects import MIXED, Project, paused, wait_for_death
 from support.sessions import send, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 CANARY = f"canary-{secrets.token_hex(12)}"
 """The token of these tests alone: other sessions may run on this machine at the same time."""

@@ -1,7 +1,5 @@
 """The hidden values in the output of pytest itself."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.text.redaction import Redaction

@@ -1,17 +1,10 @@
 """``--automation-report-rerun-failed``: what failed before is run again, and nothing else."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-from support.projects import console
+from support.checked_server import CheckedServer
+from support.projects import Project, console
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 SUITE = """
 import os

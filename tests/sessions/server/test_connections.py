@@ -1,17 +1,16 @@
 """Connections of a served store: who may hold one, for how long, and which bodies are read."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -19,10 +18,6 @@ import requests
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import a_test
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
 
 SERVER = """
 import sys

@@ -1,13 +1,12 @@
 """Runs that a thousand jobs have joined: lists and pages of them stay small, and so does the server."""
 
-from __future__ import annotations
-
 import re
 import signal
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -21,9 +20,6 @@ from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import API, ON_BOTH, ON_SQLITE, TOKEN, Service
 from support.sessions import clean_environment
-
-if TYPE_CHECKING:
-    import subprocess
 
 RUNS = "/projects/1/automation/runs"
 MEBIBYTE = 1024 * 1024

@@ -1,12 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from support.scripted_server.server import ScriptedServer
-from support.service import a_test
-
-if TYPE_CHECKING:
-    from support.service import Service
+from support.service import Service, a_test
 
 
 def test_no_address_that_it_was_given_is_asked(service: Service) -> None:

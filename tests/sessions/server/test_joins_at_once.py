@@ -1,26 +1,20 @@
 """Many jobs of one pipeline that begin in the same second, as real sessions against a real server."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import requests
 
+from pytest_automation_report.api.models import PostgresDatabase
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import API, option
 from support.sessions import TOKEN, clean_environment, reporting_arguments, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pytest_automation_report.api.models import PostgresDatabase
 
 TESTS = 3
 SUITE = f"""

@@ -1,24 +1,18 @@
 """The tests of ``tests/unit/server`` in which the store executes SQL, again on PostgreSQL."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
+from pytest_automation_report.api.models import PostgresDatabase
+from support.clusters import Cluster
 from support.repository import TESTS
 from unit.server.http.test_capacity import full, limit
 from unit.server.store.test_findings import runs
 from unit.server.store.test_maintenance import filled
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import ModuleType
-
-    from pytest_automation_report.api.models import PostgresDatabase
-    from support.clusters import Cluster
 
 __all__ = ["filled", "full", "limit", "runs"]
 

@@ -1,14 +1,13 @@
-from __future__ import annotations
-
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 from peewee import InterfaceError, fn
 
+from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.http.schemas import RunBody
 from pytest_automation_report.server.store import postgres
@@ -21,15 +20,9 @@ from pytest_automation_report.server.store.maintenance import check, remove_unus
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
 from pytest_automation_report.server.store.tables import RunRow
-from support.clusters import database_at
+from pytest_automation_report.server.store.writes import Writer
+from support.clusters import Cluster, database_at
 from support.service import ON_POSTGRESQL, Service, a_test
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_automation_report.api.models import Json, PostgresDatabase
-    from pytest_automation_report.server.store.writes import Writer
-    from support.clusters import Cluster
 
 NOTHING = StoredResponse(204)
 RUN = RunBody(name="n", source="s").submission()

@@ -1,34 +1,29 @@
-from __future__ import annotations
-
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import Store
+from support.clusters import Cluster
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import a_test, command_runner
 from support.sessions import clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pytest_automation_report.server.store.reads import Reader
-    from support.clusters import Cluster
 
 API = "/api/v1"
 PROCESSES = 4

@@ -1,15 +1,14 @@
 """What ``docs/server.md`` says to a team that grows to PostgreSQL, and its compose file, are true."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -18,14 +17,10 @@ import yaml
 from docs.written import bash, block, environment
 from pytest_automation_report.settings.configuration import OTHER_VARIABLES
 from pytest_automation_report.settings.table import SETTINGS
+from support.clusters import Cluster
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.sessions import clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from support.clusters import Cluster
 
 PAGE = "docs/server.md"
 FOLDER = ROOT / "examples" / "team"

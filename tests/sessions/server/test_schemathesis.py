@@ -4,8 +4,6 @@ schemathesis has an environment of its own (`.ci/run` makes `.tox/schemathesis`)
 plugin makes each of the many sessions that other tests start nearly a second slower.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -13,7 +11,8 @@ import shutil
 import subprocess
 from collections import defaultdict
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -22,9 +21,6 @@ import yaml
 from support.processes import line_of, python
 from support.repository import ROOT
 from support.service import API, a_test
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EXAMPLES = 10
 SEED = 4

@@ -1,7 +1,5 @@
 """Commands and servers in processes of their own over one store."""
 
-from __future__ import annotations
-
 import os
 import select
 import shlex
@@ -12,7 +10,6 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -20,17 +17,13 @@ import requests
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.serving import team_code
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
+from support.contract import Contract
 from support.processes import line_of, python, running
 from support.repository import ROOT
 from support.service import API, ON_SQLITE, TOKEN, Service, a_test
 from support.sessions import clean_environment, run, run_session, session_environment
 from unit.server.http.test_statuses import _changed
 from unit.server.store.test_maintenance import _store, filled
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.contract import Contract
 
 __all__ = ["filled"]
 

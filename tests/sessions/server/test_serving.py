@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -9,8 +7,9 @@ import stat
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import requests
@@ -25,10 +24,6 @@ from pytest_automation_report.server.store.store import Store
 from support.contract import CheckedAdapter, Contract
 from support.processes import line_of, python
 from support.service import a_test, command_runner
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 SERVER = """
 import sys

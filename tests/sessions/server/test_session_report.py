@@ -1,14 +1,12 @@
 """``--automation-report-html``: a session's report is written once its run is complete, and pytest waits for it."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -23,10 +21,7 @@ from support.projects import MIXED, SUITE, Project
 from support.report_file import ReportFile, text_of
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import eventually
-from support.sessions import TOKEN, run_session, send, session_environment
-
-if TYPE_CHECKING:
-    from support.sessions import Ran
+from support.sessions import TOKEN, Ran, run_session, send, session_environment
 
 OPTION = "--automation-report-html"
 # Put together in the test: the line of its code must not look like what it prints.

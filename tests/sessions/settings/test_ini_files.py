@@ -1,26 +1,20 @@
-from __future__ import annotations
-
 import os
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.configuration import (
     Configuration,
+    RawSetting,
     configuration_from,
     read_console_settings,
     read_pytest_settings,
 )
 from pytest_automation_report.settings.default_names import project_name
 from pytest_automation_report.settings.ini_file import project_ini
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from pytest_automation_report.settings.configuration import RawSetting
 
 INI = """
 automation_report_source = from-{id}

@@ -1,16 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from pytest_automation_report.settings.misspellings import misspelling
-from support.projects import console
+from support.checked_server import CheckedServer
+from support.projects import Project, console
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 OPTION = "--automation-report-"
 

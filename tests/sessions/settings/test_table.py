@@ -1,18 +1,14 @@
 """The table of settings in processes: the help of pytest, and what loading the table costs."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_automation_report.settings.table import SETTINGS
 from support.repository import ROOT
 from unit.settings.test_spellings import PROBE
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def in_a_process(pytester: pytest.Pytester, probe: str, *options: str) -> str:

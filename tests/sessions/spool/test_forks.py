@@ -1,17 +1,12 @@
 """The spool in processes that a test forks."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pytest_automation_report.spool.artifacts import (
     ArtifactSpool,
     ArtifactSpoolError,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:

@@ -1,22 +1,15 @@
 """Kept results reach a server: the printed command works as it stands, from any folder, whatever was wrong before."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.projects import Project, console
-from support.sessions import TOKEN, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-    from support.sessions import Ran
+from support.sessions import TOKEN, Ran, session_environment
 
 OPTION = "--automation-report-"
 URL = "AUTOMATION_REPORT_URL"

@@ -1,18 +1,12 @@
 """Sessions whose pytest and sender were killed together, as by a container that ends."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
-from typing import TYPE_CHECKING
 
-from support.projects import console
+from support.projects import Project, console
 from support.session_processes import RunningSession, eventually, sender_of
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from support.projects import Project
 
 WAITS = """
 import os, signal

@@ -1,16 +1,11 @@
 """A spool folder that holds other things: a project, a home, a temporary folder. All of that stays."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.projects import MIXED, Project, console
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LATER = "--automation-report-delivery=later"
 XML = '<testsuite name="pytest"><testcase classname="test_a" name="test_b" time="0.1"/></testsuite>'

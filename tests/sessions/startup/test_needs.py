@@ -1,7 +1,5 @@
 """The project's own tests on a machine that lacks programs."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

@@ -1,17 +1,11 @@
 """Sessions where the environment has little to offer: everything arrives, and the exit code is pytest's own."""
 
-from __future__ import annotations
-
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import clean_environment, reporting_arguments, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 SUITE = """
 import pytest

@@ -1,17 +1,12 @@
 """The sender starts while pytest configures itself: a session that never begins, or has no spool, leaves nothing."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from support.checked_server import CheckedServer
+from support.projects import Project
 from support.session_processes import eventually
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 NEVER_BEGINS = """
 import os, pathlib, pytest

@@ -1,21 +1,15 @@
-from __future__ import annotations
-
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.installs import Python, Wheelhouse, pip
 from support.projects import Project
 from support.repository import ROOT
 from support.sessions import reporting_arguments, run, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.checked_server import CheckedServer
 
 WHERE = "import pytest_automation_report; print(pytest_automation_report.__file__)"
 SERVER_PACKAGES = ("falcon", "waitress", "peewee", "playhouse", "pwiz", "msgspec", "jinja2", "markupsafe")

@@ -1,16 +1,11 @@
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 from docs.written import block
+from support.checked_server import CheckedServer
+from support.projects import Project
 from support.sessions import run, session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 ON = "--automation-report"
 OFF = "--no-automation-report"

@@ -1,21 +1,16 @@
 """Sessions at the edges: where the printed command runs, what is counted, what is told when pytest tells nothing."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.checked_server import CheckedServer
 from support.sessions import TOKEN, Ran, run, run_session, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 LATER = "--automation-report-delivery=later"
 PASSES = "def test_passes():\n    pass\n"

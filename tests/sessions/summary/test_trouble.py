@@ -1,21 +1,14 @@
-from __future__ import annotations
-
 import re
 import shlex
 import socket
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from support.checked_server import CheckedServer
 from support.projects import MIXED, Project, console
-from support.sessions import TOKEN, run, send, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-    from support.sessions import Ran
+from support.sessions import TOKEN, Ran, run, send, session_environment
 
 OPTION = "--automation-report-"
 NOBODY = "http://127.0.0.1:9"

@@ -1,19 +1,12 @@
 """What other plugins and broken parts of this package do to its hooks changes no verdict of pytest."""
 
-from __future__ import annotations
-
 import json
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from support.projects import console
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.projects import Project
+from support.projects import Project, console
 
 FAILS = "def test_a():\n    assert [1] == [2]\ndef test_b(): pass\n"
 DROPS_TRACEBACK = """

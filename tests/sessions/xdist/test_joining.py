@@ -1,15 +1,9 @@
-from __future__ import annotations
-
 import json
 import subprocess
-from typing import TYPE_CHECKING
 
-from support.projects import console
+from support.checked_server import CheckedServer
+from support.projects import Project, console
 from support.sessions import reporting_arguments, session_environment, skip_without_workers
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 
 def connection(server: CheckedServer) -> list[str]:

@@ -1,17 +1,11 @@
 """xdist workers that have no disk in common with the controller: their results arrive, their annotations do not."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.annotated_suites import Suite
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
+from support.checked_server import CheckedServer
 
 OTHER_HOST = """
     import pytest

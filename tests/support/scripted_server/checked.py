@@ -1,16 +1,11 @@
 """The scripted server with each request checked against the API's contract."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from support.contract import Contract
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @contextmanager

@@ -1,17 +1,13 @@
 """A scripted server that answers one empty page of sources, with or without TLS, by a clock of its own."""
 
-from __future__ import annotations
-
+import ssl
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from support.scripted_server.faults import Fault, Rule
 from support.scripted_server.server import ScriptedServer
 from support.scripted_server.store import Reply
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Iterator
 
 PAGE: dict[str, Any] = {
     "page": 1, "prev_page": None, "next_page": None, "last_page": 1, "per_page": 15, "total": 0, "result": [],

@@ -1,17 +1,11 @@
 """Scripted servers that refuse or apply a part, each with one rule."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.scripted_server.server import Seen
 
 Judge: TypeAlias = "Callable[[list[dict[str, Any]], bytes], Reply | None]"
 """Takes the tests of an append and its body; returns a refusal, or None to apply it."""

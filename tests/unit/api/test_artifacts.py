@@ -1,9 +1,7 @@
 """The one call beside the contract: a file to a server that has shown that it keeps files."""
 
-from __future__ import annotations
-
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 import responses
@@ -11,11 +9,7 @@ import responses
 from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.client_fixtures import ClientFor
+from support.client_fixtures import ClientFor
 
 ORIGIN = "https://instance.example"
 URL = "http+local://store/artifacts/abc/a.png"

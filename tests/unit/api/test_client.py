@@ -1,9 +1,8 @@
-from __future__ import annotations
-
 import io
 import json
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -24,12 +23,8 @@ from pytest_automation_report.errors import (
     ThrottledError,
     UnknownAnswerError,
 )
+from support.client_fixtures import ClientFor
 from support.contract import Contract
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from support.client_fixtures import ClientFor
 
 ORIGIN = "https://instance.example"
 FIELDS = Resources(fields=(Field("f", "v", FieldType.CONSOLE),))

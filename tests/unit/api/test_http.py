@@ -1,17 +1,13 @@
-from __future__ import annotations
-
 import os
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 from requests.exceptions import InvalidProxyURL
 
 from pytest_automation_report.api.http import new_session, proxies_for
-
-if TYPE_CHECKING:
-    from support.client_fixtures import ClientFor
+from support.client_fixtures import ClientFor
 
 
 def test_socks_is_refused() -> None:

@@ -1,14 +1,13 @@
 """Bodies of the API, and the text of a test that is formatted by hand."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_automation_report.api.json_values import JsonValue
 from pytest_automation_report.api.models import (
     Artifact,
     Field,
@@ -19,9 +18,6 @@ from pytest_automation_report.api.models import (
     Test,
     encoded,
 )
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.json_values import JsonValue
 
 TEXTS = st.text(max_size=8)
 FIELDS = st.builds(

@@ -1,7 +1,5 @@
 """The markup of steps: written and read back unchanged."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.api.step_markup import CLOSING_TAG, OPENING_TAG, parse_steps, step_markup

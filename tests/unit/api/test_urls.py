@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.api.urls import is_web_address

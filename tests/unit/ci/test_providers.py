@@ -1,9 +1,7 @@
 """What each CI provider tells, from environments as its jobs have them."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 
@@ -12,9 +10,6 @@ from pytest_automation_report.ci.facts import BuildInfo, CiJob
 from pytest_automation_report.ci.providers import PROVIDERS
 from pytest_automation_report.values import replace
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA, Case, Job
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 CASES: tuple[Case, ...] = ("push", "pull request", "tag", "rerun", "parallel")
 ROWS = [

@@ -1,17 +1,10 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from support.delivery_fixtures import token_is_nowhere, written
 from support.scripted_server.checked import checked_in_process
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.scripted_server.server import ScriptedServer
-
+from support.scripted_server.server import ScriptedServer
 
 __all__ = ["token_is_nowhere", "written"]  # fixtures of these tests, too
 

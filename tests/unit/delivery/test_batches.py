@@ -1,19 +1,13 @@
 """Which results go into one append, and when it goes: four causes, and no other."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.delivery.batches import batch_from, flush_reason
 from pytest_automation_report.delivery.results import Result
 from support.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer
 
 MIB = 1 << 20
 

@@ -1,15 +1,10 @@
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.handover import RedactionSettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize("what", ["named", "other", "missing", "folder"])

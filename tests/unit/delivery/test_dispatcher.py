@@ -1,11 +1,9 @@
 """The sender's own steps: what stands on disk before a request, how long it waits, what it does after a death."""
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +12,7 @@ from pytest_automation_report.spool.ledger_file import ledger_from
 from support.delivered_results import assert_complete, field_texts, result_named
 from support.deliveries import Clock, WrittenSession, numbered, step_until, stepping
 from support.scripted_server.faults import Rule, answer, throttled
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer
 
 POSTS = {
     "create_run": r"/automation/runs$",

@@ -1,37 +1,29 @@
 """The findings of a completed run, asked for at a session's end: they never change what is said of its delivery."""
 
-from __future__ import annotations
-
 import os
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from requests import Session
+from requests import PreparedRequest, Response, Session
 
 from pytest_automation_report.api.http import HttpClient
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json, NewRun, Token
 from pytest_automation_report.delivery.findings import excerpt_from
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.retries import Deadlines
+from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.liveness import Process
 from support.deliveries import WrittenSession, numbered
 from support.sessions import SHORT_LIMITS, TOKEN
 from support.store_adapter import StoreAdapter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from requests import PreparedRequest, Response
-
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.spool.ledger import LedgerState
 
 LIMITS = Timeouts(**{**SHORT_LIMITS, "findings": 5.0})
 

@@ -1,21 +1,20 @@
 """Several requests under way at the same time, at a session's end: never two to one thread, none lost or doubled."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.delivery.in_flight import InFlightRequests, max_in_flight
+from pytest_automation_report.delivery.in_flight import Call, InFlightRequests, max_in_flight
 from pytest_automation_report.errors import ThrottledError
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
     Clock,
+    Pending,
     Stepper,
     WrittenSession,
     lived,
@@ -28,12 +27,6 @@ from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer, applied_but, delayed, held, throttled
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.delivery.in_flight import Call
-    from support.deliveries import Pending
 
 APPEND = r"/threads/\d+/append$"
 NAMES = numbered(6)

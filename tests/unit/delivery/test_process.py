@@ -1,13 +1,12 @@
 """Lives of a sender in this process: refused while it finds out about a request, or told what to do about it."""
 
-from __future__ import annotations
-
 import os
 import random
 import shutil
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import LIMITS_VARIABLE, Runtime, Timeouts, timeouts_from
 from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.reconciliation import Unknown
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
@@ -22,6 +22,7 @@ from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.sessions import expire_old_sessions, is_delivered
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
+    Pending,
     WrittenSession,
     ended_session,
     lived,
@@ -33,19 +34,11 @@ from support.deliveries import (
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer, applied_but
-from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
 from support.scripted_server.variants import OPERATIONS, HalfServer, LossyServer
 from support.sessions import SHORT_LIMITS, TOKEN
 from unit.delivery.test_reconciliation import unreadable
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.delivery.reconciliation import Unknown
-    from support.deliveries import Pending
-    from support.scripted_server.server import Seen
-
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"

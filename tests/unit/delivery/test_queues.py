@@ -1,14 +1,13 @@
 """From records to results: what never finished, what crashed, what ran again elsewhere."""
 
-from __future__ import annotations
-
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS
@@ -20,9 +19,6 @@ from pytest_automation_report.spool.records import (
     plain_record,
     start_record,
 )
-
-if TYPE_CHECKING:
-    from pytest_automation_report.delivery.results import Result
 
 
 class Files:

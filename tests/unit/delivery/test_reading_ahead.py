@@ -1,12 +1,9 @@
 """How much of a spool a sender takes into its memory, and that it ends although it has not taken all."""
 
-from __future__ import annotations
-
 import os
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,14 +13,11 @@ from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.records import plain_record
 from support.delivered_results import assert_complete, field_texts, result_named, result_names
-from support.deliveries import WrittenSession, ended_session, lived, stepping
+from support.deliveries import Stepper, WrittenSession, ended_session, lived, stepping
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer
 from support.scripted_server.variants import OPERATIONS
-
-if TYPE_CHECKING:
-    from support.deliveries import Stepper
 
 MORE_THAN_IS_READ_AHEAD = 3000
 WORKERS = ("gw0", "gw1")

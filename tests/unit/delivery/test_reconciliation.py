@@ -1,8 +1,6 @@
 """Every kind of bad answer to every kind of request: found out, not guessed."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -24,13 +22,9 @@ from support.scripted_server.faults import (
     throttled,
 )
 from support.scripted_server.server import ScriptedServer, Seen
+from support.scripted_server.store import Reply
 from support.scripted_server.variants import OPERATIONS, HalfServer
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.scripted_server.store import Reply
 
 FAULTS = {
     "500-not-applied": answer(500, {"message": "Server error."}),

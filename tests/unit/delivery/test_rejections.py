@@ -1,26 +1,20 @@
 """A server that refuses a part: what it can take arrives once, what it cannot is set aside by name."""
 
-from __future__ import annotations
-
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.delivered_results import assert_complete, assert_one_run, field_texts, result_named, result_names
-from support.deliveries import Clock, WrittenSession, ended_session, numbered, step_until, stepping
+from support.deliveries import Clock, Stepper, WrittenSession, ended_session, numbered, step_until, stepping
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
 from support.scripted_server.variants import Judge, PickyServer, naming, unknown_alias, unprocessable
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-
-    from support.deliveries import Stepper
 
 
 def silent(*bad: str) -> Judge:

@@ -1,17 +1,17 @@
 """The report of a session whose server has no pages: it comes from the session's own spool."""
 
-from __future__ import annotations
-
 import os
 import random
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.api.models import NewRun
-from pytest_automation_report.delivery.artifact_stores import FolderStore
+from pytest_automation_report.delivery.artifact_stores import ArtifactStore, FolderStore
+from pytest_automation_report.delivery.dispatcher import Dispatcher
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.report import OWN_RESULTS
@@ -21,15 +21,8 @@ from pytest_automation_report.spool.liveness import Process
 from support.deliveries import WrittenSession
 from support.report_file import ReportFile, text_of
 from support.scripted_adapter import client_of
+from support.scripted_server.server import ScriptedServer
 from support.sessions import SHORT_LIMITS, TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pytest_automation_report.delivery.artifact_stores import ArtifactStore
-    from pytest_automation_report.delivery.dispatcher import Dispatcher
-    from support.scripted_server.server import ScriptedServer
 
 LIMITS = Timeouts(**{**SHORT_LIMITS, "exit_all": 60.0, "alone": 60.0})
 STARTED_US = 1_790_000_000_000_000

@@ -1,19 +1,20 @@
 """The HTML report that the sender writes at a session's end: it never changes what is said of the delivery."""
 
-from __future__ import annotations
-
 import gc
 import os
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from requests import Session
+from requests import PreparedRequest, Response, Session
 
+from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
@@ -26,6 +27,7 @@ from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.spool.folder import SessionFolder, session_folders
+from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.liveness import Process
@@ -34,15 +36,6 @@ from pytest_automation_report.spool.sessions import expire_old_sessions
 from support.deliveries import WrittenSession, numbered
 from support.sessions import SHORT_LIMITS, TOKEN
 from support.store_adapter import StoreAdapter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from requests import PreparedRequest, Response
-
-    from pytest_automation_report.api.client import Client
-    from pytest_automation_report.spool.ledger import LedgerState
 
 HEADING = "<h1>3 tests, none failed</h1>"
 ORIGIN = "http+local://server"

@@ -1,9 +1,7 @@
 """What follows from each answer, case by case."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -23,15 +21,10 @@ from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Fault, Rule, answer, applied_but, throttled
-from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
 from support.scripted_server.variants import OPERATIONS, HalfServer
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.scripted_server.server import Seen
 
 APPEND = OPERATIONS["append-thread"]
 RUN = r"/runs/\d+$"

@@ -1,11 +1,11 @@
 """Extensions on the way of a sender: for a server that announces them, and for no other."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +17,6 @@ from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 ALL = "started, phases, steps, running, comparison"
 BEGAN = 1_800_000_000_000_000

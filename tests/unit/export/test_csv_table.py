@@ -1,7 +1,5 @@
 """CSV of a run's results."""
 
-from __future__ import annotations
-
 import csv
 import io
 

@@ -1,7 +1,5 @@
 """CTRF of a run; `compatibility/vendor` validates it with the schema of the format's own package."""
 
-from __future__ import annotations
-
 import json
 
 from pytest_automation_report.export.ctrf import SPEC_VERSION, ctrf_document, ctrf_text

@@ -1,17 +1,13 @@
 """The JSON document of a run."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from pytest_automation_report.export.tables import json_document
 from support.exported import HOSTILE, an_item
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

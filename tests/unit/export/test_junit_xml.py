@@ -1,20 +1,15 @@
 """JUnit XML of a run: valid for Jenkins, and read back into the same results."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from pytest_automation_report.export.junit_xml import junit_xml
-from pytest_automation_report.junit.results import JunitDocument
+from pytest_automation_report.junit.results import JunitDocument, JunitResult
 from pytest_automation_report.recording.options import RecordingOptions
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
 from support.junit_schema import mistakes
-
-if TYPE_CHECKING:
-    from pytest_automation_report.junit.results import JunitResult
 
 LINK = {"name": "picture.png", "url": "https://files.example.com/picture.png?a=1", "mime_type": "image/png"}
 ITEMS = [

@@ -1,7 +1,5 @@
 """Markdown of a run for a pull request, and of one failure for an assistant."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

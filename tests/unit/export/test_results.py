@@ -1,7 +1,5 @@
 """Runs and results are read from both lists of the API."""
 
-from __future__ import annotations
-
 from pytest_automation_report.export.results import Attempt, ExportedTest, Problem
 from support.exported import a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
 

@@ -1,14 +1,10 @@
 """Failures that are raised for these tests, and the text that the installed pytest writes about them."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BERTHS: Final[dict[str, int]] = {}
 

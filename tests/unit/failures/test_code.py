@@ -1,7 +1,5 @@
 """Lines of code are split into coloured pieces, and no character is lost."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.failures.highlighting import coloured

@@ -1,7 +1,5 @@
 """The table of a failed assertion: titles from its source code, rows from the text that pytest wrote."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.failures.comparisons import (

@@ -1,7 +1,5 @@
 """Which paths of two values differ, and which characters of two strings."""
 
-from __future__ import annotations
-
 from time import process_time
 
 import pytest

@@ -1,7 +1,5 @@
 """Which frames of a traceback are shown, and what stands for the others."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.failures.reading import Call, folded, is_in_package

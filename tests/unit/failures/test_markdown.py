@@ -1,7 +1,5 @@
 """A failure as Markdown: complete, short, and safe whatever its text has."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown

@@ -1,7 +1,5 @@
 """What a reader sees first of a failure: its message once, and the calls that matter."""
 
-from __future__ import annotations
-
 from time import process_time
 
 import pytest

@@ -1,7 +1,5 @@
 """Output for a terminal becomes lines with colours, and nothing of it can act on the page."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

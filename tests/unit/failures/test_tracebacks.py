@@ -1,7 +1,5 @@
 """A failure's text is read into exceptions and frames, whatever the style in which pytest wrote it."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback

@@ -1,7 +1,5 @@
 """Representations are read into trees of values, and no text can harm the reader."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.failures.values import Value, read_comparison, read_value, text_of

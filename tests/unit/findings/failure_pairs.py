@@ -5,8 +5,6 @@ place, ``file:function``, stands in front where the pair is about it, and behind
 shows, after ``>``.
 """
 
-from __future__ import annotations
-
 SAME: tuple[tuple[str, str], ...] = (
     # Numbers, and what is made of them.
     ("assert 3 == 4", "assert 7 == 9"),

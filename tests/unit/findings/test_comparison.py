@@ -1,16 +1,11 @@
 """Which run another one is compared with, and what has changed since."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.findings.comparison import Changes, RunFacts, base_of, changes_between, is_partial, since
-
-if TYPE_CHECKING:
-    from pytest_automation_report.findings.flakiness import Verdict
+from pytest_automation_report.findings.flakiness import Verdict
 
 VERDICTS: dict[str, Verdict] = {"P": "passed", "F": "failed", "S": "skipped"}
 

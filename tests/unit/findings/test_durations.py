@@ -1,7 +1,5 @@
 """Which series of durations are a change, and how the speed of a run is measured."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

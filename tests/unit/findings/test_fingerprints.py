@@ -1,7 +1,5 @@
 """Failures with one reason have one fingerprint, others have others."""
 
-from __future__ import annotations
-
 import re
 import time
 

@@ -1,7 +1,5 @@
 """Which sequences of outcomes make a test flaky, broken, suspect, new or stable."""
 
-from __future__ import annotations
-
 import random
 from itertools import count
 

@@ -1,7 +1,5 @@
 """Lanes of workers: where each test stands in time, which are drawn together, which one kept the others waiting."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.findings.lanes import (

@@ -1,7 +1,5 @@
 """Which selected part of a suite has all tests of another, and the command that runs it."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.findings.selections import command_of, has_last_failures, includes

@@ -1,7 +1,5 @@
 """The proof that the jobs of a run ran each collected test once."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import pytest

@@ -1,7 +1,5 @@
 """The reader of pytest's JUnit XML."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 
 import pytest

@@ -1,7 +1,5 @@
 """The sides of a failed comparison as trees: kinds, bounds, secrets, and code of users that is never called."""
 
-from __future__ import annotations
-
 import enum
 import json
 import sys

@@ -1,9 +1,7 @@
 """Extensions of results: colours, files at their steps and earlier attempts, within their limits."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,11 +16,8 @@ from pytest_automation_report.recording.extensions import (
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.synthetic_results import collection_test
-from pytest_automation_report.text.visible import ColouredText
+from pytest_automation_report.text.visible import ColouredText, Span
 from support.recorded_suites import MadeReport
-
-if TYPE_CHECKING:
-    from pytest_automation_report.text.visible import Span
 
 NODE = "tests/test_a.py::test_x"
 PLACE = ("tests/test_a.py", 4, "test_x")

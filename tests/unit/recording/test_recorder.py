@@ -1,7 +1,5 @@
 """What real suites seldom show: frozen clocks, cut short attempts, groups, odd outcomes, results made without a run."""
 
-from __future__ import annotations
-
 import json
 import pickle
 from dataclasses import dataclass

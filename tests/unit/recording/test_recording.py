@@ -1,8 +1,7 @@
 """Hooks of pytest in, records out."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pytest_automation_report.guards import InternalErrors
 from pytest_automation_report.recording.options import RecordingOptions
@@ -11,9 +10,6 @@ from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, FinishRecor
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.spool.writer import SpoolWriter
 from support.recorded_suites import MadeReport
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_start_that_fails_does_not_give_its_result_to_another_test(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """Addresses, proxies, certificates and the names that nobody gave."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +16,6 @@ from pytest_automation_report.settings.configuration import (
     read_console_settings,
 )
 from pytest_automation_report.text.limits import utf16_length
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
 REMOTE = {"url": "https://a.example", "project_id": 3}

@@ -1,12 +1,7 @@
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pytest_automation_report.settings.known_addresses import KnownAddresses
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_uses_of_several_processes_at_once_are_all_kept(tmp_path: Path) -> None:

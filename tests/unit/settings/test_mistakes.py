@@ -1,10 +1,8 @@
 """Every bad input and its whole message: an error where it was typed, a trouble where it stands in the environment."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,9 +10,6 @@ from pytest_automation_report.api.models import Link
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.configuration import Configuration, configuration_from, read_console_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
 HOST = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"

@@ -1,7 +1,5 @@
 """The key of a run that jobs share: what it is made of, and the tag by which it is found."""
 
-from __future__ import annotations
-
 import re
 
 from pytest_automation_report.ci.facts import BuildInfo

@@ -1,12 +1,10 @@
 """Every spelling of every setting, read by a real pytest configuration."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,9 +19,6 @@ from pytest_automation_report.settings.configuration import (
 )
 from pytest_automation_report.settings.pytest_config import switch
 from pytest_automation_report.settings.table import SETTINGS, Setting, setting
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PROBE = """
 from pytest_automation_report.settings.pytest_config import add_options

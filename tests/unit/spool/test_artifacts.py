@@ -1,8 +1,6 @@
 """Copies of files in the spool: written within limits, read only where they are."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +16,6 @@ from pytest_automation_report.spool.artifacts import (
     spooled_file,
     spooled_name,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def stash(folder: Path, worker: str = "main", most: int = 100, together: int = 1000) -> ArtifactSpool:

@@ -1,9 +1,8 @@
 """What a ledger's records add up to."""
 
-from __future__ import annotations
-
 from dataclasses import astuple
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,14 +11,9 @@ from hypothesis import strategies as st
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.ledger import LedgerState, OffsetRanges, WorkerProgress
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.ledger_records import AckRecord, Intent
+from pytest_automation_report.spool.ledger_records import AckRecord, Intent, Operation
 from pytest_automation_report.spool.records import plain_record
 from support.records import ledger_record
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.spool.ledger_records import Operation
 
 
 def _state(*records: tuple[str, dict[str, Any]]) -> LedgerState:

@@ -1,11 +1,9 @@
 """How the ledger is written: what is on disk when, and what is made again."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +12,6 @@ from pytest_automation_report.spool import ledger_file as module
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.ledger_records import AckRecord, Intent, JoinedRecord, StoredRecord
 from support.records import ledger_record
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """`spool.names`: names of sessions, and what cannot be one."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.spool.names import is_session_name, new_session_name

@@ -1,7 +1,6 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,17 +31,13 @@ from pytest_automation_report.spool.record_kinds import (
 )
 from pytest_automation_report.spool.records import (
     Decoder,
+    Record,
     attempt_header,
     finish_record,
     pass_record,
     start_record,
 )
 from support.records import spool_record
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.spool.records import Record
 
 TEST = json.dumps(Test("0" * 64, "test_it", "tests", "passed", 5, fields=(Field("Log", "text"),)).body())
 FILE = Artifact("page.png", "spooled:main-1 page.png", None, "image/png", 5).body()

@@ -1,7 +1,5 @@
 """The lines that spool and ledger are made of."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

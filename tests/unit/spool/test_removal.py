@@ -1,11 +1,10 @@
 """Removal in the spool: what a session made goes, everything else stays, whatever happens in between."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +16,6 @@ from pytest_automation_report.spool.sessions import (
     expire_old_sessions,
     remove_abandoned,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 NAME = "20260102T030405-00000001"
 NOBODY = 65534

@@ -1,11 +1,11 @@
 """One process's file in the spool, whatever a test does to it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +17,6 @@ from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.records import Decoder, plain_record
 from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 from support.records import members_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """The page of a CI job: what stands on it, how large it is, and that foreign text is nothing but text."""
 
-from __future__ import annotations
-
 import html
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.api.models import Field, FieldType, Test
+from pytest_automation_report.api.models import Field, FieldType, Json, Test
 from pytest_automation_report.recording.failures import SHOWN, FailedTest, Failures
 from pytest_automation_report.summary.ci_page import (
     ANNOTATED,
@@ -20,9 +17,6 @@ from pytest_automation_report.summary.ci_page import (
     plain,
 )
 from pytest_automation_report.summary.counts import SessionCounts
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.models import Json
 
 FAILED = FailedTest("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
 ROOM = 1024 * 1024

@@ -1,11 +1,10 @@
 """Findings as lines for a terminal."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from pytest_automation_report.api.models import Json
 from pytest_automation_report.summary.findings_lines import (
     ago,
     changes_line,
@@ -14,9 +13,6 @@ from pytest_automation_report.summary.findings_lines import (
     reason_lines,
 )
 from pytest_automation_report.summary.findings_lines import test_title as title_of
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.models import Json
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE

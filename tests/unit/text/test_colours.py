@@ -1,7 +1,5 @@
 """Colours are kept beside a text: at their characters, whatever was redacted, escaped or cut."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,20 +1,15 @@
 """A file is written as a whole, or what was there before stays."""
 
-from __future__ import annotations
-
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDoneError
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.text.files import PIPE_SECONDS, encoded, read_file, replace_file, write_output
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Names of tests, node ids and commands."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.text.names import class_path, node_id, run_command, split_name, title_of

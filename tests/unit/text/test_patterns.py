@@ -1,7 +1,5 @@
 """`text.patterns`: expressions are compiled when they are used."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

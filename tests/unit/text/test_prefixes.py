@@ -1,7 +1,5 @@
 """The common beginning of two texts."""
 
-from __future__ import annotations
-
 from itertools import takewhile
 
 from hypothesis import given

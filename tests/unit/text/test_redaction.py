@@ -1,12 +1,10 @@
-from __future__ import annotations
-
 import base64
 import json
 import math
 import re
+from collections.abc import Callable
 from html import escape
 from time import process_time
-from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -23,9 +21,6 @@ from pytest_automation_report.text.credential_patterns import MARK, without_cred
 from pytest_automation_report.text.redaction import Redaction, safe_str, secret_values
 from support.texts_with_secrets import HIDDEN
 from support.texts_without_secrets import INNOCENT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WORD = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8wX1zA4cD7fG0iJ3l"
 """64 letters and digits: credentials of these tests are put together of it, so that no file here holds one."""

@@ -1,18 +1,19 @@
 """The embedded store answers the client as the server does: a few requests, both ways, in two stores."""
 
-from __future__ import annotations
-
 import io
 import json
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import requests
 
+from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import (
     EMBEDDED_ORIGIN,
@@ -32,12 +33,6 @@ from pytest_automation_report.server.store import store as stores
 from pytest_automation_report.server.store.store import Store
 from support.service import START
 from support.store_adapter import StoreAdapter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from pytest_automation_report.api.client import Client
 
 TOKEN = Token("a-token-of-these-tests")
 RUN = NewRun("run", "suite")

@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import io
 from contextlib import closing
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
+from falcon.testing import Result
 
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.artifact_urls import (
@@ -21,9 +20,6 @@ from pytest_automation_report.server.store.media_types import DOWNLOAD, TEXT, me
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import ContentRow
 from support.service import Service, a_test, command_runner, option
-
-if TYPE_CHECKING:
-    from falcon.testing import Result
 
 PNG = b"\x89PNG\r\n\x1a\n"
 ORIGIN = "http+local://store"

@@ -1,12 +1,10 @@
-from __future__ import annotations
-
 import io
 import random
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
-from falcon.testing import TestClient
+from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
@@ -15,14 +13,8 @@ from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.store import Store
+from support.contract import Contract
 from support.service import API, TOKEN, Service, a_test, command_runner
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from falcon.testing import Result
-
-    from support.contract import Contract
 
 ROOM = 1_000_000
 

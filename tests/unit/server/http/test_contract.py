@@ -1,6 +1,5 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 import requests
@@ -9,10 +8,6 @@ from falcon.testing import TestClient
 from support.contract import CheckedAdapter, Contract
 from support.service import API, TOKEN, Service
 from support.store_adapter import StoreAdapter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 JSON = {"Content-Type": "application/json"}
 RUN = f"{API}/automation/runs/1"

@@ -1,9 +1,7 @@
 """The extensions of requests: stored if they are well formed, ignored otherwise, and never a reason to refuse."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,10 +15,7 @@ from pytest_automation_report.server.http.extension_bodies import (
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.extensions import EarlierAttempt, PhaseTimes, RunningTest, StepNode
 from pytest_automation_report.server.store.tables import ResultRow, ThreadRow
-from support.service import START, a_test
-
-if TYPE_CHECKING:
-    from support.service import Json, Service
+from support.service import START, Json, Service, a_test
 
 _VALUE = {
     "type": "dict",

@@ -1,11 +1,10 @@
 """Findings in the background of a server: each run once, whoever asks, and an end that leaves nothing half done."""
 
-from __future__ import annotations
-
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 from falcon.testing import TestClient
 
 from pytest_automation_report.server.http import findings_worker
@@ -14,13 +13,8 @@ from pytest_automation_report.server.http.findings_worker import FindingsWorker
 from pytest_automation_report.server.http.middleware import ServerOptions
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.findings import findings
-from support.service import TOKEN, a_test
-
-if TYPE_CHECKING:
-    import pytest
-
-    from pytest_automation_report.server.store.store import Store
-    from support.service import Service
+from pytest_automation_report.server.store.store import Store
+from support.service import TOKEN, Service, a_test
 
 VERSION = 'SELECT "version" FROM "run_findings" WHERE "run_id" = ?'
 

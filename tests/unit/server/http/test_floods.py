@@ -1,27 +1,20 @@
 """Requests that are small or ordinary to send and could be dear to answer."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import resource
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from falcon.testing import Result
 
 from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED
 from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_VALUES
 from pytest_automation_report.server.http.schemas import MAX_TESTS
 from pytest_automation_report.server.store.database import MAX_ATTACHED
-from support.service import API, ON_SQLITE, a_test
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from falcon.testing import Result
-
-    from support.service import Service
+from support.service import API, ON_SQLITE, Service, a_test
 
 RUNS = f"{API}/projects/1/automation/runs"
 _SECONDS = 4.0

@@ -1,22 +1,15 @@
-from __future__ import annotations
-
 import sqlite3
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from falcon.testing import TestClient
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.store import Store
-from support.service import API, ON_SQLITE, SECOND, TOKEN, a_test
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.api.models import PostgresDatabase
-    from support.service import Service
+from support.service import API, ON_SQLITE, SECOND, TOKEN, Service, a_test
 
 DAY = 24 * 3600 * SECOND
 

@@ -1,13 +1,6 @@
 """Results that come after the completion of their run."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from support.service import SECOND, a_test
-
-if TYPE_CHECKING:
-    from support.service import Service
+from support.service import SECOND, Service, a_test
 
 LATE = {"name": "unit 2/4", "attempt": 2}
 

@@ -1,14 +1,9 @@
-from __future__ import annotations
-
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from support.service import API, SECOND, START, a_test
-
-if TYPE_CHECKING:
-    from support.service import Service
+from support.service import API, SECOND, START, Service, a_test
 
 RUNS = "/projects/1/automation/runs"
 MOMENT = "2023-11-14T22:13:{:02}.000Z"

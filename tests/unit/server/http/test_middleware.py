@@ -1,10 +1,9 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import falcon
 import pytest
-from falcon.testing import TestClient
+from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError
@@ -13,14 +12,8 @@ from pytest_automation_report.server.http.hosts import answered_hosts, is_answer
 from pytest_automation_report.server.http.middleware import AccessLogEntry, Extension, RateLimit, ServerOptions
 from pytest_automation_report.server.pages.assets import ASSETS
 from pytest_automation_report.server.pages.site import Pages
-from support.service import API, TOKEN
-
-if TYPE_CHECKING:
-    import falcon
-    from falcon.testing import Result
-
-    from support.service import Service
-    from support.website import Site
+from support.service import API, TOKEN, Service
+from support.website import Site
 
 RUNS = f"{API}/projects/1/automation/runs"
 RUN = b'{"name": "n", "source": "s"}'

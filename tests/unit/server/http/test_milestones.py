@@ -1,9 +1,6 @@
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from support.service import Service
+from support.service import Service
 
 
 def _set(service: Service, name: str, *tags: str, project_id: int = 1) -> int:

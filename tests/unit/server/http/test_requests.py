@@ -1,21 +1,16 @@
-from __future__ import annotations
-
 import gzip
 import json
 import logging
 import resource
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from wsgiref.validate import validator
 
 import pytest
 from falcon.testing import TestClient, create_environ
 
 from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES
-from support.service import API, TOKEN
-
-if TYPE_CHECKING:
-    from support.service import Service
+from support.service import API, TOKEN, Service
 
 RUNS = f"{API}/projects/1/automation/runs"
 

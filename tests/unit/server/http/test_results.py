@@ -1,17 +1,11 @@
-from __future__ import annotations
-
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from pytest_automation_report.server.http.schemas import NAME_LENGTH
 from pytest_automation_report.server.store import statuses
-from support.service import ON_SQLITE, a_test
-
-if TYPE_CHECKING:
-    from support.service import Service
+from support.service import ON_SQLITE, Service, a_test
 
 
 def test_the_status_table_is_that_of_the_contract() -> None:

@@ -1,15 +1,8 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from pytest_automation_report.server.store.database import MAX_THREADS
 from pytest_automation_report.server.store.tables import RunRow
-from support.service import SECOND, START, a_test
-
-if TYPE_CHECKING:
-    from support.service import Service
+from support.service import SECOND, START, Service, a_test
 
 FIELD = {"type": 4, "name": "Output", "value": "text", "meta": {"a": "b"}, "is_highlight": True}
 ARTIFACT = {"name": "log", "url": "https://files.example.com/log", "note": "n", "mime_type": "text/plain", "size": 3}

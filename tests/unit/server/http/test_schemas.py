@@ -1,11 +1,10 @@
 """The contract of request bodies, value by value, and the two ways on which a body is read."""
 
-from __future__ import annotations
-
 import gc
 import json
 import random
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +16,6 @@ from pytest_automation_report.server.http.request_body import _object_from, body
 from pytest_automation_report.server.http.schemas import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH, NOTE_LENGTH
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 FIELD = {"type": 1, "name": "n", "value": "v", "meta": {"a": "b"}, "is_highlight": True}
 ARTIFACT = {"name": "a", "note": "n", "url": "https://a", "mime_type": "text/plain", "size": 1}

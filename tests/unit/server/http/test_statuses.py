@@ -1,20 +1,14 @@
-from __future__ import annotations
-
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES, ResultStatus
 from pytest_automation_report.server.store.store import Store
+from support.contract import Contract
 from support.service import Service, a_test
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.api.models import PostgresDatabase
-    from support.contract import Contract
 
 APPEND = "/automation/runs/threads/{}/append"
 FAILED = DEFAULT_STATUSES.by_id[3]

@@ -1,18 +1,12 @@
-from __future__ import annotations
-
 import json
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.server.http.views import iso_time
 from pytest_automation_report.server.store.statuses import COUNT_NAMES
-from support.service import a_test
-
-if TYPE_CHECKING:
-    from support.service import Service
+from support.service import Service, a_test
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 LAST_YEAR_US = 253_370_764_800_000_000

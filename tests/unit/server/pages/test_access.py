@@ -1,12 +1,9 @@
-from __future__ import annotations
-
 import re
 from html import unescape
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
-from falcon.testing import TestClient
+from falcon.testing import Result, TestClient
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.application import create_application
@@ -14,9 +11,6 @@ from pytest_automation_report.server.pages.access import PageAccess
 from pytest_automation_report.server.pages.site import Pages
 from support.service import TOKEN, a_test
 from support.website import COOKIE, Site
-
-if TYPE_CHECKING:
-    from falcon.testing import Result
 
 CODE = Token("a-code-of-ten-colleagues")
 

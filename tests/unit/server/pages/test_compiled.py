@@ -1,18 +1,12 @@
 """Compiled templates are kept beside the package's modules."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import pytest
 from jinja2 import DictLoader, Environment
 
 from pytest_automation_report.server.pages.rendering import CompiledTemplates
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
 
 
 def text_of(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, *, writes: bool = True) -> tuple[str, int]:

@@ -1,15 +1,10 @@
-from __future__ import annotations
-
 import gzip
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.server.pages.assets import asset_path
 from support.service import a_test
-
-if TYPE_CHECKING:
-    from support.website import Site
+from support.website import Site
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "deflate, gzip;q=1.0, *;q=0.5", "gzip, br, zstd", "GZIP"])

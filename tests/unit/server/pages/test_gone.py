@@ -1,18 +1,13 @@
-from __future__ import annotations
-
 import re
 from functools import partial
-from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_automation_report.server.store.errors import unreachable
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
 from support.service import a_test
-
-if TYPE_CHECKING:
-    import pytest
-
-    from support.website import Site
+from support.website import Site
 
 
 def _remove(site: Site, run: int) -> None:

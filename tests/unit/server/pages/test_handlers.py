@@ -1,18 +1,13 @@
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from html import unescape
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 from support.service import a_test
 from support.website import HOSTILE, Site, hostile
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def _names(html: str) -> list[str]:

@@ -1,14 +1,11 @@
-from __future__ import annotations
-
 import gzip
 import re
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.serving import passes_secret
 from pytest_automation_report.server.pages import assets
 from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess
@@ -16,9 +13,6 @@ from pytest_automation_report.server.pages.assets import ASSETS, SCRIPTS, STYLE_
 from pytest_automation_report.server.store.store import Store
 from support.service import TOKEN, a_test
 from support.website import COOKIE, Site
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.models import PostgresDatabase
 
 CLICK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
 POLICY = (

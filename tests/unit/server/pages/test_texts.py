@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.server.pages.charts import slices

@@ -1,16 +1,10 @@
-from __future__ import annotations
+from pathlib import Path
 
-from typing import TYPE_CHECKING
+from click.testing import Result
 
 from pytest_automation_report.cli.main import main
+from support.contract import Contract
 from support.service import Service, command_runner
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from click.testing import Result
-
-    from support.contract import Contract
 
 
 def _backup(store: Path, target: Path) -> Result:

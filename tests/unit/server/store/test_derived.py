@@ -1,7 +1,5 @@
 """Columns of runs and results that are derived from their fields."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

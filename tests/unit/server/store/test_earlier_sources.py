@@ -1,7 +1,5 @@
 """A new source whose tests have a history under another name."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.server.store.findings import findings

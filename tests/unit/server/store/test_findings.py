@@ -1,12 +1,12 @@
 """The findings of runs in a store: each is computed once, and says what the results of the runs before it say."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.errors import ApiError
@@ -15,13 +15,8 @@ from pytest_automation_report.server.store.flaky import flaky_tests
 from pytest_automation_report.server.store.inputs import RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.main_branches import set_main_branch, source_names
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
+from pytest_automation_report.server.store.writes import Writer
 from support.service import SECOND, Service, a_test
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.writes import Writer
 
 MS = 1000
 STATUSES = {"p": "passed", "r": "passed", "f": "failed", "s": "skipped", "u": "untested"}

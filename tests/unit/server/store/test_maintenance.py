@@ -1,28 +1,21 @@
-from __future__ import annotations
-
 import json
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import Result
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
 from pytest_automation_report.text.terminal import pluralize
+from support.contract import Contract
 from support.service import ON_SQLITE, SECOND, Service, a_test, command_runner, option
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from click.testing import Result
-
-    from pytest_automation_report.api.models import PostgresDatabase
-    from support.contract import Contract
 
 DAY = 24 * 3600 * SECOND
 

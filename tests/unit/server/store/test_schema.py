@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +8,6 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import TABLES, columns_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_new_store_has_the_columns_of_the_models(tmp_path: Path) -> None:

@@ -1,24 +1,18 @@
-from __future__ import annotations
-
 import sqlite3
 import stat
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import sqlite as connections
 from pytest_automation_report.server.store.database import array_text
+from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.store import Store
+from support.contract import Contract
 from support.service import ON_SQLITE, Service, a_test
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_automation_report.server.store.reads import Reader
-    from support.contract import Contract
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,10 @@
 """The whole results of a run, as exports read them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pytest
+from falcon.testing import Result
 
 from pytest_automation_report.server.store import whole_results
-from support.service import a_test
-
-if TYPE_CHECKING:
-    import pytest
-    from falcon.testing import Result
-
-    from support.service import Service
+from support.service import Service, a_test
 
 FAILURE = {"name": "Failure", "type": 4, "value": "E   no", "meta": {"message": "no"}, "is_highlight": True}
 ARTIFACT = {"name": "a.png", "url": "https://files.example.com/a.png"}

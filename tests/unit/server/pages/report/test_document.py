@@ -1,9 +1,8 @@
 """The report of a run in one file, made of the server's own pages."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,9 +13,6 @@ from pytest_automation_report.server.store.errors import ApiError
 from support.report_file import ReportFile, text_of
 from support.service import ON_SQLITE, SECOND, TOKEN, a_test
 from support.website import COOKIE, HOSTILE, Site, failing, hostile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def flaky(number: int) -> dict[str, Any]:

@@ -1,23 +1,17 @@
 """Artifacts in the report of a run."""
 
-from __future__ import annotations
-
 import io
 import re
 import tracemalloc
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from pytest_automation_report.server.pages.report.files import FileRule
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.writes import Writer
 from support.report_file import ReportFile, text_of
 from support.service import a_test
-from support.website import failing
-
-if TYPE_CHECKING:
-    from pytest_automation_report.server.store.writes import Writer
-    from support.website import Site
+from support.website import Site, failing
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 300_000
 PAGE = b"<script>document.title = 'ran'</script>"

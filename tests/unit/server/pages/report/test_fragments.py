@@ -1,7 +1,5 @@
 """Fragments of pages, and their links inside of one file."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.server.pages.report.fragments import (

@@ -1,15 +1,8 @@
 """Findings and overviews for pages: those of completed runs are read, those of open ones computed now and then."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from support.service import a_test
-from support.website import failing
-
-if TYPE_CHECKING:
-    from support.website import Site
+from support.website import Site, failing
 
 
 def test_documents_of_a_large_open_run_are_kept_for_ten_times_their_cost(site: Site) -> None:

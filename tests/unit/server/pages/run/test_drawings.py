@@ -1,7 +1,5 @@
 """Strips, names, marked messages, grids and lanes: values of small drawings."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The downloads of a run in the forms of other tools."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,23 +1,19 @@
 """The page of a run: what failed, why and since when, what changed, where the time went."""
 
-from __future__ import annotations
-
 import re
 import time
 from html import unescape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, READ_LENGTH
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.tables import RunOverviewRow
 from support.service import SECOND, a_test
 from support.website import Site, failing
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.models import Json
 
 FILE = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
 

@@ -1,7 +1,5 @@
 """The verdict of a run and its changes, in words."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

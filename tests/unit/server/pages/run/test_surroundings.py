@@ -1,7 +1,5 @@
 """Commits and versions between a run and its base."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.server.pages.run.surroundings import changed_software, commits_since

@@ -1,13 +1,7 @@
 """What the page of a run says about tests that its jobs lost or ran twice."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from support.service import a_test
-
-if TYPE_CHECKING:
-    from support.website import Site
+from support.website import Site
 
 
 def _shared_run(site: Site, *parts: range) -> int:

@@ -1,17 +1,12 @@
-from __future__ import annotations
-
 import re
 from html import unescape
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
 from pytest_automation_report.server.pages.runs import handlers, values
 from support.service import SECOND, a_test
 from support.website import HOSTILE, LONG, Site, failing
-
-if TYPE_CHECKING:
-    from typing import Any
 
 MINUTE = 60 * SECOND
 

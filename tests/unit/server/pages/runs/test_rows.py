@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.server.pages.runs.rows import is_default_name, summary_sentence

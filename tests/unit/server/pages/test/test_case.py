@@ -1,16 +1,9 @@
 """The page of a test whatever the run."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from pytest_automation_report.server.pages.test.case import duration_line
 from pytest_automation_report.server.pages.test.history import Outcome
 from support.service import a_test
-from support.website import failing
-
-if TYPE_CHECKING:
-    from support.website import Site
+from support.website import Site, failing
 
 
 def outcome(run: int, letter: str, branch: str = "main", fingerprint: int | None = None) -> Outcome:

@@ -1,7 +1,5 @@
 """Links from code to its host and to an editor: only by the operator's templates."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.cli.main import main

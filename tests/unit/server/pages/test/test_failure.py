@@ -1,7 +1,5 @@
 """The attempts of a test, and the failures of one of them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pytest_automation_report.failures.reading import Fold

@@ -1,7 +1,5 @@
 """Which files belong to an attempt, how each is shown, and what is seen of a text."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_automation_report.server.pages.attachments import with_defaults

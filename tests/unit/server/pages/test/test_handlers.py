@@ -1,11 +1,10 @@
 """The page of a test in a run, over a store that was filled through the API."""
 
-from __future__ import annotations
-
 import io
 import re
+from collections.abc import Mapping
 from html import unescape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,9 +12,6 @@ from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.service import a_test
 from support.website import TRACEBACK, Site, failing
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -1,7 +1,5 @@
 """What the history of a test says: since when it fails, how long it usually takes, how reliable it is."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,18 +1,13 @@
 """The test before and after the one that is shown, and the way back to its row."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from pytest_automation_report.server.pages.test.neighbours import neighbours_of
 from support.service import a_test
-from support.website import failing
-
-if TYPE_CHECKING:
-    from support.website import Site
+from support.website import Site, failing
 
 ROWS = [{"id": number, "fingerprint": reason} for number, reason in enumerate((7, 8, 8, 9, 8), 1)]
 FILE = {"file": "tests/a.py", "folder": "tests.a"}

@@ -1,7 +1,5 @@
 """Steps, facts, output and names of a test, as its page shows them."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
