@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_automation_report.annotations.functions import AutomationReport, artifact, field, link, step
-    from pytest_automation_report.annotations.hook_values import Additions, ArtifactFile, RunAdditions, Summary
+    from pytest_automation_report.annotations.hooks import Additions, ArtifactFile, RunAdditions, Summary
     from pytest_automation_report.api.models import Artifact, Field, FieldType, Link
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
-    **dict.fromkeys(("Additions", "ArtifactFile", "RunAdditions", "Summary"), "annotations.hook_values"),
+    **dict.fromkeys(("Additions", "ArtifactFile", "RunAdditions", "Summary"), "annotations.hooks"),
     **dict.fromkeys(("AutomationReport", "artifact", "field", "link", "step"), "annotations.functions"),
     **dict.fromkeys(("Artifact", "Field", "FieldType", "Link"), "api.models"),
 }

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.annotations.user_errors import PUBLISH_ARTIFACT
+from pytest_automation_report.annotations.hooks import PUBLISH_ARTIFACT
 from pytest_automation_report.api.artifacts import address_of
 from pytest_automation_report.api.models import Artifact
 from pytest_automation_report.api.urls import is_web_address
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
-    from pytest_automation_report.annotations.hook_values import LazyContent
+    from pytest_automation_report.annotations.hooks import LazyContent
     from pytest_automation_report.api.models import Field
 
 

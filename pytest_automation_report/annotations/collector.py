@@ -14,7 +14,7 @@ from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.annotations.user_errors import UserErrors
+from pytest_automation_report.annotations.hooks import UserErrors
 from pytest_automation_report.api.limits import STEP_LIMIT
 from pytest_automation_report.recording.annotations import Annotations, TimedStep, merged
 from pytest_automation_report.unpatched import Unpatched

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
-    from pytest_automation_report.annotations.hook_values import LazyContent
+    from pytest_automation_report.annotations.hooks import LazyContent
     from pytest_automation_report.recording.fields import FieldKind
 
     class Target(Protocol):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.annotations.collector import AnnotationCollector
-    from pytest_automation_report.annotations.hook_values import LazyContent
+    from pytest_automation_report.annotations.hooks import LazyContent
     from pytest_automation_report.recording.options import RecordingOptions
 
 _PREFIX: Final = "automation_report_"

@@ -19,7 +19,7 @@ import pytest
 
 from pytest_automation_report.annotations.artifacts import attach
 from pytest_automation_report.annotations.functions import HOOKS
-from pytest_automation_report.annotations.user_errors import DESCRIBE_TEST
+from pytest_automation_report.annotations.hooks import DESCRIBE_TEST, annotations_from, files_of
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.annotations import merged
 from pytest_automation_report.recording.fields import property_field
@@ -59,11 +59,7 @@ class DescribeHooks(Hooks):
 
     def __init__(self, collector: AnnotationCollector, internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
-        # Here, before any test runs: a test may patch what an import needs.
-        from pytest_automation_report.annotations import user_hooks  # noqa: PLC0415 - only with such a hook
-
         self._collector = collector
-        self._user_hooks = user_hooks
 
     # A wrapper, tryfirst: all other plugins have changed the report when this hook continues. At the teardown's report
     # the values of fixtures can still be read from the item.
@@ -84,12 +80,11 @@ class DescribeHooks(Hooks):
             return
         returned = errors.call(DESCRIBE_TEST, getattr(item.ihook, DESCRIBE_TEST), item=item, report=report) or ()
         # The hook nearest to the test returns first; reversed, its key and folder win, since the last ones do.
-        validate, cleaner = self._user_hooks.annotations_from, self._collector.cleaner
         for value in reversed(returned):
-            annotations = errors.validated(DESCRIBE_TEST, validate, value, cleaner)
+            annotations = errors.validated(DESCRIBE_TEST, annotations_from, value, self._collector.cleaner)
             if annotations is not None:
                 attempt.hook_annotations.append(annotations)
-                for file in self._user_hooks.files_of(value):
+                for file in files_of(value):
                     attach(attempt, file.content, file.name, file.mime_type)
 
 

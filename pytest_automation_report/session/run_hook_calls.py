@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.annotations.user_errors import DESCRIBE_RUN, FINISHED
+from pytest_automation_report.annotations.hooks import DESCRIBE_RUN, FINISHED, Summary, clean_run_additions, files_of
 from pytest_automation_report.api.models import SERVE_PORT, Resources
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
@@ -13,8 +13,7 @@ from pytest_automation_report.values import replace
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_automation_report.annotations.hook_values import ArtifactFile
-    from pytest_automation_report.annotations.user_errors import UserErrors
+    from pytest_automation_report.annotations.hooks import ArtifactFile, UserErrors
     from pytest_automation_report.api.models import NewRun
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.configuration import Configuration
@@ -28,8 +27,6 @@ def described_run(
     returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
     if not returned:
         return run, ()
-    from pytest_automation_report.annotations.user_hooks import clean_run_additions, files_of  # noqa: PLC0415 - only with such a hook
-
     cleaner = cleaner_for(options)
     files: list[ArtifactFile] = []
     # pytest returns the value of the hook that was registered last first: reversed, its name counts.
@@ -56,8 +53,6 @@ def call_finished_hooks(
     hook = getattr(config.hook, FINISHED)
     if not hook.get_hookimpls():
         return
-    from pytest_automation_report.annotations.hook_values import Summary  # noqa: PLC0415 - only with such a hook
-
     tally = outcome.tally
     summary = Summary(
         run=tally.run,

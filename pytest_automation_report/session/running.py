@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.annotations.hook_values import ArtifactFile
+    from pytest_automation_report.annotations.hooks import ArtifactFile
     from pytest_automation_report.delivery.launch import SenderProcess
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.terminal import TerminalReport

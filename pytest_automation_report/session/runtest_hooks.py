@@ -57,7 +57,7 @@ from pytest_automation_report.values import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_automation_report.annotations.hook_values import ArtifactFile
+    from pytest_automation_report.annotations.hooks import ArtifactFile
     from pytest_automation_report.api.models import Test
     from pytest_automation_report.recording.annotations import Annotations
     from pytest_automation_report.recording.options import RecordingOptions

@@ -22,8 +22,7 @@ from pytest_automation_report.values import replace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.annotations.hook_values import ArtifactFile
-    from pytest_automation_report.annotations.user_errors import UserErrors
+    from pytest_automation_report.annotations.hooks import ArtifactFile, UserErrors
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.settings.run import RunSharing
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_automation_report.annotations.user_errors import UserErrors
+from pytest_automation_report.annotations.hooks import UserErrors
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.summary.lines import Shell, header_line, relative_to_cwd, report_lines, target

@@ -1,0 +1,304 @@
+"""The values of users' hooks; call the hooks, validate what they return, and collect the errors of users' code.
+
+A hook that raises, or returns a value that cannot be sent, is reported once in the summary and never affects the
+session.
+"""
+
+from __future__ import annotations
+
+import difflib
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from pytest_automation_report.api.models import Artifact, Field, Link, Resources
+from pytest_automation_report.recording.annotations import Annotations
+from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_address, typed_field
+from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
+from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.values import Value, field, replace
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import pytest
+
+    from pytest_automation_report.text.redaction import TextCleaner
+
+_Returned = TypeVar("_Returned")
+
+DESCRIBE_RUN: Final = "pytest_automation_report_describe_run"
+DESCRIBE_TEST: Final = "pytest_automation_report_describe_test"
+PUBLISH_ARTIFACT: Final = "pytest_automation_report_publish_artifact"
+FINISHED: Final = "pytest_automation_report_finished"
+
+_CONSEQUENCES: Final[Mapping[str, str]] = {
+    DESCRIBE_RUN: "the run goes without its additions",
+    DESCRIBE_TEST: "results go without its additions",
+    PUBLISH_ARTIFACT: "files go without an address",
+    FINISHED: "the report is not affected",
+}
+PREFIX: Final = "pytest_automation_report"
+"""Prefix of the names of all hooks of this plugin."""
+
+_MAX_TEXTS: Final = 10
+_MORE_TEXTS: Final = f"more errors of this kind occurred; the first {_MAX_TEXTS} are shown"
+
+
+Content: TypeAlias = "str | os.PathLike[str] | bytes"
+"""An artifact: a web address, the path of a file, or the bytes themselves."""
+
+
+LazyContent: TypeAlias = "Content | Callable[[], Content]"
+"""The same, or a function that returns it, which is called in reported sessions only."""
+
+
+class ArtifactFile(Value):
+    """A file to add to a result or a run, with the same ways to an address as a file of the function `artifact`.
+
+    ``content`` is a path, bytes, or a function that returns either. Without ``name`` the file's own name is used.
+    """
+
+    content: LazyContent
+    name: str | None = None
+    mime_type: str | None = None
+
+
+class Additions(Value, kw_only=True):
+    """Additions to one result.
+
+    ``key`` and ``folder`` replace those that the result has by itself, unless they are None. A key with other
+    characters than a-z and 0-9, or with more than 64, is sent as its SHA-256. A test whose process dies is reported
+    without additions.
+    """
+
+    key: str | None = None
+    folder: str | None = None
+    fields: Sequence[Field] = ()
+    artifacts: Sequence[Artifact | ArtifactFile] = ()
+
+
+class RunAdditions(Value, kw_only=True):
+    """Additions to the run that a session creates; ``name`` replaces the run's own name, unless it is None.
+
+    Files are copied at the session's start and stored before the run is completed.
+    """
+
+    name: str | None = None
+    tags: Sequence[str] = ()
+    fields: Sequence[Field] = ()
+    links: Sequence[Link] = ()
+    artifacts: Sequence[Artifact | ArtifactFile] = ()
+
+
+class Summary(Value, kw_only=True):
+    """The numbers of a session after the delivery.
+
+    ``run`` is the run's id, None if no run was created. ``url`` is its web page, for the embedded store the address at
+    which ``automation-report serve`` shows it, empty without a run. ``counts`` are the results by status.
+    ``delivered``, ``kept``, ``rejected`` and ``held`` are numbers of results, ``not_run`` is the number of collected
+    tests without a result. ``is_whole`` is whether the server has confirmed every result.
+    """
+
+    run: int | None
+    url: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    delivered: int = 0
+    kept: int = 0
+    rejected: int = 0
+    held: int = 0
+    not_run: int = 0
+    is_whole: bool = False
+
+
+class UserErrors:
+    """Errors in users' code and settings, each text once; owned by one process.
+
+    The number of texts is bounded: a marker with a wrong argument may stand at each of thousands of tests.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, None] = {}
+
+    @property
+    def texts(self) -> list[str]:
+        """The errors, in the order in which they were added."""
+        return list(self._texts)
+
+    def add(self, text: str) -> None:
+        """Add an error; after the maximum, one text says that there are more."""
+        line = string(text)
+        if line not in self._texts:
+            self._texts.setdefault(line if len(self._texts) < _MAX_TEXTS else _MORE_TEXTS)
+
+    def add_unknown_hooks(self, config: pytest.Config) -> None:
+        """Report each function in a plugin or conftest that is named like a hook of ours but is none.
+
+        pytest itself refuses such a name, but not where it is marked with ``optionalhook=True``, as ours are to be.
+        """
+        # Without the prefix: with it, all names would be similar to each other.
+        endings = [hook.removeprefix(PREFIX) for hook in _CONSEQUENCES]
+        for name, caller in sorted(vars(config.pluginmanager.hook).items()):
+            if name.startswith(PREFIX) and not caller.has_spec():
+                near = difflib.get_close_matches(name.removeprefix(PREFIX), endings)
+                hint = f"did you mean {PREFIX}{near[0]}?" if near else f"the hooks are {', '.join(_CONSEQUENCES)}"
+                for implementation in caller.get_hookimpls():
+                    code = getattr(implementation.function, "__code__", None)
+                    place = f" in {code.co_filename}" if code is not None else ""
+                    self.add(f"{name}{place}: no hook has this name, so it is never called; {hint}")
+
+    def call(self, name: str, hook: Callable[..., _Returned], **arguments: object) -> _Returned | None:
+        """Call a hook and return its value, None if it raised; `pytest.exit` and Ctrl-C still end the session."""
+        import pytest  # noqa: PLC0415 - code that annotates must not load pytest where no test runs
+
+        try:
+            return hook(**arguments)
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
+            self.add_hook_error(name, error, _file_of_hook(name, error))
+            return None
+
+    def validated(
+        self, name: str, validate: Callable[[object, TextCleaner], _Returned], value: object, cleaner: TextCleaner
+    ) -> _Returned | None:
+        """Return the validated value of a hook, None if it cannot be used."""
+        try:
+            return validate(value, cleaner)
+        except KeyboardInterrupt:
+            raise
+        # A value of the right class may still hold others of wrong ones, such as `Field(meta=None)`.
+        except BaseException as error:  # noqa: BLE001 - the value and its parts are users' objects
+            self.add_hook_error(name, error)
+            return None
+
+    def add_hook_error(self, name: str, error: BaseException, file: str = "") -> None:
+        """Add the error of a hook, with its consequence for the report."""
+        place = f" in {file}" if file else ""
+        self.add(f"{name}{place}: {type(error).__name__}: {safe_str(error)}; {_CONSEQUENCES[name]}")
+
+
+def _file_of_hook(name: str, error: BaseException) -> str:
+    """Return the file of the hook that raised, or of the innermost frame if no frame is the hook's."""
+    file, trace = "", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        file = code.co_filename
+        if code.co_name == name:
+            return file
+        trace = trace.tb_next
+    return file
+
+
+# Keys and tags that the API accepts.
+_KEY: Final = lazy_pattern("[a-z0-9]{1,64}")
+_TAG: Final = lazy_pattern(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
+
+
+class CleanRunAdditions(Value):
+    """Validated and redacted additions to a run; ``name`` is empty if the run keeps its name."""
+
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    resources: Resources = Resources()
+
+
+def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | None:
+    """Return the annotations in a hook's value without its files, None for None.
+
+    TypeError or ValueError if the server would refuse them.
+    """
+    if additions is None:
+        return None
+    if not isinstance(additions, Additions):
+        raise TypeError(f"the hook returned {type(additions).__name__}, not Additions")
+    key: object = additions.key
+    if key is not None:
+        key = _key(key)
+    folder: object = additions.folder
+    if folder is not None:
+        if not (isinstance(folder, str) and folder):
+            raise ValueError(f"folder {folder!r} is no text")
+        folder = string(folder)
+    artifacts = _references(additions.artifacts, cleaner)
+    return Annotations(_fields(additions.fields, cleaner), artifacts, key=key, folder=folder)
+
+
+def files_of(additions: object) -> tuple[ArtifactFile, ...]:
+    """Return the files that a hook adds to a result or to a run."""
+    artifacts = additions.artifacts if isinstance(additions, (Additions, RunAdditions)) else ()
+    return tuple(artifact for artifact in artifacts if isinstance(artifact, ArtifactFile))
+
+
+def clean_run_additions(additions: object, cleaner: TextCleaner) -> CleanRunAdditions:
+    """Return the additions in a hook's value without its files; empty for None.
+
+    TypeError or ValueError if the server would refuse them.
+    """
+    if additions is None:
+        return CleanRunAdditions()
+    if not isinstance(additions, RunAdditions):
+        raise TypeError(f"the hook returned {type(additions).__name__}, not RunAdditions")
+    tags: tuple[object, ...] = tuple(additions.tags)
+    for tag in tags:
+        if not (isinstance(tag, str) and _TAG.fullmatch(tag)):
+            raise ValueError(f"tag {tag!r} is not of letters, digits, underscores and dashes")
+    resources = Resources(
+        fields=_fields(additions.fields, cleaner),
+        links=tuple(_link(link, cleaner) for link in additions.links),
+        artifacts=_references(additions.artifacts, cleaner),
+    )
+    name = "" if additions.name is None else string(safe_str(additions.name))
+    return CleanRunAdditions(name, tuple(additions.tags), resources)
+
+
+def _key(key: object) -> str:
+    """Return a key that the server accepts: the text itself, or its hash, as all other keys are hashes of texts."""
+    if not (isinstance(key, str) and key):
+        raise ValueError(f"key {key!r} is no text")
+    return key if _KEY.fullmatch(key) else sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _fields(fields: Iterable[object], cleaner: TextCleaner) -> tuple[Field, ...]:
+    return tuple(_field(field, cleaner) for field in fields)
+
+
+def _field(field: object, cleaner: TextCleaner) -> Field:
+    if not isinstance(field, Field):
+        raise TypeError(f"{type(field).__name__} is no Field")
+    clean = typed_field(safe_str(field.name), safe_str(field.value), field_type_of(field.type), cleaner)
+    pairs = ((safe_str(name), safe_str(value)) for name, value in field.meta.items())
+    meta = {cleaner.string(name): cleaner.string(cleaner.redact_by_name(name, value)) for name, value in pairs}
+    return replace(clean, meta=meta, is_highlight=bool(field.is_highlight))
+
+
+def _references(artifacts: Iterable[object], cleaner: TextCleaner) -> tuple[Artifact, ...]:
+    """Return the artifacts that have an address already; files are attached elsewhere."""
+    references = []
+    for artifact in artifacts:
+        if isinstance(artifact, ArtifactFile):
+            continue
+        if not isinstance(artifact, Artifact):
+            raise TypeError(f"{type(artifact).__name__} is no Artifact")
+        size = artifact.size if isinstance(artifact.size, int) and artifact.size >= 0 else None
+        mime_type = None if artifact.mime_type is None else safe_str(artifact.mime_type)
+        clean = artifact_from(safe_str(artifact.name), safe_str(artifact.url), mime_type, size, cleaner)
+        if clean is None:
+            raise ValueError(f"artifact {safe_str(artifact.name)!r}: {safe_str(artifact.url)!r} is no web address")
+        references.append(replace(clean, note=_note(artifact.note, cleaner)))
+    return tuple(references)
+
+
+def _link(link: object, cleaner: TextCleaner) -> Link:
+    if not isinstance(link, Link):
+        raise TypeError(f"{type(link).__name__} is no Link")
+    address = safe_str(link.url)
+    if not is_address(address):
+        raise ValueError(f"link {safe_str(link.name)!r}: {address!r} is no web address")
+    address = cleaner.address(address)
+    return Link(cleaner.string(safe_str(link.name)) or address, address, _note(link.note, cleaner))
+
+
+def _note(note: object, cleaner: TextCleaner) -> str | None:
+    return None if note is None else cut_end(cleaner.string(safe_str(note)), NOTE_UNITS)
