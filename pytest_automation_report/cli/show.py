@@ -97,8 +97,6 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
         yield f"failed: {printable(test.title)}{': ' if message else ''}{message}{since.get(test.key, '')}"
     if failed > len(tests):
         yield f"and {failed - len(tests)} more"
-    if shown.counts.failure > failed:
-        yield f"replaced by a later attempt of their job: {pluralize(shown.counts.failure - failed, 'failure')}"
 
 
 def _since(run_id: int, findings: Json | None) -> dict[str, str]:

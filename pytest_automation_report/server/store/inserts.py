@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, cast
 
 from pytest_automation_report.server.store.database import array_text, number_of, share_tests
 from pytest_automation_report.server.store.derived import derived
-from pytest_automation_report.server.store.run_rows import find_cases
+from pytest_automation_report.server.store.run_rows import find_cases, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,3 +102,37 @@ def _cases_in_sqlite(connection: SqliteConnection, source_id: int, keys: Sequenc
         connection.execute_many(_INSERT_CASE, [(case_id, source_id, key) for key, case_id in new.items()])
         cases |= new
     return cases
+
+
+_OTHER_ATTEMPT: Final = (
+    'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "job" = ? AND COALESCE("attempt", 1) <> ? LIMIT 1'
+)
+_OF_JOB: Final = (
+    'SELECT c."key", r."status", COALESCE(t."attempt", 1) FROM "case" AS c JOIN "result" AS r ON r."case_id" = c."id"'
+    ' JOIN "thread" AS t ON t."id" = r."thread_id" WHERE c."key" IN ({ids}) AND c."source_id" = ? AND r."run_id" = ?'
+    ' AND t."job" = ?'
+)
+
+
+def replaced_statuses(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest]) -> list[int]:
+    """Return the statuses of the results that do not count any more, now that these tests of a thread are inserted.
+
+    They are those of the job's attempt before, or the inserted ones, if a later attempt has come first.
+    """
+    run_id, job, own = thread["run_id"], thread["job"], thread["attempt"] or 1
+    if not tests or job is None or not connection.execute(_OTHER_ATTEMPT, (run_id, job, own)):
+        return []
+    added: defaultdict[str, list[int]] = defaultdict(list)
+    for test in tests:
+        added[test.key].append(test.status)
+    known: dict[str, defaultdict[int, list[int]]] = {key: defaultdict(list) for key in added}
+    for key, status, attempt in rows_of(connection, _OF_JOB, list(added), (thread["source_id"], run_id, job)):
+        known[key][attempt].append(status)
+    replaced: list[int] = []
+    for key, attempts in known.items():
+        last = max((attempt for attempt in attempts if attempt != own), default=0)
+        if last > own:
+            replaced += added[key]
+        elif len(attempts[own]) == len(added[key]):  # else an earlier append of this attempt has replaced them
+            replaced += attempts[last]
+    return replaced

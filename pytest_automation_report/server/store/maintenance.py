@@ -77,7 +77,13 @@ _INCOMPLETE = (
 )
 _COUNTED = (
     'SELECT r."thread_id", r."status", r."result_class", u."project_id", COUNT(*) FROM "result" AS r'
-    ' JOIN "run" AS u ON u."id" = r."run_id" GROUP BY 1, 2, 3, 4'
+    ' JOIN "run" AS u ON u."id" = r."run_id"{condition} GROUP BY 1, 2, 3, 4'
+)
+# See `findings.jobs`.
+_REPLACED = (
+    ' JOIN "thread" AS t ON t."id" = r."thread_id" WHERE t."job" IS NOT NULL AND EXISTS (SELECT 1 FROM "result" AS o'
+    ' JOIN "thread" AS ot ON ot."id" = o."thread_id" WHERE o."run_id" = r."run_id" AND o."case_id" = r."case_id"'
+    ' AND ot."job" = t."job" AND COALESCE(ot."attempt", 1) > COALESCE(t."attempt", 1))'
 )
 
 
@@ -87,10 +93,11 @@ def _check_counts(connection: StoreConnection) -> IntegrityReport:
     run_names = (*COUNT_NAMES, "thread_count", "thread_active_count")
     threads = select_rows(connection, "thread", ("id", "run_id", "is_completed", *COUNT_NAMES), 'ORDER BY "id"')
     runs = select_rows(connection, "run", ("id", *run_names), 'ORDER BY "id"')
-    thread_counts = _count_results(connection)
+    thread_counts, replaced = _count_results(connection), _count_results(connection, _REPLACED)
     run_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
         run_counts[thread["run"]].update(thread_counts[thread["id"]])
+        run_counts[thread["run"]].subtract(replaced[thread["id"]])
         run_counts[thread["run"]].update(thread_count=1, thread_active_count=0 if thread["is_completed"] else 1)
         problems += _compare_counts(f"thread {thread['id']}", thread, thread_counts[thread["id"]], COUNT_NAMES)
     for run in runs:
@@ -126,11 +133,11 @@ def _find_orphans(connection: StoreConnection) -> Iterator[str]:
             yield f"record {'-'.join(map(str, record))} of {table} refers to a {target} that is not there"
 
 
-def _count_results(connection: StoreConnection) -> Mapping[int, Counter[str]]:
-    """Count the results of each thread, by the names of the contract's counts."""
+def _count_results(connection: StoreConnection, condition: str = "") -> Mapping[int, Counter[str]]:
+    """Count the results of each thread, or those with this condition, by the names of the contract's counts."""
     counts_by_thread: dict[int, Counter[str]] = defaultdict(Counter)
     statuses: dict[int, Any] = {}
-    for thread_id, status_id, result_class, project, count in connection.execute(_COUNTED):
+    for thread_id, status_id, result_class, project, count in connection.execute(_COUNTED.format(condition=condition)):
         if project not in statuses:
             statuses[project] = project_statuses(connection, project).by_id
         status = statuses[project].get(status_id)

@@ -26,7 +26,7 @@ from pytest_automation_report.server.store.database import (
 from pytest_automation_report.server.store.derived import run_columns
 from pytest_automation_report.server.store.errors import already_completed, not_found, validation_error
 from pytest_automation_report.server.store.inputs import INT64_MAX
-from pytest_automation_report.server.store.inserts import add_results
+from pytest_automation_report.server.store.inserts import add_results, replaced_statuses
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, RunStatus, final_status
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ _RUN_OF_THREAD: Final = (
 _FORGET_FINDINGS: Final = 'DELETE FROM "run_findings" WHERE "run_id" = ?'
 _FORGET_OVERVIEW: Final = 'DELETE FROM "run_overview" WHERE "run_id" = ?'
 _RUN_COLUMNS: Final = ("created", "completed", "status", "failure_count", "thread_count", "thread_active_count")
-_THREAD_COLUMNS: Final = ("id", "run_id", "status", "failure_count", "elapsed_observed", "elapsed_computed")
+_THREAD_COLUMNS: Final = (
+    "id", "run_id", "status", "failure_count", "elapsed_observed", "elapsed_computed", "job", "attempt",
+)  # fmt: skip
 
 
 class Writer:
@@ -182,7 +184,10 @@ class Writer:
         add_results(self._connection, thread, addition.tests, addition.statuses, self._now)
         increments = addition.statuses.increments(test.status for test in addition.tests)
         update_row(self._connection, "thread", thread_id, changes, increments)
-        self._update_run(run_id, increments=increments)
+        replaced = replaced_statuses(self._connection, {**thread, **addition.extensions}, addition.tests)
+        fewer = addition.statuses.increments(replaced)
+        changed = {name: increments.get(name, 0) - fewer.get(name, 0) for name in (increments | fewer)}
+        self._update_run(run_id, increments=changed)
 
     def complete_thread(self, thread_id: int, observed: int | None, computed: int | None) -> None:
         """Complete a thread; durations, in microseconds, replace the totals of its appends unless they are None."""

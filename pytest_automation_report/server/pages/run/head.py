@@ -24,11 +24,10 @@ from pytest_automation_report.server.pages.run.url import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of
 from pytest_automation_report.server.pages.statuses import parts
 from pytest_automation_report.server.store.derived import says_death
-from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import RunRecord
@@ -93,8 +92,8 @@ class RunFacts:
         return sum(numbers) if numbers else None
 
 
-def counts_of(facts: RunFacts, replaced: Mapping[int, int]) -> RunCounts:
-    """Return the numbers that the verdict is made of; ``replaced`` has those of replaced results by class."""
+def counts_of(facts: RunFacts) -> RunCounts:
+    """Return the numbers that the verdict is made of."""
     row = facts.row
     tones = {"fail": 0, "pass": 0, "skip": 0}
     for part in parts(row, facts.statuses):
@@ -105,11 +104,11 @@ def counts_of(facts: RunFacts, replaced: Mapping[int, int]) -> RunCounts:
     not_run = facts.number(NOT_RUN_FIELD)
     is_open = not row["is_completed"]
     return RunCounts(
-        total=row["total_count"] - sum(replaced.values()),
-        failed=row["failure_count"] - replaced.get(ResultClass.FAILURE, 0),
-        passed=row["success_count"] - replaced.get(ResultClass.SUCCESS, 0),
+        total=row["total_count"],
+        failed=row["failure_count"],
+        passed=row["success_count"],
         flaky=facts.overview["flaky"]["count"],
-        skipped=tones["skip"] - replaced.get(ResultClass.NEUTRAL, 0),
+        skipped=tones["skip"],
         not_run=not_run or 0,
         # Several results of one test, as subtests have them, may be more than were collected.
         expected=None if expected is None else max(expected, row["total_count"]),
@@ -117,7 +116,6 @@ def counts_of(facts: RunFacts, replaced: Mapping[int, int]) -> RunCounts:
         is_open=is_open,
         is_silent=is_open and silence_of(facts) >= SILENT_US,
         has_died=not is_open and any(map(says_death, fields)),
-        replaced=sum(replaced.values()),
     )
 
 
@@ -137,8 +135,6 @@ def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: 
     if counts.is_open:
         sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None)
     else:
-        if counts.replaced:
-            sentence += [(f"Later attempts of jobs replaced {quantity(counts.replaced, 'result')}. ", "")]
         sentence += death_sentence(facts.findings) if counts.has_died else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):

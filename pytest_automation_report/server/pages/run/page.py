@@ -87,7 +87,7 @@ class _RunPage:
         self.reader = RunReader(reader.connection)
         self.workers = worker_names(record)
         self.histories = Histories(self.reader, record.row, documents.findings)
-        self.counts = counts_of(self.facts, self.reader.replaced(state.run_id))
+        self.counts = counts_of(self.facts)
         self.state = state
         self.view = state.view or ("failures" if self._has_worries else "tests")
 

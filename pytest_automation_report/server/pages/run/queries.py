@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from peewee import fn
 
 from pytest_automation_report.server.store.database import first_order, marks, query_rows, select_rows, within
-from pytest_automation_report.server.store.reads import is_replaced
 from pytest_automation_report.server.store.run_rows import find_cases
 from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import (
@@ -48,7 +47,6 @@ NEAR: Final = 2_500
 """Results before and after one that are looked through where no index leads to its neighbours."""
 
 _AT_ONCE: Final = 500
-_LATER_ATTEMPT: Final = 'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "attempt" > 1 LIMIT 1'
 _ROW = (
     ResultRow.id,
     ResultRow.case,
@@ -183,14 +181,6 @@ class RunReader:
         query: Any = ResultRow.select(ResultRow.status, fn.COUNT(ResultRow.id).alias("count"))
         query = with_search(query.where(ResultRow.run == run_id), search).group_by(ResultRow.status)
         return {row["status"]: row["count"] for row in self._rows(query)}
-
-    def replaced(self, run_id: int) -> dict[int, int]:
-        """Return by class how many results of a run a later attempt of their job has replaced."""
-        if not self._connection.execute(_LATER_ATTEMPT, (run_id,)):
-            return {}
-        query: Any = ResultRow.select(ResultRow.result_class, fn.COUNT(ResultRow.id).alias("count"))
-        query = query.where((ResultRow.run == run_id) & is_replaced()).group_by(ResultRow.result_class)
-        return {row["result_class"]: row["count"] for row in self._rows(query)}
 
     def failures(self, run_id: int, statuses: Collection[int]) -> list[Json]:
         """Return the first `MAX_FAILURES` results of a run with one of these statuses, with their reasons."""

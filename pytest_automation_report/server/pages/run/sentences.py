@@ -28,7 +28,6 @@ class RunCounts:
     """Numbers that a verdict is made of; ``expected`` is the number of collected tests, None if unknown.
 
     ``flaky`` passed after a failed attempt and are among ``passed``; ``not_run`` were collected and did not start.
-    ``replaced`` results, of earlier attempts of jobs, are in no other number.
     """
 
     total: int
@@ -42,7 +41,6 @@ class RunCounts:
     is_open: bool = False
     is_silent: bool = False
     has_died: bool = False
-    replaced: int = 0
 
 
 def verdict(counts: RunCounts) -> tuple[str, Tone]:

@@ -1,5 +1,6 @@
 """What the page of a run says about tests that its jobs lost or ran twice."""
 
+from pytest_automation_report.server.store.maintenance import check
 from support.service import a_test
 from support.website import Site
 
@@ -29,13 +30,17 @@ def test_a_page_says_whether_the_run_is_whole(site: Site) -> None:
     assert f"since #{whole}" in site.text(f"/runs/{later}")
 
 
-def test_a_page_judges_the_last_attempt_of_a_job(site: Site) -> None:
-    """A test that passed when its job ran again did not fail: heading and title say so, and how many were replaced."""
-    run = site.service.new_run()
-    for attempt, status in ((1, "failed"), (2, "passed")):
-        thread = site.service.new_thread(run, job={"name": "unit", "attempt": attempt}, session_started=attempt)
-        site.service.append(thread, a_test(1, status=status), a_test(2))
-    site.service.post(f"/automation/runs/{run}/complete", {})
-    shown = site.text(f"/runs/{run}")
-    assert "Both tests passed" in shown
-    assert "Later attempts of jobs replaced 2 results." in shown
+def test_counts_of_a_run_are_of_the_last_attempt_of_each_job(site: Site) -> None:
+    """Results that a later attempt of their job replaced are in no count of a run, in whichever order they came."""
+    attempts: tuple[tuple[int, list[str]], ...] = ((1, ["failed", "failed", "passed"]), (2, ["passed", "failed"]))
+    for ordered in (attempts, attempts[::-1]):
+        run = site.service.new_run()
+        for attempt, statuses in ordered:
+            thread = site.service.new_thread(run, job={"name": "unit", "attempt": attempt}, session_started=attempt)
+            for number, status in enumerate(statuses):
+                site.service.append(thread, a_test(number, status=status))
+        site.service.post(f"/automation/runs/{run}/complete", {})
+        counts = site.service.get(f"/automation/runs/{run}").json["result"]
+        assert [counts[f"{name}_count"] for name in ("total", "success", "failure", "completed")] == [3, 2, 1, 3]
+        assert "1 of 3 tests failed" in site.text(f"/runs/{run}")
+    assert check(site.service.store).problems == ()
