@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, PART_BYTES
-from pytest_automation_report.server.store.database import lock_contents, marks, number_of, share_contents
+from pytest_automation_report.server.store.database import lock_contents, marks, share_contents
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.media_types import HEAD_BYTES, media_type
 from pytest_automation_report.values import Value
@@ -32,9 +32,9 @@ _PART: Final = (
 )
 _UNUSED: Final = '"created" < ? AND NOT EXISTS (SELECT 1 FROM "content_use" AS u WHERE u."hash" = "content"."hash")'
 _DELETE_UNUSED_PARTS: Final = (
-    f'DELETE FROM "content_part" WHERE "content_id" IN (SELECT "id" FROM "content" WHERE {_UNUSED})'  # noqa: S608 - a constant  # nosec B608
+    f'DELETE FROM "content_part" WHERE "content_id" IN (SELECT "id" FROM "content" WHERE {_UNUSED})'
 )
-_DELETE_UNUSED: Final = f'DELETE FROM "content" WHERE {_UNUSED}'  # noqa: S608 - a constant  # nosec B608
+_DELETE_UNUSED: Final = f'DELETE FROM "content" WHERE {_UNUSED}'
 
 
 class StoredContent(Value):
@@ -104,7 +104,7 @@ def renew(connection: StoreConnection, content_hash: str, now: int) -> bool:
 
 def check_artifact_room(connection: StoreConnection, size: int, max_bytes: int) -> None:
     """Raise `ApiError` (422) when all contents with one of this size would be larger than ``max_bytes``."""
-    used = number_of(connection, 'SELECT SUM("size") FROM "content"')
+    used = connection.number('SELECT SUM("size") FROM "content"')
     if used + size > max_bytes:
         raise ApiError(
             422,

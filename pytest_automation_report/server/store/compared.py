@@ -10,7 +10,7 @@ from pytest_automation_report.findings.comparison import Base, RunFacts, base_of
 from pytest_automation_report.server.store.derived import says_death
 from pytest_automation_report.server.store.errors import not_found, validation_error
 from pytest_automation_report.server.store.histories import results_of, series_of
-from pytest_automation_report.server.store.run_rows import run_row, selected_runs
+from pytest_automation_report.server.store.run_rows import run_row
 from pytest_automation_report.server.store.wholeness import wholeness
 from pytest_automation_report.text.terminal import is_torn
 
@@ -71,10 +71,10 @@ def facts_of(run: Json) -> RunFacts:
     """Return what the choice of a base depends on, from a run's row."""
     return RunFacts(
         run["id"],
-        run["config_id"] or 0,
+        run["config"] or 0,
         run["branch"] or "",
         run["target_branch"] or "",
-        is_completed=bool(run["is_completed"]),
+        is_completed=run["is_completed"],
         selection=run["selection"] or "",
         tests=run["total_count"],
         untested=run["untested_count"],
@@ -82,6 +82,10 @@ def facts_of(run: Json) -> RunFacts:
     )
 
 
+_CANDIDATES: Final = (
+    'SELECT "id", "config_id", "branch", "target_branch", "is_completed", "selection", "total_count", "untested_count",'
+    ' "collected" FROM "run" WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
+)
 _FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = ?'
 
 
@@ -95,11 +99,10 @@ def _base(connection: StoreConnection, run: Json, base_id: int | None, main_bran
     """Return the base of a run; raises `ApiError` if the wanted one does not exist or is of another source."""
     if base_id is not None:
         wanted = run_row(connection, base_id)
-        if wanted["source_id"] != run["source_id"]:
+        if wanted["source"] != run["source"]:
             raise validation_error({"base": [f"Run {base_id} is of another source than run {run['id']}."]})
         return Base(facts_of(wanted), "asked")
-    condition = '"source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
-    rows = selected_runs(connection, condition, (run["source_id"], run["id"], _MAX_CANDIDATES))
+    rows = connection.rows(_CANDIDATES, (run["source"], run["id"], _MAX_CANDIDATES))
     others = {row["id"]: facts_of(row) for row in rows}
     # Fields of runs are read for the chosen ones only, nearly always one: a dead run is no base, so another is chosen,
     # and neither is one whose jobs lost tests.

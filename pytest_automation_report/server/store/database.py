@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 from pytest_automation_report.server.store.errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from peewee import Database
@@ -158,10 +158,10 @@ def _columns(columns: tuple[str, ...]) -> str:
 def insert_into(table: str, columns: Iterable[str]) -> str:
     """Return the statement that inserts a row with these columns, which are names of ours."""
     names = tuple(columns)
-    return f'INSERT INTO "{table}" ({_columns(names)}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608 - names of ours  # nosec B608
+    return f'INSERT INTO "{table}" ({_columns(names)}) VALUES ({", ".join("?" * len(names))})'
 
 
-def marks(values: Sequence[object]) -> str:
+def marks(values: Collection[object]) -> str:
     """Return a question mark for each value, separated by commas."""
     return ", ".join("?" * len(values))
 
@@ -203,7 +203,7 @@ def update_row(
     changes = [f'"{column}" = ?' for column in values]
     changes += [f'"{column}" = "{column}" + ?' for column in increments or ()]
     if changes:
-        sql = f'UPDATE "{table}" SET {", ".join(changes)} WHERE "id" = ?'  # noqa: S608 - names of ours  # nosec B608
+        sql = f'UPDATE "{table}" SET {", ".join(changes)} WHERE "id" = ?'
         connection.change(sql, (*values.values(), *(increments or {}).values(), row_id))
 
 
@@ -211,7 +211,7 @@ def row_of(
     connection: StoreConnection, table: str, columns: Sequence[str], row_id: int, suffix: str = ""
 ) -> Json | None:
     """Return columns of the row with this id, None if there is no such row."""
-    sql = f'SELECT {_columns(tuple(columns))} FROM "{table}" WHERE "id" = ?{suffix}'  # noqa: S608 - names of ours  # nosec B608
+    sql = f'SELECT {_columns(tuple(columns))} FROM "{table}" WHERE "id" = ?{suffix}'
     rows = connection.execute(sql, (row_id,))
     return dict(zip(columns, rows[0], strict=True)) if rows else None
 
@@ -224,7 +224,7 @@ def select_rows(
     Of a column that refers to another row that name is without ``_id``. peewee itself takes longer to write the
     statement than SQLite takes to run it, and ten times as long for each row.
     """
-    sql = f'SELECT {_columns(columns)} FROM "{table}" {rest}'  # noqa: S608 - names of ours  # nosec B608
+    sql = f'SELECT {_columns(columns)} FROM "{table}" {rest}'
     return _dictionaries(columns, connection.execute(sql, values))
 
 
@@ -302,7 +302,7 @@ def share_run(connection: StoreConnection, run_id: int) -> None:
 def lock_project(connection: StoreConnection, project_id: int) -> None:
     """Lock a project until the end of the transaction, so that its statuses and milestones change one at a time."""
     if connection.is_postgres:
-        connection.execute(f'SELECT "id" FROM "project" WHERE "id" = ? {_ROW_LOCK}', (project_id,))  # noqa: S608 - a constant  # nosec B608
+        connection.execute(f'SELECT "id" FROM "project" WHERE "id" = ? {_ROW_LOCK}', (project_id,))
 
 
 def share_tests(connection: StoreConnection, source_id: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.run_rows import rows_of
 
 if TYPE_CHECKING:
@@ -38,16 +39,15 @@ def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[
     None unless it is the first run of its source, and half of its tests at least are known in another source of its
     project.
     """
-    source, run_id, project = run["source_id"], run["id"], run["project_id"]
+    source, run_id, project = run["source"], run["id"], run["project"]
     if len(case_ids) < _LEAST_TESTS or connection.execute(_HAS_EARLIER_RUN, (source, run_id)):
         return None
     if not connection.execute(_HAS_OTHER_SOURCE, (project, source)):
         return None
     ordered = sorted(case_ids)
     keys = [key for (key,) in rows_of(connection, _KEYS, ordered[:: len(ordered) // _SAMPLE + 1])]
-    places = ", ".join("?" * len(keys))
-    rows = connection.execute(_SAME_TESTS.replace("{keys}", places), (*keys, project, source))
+    rows = connection.execute(_SAME_TESTS.replace("{keys}", marks(keys)), (*keys, project, source))
     if not rows or rows[0][2] < len(keys) * _LEAST_SHARE:
         return None
-    ((count,),) = connection.execute(_RUNS, (rows[0][0], run_id))
+    count = connection.number(_RUNS, (rows[0][0], run_id))
     return {"name": rows[0][1], "runs": count} if count else None

@@ -170,7 +170,7 @@ def _untested(connection: StoreConnection, run: Json) -> set[int]:
 
 def _document(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> tuple[float, Json]:
     """Return the speed of a run and its findings."""
-    main_branch = main_branch_of(connection, run["source_id"]) or main_branch
+    main_branch = main_branch_of(connection, run["source"]) or main_branch
     subject = compared_run(connection, run, base_id, main_branch)
     results, base = subject.results, subject.base
     facts = with_death(connection, facts_of(run))

@@ -9,7 +9,7 @@ from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.flakiness import flakiness_of
 from pytest_automation_report.server.store.compared import MAX_TESTS, main_branch_of
 from pytest_automation_report.server.store.histories import Failures, histories, series_of
-from pytest_automation_report.server.store.run_rows import rows_of, selected_runs
+from pytest_automation_report.server.store.run_rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,9 +29,10 @@ _BRANCHES: Final = (
     'SELECT COALESCE("branch", \'\'), MAX("id") FROM "run" WHERE "source_id" = ? AND "is_completed"'
     " GROUP BY 1 ORDER BY 2 DESC"
 )
+# Of each configuration.
 _NEWEST: Final = (
-    '"id" IN (SELECT MAX("id") FROM "run" WHERE "source_id" = ? AND COALESCE("branch", \'\') = ? AND "is_completed"'
-    ' GROUP BY "config_id") ORDER BY "id"'
+    'SELECT * FROM "run" WHERE "id" IN (SELECT MAX("id") FROM "run" WHERE "source_id" = ?'
+    ' AND COALESCE("branch", \'\') = ? AND "is_completed" GROUP BY "config_id") ORDER BY "id"'
 )
 _NAMES: Final = (
     'SELECT r."case_id", c."key", r."folder", r."name" FROM "result" AS r JOIN "case" AS c ON c."id" = r."case_id"'
@@ -64,11 +65,6 @@ def main_branch(connection: StoreConnection, source_id: int, default: str = "") 
     return next((name for name in MAIN_BRANCHES if name in branches), branches[0] if branches else "")
 
 
-def _newest_runs(connection: StoreConnection, source_id: int, branch: str) -> list[Json]:
-    """Return the newest completed run of each configuration."""
-    return selected_runs(connection, _NEWEST, (source_id, branch))
-
-
 def flaky_of_source(
     connection: StoreConnection,
     source_id: int,
@@ -82,13 +78,13 @@ def flaky_of_source(
     There are at most ``limit``, those that cost most.
     """
     found: list[tuple[tuple[bool, float, int], int | None, Flakiness]] = []
-    for run in _newest_runs(connection, source_id, branch):
+    for run in connection.rows(_NEWEST, (source_id, branch)):
         series = series_of(connection, run)
         failures = Failures(connection, series)
         for case_id, history in histories(connection, series, failures.unstable()).items():
             state = flakiness_of(history.outcomes(failures))
             if state.state in states:
-                found.append(((state.state != "flaky", -state.low, case_id), run["config_id"], state))
+                found.append(((state.state != "flaky", -state.low, case_id), run["config"], state))
     found.sort(key=lambda entry: entry[0])
     names = names_of(connection, [case_id for (_, _, case_id), _, _ in found[:limit]])
     return [

@@ -24,6 +24,7 @@ from pytest_automation_report.findings.durations import (
 )
 from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
 from pytest_automation_report.findings.jobs import JobResult, verdict_of
+from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.run_rows import rows_of
 from pytest_automation_report.server.store.statuses import ResultClass
 
@@ -96,16 +97,16 @@ _SERIES: Final = (
 
 def series_of(connection: StoreConnection, run: Json, limit: int = WINDOW) -> Series:
     """Return the series of a run, by its row, up to this run, which is the last one whether it is completed or not."""
-    beside = [run[name] for name in ("branch", "config_id") if run[name] is not None]
+    beside = [run[name] for name in ("branch", "config") if run[name] is not None]
     sql = _SERIES.format(
         branch='"branch" IS NULL' if run["branch"] is None else '"branch" = ?',
-        config='"config_id" IS NULL' if run["config_id"] is None else '"config_id" = ?',
+        config='"config_id" IS NULL' if run["config"] is None else '"config_id" = ?',
     )
-    rows = connection.execute(sql, (run["source_id"], *beside, run["id"], run["id"], limit))
+    rows = connection.execute(sql, (run["source"], *beside, run["id"], run["id"], limit))
     return Series([SeriesRun(run_id, commit or "", *rest) for run_id, commit, *rest in reversed(rows)])
 
 
-# In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
+# In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
 _RESULTS: Final = (
     'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "id" FROM "result"'
     ' WHERE "run_id" = ? ORDER BY "run_id", "id"'
@@ -251,7 +252,7 @@ def histories(
     """Return the histories of these cases in the last runs of a series."""
     places = {run.id: place for place, run in enumerate(series.runs)}
     run_ids = [run.id for run in series.runs[-last:]]
-    sql = _OF_CASES.replace("{runs}", ", ".join("?" * len(run_ids)))
+    sql = _OF_CASES.replace("{runs}", marks(run_ids))
     runs = _folded(connection, rows_of(connection, sql, sorted(cases), run_ids))
     found: dict[int, list[tuple[int, CaseResult]]] = {case_id: [] for case_id in cases}
     for run_id in run_ids:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, cast
 
-from pytest_automation_report.server.store.database import array_text, number_of, share_tests
+from pytest_automation_report.server.store.database import array_text, share_tests
 from pytest_automation_report.server.store.derived import derived
 from pytest_automation_report.server.store.run_rows import find_cases, rows_of
 
@@ -66,11 +66,11 @@ def _insert_in_postgres(
     connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
 ) -> None:
     """Insert all with two statements, since each statement is a round trip to the server."""
-    source_id = thread["source_id"]
+    source_id = thread["source"]
     share_tests(connection, source_id)
     keys, names, folders, status_ids, *others = (list(column) for column in zip(*tests, strict=True))
     connection.execute(_INSERT_CASES, (source_id, array_text(keys), source_id))
-    values = (thread["run_id"], thread["id"], source_id, now)
+    values = (thread["run"], thread["id"], source_id, now)
     result_classes = [classes[status_id] for status_id in status_ids]
     rows = zip(*map(derived, tests, result_classes), strict=True)
     columns = (keys, names, folders, status_ids, result_classes, *others, *rows)
@@ -80,8 +80,8 @@ def _insert_in_postgres(
 def _insert_in_sqlite(
     connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
 ) -> None:
-    run_id, thread_id = thread["run_id"], thread["id"]
-    cases = _cases_in_sqlite(connection, thread["source_id"], [test.key for test in tests])
+    run_id, thread_id = thread["run"], thread["id"]
+    cases = _cases_in_sqlite(connection, thread["source"], [test.key for test in tests])
     rows: list[tuple[object, ...]] = []
     for test in tests:
         key, name, folder, status, *others = test
@@ -97,7 +97,7 @@ def _cases_in_sqlite(connection: SqliteConnection, source_id: int, keys: Sequenc
     missing = [key for key in dict.fromkeys(keys) if key not in cases]
     if missing:
         # The ids are counted here, since SQLite has one writer at a time.
-        first = number_of(connection, 'SELECT MAX("id") FROM "case"') + 1
+        first = connection.number('SELECT MAX("id") FROM "case"') + 1
         new = {key: number for number, key in enumerate(missing, first)}
         connection.execute_many(_INSERT_CASE, [(case_id, source_id, key) for key, case_id in new.items()])
         cases |= new
@@ -119,14 +119,14 @@ def replaced_statuses(connection: StoreConnection, thread: Json, tests: Sequence
 
     They are those of the job's attempt before, or the inserted ones, if a later attempt has come first.
     """
-    run_id, job, own = thread["run_id"], thread["job"], thread["attempt"] or 1
+    run_id, job, own = thread["run"], thread["job"], thread["attempt"] or 1
     if not tests or job is None or not connection.execute(_OTHER_ATTEMPT, (run_id, job, own)):
         return []
     added: defaultdict[str, list[int]] = defaultdict(list)
     for test in tests:
         added[test.key].append(test.status)
     known: dict[str, defaultdict[int, list[int]]] = {key: defaultdict(list) for key in added}
-    for key, status, attempt in rows_of(connection, _OF_JOB, list(added), (thread["source_id"], run_id, job)):
+    for key, status, attempt in rows_of(connection, _OF_JOB, list(added), (thread["source"], run_id, job)):
         known[key][attempt].append(status)
     replaced: list[int] = []
     for key, attempts in known.items():

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from peewee import PeeweeException
 
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store.database import lock_run, lock_tests, number_of, row_of, select_rows
+from pytest_automation_report.server.store.database import lock_run, lock_tests
 from pytest_automation_report.server.store.project_rows import project_statuses
+from pytest_automation_report.server.store.reads import IS_REPLACED
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, slot_name
@@ -76,23 +77,18 @@ _INCOMPLETE = (
     ' HAVING COALESCE(SUM(LENGTH(p."data")), 0) <> c."size"'
 )
 _COUNTED = (
-    'SELECT r."thread_id", r."status", r."result_class", u."project_id", COUNT(*) FROM "result" AS r'
-    ' JOIN "run" AS u ON u."id" = r."run_id"{condition} GROUP BY 1, 2, 3, 4'
+    'SELECT "thread_id", "result"."status", "result_class", "project_id", COUNT(*) FROM "result"'
+    ' JOIN "run" AS u ON u."id" = "result"."run_id" {condition} GROUP BY 1, 2, 3, 4'
 )
-# See `findings.jobs`.
-_REPLACED = (
-    ' JOIN "thread" AS t ON t."id" = r."thread_id" WHERE t."job" IS NOT NULL AND EXISTS (SELECT 1 FROM "result" AS o'
-    ' JOIN "thread" AS ot ON ot."id" = o."thread_id" WHERE o."run_id" = r."run_id" AND o."case_id" = r."case_id"'
-    ' AND ot."job" = t."job" AND COALESCE(ot."attempt", 1) > COALESCE(t."attempt", 1))'
-)
+_REPLACED = f'WHERE "thread_id" IN (SELECT "id" FROM "thread" WHERE "job" IS NOT NULL) AND {IS_REPLACED}'
 
 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:
     """Compare the stored counts of threads and runs with their results."""
     problems: list[str] = []
     run_names = (*COUNT_NAMES, "thread_count", "thread_active_count")
-    threads = select_rows(connection, "thread", ("id", "run_id", "is_completed", *COUNT_NAMES), 'ORDER BY "id"')
-    runs = select_rows(connection, "run", ("id", *run_names), 'ORDER BY "id"')
+    threads = connection.rows('SELECT * FROM "thread" ORDER BY "id"')
+    runs = connection.rows('SELECT * FROM "run" ORDER BY "id"')
     thread_counts, replaced = _count_results(connection), _count_results(connection, _REPLACED)
     run_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
@@ -127,7 +123,7 @@ def _find_orphans(connection: StoreConnection) -> Iterator[str]:
     """Find references to missing records; PostgreSQL prevents them unless an administrator switched that off."""
     for table, key, column, target in REFERENCES:
         for record in connection.execute(
-            f'SELECT {key} FROM "{table}" AS o WHERE o."{column}" IS NOT NULL'  # noqa: S608 - names of ours  # nosec B608
+            f'SELECT {key} FROM "{table}" AS o WHERE o."{column}" IS NOT NULL'
             f' AND NOT EXISTS (SELECT 1 FROM "{target}" AS t WHERE t."id" = o."{column}")'
         ):
             yield f"record {'-'.join(map(str, record))} of {table} refers to a {target} that is not there"
@@ -196,10 +192,8 @@ def runs_before(connection: StoreConnection, time_us: int, now: int) -> list[Old
 def remove_unchanged(run: OldRun, writer: Writer) -> bool:
     """Remove a run unless it has changed since it was chosen; return whether it was removed."""
     lock_run(writer.connection, run.id)
-    if row_of(writer.connection, "run", ("updated", "total_count"), run.id) != {
-        "updated": run.updated,
-        "total_count": run.results,
-    }:
+    row = writer.connection.row('SELECT "updated", "total_count" FROM "run" WHERE "id" = ?', (run.id,))
+    if row != {"updated": run.updated, "total_count": run.results}:
         return False
     remove_run(run.id, writer)
     return True
@@ -211,7 +205,7 @@ def remove_run(run_id: int, writer: Writer) -> int:
     writer.connection.change(_REMEMBER, (run_id,))
     removed = writer.connection.change('DELETE FROM "result" WHERE "run_id" = ?', (run_id,))
     for table in ("attachment", "content_use", "run_tag", "run_findings", "run_overview", "thread"):
-        writer.connection.change(f'DELETE FROM "{table}" WHERE "run_id" = ?', (run_id,))  # noqa: S608 - names of ours  # nosec B608
+        writer.connection.change(f'DELETE FROM "{table}" WHERE "run_id" = ?', (run_id,))
     writer.connection.change('DELETE FROM "run" WHERE "id" = ?', (run_id,))
     return removed
 
@@ -220,12 +214,12 @@ def remove_unused_tests(source_id: int, writer: Writer) -> int:
     """Remove the tests of a source that have no result any more; return their number."""
     lock_tests(writer.connection, source_id)
     unused = 'NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
-    return writer.connection.change(f'DELETE FROM "case" WHERE "source_id" = ? AND {unused}', (source_id,))  # noqa: S608 - constants  # nosec B608
+    return writer.connection.change(f'DELETE FROM "case" WHERE "source_id" = ? AND {unused}', (source_id,))
 
 
 def _newest_runs_first(connection: StoreConnection) -> list[Json]:
-    columns = ("id", "source_id", "name", "created", "updated", "is_completed", "total_count")
-    return select_rows(connection, "run", columns, 'ORDER BY "created" DESC, "id" DESC')
+    columns = '"id", "source_id", "name", "created", "updated", "is_completed", "total_count"'
+    return connection.rows(f'SELECT {columns} FROM "run" ORDER BY "created" DESC, "id" DESC')
 
 
 def _removable(connection: StoreConnection, rows: Iterable[Json], now: int) -> Iterator[OldRun]:
@@ -234,7 +228,7 @@ def _removable(connection: StoreConnection, rows: Iterable[Json], now: int) -> I
     Not removed are runs that still get results, and the runs with the highest run id and thread id. SQLite would give
     these ids to the next run and thread, and a client that remembers an id must never reach another run with it.
     """
-    last_run = number_of(connection, 'SELECT MAX("id") FROM "run"')
+    last_run = connection.number('SELECT MAX("id") FROM "run"')
     last_thread = 'SELECT "run_id" FROM "thread" WHERE "id" = (SELECT MAX("id") FROM "thread")'
     kept = {last_run, *(run_id for (run_id,) in connection.execute(last_thread))}
     for row in rows:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.findings.lanes import TimedResult, blocks_of, starts_of, waste_of
-from pytest_automation_report.server.store.database import marks, select_rows, share_run
+from pytest_automation_report.server.store.database import marks, share_run
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.run_rows import run_row
 from pytest_automation_report.server.store.statuses import ResultClass
@@ -46,12 +46,15 @@ _KEEP: Final = (
     ' AND "is_completed" AND "updated" = ? ON CONFLICT ("run_id") DO UPDATE'
     ' SET "version" = excluded."version", "body" = excluded."body"'
 )
-_THREADS: Final = ("id", "position", "session_started", "elapsed_observed", "elapsed_computed")
-_NAMED: Final = ("id", "case_id", "name", "folder", "file", "elapsed")
+_THREADS: Final = (
+    'SELECT "id", "position", "session_started", "elapsed_observed", "elapsed_computed" FROM "thread"'
+    ' WHERE "run_id" = ? ORDER BY "id"'
+)
+_NAMED: Final = 'SELECT "id", "case_id", "name", "folder", "file", "elapsed" FROM "result" WHERE "id" IN'
 _RESULTS: Final = (
     'SELECT "id", "thread_id", "status", "result_class", "elapsed", "created", "file", "folder", "name",'
     ' "failed_attempts", "started" FROM "result" WHERE "run_id" = ?'
-    # In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
+    # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
     ' ORDER BY "run_id", "id"'
 )
 
@@ -142,7 +145,7 @@ def _kind(result_class: int, failed_attempts: int | None) -> Kind:
 def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, Json]:
     """Return the row of a run, and its overview."""
     run = run_row(connection, run_id)
-    threads = select_rows(connection, "thread", _THREADS, 'WHERE "run_id" = ? ORDER BY "id"', (run_id,))
+    threads = connection.rows(_THREADS, (run_id,))
     sessions = {row["id"]: row["session_started"] for row in threads}
     # The run is created with its first results: its session began before.
     began = min([run["created"], *(start for start in sessions.values() if start is not None)])
@@ -180,7 +183,7 @@ def _slowest(connection: StoreConnection, walk: _Walk) -> list[Json]:
 
 
 def _rows(connection: StoreConnection, ids: Sequence[int]) -> dict[int, Json]:
-    rows = select_rows(connection, "result", _NAMED, f'WHERE "id" IN ({marks(ids)})', ids) if ids else []
+    rows = connection.rows(f"{_NAMED} ({marks(ids)})", ids) if ids else []
     return {row["id"]: row for row in rows}
 
 

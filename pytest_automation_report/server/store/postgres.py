@@ -89,10 +89,10 @@ def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> No
         version = _version(connection, url)
         if version is None:
             connection.execute(f'CREATE TABLE "{VERSION_TABLE}" ("version" INTEGER NOT NULL)')
-            connection.execute(f'INSERT INTO "{VERSION_TABLE}" VALUES (0)')  # noqa: S608 - a constant  # nosec B608
+            connection.execute(f'INSERT INTO "{VERSION_TABLE}" VALUES (0)')
         for statement in statements_after(version or 0, is_postgres=True):
             connection.execute(statement)
-        connection.execute(f'UPDATE "{VERSION_TABLE}" SET "version" = ?', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
+        connection.execute(f'UPDATE "{VERSION_TABLE}" SET "version" = ?', (SCHEMA_VERSION,))
 
 
 def _check_encoding(connection: PostgresConnection, url: str) -> None:
@@ -111,7 +111,7 @@ def _version(connection: PostgresConnection, url: str) -> int | None:
                 " or a schema of its own: ?options=-csearch_path%3DSCHEMA"
             )
         return None
-    ((version,),) = connection.execute(f'SELECT "version" FROM "{VERSION_TABLE}"')  # noqa: S608 - a constant  # nosec B608
+    ((version,),) = connection.execute(f'SELECT "version" FROM "{VERSION_TABLE}"')
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{url}: this store has version {version}, and this release reads {SCHEMA_VERSION}:"

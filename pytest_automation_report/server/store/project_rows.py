@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
 
 _STATUS_COLUMNS: Final = '"number", "name", "aliases", "color", "is_final", "is_passed", "is_failed"'
-_STATUSES: Final = f'SELECT {_STATUS_COLUMNS} FROM "project_status" WHERE "project_id" = ? ORDER BY "number"'  # noqa: S608 - constants  # nosec B608
+_STATUSES: Final = f'SELECT {_STATUS_COLUMNS} FROM "project_status" WHERE "project_id" = ? ORDER BY "number"'
 _STATUSES_OF_THREAD: Final = (
     'SELECT s."number", s."name", s."aliases", s."color", s."is_final", s."is_passed", s."is_failed" FROM "thread" AS t'
     ' JOIN "run" AS r ON r."id" = t."run_id" LEFT JOIN "project_status" AS s ON s."project_id" = r."project_id"'
@@ -29,7 +29,7 @@ _MILESTONE_BY_TAG: Final = (
     ' WHERE m."project_id" = ? AND t."tag" IN'
 )
 _INSERT_STATUS: Final = (
-    f'INSERT INTO "project_status" ("project_id", {_STATUS_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'  # noqa: S608 - constants  # nosec B608
+    f'INSERT INTO "project_status" ("project_id", {_STATUS_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
 )
 
 

@@ -87,7 +87,7 @@ def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[i
     if not fingerprints:
         return {}
     sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
-    rows = connection.execute(sql, (*fingerprints, run["source_id"]))
+    rows = connection.execute(sql, (*fingerprints, run["source"]))
     # None if the run has just been removed.
     first = {fingerprint: run_id for fingerprint, run_id in rows if run_id is not None}
     mentions = {row["id"]: mention(row) for row in run_rows(connection, sorted(set(first.values())))}

@@ -6,14 +6,10 @@ configurations, milestones, statuses and users.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.project_rows import project_statuses
-from pytest_automation_report.server.store.tables import (
-    ConfigRow,
-    MilestoneRow,
-    SourceRow,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,11 +32,8 @@ USER_ID: Final = 1
 USER_NAME: Final = "Embedded server"
 """Name of the only user."""
 
-_TABLES: Mapping[Reference, tuple[str, type[SourceRow | ConfigRow | MilestoneRow]]] = {
-    "automation_sources": ("source", SourceRow),
-    "configs": ("config", ConfigRow),
-    "milestones": ("milestone", MilestoneRow),
-}
+# Tables, and the names of the columns that refer to them.
+_TABLES: Mapping[Reference, str] = {"automation_sources": "source", "configs": "config", "milestones": "milestone"}
 
 
 def referenced(
@@ -55,10 +48,9 @@ def _records(connection: StoreConnection, rows: Sequence[Json], project_id: int,
         return [_status_view(status) for status in project_statuses(connection, project_id).statuses]
     if kind == "users":
         return [{"id": USER_ID, "name": USER_NAME}] if rows else []
-    column, table = _TABLES[kind]
-    ids = {row[column] for row in rows} - {None}
-    query: Any = table.select(table.id, table.name).where(table.id.in_(ids)).order_by(table.id)
-    return list(query.dicts().execute(connection.orm))
+    table = _TABLES[kind]
+    ids = sorted({row[table] for row in rows} - {None})
+    return connection.rows(f'SELECT "id", "name" FROM "{table}" WHERE "id" IN ({marks(ids)}) ORDER BY "id"', ids)
 
 
 def _status_view(status: ResultStatus) -> Json:

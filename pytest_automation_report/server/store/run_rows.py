@@ -1,9 +1,10 @@
-"""Read the rows of runs that findings need, tests by their keys, and rows of many ids."""
+"""Read the rows of runs, tests by their keys, and rows of many ids."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.errors import not_found
 
 if TYPE_CHECKING:
@@ -13,23 +14,11 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
 
 _IDS_AT_ONCE: Final = 500
-_COLUMNS: Final = (
-    "id", "source_id", "config_id", "branch", "commit", "target_branch", "is_completed", "selection", "collected",
-    "is_changed", "total_count", "untested_count", "created", "elapsed", "project_id",
-    "updated",
-)  # fmt: skip
-_SELECT: Final = 'SELECT "' + '", "'.join(_COLUMNS) + '" FROM "run" WHERE '  # noqa: S608 - columns of ours  # nosec B608
-
-
-def selected_runs(connection: StoreConnection, condition: str, values: Sequence[object]) -> list[Json]:
-    """Return the rows of runs with this condition, a constant of ours."""
-    rows = connection.execute(_SELECT + condition, values)
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 
 
 def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[Json]:
-    """Return the rows of these runs, without those that do not exist."""
-    return selected_runs(connection, f'"id" IN ({", ".join("?" * len(run_ids))})', run_ids) if run_ids else []
+    """Return the rows of those of these runs that exist, in no order."""
+    return connection.rows(f'SELECT * FROM "run" WHERE "id" IN ({marks(run_ids)})', run_ids) if run_ids else []
 
 
 def run_row(connection: StoreConnection, run_id: int) -> Json:
@@ -47,7 +36,7 @@ def rows_of(
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(ids), _IDS_AT_ONCE):
         some = ids[start : start + _IDS_AT_ONCE]
-        rows += connection.execute(sql.replace("{ids}", ", ".join("?" * len(some))), (*some, *values))
+        rows += connection.execute(sql.replace("{ids}", marks(some)), (*some, *values))
     return rows
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.server.store.database import first_order, within
-from pytest_automation_report.server.store.reads import is_replaced
+from pytest_automation_report.server.store.database import marks
+from pytest_automation_report.server.store.reads import IS_REPLACED
 from pytest_automation_report.server.store.reasons import hexadecimal
-from pytest_automation_report.server.store.run_rows import run_row
-from pytest_automation_report.server.store.tables import CaseRow, ResultRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
@@ -28,11 +26,11 @@ class WholeResults:
     """The results of a run that no later attempt of a job replaces; raises `ApiError` (404) for an unknown run."""
 
     def __init__(self, reader: Reader, run_id: int) -> None:
-        self._database = reader.database
+        self._connection = reader.connection
         self._run_id = run_id
-        self._statuses = reader.statuses(run_row(reader.connection, run_id)["project_id"]).by_id
+        self._statuses = reader.statuses(reader.run_row(run_id)["project"]).by_id
 
-    def page(self, after: int = 0, classes: Iterable[int] | None = None) -> tuple[list[Json], int | None]:
+    def page(self, after: int = 0, classes: Collection[int] | None = None) -> tuple[list[Json], int | None]:
         """Return results in the order of their ids, and the id after which the next page begins; None on the last.
 
         ``classes`` restricts the page to results of these classes.
@@ -46,15 +44,14 @@ class WholeResults:
             results.append(self._item(row))
         return results, None
 
-    def _rows(self, after: int, classes: Iterable[int] | None) -> Iterator[Json]:
-        query: Any = ResultRow.select(ResultRow, CaseRow.key).join(CaseRow).where(ResultRow.id > after)
-        query = query.where(~is_replaced())
-        if classes is not None:
-            query = query.where(ResultRow.result_class.in_(list(classes)))
-        query = within(query, ResultRow.run, self._run_id, self._database)
-        query = query.order_by(*first_order(ResultRow.run, self._database), ResultRow.id).limit(PAGE_RESULTS + 1)
-        rows: Iterator[Json] = query.dicts().iterator(self._database)
-        return rows
+    def _rows(self, after: int, classes: Collection[int] | None) -> Iterator[Json]:
+        chosen = f'AND "result"."result_class" IN ({marks(classes)})' if classes is not None else ""
+        sql = (
+            'SELECT "result".*, "case"."key" FROM "result" JOIN "case" ON "case"."id" = "result"."case_id"'
+            f' WHERE "result"."run_id" BETWEEN ? AND ? AND "result"."id" > ? AND NOT {IS_REPLACED} {chosen}'
+            f' ORDER BY "result"."run_id", "result"."id" LIMIT {PAGE_RESULTS + 1}'
+        )
+        return self._connection.each(sql, (self._run_id, self._run_id, after, *(classes or ())))
 
     def _item(self, row: Json) -> Json:
         status = self._statuses.get(row["status"])

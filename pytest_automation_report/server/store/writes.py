@@ -19,7 +19,6 @@ from pytest_automation_report.server.store.database import (
     lock_project,
     lock_run,
     row_lock,
-    row_of,
     share_run,
     update_row,
 )
@@ -60,10 +59,14 @@ _RUN_OF_THREAD: Final = (
 )
 _FORGET_FINDINGS: Final = 'DELETE FROM "run_findings" WHERE "run_id" = ?'
 _FORGET_OVERVIEW: Final = 'DELETE FROM "run_overview" WHERE "run_id" = ?'
-_RUN_COLUMNS: Final = ("created", "completed", "status", "failure_count", "thread_count", "thread_active_count")
-_THREAD_COLUMNS: Final = (
-    "id", "run_id", "status", "failure_count", "elapsed_observed", "elapsed_computed", "job", "attempt",
-)  # fmt: skip
+_RUN: Final = (
+    'SELECT "created", "completed", "status", "failure_count", "thread_count", "thread_active_count" FROM "run"'
+    ' WHERE "id" = ?'
+)
+_THREAD: Final = (
+    'SELECT "id", "run_id", "status", "failure_count", "elapsed_observed", "elapsed_computed", "job", "attempt"'
+    ' FROM "thread" WHERE "id" = ?'
+)
 
 
 class Writer:
@@ -176,7 +179,7 @@ class Writer:
         """Add tests, fields, artifacts and durations to a thread that is not completed."""
         self.check_room()
         thread = self._open_thread(thread_id)
-        run_id = thread["run_id"]
+        run_id = thread["run"]
         changes = {**_elapsed_totals(thread, addition), **addition.extensions}
         self._attach(run_id, thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
@@ -195,12 +198,12 @@ class Writer:
         durations = {"elapsed_observed": observed, "elapsed_computed": computed}
         known = {name: value for name, value in durations.items() if value is not None}
         self._close_thread(thread_id, thread["failure_count"], known)
-        self._update_run(thread["run_id"], increments={"thread_active_count": -1})
+        self._update_run(thread["run"], increments={"thread_active_count": -1})
         # Read after the change, which waits in PostgreSQL for other threads of the run that end now.
-        run = row_of(self._connection, "run", _RUN_COLUMNS, thread["run_id"])
+        run = self._connection.row(_RUN, (thread["run"],))
         if run is not None and run["completed"] is not None and not run["thread_active_count"]:
             status = int(final_status(run["failure_count"]))
-            self._update_run(thread["run_id"], {"is_completed": True, "completed": self._now, "status": status})
+            self._update_run(thread["run"], {"is_completed": True, "completed": self._now, "status": status})
 
     def set_status(self, project_id: int, status: ResultStatus) -> None:
         """Add or replace a result status of a project; raises ``ValueError`` for an invalid one."""
@@ -237,7 +240,7 @@ class Writer:
         keeps the time of its completion, by which it is known to complete by itself.
         """
         share_run(self._connection, run_id)
-        row = row_of(self._connection, "run", _RUN_COLUMNS, run_id, row_lock(self._connection))
+        row = self._connection.row(_RUN + row_lock(self._connection), (run_id,))
         if row is None:
             raise not_found("automation run")
         if row["status"] != RunStatus.RUNNING:
@@ -256,12 +259,12 @@ class Writer:
         ((run_id, source_id),) = rows
         # The locks come first: a row that is read before them may be completed by another writer in between.
         share_run(self._connection, run_id)
-        row = row_of(self._connection, "thread", _THREAD_COLUMNS, thread_id, row_lock(self._connection))
+        row = self._connection.row(_THREAD + row_lock(self._connection), (thread_id,))
         if row is None:
             raise not_found("thread")
         if row["status"] != RunStatus.RUNNING:
             raise already_completed("thread")
-        return {**row, "source_id": source_id}
+        return {**row, "source": source_id}
 
     def _since_began(self, run_id: int, created: int) -> int:
         """Return the time since the session of a run began, some of it before the sender created the run.
@@ -278,7 +281,7 @@ class Writer:
         return elapsed
 
     def _add_project(self, project_id: int) -> None:
-        if row_of(self._connection, "project", ("id",), project_id) is None:
+        if not self._connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             self._connection.change(_INSERT_PROJECT, (project_id, self._now))
 
     def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
@@ -308,7 +311,7 @@ class Writer:
 
     def _find(self, table: _Named, project_id: int, column: Literal["id", "name"], value: object) -> int | None:
         """Return the id of a project's record, None if there is none."""
-        sql = f'SELECT "id" FROM "{table}" WHERE "project_id" = ? AND "{column}" = ?'  # noqa: S608 - names of ours  # nosec B608
+        sql = f'SELECT "id" FROM "{table}" WHERE "project_id" = ? AND "{column}" = ?'
         rows = self._connection.execute(sql, (project_id, value))
         return rows[0][0] if rows else None
 
