@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.delivery.dispatcher import Dispatcher
+    from pytest_automation_report.delivery.dispatcher import Delivery
 
 _UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 _GAP: Final = "  "
@@ -129,7 +129,7 @@ class Progress:
     ) -> None:
         self._exits.close()
 
-    def show(self, delivery: Dispatcher) -> None:
+    def show(self, delivery: Delivery) -> None:
         """Show the progress of the delivery, if it is time to."""
         is_terminal = self._stream is not None and self._stream.isatty()
         if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):

@@ -31,6 +31,7 @@ from pytest_automation_report.delivery.handover import Runtime, timeouts_from
 from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.report import refusal_of_kept
+from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.settings.artifact_store import artifact_store
 from pytest_automation_report.settings.ini_file import project_ini
@@ -45,8 +46,8 @@ from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
-    from pytest_automation_report.delivery.dispatcher import Dispatcher
-    from pytest_automation_report.delivery.reconciliation import Unknown
+    from pytest_automation_report.delivery.dispatcher import Delivery
+    from pytest_automation_report.delivery.requests import Unknown
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.ledger import LedgerState
@@ -244,11 +245,13 @@ def delivered(
             timeouts,
             client,
             runtime,
+            options=DeliveryOptions(
+                unknown=options.unknown,
+                is_in_new_run=options.is_in_new_run,
+                artifact_store=artifact_store_for(_store(configuration), time.monotonic),
+                max_in_flight=max_in_flight(configuration.endpoint),
+            ),
             on_progress=progress.show,
-            artifact_store=artifact_store_for(_store(configuration), time.monotonic),
-            unknown=options.unknown,
-            is_in_new_run=options.is_in_new_run,
-            max_in_flight=max_in_flight(configuration.endpoint),
         ).run()
     state = delivery.state
     if options.prints_run and state.run is not None:
@@ -290,7 +293,7 @@ def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> 
         echo_stderr(f"{folder.id}: {gone} dropped, as requested: the server may or may not have them")
 
 
-def _echo_outcome(folder: SessionFolder, delivery: Dispatcher, sent: int, configuration: Configuration) -> Exit:
+def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Configuration) -> Exit:
     state = delivery.state
     counts = _counts_of(delivery)
     arrived = _arrived(delivery, sent, has_results=bool(counts))
@@ -314,7 +317,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Dispatcher, sent: int, config
         (state.done.damaged, "damaged records that cannot be read"),
     ]
     parts = ", ".join(f"{count} {what}" for count, what in remaining if count) or "the run is not completed"
-    why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
+    why = delivery.retry_policy.stopped or state.trouble or "; ".join(state.reasons[:3])
     if state.is_run_gone:
         why = f"{why}: add --new-run to send it to a new run"
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
@@ -327,7 +330,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Dispatcher, sent: int, config
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT
 
 
-def _counts_of(delivery: Dispatcher) -> Counter[str]:
+def _counts_of(delivery: Delivery) -> Counter[str]:
     """Return the session's results by pytest's statuses, those that earlier senders sent included."""
     counts: Counter[str] = Counter()
     for queue in delivery.queues.by_worker.values():
@@ -335,7 +338,7 @@ def _counts_of(delivery: Dispatcher) -> Counter[str]:
     return counts
 
 
-def _arrived(delivery: Dispatcher, sent: int, *, has_results: bool) -> str:
+def _arrived(delivery: Delivery, sent: int, *, has_results: bool) -> str:
     """Return in words the number of results sent and their run, or what a session without results has done."""
     run = delivery.state.run
     if has_results or run is None:

@@ -54,7 +54,7 @@ class ServerStore(Value):
         del mime_type  # the server detects it from the content
         max_bytes = self.client.artifact_bytes or 0
         if size > max_bytes:
-            raise ArtifactStoreError(f"the server keeps no file of more than {max_bytes:,} bytes")
+            raise ArtifactStoreError(f"it has more than {max_bytes:,} bytes")
         return self.client.put_artifact(file, size, name[-_NAME_CHARACTERS:])
 
 

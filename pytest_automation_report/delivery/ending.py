@@ -11,40 +11,32 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.findings import LateAnswer, excerpt_from, write_excerpt, write_unless_full
-from pytest_automation_report.delivery.follower import note_from, options_of
-from pytest_automation_report.delivery.replay import SpooledResults
 from pytest_automation_report.delivery.report import ReportWriting, unfinished_reason
 from pytest_automation_report.spool.ledger_records import DoneRecord, LaneRecord, ReportRecord
-from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.delivery.dispatcher import Dispatcher
+    from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.follower import SessionFollower
-    from pytest_automation_report.delivery.handover import DeliveryContext
     from pytest_automation_report.delivery.retries import Deadlines
-    from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.liveness import Process
 
 _INTERRUPTED: Final = 2
 """pytest's exit status after Ctrl-C: then pytest waits for a shorter time."""
 
 
-class DeliveryEnd(MutableValue):
+class DeliveryEnd:
     """The end of one life of a sender, in which nothing is sent any more.
 
     ``deadlines`` has the time that is left. ``controller`` is the pytest process that waits, None if there is none.
     """
 
-    folder: SessionFolder
-    follower: SessionFollower
-    dispatcher: Dispatcher
-    deadlines: Deadlines
-    controller: Process | None
-
-    @property
-    def _context(self) -> DeliveryContext:
-        return self.dispatcher.context
+    def __init__(
+        self, follower: SessionFollower, delivery: Delivery, deadlines: Deadlines, controller: Process | None
+    ) -> None:
+        self._follower, self._delivery, self._deadlines, self._controller = follower, delivery, deadlines, controller
+        self._session, self._client, self._ledger = delivery.session, delivery.client, delivery.ledger
+        self._state, self._log, self._timeouts = delivery.state, delivery.runtime.log, delivery.timeouts
 
     def complete(self) -> None:
         """Write findings, report and totals, and wait for what takes longer than pytest waits."""
@@ -52,8 +44,8 @@ class DeliveryEnd(MutableValue):
         request = self._write_findings()
         report = self._write_report()
         self._write_totals(shown)
-        alone_seconds = self._context.timeouts.alone
-        if request is not None and self._context.session.origin == EMBEDDED_ORIGIN:
+        alone_seconds = self._timeouts.alone
+        if request is not None and self._session.origin == EMBEDDED_ORIGIN:
             # The store computes in this process: pytest waits no longer, but later readers need the findings.
             request.await_end(alone_seconds)
         if report is not None:
@@ -61,17 +53,17 @@ class DeliveryEnd(MutableValue):
 
     @property
     def _is_interrupted(self) -> bool:
-        end = self.follower.queues.end
+        end = self._follower.queues.end
         return end is not None and end.exit == _INTERRUPTED
 
     def _ask_for_counts(self) -> LateAnswer[int] | None:
         """Ask how many results our threads have by the server's own count, once all are confirmed."""
-        state, client = self.dispatcher.state, self._context.client
+        state, client = self._state, self._client
         # What stores the results in this process has confirmed its own transactions: to read it loads what pages need.
-        if self._context.session.is_embedded or state.run is None:
+        if self._session.is_embedded or state.run is None:
             return None
         # Results in a run that was left are in none of this run's threads.
-        if state.left_runs or not self.dispatcher.is_finished or not state.total("acknowledged"):
+        if state.left_runs or not self._delivery.is_finished or not state.total("acknowledged"):
             return None
         run_id, own = state.run, {thread for each in state.progress_by_worker.values() for thread in each.threads}
 
@@ -79,73 +71,59 @@ class DeliveryEnd(MutableValue):
             totals = {thread.id: thread.counts.total for thread in client.run(run_id).threads}
             return sum(totals[thread] for thread in own)  # a server may show no threads: a KeyError is no answer
 
-        return LateAnswer(f"counts of run {run_id}", shown, self._context.runtime.log)
+        return LateAnswer(f"counts of run {run_id}", shown, self._log)
 
     def _seconds_for_answers(self) -> float:
-        if self.controller is None:
-            return self._context.timeouts.findings
-        return self.deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
+        if self._controller is None:
+            return self._timeouts.findings
+        return self._deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
 
     def _write_findings(self) -> LateAnswer[Json] | None:
         """Write the findings of our completed run to the ledger if a pytest waits for them, and they come in time."""
-        state, client, log = self.dispatcher.state, self._context.client, self._context.runtime.log
-        if self.controller is None or self.follower.queues.end is None or state.run is None or not state.is_complete:
+        state, client, log = self._state, self._client, self._log
+        if self._controller is None or self._follower.queues.end is None or state.run is None or not state.is_complete:
             return None
         seconds = self._seconds_for_answers()
-        if client.artifact_bytes is None or seconds <= 0 or not self.controller.is_alive():
+        if client.artifact_bytes is None or seconds <= 0 or not self._controller.is_alive():
             return None
         ask = partial(client.findings_document, state.run)
         request = LateAnswer(f"findings of run {state.run}", lambda: excerpt_from(ask()), log)
-        write_excerpt(self._context.ledger, request.wait(seconds), log)
+        write_excerpt(self._ledger, request.wait(seconds), log)
         return request
 
     def _write_report(self) -> ReportWriting | None:
         """Write the report of our completed run, and to the ledger what became of it; pytest waits for it meanwhile."""
-        context, state = self._context, self.dispatcher.state
-        session, client = context.session, context.client
+        session, client, state = self._session, self._client, self._state
         if not session.report or state.run is None:
             return None
         # A report from the spool has the session's own results: it needs no other job's.
-        is_from_spool = not session.is_embedded and client.artifact_bytes is None and self.dispatcher.is_finished
+        is_from_spool = not session.is_embedded and client.artifact_bytes is None and self._delivery.is_finished
         if not state.is_complete and not is_from_spool:
-            why = unfinished_reason(session, state.run, is_open=self.dispatcher.is_finished)
+            why = unfinished_reason(session, state.run, is_open=self._delivery.is_finished)
             self._note_report(ReportRecord(session.report, "none", why))
             return None
         self._note_report(ReportRecord(session.report, "begun"))
         seconds = None  # `automation-report send` waits as long as it takes
-        if self.controller is not None:
-            seconds = self.deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
-        report = ReportWriting(client, state.run, self._spooled_results(), creates_folder=self.controller is not None)
+        if self._controller is not None:
+            seconds = self._deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
+        report = ReportWriting(self._delivery, state.run, creates_folder=self._controller is not None)
         self._note_report(report.wait(seconds))
         return report
 
-    def _spooled_results(self) -> SpooledResults:
-        context = self._context
-        return SpooledResults(
-            self.folder,
-            context.session,
-            options_of(context.session),
-            context.timeouts,
-            context.runtime,
-            self.dispatcher.state,
-            note_from(self.follower.queues),
-            self.follower.queues.shown_last_words.copy(),
-        )
-
     def _note_report(self, state: ReportRecord) -> None:
         """Write the state of the report to the ledger."""
-        write_unless_full(self._context.ledger, self._context.runtime.log, state)
+        write_unless_full(self._ledger, self._log, state)
 
     def _note_late_report(self, state: ReportRecord) -> None:
         """Write what became of a report for which pytest did not wait: a later session's summary shows a failure."""
         # A folder that was removed meanwhile would be created again.
-        if self.dispatcher.state.is_report_late and self.folder.ledger.exists():
+        if self._state.is_report_late and self._delivery.folder.ledger.exists():
             self._note_report(state)
 
     def _write_totals(self, counts: LateAnswer[int] | None) -> None:
         """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""
-        ledger, unsent = self._context.ledger, self._count_unsent()
-        for worker, queue in self.follower.queues.by_worker.items():
+        ledger, unsent = self._ledger, self._count_unsent()
+        for worker, queue in self._follower.queues.by_worker.items():
             progress = ledger.state.progress_of(worker)
             record = LaneRecord(
                 worker,
@@ -158,10 +136,10 @@ class DeliveryEnd(MutableValue):
             )
             ledger.write(record)
         shown = None if counts is None else counts.wait(self._seconds_for_answers())
-        is_finished, stopped = self.dispatcher.is_finished, self.dispatcher.stopped
+        is_finished, stopped = self._delivery.is_finished, self._delivery.retry_policy.stopped
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
-        self._context.runtime.log("done" if is_finished else f"{unsent.total()} results left: {stopped}")
-        files, why = self.follower.files, stopped or ledger.state.trouble
+        self._log("done" if is_finished else f"{unsent.total()} results left: {stopped}")
+        files, why = self._follower.files, stopped or ledger.state.trouble
         ledger.write(DoneRecord(is_finished, unsent.total(), files.damaged, files.torn, why, shown))
 
     def _count_unsent(self) -> Counter[str]:
@@ -172,10 +150,10 @@ class DeliveryEnd(MutableValue):
         of reruns and crashes are one result.
         """
         unsent: Counter[str] = Counter()
-        follower = self.follower
+        follower = self._follower
         while True:
             for worker, queue in follower.queues.by_worker.items():
-                unsent[worker] += self.dispatcher.scheduler.unsettled(queue)
+                unsent[worker] += self._delivery.scheduler.unsettled(queue)
             if follower.queues.is_decided or not follower.files.is_behind:
                 return unsent
             for queue in follower.queues.by_worker.values():

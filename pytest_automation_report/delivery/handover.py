@@ -16,10 +16,6 @@ from pytest_automation_report.values import Value, field
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_automation_report.api.client import Client
-    from pytest_automation_report.delivery.queues import WorkerQueues
-    from pytest_automation_report.spool.ledger_file import LedgerFile
-    from pytest_automation_report.spool.manifest import SessionManifest
     from pytest_automation_report.text.redaction import Redaction
 
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
@@ -27,17 +23,6 @@ LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 
 # Of the embedded store: an append to it takes 3 ms, so its pages can follow closely.
 _EMBEDDED: Final[Mapping[str, float]] = {"batch_age": 1.0}
-
-
-class DeliveryContext(Value):
-    """The objects that all parts of a delivery share; created once for each life of the sender."""
-
-    client: Client
-    ledger: LedgerFile
-    queues: WorkerQueues
-    session: SessionManifest
-    timeouts: Timeouts
-    runtime: Runtime
 
 
 class Timeouts(JsonValue):

@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.ending import DeliveryEnd
 from pytest_automation_report.delivery.follower import SessionFollower, note_from, options_of
-from pytest_automation_report.delivery.handover import DeliveryContext, Runtime
+from pytest_automation_report.delivery.handover import Runtime
 from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
-from pytest_automation_report.delivery.rejections import RejectedResults
-from pytest_automation_report.delivery.replay import kept_for_report
+from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import MAIN, SessionFolder, session_folders
@@ -44,11 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.delivery.artifact_stores import ArtifactStore
     from pytest_automation_report.delivery.handover import SenderConfig, Timeouts
     from pytest_automation_report.delivery.in_flight import InFlightRequests
-    from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.request_outcomes import PendingRequest
+    from pytest_automation_report.delivery.requests import Request
     from pytest_automation_report.spool.manifest import SessionManifest
 
 
@@ -62,9 +59,7 @@ _ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
 class Sender(MutableValue):
     """One life of a sender; its owner holds the lock of the session's folder.
 
-    ``unknown`` is the user's decision on results of which the server cannot show whether they arrived. With
-    ``is_in_new_run`` the remaining results go to a new run. ``max_in_flight`` and ``artifact_store`` are for the
-    dispatcher, ``session_time_us`` and ``captured_output`` for the follower.
+    ``session_time_us`` and ``captured_output`` are for the follower.
     """
 
     folder: SessionFolder
@@ -73,39 +68,31 @@ class Sender(MutableValue):
     client: Client
     runtime: Runtime
     controller: Process | None = None
-    on_progress: Callable[[Dispatcher], None] = lambda _: None
-    unknown: Unknown = "hold"
-    artifact_store: ArtifactStore | None = None
-    is_in_new_run: bool = False
+    options: DeliveryOptions = DeliveryOptions()
+    on_progress: Callable[[Delivery], None] = lambda _: None
     captured_output: CapturedOutput | None = None
-    max_in_flight: int = 1
     session_time_us: Callable[[], int] = lambda: 0
     _locks: list[int] = field(default_factory=list)
 
-    def run(self) -> Dispatcher:
-        """Deliver until everything is sent or time is up; return the dispatcher, whose state shows the result."""
+    def run(self) -> Delivery:
+        """Deliver until everything is sent or time is up; return the delivery, whose state shows the result."""
         ledger = LedgerFile(self.folder.ledger, self._restore)
         follower = self._new_follower(ledger)
-        dispatcher = Dispatcher(
-            DeliveryContext(self.client, ledger, follower.queues, self.session, self.timeouts, self.runtime),
-            RejectedResults(self.folder.rejected),
-            unknown=self.unknown,
-            artifact_store=self.artifact_store,
-            max_in_flight=self.max_in_flight,
-            keeps_file=kept_for_report(self.folder.path, self.session, self.client),
+        delivery = Delivery(
+            self.session, self.client, ledger, follower.queues, self.timeouts, self.runtime, self.options
         )
         try:
             ledger.write(ReadyRecord(os.getpid()))
-            self._prepare(follower, dispatcher)
-            deadlines = self._loop(follower, dispatcher)
-            dispatcher.await_responses()
-            DeliveryEnd(self.folder, follower, dispatcher, deadlines, self.controller).complete()
+            self._prepare(follower, delivery)
+            deadlines = self._loop(follower, delivery)
+            delivery.await_responses()
+            DeliveryEnd(follower, delivery, deadlines, self.controller).complete()
         finally:
             follower.close()
             ledger.close()
             for lock in self._locks:
                 os.close(lock)
-        return dispatcher
+        return delivery
 
     def _new_follower(self, ledger: LedgerFile) -> SessionFollower:
         orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
@@ -119,34 +106,34 @@ class Sender(MutableValue):
             self.session_time_us,
         )
 
-    def _prepare(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
+    def _prepare(self, follower: SessionFollower, delivery: Delivery) -> None:
         """Apply what the user decided about held results of an earlier sender, and about its run."""
-        ledger = dispatcher.ledger
-        if self.unknown != "hold":
-            ledger.write(UnheldRecord(self.unknown == "drop"))
-        if not self.is_in_new_run or ledger.state.run is None:
+        ledger = delivery.ledger
+        if self.options.unknown != "hold":
+            ledger.write(UnheldRecord(self.options.unknown == "drop"))
+        if not self.options.is_in_new_run or ledger.state.run is None:
             return
         # A run that refuses to answer is left all the same. One that cannot be reached may still show what arrived in
         # it: to leave it now could send results twice.
-        if self._reconcile_open_intents(follower, dispatcher) != "unreachable":
+        if self._reconcile_open_intents(follower, delivery) != "unreachable":
             for number in list(ledger.state.open_intents):
-                ledger.write(DECISIONS[self.unknown](number, "its run was left for a new one"))
-            dispatcher.retry_policy.resume()
+                ledger.write(DECISIONS[self.options.unknown](number, "its run was left for a new one"))
+            delivery.retry_policy.resume()
             ledger.write(NewRunRecord())
 
-    def _reconcile_open_intents(self, follower: SessionFollower, dispatcher: Dispatcher) -> _ReconciledRun:
+    def _reconcile_open_intents(self, follower: SessionFollower, delivery: Delivery) -> _ReconciledRun:
         """Reconcile every open intent of the run that is about to be left, which may take minutes."""
         follower.read()
-        state, deadlines = dispatcher.state, Deadlines(self.timeouts, self.runtime.clock)
-        while state.open_intents and not dispatcher.stopped:
+        state, deadlines = delivery.state, Deadlines(self.timeouts, self.runtime.clock)
+        while state.open_intents and not delivery.retry_policy.stopped:
             deadlines.note_responses(state.answers)
-            if dispatcher.is_busy:
+            if delivery.is_busy:
                 deadlines.touch()
             if deadlines.is_stalled:
-                dispatcher.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
-            elif not dispatcher.reconcile():
+                delivery.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
+            elif not delivery.reconcile():
                 time.sleep(self.timeouts.poll)
-        if not dispatcher.stopped:
+        if not delivery.retry_policy.stopped:
             return "reconciled"
         return "refused" if state.trouble_class == "refused" else "unreachable"
 
@@ -160,43 +147,43 @@ class Sender(MutableValue):
         self._locks.append(lock)
         manifest.show(Disk())
 
-    def _loop(self, follower: SessionFollower, dispatcher: Dispatcher) -> Deadlines:
+    def _loop(self, follower: SessionFollower, delivery: Delivery) -> Deadlines:
         """Read, then send or wait, until everything is sent or time is up; return the time that was left."""
         deadlines = Deadlines(self.timeouts, self.runtime.clock, self.controller)
-        self._read(follower, dispatcher, deadlines)
-        while not self._is_over(dispatcher, deadlines):
-            if not dispatcher.step():
+        self._read(follower, delivery, deadlines)
+        while not self._is_over(delivery, deadlines):
+            if not delivery.step():
                 looks = _LOOKS_WHILE_TESTS_RUN if deadlines.session_ended_at is None else 1
-                self._wait(follower, dispatcher.in_flight, looks)
-            deadlines.note_responses(dispatcher.state.answers)
-            self.on_progress(dispatcher)
-            self._read(follower, dispatcher, deadlines)
+                self._wait(follower, delivery.in_flight, looks)
+            deadlines.note_responses(delivery.state.answers)
+            self.on_progress(delivery)
+            self._read(follower, delivery, deadlines)
         return deadlines
 
-    def _read(self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines) -> None:
+    def _read(self, follower: SessionFollower, delivery: Delivery, deadlines: Deadlines) -> None:
         """Read the new records, and act on the session's end when it is seen for the first time."""
         began = self.runtime.clock()
         follower.read()
         follower.decide_end(self.runtime.clock())
         deadlines.exclude(self.runtime.clock() - began)  # to read a large file is not a lack of progress
         if follower.queues.is_decided:
-            dispatcher.scheduler.note = note_from(follower.queues)
+            delivery.scheduler.note = note_from(follower.queues)
         if deadlines.session_ended_at is None and follower.has_ended:
             deadlines.start_end()
             # pytest waits from now on: try at once, though a backoff may have begun while tests ran.
-            dispatcher.retry_policy.skip_backoff()
+            delivery.retry_policy.skip_backoff()
 
     @staticmethod
-    def _is_over(dispatcher: Dispatcher, deadlines: Deadlines) -> bool:
+    def _is_over(delivery: Delivery, deadlines: Deadlines) -> bool:
         """Whether to end: all is sent, or the session has ended and its time is up or nothing more can be sent."""
-        if dispatcher.is_finished:
+        if delivery.is_finished:
             return True
         # While tests run the sender stays, even if it has stopped to send: it watches processes and output.
         if deadlines.session_ended_at is None:
             return False
-        return bool(dispatcher.stopped) or deadlines.is_expired(is_busy=dispatcher.is_busy)
+        return bool(delivery.retry_policy.stopped) or deadlines.is_expired(is_busy=delivery.is_busy)
 
-    def _wait(self, follower: SessionFollower, in_flight: InFlightRequests[PendingRequest], looks: int) -> None:
+    def _wait(self, follower: SessionFollower, in_flight: InFlightRequests[Request], looks: int) -> None:
         """Wait until there may be something to do, for ``looks`` poll intervals at most.
 
         A request with few results costs as much as one with many, so it pays to let results gather.
@@ -252,8 +239,8 @@ def run(config: SenderConfig) -> None:
     try:
         if config.endpoint.is_embedded:
             _deliver_killed(folder, config, log)
-        dispatcher = _deliver(folder, config, log)
-        if dispatcher.is_finished and not dispatcher.has_kept and not dispatcher.state.lost_report:
+        delivery = _deliver(folder, config, log)
+        if delivery.is_finished and not delivery.has_kept and not delivery.state.lost_report:
             # Without its report the session stays: pytest removes it when it has shown the reason, else the next one.
             _remove_after_pytest(folder, config)
     except BaseException as error:
@@ -284,10 +271,10 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
                 continue
             runtime = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
             with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
-                store = artifact_store_for(config.store, runtime.clock)
-                sender = Sender(folder, replace(session, report=""), timeouts, client, runtime, artifact_store=store)
-                dispatcher = sender.run()
-            if dispatcher.is_finished and not dispatcher.has_kept:
+                options = DeliveryOptions(artifact_store=artifact_store_for(config.store, runtime.clock))
+                sender = Sender(folder, replace(session, report=""), timeouts, client, runtime, options=options)
+                delivery = sender.run()
+            if delivery.is_finished and not delivery.has_kept:
                 folder.remove()
         except Exception as error:  # noqa: BLE001 - whatever was left behind must not cost this session its results
             log.write(f"session {folder.id} was killed and stays: {error}")
@@ -296,7 +283,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
                 os.close(lock)
 
 
-def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Dispatcher:
+def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Delivery:
     session = folder.read_session()
     runtime = Runtime(clock=time.monotonic, random=random.random, log=log.write)
     controller = Process(config.controller)
@@ -311,8 +298,10 @@ def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Dispatche
             client,
             runtime,
             controller,
-            artifact_store=artifact_store_for(config.store, runtime.clock),
+            options=DeliveryOptions(
+                artifact_store=artifact_store_for(config.store, runtime.clock),
+                max_in_flight=max_in_flight(config.endpoint),
+            ),
             captured_output=captured_output,
-            max_in_flight=max_in_flight(config.endpoint),
             session_time_us=functools.partial(_session_time_us, config.epoch),
         ).run()

@@ -28,16 +28,15 @@ from pytest_automation_report.spool.ledger_records import (
     NotRecord,
     PartRecord,
 )
-from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.responses import FieldText, Run, RunTest, Thread
-    from pytest_automation_report.delivery.handover import DeliveryContext
+    from pytest_automation_report.delivery.requests import Life
     from pytest_automation_report.delivery.results import Result
-    from pytest_automation_report.spool.ledger_records import Closing, Intent
+    from pytest_automation_report.spool.ledger_records import Closing, Intent, Operation
 
 Ranges: TypeAlias = list[tuple[int, int, int]]
 """First offset, last offset and number of results of each piece."""
@@ -92,24 +91,22 @@ def _latest(client: Client, run: int, thread: int, count: int) -> list[RunTest]:
     return rows[:count]
 
 
-Unknown: TypeAlias = Literal["hold", "send", "drop"]
-"""What to do with results of which the server does not show whether they arrived."""
-
-DECISIONS: Final = {"hold": HeldRecord, "send": NotRecord, "drop": DroppedRecord}
+DECISIONS: Final = {
+    "hold": HeldRecord,
+    "send": NotRecord,
+    "drop": DroppedRecord,
+}
 """The ledger's record for each of these decisions."""
 
 _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
 _NO_TESTS: Final = b"{}"
 
-
 Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
 """The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run."""
 
-_Stage: TypeAlias = Literal["probe_open", "complete", "probe_completed", "read"]
 
-
-class Reconciliation(MutableValue):
+class Reconciliation:
     """Closes one intent in steps of at most one request; owned by the response handler.
 
     Errors of the client pass through, and the step is repeated.
@@ -123,61 +120,72 @@ class Reconciliation(MutableValue):
 
     ``complete`` is the fence: a completed thread refuses a late copy of the request. The contract does not promise
     that, so it is tested once for each server, with an append without tests to the open thread and to the completed
-    one.
+    one. Every other operation is decided by a single read, or by two reads that agree.
     """
 
-    intent: Intent
-    context: DeliveryContext
-    batch: Sequence[Result] = ()
-    unknown: Unknown = "hold"
-    refusal: RefusedError | None = None
-    _stage: _Stage = "probe_open"
-    _accepts_empty_appends: bool = False
-    _last_read: int | None = None
-    _next_read: float = 0.0
+    def __init__(self, life: Life, intent: Intent, batch: Sequence[Result], refusal: RefusedError | None) -> None:
+        self.intent, self.refusal = intent, refusal
+        self._life, self._batch = life, batch
+        self._client, self._ledger, self._log = life.client, life.ledger, life.runtime.log
+        self._stage = self._probe_open
+        self._accepts_empty_appends = False
+        self._last_read: int | None = None
+        self._next_read = 0.0
 
     @property
     def is_waiting(self) -> bool:
         """Whether time must pass before the next step."""
-        return self.context.runtime.clock() < self._next_read
+        return self._life.runtime.clock() < self._next_read
 
     def step(self) -> Outcome:
         """Send at most one request, or read one list; return whether that has closed the intent."""
         if self.is_waiting:
             return "pending"
-        match self.intent.operation:
-            case "append_thread":
-                return self._reconcile_append() if self.refusal is None else self._read_back_refused()
-            case "create_run":
-                return self._reconcile_run()
-            case _:
-                return self._decide((AckRecord if self._is_applied() else NotRecord)(self.intent.number))
+        operations: dict[Operation, Callable[[], Outcome]] = {
+            "create_run": self._create_run,
+            "append_run": self._append_run,
+            "complete_run": self._complete_run,
+            "create_thread": self._create_thread,
+            "append_thread": self._stage if self.refusal is None else self._refused_append,
+            "note_thread": self._note_thread,
+            "complete_thread": self._complete_thread,
+        }
+        return operations[self.intent.operation]()
 
-    def _is_applied(self) -> bool:
-        session = self.context.session
+    # One method for each operation.
+
+    def _create_run(self) -> Outcome:
+        """Use the run with this session's id, if the server has one; decide that there is none once two reads agree."""
+        left_runs = self._ledger.state.left_runs
         try:
-            match self.intent.operation:
-                case "create_thread":
-                    return False  # an empty thread does no harm; a new one is simply created
-                case "complete_thread":
-                    return self._thread().is_completed
-                case "append_run":
-                    return self._has_note(self._run(has_threads=False).fields[len(session.run.resources.fields) :])
-                case "note_thread":
-                    return self._has_note(self._thread().fields)
-                case _:
-                    return self._run(has_threads=False).is_completed
+            runs = [run for page in run_pages(self._client, status=(_RUNNING,)) for run in page.result]
         except RefusedError as error:
-            # Refused twice, completion and reading: it is completed. A note counts as arrived: it must not come twice.
-            self._log(f"{error}: whether {self.intent.operation} was applied cannot be read")
-            return self.refusal is not None or self.intent.operation in {"append_run", "note_thread"}
+            self._log(f"{error}: an empty run may remain")
+            return self._decide(NotRecord(self.intent.number))
+        own_runs = [run.id for run in runs if self._is_ours(run) and run.id not in left_runs]
+        if own_runs:
+            return self._decide(AckRecord(self.intent.number, min(own_runs)))
+        return self._decide(NotRecord(self.intent.number)) if self._agrees_with_last_read(0) else "pending"
 
-    def _has_note(self, fields: Sequence[FieldText]) -> bool:
-        """Whether the whole note is among the fields that were added: users may name a field as we name ours."""
-        count, last = self.intent.count, len(fields) - self.intent.count
-        return any(digest_of(fields[first : first + count]) == self.intent.note for first in range(last + 1))
+    def _append_run(self) -> Outcome:
+        count = len(self._life.session.run.resources.fields)
+        return self._decide_note(lambda: self._run(has_threads=False).fields[count:])
 
-    def _read_back_refused(self) -> Outcome:
+    def _complete_run(self) -> Outcome:
+        return self._decide_by(lambda: self._run(has_threads=False).is_completed, if_refused=self.refusal is not None)
+
+    def _create_thread(self) -> Outcome:
+        # An empty thread does no harm; a new one is simply created.
+        return self._decide(NotRecord(self.intent.number))
+
+    def _note_thread(self) -> Outcome:
+        return self._decide_note(lambda: self._thread().fields)
+
+    def _complete_thread(self) -> Outcome:
+        # Refused twice, completion and reading: it is completed.
+        return self._decide_by(lambda: self._thread().is_completed, if_refused=self.refusal is not None)
+
+    def _refused_append(self) -> Outcome:
         """Read, once, whether a refused append was partly applied, or refused because its thread is completed."""
         try:
             run = self._run()
@@ -185,31 +193,66 @@ class Reconciliation(MutableValue):
         except RefusedError as error:
             self._log(f"{error}: the append is assumed to be refused as a whole")
             return self._decide(NotRecord(self.intent.number))
-        session, client = self.context.session, self.context.client
         # A server of ours takes the results of a job into a completed run, in a new thread.
-        is_late_taken = bool(session.job) and self.context.ledger.state.is_joined and JOB in client.extensions
-        if run.is_completed and not is_late_taken:
+        has_job = bool(self._life.session.job) and self._ledger.state.is_joined
+        if run.is_completed and not (has_job and JOB in self._client.extensions):
             self._decide(NotRecord(self.intent.number))
             return "run_completed"
         if thread is None or thread.is_completed:
             self._decide(NotRecord(self.intent.number))
-            self.context.ledger.write(FencedRecord(self.intent.worker))
+            self._ledger.write(FencedRecord(self.intent.worker))
             return "done"
         return self._decide_by_count(thread.counts.total - self.intent.known)
 
-    def _reconcile_append(self) -> Outcome:
-        match self._stage:
-            case "probe_open" if self._is_probe_of_use:
-                self._accepts_empty_appends = self._accepts_empty_append() is True
-                self._stage = "complete"
-            case "probe_open" | "complete":
-                self._complete_thread()
-            case "probe_completed":
-                self._learn_fencing()
-                self._fenced()
-            case "read":
-                return self._read_count()
+    # The stages of an append whose response is unknown.
+
+    def _probe_open(self) -> Outcome:
+        if not self._is_probe_of_use:
+            return self._complete()
+        self._accepts_empty_appends = self._accepts_empty_append() is True
+        self._stage = self._complete
         return "pending"
+
+    def _complete(self) -> Outcome:
+        self._ledger.write(FencingRecord(self.intent.worker, self.intent.thread))
+        try:
+            self._client.complete_thread(self.intent.thread)
+        except RefusedError as error:
+            if error.status != _UNPROCESSABLE:
+                raise
+            self._log(f"thread {self.intent.thread} is closed already: {error}")
+        # A server that refuses empty appends to an open thread proves nothing by refusing them to a completed one.
+        if self._accepts_empty_appends and self._is_probe_of_use:
+            self._stage = self._probe_completed
+            return "pending"
+        return self._fenced()
+
+    def _probe_completed(self) -> Outcome:
+        """Record whether completed threads of this server accept appends, unless the probe has no response."""
+        accepts = self._accepts_empty_append()
+        if accepts is not None:
+            self._ledger.write(FencingIsRecord("settles" if accepts else "fences"))
+            self._log(f"completed threads of this server {'accept' if accepts else 'refuse'} results")
+        return self._fenced()
+
+    def _fenced(self) -> Outcome:
+        self._ledger.write(FencedRecord(self.intent.worker))
+        self._stage = self._read
+        return "pending"
+
+    def _read(self) -> Outcome:
+        """Read how many results the thread has, and decide once two reads agree."""
+        try:
+            thread = self._thread()
+        except RefusedError as error:
+            return self._hold(f"the server does not show what arrived in thread {self.intent.thread} ({error})")
+        if not thread.is_completed:
+            self._stage = self._complete  # the response to the completion was lost before it was applied
+            return "pending"
+        if self._ledger.state.fencing == "settles" and self._wait_to_settle():
+            return "pending"
+        total = thread.counts.total
+        return self._decide_by_count(total - self.intent.known) if self._agrees_with_last_read(total) else "pending"
 
     @property
     def _is_probe_of_use(self) -> bool:
@@ -217,39 +260,14 @@ class Reconciliation(MutableValue):
 
         A server that knows idempotency keys cannot apply a late copy twice.
         """
-        ledger = self.context.ledger.state
-        is_known = self.context.client.knows_keys or ledger.fencing is not None
-        return not is_known and ledger.progress_of(self.intent.worker).thread is not None
-
-    def _complete_thread(self) -> None:
-        self.context.ledger.write(FencingRecord(self.intent.worker, self.intent.thread))
-        try:
-            self.context.client.complete_thread(self.intent.thread)
-        except RefusedError as error:
-            if error.status != _UNPROCESSABLE:
-                raise
-            self._log(f"thread {self.intent.thread} is closed already: {error}")
-        # A server that refuses empty appends to an open thread proves nothing by refusing them to a completed one.
-        if self._accepts_empty_appends and self._is_probe_of_use:
-            self._stage = "probe_completed"
-        else:
-            self._fenced()
-
-    def _fenced(self) -> None:
-        self.context.ledger.write(FencedRecord(self.intent.worker))
-        self._stage = "read"
-
-    def _learn_fencing(self) -> None:
-        """Record whether completed threads of this server accept appends, unless the probe has no response."""
-        accepts = self._accepts_empty_append()
-        if accepts is not None:
-            self.context.ledger.write(FencingIsRecord("settles" if accepts else "fences"))
-            self._log(f"completed threads of this server {'accept' if accepts else 'refuse'} results")
+        state = self._ledger.state
+        is_known = self._client.knows_keys or state.fencing is not None
+        return not is_known and state.progress_of(self.intent.worker).thread is not None
 
     def _accepts_empty_append(self) -> bool | None:
         """Append without tests; return whether the server accepts that, None if the response is unknown."""
         try:
-            self.context.client.append_thread(self.intent.thread, _NO_TESTS)
+            self._client.append_thread(self.intent.thread, _NO_TESTS)
         except RefusedError:
             return False
         except UnknownAnswerError as error:
@@ -257,43 +275,9 @@ class Reconciliation(MutableValue):
             return None
         return True
 
-    def _read_count(self) -> Outcome:
-        """Read how many results the thread has, and decide once two reads agree."""
-        try:
-            thread = self._thread()
-        except RefusedError as error:
-            return self._hold(f"the server does not show what arrived in thread {self.intent.thread} ({error})")
-        if not thread.is_completed:
-            self._stage = "complete"  # the response to the completion was lost before it was applied
-            return "pending"
-        if self.context.ledger.state.fencing == "settles" and self._wait_to_settle():
-            return "pending"
-        total = thread.counts.total
-        return self._decide_by_count(total - self.intent.known) if self._agrees_with_last_read(total) else "pending"
-
-    def _decide_by_count(self, arrived: int) -> Outcome:
-        """Decide by the number of results that the thread has gained since the append was sent."""
-        intent = self.intent
-        if arrived in {0, intent.count}:
-            return self._decide((NotRecord if arrived == 0 else AckRecord)(intent.number))
-        reason = "the batch itself is not known any more"
-        if 0 < arrived < intent.count == len(self.batch):
-            run = self.context.ledger.state.run
-            assert run is not None
-            ranges, reason = arrived_ranges(self.context.client, run, intent.thread, arrived, self.batch)
-            if ranges is not None:
-                return self._decide(PartRecord(intent.number, tuple(ranges)))
-        return self._hold(
-            f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {reason}"
-        )
-
-    def _hold(self, reason: str) -> Outcome:
-        """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
-        return self._decide(DECISIONS[self.unknown](self.intent.number, reason))
-
     def _wait_to_settle(self) -> bool:
         """Wait if a late copy of the request could still be applied, as without a fence; return whether to wait."""
-        timeouts, runtime = self.context.timeouts, self.context.runtime
+        timeouts, runtime = self._life.timeouts, self._life.runtime
         # At most the whole time: the wall clock may have been set back since the request was sent.
         seconds = min(timeouts.settle, self.intent.at + timeouts.settle - runtime.wall())
         if seconds > 0:
@@ -303,22 +287,50 @@ class Reconciliation(MutableValue):
             )
         return seconds > 0
 
-    def _reconcile_run(self) -> Outcome:
-        """Use the run with this session's id, if the server has one; decide that there is none once two reads agree."""
-        left_runs = self.context.ledger.state.left_runs
+    # The ways to decide.
+
+    def _decide_by(self, is_applied: Callable[[], bool], *, if_refused: bool) -> Outcome:
+        """Decide by a read whether the request was applied, as ``if_refused`` says if the server refuses the read."""
         try:
-            pages = run_pages(self.context.client, status=(_RUNNING,))
-            runs = [run for page in pages for run in page.result]
+            applied = is_applied()
         except RefusedError as error:
-            self._log(f"{error}: an empty run may remain")
-            return self._decide(NotRecord(self.intent.number))
-        own_runs = [run.id for run in runs if self._is_ours(run) and run.id not in left_runs]
-        if own_runs:
-            return self._decide(AckRecord(self.intent.number, min(own_runs)))
-        return self._decide(NotRecord(self.intent.number)) if self._agrees_with_last_read(0) else "pending"
+            self._log(f"{error}: whether {self.intent.operation} was applied cannot be read")
+            applied = if_refused
+        return self._decide((AckRecord if applied else NotRecord)(self.intent.number))
+
+    def _decide_note(self, read: Callable[[], Sequence[FieldText]]) -> Outcome:
+        """Decide whether the whole note is among the fields that were added: users may name a field as we name ours."""
+
+        def has_note() -> bool:
+            count, fields = self.intent.count, read()
+            starts = range(len(fields) - count + 1)
+            return any(digest_of(fields[first : first + count]) == self.intent.note for first in starts)
+
+        # One that cannot be read counts as arrived: it must not come twice.
+        return self._decide_by(has_note, if_refused=True)
+
+    def _decide_by_count(self, arrived: int) -> Outcome:
+        """Decide by the number of results that the thread has gained since the append was sent."""
+        intent = self.intent
+        if arrived in {0, intent.count}:
+            return self._decide((NotRecord if arrived == 0 else AckRecord)(intent.number))
+        reason = "the batch itself is not known any more"
+        if 0 < arrived < intent.count == len(self._batch):
+            run = self._ledger.state.run
+            assert run is not None
+            ranges, reason = arrived_ranges(self._client, run, intent.thread, arrived, self._batch)
+            if ranges is not None:
+                return self._decide(PartRecord(intent.number, tuple(ranges)))
+        return self._hold(
+            f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {reason}"
+        )
+
+    def _hold(self, reason: str) -> Outcome:
+        """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
+        return self._decide(DECISIONS[self._life.options.unknown](self.intent.number, reason))
 
     def _is_ours(self, run: Run) -> bool:
-        return any(field.name == SESSION_ID_FIELD and field.value == self.context.session.id for field in run.fields)
+        return any(field.name == SESSION_ID_FIELD and field.value == self._life.session.id for field in run.fields)
 
     def _agrees_with_last_read(self, value: int) -> bool:
         """Return whether this read agrees with the last one; if not, wait a while before the next read.
@@ -328,13 +340,13 @@ class Reconciliation(MutableValue):
         if self._last_read == value:
             return True
         self._last_read = value
-        self._next_read = self.context.runtime.clock() + self.context.timeouts.read_back
+        self._next_read = self._life.runtime.clock() + self._life.timeouts.read_back
         return False
 
     def _run(self, *, has_threads: bool = True) -> Run:
-        run = self.context.ledger.state.run
+        run = self._ledger.state.run
         assert run is not None
-        return self.context.client.run(run, has_threads=has_threads)
+        return self._client.run(run, has_threads=has_threads)
 
     def _thread(self) -> Thread:
         run = self._run()
@@ -345,11 +357,8 @@ class Reconciliation(MutableValue):
 
     def _decide(self, record: Closing) -> Outcome:
         """Close the intent with this record of the ledger."""
-        self.context.ledger.write(record)
+        self._ledger.write(record)
         members = record.body()
         del members["i"]
         self._log(f"reconciled {self.intent.operation}: {record.kind} {members or ''}")
         return "done"
-
-    def _log(self, text: str) -> None:
-        self.context.runtime.log(text)

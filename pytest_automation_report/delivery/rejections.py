@@ -161,7 +161,7 @@ class BisectionState(MutableValue):
 
 
 class RefusalHandling:
-    """Forms the batches of all workers, and learns from refused ones; owned by the dispatcher.
+    """Forms the batches of all workers, and learns from refused ones; owned by the delivery.
 
     ``aliases`` are those that the ledger has, by pytest's status: the server refused others in an earlier life.
     """

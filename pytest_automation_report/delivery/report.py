@@ -8,22 +8,32 @@ from __future__ import annotations
 import gc
 import os
 import secrets
+import tempfile
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
 from pytest_automation_report.api.run_pages import learn_kind
-from pytest_automation_report.errors import AutomationReportError, RefusedError
+from pytest_automation_report.delivery.dispatcher import Delivery
+from pytest_automation_report.delivery.follower import SessionFollower, note_from, options_of
+from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.delivery.requests import DeliveryOptions
+from pytest_automation_report.delivery.uploads import REPORT_FILE_BYTES
+from pytest_automation_report.errors import AutomationReportError, RefusedError, SpoolError
+from pytest_automation_report.spool.artifacts import spooled_size
+from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.ledger_records import ReportRecord
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from pytest_automation_report.api.client import Client
-    from pytest_automation_report.delivery.replay import SpooledResults
+    from pytest_automation_report.server.embedded.client import StoreClient
     from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.spool.manifest import SessionManifest
 
@@ -36,6 +46,9 @@ NO_PAGES: Final = (
 OWN_RESULTS: Final = "of this session's results, without history"
 """Short note about a report that comes from the spool."""
 
+_NOT_STORED: Final = "the results cannot be stored for the report"
+_RENUMBER: Final = 'UPDATE "run" SET "id" = ? WHERE "id" = ?'
+_REMOVE: Final = 'DELETE FROM "run" WHERE "id" = ?'
 _NOT_FOUND: Final = 404
 _ENDINGS: Final = frozenset({".html", ".htm"})
 _MARK: Final = b'<meta name="generator" content="pytest-automation-report '
@@ -45,13 +58,14 @@ _HEAD_BYTES: Final = 4096
 class ReportWriting:
     """The writing of a run's report in a separate thread: the sender can stop to wait for it.
 
-    ``results`` are those of the session, for a server without pages. With ``creates_folder`` the file's folder is
-    created if it is missing, as pytest's ``--junitxml`` does.
+    With ``creates_folder`` the file's folder is created if it is missing, as pytest's ``--junitxml`` does.
     """
 
-    def __init__(self, client: Client, run_id: int, results: SpooledResults, *, creates_folder: bool) -> None:
-        self._client, self._run_id, self._results = client, run_id, results
-        self._session, self._log = results.session, results.runtime.log
+    def __init__(self, delivery: Delivery, run_id: int, *, creates_folder: bool) -> None:
+        self._delivery, self._run_id = delivery, run_id
+        self._client, self._session, self._log = delivery.client, delivery.session, delivery.runtime.log
+        # Of processes that died, by worker: it is in no file of the folder.
+        self._last_words = delivery.queues.shown_last_words.copy()
         self._creates_folder = creates_folder
         self._why = ""
         self._note = ""
@@ -76,7 +90,7 @@ class ReportWriting:
         named = self._session.report
         try:
             # pytest copies it to its stdout.
-            self._write_to(self._results.folder.report if named == STDOUT else Path(named))
+            self._write_to(self._delivery.folder.report if named == STDOUT else Path(named))
         except OSError as error:
             self._why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
         except AutomationReportError as error:
@@ -107,12 +121,77 @@ class ReportWriting:
                     raise
         self._note = OWN_RESULTS
         origin = self._session.origin
-        with self._results.stored(self._run_id) as database:
-            # The origin is the server's address without anything else: no user, no token.
-            note = (
-                f"The results went to {origin}. This file has only those of this session, and nothing of earlier runs."
-            )
-            return embedded_report(database, self._run_id, note=note)
+        # The origin is the server's address without anything else: no user, no token.
+        note = f"The results went to {origin}. This file has only those of this session, and nothing of earlier runs."
+        try:
+            with tempfile.TemporaryDirectory(prefix="automation-report-") as folder:
+                database = Path(folder) / "store.sqlite3"
+                deliver_again(self._delivery, self._last_words, database, self._run_id)
+                return embedded_report(database, self._run_id, note=note)
+        except OSError as error:
+            raise SpoolError(f"{_NOT_STORED}: {error.strerror or error}") from error
+
+
+def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: Path, run_id: int) -> None:
+    """Deliver a session once more, from its spool into a new store, as a run of this number: for its report.
+
+    The store has the times of the session, and nothing of earlier runs. Its ledger is beside it. Raises `SpoolError` if
+    the results cannot be stored.
+    """
+    from pytest_automation_report.server.embedded.client import StoreClient  # noqa: PLC0415 - only a few reports need it
+
+    # The run is complete when this session's results are in it, also if other jobs report into it.
+    session = replace(
+        delivered.session, origin=EMBEDDED_ORIGIN, joined_run=None, is_closing=False, run_tag="", is_first=None
+    )
+    ledger, state = LedgerFile(database.with_name("ledger")), delivered.state
+    orphans = {worker: progress.orphans for worker, progress in state.progress_by_worker.items()}
+    queues = WorkerQueues(options_of(session), orphans, lambda worker: last_words.get(worker, ""))
+    follower = SessionFollower(SpoolReader(delivered.folder), queues, delivered.timeouts, None)
+
+    def now_us() -> int:
+        """Return the time of the session at which the delivery is."""
+        ended = (queue.ended_us for queue in queues.by_worker.values())
+        return session.started_us + (0 if ledger.state.run is None else max(ended))
+
+    # Uploaded files that the folder has no more keep their addresses.
+    for name, stored in state.stored.items():
+        if spooled_size(delivered.folder.path, name) is None:
+            ledger.write(stored)
+    try:
+        with (
+            StoreClient(database, session.project_id, clock=now_us, artifact_bytes=REPORT_FILE_BYTES) as client,
+            _numbered(client, database, session, run_id),
+        ):
+            options = DeliveryOptions(files_folder=delivered.folder.path)
+            again = Delivery(session, client, ledger, queues, delivered.timeouts, delivered.runtime, options)
+            again.scheduler.note = note_from(delivered.queues)
+            while not again.is_finished:
+                follower.read()
+                follower.decide_end(delivered.runtime.clock())
+                if again.retry_policy.stopped:
+                    raise SpoolError(f"{_NOT_STORED}: {again.retry_policy.stopped}")
+                if not again.step():
+                    time.sleep(delivered.timeouts.poll)
+    finally:
+        follower.close()
+        ledger.close()
+
+
+@contextmanager
+def _numbered(client: StoreClient, database: Path, session: SessionManifest, run_id: int) -> Iterator[None]:
+    """Let the next run of an empty store have this number: SQLite counts on from the largest one."""
+    before = run_id - 1
+    if before == 0:
+        yield
+        return
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as the client
+
+    first = client.create_run(NewRun(name=session.run.name, source=session.run.source))
+    with closing(Store(database)) as store:
+        store.write(lambda writer: writer.connection.change(_RENUMBER, (before, first)))
+        yield
+        store.write(lambda writer: writer.connection.change(_REMOVE, (before,)))
 
 
 def refusal_of_kept(root: Path, path: Path) -> str:

@@ -17,18 +17,14 @@ from pytest_automation_report.errors import (
     UnknownAnswerError,
 )
 from pytest_automation_report.spool.ledger_records import AckRecord, AsideRecord, NotRecord, RejectedRecord
-from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.handover import DeliveryContext
     from pytest_automation_report.delivery.in_flight import Call
-    from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.rejections import RefusalHandling, RejectedResults
-    from pytest_automation_report.delivery.requests import Request
-    from pytest_automation_report.delivery.retries import RequestError, RetryPolicy
+    from pytest_automation_report.delivery.requests import Life, Request
+    from pytest_automation_report.delivery.retries import RequestError
     from pytest_automation_report.delivery.uploads import Uploads
     from pytest_automation_report.spool.ledger_records import Intent
 
@@ -37,100 +33,80 @@ _UNPROCESSABLE: Final = 422
 _ABOUT_TESTS: Final = frozenset({_BAD_REQUEST, TOO_LARGE, _UNPROCESSABLE})
 
 
-class PendingRequest(Value):
-    """A request whose intent is in the ledger and whose response is awaited.
-
-    ``sent`` is the batch of an append as it was sent, None for other requests. ``began`` is when it was sent, by the
-    sender's clock in seconds.
-    """
-
-    intent: Intent
-    request: Request
-    sent: Batch | None
-    began: float
-
-    @property
-    def is_append(self) -> bool:
-        """Whether it adds results."""
-        return self.sent is not None
-
-
-class ResponseHandler(MutableValue):
-    """Writes the outcome of each request to the ledger and acts on it; owned by the dispatcher.
+class ResponseHandler:
+    """Writes the outcome of each request to the ledger and acts on it; owned by the delivery.
 
     A response of the classes *applied*, *try again* and *refused* closes its intent. An *unknown* one leaves the intent
     open, and so does a refusal of a request that may have been applied in part: both are reconciled.
     """
 
-    context: DeliveryContext
-    retry_policy: RetryPolicy
-    refusals: RefusalHandling
-    uploads: Uploads
-    rejected: RejectedResults
-    unknown: Unknown
-    _reconciliation: Reconciliation | None = None
-    # Refused requests by intent: an intent stays open until a read shows whether a part of the request was applied.
-    _to_read_back: dict[int, tuple[RefusedError, Batch | None]] = field(default_factory=dict)
+    def __init__(self, life: Life, uploads: Uploads) -> None:
+        self._life, self._uploads = life, uploads
+        self._client, self._ledger, self._log = life.client, life.ledger, life.runtime.log
+        self._retry_policy = life.retry_policy
+        self._reconciliation: Reconciliation | None = None
+        # Refused requests by intent: an intent stays open until a read shows whether a part of the request was applied.
+        self._to_read_back: dict[int, tuple[RefusedError, Batch | None]] = {}
 
     @property
     def is_reconciling(self) -> bool:
         """Whether time must pass until the server can show whether a request was applied."""
         return self._reconciliation is not None and self._reconciliation.is_waiting
 
-    def close(self, pending: PendingRequest, call: Call) -> None:
+    def close(self, request: Request, call: Call) -> None:
         """Make the call of a request, or get its result if it was made; close its intent if that is possible."""
         try:
             made = call()
         except UnknownAnswerError as error:
-            if pending.is_append:
-                self.retry_policy.append_unanswered()
-            self.retry_policy.handle_error(error)
+            if request.batch is not None:
+                self._retry_policy.append_unanswered()
+            self._retry_policy.handle_error(error)
         except RefusedError as error:
-            self._refused(pending, error)
+            self._refused(request, error)
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
-            self._not_applied(pending.intent, error)
+            self._not_applied(request.intent, error)
         else:
-            self.context.ledger.write(AckRecord(pending.intent.number, made))
-            self._applied(pending)
+            self._ledger.write(AckRecord(request.intent.number, made))
+            self._applied(request)
 
-    def _applied(self, pending: PendingRequest) -> None:
-        self.retry_policy.succeeded()
-        batch = pending.request.batch
+    def _applied(self, request: Request) -> None:
+        self._retry_policy.succeeded()
+        batch = request.batch
         if batch is None:
             return
-        self.retry_policy.append_answered()
-        self.uploads.release(batch)
-        queue = self.context.queues.of(pending.intent.worker)
-        self.refusals.append_applied(queue, batch, self.context.runtime.clock() - pending.began)
+        self._retry_policy.append_answered()
+        self._uploads.release(batch)
+        queue = self._life.queues.of(request.intent.worker)
+        self._life.refusals.append_applied(queue, batch, self._life.runtime.clock() - request.began)
 
     def _not_applied(self, intent: Intent, error: RequestError) -> None:
         """Handle a request that has changed nothing: it may be sent again."""
-        self.context.ledger.write(NotRecord(intent.number))
-        self.retry_policy.handle_error(error, is_run_completed=self._is_run_completed(error))
+        self._ledger.write(NotRecord(intent.number))
+        self._retry_policy.handle_error(error, is_run_completed=self._is_run_completed(error))
 
     def _is_run_completed(self, error: RequestError) -> bool | None:
         """Read whether a run that refuses a request is completed; None if it is unknown to the server, or not read."""
-        run = self.context.ledger.state.run
+        run = self._ledger.state.run
         if run is None or not isinstance(error, RefusedError) or error.status in NOT_FOUND_OR_GONE:
             return None
         try:
-            return self.context.client.run(run, has_threads=False).is_completed
+            return self._client.run(run, has_threads=False).is_completed
         except (ClientError, StoreError):
             return None
 
-    def _refused(self, pending: PendingRequest, error: RefusedError) -> None:
-        intent, log = pending.intent, self.context.runtime.log
+    def _refused(self, request: Request, error: RefusedError) -> None:
+        intent, log = request.intent, self._log
         if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
             # It may be completed already, by a copy of the request or by another process: then there is nothing to do.
             self._to_read_back[intent.number] = error, None
             log(f"{error}: checking whether it is completed already")
         elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
             # The contract does not promise that a refused append is refused as a whole.
-            self._to_read_back[intent.number] = error, pending.sent
+            self._to_read_back[intent.number] = error, request.sent
             log(f"{reason_of(error)}: checking whether a part of it arrived")
         elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
             # Without the note the run can still be completed: the note is given up, and the summary shows that.
-            self.context.ledger.write(RejectedRecord(intent.number, reason_of(error)))
+            self._ledger.write(RejectedRecord(intent.number, reason_of(error)))
             log(f"rejected: {reason_of(error)}")
         else:
             self._not_applied(intent, error)
@@ -140,40 +116,40 @@ class ResponseHandler(MutableValue):
         try:
             made = call()
         except (ClientError, StoreError) as error:
-            self.retry_policy.handle_error(error)
+            self._retry_policy.handle_error(error)
             return None
-        self.retry_policy.succeeded()
+        self._retry_policy.succeeded()
         return made
 
     def probe(self, thread: int) -> None:
         """Append without tests, to learn whether the server answers appends again."""
         try:
-            self.context.client.append_thread(thread, b"{}")
+            self._client.append_thread(thread, b"{}")
         except (NotSentError, UnknownAnswerError) as error:
-            self.retry_policy.probe_failed(str(error))
+            self._retry_policy.probe_failed(str(error))
         except (ThrottledError, TokenRefusedError, StoreError) as error:
-            self.retry_policy.handle_error(error)
+            self._retry_policy.handle_error(error)
         except RefusedError as error:
-            self.context.runtime.log(f"{error}: a response all the same")
-            self.retry_policy.append_answered()
+            self._log(f"{error}: a response all the same")
+            self._retry_policy.append_answered()
         else:
-            self.retry_policy.probe_answered()
-            self.retry_policy.append_answered()
+            self._retry_policy.probe_answered()
+            self._retry_policy.append_answered()
 
-    def show_running(self, request: Request) -> bool:
+    def show_running(self, thread: int, extensions: str) -> bool:
         """Show the test that a worker runs; return False if the server has refused that."""
         try:
-            self.context.client.append_thread(request.thread, f"{{{request.extensions[:-1]}}}".encode("ascii"))
+            self._client.append_thread(thread, f"{{{extensions[:-1]}}}".encode("ascii"))
         except TokenRefusedError as error:
-            self.retry_policy.handle_error(error)
+            self._retry_policy.handle_error(error)
         except RefusedError as error:
             # Results may still be accepted: to stop here would keep them from the server.
-            self.context.runtime.log(f"{reason_of(error)}: running tests are not shown")
+            self._log(f"{reason_of(error)}: running tests are not shown")
             return False
         except (ClientError, StoreError) as error:
-            self.retry_policy.handle_error(error)
+            self._retry_policy.handle_error(error)
         else:
-            self.retry_policy.succeeded()
+            self._retry_policy.succeeded()
         return True
 
     def reconcile(self, intent: Intent) -> bool:
@@ -184,7 +160,7 @@ class ResponseHandler(MutableValue):
         try:
             outcome = reconciliation.step()
         except (ClientError, StoreError) as error:
-            self.retry_policy.handle_error(error)
+            self._retry_policy.handle_error(error)
             return True
         match outcome:
             case "pending":
@@ -196,53 +172,48 @@ class ResponseHandler(MutableValue):
         return True
 
     def _new_reconciliation(self, intent: Intent) -> Reconciliation:
-        context, batch = self.context, []
+        batch = []
         if intent.operation == "append_thread":
-            progress = context.ledger.state.progress_of(intent.worker)
+            progress = self._ledger.state.progress_of(intent.worker)
             batch = [
                 result
-                for result in context.queues.of(intent.worker).results
+                for result in self._life.queues.of(intent.worker).results
                 if intent.first <= result.offset <= intent.last and not progress.is_settled(result.offset)
             ]
-        return Reconciliation(
-            intent,
-            context,
-            batch=batch,
-            unknown=self.unknown,
-            refusal=self._to_read_back.get(intent.number, (None,))[0],
-        )
+        refusal, _ = self._to_read_back.get(intent.number, (None, None))
+        return Reconciliation(self._life, intent, batch, refusal)
 
     def _end_after_completed_run(self, reconciliation: Reconciliation) -> None:
         """Stop, since another process has completed the run: nothing of the requests that it refused was applied."""
-        for number in self._to_read_back.keys() & self.context.ledger.state.open_intents:
-            self.context.ledger.write(NotRecord(number))
+        for number in self._to_read_back.keys() & self._ledger.state.open_intents:
+            self._ledger.write(NotRecord(number))
         self._to_read_back.clear()
         assert reconciliation.refusal is not None
-        self.retry_policy.handle_error(reconciliation.refusal, is_run_completed=True)
+        self._retry_policy.handle_error(reconciliation.refusal, is_run_completed=True)
 
     def _end_reconciliation(self, intent: Intent) -> None:
         """Go on; a refused append of which nothing arrived is not sent again unchanged."""
         self._reconciliation = None
         refusal, batch = self._to_read_back.pop(intent.number, (None, None))
-        self.retry_policy.succeeded()
+        self._retry_policy.succeeded()
         if refusal is None or batch is None:
             return
-        progress = self.context.ledger.state.progress_of(intent.worker)
+        progress = self._ledger.state.progress_of(intent.worker)
         if progress.thread == intent.thread and progress.in_thread == intent.known:
             self._act_on_refusal(intent.worker, batch, refusal)
 
     def _act_on_refusal(self, worker: str, batch: Batch, refusal: RefusedError) -> None:
         """Rename statuses, reject results or stop after the refusal of a whole append."""
-        ledger, log = self.context.ledger, self.context.runtime.log
-        decision = self.refusals.append_refused(worker, batch, refusal)
+        ledger, log = self._ledger, self._log
+        decision = self._life.refusals.append_refused(worker, batch, refusal)
         for change in decision.alias_changes:
             ledger.write(change)
             log(f"the server does not know the status {change.before!r}: {change.now!r} from now on")
         for rejection in decision.rejections:
             result, reason = rejection.result, rejection.reason
             # The file first: after a kill in between, the result is rejected again, and stands in the file twice.
-            self.rejected.add(result, reason)
+            self._life.rejected.add(result, reason)
             ledger.write(AsideRecord(worker, result.offset, f"{result.nodeid}: {reason}"))
             log(f"rejected: {result.nodeid}: {reason}")
         if decision.is_final:
-            self.retry_policy.stop("refused", reason_of(refusal))
+            self._retry_policy.stop("refused", reason_of(refusal))

@@ -40,7 +40,7 @@ Each append whose response is unknown completes its thread, since nothing else k
 
 
 class RetryPolicy(MutableValue):
-    """One pause for all workers after an error; owned by the dispatcher.
+    """One pause for all workers after an error; owned by the delivery.
 
     ``stopped`` is why nothing more is sent in this life of the sender, empty while it goes on. Our own backoff and a
     wait that the server asked for run side by side, and each ends at its own time: only ours may be skipped.

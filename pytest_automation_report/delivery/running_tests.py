@@ -10,10 +10,9 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.extensions import COLLECTION, RUNNING, STARTED
-from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
-    from pytest_automation_report.delivery.handover import DeliveryContext
+    from pytest_automation_report.delivery.requests import Life
     from pytest_automation_report.delivery.results import WorkerQueue
 
 SHOWN_AFTER_SECONDS: Final = 1.0
@@ -22,24 +21,25 @@ SHOWN_AFTER_SECONDS: Final = 1.0
 _NONE: Final = -1
 
 
-class RunningTests(MutableValue):
+class RunningTests:
     """Encodes the running tests of workers and decides when to show them; owned by the scheduler.
 
     ``is_refused`` if the server has refused such a request: it gets no other in this life of the sender.
     """
 
-    context: DeliveryContext
-    is_refused: bool = False
-    # By worker: the running attempt with the time at which it was first seen, and the attempt that the server shows.
-    _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
-    _shown: dict[str, int] = field(default_factory=dict)
+    def __init__(self, life: Life) -> None:
+        self.is_refused = False
+        self._life = life
+        # By worker: the running attempt with the time at which it was first seen, and the one that the server shows.
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._shown: dict[str, int] = {}
 
     def is_due(self, queue: WorkerQueue) -> bool:
         """Return whether the test that a worker runs is to be shown now, without waiting for results."""
         start = queue.open
         if start is None or queue.is_closed or self.is_refused or RUNNING not in self._extensions:
             return False
-        now = self.context.runtime.clock()
+        now = self._life.runtime.clock()
         seen = self._seen.get(queue.worker)
         if seen is None or seen[0] != start.attempt_number:
             self._seen[queue.worker] = start.attempt_number, now
@@ -54,11 +54,11 @@ class RunningTests(MutableValue):
         """
         members = ""
         if STARTED in self._extensions:
-            members = f'"session_started":{self.context.session.started_us},'
+            members = f'"session_started":{self._life.session.started_us},'
         if COLLECTION in self._extensions and queue.collection:
             members += f'"collection":{json.dumps(queue.collection, separators=(",", ":"))},'
         if RUNNING in self._extensions and not self.is_refused:
-            test = self.context.queues.running_test(queue)
+            test = self._life.queues.running_test(queue)
             self._shown[queue.worker] = _NONE if queue.open is None else queue.open.attempt_number
             members += f'"running":{json.dumps([] if test is None else [test], separators=(",", ":"))},'
         return members
@@ -66,4 +66,4 @@ class RunningTests(MutableValue):
     @property
     def _extensions(self) -> frozenset[str]:
         """The extensions that are sent: none without the session's clock, by which all their times are."""
-        return self.context.client.extensions if self.context.session.started_us else frozenset()
+        return self._life.client.extensions if self._life.session.started_us else frozenset()

@@ -5,32 +5,39 @@ Deciding and sending are separate: the scheduler reads the queues and the ledger
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.api.client import encoded
+from pytest_automation_report.api.extensions import STARTED
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD, Field, Resources
 from pytest_automation_report.delivery.batches import flush_reason
-from pytest_automation_report.delivery.requests import Request
+from pytest_automation_report.delivery.requests import Request, digest_of
 from pytest_automation_report.delivery.running_tests import RunningTests
+from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.delivery.uploads import is_spooled
-from pytest_automation_report.values import MutableValue, field
+from pytest_automation_report.spool.ledger_records import Intent, JoinedRecord
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.handover import DeliveryContext
-    from pytest_automation_report.delivery.rejections import RefusalHandling
+    from pytest_automation_report.delivery.in_flight import Call
+    from pytest_automation_report.delivery.request_outcomes import ResponseHandler
+    from pytest_automation_report.delivery.requests import Life, RepeatableStep
     from pytest_automation_report.delivery.results import WorkerQueue
-    from pytest_automation_report.delivery.retries import RetryPolicy
-    from pytest_automation_report.delivery.shared_run import SharedRunLookup
     from pytest_automation_report.delivery.uploads import Uploads
-    from pytest_automation_report.spool.ledger import LedgerState, WorkerProgress
+    from pytest_automation_report.spool.ledger import WorkerProgress
     from pytest_automation_report.spool.ledger_records import Operation
 
 WORKER_FIELD: Final = "Worker"
 
 
-class Scheduler(MutableValue):
-    """Chooses the requests of a delivery; owned by the dispatcher, which sends them.
+class Scheduler:
+    """Chooses the requests of a delivery; owned by the delivery, which sends them.
 
     The rules are tried in this order, and the first that yields a request counts:
 
@@ -45,46 +52,42 @@ class Scheduler(MutableValue):
     empty until that is known.
     """
 
-    context: DeliveryContext
-    retry_policy: RetryPolicy
-    refusals: RefusalHandling
-    uploads: Uploads
-    lookup: SharedRunLookup
-    running_tests: RunningTests = field(init=False)
-    note: str = ""
-    _waiting_since: dict[str, float] = field(default_factory=dict)
-    # End of the last result that has left a worker's queue, in microseconds since the session began: the observed time
-    # of the next batch begins there.
-    _observed_until_us: dict[str, int] = field(default_factory=dict)
-    _turn: int = 0
-    # True, too, for a run that an earlier sender has created: a second field would say the same.
-    _has_sent_collected: bool = True
+    def __init__(self, life: Life, responses: ResponseHandler, uploads: Uploads) -> None:
+        self._life, self._responses, self._uploads = life, responses, uploads
+        self._state, self._session, self._queues = life.state, life.session, life.queues
+        self._client, self._clock = life.client, life.runtime.clock
+        session = life.session
+        self._lookup = SharedRunLookup(
+            life.client, session.run, session.run_tag, life.timeouts, life.runtime, session.is_first
+        )
+        self._running_tests = RunningTests(life)
+        self.note = ""
+        self._waiting_since: dict[str, float] = {}
+        # End of the last result that has left a worker's queue, in microseconds since the session began: the observed
+        # time of the next batch begins there.
+        self._observed_until_us: dict[str, int] = {}
+        self._turn = 0
+        # True, too, for a run that an earlier sender has created: a second field would say the same.
+        self._has_sent_collected = True
 
-    def __post_init__(self) -> None:
-        self.running_tests = RunningTests(self.context)
-
-    @property
-    def state(self) -> LedgerState:
-        """The ledger's state."""
-        return self.context.ledger.state
-
-    def choose(self, in_flight: int, *, is_full: bool) -> Request | None:
+    def choose(self, in_flight: int, *, is_full: bool) -> Request | RepeatableStep | None:
         """Return the next request, None if there is nothing to send now.
 
         ``in_flight`` is the number of requests whose responses are awaited, ``is_full`` whether that is the maximum.
         """
-        if len(self.state.open_intents) > in_flight:
-            return None if in_flight else Request("reconcile")
+        intent = self._state.open_intent
+        if intent is not None and len(self._state.open_intents) > in_flight:
+            return None if in_flight else partial(self._responses.reconcile, intent)
         if is_full or not self._has_something_to_report:
             return None
-        if self.state.run is None:
+        if self._state.run is None:
             return None if in_flight else self._run_request()
         return self._next_worker_request(in_flight) or self._ending_request(in_flight)
 
     @property
     def is_finished(self) -> bool:
         """Whether each result is acknowledged, rejected, held or dropped, and our own run is completed."""
-        state, queues = self.state, self.context.queues
+        state, queues = self._state, self._queues
         if not queues.is_decided or state.open_intent is not None:
             return False
         for queue in queues.by_worker.values():
@@ -97,7 +100,7 @@ class Scheduler(MutableValue):
 
     def unsettled(self, queue: WorkerQueue) -> int:
         """Count the results of a queue that are still to be sent."""
-        progress = self.state.progress_of(queue.worker)
+        progress = self._state.progress_of(queue.worker)
         return sum(not progress.is_settled(result.offset) for result in queue.results)
 
     @property
@@ -106,34 +109,44 @@ class Scheduler(MutableValue):
 
         A job without a test reports, too, in a run that several jobs share: that run waits for all its jobs.
         """
-        session, queues = self.context.session, self.context.queues
+        session, queues = self._session, self._queues
         is_awaited = (session.joined_run is not None or bool(session.run_tag)) and queues.end is not None
         return queues.has_results or session.is_closing or is_awaited
 
     @property
     def _leaves_run_open(self) -> bool:
         """Whether another process completes the run: the one that created it, or a command."""
-        return self.state.is_joined and not self.context.session.is_closing
+        return self._state.is_joined and not self._session.is_closing
 
     # Rule 3: the run.
 
-    def _run_request(self) -> Request | None:
-        session, left_runs = self.context.session, self.state.left_runs
+    def _run_request(self) -> Request | RepeatableStep | None:
+        session, left_runs = self._session, self._state.left_runs
         if session.joined_run is not None and session.joined_run not in left_runs:
-            return Request("use_run")
+            return partial(self._join, session.joined_run)
         # After `send --new-run` the jobs' shared run is the one that was left: this session creates a separate run.
         if session.run_tag and not left_runs:
-            return None if self.lookup.is_waiting else Request("find_shared_run")
-        collected = () if self.context.queues.is_dist_each else self._collected_fields
+            return None if self._lookup.is_waiting else self._find_shared_run
+        collected = () if self._queues.is_dist_each else self._collected_fields
         self._has_sent_collected = bool(collected)
-        return Request("create_run", resources=Resources(fields=collected))
+        resources = session.run.resources
+        run = replace(session.run, resources=replace(resources, fields=(*resources.fields, *collected)))
+        return self._request("create_run", partial(self._client.create_run, run))
+
+    def _join(self, run: int, note: str = "") -> None:
+        self._life.ledger.write(JoinedRecord(run, note))
+
+    def _find_shared_run(self) -> None:
+        run = self._responses.attempt(self._lookup.step)
+        if run is not None:
+            self._join(run, self._lookup.note)
 
     # Rule 4: the workers.
 
-    def _next_worker_request(self, in_flight: int) -> Request | None:
-        workers = list(self.context.queues.by_worker)
+    def _next_worker_request(self, in_flight: int) -> Request | RepeatableStep | None:
+        workers = list(self._queues.by_worker)
         # One append in flight a worker: `Intent.known` counts what its thread had before, which needs the response.
-        busy = {intent.worker for intent in self.state.open_intents.values()}
+        busy = {intent.worker for intent in self._state.open_intents.values()}
         for step in range(len(workers)):
             # In turns: a worker with many waiting results does not keep the others from the server.
             turn = (self._turn + step) % len(workers)
@@ -144,34 +157,34 @@ class Scheduler(MutableValue):
                 return request
         return None
 
-    def _worker_request(self, worker: str, in_flight: int) -> Request | None:
-        queue, progress = self.context.queues.by_worker[worker], self.state.progress_of(worker)
+    def _worker_request(self, worker: str, in_flight: int) -> Request | RepeatableStep | None:
+        queue, progress = self._queues.by_worker[worker], self._state.progress_of(worker)
         self._drop_settled(queue, progress)
         if not queue.results:
             self._waiting_since.pop(worker, None)
             return self._closing_request(queue, progress) or self._running_request(queue, progress, in_flight)
-        now = self.context.runtime.clock()
+        now = self._clock()
         age = now - self._waiting_since.setdefault(worker, now)
-        batch = self.refusals.batch(queue, progress)
-        upload = self.uploads.next_for(batch.results)
+        batch = self._life.refusals.batch(queue, progress)
+        upload = self._uploads.next_for(batch.results)
         if upload is not None:
             return None if in_flight else upload  # an upload may take long, and responses would wait for it
-        limit = self.context.timeouts.batch_age
+        limit = self._life.timeouts.batch_age
         if not flush_reason(batch, age_seconds=age, age_limit_seconds=limit, is_closing=queue.is_closed):
             return self._running_request(queue, progress, in_flight)
         return self._batch_request(queue, progress, batch, in_flight)
 
     def _batch_request(
         self, queue: WorkerQueue, progress: WorkerProgress, batch: Batch, in_flight: int
-    ) -> Request | None:
+    ) -> Request | RepeatableStep | None:
         """Return the append of a batch, or a request that must precede it; None if that one must wait."""
         if not self._knows_extensions:
-            return None if in_flight else Request("check_server")
+            return None if in_flight else self._uploads.check_server
         if progress.thread is None:
             return self._thread_request(queue)
-        if self.retry_policy.is_circuit_open:
-            return Request("probe_thread", queue.worker, progress.thread)
-        self._waiting_since[queue.worker] = self.context.runtime.clock()
+        if self._life.retry_policy.is_circuit_open:
+            return partial(self._responses.probe, progress.thread)
+        self._waiting_since[queue.worker] = self._clock()
         return self._append_request(queue, progress.thread, batch)
 
     @property
@@ -180,41 +193,57 @@ class Scheduler(MutableValue):
 
         An imported session has none but its job.
         """
-        session = self.context.session
-        is_known = self.context.client.has_answered or self.uploads.has_checked_server
+        session = self._session
+        is_known = self._client.has_answered or self._uploads.has_checked_server
         return is_known or not (session.started_us or session.job or session.hosts)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
         observed = max(0, batch.results[-1].ended_us - self._observed_from_us(queue))
-        return Request(
+        sent = self._uploads.resolved(batch)
+        # Without a measured time, as for an imported result file, it is left out: the server adds up all times it gets.
+        shown = observed if self._session.is_measured else None
+        # A test's start means nothing without the session's.
+        extensions = self._client.extensions if self._session.started_us else self._client.extensions - {STARTED}
+        body = sent.body(shown, extensions, self._running_tests.members(queue))
+        return self._request(
             "append_thread",
+            partial(self._client.append_thread, thread, body),
             queue.worker,
             thread,
-            batch=batch,
+            batch,
+            sent,
+            first=batch.first,
+            last=batch.last,
+            count=len(batch.results),
+            orphans=tuple(result.attempt_number for result in batch.results if result.is_orphan),
             observed=observed,
             computed=batch.computed,
-            extensions=self.running_tests.members(queue),
         )
 
-    def _running_request(self, queue: WorkerQueue, progress: WorkerProgress, in_flight: int) -> Request | None:
+    def _running_request(
+        self, queue: WorkerQueue, progress: WorkerProgress, in_flight: int
+    ) -> Request | RepeatableStep | None:
         """Return the request that shows the test that a worker runs, None if it is shown or has just begun."""
-        if in_flight or self.retry_policy.is_circuit_open or not self.running_tests.is_due(queue):
+        if in_flight or self._life.retry_policy.is_circuit_open or not self._running_tests.is_due(queue):
             return None
         if progress.thread is None:
             return self._thread_request(queue)
-        extensions = self.running_tests.members(queue)
-        return Request("show_running", queue.worker, progress.thread, extensions=extensions)
+        return partial(self._show_running, progress.thread, self._running_tests.members(queue))
 
-    def _thread_request(self, queue: WorkerQueue) -> Request:
+    def _show_running(self, thread: int, extensions: str) -> None:
+        self._running_tests.is_refused = not self._responses.show_running(thread, extensions)
+
+    def _thread_request(self, queue: WorkerQueue) -> Request | RepeatableStep:
         if not self._knows_extensions:
-            return Request("check_server")
+            return self._uploads.check_server
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
-        job_fields = self.context.session.thread_fields if self._leaves_run_open else ()
+        job_fields = self._session.thread_fields if self._leaves_run_open else ()
         resources = Resources(fields=(Field(WORKER_FIELD, self._name_of(queue)), *job_fields))
-        return Request("create_thread", queue.worker, resources=resources, job=self._job(queue))
+        call = partial(self._client.create_thread, self._run, resources, job=self._job(queue))
+        return self._request("create_thread", call, queue.worker)
 
     def _name_of(self, queue: WorkerQueue) -> str:
-        return self.context.session.hosts.get(queue.worker) or queue.worker
+        return self._session.hosts.get(queue.worker) or queue.worker
 
     def _job(self, queue: WorkerQueue) -> Json | None:
         """Return the job of a worker's results, None in a run of this session alone.
@@ -222,26 +251,32 @@ class Scheduler(MutableValue):
         Where each worker runs every test, and where results are of several hosts, those of one do not stand for those
         of another: each is a job.
         """
-        job = self.context.session.job if self._leaves_run_open else {}
-        if self.context.queues.is_dist_each or self.context.session.hosts:
+        job = self._session.job if self._leaves_run_open else {}
+        if self._queues.is_dist_each or self._session.hosts:
             return {"name": f"{job.get('name', '')} {self._name_of(queue)}".strip(), "attempt": job.get("attempt", 1)}
         return job or None
 
-    def _closing_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | None:
+    def _closing_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | RepeatableStep | None:
         """Return the request that ends a worker's thread, None while the worker may add results or if it has no thread.
 
         In a run of several jobs the last open thread stays open for the note: the run's own fields belong to all jobs.
         """
         if not queue.is_closed or progress.thread is None:
             return None
-        if self._leaves_run_open and not self.state.is_noted and self._open_threads == 1:
+        if self._leaves_run_open and not self._state.is_noted and self._open_threads == 1:
             if not self._is_all_sent:
                 return None
             return self._run_upload() or self._note_request("note_thread", queue.worker, progress.thread)
         observed = progress.thread_observed + max(0, queue.ended_us - self._observed_from_us(queue))
         # Not negative: an imported result file may state a time for the whole that is less than the sum of its tests.
         computed = max(0, progress.thread_computed + queue.elapsed_correction_us)
-        return Request("complete_thread", queue.worker, progress.thread, observed=observed, computed=computed)
+        call = partial(
+            self._client.complete_thread,
+            progress.thread,
+            elapsed_observed=observed if self._session.is_measured else None,
+            elapsed_computed=computed,
+        )
+        return self._request("complete_thread", call, queue.worker, progress.thread)
 
     def _drop_settled(self, queue: WorkerQueue, progress: WorkerProgress) -> None:
         """Remove results from the head of the queue that are not to be sent any more: acknowledged, rejected, held."""
@@ -256,55 +291,85 @@ class Scheduler(MutableValue):
     @property
     def _open_threads(self) -> int:
         """Number of threads that are open and stay open, even if all requests in flight succeed."""
-        intents = self.state.open_intents.values()
+        intents = self._state.open_intents.values()
         closing = {intent.worker for intent in intents if intent.operation == "complete_thread"}
-        workers = self.state.progress_by_worker.items()
+        workers = self._state.progress_by_worker.items()
         return sum(progress.thread is not None for worker, progress in workers if worker not in closing)
 
     @property
     def _is_all_sent(self) -> bool:
-        queues = self.context.queues
+        queues = self._queues
         return queues.is_decided and not any(queue.results for queue in queues.by_worker.values())
 
     # Rule 5: the end.
 
-    def _ending_request(self, in_flight: int) -> Request | None:
+    def _ending_request(self, in_flight: int) -> Request | RepeatableStep | None:
         """Return the next request that ends the session on the server.
 
         The note may be sent beside the last results, which saves a round trip; all other requests are sent alone.
         """
-        state = self.state
-        if not self.context.queues.is_decided or state.is_complete:
+        state = self._state
+        if not self._queues.is_decided or state.is_complete:
             return None
         if in_flight:
             is_noted = state.is_noted or any(intent.operation == "append_run" for intent in state.open_intents.values())
             has_to_wait = is_noted or self._leaves_run_open or self._run_upload() is not None
             return None if has_to_wait else self._note_request("append_run")
         if state.is_noted:
-            return None if self._leaves_run_open else Request("complete_run")
+            call = partial(self._client.complete_run, self._run, measure_elapsed=self._session.is_measured)
+            return None if self._leaves_run_open else self._request("complete_run", call)
         if self._leaves_run_open:
             # The note needs a thread of ours: none is open any more, or there never was one.
-            return self._thread_request(next(iter(self.context.queues.by_worker.values())))
+            return self._thread_request(next(iter(self._queues.by_worker.values())))
         return self._run_upload() or self._note_request("append_run")
 
     def _note_request(self, operation: Operation, worker: str = "", thread: int = 0) -> Request:
         """Return the request that adds the note: how the session ended, tests not run, properties, files."""
-        queues = self.context.queues
+        queues = self._queues
         session_fields = [Field(NOTE_FIELD, self.note)]
         if queues.not_run:
             session_fields.append(Field(NOT_RUN_FIELD, str(queues.not_run)))
         if operation == "append_run" and not self._has_sent_collected:
             session_fields += self._collected_fields
-        artifacts, fields = self.uploads.addressed(queues.artifacts)
+        artifacts, fields = self._uploads.addressed(queues.artifacts)
         resources = Resources(fields=(*session_fields, *queues.properties, *fields), artifacts=artifacts)
-        return Request(operation, worker, thread, resources=resources)
+        if operation == "append_run":
+            call: Call = partial(self._client.append_run, self._run, resources)
+        else:
+            call = partial(self._client.append_thread, thread, encoded(resources.body()))
+        count, note = len(resources.fields), digest_of(resources.fields)
+        return self._request(operation, call, worker, thread, count=count, note=note)
 
     @property
     def _collected_fields(self) -> tuple[Field, ...]:
         """Return the field with the number of collected tests; none while it is not known."""
-        collected = self.context.queues.collected
+        collected = self._queues.collected
         return () if collected is None else (Field(COLLECTED_FIELD, str(collected)),)
 
-    def _run_upload(self) -> Request | None:
+    def _run_upload(self) -> RepeatableStep | None:
         """Return the upload of the next file that belongs to the run, None if there is none left."""
-        return self.uploads.next_upload(filter(is_spooled, self.context.queues.artifacts))
+        return self._uploads.next_upload(filter(is_spooled, self._queues.artifacts))
+
+    @property
+    def _run(self) -> int:
+        run = self._state.run
+        assert run is not None  # rule 3
+        return run
+
+    def _request(
+        self,
+        operation: Operation,
+        call: Callable[..., int | None],
+        worker: str = "",
+        thread: int = 0,
+        batch: Batch | None = None,
+        sent: Batch | None = None,
+        **recorded: Any,  # noqa: ANN401 - of several types
+    ) -> Request:
+        """Return a request with its intent, which has the members ``recorded``, and with its Idempotency-Key."""
+        number = self._state.next_number
+        known = self._state.progress_of(worker).in_thread if worker else 0
+        at = self._life.runtime.wall()
+        intent = Intent(number, operation, worker, thread, known=known, at=at, **recorded)
+        key = sha256(f"{self._session.id}:{number}".encode()).hexdigest()
+        return Request(intent, partial(call, key=key), self._clock(), batch, sent)

@@ -83,7 +83,7 @@ def runs_of_key(client: Client, tag: str, wanted: NewRun) -> tuple[list[Run], li
 
 
 class SharedRunLookup(MutableValue):
-    """The way of one job to the shared run, in steps of at most one request; owned by the dispatcher.
+    """The way of one job to the shared run, in steps of at most one request; owned by the delivery.
 
     Errors of the client pass through, and the step is repeated later. The stages are::
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
 from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.delivery.artifact_stores import ArtifactStoreError, ServerStore
-from pytest_automation_report.delivery.requests import Request
 from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
@@ -29,74 +29,71 @@ from pytest_automation_report.errors import (
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
 from pytest_automation_report.spool.ledger_records import StoredRecord, UnstoredRecord
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.values import MutableValue, field, replace
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
-    from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.artifact_stores import ArtifactStore
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.handover import Runtime
+    from pytest_automation_report.delivery.requests import Life, RepeatableStep
     from pytest_automation_report.delivery.results import Result
-    from pytest_automation_report.delivery.retries import RetryPolicy
-    from pytest_automation_report.spool.ledger_file import LedgerFile
 
 NO_STORE: Final = "the server stores no files (set artifact_url or artifact_store, or implement the hook)"
 
-_MAX_TRIES: Final = 3
+REPORT_FILE_BYTES: Final = 5_000_000
+"""Largest file of a report from the spool."""
+
+_REPORT_BYTES: Final = 100_000_000  # a session of many failures must not keep a full disk
+_FAILED: Final = frozenset({"failure", "error"})
+_MAX_TRIES: Final = 3  # of a file whose uploads have no response, though the server answers other requests
 _FRESH_SECONDS: Final = 12 * 3600.0
 """How long an earlier upload is relied on: stores remove files without a result, and URLs can expire."""
 
 
-class Uploads(MutableValue):
-    """The files of one session; owned by the dispatcher.
+class Uploads:
+    """The files of one session; owned by the delivery."""
 
-    ``folder`` is the session's. ``artifact_store`` is the user's own store, None to use the server's. ``keeps_file``
-    returns whether the file of a delivered result stays in the folder.
-    """
-
-    folder: Path
-    client: Client
-    ledger: LedgerFile
-    runtime: Runtime
-    retry_policy: RetryPolicy
-    artifact_store: ArtifactStore | None = None
-    keeps_file: Callable[[Result, str], bool] = lambda *_: False
-    _stored: dict[str, StoredFile] = field(default_factory=dict)
-    _given_up: dict[str, str] = field(default_factory=dict)
-    # The spooled artifacts of a result, by the result's JSON: a waiting result is asked for them again and again.
-    _artifacts: dict[str, list[Artifact]] = field(default_factory=dict)
-    _tries: Counter[str] = field(default_factory=Counter)
-    # The file whose upload had no response: another request shows whether the server or the file is to blame.
-    _in_doubt: str = ""
-    # Whether the server answered when it was checked, if only with a refusal.
-    has_checked_server: bool = False
-
-    def __post_init__(self) -> None:
-        oldest = self.runtime.wall() - _FRESH_SECONDS
-        for name, record in self.ledger.state.stored.items():
+    def __init__(self, life: Life) -> None:
+        self._session, self._client, self._ledger = life.session, life.client, life.ledger
+        self._runtime, self._retry_policy = life.runtime, life.retry_policy
+        # The user's own store, None to use the server's.
+        self._artifact_store = life.options.artifact_store
+        self._are_all_kept = life.options.files_folder is not None
+        self._folder = life.options.files_folder or life.folder.path
+        self._given_up: dict[str, str] = {}
+        # The spooled artifacts of a result, by the result's JSON: a waiting result is asked for them again and again.
+        self._artifacts: dict[str, list[Artifact]] = {}
+        self._tries: Counter[str] = Counter()
+        # The file whose upload had no response: another request shows whether the server or the file is to blame.
+        self._in_doubt = ""
+        # Whether the server answered when it was checked, if only with a refusal.
+        self.has_checked_server = False
+        self._free_bytes = _REPORT_BYTES
+        oldest = self._runtime.wall() - _FRESH_SECONDS
+        self._stored = {
+            name: StoredFile(record.url, record.mime_type)
+            for name, record in self._ledger.state.stored.items()
             # An old upload is relied on, too, if the file itself is gone: there is nothing better.
-            if record.at > oldest or not self._is_in_spool(name):
-                self._stored[name] = StoredFile(record.url, record.mime_type)
+            if record.at > oldest or spooled_size(self._folder, name) is None
+        }
 
-    def next_for(self, results: Iterable[Result]) -> Request | None:
+    def next_for(self, results: Iterable[Result]) -> RepeatableStep | None:
         """Return the request for the next file of these results, None when all of them are stored or given up."""
         return self.next_upload(
             artifact for result in results if result.has_files for artifact in self._spooled_artifacts(result)
         )
 
-    def next_upload(self, artifacts: Iterable[Artifact]) -> Request | None:
+    def next_upload(self, artifacts: Iterable[Artifact]) -> RepeatableStep | None:
         """Return the request for the next of these spooled artifacts, None when all of them are stored or given up."""
         for artifact in artifacts:
             name = _name(artifact)
             if name in self._stored or name in self._given_up:
                 continue
             # The headers of any response show whether the server stores files, so one must have come before.
-            if self._in_doubt or not (self.artifact_store or self.client.has_answered or self.has_checked_server):
-                return Request("check_server")
-            return Request("store_artifact", artifact=artifact)
+            if self._in_doubt or not (self._artifact_store or self._client.has_answered or self.has_checked_server):
+                return self.check_server
+            return partial(self.store, artifact)
         return None
 
     def resolved(self, batch: Batch) -> Batch:
@@ -109,9 +106,22 @@ class Uploads(MutableValue):
         """Remove the files of results that the server has; ``batch`` is as it was before `resolved`."""
         for result in batch.results:
             for name in map(_name, self._spooled_artifacts(result) if result.has_files else ()):
-                if name in self._stored and not self.keeps_file(result, name):
-                    remove_spooled(self.folder, name)
+                if name in self._stored and not self._is_kept(result, name):
+                    remove_spooled(self._folder, name)
             self._artifacts.pop(result.test, None)
+
+    def _is_kept(self, result: Result, name: str) -> bool:
+        """Whether a file stays until the report is written: a small one of a failure, if the server has no pages."""
+        if self._are_all_kept:
+            return True
+        has_pages = self._session.is_embedded or self._client.artifact_bytes is not None
+        if not self._session.report or has_pages or result.status not in _FAILED:
+            return False
+        size = spooled_size(self._folder, name)
+        if size is None or size > min(REPORT_FILE_BYTES, self._free_bytes):
+            return False
+        self._free_bytes -= size
+        return True
 
     def _spooled_artifacts(self, result: Result) -> list[Artifact]:
         """Return the artifacts of a result whose files wait in the spool."""
@@ -121,17 +131,14 @@ class Uploads(MutableValue):
             self._artifacts[result.test] = list(filter(is_spooled, artifacts))
         return self._artifacts[result.test]
 
-    def _is_in_spool(self, name: str) -> bool:
-        return spooled_size(self.folder, name) is not None
-
     def check_server(self) -> None:
         """Read the run, to learn whether the server responds and stores files.
 
         If it responds, an upload before without a response counts as a failed try: the file is to blame.
         """
-        run = self.ledger.state.run
+        run = self._ledger.state.run
         assert run is not None
-        if not self._request(lambda: self.client.run(run, has_threads=False)):
+        if not self._request(lambda: self._client.run(run, has_threads=False)):
             return
         self.has_checked_server = True
         if self._in_doubt:
@@ -147,7 +154,7 @@ class Uploads(MutableValue):
             self._give_up(name, NO_STORE)
             return
         try:
-            with open_spooled(self.folder, name) as file:
+            with open_spooled(self._folder, name) as file:
                 size = os.fstat(file.fileno()).st_size
                 self._request(
                     lambda: self._record_stored(name, store.put(file, size, artifact.name, artifact.mime_type)), name
@@ -157,13 +164,13 @@ class Uploads(MutableValue):
 
     def _store(self) -> ArtifactStore | None:
         """Return the store to use: the user's own one, else the server's, None if that stores no files."""
-        if self.artifact_store is not None:
-            return self.artifact_store
-        return None if self.client.artifact_bytes is None else ServerStore(self.client)
+        if self._artifact_store is not None:
+            return self._artifact_store
+        return None if self._client.artifact_bytes is None else ServerStore(self._client)
 
     def _record_stored(self, name: str, stored: StoredFile) -> None:
         self._stored[name] = stored
-        self.ledger.write(StoredRecord(name, stored.url, stored.mime_type, self.runtime.wall()))
+        self._ledger.write(StoredRecord(name, stored.url, stored.mime_type, self._runtime.wall()))
 
     def _request(self, call: Callable[[], object], name: str = "") -> bool:
         """Make a request; return whether the server has responded.
@@ -174,22 +181,22 @@ class Uploads(MutableValue):
             call()
         except UnknownAnswerError as error:
             self._in_doubt = self._in_doubt or name
-            self.retry_policy.handle_error(error)
+            self._retry_policy.handle_error(error)
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
-            self.retry_policy.handle_error(error)
+            self._retry_policy.handle_error(error)
         except RefusedError as error:
             if name:
                 self._give_up(name, f"the server would not take it ({error})")
             return True
         else:
-            self.retry_policy.succeeded()
+            self._retry_policy.succeeded()
             return True
         return False
 
     def _give_up(self, name: str, reason: str) -> None:
         self._given_up[name] = reason
-        self.ledger.write(UnstoredRecord(name, reason))
-        self.runtime.log(f"artifact {name}: {reason}")
+        self._ledger.write(UnstoredRecord(name, reason))
+        self._runtime.log(f"artifact {name}: {reason}")
 
     def _resolved_result(self, result: Result) -> Result:
         if not result.has_files:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.models import Endpoint, Token
-from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.handover import RedactionSettings, Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.launch import SenderProcess
 from pytest_automation_report.delivery.process import Sender, run
@@ -156,7 +156,7 @@ def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) 
         timeouts = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
         runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
 
-        def stop(delivery: Dispatcher) -> None:
+        def stop(delivery: Delivery) -> None:
             if not ended and delivery.state.total("acknowledged"):
                 ended.append(time.monotonic())
                 waiting.start()
@@ -167,7 +167,9 @@ def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) 
         waiting = threading.Timer(0.1 * look, end_it)
         try:
             with client_of(server.address) as client:
-                Sender(written.folder, written.session, timeouts, client, runtime, Process(leader.pid), stop).run()
+                Sender(
+                    written.folder, written.session, timeouts, client, runtime, Process(leader.pid), on_progress=stop
+                ).run()
         finally:
             leader.kill()
         assert time.monotonic() - ended[0] < 3 * look

@@ -15,13 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.follower import SessionFollower
-from pytest_automation_report.delivery.handover import DeliveryContext, Timeouts
+from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.delivery.in_flight import InFlightRequests
 from pytest_automation_report.delivery.queues import WorkerQueues
-from pytest_automation_report.delivery.reconciliation import Reconciliation
-from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.delivery.reconciliation import Outcome, Reconciliation
+from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.ledger_records import FencedRecord, Intent
@@ -187,13 +187,9 @@ class SenderModel(RuleBasedStateMachine):
         session.mount(ORIGIN, self.network)
         client = HttpClient(session, ORIGIN, Token(TOKEN), project_id=1)
         following = SessionFollower(SpoolReader(self.written.folder), queues, timeouts, _LIVING)
-        context = DeliveryContext(client, ledger, queues, self.written.session, timeouts, self.clock.runtime())
-        delivery = Dispatcher(
-            context,
-            RejectedResults(self.written.folder.rejected),
-            max_in_flight=self.max_in_flight,
-            in_flight=InFlightRequests(self.pending.append),
-        )
+        options = DeliveryOptions(max_in_flight=self.max_in_flight)
+        delivery = Delivery(self.written.session, client, ledger, queues, timeouts, self.clock.runtime(), options)
+        delivery.in_flight = InFlightRequests(self.pending.append)
         self.life = Stepper(delivery, following, self.clock, lambda: self.delivered(0))
         return self.life
 
@@ -242,10 +238,11 @@ def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config, model: type[S
     assert (model.most_seen > 1) is (model.max_in_flight > 1)
 
 
-def no_fence(reconciliation: Reconciliation) -> None:
+def no_fence(reconciliation: Reconciliation) -> Outcome:
     """Take the thread for completed."""
-    reconciliation.context.ledger.write(FencedRecord(reconciliation.intent.worker))
-    reconciliation._stage = "read"
+    reconciliation._ledger.write(FencedRecord(reconciliation.intent.worker))
+    reconciliation._stage = reconciliation._read
+    return "pending"
 
 
 def one_read(reconciliation: Reconciliation, value: int) -> bool:
@@ -268,7 +265,7 @@ _WRITE = LedgerFile.write
 @pytest.mark.parametrize(
     ("owner", "name", "broken"),
     [
-        pytest.param(Reconciliation, "_complete_thread", no_fence, id="fence"),
+        pytest.param(Reconciliation, "_complete", no_fence, id="fence"),
         pytest.param(Reconciliation, "_agrees_with_last_read", one_read, id="second-read"),
         pytest.param(LedgerFile, "write", no_intent, id="intent"),
     ],

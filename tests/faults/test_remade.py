@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
@@ -66,7 +66,7 @@ def test_sender_makes_a_session_again(tmp_path: Path) -> None:
         written.end()
         written.close()
 
-        def delete(delivery: Dispatcher) -> None:
+        def delete(delivery: Delivery) -> None:
             if delivery.state.total("acknowledged") == 1 and written.folder.records("main").exists():
                 shutil.rmtree(written.folder.path)
 
@@ -86,7 +86,7 @@ def test_results_whose_ledger_is_gone_are_sent(tmp_path: Path, is_sent: bool) ->
         written = WrittenSession(tmp_path, server.address)
         written.add("test_early")
 
-        def die(delivery: Dispatcher) -> None:
+        def die(delivery: Delivery) -> None:
             if delivery.state.total("acknowledged") == 1:
                 raise KilledError
 

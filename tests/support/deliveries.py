@@ -10,13 +10,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_automation_report.api.models import Artifact, Field, NewRun, Resources, Test, encoded
-from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.follower import SessionFollower
-from pytest_automation_report.delivery.handover import DeliveryContext, Runtime, Timeouts
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.in_flight import InFlightRequests
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.queues import WorkerQueues
-from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.request_outcomes import PendingRequest
+    from pytest_automation_report.delivery.requests import Unknown
     from support.scripted_server.server import ScriptedServer
 
 Pending: TypeAlias = "list[Callable[[], None]]"
@@ -217,7 +216,7 @@ def session_of_workers(
 class Stepper:
     """One life of a sender: its delivery and what it follows."""
 
-    delivery: Dispatcher
+    delivery: Delivery
     following: SessionFollower
     clock: Clock
     idle: Callable[[], bool] = lambda: False
@@ -238,7 +237,7 @@ class Stepper:
         """Step until all is done or nothing more will be; the clock moves when there is nothing to do, even idly."""
         for _ in range(steps):
             did = self.step()
-            if self.delivery.is_finished or self.delivery.stopped:
+            if self.delivery.is_finished or self.delivery.retry_policy.stopped:
                 return
             if not did and not self.idle():
                 self.clock.now += seconds_a_step
@@ -267,13 +266,10 @@ def stepping(
     following = SessionFollower(SpoolReader(written.folder), queues, timeouts, Process(os.getpid()))
     try:
         with client_of(written.session.origin, deadline_seconds=request_seconds) as client:
-            rejects = RejectedResults(written.folder.rejected)
-            in_flight: InFlightRequests[PendingRequest] = (
-                InFlightRequests() if pending is None else InFlightRequests(pending.append)
-            )
-            context = DeliveryContext(client, ledger, queues, written.session, timeouts, clock.runtime())
-            max_in_flight = 1 if pending is None else 4
-            delivery = Dispatcher(context, rejects, unknown=unknown, max_in_flight=max_in_flight, in_flight=in_flight)
+            options = DeliveryOptions(unknown, max_in_flight=1 if pending is None else 4)
+            delivery = Delivery(written.session, client, ledger, queues, timeouts, clock.runtime(), options)
+            if pending is not None:
+                delivery.in_flight = InFlightRequests(pending.append)
             yield Stepper(delivery, following, clock)
     finally:
         following.close()
@@ -297,9 +293,9 @@ def lived(
     controller: Process | None = None,
     is_in_new_run: bool = False,
     max_in_flight: int = 1,
-    on_progress: Callable[[Dispatcher], None] = lambda _: None,
+    on_progress: Callable[[Delivery], None] = lambda _: None,
     **more: float,
-) -> Dispatcher:
+) -> Delivery:
     """Let a whole sender live on this session, as the console command does, and return its delivery.
 
     ``more`` are limits of its own, in seconds.
@@ -316,10 +312,8 @@ def lived(
             client,
             runtime,
             controller,
+            DeliveryOptions(unknown, is_in_new_run=is_in_new_run, max_in_flight=max_in_flight),
             on_progress,
-            unknown=unknown,
-            is_in_new_run=is_in_new_run,
-            max_in_flight=max_in_flight,
         ).run()
 
 

@@ -42,11 +42,17 @@ class StoreClient(Client):
     """Client of one project of an embedded store; a context manager that closes the store.
 
     The first request opens the store, and raises `StoreError` if that fails. Several threads may use a client.
-    ``clock`` returns the store's time in microseconds since 1970, None for that of the machine.
+    ``clock`` returns the store's time in microseconds since 1970, None for that of the machine. ``artifact_bytes`` is
+    the size of the largest file that is stored.
     """
 
     def __init__(
-        self, database: Path | PostgresDatabase, project_id: int, *, clock: Callable[[], int] | None = None
+        self,
+        database: Path | PostgresDatabase,
+        project_id: int,
+        *,
+        clock: Callable[[], int] | None = None,
+        artifact_bytes: int = MAX_CONTENT_BYTES,
     ) -> None:
         super().__init__(project_id)
         self._database = database
@@ -55,7 +61,7 @@ class StoreClient(Client):
         self._store: Store | None = None
         # A store of this release knows all of this; no response needs to show it.
         self._knows_keys = self._has_answered = True
-        self._artifact_bytes = MAX_CONTENT_BYTES
+        self._artifact_bytes = artifact_bytes
         self._extensions = frozenset(EXTENSIONS)
 
     def __repr__(self) -> str:

@@ -126,7 +126,7 @@ def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: S
         server.script([Rule("POST", APPEND, answer(401))])
         pending.pop(0)()
         going_on(stepper, pending)
-        assert stepper.delivery.stopped
+        assert stepper.delivery.retry_policy.stopped
         for each in pending:
             each()
         stepper.delivery.await_responses()
@@ -147,7 +147,7 @@ def test_refused_token_stays_the_reason(tmp_path: Path, server: ScriptedServer, 
             each()
         stepper.delivery.await_responses()
         state = stepper.delivery.state
-        assert (state.trouble_class, state.trouble) == ("token", stepper.delivery.stopped)
+        assert (state.trouble_class, state.trouble) == ("token", stepper.delivery.retry_policy.stopped)
 
 
 def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:

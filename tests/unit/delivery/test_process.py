@@ -14,10 +14,11 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import LIMITS_VARIABLE, Runtime, Timeouts, timeouts_from
 from pytest_automation_report.delivery.process import Sender
-from pytest_automation_report.delivery.reconciliation import Unknown
+from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.ledger_records import Intent
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.sessions import expire_old_sessions, is_delivered
 from support.delivered_results import assert_complete, result_names
@@ -91,7 +92,7 @@ def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
         written = ended_session(tmp_path, server)
         with stepping(written) as stepper:
             stepper.run()
-            assert "token" in stepper.delivery.stopped or "40" in stepper.delivery.stopped
+            assert "token" in stepper.delivery.retry_policy.stopped or "40" in stepper.delivery.retry_policy.stopped
             assert stepper.delivery.state.trouble_class == "token"
             assert not stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
@@ -131,7 +132,7 @@ def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
             assert server.answers == [status]
             assert stepper.delivery.state.trouble_class == trouble or not trouble
             asked = len(server.log)
-            assert bool(stepper.delivery.stopped) is (status == 401)
+            assert bool(stepper.delivery.retry_policy.stopped) is (status == 401)
             stepper.step()
             assert (len(server.log) > asked) is (status == 404)
         server.is_over = True
@@ -260,7 +261,7 @@ def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unkno
         assert lived(written, server).has_kept
         # The first life has completed the run, which takes nothing any more.
         delivery = lived(written, server, unknown, is_in_new_run=unknown == "send")
-        assert delivery.is_finished, delivery.stopped
+        assert delivery.is_finished, delivery.retry_policy.stopped
         assert not delivery.has_kept
         assert (delivery.state.total("held"), delivery.state.total("dropped")) == (0, 3 if unknown == "drop" else 0)
         assert result_names(server) == [f"test_{number}" for number in arrived]
@@ -373,7 +374,7 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
     written.close()
     if is_open:
         ledger = LedgerFile(written.folder.ledger)
-        ledger.intend("create_run", at=time.time())
+        ledger.write(Intent(1, "create_run", at=time.time()))
         ledger.close()
     database = tmp_path / "store.db"
     database.write_bytes(b"no database" * 1000)
@@ -381,7 +382,7 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
     with connected(Endpoint(EMBEDDED_ORIGIN, 1, str(database)), Token(TOKEN), deadline_seconds=5.0) as client:
         delivery = Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
     assert delivery.state.trouble_class == "store"
-    assert str(database) in delivery.stopped
+    assert str(database) in delivery.retry_policy.stopped
     assert delivery.state.done.left == 3
     assert (delivery.state.open_intent is not None) is is_open
     assert database.read_bytes() == b"no database" * 1000
@@ -395,10 +396,10 @@ def test_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
         with monkeypatch.context() as patched:
             patched.setattr("os.write", lambda *_: 3)
             with pytest.raises(SpoolError, match="only 3 of"):
-                ledger.intend("create_run", at=1.0)
+                ledger.write(Intent(1, "create_run", at=1.0))
             patched.setattr("os.write", full)
             with pytest.raises(SpoolError, match="No space left on device"):
-                ledger.intend("create_run", at=1.0)
+                ledger.write(Intent(1, "create_run", at=1.0))
         assert ledger.state.open_intent is None
     finally:
         ledger.close()

@@ -11,10 +11,11 @@ import pytest
 
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.delivery.artifact_stores import ArtifactStore, FolderStore
-from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.report import OWN_RESULTS
+from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.liveness import Process
@@ -40,7 +41,7 @@ def delivered(
     report: Path,
     artifact_store: ArtifactStore | None = None,
     log: Callable[[str], None] = lambda _: None,
-) -> Dispatcher:
+) -> Delivery:
     """Let the sender of a pytest that waits deliver a session that wants a report."""
     written.end()
     written.close()
@@ -49,8 +50,8 @@ def delivered(
     controller = Process(os.getpid())
     try:
         with client_of(server.address) as client:
-            sender = Sender(written.folder, session, LIMITS, client, runtime, controller, artifact_store=artifact_store)
-            return sender.run()
+            options = DeliveryOptions(artifact_store=artifact_store)
+            return Sender(written.folder, session, LIMITS, client, runtime, controller, options).run()
     finally:
         controller.close()
 
@@ -120,7 +121,7 @@ def test_files_that_no_store_takes(tmp_path: Path, server: ScriptedServer, writt
     report = reported(written, server, tmp_path / "report.html")
     assert len(report.files) == 1
     pages = text_of("".join(map(report.page, report.addresses)))
-    assert "left out of the report: 5,000,001 bytes" in pages
+    assert "not stored: it has more than 5,000,000 bytes" in pages
 
 
 def test_store_that_cannot_be_written(

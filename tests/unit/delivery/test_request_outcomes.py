@@ -59,7 +59,7 @@ def test_trouble_with_what_can_be_repeated(
         assert responses.attempt(lambda: 12) == 12
         assert responses.attempt(fail) is None
         assert stepper.delivery.state.trouble_class == trouble
-        assert bool(stepper.delivery.stopped) is is_stopped
+        assert bool(stepper.delivery.retry_policy.stopped) is is_stopped
         assert stepper.delivery.retry_policy.is_waiting
 
 
@@ -109,7 +109,7 @@ def test_gone(server: ScriptedServer, written: WrittenSession, operation: str) -
     with stepping(written) as stepper:
         stepper.run()
         assert stepper.delivery.state.trouble_class == "refused"
-        assert "It is gone." in stepper.delivery.stopped
+        assert "It is gone." in stepper.delivery.retry_policy.stopped
         assert server.log[-1].status == 404
 
 
@@ -127,7 +127,7 @@ def test_completed_run_is_recognised_by_reading_it(
         step_until(stepper, lambda: stepper.delivery.state.run is not None)
         server.store.runs[stepper.delivery.state.run or 0].is_completed = is_completed
         stepper.run()
-        assert stepper.delivery.stopped
+        assert stepper.delivery.retry_policy.stopped
         assert stepper.delivery.state.is_run_gone is is_completed
 
 
