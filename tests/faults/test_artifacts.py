@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,9 +12,9 @@ from faults.test_sender_killed import killed_in_every_request
 from pytest_automation_report.spool.records import framed, unframed
 from support.delivered_results import assert_complete, field_texts, result_named
 from support.scripted_server.checked import checked_scripted_server
-from support.scripted_server.faults import Fault, Rule, answer, hang, lost_answer, reset_unapplied
+from support.scripted_server.faults import Fault, Rule, answer, lost_answer, reset_unapplied
 from support.scripted_server.server import ScriptedServer
-from support.session_processes import LATER, RunningSession, sender_of, sent, spools, unsent_session
+from support.session_processes import LATER, sent, spools, unsent_session
 from support.sessions import TOKEN, run_session, session_environment
 from support.terminal_summary import printed_counts
 
@@ -87,25 +86,6 @@ def test_results_do_not_wait_for_the_files_of_later_ones(project: Path, server: 
     assert paths.count("append") == 2
     assert paths.count("/artifacts") == 300
     assert paths[: paths.index("append")].count("/artifacts") == 250
-
-
-def test_sender_killed_in_an_upload(tmp_path: Path, server: ScriptedServer) -> None:
-    """A sender killed while a file is under way changes nothing for the tests; the next one stores it, results once."""
-    (tmp_path / "test_files.py").write_text(SUITE + "    while not __import__('os').path.exists('go'): pass\n")
-    rule = Rule("POST", UPLOAD, hang())
-    server.script([rule])
-    with RunningSession(tmp_path, address=server.address) as running:
-        (tmp_path / "go").touch()
-        running.until(lambda: rule.seen > 0 and bool(server.log[-1].body), "the upload has arrived")
-        os.kill(sender_of(tmp_path), signal.SIGKILL)
-        server.release()
-        ran = running.end()
-    assert ran.exit == 0
-    assert printed_counts(ran).kept == 3
-    done = sent(tmp_path, server)
-    assert done.exit == 0, done.text
-    assert spools(tmp_path) == []
-    assert_kept(server)
 
 
 def test_sender_killed_in_every_request(tmp_path: Path, server: ScriptedServer) -> None:
@@ -265,16 +245,6 @@ def test_record_that_names_a_file_elsewhere(project: Path, secret: Path, server:
     for name in names:
         told = field_texts(result_named(server, name))
         assert told.startswith("6 bytes (not stored: its record names no file"), (name, told)
-
-
-def test_forged_address_of_another_kind_is_not_opened(project: Path, secret: Path, server: ScriptedServer) -> None:
-    """An address such as ``file:`` in a forged record is sent on as the text that it is, and nothing is read."""
-    (project / "test_files.py").write_text(ONE)
-    session = unsent_session(project, server)
-    forge(session / "main.records", "spooled:main-1 7 bytes", f"file://{secret}")
-    assert sent(project, server).exit == 0
-    assert server.artifacts == {}
-    assert SECRET not in b"".join(each.body for each in server.log)
 
 
 def forge(records: Path, old: str, new: str) -> None:

@@ -102,15 +102,6 @@ def test_exit_without_a_word(tmp_path: Path) -> None:
         assert DIED in field_texts(result_named(server, "test_running"))
 
 
-def test_exit_without_a_word_in_a_worker(tmp_path: Path) -> None:
-    """After ``os._exit(0)`` in a worker's test that test is reported once, as crashed."""
-    with checked_scripted_server() as server:
-        ran = stopped(tmp_path, server, ("-n", "2"), "os._exit(0)", None, "")
-        assert ran.exit == 1
-        assert_complete(server, [*FINISHED, "test_running", "test_after"])
-        assert CRASHED in field_texts(result_named(server, "test_running"))
-
-
 @pytest.mark.parametrize(
     ("arguments", "whom"), [pytest.param((), "pytest", id="n0"), pytest.param(TWO, "group", id="n2-as-a-terminal-does")]
 )

@@ -2,11 +2,7 @@ import ast
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
-from http.client import HTTPConnection, IncompleteRead
-from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -14,18 +10,8 @@ import requests
 from support.repository import TESTS
 from support.scripted_server.faults import (
     Rule,
-    answer,
-    applied_but,
-    cut,
-    delayed,
     held,
-    html,
     late,
-    lost_answer,
-    redirect,
-    reset_before,
-    reset_unapplied,
-    throttled,
 )
 from support.scripted_server.server import ScriptedServer
 
@@ -124,59 +110,6 @@ def test_refusals(server: ScriptedServer, call: Caller) -> None:
     assert server.results == []
 
 
-def test_rules_by_occurrence(server: ScriptedServer, call: Caller) -> None:
-    """A rule strikes from its first match for as many as it says, and others go on counting."""
-    server.script(
-        [
-            Rule("POST", r"/append$", answer(500), first=2, count=2),
-            Rule("POST", r"/append$", answer(418), first=3, count=None),
-            Rule("GET", r"/append$", answer(400), count=None),
-        ]
-    )
-    assert [call.append().status_code for _ in range(5)] == [204, 500, 500, 418, 418]
-    assert call.total() == 1
-
-
-@pytest.mark.parametrize(
-    ("fault", "total"),
-    [(lost_answer(), 1), (reset_unapplied(), 0), (reset_before(), 0)],
-    ids=["lost", "unapplied", "before"],
-)
-def test_resets(server: ScriptedServer, call: Caller, fault: Any, total: int) -> None:  # noqa: ANN401 - a Fault
-    """A reset connection is an error for the client, with the request applied or not as the script says."""
-    server.script([Rule("POST", r"/append$", fault)])
-    with pytest.raises(requests.ConnectionError):
-        call.append()
-    assert call.total() == total
-    assert (server.log[2].is_applied, server.log[2].status) == (bool(total), 0)
-
-
-def test_other_answers(server: ScriptedServer, call: Caller) -> None:
-    """Scripted answers arrive as written."""
-    faults = [applied_but(503), html(), redirect("http://x/"), throttled("7"), throttled()]
-    server.script([Rule("POST", r"/append$", each, first=number) for number, each in enumerate(faults, 1)])
-    answers = [call.append() for _ in faults]
-    assert [each.status_code for each in answers] == [503, 200, 302, 429, 429]
-    assert answers[1].text.startswith("<!doctype html>")
-    assert answers[2].headers["Location"] == "http://x/"
-    assert [each.headers.get("Retry-After") for each in answers] == [None, None, None, "7", None]
-    assert all("Date" in each.headers for each in answers)
-    assert [each.is_applied for each in server.log[2:]] == [True, False, False, False, False]
-
-
-@pytest.mark.usefixtures("call")
-def test_cut_answer(server: ScriptedServer) -> None:
-    """A cut body is shorter than its declared length."""
-    server.script([Rule("GET", "", cut(5))])
-    # Not requests: with urllib3 1.26 it takes a body that is too short.
-    connection = HTTPConnection(urlsplit(server.address).netloc, timeout=10)
-    with closing(connection):
-        connection.request("GET", "/api/v1/automation/runs/1", headers={"Authorization": "Bearer scripted-token"})
-        response = connection.getresponse()
-        with pytest.raises(IncompleteRead):
-            response.read()
-
-
 def test_late_apply(server: ScriptedServer, call: Caller) -> None:
     """A late request is applied at the release, or refused if its thread was completed meanwhile."""
     server.script([Rule("POST", "threads/./append$", late(502), count=2)])
@@ -190,15 +123,6 @@ def test_late_apply(server: ScriptedServer, call: Caller) -> None:
     assert [thread for _, thread, _ in server.results] == [1]
 
 
-def test_late_apply_by_itself(server: ScriptedServer, call: Caller) -> None:
-    """A late request can also be applied after some time, once."""
-    server.script([Rule("POST", r"/append$", late(504, seconds=0.05))])
-    assert call.append().status_code == 504
-    server.wait_until(lambda: len(server.results) == 1)
-    server.release()
-    assert call.total() == 1
-
-
 def test_held_answer(server: ScriptedServer, call: Caller) -> None:
     """A held answer waits for the release though its request is applied."""
     server.script([Rule("POST", r"/append$", held())])
@@ -210,55 +134,6 @@ def test_held_answer(server: ScriptedServer, call: Caller) -> None:
     server.release()
     thread.join()
     assert answers == [204]
-
-
-def test_delay(server: ScriptedServer, call: Caller) -> None:
-    """A delayed answer comes after its time."""
-    server.script([Rule("POST", r"/append$", delayed(0.2))])
-    start = monotonic()
-    assert call.append().status_code == 204
-    assert monotonic() - start >= 0.2
-
-
-def test_down_and_up(server: ScriptedServer, call: Caller) -> None:
-    """A server that is down refuses connections and comes back on its port with its memory."""
-    address = server.address
-    server.down()
-    with pytest.raises(requests.ConnectionError):
-        call.append()
-    server.up()
-    assert server.address == address
-    assert call.append().status_code == 204
-
-
-def test_down_ends_what_is_open() -> None:
-    """Going down ends held answers and leaves no thread behind."""
-    before = set(threading.enumerate())
-    with ScriptedServer() as server:
-        server.script([Rule("POST", "", held())])
-        errors: list[Exception] = []
-
-        def send() -> None:
-            try:
-                Caller(server)("POST", "projects/1/automation/runs", {"name": "n", "source": "src"})
-            except requests.RequestException as error:
-                errors.append(error)
-
-        thread = threading.Thread(target=send)
-        thread.start()
-        server.wait_until(lambda: len(server.store.runs) == 1)
-    thread.join()
-    assert len(errors) == 1
-    assert [each.name for each in set(threading.enumerate()) - before if "(_" in each.name] == []
-
-
-def test_log(server: ScriptedServer, call: Caller) -> None:
-    """The log has what arrived and what came of it."""
-    call("GET", "automation/runs/1/tests?page=1")
-    seen = server.log[-1]
-    assert (seen.method, seen.path, seen.query) == ("GET", "/api/v1/automation/runs/1/tests", "page=1")
-    assert (seen.headers["authorization"], seen.status, seen.is_applied) == ("Bearer scripted-token", 200, True)
-    assert server.log[0].json == {"name": "n", "source": "src"}
 
 
 def test_checks() -> None:

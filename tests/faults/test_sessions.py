@@ -3,14 +3,13 @@
 import subprocess
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.checked_server import CheckedServer
 from support.fault_projects import GatedProject
 from support.scripted_server.server import ScriptedServer
-from support.session_processes import RunningSession, eventually, spools
+from support.session_processes import RunningSession, spools
 from support.sessions import TOKEN, reporting_arguments, run_session, session_environment
 
 
@@ -19,29 +18,6 @@ def statuses(server: CheckedServer) -> dict[str, str]:
     tests = [test for _, test in server.tests()]
     assert max(Counter(each["key"] for each in tests).values(), default=0) <= 1
     return {each["name"]: each["status"] for each in tests}
-
-
-def field(server: CheckedServer, test: str, name: str) -> str:
-    """Return the value of a field of a test."""
-    fields: list[dict[str, Any]] = next(each["fields"] for _, each in server.tests() if each["name"] == test)
-    return str(next(each["value"] for each in fields if each["name"] == name))
-
-
-@pytest.mark.parametrize(
-    ("end", "code"),
-    [pytest.param("os.abort()", -6, id="33-abort"), pytest.param("os._exit(0)", 0, id="33-exit-0")],
-)
-def test_process_that_ends_in_a_test(project: Path, embedded_server: CheckedServer, end: str, code: int) -> None:
-    """A test that ends its process is reported as died, whatever the exit code says, and the run is completed."""
-    (project / "test_it.py").write_text(
-        f"import os\ndef test_before(): pass\ndef test_ends(): {end}\ndef test_after(): pass\n"
-    )
-    ran = run_session(project, "-s", address=embedded_server.address)
-    assert ran.exit == code, ran.text
-    eventually(lambda: not spools(project), "the sender ends")
-    assert statuses(embedded_server) == {"test_before": "passed", "test_ends": "error"}
-    assert "The process that ran this test died" in field(embedded_server, "test_ends", "Error")
-    assert len(embedded_server.posts("/complete")) == 2
 
 
 def test_a_session_holds_no_connection_while_a_test_runs(project: Path) -> None:
@@ -64,30 +40,6 @@ def test_results_of_a_worker_that_crashed_are_counted(project: Path, embedded_se
     ran = run_session(project, "-n", "1", "-p", "no:randomly", later, address=embedded_server.address)
     assert ran.exit == 1, ran.text
     assert "0 of 4 results delivered: 4 passed" in ran.out
-
-
-FORKING = """
-import os
-
-def test_before(): pass
-
-def test_forks():
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-
-def test_after(): assert 0
-"""
-
-
-def test_child_that_runs_on_to_the_end_reports_nothing(project: Path, embedded_server: CheckedServer) -> None:
-    """34: a forked child that runs the rest of the session writes, ends and tells nothing of it."""
-    (project / "test_it.py").write_text(FORKING)
-    ran = run_session(project, address=embedded_server.address)
-    assert ran.exit == 1, ran.text
-    assert statuses(embedded_server) == {"test_before": "passed", "test_forks": "passed", "test_after": "failure"}
-    assert ran.out.count("3 of 3 results delivered") == 1
-    assert len(embedded_server.runs()) == 1
 
 
 @pytest.mark.parametrize(
@@ -115,30 +67,6 @@ def test_sessions_that_end_early(
     assert {name: found.get(name) for name in expected} == expected
     assert len(embedded_server.runs()) == (1 if expected else 0)
     assert spools(project) == []
-
-
-LOUD = """
-def test_prints():
-    for _ in range(100):
-        print("x" * 1_000_000)
-    assert 0
-
-def test_raises():
-    raise ValueError("y" * 10_000_000)
-"""
-
-
-def test_texts_without_measure_are_cut(project: Path, embedded_server: CheckedServer) -> None:
-    """37: 100 MB of output and a message of 10 MB arrive with their ends, cut to what a field holds."""
-    (project / "test_it.py").write_text(LOUD)
-    ran = run_session(project, "--show-capture=no", "--tb=short", address=embedded_server.address)
-    assert ran.exit == 1, ran.text[-2000:]
-    assert statuses(embedded_server) == {"test_prints": "failure", "test_raises": "failure"}
-    output, failure = field(embedded_server, "test_prints", "Output"), field(embedded_server, "test_raises", "Failure")
-    assert len(output) <= 16_384
-    assert " characters cut ..." in output
-    assert len(failure) <= 16_384
-    assert "ValueError" in failure
 
 
 NAMES = """

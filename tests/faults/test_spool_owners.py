@@ -83,18 +83,6 @@ def test_spool_list_waits_for_no_pipe(tmp_path: Path, session: Path) -> None:
     assert "it is no file" in ran.out
 
 
-def test_spool_that_is_no_folder(tmp_path: Path, server: ScriptedServer) -> None:
-    """A spool that is a file is an error that names it; one that is not there has nothing to send."""
-    place = tmp_path / "file"
-    place.touch()
-    ran = sent(tmp_path, server, "--spool", str(place))
-    assert ran.exit == 3
-    assert f"the spool {place} is no folder: name the folder of a spool with --spool" in ran.err
-    ran = sent(tmp_path, server, "--spool", str(tmp_path / "none"))
-    assert ran.exit == 0
-    assert f"nothing to send in {tmp_path / 'none'}" in ran.err
-
-
 def test_session_file_without_an_end(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
     """A session file of any size costs no more memory than one of ours: it is told, and kept."""
     with (session / "session.json").open("r+b") as file:

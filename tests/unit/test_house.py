@@ -1,4 +1,4 @@
-"""The folders of the tests: unit tests start no process, and fixtures come from one place."""
+"""The house of the tests: what they import of the package, what unit tests may do, where fixtures come from."""
 
 import ast
 from collections.abc import Iterator
@@ -41,6 +41,45 @@ def test_no_simple_queue() -> None:
     That happens when the time is over after it found the lock free and the queue empty: once in 100,000 waits of 0 s.
     """
     assert [path for path in sorted(PACKAGE.rglob("*.py")) if "SimpleQueue" in names_in(path)] == []
+
+
+OURS = "pytest_automation_report"
+
+DOORS = frozenset(
+    {
+        *("Store", "create_application", "Pages", "Sender", "HttpClient", "StoreClient", "serving", "main", "SETTINGS"),
+        *("Token", "Json", "plain_record", "framed", "SessionFolder", "RecordingOptions"),
+    }
+)
+"""What a test may import by name from any module of ours, beside errors: the doors, and what is handed through them."""
+
+OPEN = frozenset({"api.models", "testing", "findings", "failures", "text", "export", "ci", "junit"})
+"""What a test may import everything of: the values of the API, what users import, and rooms of rules, whose functions
+tables of cases call."""
+
+STILL_INSIDE = UNIT / "still_inside.txt"
+"""The files that import more than that. No file may be added: a test reaches the code through a door."""
+
+
+def is_inside(path: Path) -> bool:
+    """Whether a file imports something of ours that is no door."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = [(each.name, "") for each in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [(node.module or "", each.name) for each in node.names]
+        for module, name in names:
+            inner = module.removeprefix(OURS).removeprefix(".")
+            is_ours = module.split(".")[0] == OURS and inner != ""
+            is_open = inner in OPEN or inner.split(".")[0] in OPEN or f"{inner}.{name}" in OPEN
+            if is_ours and not is_open and name not in DOORS and not name.endswith("Error"):
+                return True
+    return False
+
+
+def test_tests_reach_the_code_through_doors() -> None:
+    """A test file imports of the package a door, values of the API, errors and rules; the others are listed."""
+    inside = {path.relative_to(TESTS).as_posix() for path in TESTS.rglob("*.py") if is_inside(path)}
+    assert inside - set(STILL_INSIDE.read_text("utf-8").split()) == set()
 
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("conftest.py")), ids=lambda path: path.parent.name)

@@ -4,9 +4,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
-from pytest_automation_report.recording.attempts import with_earlier_attempts
-from pytest_automation_report.recording.steps import steps_field
 from support.annotated_suites import WORKERS
 
 if TYPE_CHECKING:
@@ -117,38 +114,3 @@ def test_test_that_dies_is_reported_without_what_it_added(suite: Suite) -> None:
     assert tests["test_before"].values == {"kept": "yes"}
     assert tests["test_dies"].body["status"] == "error"
     assert "lost" not in tests["test_dies"].values
-
-
-def made(number: int, *more: Artifact) -> Test:
-    """Return one attempt, with an artifact and a step of its own."""
-    fields = (
-        Field("Failure", f"text {number}", FieldType.CONSOLE, {}, is_highlight=True),
-        Field("Output", "printed", FieldType.CONSOLE),
-        steps_field([("failed", f"a & b {number}")], {"failed": 1}),
-        Field("run", str(number)),
-    )
-    own = Artifact(f"{number}.png", f"https://example.org/{number}", "a note" if number == 1 else None)
-    return Test("key", "name", "folder", "failure", fields=fields, artifacts=(own, *more))
-
-
-def test_attempts_in_other_processes_keep_their_artifacts() -> None:
-    """Attempts that carry those before them, and attempts of another process, are numbered on with what they added."""
-    second = with_earlier_attempts(made(2), [made(1)])
-    assert [(each.name, each.note) for each in second.artifacts] == [("2.png", None), ("1.png", "attempt 1: a note")]
-    for earlier in ([made(1), second], [second]):
-        third = with_earlier_attempts(made(3), earlier)
-        assert [(each.name, each.note) for each in third.artifacts] == [
-            ("3.png", None),
-            ("1.png", "attempt 1: a note"),
-            ("2.png", "attempt 2"),
-        ]
-        told = {each.name: each.value for each in third.fields}
-        assert told["Attempt 2"] == "text 2\n\n[failed] a & b 2\nrun: 2"
-        assert told["Attempts"] == "3"
-    fourth = with_earlier_attempts(second, [made(3), made(4)])
-    assert [(each.name, each.note) for each in fourth.artifacts] == [
-        ("2.png", None),
-        ("3.png", "attempt 1"),
-        ("4.png", "attempt 2"),
-        ("1.png", "attempt 3: a note"),
-    ]

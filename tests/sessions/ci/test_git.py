@@ -65,15 +65,6 @@ def test_branch_commit_and_page(repository: Path) -> None:
     assert checkout_facts(repository / "tests") == expected
 
 
-def test_packed_references(repository: Path) -> None:
-    """A branch that git has packed has its commit."""
-    commit = git(repository, "rev-parse", "HEAD")
-    git(repository, "branch", "feature-x")
-    git(repository, "pack-refs", "--all")
-    assert not (repository / ".git" / "refs" / "heads" / "feature" / "x").exists()
-    assert checkout_facts(repository).commit == commit
-
-
 def test_subject_of_the_commit(repository: Path) -> None:
     """The first line of a long message is the commit's subject, in any language; a commit may have none."""
     git(repository, "commit", "--quiet", "--allow-empty", "--message", "Bücher ausleihen\n\n" + "long text\n" * 12_000)
@@ -96,14 +87,6 @@ def test_settings_of_git_change_nothing(repository: Path, name: str, value: str)
     assert expected.commit_subject == "Bücher ausleihen"
     git(repository, "config", name, value)
     assert checkout_facts(repository, is_local=True) == expected
-
-
-def test_commits_of_another_repository(repository: Path, tmp_path: Path) -> None:
-    """A clone that uses the objects of another repository has their subjects, in packs or not."""
-    git(tmp_path, "clone", "--quiet", "--shared", str(repository), "shared")
-    assert checkout_facts(tmp_path / "shared").commit_subject == "two"
-    git(repository, "gc", "--quiet", "--prune=now")
-    assert checkout_facts(tmp_path / "shared").commit_subject == "two"
 
 
 def test_commits_before(repository: Path) -> None:
@@ -131,34 +114,6 @@ def test_detached_head(repository: Path) -> None:
     first = git(repository, "rev-parse", "HEAD~1")
     git(repository, "checkout", "--quiet", first)
     assert checkout_facts(repository) == BuildInfo(commit=first, commit_subject="one", repository=PAGE)
-
-
-def test_shallow_clone(repository: Path, tmp_path: Path) -> None:
-    """A clone without history tells as much of its only commit; a path on a disk has no page."""
-    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow")
-    commit = git(repository, "rev-parse", "HEAD")
-    expected = BuildInfo(branch="feature/x", commit=commit, commit_subject="two")
-    assert checkout_facts(tmp_path / "shallow") == expected
-
-
-def test_working_tree(repository: Path, tmp_path: Path) -> None:
-    """Another working tree of a repository has its own branch and the repository's page."""
-    git(repository, "worktree", "add", "--quiet", "-b", "other", str(tmp_path / "tree"))
-    commit = git(repository, "rev-parse", "HEAD")
-    assert checkout_facts(tmp_path / "tree") == BuildInfo(
-        branch="other", commit=commit, commit_subject="two", repository=PAGE
-    )
-
-
-def test_submodule(repository: Path, tmp_path: Path) -> None:
-    """A submodule tells of itself, not of the repository around it."""
-    inner = tmp_path / "inner"
-    inner.mkdir()
-    git(inner, "init", "--quiet", "--initial-branch", "main")
-    git(inner, "commit", "--quiet", "--allow-empty", "--message", "inner")
-    git(repository, "submodule", "--quiet", "add", str(inner), "inner")
-    found = checkout_facts(repository / "inner")
-    assert (found.branch, found.commit) == ("main", git(inner, "rev-parse", "HEAD"))
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:
@@ -212,17 +167,6 @@ def test_checkout_of_another_user(repository: Path) -> None:
     assert checkout_facts(repository, is_local=True) == BuildInfo()
     allowed = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": str(repository)}
     assert checkout_facts(repository, is_local=True, environ={**ENVIRONMENT, **allowed}) == expected
-
-
-def test_reftable(tmp_path: Path) -> None:
-    """Branch and commit are known, too, if git keeps its references in the reftable format."""
-    try:
-        git(tmp_path, "init", "--quiet", "--ref-format", "reftable", "--initial-branch", "main")
-    except subprocess.CalledProcessError:
-        pytest.skip("git is older than 2.45")
-    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "one")
-    found = checkout_facts(tmp_path)
-    assert (found.branch, found.commit) == ("main", git(tmp_path, "rev-parse", "HEAD"))
 
 
 def test_variables_of_a_hook_lead_nowhere_else(files: Path, tmp_path: Path) -> None:
@@ -340,38 +284,16 @@ def test_uncommitted_changes(files: Path, change: str) -> None:
     assert changes(files) is None
 
 
-@pytest.mark.parametrize("way", ["touched", "version 4", "large index", "copied", "packed", "split", "worktree"])
+@pytest.mark.parametrize("way", ["touched", "copied", "worktree"])
 def test_unchanged_files(files: Path, tmp_path: Path, way: str) -> None:
-    """Files as they were committed are no changes: touched, copied, with an index of any format and size."""
-    checkout = files
+    """Files as they were committed are no changes: touched, copied, in another working tree."""
+    checkout = tmp_path / way
     if way == "touched":
+        checkout = files
         os.utime(files / "run.sh", ns=(1, 1))
-    elif way == "version 4":
-        git(files, "update-index", "--index-version", "4")
-    elif way == "large index":
-        blob = git(files, "hash-object", "-w", "run.sh")
-        lines = "".join(f"100644 {blob}\t{'x' * 180}{number}\n" for number in range(6_000))
-        subprocess.run(
-            ["git", "update-index", "--index-info"], cwd=files, env=ENVIRONMENT, input=lines.encode(), check=True
-        )
-        git(files, "commit", "--quiet", "--message", "many")
-        subprocess.run(
-            "git ls-files | grep xxx | git update-index --skip-worktree --stdin",
-            shell=True,
-            cwd=files,
-            env=ENVIRONMENT,
-            check=True,
-        )
-        assert (files / ".git" / "index").stat().st_size > 1024 * 1024
     elif way == "copied":
-        checkout = tmp_path / "copy"
         shutil.copytree(files, checkout, symlinks=True, copy_function=shutil.copy)
-    elif way == "packed":
-        git(files, "gc", "--quiet", "--prune=now")
-    elif way == "split":
-        git(files, "update-index", "--split-index")
     else:
-        checkout = tmp_path / "tree"
         git(files, "worktree", "add", "--quiet", "-b", "other", str(checkout))
     found = checkout_facts(checkout / "tests", is_local=True)
     assert (found.commit, found.uncommitted_changes) == (git(checkout, "rev-parse", "HEAD"), None)

@@ -113,12 +113,6 @@ def test_no_summary(project: Project, tmp_path: Path) -> None:
     assert not (tmp_path / "summary.md").exists()
 
 
-def test_embedded_summary_has_no_link(project: Project, tmp_path: Path) -> None:
-    """A run of the embedded store has no page of its own to lead to."""
-    project.report("-k", "ok", env=environment(tmp_path))
-    assert lines_of(tmp_path / "summary.md")[2:] == ["**1 passed** in run 1"]
-
-
 def test_undelivered_results(project: Project, tmp_path: Path) -> None:
     """A summary tells what was not delivered, why, and the command that sends it."""
     env = environment(tmp_path)

@@ -78,37 +78,6 @@ def test_a_users_field_with_the_name_of_ours_stays(pytester: pytest.Pytester) ->
     assert all("Attempts: 7\nAttempt 1: mine" in text for _, text in fields[1:3])
 
 
-def test_rerun_of_broken_fixtures(pytester: pytest.Pytester) -> None:
-    """A setup or teardown that is run again makes attempts that were errors."""
-    pytest.importorskip("pytest_rerunfailures")
-    pytester.makepyfile(
-        test_f="""
-        import pytest
-        runs = {"before": 0, "after": 0}
-        @pytest.fixture
-        def before():
-            runs["before"] += 1
-            assert runs["before"] == 2
-        @pytest.fixture
-        def after():
-            yield
-            runs["after"] += 1
-            assert runs["after"] == 2
-        def test_setup(before): pass
-        def test_teardown(after): pass
-    """
-    )
-    recorded = record(pytester, "-p", "pytest_rerunfailures", "--reruns", "2")
-    assert [(each.status, each.is_final) for each in recorded.results] == [
-        ("error", False),
-        ("passed", True),
-        ("error", False),
-        ("passed", True),
-    ]
-    assert recorded.final["test_setup"].fields["Attempt 1"]["meta"]["status"] == "error"
-    assert 'failed on teardown with "' in recorded.final["test_teardown"].fields["Attempt 1"]["meta"]["message"]
-
-
 @pytest.mark.skipif(not HAS_SUBTESTS, reason="pytest-rerunfailures does not know the subtests of pytest-subtests")
 def test_rerun_of_failed_subtests(pytester: pytest.Pytester) -> None:
     """An attempt that failed by a subtest alone is shown by that subtest's traceback."""

@@ -88,53 +88,11 @@ def test_fail_call():
     pytest.fail("told to")
 """
 
-# Name of the test, status, names of its fields.
-TABLE = [
-    ("test_passed", "passed", []),
-    ("test_failed", "failure", ["Failure", "Output", "Errors", "Log"]),
-    ("test_assert", "failure", ["Failure"]),
-    ("test_error", "error", ["Error", "Output"]),
-    ("test_teardown", "error", ["Error", "Output"]),
-    ("test_failed_and_teardown", "error", ["Failure", "Error", "Output"]),
-    ("test_setup_and_teardown", "error", ["Error", "Error [teardown]", "Output"]),
-    ("test_skipped", "skipped", ["Skipped"]),
-    ("test_skipped_inside", "skipped", ["Skipped"]),
-    ("test_xfail", "skipped", ["Skipped"]),
-    ("test_xfail_not_run", "skipped", ["Skipped"]),
-    ("test_xfail_inside", "skipped", ["Skipped"]),
-    ("test_xfail_without_reason", "skipped", ["Skipped"]),
-    ("test_xpass", "passed", ["Unexpected pass"]),
-    ("test_xpass_strict", "failure", ["Failure"]),
-    ("test_exit", "failure", ["Failure"]),
-    ("test_fail_call", "failure", ["Failure"]),
-]
-
 
 def _xml_status(cases: list[ET.Element]) -> str:
     """Return the worst of what the XML says about one test, which it writes twice for two failures."""
     tags = {child.tag for case in cases for child in case}
     return next((each for each in ("error", "failure", "skipped") if each in tags), "passed")
-
-
-def test_every_outcome_is_one_result(pytester: pytest.Pytester) -> None:
-    """Each outcome has the status that the JUnit XML gives it, in exactly one result, with the fields of the table."""
-    pytester.makepyfile(test_outcomes=OUTCOMES)
-    recorded = record(pytester)
-    found = [(each.body["name"], each.status, list(each.fields)) for each in recorded.results]
-    assert found == TABLE
-    assert all(each.is_final and each.number == 1 for each in recorded.results)
-    for each in recorded.results:
-        assert each.status == _xml_status([case for case in recorded.cases if case.attrib["name"] == each.body["name"]])
-        assert each.body["status"] == each.status
-        assert each.body["folder"] == "test_outcomes"
-        assert each.body["file"] == "test_outcomes.py"
-        assert 0 < each.body["elapsed"] < 10_000_000
-
-
-def test_lines_are_those_an_editor_shows(pytester: pytest.Pytester) -> None:
-    """The line of a test counts from 1."""
-    pytester.makepyfile(test_line="# one\n# two\ndef test_x():\n    pass\n")
-    assert record(pytester).only().body["line"] == 3
 
 
 def test_texts_of_failures(pytester: pytest.Pytester) -> None:
@@ -272,20 +230,6 @@ def test_properties_are_fields_of_the_fitting_type(pytester: pytest.Pytester) ->
         "none": (1, "None"),
         "not url": (1, "see https://example.org"),
     }
-
-
-def test_respelled_ids_are_shown_as_pytest_spells_them(pytester: pytest.Pytester) -> None:
-    """Where the XML's spelling differs, a field holds the node id."""
-    pytester.makeconftest("""
-        def pytest_collection_modifyitems(items):
-            items[0]._nodeid = "test_n.py::test_n[a\\x1bb]"
-            if hasattr(items[0], "_id"):
-                items[0]._id = type(items[0]._id).parse(items[0]._nodeid)
-    """)
-    pytester.makepyfile(test_n="def test_n(): pass")
-    result = record(pytester).only()
-    assert result.body["name"] == "test_n[a#x1Bb]"
-    assert result.values == {"Node id": "test_n.py::test_n[a\\x1bb]"}
 
 
 def test_modules_that_cannot_be_collected(pytester: pytest.Pytester) -> None:
