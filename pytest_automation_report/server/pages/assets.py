@@ -27,12 +27,13 @@ STYLE_SHEETS: Final = (
 """Files of the style sheet in their order: later ones refine earlier ones."""
 
 SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "find.js", "lanes.js", "pictures.js")
-"""Scripts of the pages; all pages can be read without them."""
+"""Modules of the pages; all pages can be read without them."""
 
 _ICONS: Final = ("icons.svg", "icon.svg", "icon-pass.svg", "icon-fail.svg", "icon-live.svg")
 _STATIC = files("pytest_automation_report.server.pages") / "static"
 
 
+_script_comment = re.compile(r"/\*\*.*?\*/ ?", re.DOTALL)
 _comment = re.compile(r"/\*.*?\*/", re.DOTALL)
 _needless = re.compile(r"\s*([{};])\s*")
 
@@ -57,11 +58,17 @@ def file_text(name: str) -> str:
 
 
 def script_text(name: str) -> str:
-    """Return a script of the package for the report in one file, without its comments and indentation.
+    """Return a module of the package as a script for the report in one file: without imports and exports."""
+    lines = (line.removeprefix("export ") for line in _packed_script(name).split("\n"))
+    return "\n".join(line for line in lines if not line.startswith("import "))
 
-    No text of these scripts goes over several lines, so that each line is code or a comment.
+
+def _packed_script(name: str) -> str:
+    """Return a module without comments and indentation.
+
+    Each line is code or a comment: no text in these modules spans several lines, and each import is one line.
     """
-    lines = (line.strip() for line in file_text(name).split("\n"))
+    lines = (line.strip() for line in _script_comment.sub("", file_text(name)).split("\n"))
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
@@ -81,8 +88,11 @@ def _packed_style(text: str) -> str:
 
 def _assets() -> dict[str, Asset]:
     assets = {"style.css": _asset("style.css", "text/css; charset=utf-8", style_sheet().encode())}
-    for name in SCRIPTS:
-        assets[name] = _asset(name, "text/javascript; charset=utf-8", (_STATIC / name).read_bytes())
+    # Modules import each other by their names: one hash of all of them is the folder in their URLs.
+    scripts = {name: _packed_script(name).encode() for name in SCRIPTS}
+    folder = sha256(b"".join(scripts.values())).hexdigest()[:16]
+    for name, content in scripts.items():
+        assets[name] = Asset(f"/static/{folder}/{name}", "text/javascript; charset=utf-8", content)
     for name in _ICONS:
         assets[name] = _asset(name, "image/svg+xml", (_STATIC / name).read_bytes())
     return assets
@@ -95,5 +105,5 @@ ASSETS: Final[Mapping[str, Asset]] = {asset.path: asset for asset in _BY_NAME.va
 
 
 def asset_path(name: str) -> str:
-    """Return the path of a file's URL, such as ``/static/keys-0123456789abcdef.js`` for ``keys.js``."""
+    """Return the path of a file's URL, such as ``/static/0123456789abcdef/keys.js`` for ``keys.js``."""
     return _BY_NAME[name].path

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 EVERY_FAILURE: Final = FileRule()
 """The usual rule: artifacts of failures, up to the usual size."""
 
-_SCRIPTS: Final = ("page.js", "keys.js", "find.js", "rows.js", "report.js")
+_SCRIPTS: Final = ("page.js", "keys.js", "find.js", "report_page.js", "rows.js", "report.js")
+_STRICT: Final = '"use strict";\n'
 _VIEW: Final = re.compile(r'<section class="view ([a-z]+)')
 _HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)
 # Each combination of these is a page in the file. Filters of the list of tests are the script's.
@@ -101,7 +102,7 @@ class _Report:
         run = self._store.read(self._run)
         self._pages |= self._store.read(lambda reader: shown_tests(reader, self._tests, self._code_links))
         self._pages |= self._store.read(lambda reader: tests_with_output(reader, self._tests, run))
-        style, script = self._style, "\n".join(script_text(name) for name in _SCRIPTS)
+        style, script = self._style, _STRICT + "\n".join(script_text(name) for name in _SCRIPTS)
         data = {
             **self._frame(start),
             "style": style,
@@ -115,7 +116,7 @@ class _Report:
             "pages": {address: self._page(html) for address, html in self._pages.items()},
         }
         values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._documents.findings))
-        plain_style, loader = style_text("plain.css"), script_text("loader.js")
+        plain_style, loader = style_text("plain.css"), _STRICT + script_text("loader.js")
         return self._environment.get_template("report/report.html").render(
             values,
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),

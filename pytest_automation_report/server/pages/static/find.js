@@ -1,11 +1,16 @@
-"use strict";
-
+// @ts-check
 // Search while one types, and nodes of the tree that open in their place. Without this script a search is a form and a
 // node is a link.
+
+import { every, targetOf, tellChanged } from "./page.js";
 
 const TYPING_MILLISECONDS = 150;
 
 // Replace the view and the head's numbers by those of another state of the page; its address follows.
+/**
+ * @param {string} address
+ * @param {AbortSignal} signal
+ */
 async function showState(address, signal) {
   const response = await fetch(address, { signal, cache: "no-store" });
   if (!response.ok) return;
@@ -16,21 +21,22 @@ async function showState(address, signal) {
     if (!shown || !next) continue;
     const node = document.adoptNode(next);
     shown.replaceWith(node);
-    node.dispatchEvent(new Event("page:changed", { bubbles: true }));
+    tellChanged(node);
   }
   history.replaceState(null, "", address);
 }
 
+/** @param {HTMLFormElement} form */
 function findWhileTyping(form) {
   let timer = 0;
   let request = new AbortController();
-  const input = form.querySelector("input[type=search]");
+  const input = /** @type {HTMLInputElement} */ (form.querySelector("input[type=search]"));
   input.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       request.abort();
       request = new AbortController();
-      const parameters = new URLSearchParams(new FormData(form));
+      const parameters = new URLSearchParams(/** @type {any} */ (new FormData(form)));
       if (!input.value.trim()) parameters.delete("q");
       showState(`${form.getAttribute("action")}?${parameters}`, request.signal).catch((error) => {
         // A later letter has replaced this search; anything else is an error of the network, and the form still works.
@@ -40,7 +46,11 @@ function findWhileTyping(form) {
   });
 }
 
-// The rows below a node, as an element.
+/**
+ * The rows below a node, as an element.
+ * @param {HTMLElement} node
+ * @returns {Promise<HTMLElement>}
+ */
 let rowsBelow = async (node) => {
   const response = await fetch(node.dataset.branch, { cache: "no-store" });
   if (!response.ok) throw new RangeError(response.statusText);
@@ -50,21 +60,27 @@ let rowsBelow = async (node) => {
   return document.adoptNode(rows);
 };
 
-async function openNode(node) {
+/** @param {typeof rowsBelow} source - Where the rows below a node come from instead. */
+export function takeRowsFrom(source) {
+  rowsBelow = source;
+}
+
+/** @param {HTMLElement} node */
+export async function openNode(node) {
   const branch = node.parentElement;
-  let below = branch.querySelector(":scope > .below");
+  let below = /** @type {HTMLElement} */ (branch.querySelector(":scope > .below"));
   if (below) below.hidden = !below.hidden;
   else {
     below = await rowsBelow(node);
     below.className = "below";
     branch.append(below);
-    below.dispatchEvent(new Event("page:changed", { bubbles: true }));
+    tellChanged(below);
   }
   node.setAttribute("aria-expanded", String(!below.hidden));
 }
 
 document.addEventListener("click", (event) => {
-  const node = event.target instanceof Element ? event.target.closest("a[data-branch]") : null;
+  const node = /** @type {HTMLAnchorElement} */ (targetOf(event)?.closest("a[data-branch]"));
   if (!node || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
   event.preventDefault();
   openNode(node).catch(() => { location.href = node.href; });
@@ -74,15 +90,14 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   const active = document.activeElement;
   if (!active || event.ctrlKey || event.metaKey || event.altKey || !["o", "l", "h"].includes(event.key)) return;
-  const node = active.closest("a[data-branch]");
+  const node = /** @type {HTMLElement} */ (active.closest("a[data-branch]"));
   const isOpen = node && node.getAttribute("aria-expanded") === "true";
   if (node && (event.key === "o" || (event.key === "l") !== isOpen) && (event.key !== "h" || isOpen)) {
     node.click();
   } else if (event.key === "h" && active.closest("[data-tree]")) {
     const below = active.closest(".below");
-    const above = below && below.parentElement.querySelector(":scope > a[data-branch]");
-    if (above) above.focus();
+    /** @type {HTMLElement} */ (below?.parentElement.querySelector(":scope > a[data-branch]"))?.focus();
   }
 });
 
-for (const form of document.querySelectorAll("form[data-find]")) findWhileTyping(form);
+for (const form of /** @type {HTMLFormElement[]} */ (every(document, "form[data-find]"))) findWhileTyping(form);

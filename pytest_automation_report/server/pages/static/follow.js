@@ -1,36 +1,46 @@
-"use strict";
-
+// @ts-check
 // Follow what changes on the server: the element with data-live asks its address again and again, and sections of the
 // answer, by their ids that begin with "live-", replace those of the page. What is focused, opened or typed stays.
+
+import { every, tellChanged } from "./page.js";
 
 const VISIBLE_MILLISECONDS = 1000;
 const HIDDEN_MILLISECONDS = 10000;
 
+/**
+ * @param {Element} shown
+ * @param {Element} section
+ */
 function replaceSection(shown, section) {
-  for (const details of section.querySelectorAll("details[id]")) {
-    const before = document.getElementById(details.id);
+  for (const details of /** @type {HTMLDetailsElement[]} */ (every(section, "details[id]"))) {
+    const before = /** @type {HTMLDetailsElement} */ (document.getElementById(details.id));
     if (before) details.open = before.open;
   }
   const focused = shown.contains(document.activeElement) ? document.activeElement : null;
   const fresh = document.adoptNode(section);
   shown.replaceWith(fresh);
-  fresh.dispatchEvent(new Event("page:changed", { bubbles: true }));
+  tellChanged(fresh);
   if (!focused) return;
   const href = focused.getAttribute("href");
   const same = focused.id ? document.getElementById(focused.id) : href && fresh.querySelector(`a[href="${CSS.escape(href)}"]`);
   const details = focused.closest("details[id]");
   const summary = details && document.querySelector(`#${CSS.escape(details.id)} > summary`);
-  if (same || summary) (same || summary).focus({ preventScroll: true });
+  /** @type {HTMLElement} */ (same || summary)?.focus({ preventScroll: true });
 }
 
+/**
+ * @param {HTMLElement} live
+ * @param {string} text
+ * @returns {void}
+ */
 function refresh(live, text) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   // Another page stands at this address now, such as the first run where there was none.
-  const page = fresh.querySelector("[data-page]");
+  const page = every(fresh, "[data-page]").at(0);
   if (page && page.dataset.page !== live.dataset.page) return void location.reload();
   // Before its sections move into this page.
   const isOver = Boolean(fresh.querySelector("[data-open=false]"));
-  const state = fresh.querySelector("[data-title]");
+  const state = every(fresh, "[data-title]").at(0);
   for (const section of fresh.querySelectorAll("[id^=live-]")) {
     const shown = document.getElementById(section.id);
     // A section with an input is left alone: a moved input would lose its cursor. Its data-keep names the part that changes.
@@ -44,29 +54,30 @@ function refresh(live, text) {
     }
   }
   // A view without anything to read follows, too, until there is something: then it stands still, and news wait.
-  const view = document.querySelector("#live-view[data-next]:not([data-next=''])");
+  const view = every(document, "#live-view[data-next]:not([data-next=''])").at(0);
   if (view) {
     live.dataset.live = view.dataset.next;
     view.removeAttribute("id");
   }
   if (state) {
     document.title = state.dataset.title;
-    document.querySelector("link[rel=icon]").href = state.dataset.icon;
+    document.querySelector("link[rel=icon]").setAttribute("href", state.dataset.icon);
   }
   // The end of a run: nothing changes any more.
   if (isOver) live.dataset.live = "";
 }
 
+/** @param {HTMLElement} live */
 async function follow(live) {
   let tag = "";
   while (live.dataset.live) {
-    await new Promise((resolve) => {
+    await /** @type {Promise<void>} */ (new Promise((resolve) => {
       const timer = setTimeout(resolve, document.hidden ? HIDDEN_MILLISECONDS : VISIBLE_MILLISECONDS);
       // A tab that is shown again asks at once.
       document.addEventListener("visibilitychange", () => { clearTimeout(timer); resolve(); }, { once: true });
-    });
+    }));
     try {
-      const response = await fetch(live.dataset.live, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+      const response = await fetch(live.dataset.live, { headers: new Headers(tag ? { "If-None-Match": tag } : {}), cache: "no-store" });
       if (response.status === 304 || response.status === 429) continue;
       // The run was removed, or the browser's pass has expired: reloading the page shows which.
       if (!response.ok) return;
@@ -81,7 +92,7 @@ async function follow(live) {
 // Clocks of running tests go on between two answers: a test that hangs sends no news.
 function tick() {
   const now = performance.now();
-  for (const clock of document.querySelectorAll("[data-lasted]")) {
+  for (const clock of every(document, "[data-lasted]")) {
     clock.dataset.shown ||= String(now);
     const seconds = Math.floor((Number(clock.dataset.lasted) / 1000 + now - Number(clock.dataset.shown)) / 1000);
     clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

@@ -1,23 +1,29 @@
-"use strict";
-
+// @ts-check
 // Keys. An element with data-key="n" is clicked by that key, so each key has a visible twin; j and k move the focus along
 // the elements with data-row. Keys of a row stand in its data-scope, and count while the focus is in there.
 
+import { copyText, every, setTheme, targetOf } from "./page.js";
+
 const SECOND_KEY_MILLISECONDS = 1200;
 const THEMES = ["light", "dark", "system"];
-const keymap = document.getElementById("keymap");
+const keymap = /** @type {HTMLDialogElement} */ (document.getElementById("keymap"));
 let first = { key: "", at: 0 };
 
+/** @param {HTMLElement} element */
 const isShown = (element) => element.checkVisibility ? element.checkVisibility() : element.offsetParent !== null;
-const rows = () => [...document.querySelectorAll("[data-row]")].filter(isShown);
+const rows = () => every(document, "[data-row]").filter(isShown);
 
-// One row is a stop of the Tab key, not each of them.
+/**
+ * One row is a stop of the Tab key, not each of them.
+ * @param {Element | null} current
+ */
 function rove(current) {
   const all = rows();
-  const stop = current && all.includes(current) ? current : all.find((row) => row.tabIndex === 0) || all[0];
+  const stop = all.find((row) => row === current) || all.find((row) => row.tabIndex === 0) || all[0];
   for (const row of all) row.tabIndex = row === stop ? 0 : -1;
 }
 
+/** @param {1 | -1} step */
 function move(step) {
   const all = rows();
   if (!all.length) return false;
@@ -32,12 +38,14 @@ function move(step) {
   return true;
 }
 
-function twin(key) {
-  const has = (root) => [...root.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key && !element.hidden);
-  const scope = document.activeElement && document.activeElement.closest("[data-scope]");
-  return (scope && has(scope)) || has(document);
+/** @param {string} key */
+function elementForKey(key) {
+  const scope = document.activeElement?.closest("[data-scope]");
+  const elements = [...(scope ? every(scope, "[data-key]") : []), ...every(document, "[data-key]")];
+  return elements.find((element) => element.dataset.key === key && !element.hidden);
 }
 
+/** @param {boolean} [shouldOpen] - Without it, an open one is closed. */
 function fold(shouldOpen) {
   const details = document.activeElement && document.activeElement.closest("details");
   if (!details || details.matches(".menu")) return false;
@@ -45,7 +53,7 @@ function fold(shouldOpen) {
   if (details.open === wanted && !wanted) {
     // A closed folder: on to the one that holds it.
     const outer = details.parentElement.closest("details");
-    if (outer) outer.querySelector("summary").focus();
+    outer?.querySelector("summary").focus();
     return Boolean(outer);
   }
   details.open = wanted;
@@ -58,6 +66,9 @@ function nextTheme() {
   setTheme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme || "system") + 1) % THEMES.length]);
 }
 
+const searchField = () => /** @type {HTMLInputElement | null} */ (document.getElementById("q"));
+
+/** @param {string} key */
 function act(key) {
   const isStep = key === "j" || key === "k" || key === "ArrowDown" || key === "ArrowUp";
   if (isStep && move(key === "j" || key === "ArrowDown" ? 1 : -1)) return true;
@@ -65,10 +76,10 @@ function act(key) {
   if ((key === "h" || key === "l") && fold(key === "l")) return true;
   if (key === "t") nextTheme();
   else if (key === "?") keymap.showModal();
-  else if (key === "/") document.getElementById("q")?.select();
+  else if (key === "/") searchField()?.select();
   else if (key === "y") copyText(location.href);
   else {
-    const element = twin(key);
+    const element = elementForKey(key);
     if (!element) return false;
     element.click();
     if (element.matches("summary")) element.focus();
@@ -76,21 +87,17 @@ function act(key) {
   return true;
 }
 
-function isTyping(target) {
-  return target instanceof Element && Boolean(target.closest("input, textarea, select, [contenteditable]"));
-}
-
 document.addEventListener("keydown", (event) => {
-  const { target } = event;
+  const target = targetOf(event);
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || (keymap && keymap.open)) return;
   if (event.key === "Escape") {
-    const menu = document.querySelector("details.menu[open]");
+    const menu = /** @type {HTMLDetailsElement} */ (document.querySelector("details.menu[open]"));
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
     // The browser clears a search field at the first Escape; an empty one is left.
-    else if (target.id === "q" && !target.value) target.blur();
+    else if (target?.id === "q" && !searchField().value) target.blur();
     return;
   }
-  if (isTyping(target)) return;
+  if (target?.closest("input, textarea, select, [contenteditable]")) return;
   const isPair = first.key === "g" && event.timeStamp - first.at < SECOND_KEY_MILLISECONDS;
   const key = isPair ? `g ${event.key}` : event.key;
   first = { key: isPair ? "" : event.key, at: event.timeStamp };
@@ -98,23 +105,22 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("focusin", (event) => {
-  if (event.target instanceof Element && event.target.matches("[data-row]")) rove(event.target);
+  if (targetOf(event)?.matches("[data-row]")) rove(targetOf(event));
 });
 document.addEventListener("page:changed", () => rove(null));
 document.addEventListener("toggle", () => rove(null), true);
 
-for (const button of document.querySelectorAll("[data-keymap]")) {
+for (const button of every(document, "[data-keymap]")) {
   button.hidden = false;
   button.addEventListener("click", () => keymap.showModal());
 }
 if (keymap) keymap.querySelector("[data-close]").addEventListener("click", () => keymap.close());
-for (const hints of document.querySelectorAll(".keys")) hints.hidden = false;
+for (const hints of every(document, ".keys")) hints.hidden = false;
 rove(null);
 
 // Back from a test: the focus is at its row again, or at its reason.
 const arrived = document.getElementById(location.hash.slice(1));
 if (arrived) {
-  if (arrived.matches("details")) arrived.open = true;
-  const row = arrived.matches("[data-row]") ? arrived : arrived.querySelector("[data-row]");
-  if (row) row.focus();
+  if (arrived instanceof HTMLDetailsElement) arrived.open = true;
+  (arrived.matches("[data-row]") ? arrived : every(arrived, "[data-row]").at(0))?.focus();
 }

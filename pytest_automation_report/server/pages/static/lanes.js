@@ -1,15 +1,18 @@
-"use strict";
-
+// @ts-check
 // Zoom into the lanes of a run's workers: + and - keep the middle, a drag shows the stretch that was drawn over.
+
+import { targetOf } from "./page.js";
 
 for (const lanes of document.querySelectorAll("[data-lanes]")) {
   const svg = lanes.querySelector("svg");
   const [left, top, width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
   let from = left;
   let shown = width;
+  /** @type {number | null} */
   let drag = null;
   let wasDragged = false;
 
+  /** @param {number} start @param {number} size */
   const show = (start, size) => {
     shown = Math.min(width, Math.max(width / 400, size));
     from = Math.min(left + width - shown, Math.max(left, start));
@@ -19,10 +22,12 @@ for (const lanes of document.querySelectorAll("[data-lanes]")) {
     lanes.classList.toggle("zoomed", shown < width);
     svg.style.setProperty("height", "");
   };
+  /** @param {PointerEvent} event */
   const place = (event) => {
     const box = svg.getBoundingClientRect();
     return from + ((event.clientX - box.left) / box.width) * shown;
   };
+  /** @param {number} factor */
   const zoom = (factor, middle = from + shown / 2) => {
     const size = shown * factor;
     show(middle - ((middle - from) / shown) * size, size);
@@ -43,6 +48,7 @@ for (const lanes of document.querySelectorAll("[data-lanes]")) {
 
   const buttons = document.createElement("div");
   buttons.className = "btns zoom";
+  /** @type {[string, string, () => void][]} */
   const actions = [["+", "Zoom in (+)", () => zoom(0.5)], ["−", "Zoom out (-)", () => zoom(2)], ["All", "Show the whole run (0)", () => show(left, width)]];
   for (const [text, title, action] of actions) {
     const button = document.createElement("button");
@@ -55,7 +61,7 @@ for (const lanes of document.querySelectorAll("[data-lanes]")) {
   }
   lanes.prepend(buttons);
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || targetOf(event)?.closest("input, textarea, select")) return;
     if (event.key === "+") zoom(0.5);
     else if (event.key === "-") zoom(2);
     else if (event.key === "0") show(left, width);

@@ -1,18 +1,22 @@
-"use strict";
-
+// @ts-check
 // The one script that stands in the report in one file as it is: it inflates the JSON of the pages, which has their style,
 // their frame and all other scripts. Without it the plain report is shown.
 
-let data = null;
+/** @type {any} */
+export let data = null;
 
-function showDamage(error) {
+/** @param {Error} error */
+export function showDamage(error) {
   const damage = document.getElementById("damage");
   damage.textContent = `The pages of this report cannot be read (${error.message || error}). The plain report stands below.`;
   damage.hidden = false;
 }
 
-// The content of an element with deflated data in Base64. Its checksum shows damage.
-function inflated(id) {
+/**
+ * The content of an element with deflated data in Base64. Its checksum shows damage.
+ * @param {string} id
+ */
+export function inflated(id) {
   const element = document.getElementById(id);
   if (!element) throw new RangeError(`${id} is missing`);
   const bytes = Uint8Array.from(atob(element.textContent), (character) => character.charCodeAt(0));

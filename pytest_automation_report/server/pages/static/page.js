@@ -1,9 +1,34 @@
-"use strict";
-
+// @ts-check
 // What each page has: times in local time, buttons that copy, the theme, menus that close. Pages can be read without it.
 
+/**
+ * All elements of a selector, of the kind that the caller knows to find.
+ * @template {HTMLElement} [E=HTMLElement]
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @returns {E[]}
+ */
+export function every(root, selector) {
+  return [...root.querySelectorAll(selector)].map((element) => /** @type {E} */ (element));
+}
+
+/**
+ * The element that an event is about.
+ * @param {Event} event
+ * @returns {HTMLElement | null}
+ */
+export function targetOf(event) {
+  return event.target instanceof Element ? /** @type {HTMLElement} */ (event.target) : null;
+}
+
+/** @param {Element} node  Tell all scripts that this part of the page is new. */
+export function tellChanged(node) {
+  node.dispatchEvent(new Event("page:changed", { bubbles: true }));
+}
+
+/** @param {ParentNode} root */
 function localTimes(root) {
-  for (const element of root.querySelectorAll("time[datetime]")) {
+  for (const element of /** @type {HTMLTimeElement[]} */ (every(root, "time[datetime]"))) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -16,11 +41,16 @@ function localTimes(root) {
   }
 }
 
+/** @param {ParentNode} root */
 function showButtons(root) {
-  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = !navigator.clipboard;
+  for (const button of every(root, "button[data-copy]")) button.hidden = !navigator.clipboard;
 }
 
-async function copyText(text, button) {
+/**
+ * @param {string} text
+ * @param {HTMLElement} [button] - Its label says for two seconds what became of it.
+ */
+export async function copyText(text, button) {
   const label = button && (button.querySelector("span") || button);
   const before = label && label.textContent;
   let word = "Copied";
@@ -37,48 +67,49 @@ async function copyText(text, button) {
   setTimeout(() => { label.textContent = before; }, 2000);
 }
 
-function setTheme(name) {
+/** @param {string} name - "light", "dark", or "system", which follows the system. */
+export function setTheme(name) {
   const chosen = name === "light" || name === "dark" ? name : "";
   if (chosen) document.documentElement.dataset.theme = chosen;
   else delete document.documentElement.dataset.theme;
   document.cookie = `automation-report-theme=${chosen}; Path=/; SameSite=Lax; Max-Age=${chosen ? 31536000 : 0}`;
-  for (const link of document.querySelectorAll("[data-theme-choice]")) {
+  for (const link of every(document, "[data-theme-choice]")) {
     if (link.dataset.themeChoice === (chosen || "system")) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
 }
 
 document.addEventListener("click", (event) => {
-  const target = event.target instanceof Element ? event.target : null;
-  const copy = target && target.closest("button[data-copy]");
-  const theme = target && target.closest("[data-theme-choice]");
+  const target = targetOf(event);
+  const copy = /** @type {HTMLElement} */ (target?.closest("button[data-copy]"));
+  const theme = /** @type {HTMLElement} */ (target?.closest("[data-theme-choice]"));
   if (copy) copyText(document.getElementById(copy.dataset.copy).textContent, copy);
   if (theme) {
     event.preventDefault();
     setTheme(theme.dataset.themeChoice);
   }
   // A click anywhere else closes an open menu.
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
+  for (const menu of /** @type {HTMLDetailsElement[]} */ (every(document, "details.menu[open]"))) {
     if (!target || !menu.contains(target) || theme) menu.open = false;
   }
 });
 
 // Forms of filters submit at once; without the script their button does.
 document.addEventListener("change", (event) => {
-  if (event.target instanceof Element && event.target.closest("form[data-submit]")) event.target.form.requestSubmit();
+  /** @type {HTMLFormElement} */ (targetOf(event)?.closest("form[data-submit]"))?.requestSubmit();
 });
 
 document.addEventListener("page:changed", (event) => {
-  localTimes(event.target);
-  showButtons(event.target);
+  localTimes(targetOf(event) ?? document);
+  showButtons(targetOf(event) ?? document);
 });
 
 localTimes(document);
 showButtons(document);
-for (const button of document.querySelectorAll("form[data-submit] button")) button.hidden = true;
+for (const button of every(document, "form[data-submit] button")) button.hidden = true;
 
 // The store is busy: the page is loaded again, as its button does.
-for (const again of document.querySelectorAll("[data-again]")) {
+for (const again of every(document, "[data-again]")) {
   again.hidden = false;
-  setTimeout(() => location.reload(), 1000 * again.dataset.again);
+  setTimeout(() => location.reload(), 1000 * Number(again.dataset.again));
 }

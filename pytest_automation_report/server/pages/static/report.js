@@ -1,43 +1,17 @@
-"use strict";
-
+// @ts-check
 // The addresses of the report in one file. They stand behind the #, as in #/results/123?attempt=2.
 
-const page = document.getElementById("page");
-const addressesOfFiles = new Map();
+import { data, showDamage } from "./loader.js";
+import { every, targetOf } from "./page.js";
+import { shownPage, showPage } from "./report_page.js";
+import { escaped, FILTERS, listAddress, rowPage, showTests } from "./rows.js";
+
 let shown = "";
 
-function show([title, crumbs, content]) {
-  document.title = new DOMParser().parseFromString(title, "text/html").body.textContent;
-  const nav = document.querySelector("header .crumbs");
-  if (nav && crumbs) nav.outerHTML = crumbs;
-  page.innerHTML = content;
-  document.getElementById("damage").hidden = true;
-  for (const element of page.querySelectorAll('[data-value=""]')) element.remove();
-  showArtifacts().catch(showDamage);
-  page.dispatchEvent(new Event("page:changed", { bubbles: true }));
-}
-
-// Pictures and other files become addresses of this page's own when they are shown; none is loaded from anywhere.
-async function fileAddress(hash) {
-  if (!addressesOfFiles.has(hash)) {
-    const { type } = document.getElementById(`file-${hash}`)?.dataset || {};
-    addressesOfFiles.set(hash, inflated(`file-${hash}`).arrayBuffer().then((bytes) => URL.createObjectURL(new Blob([bytes], { type }))));
-  }
-  return addressesOfFiles.get(hash);
-}
-
-async function showArtifacts() {
-  for (const element of page.querySelectorAll("[data-file]")) {
-    const address = await fileAddress(element.dataset.file);
-    if (element.matches("a")) {
-      element.href = address;
-      element.download = element.dataset.name || "file";
-      element.removeAttribute("target");
-    } else element.src = address;
-  }
-}
-
-// An address with its parameters in one order, and with the usual view of the run, as the pages have them.
+/**
+ * An address with its parameters in one order, and with the usual view of the run, as the pages have them.
+ * @param {string} address
+ */
 function canonical(address) {
   const [path, query = ""] = address.split("?");
   const parameters = new URLSearchParams(query);
@@ -55,7 +29,7 @@ function canonical(address) {
 
 // Failures as pytest wrote them: their texts are on the page, hidden, to be copied.
 function showAsWritten() {
-  for (const text of page.querySelectorAll('pre[id^="pytest-"]')) {
+  for (const text of every(shownPage, 'pre[id^="pytest-"]')) {
     const section = text.closest("section");
     const rows = text.textContent.split("\n").map((line, number) => {
       const kind = /^E( |$)/.test(line) ? "err" : line.startsWith(">") ? "hit" : "";
@@ -71,7 +45,8 @@ function showAsWritten() {
   }
 }
 
-function showPage(address) {
+/** @param {string} address */
+function showAddress(address) {
   const [path, query = ""] = address.split("?");
   const parameters = new URLSearchParams(query);
   const isRaw = parameters.get("show") === "pytest";
@@ -80,7 +55,7 @@ function showPage(address) {
   const result = /^\/results\/(\d+)$/.exec(wanted);
   const parts = data.pages[wanted] ?? (result ? rowPage(Number(result[1])) : null);
   if (!parts) throw new RangeError(`it has no page ${address}`);
-  show(parts);
+  showPage(parts);
   if (isRaw) showAsWritten();
 }
 
@@ -92,32 +67,34 @@ function open() {
   const parameters = new URLSearchParams(wanted.split("?")[1] || "");
   const isList = wanted.startsWith(`${data.run}?`) && parameters.get("view") === "tests";
   if (isList) showTests(parameters);
-  else showPage(wanted);
+  else showAddress(wanted);
   if (place) document.getElementById(place)?.scrollIntoView();
   else if (shown && shown !== wanted && !isList) window.scrollTo(0, 0);
   shown = wanted;
 }
 
 function go() {
-  try { open(); } catch (error) { showDamage(error); }
+  try { open(); } catch (error) { showDamage(/** @type {Error} */ (error)); }
 }
 
+/** @param {HTMLFormElement} form */
 function searchAddress(form) {
-  return `#${listAddress(new URLSearchParams(), { q: new FormData(form).get("q").trim() })}`;
+  return `#${listAddress(new URLSearchParams(), { q: String(new FormData(form).get("q")).trim() })}`;
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target.id !== "q") return;
-  history.replaceState(null, "", searchAddress(event.target.form));
+  const field = /** @type {HTMLInputElement} */ (event.target);
+  if (field.id !== "q") return;
+  history.replaceState(null, "", searchAddress(field.form));
   go();
 });
 document.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (event.target.querySelector("#q")) location.hash = searchAddress(event.target).slice(1);
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (form.querySelector("#q")) location.hash = searchAddress(form).slice(1);
 });
 document.addEventListener("click", (event) => {
-  const link = event.target instanceof Element ? event.target.closest('a[href^="#"]') : null;
-  const target = link && link.getAttribute("href");
+  const target = targetOf(event)?.closest('a[href^="#"]')?.getAttribute("href");
   if (!target || target.startsWith("#/")) return;
   // A place on this page must not replace the page's address.
   event.preventDefault();
@@ -127,4 +104,4 @@ document.addEventListener("click", (event) => {
 window.addEventListener("hashchange", go);
 
 go();
-for (const element of document.querySelectorAll("header.top, .skip-to")) element.hidden = false;
+for (const element of every(document, "header.top, .skip-to")) element.hidden = false;

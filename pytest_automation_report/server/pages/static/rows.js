@@ -1,23 +1,45 @@
-"use strict";
-
+// @ts-check
 // The tests of the report in one file: columns of values, and the lists that are filled with them. The markup of a row is
 // the server's template, with holes for the texts.
 
+import { openNode, takeRowsFrom } from "./find.js";
+import { data } from "./loader.js";
+import { tellChanged } from "./page.js";
+import { shownPage, showPage } from "./report_page.js";
+
 const LIST_ROWS = 150;
-const FILTERS = ["q", "status", "change", "reason", "folder", "lane"];
+export const FILTERS = ["q", "status", "change", "reason", "folder", "lane"];
+/** @type {Record<string, string>} */
 const LANE_KINDS = { fail: "failed", flaky: "flaky", pass: "passed" };
+/** @type {Record<string, string>} */
 const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" };
-const escaped = (text) => String(text).replace(/[&<>"']/g, (character) => ESCAPES[character]);
+/** @param {unknown} text */
+export const escaped = (text) => String(text).replace(/[&<>"']/g, (character) => ESCAPES[character]);
+
+/**
+ * A test is its number in the columns; a value may be any.
+ * @typedef {number} Test
+ * @typedef {Record<string, any>} Values
+ */
 
 const { kinds, groups, columns, files, reasons } = data.tests;
-const ids = data.tests.steps.map(((sum) => (step) => (sum += step))(0));
+/** @type {number[]} */
+const ids = data.tests.steps.map(((sum) => (/** @type {number} */ step) => (sum += step))(0));
 const numbers = new Map(ids.map((id, test) => [id, test]));
 const leftOut = new Set(data.tests.left_out);
 const all = ids.map((_, test) => test);
 
+/**
+ * @param {string} name
+ * @param {Test} test
+ */
 const at = (name, test) => columns[name].values[columns[name].at ? columns[name].at[test] : test];
 
-// The values of a test, by the names of the holes.
+/**
+ * The values of a test, by the names of the holes.
+ * @param {Test} test
+ * @returns {Values}
+ */
 function valuesOf(test) {
   const [name, place, group] = at("function", test);
   const [, folder, node, command] = groups[group];
@@ -31,18 +53,28 @@ function valuesOf(test) {
   };
 }
 
-// Replace the holes of a template, such as ⟦function⟧, by escaped texts; a strip is HTML already.
+/**
+ * Replace the holes of a template, such as ⟦function⟧, by escaped texts; a strip is HTML already.
+ * @param {string} template
+ * @param {Test} test
+ * @param {Values} values
+ */
 function filled(template, test, values) {
   return template.replace(/⟦(\w+)⟧/g, (_, name) => (name === "strip" ? at("strip", test) : escaped(values[name])));
 }
 
+/** @param {Test} test */
 const rowHtml = (test) => {
   const values = valuesOf(test);
   return filled(values.kind.row, test, values);
 };
 
-// The page of a test of which the file has its row alone; what has no value is left out.
-function rowPage(id) {
+/**
+ * The page of a test of which the file has its row alone; what has no value is left out.
+ * @param {number} id
+ * @returns {string[] | null}
+ */
+export function rowPage(id) {
   const test = numbers.get(id);
   if (test === undefined) return null;
   const values = valuesOf(test);
@@ -54,12 +86,16 @@ function rowPage(id) {
       ? "Fields and output of this test are not in this file, which has those of 1,000 tests."
       : "This test has no message and no output.",
   });
-  return values.kind.page.map((part) => filled(part, test, values));
+  return values.kind.page.map((/** @type {string} */ part) => filled(part, test, values));
 }
 
-// The texts in which a search looks: the name as in lists, as in a node id, and the message.
+/**
+ * The texts in which a search looks: the name as in lists, as in a node id, and the message.
+ * @type {string[] | null}
+ */
 let texts = null;
 
+/** @param {string} text */
 function searched(text) {
   texts ??= all.map((test) => {
     const { folder, name, node, message } = valuesOf(test);
@@ -69,32 +105,43 @@ function searched(text) {
   return all.filter((test) => texts[test].includes(wanted));
 }
 
+/** @param {URLSearchParams} parameters */
 function selected(parameters) {
-  const get = (name) => (parameters.get(name) || "").trim();
+  const get = (/** @type {string} */ name) => (parameters.get(name) || "").trim();
   const statuses = new Set(get("status").split(",").filter(Boolean));
   const changes = get("change").split(",").filter(Boolean);
   // A worker, or one block of its lane: THREAD.FIRST.LAST.KIND.
-  const [thread, from, to, lot] = get("lane").split(".");
-  const kindOf = (test) => kinds[at("kind", test)];
-  const hasStatus = ({ tone, status }) => statuses.has(tone === "flaky" && statuses.has("flaky") ? "flaky" : status);
-  const isInBlock = (test) => ids[test] >= from && ids[test] <= to && (LANE_KINDS[kindOf(test).tone] || "skipped") === lot;
+  const [thread, from, to, kind] = get("lane").split(".");
+  const kindOf = (/** @type {Test} */ test) => kinds[at("kind", test)];
+  const hasStatus = (/** @type {Values} */ { tone, status }) => statuses.has(tone === "flaky" && statuses.has("flaky") ? "flaky" : status);
+  const isInBlock = (/** @type {Test} */ test) =>
+    ids[test] >= Number(from) && ids[test] <= Number(to) && (LANE_KINDS[kindOf(test).tone] || "skipped") === kind;
   return (get("q") ? searched(get("q")) : all).filter((test) =>
     (!statuses.size || hasStatus(kindOf(test)))
-    && (!changes.length || at("changes", test).split(",").some((change) => changes.includes(change)))
+    && (!changes.length || at("changes", test).split(",").some((/** @type {string} */ change) => changes.includes(change)))
     && (!thread || at("worker", test)[1] === thread)
-    && (!lot || isInBlock(test))
+    && (!kind || isInBlock(test))
     && (!get("reason") || at("reason", test) === get("reason"))
     && (!get("folder") || valuesOf(test).folder === get("folder")));
 }
 
-// Failures first, slowest first, or as they ran: the order of the columns.
+/**
+ * Failures first, slowest first, or as they ran: the order of the columns.
+ * @param {Test[]} tests
+ * @param {string} sort
+ */
 function ordered(tests, sort) {
   if (sort === "ran") return tests;
-  const place = sort === "slowest" ? (test) => -columns.time.at[test] : (test) => kinds[at("kind", test)].rank;
+  const place = (/** @type {Test} */ test) =>
+    sort === "slowest" ? -columns.time.at[test] : kinds[at("kind", test)].rank;
   return [...tests].sort((a, b) => place(a) - place(b) || a - b);
 }
 
-// Add the next rows of a list, and a button for those after them.
+/**
+ * Add the next rows of a list, and a button for the rest.
+ * @param {HTMLElement} parent
+ * @param {Test[]} tests
+ */
 function addRows(parent, tests, start = 0) {
   const end = Math.min(tests.length, start + LIST_ROWS);
   parent.insertAdjacentHTML("beforeend", tests.slice(start, end).map(rowHtml).join("\n"));
@@ -107,34 +154,47 @@ function addRows(parent, tests, start = 0) {
     });
     parent.append(more);
   }
-  parent.dispatchEvent(new Event("page:changed", { bubbles: true }));
+  tellChanged(parent);
 }
 
+/** @param {number} count */
 const counted = (count) => `${count.toLocaleString("en")} ${count === 1 ? "test" : "tests"}`;
 
-function listAddress(parameters, changed = {}) {
+/**
+ * @param {URLSearchParams} parameters
+ * @param {Record<string, string>} changed
+ */
+export function listAddress(parameters, changed = {}) {
+  /** @type {Record<string, string>} */
   const values = { ...Object.fromEntries(parameters), view: "tests", ...changed };
   return `${data.run}?${new URLSearchParams(Object.entries(values).filter(([, value]) => value))}`;
 }
 
-// The filters of a list, each with a link that leaves it out.
+/**
+ * The filters of a list, each with a link that leaves it out.
+ * @param {URLSearchParams} parameters
+ */
 function filterHtml(parameters) {
   const [lane, reason] = [parameters.get("lane") || "", parameters.get("reason") || ""];
-  const [thread, , , lot] = lane.split(".");
+  const [thread, , , kind] = lane.split(".");
   const test = all.find((one) => at("worker", one)[1] === thread);
   const worker = (test !== undefined && at("worker", test)[0]) || "one thread";
   const shown = [
     ["q", "with", escaped(parameters.get("q") || ""), "Clear the search"],
     ["reason", "that failed for", reasons[reason] || "one reason", "All reasons"],
     ["folder", "in folder", escaped(parameters.get("folder") || ""), "All folders"],
-    ["lane", `that ${lot ? escaped(lot) : "ran"} on`, escaped(worker), "All workers"],
+    ["lane", `that ${kind ? escaped(kind) : "ran"} on`, escaped(worker), "All workers"],
   ].filter(([name]) => parameters.get(name));
   const spans = shown.map(([name, words, value, clear]) =>
     `<span>${words} <b class="mono">${value}</b> <a href="#${escaped(listAddress(parameters, { [name]: "" }))}">${clear}</a></span>`);
   return spans.length ? `<p class="within">${spans.join("\n")}</p>` : "";
 }
 
-// Chips and orders lead on from these filters: a chip turns its filter on, and off if it is on.
+/**
+ * Chips and orders lead on from these filters: a chip turns its filter on, and off if it is on.
+ * @param {HTMLElement} root
+ * @param {URLSearchParams} parameters
+ */
 function markLinks(root, parameters) {
   for (const link of root.querySelectorAll(".view [aria-label=Order] a, .count-line a")) {
     const own = new URLSearchParams(link.getAttribute("href")?.split("?")[1] || "");
@@ -147,25 +207,33 @@ function markLinks(root, parameters) {
   }
 }
 
-// The list of tests, or their files: the frame is the server's page, its rows are those that the parameters select.
-function showTests(parameters) {
+/**
+ * The list of tests, or their files: the frame is the server's page, the parameters select its rows.
+ * @param {URLSearchParams} parameters
+ */
+export function showTests(parameters) {
   const isFlat = parameters.get("group") === "none" || FILTERS.some((name) => parameters.get(name));
-  show(data.pages[isFlat ? data.list : data.tree]);
-  const list = page.querySelector(".tree");
+  showPage(data.pages[isFlat ? data.list : data.tree]);
+  const list = /** @type {HTMLElement} */ (shownPage.querySelector(".tree"));
   if (!list) return;
   list.replaceChildren(list.firstElementChild);
-  page.querySelector(".view .tools").insertAdjacentHTML("afterend", filterHtml(parameters));
-  markLinks(page, parameters);
+  shownPage.querySelector(".view .tools").insertAdjacentHTML("afterend", filterHtml(parameters));
+  markLinks(shownPage, parameters);
   const sort = parameters.get("sort") || (parameters.get("lane") ? "ran" : "failed");
   if (isFlat) showList(list, ordered(selected(parameters), sort), parameters);
   else showFiles(list, sort, parameters.get("open") || "");
-  const field = document.getElementById("q");
+  const field = /** @type {HTMLInputElement} */ (document.getElementById("q"));
   if (field && field !== document.activeElement) field.value = parameters.get("q") || "";
-  page.dispatchEvent(new Event("page:changed", { bubbles: true }));
+  tellChanged(shownPage);
 }
 
+/**
+ * @param {HTMLElement} list
+ * @param {Test[]} tests
+ * @param {URLSearchParams} parameters
+ */
 function showList(list, tests, parameters) {
-  page.querySelector(".view .tools > .small").textContent = counted(tests.length);
+  shownPage.querySelector(".view .tools > .small").textContent = counted(tests.length);
   if (tests.length) addRows(list, tests);
   else {
     const text = (parameters.get("q") || "").trim();
@@ -174,23 +242,29 @@ function showList(list, tests, parameters) {
   }
 }
 
+/** @param {Element} node */
 const pathOf = (node) => new URLSearchParams(node.getAttribute("href").split("?")[1]).get("open");
 
+/**
+ * @param {HTMLElement} list
+ * @param {string} sort
+ * @param {string} opened - The path of a file that is open, or "".
+ */
 function showFiles(list, sort, opened) {
   const template = document.createElement("template");
   template.innerHTML = files.html;
-  const branches = [...template.content.children];
-  branches.forEach((branch, number) => { branch.dataset.number = number; });
-  list.append(...files.orders[sort].map((number) => branches[number]));
+  const branches = /** @type {HTMLElement[]} */ ([...template.content.children]);
+  branches.forEach((branch, number) => { branch.dataset.number = String(number); });
+  list.append(...files.orders[sort].map((/** @type {number} */ number) => branches[number]));
   const path = opened.split("::")[0];
-  const node = path && [...list.querySelectorAll("a.node")].find((one) => pathOf(one).startsWith(path));
+  const node = path && /** @type {HTMLElement[]} */ ([...list.querySelectorAll("a.node")]).find((one) => pathOf(one).startsWith(path));
   if (node) openNode(node).then(() => node.scrollIntoView());
 }
 
 // A file opens as a node of the server's pages does; its rows are here.
-rowsBelow = async (node) => {
+takeRowsFrom(async (node) => {
   const rows = document.createElement("div");
   const file = Number(node.parentElement.dataset.number);
   addRows(rows, all.filter((test) => groups[at("function", test)[2]][0] === file));
   return rows;
-};
+});
