@@ -1,7 +1,5 @@
 """The README is true: its tables are the code's, its commands run, its picture is what the terminal shows."""
 
-from __future__ import annotations
-
 import html
 import os
 import re
@@ -9,8 +7,8 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -25,9 +23,6 @@ from support.checked_server import CheckedServer
 from support.needs import needed
 from support.repository import ROOT
 from support.sessions import clean_environment, run, run_session
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)

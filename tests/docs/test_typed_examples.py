@@ -1,20 +1,15 @@
 """What users copy from the pages is typed: mypy's strict mode passes on every example."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from docs.written import blocks
 from support.repository import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")))
 

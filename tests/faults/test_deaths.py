@@ -3,8 +3,6 @@
 Each seed is one session with one death. What had begun is on the server once in the end, whoever died.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import signal
@@ -14,7 +12,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +20,7 @@ from support.delivered_results import assert_complete
 from support.deliveries import numbered
 from support.needs import needed
 from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
 from support.sessions import (
     clean_environment,
@@ -31,11 +30,6 @@ from support.sessions import (
     session_environment,
     skip_without_workers,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.scripted_server.server import ScriptedServer
 
 TESTS = 24
 
@@ -78,7 +72,7 @@ class Death:
     deletes: int = 0
 
     @classmethod
-    def from_seed(cls, seed: int) -> Death:
+    def from_seed(cls, seed: int) -> "Death":
         """Return the death of this seed."""
         chance = random.Random(seed)
         arguments = chance.choice([(), ("-n", "2")])

@@ -21,11 +21,7 @@ from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import Process
 from support.delivered_results import assert_complete, result_names
-from support.deliveries import (
-    WrittenSession,
-    ended_session,
-    numbered,
-)
+from support.deliveries import WrittenSession, ended_session, numbered
 from support.projects import wait_for_death
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.delivered_results import assert_complete
-from support.deliveries import (
-    session_of_workers,
-)
+from support.deliveries import session_of_workers
 from support.scripted_server.faults import Rule, answer, held
 from support.scripted_server.server import ScriptedServer
 from support.sessions import Ran, run_session, send, session_environment

@@ -8,11 +8,7 @@ import pytest
 import requests
 
 from support.repository import TESTS
-from support.scripted_server.faults import (
-    Rule,
-    held,
-    late,
-)
+from support.scripted_server.faults import Rule, held, late
 from support.scripted_server.server import ScriptedServer
 
 TEST = {"key": "k", "name": "n", "folder": "f", "status": "passed", "elapsed": 5}

@@ -14,10 +14,7 @@ from support.sessions import Ran, run, run_session, session_environment
 
 STRING, TEXT, HTML, CONSOLE, URL = 1, 2, 3, 4, 5
 
-WORKERS = [
-    pytest.param((), id="plain"),
-    pytest.param(("-n2",), id="workers"),
-]
+WORKERS = [pytest.param((), id="plain"), pytest.param(("-n2",), id="workers")]
 """Ways to run a suite: alone, and on two workers."""
 
 

@@ -4,6 +4,7 @@ Names and values are those of the providers' own documents; ``{events}`` and ``{
 write.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -37,161 +38,77 @@ class Job:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+def env(text: str) -> dict[str, str]:
+    """Return the variables of an environment that is written as for a shell."""
+    return dict(word.split("=", 1) for word in shlex.split(text))
+
+
 PUSHES: Mapping[str, Mapping[str, str]] = {
-    "GitHub": {
-        "CI": "true",
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_EVENT_NAME": "push",
-        "GITHUB_EVENT_PATH": "{events}",
-        "GITHUB_REF": "refs/heads/main",
-        "GITHUB_REF_NAME": "main",
-        "GITHUB_REF_TYPE": "branch",
-        "GITHUB_HEAD_REF": "",
-        "GITHUB_SHA": SHA,
-        "GITHUB_RUN_NUMBER": "7",
-        "GITHUB_RUN_ID": "99",
-        "GITHUB_RUN_ATTEMPT": "1",
-        "GITHUB_SERVER_URL": "https://github.com",
-        "GITHUB_REPOSITORY": "ann/shop",
-    },
-    "GitLab": {
-        "CI": "true",
-        "GITLAB_CI": "true",
-        "CI_COMMIT_BRANCH": "main",
-        "CI_COMMIT_REF_NAME": "main",
-        "CI_COMMIT_SHA": SHA,
-        "CI_PIPELINE_ID": "7",
-        "CI_PIPELINE_IID": "2",
-        "CI_NODE_TOTAL": "1",
-        "CI_JOB_URL": "https://gitlab.com/ann/shop/-/jobs/5",
-        "CI_PIPELINE_URL": "https://gitlab.com/ann/shop/-/pipelines/7",
-        "CI_PROJECT_URL": "https://gitlab.com/ann/shop",
-    },
-    "Jenkins": {
-        "BUILD_TAG": "jenkins-shop-7",
-        "CI": "true",
-        "JENKINS_URL": "https://j.example.org/",
-        "BUILD_NUMBER": "7",
-        "BUILD_URL": "https://j.example.org/job/shop/7/",
-        "GIT_COMMIT": SHA,
-        "GIT_BRANCH": "origin/main",
-        "GIT_URL": "https://build:secret@git.example.org/ann/shop.git",
-    },
-    "Azure": {
-        "TF_BUILD": "True",
-        "BUILD_REASON": "IndividualCI",
-        "BUILD_SOURCEBRANCH": "refs/heads/main",
-        "BUILD_SOURCEBRANCHNAME": "main",
-        "BUILD_SOURCEVERSION": SHA,
-        "BUILD_BUILDNUMBER": "20260304.1",
-        "BUILD_BUILDID": "7",
-        "BUILD_REPOSITORY_URI": "https://ann@dev.azure.com/ann/My%20Shop/_git/shop",
-        "SYSTEM_TEAMPROJECT": "My Shop",
-        "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI": "https://dev.azure.com/ann/",
-        "SYSTEM_JOBATTEMPT": "1",
-        "SYSTEM_JOBPOSITIONINPHASE": "1",
-        "SYSTEM_TOTALJOBSINPHASE": "1",
-    },
-    "CircleCI": {
-        "CIRCLE_WORKFLOW_ID": "c1-workflow",
-        "CI": "true",
-        "CIRCLECI": "true",
-        "CIRCLE_BRANCH": "main",
-        "CIRCLE_SHA1": SHA,
-        "CIRCLE_BUILD_NUM": "7",
-        "CIRCLE_BUILD_URL": "https://circleci.com/gh/ann/shop/7",
-        "CIRCLE_NODE_INDEX": "0",
-        "CIRCLE_NODE_TOTAL": "1",
-        "CIRCLE_REPOSITORY_URL": "git@github.com:ann/shop.git",
-    },
-    "Buildkite": {
-        "BUILDKITE_BUILD_ID": "01-build",
-        "CI": "true",
-        "BUILDKITE": "true",
-        "BUILDKITE_BRANCH": "main",
-        "BUILDKITE_TAG": "",
-        "BUILDKITE_COMMIT": SHA,
-        "BUILDKITE_PULL_REQUEST": "false",
-        "BUILDKITE_BUILD_NUMBER": "7",
-        "BUILDKITE_BUILD_URL": "https://buildkite.com/ann/shop/builds/7",
-        "BUILDKITE_JOB_ID": "01-ab",
-        "BUILDKITE_RETRY_COUNT": "0",
-        "BUILDKITE_REPO": "git@github.com:ann/shop.git",
-    },
-    "Bitbucket": {
-        "BITBUCKET_PIPELINE_UUID": "{b1-pipeline}",
-        "CI": "true",
-        "BITBUCKET_BUILD_NUMBER": "7",
-        "BITBUCKET_BRANCH": "main",
-        "BITBUCKET_COMMIT": SHA,
-        "BITBUCKET_REPO_FULL_NAME": "ann/shop",
-        "BITBUCKET_STEP_RUN_NUMBER": "1",
-    },
-    "TeamCity": {
-        "TEAMCITY_VERSION": "2025.03",
-        "TEAMCITY_BUILD_PROPERTIES_FILE": "{events}",
-        "BUILD_NUMBER": "7",
-        "BUILD_VCS_NUMBER": SHA,
-    },
-    "Travis": {
-        "TRAVIS_BUILD_ID": "700",
-        "CI": "true",
-        "TRAVIS": "true",
-        "TRAVIS_BRANCH": "main",
-        "TRAVIS_TAG": "",
-        "TRAVIS_PULL_REQUEST": "false",
-        "TRAVIS_PULL_REQUEST_BRANCH": "",
-        "TRAVIS_PULL_REQUEST_SHA": "",
-        "TRAVIS_COMMIT": SHA,
-        "TRAVIS_BUILD_NUMBER": "7",
-        "TRAVIS_JOB_WEB_URL": "https://travis-ci.com/ann/shop/jobs/5",
-        "TRAVIS_REPO_SLUG": "ann/shop",
-    },
-    "Drone": {
-        "DRONE_REPO": "ann/shop",
-        "CI": "true",
-        "DRONE": "true",
-        "DRONE_BUILD_EVENT": "push",
-        "DRONE_BRANCH": "main",
-        "DRONE_COMMIT_SHA": SHA,
-        "DRONE_BUILD_NUMBER": "7",
-        "DRONE_BUILD_LINK": "https://drone.example.org/ann/shop/7",
-        "DRONE_REPO_LINK": "https://github.com/ann/shop",
-    },
-    "Woodpecker": {
-        "CI_REPO": "ann/shop",
-        "CI": "woodpecker",
-        "CI_PIPELINE_EVENT": "push",
-        "CI_COMMIT_BRANCH": "main",
-        "CI_COMMIT_SHA": SHA,
-        "CI_PIPELINE_NUMBER": "7",
-        "CI_PIPELINE_URL": "https://wp.example.org/repos/1/pipeline/7",
-        "CI_STEP_URL": "https://wp.example.org/repos/1/pipeline/7/3",
-        "CI_REPO_URL": "https://codeberg.org/ann/shop",
-    },
-    "AppVeyor": {
-        "CI": "True",
-        "APPVEYOR": "True",
-        "APPVEYOR_REPO_BRANCH": "main",
-        "APPVEYOR_REPO_COMMIT": SHA,
-        "APPVEYOR_REPO_PROVIDER": "gitHub",
-        "APPVEYOR_REPO_NAME": "ann/shop",
-        "APPVEYOR_BUILD_NUMBER": "7",
-        "APPVEYOR_BUILD_ID": "77",
-        "APPVEYOR_URL": "https://ci.appveyor.com",
-        "APPVEYOR_ACCOUNT_NAME": "ann",
-        "APPVEYOR_PROJECT_SLUG": "shop",
-        "APPVEYOR_JOB_ID": "k1",
-    },
-    "CodeBuild": {
-        "CODEBUILD_BUILD_ID": "shop:b1e6661e",
-        "CODEBUILD_BUILD_NUMBER": "7",
-        "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/main",
-        "CODEBUILD_WEBHOOK_TRIGGER": "branch/main",
-        "CODEBUILD_RESOLVED_SOURCE_VERSION": SHA,
-        "CODEBUILD_SOURCE_REPO_URL": "https://github.com/ann/shop.git",
-        "AWS_REGION": "eu-west-1",
-    },
+    "GitHub": env(f"""
+        CI=true GITHUB_ACTIONS=true GITHUB_EVENT_NAME=push GITHUB_EVENT_PATH='{{events}}' GITHUB_REF=refs/heads/main
+        GITHUB_REF_NAME=main GITHUB_REF_TYPE=branch GITHUB_HEAD_REF= GITHUB_SHA={SHA} GITHUB_RUN_NUMBER=7
+        GITHUB_RUN_ID=99 GITHUB_RUN_ATTEMPT=1 GITHUB_SERVER_URL=https://github.com GITHUB_REPOSITORY=ann/shop
+    """),
+    "GitLab": env(f"""
+        CI=true GITLAB_CI=true CI_COMMIT_BRANCH=main CI_COMMIT_REF_NAME=main CI_COMMIT_SHA={SHA} CI_PIPELINE_ID=7
+        CI_PIPELINE_IID=2 CI_NODE_TOTAL=1 CI_JOB_URL=https://gitlab.com/ann/shop/-/jobs/5
+        CI_PIPELINE_URL=https://gitlab.com/ann/shop/-/pipelines/7 CI_PROJECT_URL=https://gitlab.com/ann/shop
+    """),
+    "Jenkins": env(f"""
+        BUILD_TAG=jenkins-shop-7 CI=true JENKINS_URL=https://j.example.org/ BUILD_NUMBER=7
+        BUILD_URL=https://j.example.org/job/shop/7/ GIT_COMMIT={SHA} GIT_BRANCH=origin/main
+        GIT_URL=https://build:secret@git.example.org/ann/shop.git
+    """),
+    "Azure": env(f"""
+        TF_BUILD=True BUILD_REASON=IndividualCI BUILD_SOURCEBRANCH=refs/heads/main BUILD_SOURCEBRANCHNAME=main
+        BUILD_SOURCEVERSION={SHA} BUILD_BUILDNUMBER=20260304.1 BUILD_BUILDID=7
+        BUILD_REPOSITORY_URI=https://ann@dev.azure.com/ann/My%20Shop/_git/shop SYSTEM_TEAMPROJECT='My Shop'
+        SYSTEM_TEAMFOUNDATIONCOLLECTIONURI=https://dev.azure.com/ann/ SYSTEM_JOBATTEMPT=1 SYSTEM_JOBPOSITIONINPHASE=1
+        SYSTEM_TOTALJOBSINPHASE=1
+    """),
+    "CircleCI": env(f"""
+        CIRCLE_WORKFLOW_ID=c1-workflow CI=true CIRCLECI=true CIRCLE_BRANCH=main CIRCLE_SHA1={SHA} CIRCLE_BUILD_NUM=7
+        CIRCLE_BUILD_URL=https://circleci.com/gh/ann/shop/7 CIRCLE_NODE_INDEX=0 CIRCLE_NODE_TOTAL=1
+        CIRCLE_REPOSITORY_URL=git@github.com:ann/shop.git
+    """),
+    "Buildkite": env(f"""
+        BUILDKITE_BUILD_ID=01-build CI=true BUILDKITE=true BUILDKITE_BRANCH=main BUILDKITE_TAG= BUILDKITE_COMMIT={SHA}
+        BUILDKITE_PULL_REQUEST=false BUILDKITE_BUILD_NUMBER=7
+        BUILDKITE_BUILD_URL=https://buildkite.com/ann/shop/builds/7 BUILDKITE_JOB_ID=01-ab BUILDKITE_RETRY_COUNT=0
+        BUILDKITE_REPO=git@github.com:ann/shop.git
+    """),
+    "Bitbucket": env(f"""
+        BITBUCKET_PIPELINE_UUID='{{b1-pipeline}}' CI=true BITBUCKET_BUILD_NUMBER=7 BITBUCKET_BRANCH=main
+        BITBUCKET_COMMIT={SHA} BITBUCKET_REPO_FULL_NAME=ann/shop BITBUCKET_STEP_RUN_NUMBER=1
+    """),
+    "TeamCity": env(f"""
+        TEAMCITY_VERSION=2025.03 TEAMCITY_BUILD_PROPERTIES_FILE='{{events}}' BUILD_NUMBER=7 BUILD_VCS_NUMBER={SHA}
+    """),
+    "Travis": env(f"""
+        TRAVIS_BUILD_ID=700 CI=true TRAVIS=true TRAVIS_BRANCH=main TRAVIS_TAG= TRAVIS_PULL_REQUEST=false
+        TRAVIS_PULL_REQUEST_BRANCH= TRAVIS_PULL_REQUEST_SHA= TRAVIS_COMMIT={SHA} TRAVIS_BUILD_NUMBER=7
+        TRAVIS_JOB_WEB_URL=https://travis-ci.com/ann/shop/jobs/5 TRAVIS_REPO_SLUG=ann/shop
+    """),
+    "Drone": env(f"""
+        DRONE_REPO=ann/shop CI=true DRONE=true DRONE_BUILD_EVENT=push DRONE_BRANCH=main DRONE_COMMIT_SHA={SHA}
+        DRONE_BUILD_NUMBER=7 DRONE_BUILD_LINK=https://drone.example.org/ann/shop/7
+        DRONE_REPO_LINK=https://github.com/ann/shop
+    """),
+    "Woodpecker": env(f"""
+        CI_REPO=ann/shop CI=woodpecker CI_PIPELINE_EVENT=push CI_COMMIT_BRANCH=main CI_COMMIT_SHA={SHA}
+        CI_PIPELINE_NUMBER=7 CI_PIPELINE_URL=https://wp.example.org/repos/1/pipeline/7
+        CI_STEP_URL=https://wp.example.org/repos/1/pipeline/7/3 CI_REPO_URL=https://codeberg.org/ann/shop
+    """),
+    "AppVeyor": env(f"""
+        CI=True APPVEYOR=True APPVEYOR_REPO_BRANCH=main APPVEYOR_REPO_COMMIT={SHA} APPVEYOR_REPO_PROVIDER=gitHub
+        APPVEYOR_REPO_NAME=ann/shop APPVEYOR_BUILD_NUMBER=7 APPVEYOR_BUILD_ID=77 APPVEYOR_URL=https://ci.appveyor.com
+        APPVEYOR_ACCOUNT_NAME=ann APPVEYOR_PROJECT_SLUG=shop APPVEYOR_JOB_ID=k1
+    """),
+    "CodeBuild": env(f"""
+        CODEBUILD_BUILD_ID=shop:b1e6661e CODEBUILD_BUILD_NUMBER=7 CODEBUILD_WEBHOOK_HEAD_REF=refs/heads/main
+        CODEBUILD_WEBHOOK_TRIGGER=branch/main CODEBUILD_RESOLVED_SOURCE_VERSION={SHA}
+        CODEBUILD_SOURCE_REPO_URL=https://github.com/ann/shop.git AWS_REGION=eu-west-1
+    """),
 }
 
 
@@ -284,132 +201,111 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
     "GitHub": {
         "push": Job({}, _GITHUB),
         "pull request": Job(
-            {
-                "GITHUB_BASE_REF": "main",
-                "GITHUB_EVENT_NAME": "pull_request",
-                "GITHUB_REF": "refs/pull/12/merge",
-                "GITHUB_REF_NAME": "12/merge",
-                "GITHUB_HEAD_REF": "feature/x",
-                "GITHUB_SHA": MERGE,
-            },
+            env(f"""
+                GITHUB_BASE_REF=main GITHUB_EVENT_NAME=pull_request GITHUB_REF=refs/pull/12/merge
+                GITHUB_REF_NAME=12/merge GITHUB_HEAD_REF=feature/x GITHUB_SHA={MERGE}
+            """),
             _request(_GITHUB, merge_commit=MERGE),
             {"events": EVENT},
         ),
-        "tag": Job(
-            {"GITHUB_REF": "refs/tags/v1.0", "GITHUB_REF_NAME": "v1.0", "GITHUB_REF_TYPE": "tag"}, _tag(_GITHUB)
-        ),
+        "tag": Job(env("GITHUB_REF=refs/tags/v1.0 GITHUB_REF_NAME=v1.0 GITHUB_REF_TYPE=tag"), _tag(_GITHUB)),
         "rerun": Job(
-            {"GITHUB_RUN_ATTEMPT": "2"},
+            env("GITHUB_RUN_ATTEMPT=2"),
             replace(_GITHUB, attempt=2, url="https://github.com/ann/shop/actions/runs/99/attempts/2"),
         ),
-        "parallel": Job({"GITHUB_JOB": "tests"}, _GITHUB),
+        "parallel": Job(env("GITHUB_JOB=tests"), _GITHUB),
     },
     "GitLab": {
         "push": Job({}, _GITLAB),
         "pull request": Job(
-            {
-                "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
-                "CI_COMMIT_BRANCH": "",
-                "CI_COMMIT_REF_NAME": "refs/merge-requests/12/merge",
-                "CI_COMMIT_SHA": MERGE,
-                "CI_MERGE_REQUEST_IID": "12",
-                "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "feature/x",
-                "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": SHA,
-                "CI_MERGE_REQUEST_SOURCE_PROJECT_URL": "https://gitlab.com/bob/shop",
-            },
+            env(f"""
+                CI_MERGE_REQUEST_TARGET_BRANCH_NAME=main CI_COMMIT_BRANCH=
+                CI_COMMIT_REF_NAME=refs/merge-requests/12/merge CI_COMMIT_SHA={MERGE} CI_MERGE_REQUEST_IID=12
+                CI_MERGE_REQUEST_SOURCE_BRANCH_NAME=feature/x CI_MERGE_REQUEST_SOURCE_BRANCH_SHA={SHA}
+                CI_MERGE_REQUEST_SOURCE_PROJECT_URL=https://gitlab.com/bob/shop
+            """),
             _request(_GITLAB, merge_commit=MERGE, repository="https://gitlab.com/bob/shop"),
         ),
-        "tag": Job({"CI_COMMIT_BRANCH": "", "CI_COMMIT_REF_NAME": "v1.0", "CI_COMMIT_TAG": "v1.0"}, _tag(_GITLAB)),
+        "tag": Job(env("CI_COMMIT_BRANCH= CI_COMMIT_REF_NAME=v1.0 CI_COMMIT_TAG=v1.0"), _tag(_GITLAB)),
         "rerun": Job(
-            {"CI_JOB_RETRY_COUNT": "1", "CI_JOB_URL": "https://gitlab.com/ann/shop/-/jobs/6"},
+            env("CI_JOB_RETRY_COUNT=1 CI_JOB_URL=https://gitlab.com/ann/shop/-/jobs/6"),
             replace(_GITLAB, attempt=2, url="https://gitlab.com/ann/shop/-/jobs/6"),
         ),
-        "parallel": Job({"CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "5"}, replace(_GITLAB, shard=Shard(2, 5))),
+        "parallel": Job(env("CI_NODE_INDEX=2 CI_NODE_TOTAL=5"), replace(_GITLAB, shard=Shard(2, 5))),
     },
     "Jenkins": {
         "push": Job({}, _JENKINS),
         "pull request": Job(
-            {
-                "CHANGE_TARGET": "main",
-                "CHANGE_ID": "12",
-                "CHANGE_BRANCH": "feature/x",
-                "BRANCH_NAME": "PR-12",
-                "GIT_BRANCH": "PR-12",
-            },
+            env("""
+                CHANGE_TARGET=main CHANGE_ID=12 CHANGE_BRANCH=feature/x BRANCH_NAME=PR-12 GIT_BRANCH=PR-12
+            """),
             _request(_JENKINS),
         ),
-        "tag": Job({"TAG_NAME": "v1.0", "BRANCH_NAME": "v1.0", "GIT_BRANCH": "v1.0"}, _tag(_JENKINS)),
+        "tag": Job(env("TAG_NAME=v1.0 BRANCH_NAME=v1.0 GIT_BRANCH=v1.0"), _tag(_JENKINS)),
         "rerun": Job(
-            {"BUILD_NUMBER": "8", "BUILD_TAG": "jenkins-shop-8", "BUILD_URL": "https://j.example.org/job/shop/8/"},
+            env("BUILD_NUMBER=8 BUILD_TAG=jenkins-shop-8 BUILD_URL=https://j.example.org/job/shop/8/"),
             replace(_JENKINS, build="8", pipeline="jenkins-shop-8", url="https://j.example.org/job/shop/8/"),
         ),
-        "parallel": Job({"EXECUTOR_NUMBER": "1", "STAGE_NAME": "tests 2"}, _JENKINS),
+        "parallel": Job(env("EXECUTOR_NUMBER=1 STAGE_NAME='tests 2'"), _JENKINS),
     },
     "Azure": {
         "push": Job({}, _AZURE),
         "pull request": Job(
-            {
-                "SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/main",
-                "BUILD_REASON": "PullRequest",
-                "BUILD_SOURCEBRANCH": "refs/pull/12/merge",
-                "BUILD_SOURCEBRANCHNAME": "merge",
-                "BUILD_SOURCEVERSION": MERGE,
-                "SYSTEM_PULLREQUEST_PULLREQUESTID": "12",
-                "SYSTEM_PULLREQUEST_SOURCEBRANCH": "refs/heads/feature/x",
-                "SYSTEM_PULLREQUEST_SOURCECOMMITID": SHA,
-            },
+            env(f"""
+                SYSTEM_PULLREQUEST_TARGETBRANCH=refs/heads/main BUILD_REASON=PullRequest
+                BUILD_SOURCEBRANCH=refs/pull/12/merge BUILD_SOURCEBRANCHNAME=merge BUILD_SOURCEVERSION={MERGE}
+                SYSTEM_PULLREQUEST_PULLREQUESTID=12 SYSTEM_PULLREQUEST_SOURCEBRANCH=refs/heads/feature/x
+                SYSTEM_PULLREQUEST_SOURCECOMMITID={SHA}
+            """),
             _request(_AZURE, merge_commit=MERGE),
         ),
-        "tag": Job({"BUILD_SOURCEBRANCH": "refs/tags/v1.0", "BUILD_SOURCEBRANCHNAME": "v1.0"}, _tag(_AZURE)),
-        "rerun": Job({"SYSTEM_JOBATTEMPT": "2"}, replace(_AZURE, attempt=2)),
+        "tag": Job(env("BUILD_SOURCEBRANCH=refs/tags/v1.0 BUILD_SOURCEBRANCHNAME=v1.0"), _tag(_AZURE)),
+        "rerun": Job(env("SYSTEM_JOBATTEMPT=2"), replace(_AZURE, attempt=2)),
         "parallel": Job(
-            {"SYSTEM_JOBPOSITIONINPHASE": "2", "SYSTEM_TOTALJOBSINPHASE": "5"}, replace(_AZURE, shard=Shard(2, 5))
+            env("SYSTEM_JOBPOSITIONINPHASE=2 SYSTEM_TOTALJOBSINPHASE=5"), replace(_AZURE, shard=Shard(2, 5))
         ),
     },
     "CircleCI": {
         "push": Job({}, _CIRCLECI),
         "pull request": Job(
-            {"CIRCLE_BRANCH": "feature/x", "CIRCLE_PULL_REQUEST": "https://github.com/ann/shop/pull/12"},
+            env("CIRCLE_BRANCH=feature/x CIRCLE_PULL_REQUEST=https://github.com/ann/shop/pull/12"),
             _request(_CIRCLECI, target_branch=None),
         ),
-        "tag": Job({"CIRCLE_BRANCH": "", "CIRCLE_TAG": "v1.0"}, _tag(_CIRCLECI)),
+        "tag": Job(env("CIRCLE_BRANCH= CIRCLE_TAG=v1.0"), _tag(_CIRCLECI)),
         "rerun": Job(
-            {"CIRCLE_BUILD_NUM": "8", "CIRCLE_BUILD_URL": "https://circleci.com/gh/ann/shop/8"},
+            env("CIRCLE_BUILD_NUM=8 CIRCLE_BUILD_URL=https://circleci.com/gh/ann/shop/8"),
             replace(_CIRCLECI, build="8", url="https://circleci.com/gh/ann/shop/8"),
         ),
-        "parallel": Job({"CIRCLE_NODE_INDEX": "1", "CIRCLE_NODE_TOTAL": "5"}, replace(_CIRCLECI, shard=Shard(2, 5))),
+        "parallel": Job(env("CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=5"), replace(_CIRCLECI, shard=Shard(2, 5))),
     },
     "Buildkite": {
         "push": Job({}, _BUILDKITE),
         "pull request": Job(
-            {
-                "BUILDKITE_PULL_REQUEST_BASE_BRANCH": "main",
-                "BUILDKITE_BRANCH": "feature/x",
-                "BUILDKITE_PULL_REQUEST": "12",
-                "BUILDKITE_PULL_REQUEST_REPO": "https://github.com/bob/shop.git",
-            },
+            env("""
+                BUILDKITE_PULL_REQUEST_BASE_BRANCH=main BUILDKITE_BRANCH=feature/x BUILDKITE_PULL_REQUEST=12
+                BUILDKITE_PULL_REQUEST_REPO=https://github.com/bob/shop.git
+            """),
             _request(_BUILDKITE, repository="https://github.com/bob/shop"),
         ),
-        "tag": Job({"BUILDKITE_BRANCH": "v1.0", "BUILDKITE_TAG": "v1.0"}, _tag(_BUILDKITE)),
+        "tag": Job(env("BUILDKITE_BRANCH=v1.0 BUILDKITE_TAG=v1.0"), _tag(_BUILDKITE)),
         "rerun": Job(
-            {"BUILDKITE_RETRY_COUNT": "1", "BUILDKITE_JOB_ID": "02-cd"},
+            env("BUILDKITE_RETRY_COUNT=1 BUILDKITE_JOB_ID=02-cd"),
             replace(_BUILDKITE, attempt=2, url="https://buildkite.com/ann/shop/builds/7#02-cd"),
         ),
         "parallel": Job(
-            {"BUILDKITE_PARALLEL_JOB": "1", "BUILDKITE_PARALLEL_JOB_COUNT": "5"}, replace(_BUILDKITE, shard=Shard(2, 5))
+            env("BUILDKITE_PARALLEL_JOB=1 BUILDKITE_PARALLEL_JOB_COUNT=5"), replace(_BUILDKITE, shard=Shard(2, 5))
         ),
     },
     "Bitbucket": {
         "push": Job({}, _BITBUCKET),
         "pull request": Job(
-            {"BITBUCKET_PR_DESTINATION_BRANCH": "main", "BITBUCKET_BRANCH": "feature/x", "BITBUCKET_PR_ID": "12"},
+            env("BITBUCKET_PR_DESTINATION_BRANCH=main BITBUCKET_BRANCH=feature/x BITBUCKET_PR_ID=12"),
             _request(_BITBUCKET),
         ),
-        "tag": Job({"BITBUCKET_BRANCH": "", "BITBUCKET_TAG": "v1.0"}, _tag(_BITBUCKET)),
-        "rerun": Job({"BITBUCKET_STEP_RUN_NUMBER": "2"}, replace(_BITBUCKET, attempt=2)),
+        "tag": Job(env("BITBUCKET_BRANCH= BITBUCKET_TAG=v1.0"), _tag(_BITBUCKET)),
+        "rerun": Job(env("BITBUCKET_STEP_RUN_NUMBER=2"), replace(_BITBUCKET, attempt=2)),
         "parallel": Job(
-            {"BITBUCKET_PARALLEL_STEP": "1", "BITBUCKET_PARALLEL_STEP_COUNT": "5"},
-            replace(_BITBUCKET, shard=Shard(2, 5)),
+            env("BITBUCKET_PARALLEL_STEP=1 BITBUCKET_PARALLEL_STEP_COUNT=5"), replace(_BITBUCKET, shard=Shard(2, 5))
         ),
     },
     "TeamCity": {
@@ -425,7 +321,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
             ),
         ),
         "tag": Job({}, _tag(_TEAMCITY), _teamcity("teamcity.build.branch=refs/tags/v1.0\n")),
-        "rerun": Job({"BUILD_NUMBER": "8"}, replace(_TEAMCITY, build="8"), _teamcity("teamcity.build.branch=main\n")),
+        "rerun": Job(env("BUILD_NUMBER=8"), replace(_TEAMCITY, build="8"), _teamcity("teamcity.build.branch=main\n")),
         "parallel": Job(
             {},
             replace(_TEAMCITY, shard=Shard(2, 5)),
@@ -439,88 +335,76 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
     "Travis": {
         "push": Job({}, _TRAVIS),
         "pull request": Job(
-            {
-                "TRAVIS_PULL_REQUEST": "12",
-                "TRAVIS_PULL_REQUEST_BRANCH": "feature/x",
-                "TRAVIS_PULL_REQUEST_SHA": SHA,
-                "TRAVIS_COMMIT": MERGE,
-            },
+            env(f"""
+                TRAVIS_PULL_REQUEST=12 TRAVIS_PULL_REQUEST_BRANCH=feature/x TRAVIS_PULL_REQUEST_SHA={SHA}
+                TRAVIS_COMMIT={MERGE}
+            """),
             _request(_TRAVIS, merge_commit=MERGE),
         ),
-        "tag": Job({"TRAVIS_BRANCH": "v1.0", "TRAVIS_TAG": "v1.0"}, _tag(_TRAVIS)),
+        "tag": Job(env("TRAVIS_BRANCH=v1.0 TRAVIS_TAG=v1.0"), _tag(_TRAVIS)),
         "rerun": Job({}, _TRAVIS),
-        "parallel": Job({"TRAVIS_JOB_NUMBER": "7.2"}, _TRAVIS),
+        "parallel": Job(env("TRAVIS_JOB_NUMBER=7.2"), _TRAVIS),
     },
     "Drone": {
         "push": Job({}, _DRONE),
         "pull request": Job(
-            {
-                "DRONE_TARGET_BRANCH": "main",
-                "DRONE_BUILD_EVENT": "pull_request",
-                "DRONE_PULL_REQUEST": "12",
-                "DRONE_SOURCE_BRANCH": "feature/x",
-            },
+            env("""
+                DRONE_TARGET_BRANCH=main DRONE_BUILD_EVENT=pull_request DRONE_PULL_REQUEST=12
+                DRONE_SOURCE_BRANCH=feature/x
+            """),
             _request(_DRONE),
         ),
-        "tag": Job({"DRONE_BUILD_EVENT": "tag", "DRONE_TAG": "v1.0", "DRONE_BRANCH": ""}, _tag(_DRONE)),
+        "tag": Job(env("DRONE_BUILD_EVENT=tag DRONE_TAG=v1.0 DRONE_BRANCH="), _tag(_DRONE)),
         "rerun": Job(
-            {
-                "DRONE_BUILD_NUMBER": "8",
-                "DRONE_BUILD_PARENT": "7",
-                "DRONE_BUILD_LINK": "https://drone.example.org/ann/shop/8",
-            },
+            env("""
+                DRONE_BUILD_NUMBER=8 DRONE_BUILD_PARENT=7 DRONE_BUILD_LINK=https://drone.example.org/ann/shop/8
+            """),
             replace(_DRONE, build="8", pipeline="ann/shop-8", url="https://drone.example.org/ann/shop/8"),
         ),
-        "parallel": Job({"DRONE_STAGE_NUMBER": "2"}, _DRONE),
+        "parallel": Job(env("DRONE_STAGE_NUMBER=2"), _DRONE),
     },
     "Woodpecker": {
         "push": Job({}, _WOODPECKER),
         "pull request": Job(
-            {
-                "CI_COMMIT_TARGET_BRANCH": "main",
-                "CI_PIPELINE_EVENT": "pull_request",
-                "CI_COMMIT_PULL_REQUEST": "12",
-                "CI_COMMIT_SOURCE_BRANCH": "feature/x",
-            },
+            env("""
+                CI_COMMIT_TARGET_BRANCH=main CI_PIPELINE_EVENT=pull_request CI_COMMIT_PULL_REQUEST=12
+                CI_COMMIT_SOURCE_BRANCH=feature/x
+            """),
             _request(_WOODPECKER),
         ),
-        "tag": Job({"CI_PIPELINE_EVENT": "tag", "CI_COMMIT_BRANCH": "", "CI_COMMIT_TAG": "v1.0"}, _tag(_WOODPECKER)),
+        "tag": Job(env("CI_PIPELINE_EVENT=tag CI_COMMIT_BRANCH= CI_COMMIT_TAG=v1.0"), _tag(_WOODPECKER)),
         "rerun": Job(
-            {"CI_PIPELINE_NUMBER": "8", "CI_PIPELINE_PARENT": "7"},
-            replace(_WOODPECKER, build="8", pipeline="ann/shop-8"),
+            env("CI_PIPELINE_NUMBER=8 CI_PIPELINE_PARENT=7"), replace(_WOODPECKER, build="8", pipeline="ann/shop-8")
         ),
-        "parallel": Job({"CI_WORKFLOW_NUMBER": "2"}, _WOODPECKER),
+        "parallel": Job(env("CI_WORKFLOW_NUMBER=2"), _WOODPECKER),
     },
     "AppVeyor": {
         "push": Job({}, _APPVEYOR),
         "pull request": Job(
-            {
-                "APPVEYOR_PULL_REQUEST_NUMBER": "12",
-                "APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH": "feature/x",
-                "APPVEYOR_PULL_REQUEST_HEAD_COMMIT": SHA,
-                "APPVEYOR_REPO_COMMIT": MERGE,
-            },
+            env(f"""
+                APPVEYOR_PULL_REQUEST_NUMBER=12 APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH=feature/x
+                APPVEYOR_PULL_REQUEST_HEAD_COMMIT={SHA} APPVEYOR_REPO_COMMIT={MERGE}
+            """),
             _request(_APPVEYOR),
         ),
-        "tag": Job({"APPVEYOR_REPO_TAG": "true", "APPVEYOR_REPO_TAG_NAME": "v1.0"}, _tag(_APPVEYOR)),
-        "rerun": Job({"APPVEYOR_RE_BUILD": "True"}, _APPVEYOR),
-        "parallel": Job({"APPVEYOR_JOB_NUMBER": "2"}, _APPVEYOR),
+        "tag": Job(env("APPVEYOR_REPO_TAG=true APPVEYOR_REPO_TAG_NAME=v1.0"), _tag(_APPVEYOR)),
+        "rerun": Job(env("APPVEYOR_RE_BUILD=True"), _APPVEYOR),
+        "parallel": Job(env("APPVEYOR_JOB_NUMBER=2"), _APPVEYOR),
     },
     "CodeBuild": {
         "push": Job({}, _CODEBUILD),
         "pull request": Job(
-            {
-                "CODEBUILD_WEBHOOK_BASE_REF": "refs/heads/main",
-                "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/feature/x",
-                "CODEBUILD_WEBHOOK_TRIGGER": "pr/12",
-            },
+            env("""
+                CODEBUILD_WEBHOOK_BASE_REF=refs/heads/main CODEBUILD_WEBHOOK_HEAD_REF=refs/heads/feature/x
+                CODEBUILD_WEBHOOK_TRIGGER=pr/12
+            """),
             _request(_CODEBUILD),
         ),
         "tag": Job(
-            {"CODEBUILD_WEBHOOK_HEAD_REF": "refs/tags/v1.0", "CODEBUILD_WEBHOOK_TRIGGER": "tag/v1.0"}, _tag(_CODEBUILD)
+            env("CODEBUILD_WEBHOOK_HEAD_REF=refs/tags/v1.0 CODEBUILD_WEBHOOK_TRIGGER=tag/v1.0"), _tag(_CODEBUILD)
         ),
         "rerun": Job(
-            {"CODEBUILD_BUILD_ID": "shop:c2", "CODEBUILD_BUILD_NUMBER": "8"},
+            env("CODEBUILD_BUILD_ID=shop:c2 CODEBUILD_BUILD_NUMBER=8"),
             replace(
                 _CODEBUILD,
                 build="8",
@@ -528,6 +412,6 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
                 url="https://console.aws.amazon.com/codebuild/home?region=eu-west-1#/builds/shop:c2/view/new",
             ),
         ),
-        "parallel": Job({"CODEBUILD_BATCH_BUILD_IDENTIFIER": "tests_2"}, _CODEBUILD),
+        "parallel": Job(env("CODEBUILD_BATCH_BUILD_IDENTIFIER=tests_2"), _CODEBUILD),
     },
 }

@@ -33,13 +33,7 @@ _OUTSIDE = re.compile(r"/healthz|/artifacts.*|/api/v1/automation/(runs/[0-9]+/(f
 _EXTRA_STATUSES = frozenset({405, 413, 415, 500})
 """What a server may answer although the contract lists it for no operation."""
 
-_BODY_MAY_BE_MISSING = frozenset(
-    {
-        "createAutomationRunThread",
-        "completeAutomationRunThread",
-        "completeAutomationRun",
-    }
-)
+_BODY_MAY_BE_MISSING = frozenset({"createAutomationRunThread", "completeAutomationRunThread", "completeAutomationRun"})
 """The contract asks servers, not clients, to be lenient here."""
 
 Json: TypeAlias = "dict[str, Any]"
@@ -77,13 +71,7 @@ class Contract:
         self.violations: list[str] = []
 
     def check_request(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        body: bytes | None,
-        *,
-        body_may_be_missing: bool = False,
+        self, method: str, path: str, query: str, body: bytes | None, *, body_may_be_missing: bool = False
     ) -> None:
         """Raise AssertionError unless the contract has this request."""
         where, values, operation = self._operation(method, path)

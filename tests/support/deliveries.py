@@ -70,12 +70,7 @@ class WrittenSession:
     """A session's folder as pytest's process leaves it; results are written one by one."""
 
     def __init__(
-        self,
-        folder: Path,
-        origin: str,
-        *,
-        joined_run: int | None = None,
-        fields: tuple[Field, ...] = (),
+        self, folder: Path, origin: str, *, joined_run: int | None = None, fields: tuple[Field, ...] = ()
     ) -> None:
         path = folder / SESSION_ID
         path.mkdir(mode=0o700)

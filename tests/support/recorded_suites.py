@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 HAS_SUBTESTS = find_spec("_pytest.subtests") is not None
 SUBTESTS = () if HAS_SUBTESTS else ("-p", "pytest_subtests.plugin")
 needs_subtests = pytest.mark.skipif(
-    not HAS_SUBTESTS and find_spec("pytest_subtests") is None,
-    reason="neither pytest 9 nor pytest-subtests is here",
+    not HAS_SUBTESTS and find_spec("pytest_subtests") is None, reason="neither pytest 9 nor pytest-subtests is here"
 )
 
 _RULES = "RECORDING_RULES"

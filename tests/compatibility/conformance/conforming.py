@@ -195,11 +195,7 @@ def check_rows(observed: Observed, expected: Iterable[Row]) -> None:
 
 
 def check(
-    observed: Observed,
-    *,
-    collected: int | None,
-    repeated: Container[str] = (),
-    unknown_to_xml: Iterable[str] = (),
+    observed: Observed, *, collected: int | None, repeated: Container[str] = (), unknown_to_xml: Iterable[str] = ()
 ) -> None:
     """Raise AssertionError where the session breaks what holds for all.
 

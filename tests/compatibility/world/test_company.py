@@ -1,13 +1,12 @@
 """Other plugins and pytest-xdist's ways: each line of the table in docs/plugins.md is a test here."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +15,6 @@ from compatibility.world.differing import Pair, check_same, check_told, differ
 from compatibility.world.plugins import search_path
 from support.repository import ROOT
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 _IS_OLD_PYTEST = int(version("pytest").partition(".")[0]) < 9
 

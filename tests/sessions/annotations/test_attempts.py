@@ -1,13 +1,6 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-from support.annotated_suites import WORKERS
-
-if TYPE_CHECKING:
-    from support.annotated_suites import Suite
+from support.annotated_suites import WORKERS, Suite
 
 REPEATED = """
     import pytest

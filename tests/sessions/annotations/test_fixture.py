@@ -61,7 +61,7 @@ def test_everything_a_test_adds_is_in_its_result(arguments: tuple[str, ...], sui
         ("left", "True", STRING),
     ]
     assert tests["test_all"].artifacts == [
-        {"name": "1.png", "url": "https://example.org/shots/1.png", "mime_type": "image/png"},
+        {"name": "1.png", "url": "https://example.org/shots/1.png", "mime_type": "image/png"}
     ]
     assert tests["test_all"].steps == [
         ("passed", "log in"),

@@ -59,16 +59,10 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
     assert "test_top" in tests, suite.ran.text
     assert tests["test_top"].body["key"] == "key8"
     assert tests["test_top"].body["fields"] == [
-        {"name": "line", "value": "test_top", "type": STRING, "meta": {"a": "b"}, "is_highlight": True},
+        {"name": "line", "value": "test_top", "type": STRING, "meta": {"a": "b"}, "is_highlight": True}
     ]
     assert tests["test_top"].artifacts == [
-        {
-            "name": "video",
-            "url": "https://example.org/v.mp4",
-            "note": "a note",
-            "mime_type": "video/mp4",
-            "size": 5,
-        }
+        {"name": "video", "url": "https://example.org/v.mp4", "note": "a note", "mime_type": "video/mp4", "size": 5}
     ]
     web = tests["test_web"]
     assert (web.body["folder"], web.body["key"]) == ("Web pages", sha256(b'{"test":"odd"}').hexdigest())

@@ -58,7 +58,7 @@ def test_markers_become_fields_links_and_artifacts(arguments: tuple[str, ...], s
     assert {name for name, _, _ in fields[1:4]} == {"owner", "Case"}
     assert fields[-1] == ("late", "1", STRING)
     assert tests["test_marked[1]"].artifacts == [
-        {"name": "a.zip", "url": "https://example.org/a.zip", "mime_type": "application/zip"},
+        {"name": "a.zip", "url": "https://example.org/a.zip", "mime_type": "application/zip"}
     ]
     assert tests["test_module"].fields == [("module", "shop", STRING)]
 

@@ -1,28 +1,22 @@
 """Files that somebody else keeps: the CI by a template, a folder, a bucket of the user's own."""
 
-from __future__ import annotations
-
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
+from support.checked_server import CheckedServer
 from support.needs import needed_module
-from support.projects import console
+from support.projects import Project, console
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, session_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 SECRET = "bucket-canary-8d1f"
 
@@ -139,10 +133,7 @@ def test_a_folder_is_a_store(shop: Project, testmo: ScriptedServer, *, is_later:
 def test_a_folder_that_cannot_be_written_keeps_no_result_back(shop: Project, testmo: ScriptedServer) -> None:
     """What a store cannot take is named in the result, and told once."""
     (shop.root / "kept").write_text("a file, where the folder is to be")
-    options = (
-        "-oautomation_report_artifact_store=kept",
-        "-oautomation_report_artifact_url=https://files.example",
-    )
+    options = ("-oautomation_report_artifact_store=kept", "-oautomation_report_artifact_url=https://files.example")
     ran = shop.report(*options, address=testmo.address)
     assert ran.exit == 0, ran.text
     assert "1 of 1 result delivered" in ran.out
@@ -154,10 +145,7 @@ def test_a_folder_that_cannot_be_written_keeps_no_result_back(shop: Project, tes
 
 def test_a_store_without_its_addresses_is_told(shop: Project, server: CheckedServer) -> None:
     """A store whose addresses nobody can make is not used; it is told, and our own server keeps the files."""
-    options = (
-        "-oautomation_report_artifact_store=kept",
-        "-oautomation_report_artifact_url=https://f.example/{build}",
-    )
+    options = ("-oautomation_report_artifact_store=kept", "-oautomation_report_artifact_url=https://f.example/{build}")
     ran = shop.report(*options, address=server.address)
     assert ran.exit == 0, ran.text
     assert ran.out.count("artifact_url: a value that https://f.example/{build} needs is unknown") == 1
@@ -233,10 +221,7 @@ def test_a_bucket_is_a_store(shop: Project, testmo: ScriptedServer, amazon: dict
 
 def test_a_bucket_is_filled_later(shop: Project, testmo: ScriptedServer, amazon: dict[str, str]) -> None:
     """The command stores what waits in the spool, where no credential is; addresses are those of the public base."""
-    store = (
-        "-oautomation_report_artifact_store=s3://shots",
-        "-oautomation_report_artifact_url=https://cdn.example",
-    )
+    store = ("-oautomation_report_artifact_store=s3://shots", "-oautomation_report_artifact_url=https://cdn.example")
     env = session_environment(None, **amazon)
     ran = shop.report(*store, "--automation-report-delivery", "later", address=testmo.address, env=env)
     assert ran.exit == 0, ran.text

@@ -1,10 +1,9 @@
 """Files that tests add: kept by a server of ours as they were when they were added, named by every other server."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -13,14 +12,10 @@ from pytest_automation_report.server.store.artifact_urls import content_hash, co
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import ResultRow
+from support.checked_server import CheckedServer
+from support.projects import Project
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 

@@ -1,23 +1,18 @@
 """Files of browser tests attach themselves: a real chromium under pytest-playwright, and under Selenium."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from sessions.artifacts.test_artifacts import PNG, contents_at
+from support.checked_server import CheckedServer
 from support.needs import found, needed
+from support.projects import Project
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from support.checked_server import CheckedServer
-    from support.projects import Project
 
 CHROMIUM, CHROMEDRIVER = found("chromium"), found("chromedriver")
 SELENIUM = ("selenium>=4.20", "websocket-client")

@@ -1,26 +1,20 @@
 """What sessions leave on the page of their CI job."""
 
-from __future__ import annotations
-
 import html
 import json
 import os
 import re
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import yaml
 
 from docs.written import block
 from pytest_automation_report.summary.ci_page import LINKS_FILE
+from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 SUITE = """
 import pytest
@@ -128,10 +122,7 @@ def test_undelivered_results(project: Project, tmp_path: Path) -> None:
 
 def test_crashed_worker(project: Project, tmp_path: Path) -> None:
     """A test that crashed its worker, and one that failed before it there, are among the failures."""
-    project.write(
-        "test_suite.py",
-        "import os\ndef test_fails():\n    assert 0\ndef test_dies():\n    os._exit(3)\n",
-    )
+    project.write("test_suite.py", "import os\ndef test_fails():\n    assert 0\ndef test_dies():\n    os._exit(3)\n")
     env = environment(tmp_path)
     assert project.report("-n1", "--max-worker-restart=0", env=env).exit == 1
     rows = lines_of(tmp_path / "summary.md")[6:]

@@ -197,13 +197,6 @@ def test_console_command_tells_the_same(project: Path, server: CheckedServer) ->
     ran = console(project, *options, env={**session_environment(), **environ})
     assert ran.exit == 0, ran.text
     fields, links, run = told(server)
-    assert fields == {
-        "CI": "GitLab",
-        "Branch": "main",
-        "Commit": SHA,
-        "Build": "7",
-        "Attempt": "2",
-        "Shard": "2/5",
-    }
+    assert fields == {"CI": "GitLab", "Branch": "main", "Commit": SHA, "Build": "7", "Attempt": "2", "Shard": "2/5"}
     assert set(links) == {"CI job", "Commit"}
     assert run["tags"] == ["main"]

@@ -105,14 +105,7 @@ def test_pytest_retry_is_one_result_with_its_attempts(pytester: pytest.Pytester,
     pytest.importorskip("pytest_retry")
     pytester.makepyfile(test_f=FLAKY_TEST.replace("runs == 3", "runs == 2"))
     recorded = record(
-        pytester,
-        "-p",
-        "pytest_retry.retry_plugin",
-        "--retries",
-        "1",
-        "--retry-outcome",
-        outcome,
-        rules=ALL,
+        pytester, "-p", "pytest_retry.retry_plugin", "--retries", "1", "--retry-outcome", outcome, rules=ALL
     )
     rows = [(each.body["name"], each.status, each.is_final) for each in recorded.results]
     assert rows == [

@@ -1,21 +1,16 @@
 """Evidence of a test on the whole way: colours, files at their steps, and each attempt's own output."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_automation_report.api.extensions import ATTEMPTS, COLOURS, EXTENSIONS, STEPS
+from support.checked_server import CheckedServer
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, run_session
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.checked_server import CheckedServer
 
 SUITE = r"""
 import sys

@@ -150,12 +150,7 @@ def test_texts_of_skips(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "with_output"),
-    [
-        ("failed", ["test_bad"]),
-        ("all", ["test_good", "test_bad"]),
-        ("none", []),
-    ],
+    ("output", "with_output"), [("failed", ["test_bad"]), ("all", ["test_good", "test_bad"]), ("none", [])]
 )
 def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str, with_output: list[str]) -> None:
     """Captured output of all phases stays with failed tests, with all, or with none; nothing is there twice."""

@@ -208,13 +208,7 @@ def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
     finished = recorder.finish(NODE, observed_us=10_000)
     assert finished is not None
     assert finished.status == "failure"
-    assert [each.name for each in finished.test.fields] == [
-        "Failure [s]",
-        "Attempts",
-        "Attempt 1",
-        "Subtests",
-        "Steps",
-    ]
+    assert [each.name for each in finished.test.fields] == ["Failure [s]", "Attempts", "Attempt 1", "Subtests", "Steps"]
 
 
 def test_a_context_that_is_no_subtest_is_left_alone() -> None:

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import json
 import secrets
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +9,6 @@ from pytest_automation_report.text.credential_patterns import MARK
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import TOKEN, send, session_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SECRET = f"s3cr3t-{secrets.token_hex(12)}"
 BEARER = secrets.token_hex(16)

@@ -32,10 +32,7 @@ if TYPE_CHECKING:
 
 TEAM_CODE = "a-code-of-ten-colleagues"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.needs("chromium"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 
 class Visit:

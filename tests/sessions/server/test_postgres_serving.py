@@ -100,11 +100,7 @@ def test_a_password_can_come_from_where_postgresql_looks(
         ("{right}/absent", 3, 'postgresql://reports@127.0.0.1:{port}/absent: cannot be opened as a store: .*"absent"'),
         ("{wrong}/reports", 3, "password authentication failed"),
         ("{away}/reports", 3, "postgresql://reports@127.0.0.1:1/reports: cannot be opened as a store: .*refused"),
-        (
-            "{right}/{newer}",
-            3,
-            f"this store has version {SCHEMA_VERSION + 1}, and this release reads {SCHEMA_VERSION}",
-        ),
+        ("{right}/{newer}", 3, f"this store has version {SCHEMA_VERSION + 1}, and this release reads {SCHEMA_VERSION}"),
         ("postgresql://reports:{word}@@127.0.0.1/reports", 2, "percent|%40"),
         ("postgresql://reports:a/{word}@127.0.0.1/reports", 2, "%40"),
         ("postgresql://reports:{word}#@127.0.0.1/reports", 2, "%40"),

@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.needs("chromium"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 SERVER = (
     "/runs/2?view=tests&group=none",

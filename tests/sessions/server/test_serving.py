@@ -54,9 +54,7 @@ def _session(contract: Contract) -> requests.Session:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_answers_on_a_free_port_until_it_is_told_to_end(
-    tmp_path: Path,
-    contract: Contract,
-    number: signal.Signals,
+    tmp_path: Path, contract: Contract, number: signal.Signals
 ) -> None:
     """It says where it listens, keeps to the contract over a socket, and ends by itself on either signal."""
     with python(SERVER, str(tmp_path / "store.db"), "127.0.0.1") as server:
@@ -96,7 +94,7 @@ def test_a_request_that_has_begun_is_answered_before_the_server_ends(tmp_path: P
                 waiting.sendall(
                     b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: localhost\r\n"
                     b"Authorization: Bearer t\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                    b"Content-Length: %d\r\n\r\n" % len(body) + body,
+                    b"Content-Length: %d\r\n\r\n" % len(body) + body
                 )
                 assert session.get(runs).json()["total"] == 1, "the later request is answered, so the first has begun"
                 server.send_signal(signal.SIGTERM)
@@ -318,10 +316,7 @@ def test_servers_that_start_at_once_agree_on_the_token(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 10
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "two words of a token", "caf\u00e9" * 5, "a\nb" * 9, "x" * 15],
-)
+@pytest.mark.parametrize("text", ["", "two words of a token", "caf\u00e9" * 5, "a\nb" * 9, "x" * 15])
 def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
     """Spaces, control and non-ASCII characters do not fit in a header, and a short token can be guessed.
 

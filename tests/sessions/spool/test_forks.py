@@ -3,10 +3,7 @@
 import os
 from pathlib import Path
 
-from pytest_automation_report.spool.artifacts import (
-    ArtifactSpool,
-    ArtifactSpoolError,
-)
+from pytest_automation_report.spool.artifacts import ArtifactSpool, ArtifactSpoolError
 
 
 def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:

@@ -1,14 +1,10 @@
 """The API's memory for tests: runs, threads and results, with honest counts, and nothing of the package."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MOMENT = "2026-01-02T03:04:05.000Z"
 
@@ -36,7 +32,7 @@ class Reply:
 @dataclass
 class Thread:
     id: int
-    run: Run
+    run: "Run"
     index: int
     rows: list[dict[str, Any]] = field(default_factory=list)
     resources: dict[str, list[Any]] = field(default_factory=dict)
