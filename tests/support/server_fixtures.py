@@ -23,8 +23,8 @@ def contract() -> Contract:
 def cluster() -> Iterator[Cluster]:
     """Run one PostgreSQL server for all tests of this process."""
     needed("initdb")
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("psycopg is not installed: pip install 'psycopg[binary]>=3.1'")
+    if importlib.util.find_spec("psycopg_pool") is None:
+        pytest.skip("psycopg_pool is not installed: pip install 'psycopg[binary,pool]>=3.1'")
     cluster = started(Path("/tmp"))
     yield cluster
     ended(cluster)

@@ -1,21 +1,19 @@
 """Open a store in a PostgreSQL database and run its transactions.
 
-A thread has a connection for the time of one transaction; idle connections are reused. Several processes may serve one
-database: writers wait for each other's locks (see `database`), and readers do not wait.
+A thread has a connection of the pool for the time of one transaction. Several processes may serve one database: writers
+wait for each other's locks (see `database`), and readers do not wait.
 """
 
 from __future__ import annotations
 
-import re
-import threading
-from contextlib import contextmanager
+import select
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-import peewee
 import psycopg
-from peewee import InterfaceError, OperationalError, PeeweeException, PostgresqlDatabase
 from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError
@@ -25,6 +23,8 @@ from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_N
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+
+    from peewee import PostgresqlDatabase
 
     from pytest_automation_report.api.models import PostgresDatabase
 
@@ -42,28 +42,26 @@ def _with_driver_marks(sql: str) -> bytes:
 
 
 class PostgresConnection(StoreConnection):
-    """One connection to a PostgreSQL database (see `StoreConnection`), opened and closed by its peewee database."""
+    """One connection to a PostgreSQL database (see `StoreConnection`), opened and closed by its owner."""
 
     is_postgres = True
 
-    def __init__(self, orm: PostgresqlDatabase) -> None:
-        self._orm = orm
-        self._raw: psycopg.Connection[Any] = orm.connection()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+        self.raw = raw
 
     @property
     def orm(self) -> PostgresqlDatabase:
         """The same connection for queries of peewee."""
-        return self._orm
+        from peewee import PostgresqlDatabase  # noqa: PLC0415 - until the pages do without
 
-    @property
-    def raw(self) -> psycopg.Connection[Any]:
-        """The driver's connection."""
-        return self._raw
+        database = PostgresqlDatabase("", prefer_psycopg3=True, autoconnect=False, thread_safe=False)
+        database._state.set_connection(self.raw)  # type: ignore[attr-defined]  # noqa: SLF001
+        return database
 
     def cursor(self, sql: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
         """Execute a statement and return the driver's cursor."""
         # Without values the driver leaves percent signs alone.
-        return self._raw.execute(_with_driver_marks(sql), values or None)
+        return self.raw.execute(_with_driver_marks(sql), values or None)
 
     def insert(self, sql: str, values: Sequence[object]) -> int:
         """Execute an INSERT of one row and return the id of the row."""
@@ -83,7 +81,7 @@ def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> No
         return
     if version is None and must_exist:
         raise StoreError(f"{url}: there is no store in this database; `automation-report serve` makes one")
-    with connection.orm.atomic():
+    with connection.raw.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(?)", (_PREPARE_LOCK_ID,))
         # Another process may have created the tables while this one waited for the lock.
         version = _version(connection, url)
@@ -126,7 +124,10 @@ LOCK_SECONDS: Final = 10
 _IDLE_SECONDS: Final = 60
 """PostgreSQL ends a transaction that is idle for so long, so that a stopped process does not hold locks for ever."""
 
-_MAX_IDLE_CONNECTIONS: Final = 8
+_UNREACHABLE_SECONDS: Final = 3.0
+"""How long a transaction waits for a connection before it is refused: a database that restarts is away for as long."""
+
+_MAX_CONNECTIONS: Final = 16
 _DEFAULTS: Final[Mapping[str, str | int]] = {
     "client_encoding": "utf8",
     "connect_timeout": 10,
@@ -137,10 +138,6 @@ _DEFAULTS: Final[Mapping[str, str | int]] = {
 # A writer must see what others committed while it waited for a lock; a reader must see one snapshot.
 _WRITE_MODE: Final = "READ COMMITTED"
 _READ_MODE: Final = "REPEATABLE READ READ ONLY"
-peewee_version: Final[str] = vars(peewee)["__version__"]  # its stub leaves it out
-"""The installed release of peewee."""
-
-_OLDEST_PEEWEE: Final = (4, 4)
 # SQLSTATE codes of PostgreSQL.
 _ROLLED_BACK_STATES: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 _LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -154,22 +151,25 @@ class PostgresConnections:
     """
 
     def __init__(self, location: PostgresDatabase, *, must_exist: bool = False) -> None:
-        _check_peewee(location, peewee_version)
-        self._location = location
-        self._parameters = _parameters(location)
-        self._idle: list[PostgresConnection] = []
-        self._lock = threading.Lock()
-        self._is_closed = False
+        self._url = location.url
+        self._parameters: dict[str, Any] = {**_parameters(location), "autocommit": True}
         self.notes: tuple[str, ...] = ()
         try:
             with self._new_connection() as connection:
                 prepare(connection, str(location), must_exist=must_exist)
-        except (PeeweeException, psycopg.Error) as error:
-            self.close()
+        except psycopg.Error as error:
             raise StoreError(f"{location}: cannot be opened as a store: {_one_line(error)}") from error
-        except StoreError:
-            self.close()
-            raise
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            self._url,
+            kwargs=self._parameters,
+            configure=_configure,
+            min_size=0,
+            max_size=_MAX_CONNECTIONS,
+            timeout=_UNREACHABLE_SECONDS,
+            reconnect_timeout=_UNREACHABLE_SECONDS,
+            num_workers=1,
+            open=True,
+        )
 
     def writing(self) -> AbstractContextManager[PostgresConnection]:
         """Enter a transaction that changes the store; each statement sees the commits from before it began."""
@@ -182,12 +182,12 @@ class PostgresConnections:
     @contextmanager
     def looking(self) -> Iterator[PostgresConnection]:
         """Enter a block in which each statement reads a separate snapshot."""
-        connection = self._idle_connection() or self._connect_or_refuse()
+        connection = self._take()
         try:
             with _mapped_errors(connection):
                 yield connection
         finally:
-            self._release(connection)
+            self._pool.putconn(connection.raw)
 
     def compact(self) -> None:
         """Rewrite all tables without their removed rows; no other connection can use them meanwhile."""
@@ -197,104 +197,55 @@ class PostgresConnections:
 
     def close(self) -> None:
         """Close the idle connections now, and each connection in use at the end of its transaction."""
-        with self._lock:
-            self._is_closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.orm.close()
+        self._pool.close()
 
     @contextmanager
     def _new_connection(self) -> Iterator[PostgresConnection]:
         """Open a connection without a transaction and close it at the end of the block."""
-        connection = self._connect()
-        try:
-            yield connection
-        finally:
-            connection.orm.close()
+        with psycopg.connect(self._url, **self._parameters) as raw:
+            _configure(raw)
+            yield PostgresConnection(raw)
 
     @contextmanager
     def _transaction(self, mode: str) -> Iterator[PostgresConnection]:
-        connection = self._begin(mode)
+        connection = self._take()
         try:
             with _mapped_errors(connection):
+                connection.execute(f"BEGIN TRANSACTION ISOLATION LEVEL {mode}")
                 yield connection
             # Outside of the inner block: a commit that failed may have been applied, so it must not be run again.
-            connection.orm.commit()
+            connection.raw.commit()
         finally:
-            self._release(connection)
+            # Ends the transaction of a block that raised; does nothing after a commit.
+            with suppress(psycopg.Error):
+                connection.raw.rollback()
+            self._pool.putconn(connection.raw)
 
-    def _begin(self, mode: str) -> PostgresConnection:
-        """Begin a transaction on an idle connection or on a new one, and return the connection."""
-        while (idle := self._idle_connection()) is not None:
-            if _can_begin(idle, mode):
-                return idle
-        connection = self._connect_or_refuse()
-        try:
-            connection.orm.begin(mode)
-        except PeeweeException:
-            connection.orm.close()
-            raise
-        return connection
-
-    def _idle_connection(self) -> PostgresConnection | None:
-        """Take an idle connection, None if there is none."""
-        with self._lock:
-            if self._is_closed:
-                raise InterfaceError("the store is closed")
-            return self._idle.pop() if self._idle else None
-
-    def _release(self, connection: PostgresConnection) -> None:
-        """Make a connection idle, or close it if it was lost or there are enough idle ones."""
-        # Ends the transaction of a block that raised; does nothing after a commit.
-        try:
-            connection.raw.rollback()
-        except psycopg.Error:
-            connection.raw.close()
-        is_lost, unused = connection.raw.closed, list[PostgresConnection]()
-        with self._lock:
-            if is_lost or self._is_closed or len(self._idle) >= _MAX_IDLE_CONNECTIONS:
-                unused.append(connection)
-            else:
-                self._idle.append(connection)
-            if is_lost:  # so were the idle ones, if the database was restarted
-                unused += self._idle
-                self._idle = []
-        for one in unused:
-            one.orm.close()
-
-    def _connect_or_refuse(self) -> PostgresConnection:
-        """Open a connection; raises `ApiError` (429) if the database cannot be reached."""
-        try:
-            return self._connect()
-        except OperationalError as error:
-            raise unreachable() from error
-
-    def _connect(self) -> PostgresConnection:
-        database = PostgresqlDatabase(
-            self._location.url, prefer_psycopg3=True, autoconnect=False, thread_safe=False, **self._parameters
-        )
-        database.connect()
-        connection = PostgresConnection(database)
-        try:
-            connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-            connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
-        except psycopg.Error as error:
-            database.close()
-            raise OperationalError(str(error)) from error
-        return connection
+    def _take(self) -> PostgresConnection:
+        """Take a connection of the pool; raises `ApiError` (429) if the database cannot be reached."""
+        while True:
+            try:
+                raw = self._pool.getconn()
+            except PoolTimeout as error:
+                raise unreachable() from error
+            if not _is_lost(raw):
+                return PostgresConnection(raw)
+            raw.close()
+            self._pool.putconn(raw)
 
 
-def _can_begin(connection: PostgresConnection, mode: str) -> bool:
-    """Begin a transaction; False, and the connection is closed, if it was lost while it was idle.
+def _configure(raw: psycopg.Connection[Any]) -> None:
+    raw.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'".encode())
+    raw.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'".encode())
 
-    If the database itself is away, the attempt on a new connection raises the error.
-    """
-    try:
-        connection.orm.begin(mode)
-    except PeeweeException:
-        connection.orm.close()
-        return False
-    return True
+
+def _is_lost(raw: psycopg.Connection[Any]) -> bool:
+    """Whether the database has closed an idle connection, as it does when it restarts."""
+    if raw.closed:
+        return True
+    waiting = select.poll()
+    waiting.register(raw.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 @contextmanager
@@ -302,23 +253,15 @@ def _mapped_errors(connection: PostgresConnection) -> Iterator[None]:
     """Raise the error for a transaction that PostgreSQL rolled back; every other error passes."""
     try:
         yield
-    except (PeeweeException, psycopg.Error) as error:
-        cause = error if isinstance(error, psycopg.Error) else error.__cause__ or error.__context__
-        state = getattr(cause, "sqlstate", None)
-        if state == _DISK_FULL:
+    except psycopg.Error as error:
+        if error.sqlstate == _DISK_FULL:
             raise DiskFullError from error
-        if state == _LOCK_NOT_AVAILABLE:
+        if error.sqlstate == _LOCK_NOT_AVAILABLE:
             raise try_again() from error
         # A connection that was lost before the commit has lost its transaction, too.
-        if state in _ROLLED_BACK_STATES or connection.raw.closed:
+        if error.sqlstate in _ROLLED_BACK_STATES or connection.raw.closed:
             raise TransactionRolledBackError from error
         raise
-
-
-def _check_peewee(location: PostgresDatabase, version: str) -> None:
-    """Raise `StoreError` for a release of peewee that works with SQLite only."""
-    if tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2]) < _OLDEST_PEEWEE:
-        raise StoreError(f"{location}: peewee {version} is too old for PostgreSQL: pip install 'peewee>=4.4'")
 
 
 def _parameters(location: PostgresDatabase) -> dict[str, Any]:

@@ -211,10 +211,10 @@ def _connections(location: Path | PostgresDatabase, mounts: Path, *, must_exist:
         from pytest_automation_report.server.store.postgres import PostgresConnections  # noqa: PLC0415 - files need no driver
     except ImportError as error:
         # Only a missing driver is the user's to install; an error in a module of ours is a bug and shows itself.
-        if (error.name or "psycopg").partition(".")[0] != "psycopg":
+        if (error.name or "psycopg").partition(".")[0] not in {"psycopg", "psycopg_pool"}:
             raise
         raise StoreError(
-            f"{location}: the driver for PostgreSQL is missing ({error}): pip install 'psycopg[binary]>=3.1'"
+            f"{location}: the driver for PostgreSQL is missing ({error}): pip install 'psycopg[binary,pool]>=3.1'"
         ) from error
     return PostgresConnections(location, must_exist=must_exist)
 

@@ -5,7 +5,8 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from peewee import InterfaceError, fn
+from psycopg import OperationalError
+from psycopg_pool import PoolClosed
 
 from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.errors import StoreError
@@ -19,7 +20,6 @@ from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmi
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
-from pytest_automation_report.server.store.tables import RunRow
 from pytest_automation_report.server.store.writes import Writer
 from support.clusters import Cluster, database_at
 from support.service import ON_POSTGRESQL, Service, a_test
@@ -40,8 +40,11 @@ def _in_threads(*works: Callable[[], object]) -> None:
 def _keep(writer: Writer, run_id: int) -> int:
     """Keep a run until the transaction ends; return which process of PostgreSQL does so."""
     lock_run(writer.connection, run_id)
-    pid: int = writer.database.connection().info.backend_pid  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return pid
+    return _process(writer)
+
+
+def _process(writer: Writer) -> int:
+    return writer.connection.number("SELECT pg_backend_pid()")
 
 
 @ON_POSTGRESQL
@@ -283,7 +286,8 @@ def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
             if begun.count(order) == 1:
                 barrier.wait(30)
             writer.append_to_run(second, ())
-            RunRow.update(tags=RunRow.tags.concat("+")).where(RunRow.id.in_(runs)).execute(writer.database)
+            for run_id in runs:
+                writer.connection.change("UPDATE run SET tags = tags || '+' WHERE id = ?", (run_id,))
 
         return both
 
@@ -292,7 +296,7 @@ def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
     )
     assert len(begun) >= 3, "one of them was done again"
     with service.store._connections.reading() as database:
-        assert [row.tags for row in RunRow.select(RunRow.tags).execute(database.orm)] == ["[]++", "[]++"]
+        assert database.execute("SELECT tags FROM run") == [("[]++",), ("[]++",)]
 
 
 @ON_POSTGRESQL
@@ -324,7 +328,7 @@ def test_a_connection_that_is_always_lost_is_429(service: Service, cluster: Clus
 
     def work(writer: Writer) -> None:
         writer.create_run(1, RUN)
-        tries.append(writer.database.connection().info.backend_pid)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+        tries.append(_process(writer))
         cluster.execute(f"SELECT pg_terminate_backend({tries[-1]})")
         writer.create_run(1, RUN)
 
@@ -361,9 +365,9 @@ def test_a_reader_sees_one_moment(service: Service) -> None:
     """What others commit meanwhile does not show: rows and counts that are read one after another fit."""
     run_id = service.new_run()
     with service.store._connections.reading() as database:
-        amounts = [RunRow.select(fn.COUNT(RunRow.id)).scalar(database.orm)]
+        amounts = [database.number("SELECT COUNT(*) FROM run")]
         service.new_run()
-        amounts.append(RunRow.select(fn.COUNT(RunRow.id)).scalar(database.orm))
+        amounts.append(database.number("SELECT COUNT(*) FROM run"))
     assert amounts == [1, 1]
     assert service.run(run_id + 1)["id"] == run_id + 1
 
@@ -373,9 +377,10 @@ def test_a_closed_store_takes_nothing(service: Service) -> None:
     """It opens no new connection, and those that are in use are closed when they are given back."""
     with service.store._connections.reading() as database:
         service.store.close()
-        assert not database.orm.is_closed()
-    assert database.orm.is_closed()
-    with pytest.raises(InterfaceError, match="closed"):
+        assert database.number("SELECT 1") == 1
+    with pytest.raises(OperationalError, match="closed"):
+        database.number("SELECT 1")
+    with pytest.raises(PoolClosed):
         service.store.read(lambda reader: reader.statuses(1))
 
 
@@ -457,13 +462,6 @@ def test_a_store_can_have_a_schema_of_its_own(cluster: Cluster) -> None:
             store.write(lambda writer: writer.create_run(1, RUN))
     assert cluster.execute("SELECT count(*) FROM reports.run", name) == [(2,)]
     assert cluster.execute("SELECT count(*) FROM public.run", name) == [(0,)]
-
-
-def test_a_peewee_that_is_too_old_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra installs a newer one; a user who installed the driver alone gets the command to run."""
-    monkeypatch.setattr(postgres, "peewee_version", "4.3.9")
-    with pytest.raises(StoreError, match=r"peewee 4\.3\.9 is too old.*pip install 'peewee>=4\.4'"):
-        Store(cluster.place())
 
 
 def test_a_database_that_cannot_hold_every_text_is_refused(cluster: Cluster) -> None:

@@ -153,7 +153,7 @@ def test_a_missing_driver_is_named(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     assert "postgresql://reports@db/reports: the driver for PostgreSQL is missing" in done.stderr
-    assert "pip install 'psycopg[binary]>=3.1'" in done.stderr
+    assert "pip install 'psycopg[binary,pool]>=3.1'" in done.stderr
     assert "secret" not in done.stderr
 
 

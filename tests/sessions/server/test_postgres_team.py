@@ -71,7 +71,7 @@ def test_the_pages_command_serves_a_database(tmp_path: Path, cluster: Cluster) -
     install, serve = block(PAGE, "pip install").splitlines()
     assert install == "pip install '.[postgres]'"
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'postgres = [\n  "psycopg[binary]' in project
+    assert 'postgres = [\n  "psycopg[binary,pool]' in project
     assignment, command, *options = shlex.split(serve)
     name, _, address = assignment.partition("=")
     assert (command, address) == ("automation-report", "postgresql://reports@db.example.com/reports")
