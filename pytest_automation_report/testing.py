@@ -19,8 +19,9 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from msgspec import convert
 
-from pytest_automation_report.api.models import NewRun, Resources, Test, Token
+from pytest_automation_report.api.models import NewRun, Resources, Test, Token, joined
 from pytest_automation_report.values import Value, field, replace
 
 if TYPE_CHECKING:
@@ -120,17 +121,16 @@ class RecordingServer:
             elif id_in_path:
                 self._change_run(id_in_path, str(match[3]), body, created)
             else:
-                self._runs[created["id"]] = ReceivedRun(created["id"], NewRun.from_body(body))
+                self._runs[created["id"]] = ReceivedRun(created["id"], convert(body, NewRun))
 
     def _change_run(self, run_id: int, action: str, body: dict[str, Any], created: dict[str, Any]) -> None:
         run = self._runs[run_id]
         if action == "threads":
             self._threads[created["id"]] = run_id
-            thread = ReceivedThread(created["id"], Resources.from_body(body))
+            thread = ReceivedThread(created["id"], convert(body, Resources))
             self._runs[run_id] = replace(run, threads=(*run.threads, thread))
         elif action == "append":
-            resources = _merged(run.run.resources, Resources.from_body(body))
-            self._runs[run_id] = replace(run, run=replace(run.run, resources=resources))
+            self._runs[run_id] = replace(run, run=joined(run.run, convert(body, Resources)))
         else:
             self._runs[run_id] = replace(run, is_completed=True)
 
@@ -141,20 +141,12 @@ class RecordingServer:
             if thread.id != thread_id:
                 threads.append(thread)
             elif action == "append":
-                tests = tuple(Test.from_body(test) for test in body.get("tests", ()))
-                resources = _merged(thread.resources, Resources.from_body(body))
+                tests = convert(body.get("tests", ()), tuple[Test, ...])
+                resources = joined(thread.resources, convert(body, Resources))
                 threads.append(replace(thread, tests=(*thread.tests, *tests), resources=resources))
             else:
                 threads.append(replace(thread, is_completed=True))
         self._runs[run.id] = replace(run, threads=tuple(threads))
-
-
-def _merged(first: Resources, second: Resources) -> Resources:
-    return Resources(
-        fields=(*first.fields, *second.fields),
-        links=(*first.links, *second.links),
-        artifacts=(*first.artifacts, *second.artifacts),
-    )
 
 
 @contextmanager

@@ -55,7 +55,7 @@ else:
 
     def replace(value: T, /, **changes: object) -> T:
         """Return a copy of a value with other members, as `dataclasses.replace` does."""
-        names = value._accepted  # noqa: SLF001 - shared by all values
+        names = getattr(value, "__struct_fields__", None) or value._accepted  # noqa: SLF001 - shared by all values
         members = {name: getattr(value, name) for name in names if name not in changes}
         return type(value)(**members, **changes)
 

@@ -7,14 +7,16 @@ a server, and a client of the embedded store applies it in this process.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar
 
+from msgspec import to_builtins
+
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH
 from pytest_automation_report.api.classification import ApiRequest
 from pytest_automation_report.api.extensions import JOB
+from pytest_automation_report.api.models import encode
 from pytest_automation_report.api.responses import (
     StoredFile,
     created_id,
@@ -110,18 +112,18 @@ class Client(ABC):
 
     def create_run(self, run: NewRun, *, key: str = "") -> int:
         """Create a run and return its id."""
-        return self._create(f"/projects/{self._project_id}/automation/runs", run.body(), key)
+        return self._create(f"/projects/{self._project_id}/automation/runs", encode(run), key)
 
     def append_run(self, run_id: int, resources: Resources, *, key: str = "") -> None:
         """Add fields, links and artifacts to a run."""
-        self._do(f"/automation/runs/{run_id}/append", encoded(resources.body()), key)
+        self._do(f"/automation/runs/{run_id}/append", encode(resources), key)
 
     def complete_run(self, run_id: int, *, measure_elapsed: bool, key: str = "") -> None:
         """Complete a run and all its threads.
 
         Its elapsed time becomes the time since its creation, or without ``measure_elapsed`` that of its longest thread.
         """
-        self._do(f"/automation/runs/{run_id}/complete", encoded({"measure_elapsed": measure_elapsed}), key)
+        self._do(f"/automation/runs/{run_id}/complete", encode({"measure_elapsed": measure_elapsed}), key)
 
     def create_thread(
         self,
@@ -141,8 +143,8 @@ class Client(ABC):
         if resources.links:
             raise ValueError("a thread cannot have links")
         extensions = {JOB: job} if job is not None and JOB in self.extensions else {}
-        body = {**_elapsed(elapsed_observed, elapsed_computed), **resources.body(), **extensions}
-        return self._create(f"/automation/runs/{run_id}/threads", body, key)
+        body = {**_elapsed(elapsed_observed, elapsed_computed), **to_builtins(resources), **extensions}
+        return self._create(f"/automation/runs/{run_id}/threads", encode(body), key)
 
     def append_thread(self, thread_id: int, body: bytes, *, key: str = "") -> None:
         """Add tests to a thread; ``body`` is the encoded JSON object of the contract's append."""
@@ -157,7 +159,7 @@ class Client(ABC):
         key: str = "",
     ) -> None:
         """Complete a thread, with its final elapsed times in microseconds unless they are None."""
-        body = encoded(_elapsed(elapsed_observed, elapsed_computed))
+        body = encode(_elapsed(elapsed_observed, elapsed_computed))
         self._do(f"/automation/runs/threads/{thread_id}/complete", body, key)
 
     def runs(
@@ -252,8 +254,8 @@ class Client(ABC):
         """Return the parameter that leaves threads out, None for a server that might refuse it: all but our own."""
         return None if has_threads or self._artifact_bytes is None else "0"
 
-    def _create(self, path: str, body: Json, key: str) -> int:
-        return self._call(ApiRequest("POST", f"/api/v1{path}", 201, body=encoded(body), key=key), created_id)
+    def _create(self, path: str, body: bytes, key: str) -> int:
+        return self._call(ApiRequest("POST", f"/api/v1{path}", 201, body=body, key=key), created_id)
 
     def _do(self, path: str, body: bytes, key: str) -> None:
         self._call(ApiRequest("POST", f"/api/v1{path}", 204, body=body, key=key), _nothing)
@@ -264,11 +266,6 @@ class Client(ABC):
     @abstractmethod
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
-
-
-def encoded(body: Json) -> bytes:
-    """Return a body as compact ASCII JSON; raise `ValueError` for NaN and infinity."""
-    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def _elapsed(observed_us: int | None, computed_us: int | None) -> Json:

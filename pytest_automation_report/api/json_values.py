@@ -31,6 +31,8 @@ from typing import (
     get_origin,
 )
 
+from msgspec import Struct, ValidationError, convert, to_builtins
+
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -119,6 +121,8 @@ _ENCODERS: Final[dict[type, Callable[[Any], object]]] = {
 def _encoder_of(type_: type) -> Callable[[Any], object]:
     if issubclass(type_, JsonValue):
         encoder: Callable[[Any], object] = type_.body
+    elif issubclass(type_, Struct):
+        encoder = to_builtins
     elif issubclass(type_, int):
         encoder = int  # of an enumeration
     elif issubclass(type_, str):
@@ -298,7 +302,17 @@ def _reading_of_type(type_: Any) -> tuple[frozenset[type], _Reader | None, str]:
         return frozenset(), _list_reader(origin, arguments), ""
     if issubclass(type_, IntEnum):
         return frozenset(), _one_of({int(member): member for member in type_}, int), ""
-    return frozenset(), decoder_of(type_), ""
+    return frozenset(), _struct_reader(type_) if issubclass(type_, Struct) else decoder_of(type_), ""
+
+
+def _struct_reader(type_: type[Struct]) -> _Reader:
+    def read(value: object) -> object:
+        try:
+            return convert(value, type_)
+        except ValidationError as error:
+            raise JsonError(str(error), value) from None
+
+    return read
 
 
 def _anything(value: object) -> object:

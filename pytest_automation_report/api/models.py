@@ -6,14 +6,17 @@ test is made once: the text in the spool is the text that the server gets.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import IntEnum
-from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pytest_automation_report.api.json_values import INLINE, JsonValue
-from pytest_automation_report.values import Value, field
+from msgspec import DecodeError, Meta, Struct, ValidationError, convert, field, to_builtins
+from msgspec.json import Decoder, Encoder
+from msgspec.structs import replace
+
+from pytest_automation_report.unpatched import Unpatched
+
+T = TypeVar("T")
 
 Status: TypeAlias = Literal["passed", "failure", "error", "skipped"]
 """The four statuses of pytest's outcomes; a setting can give each an alias for the wire."""
@@ -56,31 +59,36 @@ class FieldType(IntEnum):
     URL = 5
 
 
-class Body(JsonValue, omit_defaults=True):
+Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""An integer of 64 bits, as those of the contract: one of a forged document may have thousands of digits."""
+
+
+class Body(Struct, frozen=True, omit_defaults=True):
     """Base of bodies, and of their parts, in the words of the contract; null and empty members are left out."""
 
 
-class Field(Body):
+class Field(Body, frozen=True):
     """A named value of a run, thread or test (contract: CreateAutomationField)."""
 
     name: str
     value: str | None
-    type: FieldType = field(default=FieldType.STRING, required=True)
+    # By a factory, since the contract requires the type: a plain default would be left out.
+    type: FieldType = field(default_factory=lambda: FieldType.STRING)
     meta: Mapping[str, str] = field(default_factory=dict)
     is_highlight: bool = False
 
 
-class Artifact(Body, forbid_unknown=True):
+class Artifact(Body, frozen=True, forbid_unknown_fields=True):
     """A reference to a stored file; ``size`` is in bytes (contract: CreateAutomationArtifact)."""
 
     name: str
     url: str
     note: str | None = None
     mime_type: str | None = None
-    size: int | None = None
+    size: Int64 | None = None
 
 
-class Link(Body, forbid_unknown=True):
+class Link(Body, frozen=True, forbid_unknown_fields=True):
     """A web address of a run (contract: CreateAutomationLink)."""
 
     name: str
@@ -88,7 +96,7 @@ class Link(Body, forbid_unknown=True):
     note: str | None = None
 
 
-class Test(Body):
+class Test(Body, frozen=True):
     """One result of one test (contract: CreateAutomationTest).
 
     ``status`` is the alias that goes on the wire; ``line`` is 1-based; ``elapsed`` is in microseconds.
@@ -100,15 +108,15 @@ class Test(Body):
     name: str
     folder: str
     status: str
-    elapsed: int | None = None
+    elapsed: Int64 | None = None
     file: str | None = None
-    line: int | None = None
+    line: Int64 | None = None
     fields: tuple[Field, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
-    assertions: int | None = None
+    assertions: Int64 | None = None
 
 
-class Resources(Body):
+class Resources(Body, frozen=True):
     """Fields, links and artifacts of a run (contract: AppendToAutomationRun); a thread can have all but links."""
 
     fields: tuple[Field, ...] = ()
@@ -116,20 +124,35 @@ class Resources(Body):
     artifacts: tuple[Artifact, ...] = ()
 
 
-class NewRun(Body):
+class NewRun(Body, frozen=True):
     """A run to create (contract: CreateAutomationRun)."""
 
     name: str
     source: str
     config: str | None = None
-    config_id: int | None = None
+    config_id: Int64 | None = None
     milestone: str | None = None
-    milestone_id: int | None = None
+    milestone_id: Int64 | None = None
     tags: tuple[str, ...] = ()
-    resources: Resources = field(default_factory=Resources, key=INLINE)
+    fields: tuple[Field, ...] = ()
+    links: tuple[Link, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
 
 
-class Token(JsonValue):
+Holder = TypeVar("Holder", Resources, NewRun)
+
+
+def joined(holder: Holder, more: Resources) -> Holder:
+    """Return a run, or resources, with more fields, links and artifacts behind its own."""
+    return replace(
+        holder,
+        fields=(*holder.fields, *more.fields),
+        links=(*holder.links, *more.links),
+        artifacts=(*holder.artifacts, *more.artifacts),
+    )
+
+
+class Token(Struct, frozen=True):
     """The API token; neither ``repr`` nor ``str`` shows it."""
 
     value: str
@@ -140,7 +163,7 @@ class Token(JsonValue):
     __str__ = __repr__
 
 
-class ArtifactStoreConfig(JsonValue):
+class ArtifactStoreConfig(Struct, frozen=True):
     """The user's own store of artifacts: the address of a bucket, or the absolute path of a folder.
 
     ``url`` is the template of the URLs of stored files; if it is empty, the bucket signs a URL for each file.
@@ -149,10 +172,13 @@ class ArtifactStoreConfig(JsonValue):
 
     address: str
     url: str = ""
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"ArtifactStoreConfig(address={self.address!r}, url={self.url!r})"
 
 
-class Endpoint(JsonValue):
+class Endpoint(Struct, frozen=True):
     """The destination of results: a server's origin, or the embedded store's database file.
 
     ``origin`` is scheme, host and port without a path. With `EMBEDDED_ORIGIN`, ``database`` is the absolute path of the
@@ -172,40 +198,48 @@ class Endpoint(JsonValue):
         return self.origin == EMBEDDED_ORIGIN
 
 
-# Bound at import: tests patch ``json``, and their patches must not reach results.
-_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
-
-
-def encoded(test: Test) -> str:
-    """Return the test's body as compact ASCII JSON.
-
-    Formatted by hand, since pytest's process does it for each test that has not just passed: a test with two fields
-    takes 3 us, by `Test.body` 10. `tests/unit/api/test_models.py` holds that both return the same.
-    """
-    elapsed = "" if test.elapsed is None else f',"elapsed":{test.elapsed}'
-    file = "" if test.file is None else f',"file":{_quoted(test.file)}'
-    line = "" if test.line is None else f',"line":{test.line}'
-    fields = f',"fields":[{",".join(map(_encoded_field, test.fields))}]' if test.fields else ""
-    artifacts = f',"artifacts":{_encode([file_.body() for file_ in test.artifacts])}' if test.artifacts else ""
-    assertions = "" if test.assertions is None else f',"assertions":{test.assertions}'
-    return (
-        f'{{"key":{_quoted(test.key)},"name":{_quoted(test.name)},"folder":{_quoted(test.folder)},'
-        f'"status":{_quoted(test.status)}{elapsed}{file}{line}{fields}{artifacts}{assertions}}}'
-    )
-
-
-def _encoded_field(field_: Field) -> str:
-    value = "null" if field_.value is None else _quoted(field_.value)
-    meta = f',"meta":{_encode(field_.meta)}' if field_.meta else ""
-    highlight = ',"is_highlight":true' if field_.is_highlight else ""
-    return f'{{"name":{_quoted(field_.name)},"value":{value},"type":{field_.type:d}{meta}{highlight}}}'
-
-
-class PostgresDatabase(Value):
+class PostgresDatabase(Struct, frozen=True):
     """A PostgreSQL database; ``url`` may hold a password, so messages and logs must use ``shown``."""
 
-    url: str = field(repr=False)
+    url: str
     shown: str
+
+    def __repr__(self) -> str:
+        return f"PostgresDatabase({self.shown!r})"
 
     def __str__(self) -> str:
         return self.shown
+
+
+_encode = Encoder().encode
+
+
+def encode(value: object) -> bytes:
+    """Return a value as JSON in UTF-8; lone surrogates, which have no UTF-8, are escaped."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return Unpatched.encode(to_builtins(value)).encode()
+
+
+def decode(text: bytes | str, decoder: Decoder[T]) -> T:
+    """Decode JSON in which lone surrogates may be escaped; raises `ValueError` if it is not of the decoder's type."""
+    try:
+        return decoder.decode(text)
+    except ValidationError:
+        raise
+    except (DecodeError, UnicodeEncodeError):
+        return convert(Unpatched.decode(text if isinstance(text, str) else text.decode()), decoder.type)
+
+
+_TESTS = Decoder(Test)
+
+
+def encoded(test: Test) -> str:
+    """Return the test's body as compact ASCII JSON."""
+    return Unpatched.encode(to_builtins(test))
+
+
+def decode_test(text: bytes | str) -> Test:
+    """Decode the body of a test; raises `ValueError` if it is none."""
+    return decode(text, _TESTS)

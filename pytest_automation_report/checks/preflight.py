@@ -5,8 +5,9 @@ This module is imported in pytest's process, which must not load the HTTP client
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
+
+from msgspec import to_builtins
 
 from pytest_automation_report.checks.check import Check
 from pytest_automation_report.delivery.launch import NEEDED, NEEDED_EMBEDDED, LaunchError, printed_by
@@ -29,7 +30,7 @@ print(json.dumps([check.body() for check in checks]))
 def preflight_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     """Run the checks of the connection; return their results, or one failed check if they could not be run."""
     needed = NEEDED_EMBEDDED if endpoint.is_embedded else NEEDED
-    start = {"endpoint": asdict(endpoint), "token": token.value}
+    start = {"endpoint": to_builtins(endpoint), "token": token.value}
     try:
         printed = printed_by(_CODE, start, needed=needed, seconds=WHOLE_SECONDS)
         return [Check.from_body(body) for body in Unpatched.decode(printed)]

@@ -134,19 +134,16 @@ def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_b
 
     The user's fields and links win over those of the same name. The user's links stand first, the user's fields last.
     """
-    user_fields = {field.name for field in run.resources.fields}
-    user_links = {link.name for link in run.resources.links}
+    user_fields = {field.name for field in run.fields}
+    user_links = {link.name for link in run.links}
     fields = (field for field in (*own, *_fields(facts)) if field.name not in user_fields)
     links = (link for link in _links(facts) if link.name not in user_links)
     tag = branch_tag(facts) if is_branch_tag else None
     return replace(
         run,
         tags=tuple(dict.fromkeys((*run.tags, *([tag] if tag else ())))),
-        resources=replace(
-            run.resources,
-            fields=(*fields, *run.resources.fields),
-            links=(*run.resources.links, *links),
-        ),
+        fields=(*fields, *run.fields),
+        links=(*run.links, *links),
     )
 
 

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 import click
+from msgspec import to_builtins
 
 from pytest_automation_report.cli.context import echo_stderr
 from pytest_automation_report.export.markdown import markdown_of
@@ -72,7 +73,7 @@ def _node_id(test: ExportedTest) -> str:
 
 def _command(test: ExportedTest) -> str:
     row = {"file": test.file, "folder": test.folder, "name": test.name}
-    return rerun_command(row, [field.body() for field in test.fields]) or ""
+    return rerun_command(row, to_builtins(test.fields)) or ""
 
 
 def _changes(test: ExportedTest, findings: Json | None) -> list[str]:

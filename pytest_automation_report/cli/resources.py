@@ -54,15 +54,6 @@ def resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_resources
 
 
-def joined(first: Resources, second: Resources) -> Resources:
-    """Return all fields, links and artifacts of two."""
-    return Resources(
-        fields=(*first.fields, *second.fields),
-        links=(*first.links, *second.links),
-        artifacts=(*first.artifacts, *second.artifacts),
-    )
-
-
 def _each(option: str, values: Sequence[Any], things: Sequence[str]) -> Sequence[Any]:
     """Return a value for each thing; raises `click.UsageError` unless there is one value, or one for each."""
     if len(values) == 1:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.api.models import Resources
+from pytest_automation_report.api.models import Resources, joined
 from pytest_automation_report.api.responses import Page, Run
 from pytest_automation_report.api.run_pages import MOST_RUNS, run_pages
 from pytest_automation_report.cli.context import (
@@ -37,7 +37,7 @@ from pytest_automation_report.cli.queries import (
     project_of,
     user_shell,
 )
-from pytest_automation_report.cli.resources import joined, resource_options
+from pytest_automation_report.cli.resources import resource_options
 from pytest_automation_report.cli.shared_runs import (
     DEADLINE_SECONDS,
     WHICH,
@@ -53,7 +53,6 @@ from pytest_automation_report.cli.stores import NoStoreError, store_to_read
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.text.terminal import is_torn, pluralize, wholeness_words
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +127,7 @@ def create(resources: Resources, **options: Any) -> int:  # noqa: ANN401 - click
     """Create a run and print its id. With --run-key an open run of that key is used, if there is one."""
     configuration, token = configured(options)
     new, sharing = new_run(configuration)
-    new = replace(new, resources=joined(new.resources, resources))
+    new = joined(new, resources)
     with connected_to(configuration, token) as client:
         run_id = (
             join_or_create_run(client, new, sharing, is_late_refused=True) if sharing.tag else client.create_run(new)
@@ -148,7 +147,7 @@ def append(chosen: int | None, resources: Resources, **options: Any) -> int:  # 
     """Add fields, links and artifacts to the run RUN_ID, or to the run of --run-key."""
     configuration, token = configured_for(chosen, options)
     resources = joined(Resources(fields=configuration.fields, links=configuration.links), resources)
-    if not resources.body():
+    if resources == Resources():
         raise click.UsageError(
             "nothing to add: give --field NAME=VALUE, --link NAME=ADDRESS or --artifact NAME=ADDRESS"
         )

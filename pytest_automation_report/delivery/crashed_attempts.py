@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.api.models import Test, encoded
+from pytest_automation_report.api.models import Test, decode_test, encoded
 from pytest_automation_report.recording.attempts import EarlierAttempt, with_earlier_attempts
 from pytest_automation_report.spool.artifacts import MARK
 from pytest_automation_report.values import replace
@@ -72,4 +71,4 @@ def attempt_from(result: Result) -> EarlierAttempt:
 
 
 def _test_from(result: Result) -> Test:
-    return Test.from_body(json.loads(result.test))
+    return decode_test(result.test)

@@ -168,7 +168,7 @@ class Reconciliation:
         return self._decide(NotRecord(self.intent.number)) if self._agrees_with_last_read(0) else "pending"
 
     def _append_run(self) -> Outcome:
-        count = len(self._life.session.run.resources.fields)
+        count = len(self._life.session.run.fields)
         return self._decide_note(lambda: self._run(has_threads=False).fields[count:])
 
     def _complete_run(self) -> Outcome:

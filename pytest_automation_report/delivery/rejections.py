@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import BATCH_TESTS
-from pytest_automation_report.api.models import Field, FieldType, Test, encoded
+from pytest_automation_report.api.models import Field, FieldType, decode_test, encoded
 from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from
 from pytest_automation_report.spool.ledger_records import AliasRecord
 from pytest_automation_report.text.limits import cut_middle, string
@@ -70,7 +70,7 @@ def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str |
     """
     if reduction == "whole" and alias is None:
         return result
-    test = Test.from_body(json.loads(result.test))
+    test = decode_test(result.test)
     if reduction == "bare":
         test = replace(test, fields=(Field(LEFT_OUT_FIELD, string(reason)),), artifacts=())
     elif reduction == "cut":

@@ -9,9 +9,8 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.api.client import encoded
 from pytest_automation_report.api.extensions import STARTED
-from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD, Field, Resources
+from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD, Field, Resources, encode
 from pytest_automation_report.delivery.batches import flush_reason
 from pytest_automation_report.delivery.requests import Request, digest_of
 from pytest_automation_report.delivery.running_tests import RunningTests
@@ -129,8 +128,7 @@ class Scheduler:
             return None if self._lookup.is_waiting else self._find_shared_run
         collected = () if self._queues.is_dist_each else self._collected_fields
         self._has_sent_collected = bool(collected)
-        resources = session.run.resources
-        run = replace(session.run, resources=replace(resources, fields=(*resources.fields, *collected)))
+        run = replace(session.run, fields=(*session.run.fields, *collected))
         return self._request("create_run", partial(self._client.create_run, run))
 
     def _join(self, run: int, note: str = "") -> None:
@@ -336,7 +334,7 @@ class Scheduler:
         if operation == "append_run":
             call: Call = partial(self._client.append_run, self._run, resources)
         else:
-            call = partial(self._client.append_thread, thread, encoded(resources.body()))
+            call = partial(self._client.append_thread, thread, encode(resources))
         count, note = len(resources.fields), digest_of(resources.fields)
         return self._request(operation, call, worker, thread, count=count, note=note)
 

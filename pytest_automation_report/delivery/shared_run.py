@@ -46,13 +46,13 @@ def difference(wanted: NewRun, run: Run, configs: Json) -> str:
     ``configs`` has the configurations of the page that the run is from. What is not known of one of them is the same.
     """
     fields = {field.name: field.value for field in run.fields}
-    of_job = {field.name: field.value for field in wanted.resources.fields}
+    of_job = {field.name: field.value for field in wanted.fields}
     for name in ("Branch", "Commit"):
         there, here = fields.get(name), of_job.get(name)
         if there and here and there != here:
             shown = [text[:_SHOWN_COMMIT] if name == "Commit" else text for text in (there, here)]
             return f"{name.lower()} {shown[0]} and not {shown[1]}"
-    pages, pages_of_job = ({link.name: link.url for link in links} for links in (run.links, wanted.resources.links))
+    pages, pages_of_job = ({link.name: link.url for link in links} for links in (run.links, wanted.links))
     there, here = pages.get("Commit"), pages_of_job.get("Commit")
     if there and here and there != here:
         return f"repository {there.partition('/commit')[0]} and not {here.partition('/commit')[0]}"
@@ -256,6 +256,6 @@ class SharedRunLookup(MutableValue):
     def _key(self) -> str:
         """The Idempotency-Key of the creation, the same in every job of the pipeline."""
         kept_apart = [self.run.config, self.run.config_id]
-        kept_apart += [field.value for field in self.run.resources.fields if field.name in {"Branch", "Commit"}]
-        kept_apart += [link.url for link in self.run.resources.links if link.name == "Commit"]
+        kept_apart += [field.value for field in self.run.fields if field.name in {"Branch", "Commit"}]
+        kept_apart += [link.url for link in self.run.links if link.name == "Commit"]
         return sha256(f"run-key:{self.tag}:{self._key_suffix}:{kept_apart}".encode()).hexdigest()

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.limits import fit_to_limits
-from pytest_automation_report.api.models import Artifact, Field, Test, encoded
+from pytest_automation_report.api.models import Artifact, Field, decode_test, encoded
 from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.delivery.artifact_stores import ArtifactStoreError, ServerStore
 from pytest_automation_report.errors import (
@@ -201,7 +201,7 @@ class Uploads:
     def _resolved_result(self, result: Result) -> Result:
         if not result.has_files:
             return result
-        test = Test.from_body(json.loads(result.test))
+        test = decode_test(result.test)
         artifacts, fields = self.addressed(test.artifacts)
         extensions = result.extensions
         if fields and '"files":' in extensions:

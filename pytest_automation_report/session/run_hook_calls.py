@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.annotations.hooks import DESCRIBE_RUN, FINISHED, Summary, clean_run_additions, files_of
-from pytest_automation_report.api.models import SERVE_PORT, Resources
+from pytest_automation_report.api.models import SERVE_PORT, joined
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
 from pytest_automation_report.values import replace
@@ -35,13 +35,8 @@ def described_run(
         if additions is None:
             continue
         files += files_of(value)
-        resources = Resources(
-            fields=(*run.resources.fields, *additions.resources.fields),
-            links=(*run.resources.links, *additions.resources.links),
-            artifacts=(*run.resources.artifacts, *additions.resources.artifacts),
-        )
         tags = tuple(dict.fromkeys((*run.tags, *additions.tags)))
-        run = replace(run, name=additions.name or run.name, tags=tags, resources=resources)
+        run = joined(replace(run, name=additions.name or run.name, tags=tags), additions.resources)
     return run, tuple(files)
 
 

@@ -65,7 +65,7 @@ def _written(
         origin=candidate.endpoint.origin,
         project_id=candidate.endpoint.project_id,
         database=candidate.endpoint.database,
-        run=replace(run, resources=replace(run.resources, fields=(*own_fields, *run.resources.fields))),
+        run=replace(run, fields=(*own_fields, *run.fields)),
         joined_run=candidate.run_id,
         rules=options.for_sender().body(),
         pid=os.getpid(),

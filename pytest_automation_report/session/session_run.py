@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.api.models import Field, FieldType, NewRun, Resources
+from pytest_automation_report.api.models import Field, FieldType, NewRun
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
@@ -136,8 +136,6 @@ def _new_run(
     cleaner = cleaner_for(options)
     return replace(
         run,
-        resources=Resources(
-            fields=tuple(clean_field(field, cleaner) for field in run.resources.fields),
-            links=tuple(replace(link, url=cleaner.address(link.url)) for link in run.resources.links),
-        ),
+        fields=tuple(clean_field(field, cleaner) for field in run.fields),
+        links=tuple(replace(link, url=cleaner.address(link.url)) for link in run.links),
     )

@@ -13,7 +13,7 @@ from dataclasses import fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun, Resources
+from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun
 from pytest_automation_report.ci.facts import JOB_LINK, with_facts
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.settings.parsers import PLACEHOLDER
@@ -102,7 +102,8 @@ def configured_run(configuration: Configuration, facts: BuildInfo, *, own: Seque
         milestone=configuration.milestone or None,
         milestone_id=configuration.milestone_id,
         tags=configuration.tags,
-        resources=Resources(fields=configuration.fields, links=configuration.links),
+        fields=configuration.fields,
+        links=configuration.links,
     )
     return with_facts(run, facts, own=own, is_branch_tag=configuration.branch_tag)
 

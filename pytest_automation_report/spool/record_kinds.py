@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.json_values import JsonError
-from pytest_automation_report.api.models import Artifact, Field, Json, Status, Test
+from pytest_automation_report.api.models import Artifact, Field, Json, Status, decode_test
 from pytest_automation_report.spool.records import Record
 from pytest_automation_report.values import field
 
@@ -125,7 +124,7 @@ class FinishRecord(Record, kind="finish", has_test=True):
 
 def _is_test(text: str) -> bool:
     try:
-        Test.from_body(json.loads(text))
+        decode_test(text)
     except (ValueError, RecursionError):
         return False
     return True

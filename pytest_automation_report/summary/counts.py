@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.models import Test
+from pytest_automation_report.api.models import decode_test
 from pytest_automation_report.recording.failures import FAILED, SHOWN, FailedTest, Failures
 from pytest_automation_report.recording.synthetic_results import UNTESTED
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
@@ -21,7 +21,6 @@ from pytest_automation_report.spool.record_kinds import (
     PassRecord,
 )
 from pytest_automation_report.spool.records import Decoder
-from pytest_automation_report.unpatched import Unpatched
 from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
@@ -289,5 +288,5 @@ def _count_results(path: Path) -> CloseRecord:
             elif isinstance(record, FinishRecord) and record.is_final:
                 counts[record.status] += 1
                 if record.status in FAILED:
-                    failures.add(Test.from_body(Unpatched.decode(record.test)), record.status)
+                    failures.add(decode_test(record.test), record.status)
     return CloseRecord(0, counts, failures.rows)

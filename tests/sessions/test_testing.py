@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.client import Client
-from pytest_automation_report.api.models import Artifact, Endpoint, Field, Link, NewRun, Resources, Test, Token
+from pytest_automation_report.api.models import Artifact, Endpoint, Field, Link, NewRun, Resources, Test, Token, encode
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.testing import ReceivedRun, ReceivedThread, RecordingServer, recording_server
 from support.projects import MIXED, Project, console
@@ -46,7 +46,7 @@ def test_example_of_the_page_runs(tmp_path: Path, workers: tuple[str, ...]) -> N
 
 def test_all_that_is_sent(server: RecordingServer, client: Client) -> None:
     """Runs, threads and tests can be read as values, in their order, with what was added to them since."""
-    new = NewRun("n", "suite", tags=("a",), resources=Resources(fields=(Field("f", "1"),)))
+    new = NewRun("n", "suite", tags=("a",), fields=(Field("f", "1"),))
     run = client.create_run(new)
     client.append_run(run, Resources(links=(Link("l", "https://example.org"),)))
     first, second = (
@@ -57,14 +57,12 @@ def test_all_that_is_sent(server: RecordingServer, client: Client) -> None:
         Test(f"k{each}", f"t{each}", "f", "passed", artifacts=(Artifact("a", "https://e.org"),)) for each in range(3)
     ]
     for thread, test in ((first, tests[0]), (second, tests[1]), (first, tests[2])):
-        client.append_thread(thread, json.dumps({"tests": [test.body()]}).encode())
+        client.append_thread(thread, encode({"tests": [test]}))
     client.complete_thread(first)
     assert server.runs == (
         ReceivedRun(
             run,
-            NewRun(
-                "n", "suite", tags=("a",), resources=Resources((Field("f", "1"),), (Link("l", "https://example.org"),))
-            ),
+            NewRun("n", "suite", tags=("a",), fields=(Field("f", "1"),), links=(Link("l", "https://example.org"),)),
             (
                 ReceivedThread(first, Resources((Field("w", "gw0"),)), (tests[0], tests[2]), is_completed=True),
                 ReceivedThread(second, Resources(), (tests[1],)),
@@ -85,9 +83,7 @@ def test_what_was_refused_or_repeated(server: RecordingServer, client: Client) -
     assert [each.id for each in server.runs] == made[:1]
     thread = client.create_thread(made[0], Resources())
     for _ in range(2):
-        client.append_thread(
-            thread, json.dumps({"tests": [Test("k", "t", "f", "passed").body()]}).encode(), key="2" * 32
-        )
+        client.append_thread(thread, encode({"tests": [Test("k", "t", "f", "passed")]}), key="2" * 32)
     assert len(server.runs[0].tests) == 1
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.api.models import Artifact, Field, NewRun, Resources, Test, encoded
+from pytest_automation_report.api.models import Artifact, Field, NewRun, Test, encoded
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
@@ -81,7 +81,7 @@ class WrittenSession:
             origin=origin,
             project_id=1,
             database="",
-            run=NewRun(name="ours", source="suite", resources=Resources(fields=(*own, *fields))),
+            run=NewRun(name="ours", source="suite", fields=(*own, *fields)),
             joined_run=joined_run,
             rules=RecordingOptions().body(),
             pid=1,

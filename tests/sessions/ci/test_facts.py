@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.api.models import Field, Link, NewRun, Resources
+from pytest_automation_report.api.models import Field, Link, NewRun
 from pytest_automation_report.ci.facts import (
     BuildInfo,
     Shard,
@@ -31,7 +31,7 @@ EVERYTHING = BuildInfo(
 def test_all_is_told() -> None:
     """A run tells all facts as fields, in one order, and links to the job and to the commit."""
     run = with_facts(NewRun("n", "s"), EVERYTHING, own=[Field("Python", "3.11")])
-    assert [(each.name, each.value) for each in run.resources.fields] == [
+    assert [(each.name, each.value) for each in run.fields] == [
         ("Python", "3.11"),
         ("CI", "GitLab"),
         ("Branch", "feature/x"),
@@ -42,7 +42,7 @@ def test_all_is_told() -> None:
         ("Attempt", "2"),
         ("Shard", "2/5"),
     ]
-    assert run.resources.links == (
+    assert run.links == (
         Link("CI job", "https://gitlab.com/ann/shop/-/jobs/5"),
         Link("Commit", "https://gitlab.com/ann/shop/-/commit/2abc3b37e83ac31ec8210b8504e64896a49f249c", "2abc3b37e8"),
     )
@@ -57,12 +57,11 @@ def test_unknown_is_not_told() -> None:
 
 def test_the_users_words_count() -> None:
     """What the user gives a run goes before a fact of the same name."""
-    given = Resources(fields=(Field("Branch", "mine"),), links=(Link("Commit", "https://example.org/mine"),))
-    run = with_facts(
-        NewRun("n", "s", resources=given), BuildInfo(branch="main", commit="c0ffee1", repository="https://g.io/a")
-    )
-    assert run.resources.fields == (Field("Commit", "c0ffee1"), Field("Branch", "mine"))
-    assert run.resources.links == given.links
+    links = (Link("Commit", "https://example.org/mine"),)
+    given = NewRun("n", "s", fields=(Field("Branch", "mine"),), links=links)
+    run = with_facts(given, BuildInfo(branch="main", commit="c0ffee1", repository="https://g.io/a"))
+    assert run.fields == (Field("Commit", "c0ffee1"), Field("Branch", "mine"))
+    assert run.links == links
 
 
 @pytest.mark.parametrize(
@@ -92,11 +91,11 @@ def test_long_and_strange_values() -> None:
     long_url = "https://example.org/" + "c" * 750
     facts = BuildInfo(branch="a\n\x1b\u202e" + "b" * 1000, url=long_url, commit="c0ffee1", repository="ftp://x")
     run = with_facts(NewRun("n", "s"), facts)
-    branch, _ = run.resources.fields
+    branch, _ = run.fields
     assert branch.value is not None
     assert branch.value.startswith(r"a\n\x1b\u202ebbb")
     assert 700 < len(branch.value) <= 750
-    assert run.resources.links == ()
+    assert run.links == ()
 
 
 def test_what_is_known_first_counts() -> None:

@@ -63,7 +63,7 @@ def sent(mocked: responses.RequestsMock) -> tuple[str, str, dict[str, str], Any]
 WRITES: list[tuple[str, int, Callable[[HttpClient], Any], str, Any]] = [
     (
         "create_run", 201,
-        lambda c: c.create_run(NewRun("n", "s", tags=("t",), resources=Resources(links=(Link("l", "https://l"),)))),
+        lambda c: c.create_run(NewRun("n", "s", tags=("t",), links=(Link("l", "https://l"),))),
         "projects/7/automation/runs",
         {"name": "n", "source": "s", "tags": ["t"], "links": [{"name": "l", "url": "https://l"}]},
     ),

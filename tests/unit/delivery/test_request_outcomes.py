@@ -1,11 +1,10 @@
 """What follows from each answer, case by case."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.api.models import Field, FieldType, Test, encoded
+from pytest_automation_report.api.models import Field, FieldType, Test, decode_test, encoded
 from pytest_automation_report.delivery.rejections import reduced
 from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.errors import (
@@ -281,11 +280,11 @@ def test_forms_of_a_result() -> None:
     test = Test("0" * 64, "test_it", "tests", "passed", 5, fields=fields)
     result = Result("main", 7, 1, "id", test.key, "passed", 5, 9, encoded(test))
     assert reduced(result, "whole") is result
-    cut = Test.from_body(json.loads(reduced(result, "cut").test))
+    cut = decode_test(reduced(result, "cut").test)
     assert [len(each.value or "") < 5000 for each in cut.fields] == [True] * 3
     assert [each.type for each in cut.fields] == [FieldType.STRING, FieldType.HTML, FieldType.TEXT]
     assert cut.fields[1] == fields[1]
-    bare = Test.from_body(json.loads(reduced(result, "bare", "too large", "ok").test))
+    bare = decode_test(reduced(result, "bare", "too large", "ok").test)
     assert [each.value for each in bare.fields] == ["too large"]
     assert (bare.status, bare.key, bare.name) == ("ok", test.key, "test_it")
     assert reduced(result, "bare").offset == 7

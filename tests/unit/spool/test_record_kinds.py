@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from pytest_automation_report.api.json_values import JsonError
-from pytest_automation_report.api.models import Artifact, Field, NewRun, Test
+from pytest_automation_report.api.models import Artifact, Field, NewRun, Test, encoded
 from pytest_automation_report.delivery.follower import options_of
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
@@ -39,8 +40,8 @@ from pytest_automation_report.spool.records import (
 )
 from support.records import spool_record
 
-TEST = json.dumps(Test("0" * 64, "test_it", "tests", "passed", 5, fields=(Field("Log", "text"),)).body())
-FILE = Artifact("page.png", "spooled:main-1 page.png", None, "image/png", 5).body()
+TEST = encoded(Test("0" * 64, "test_it", "tests", "passed", 5, fields=(Field("Log", "text"),)))
+FILE = to_builtins(Artifact("page.png", "spooled:main-1 page.png", None, "image/png", 5))
 SOUND: dict[str, dict[str, Any]] = {
     "open": {"pid": 5, "began": None},
     "collected": {"count": 0},
@@ -51,7 +52,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "close": {"t": 7, "more": None},
     "crash": {"t": 7, "worker": "gw0", "id": "x", "file": "f", "line": None, "outcome": "failed", "text": ""},
     "end": {"reason": "all tests passed"},
-    "property": {"field": Field("Build", "7").body()},
+    "property": {"field": to_builtins(Field("Build", "7"))},
     "artifact": {"n": 1, "artifact": FILE},
     "of-a-later-version": {"anything": []},
 }
@@ -125,9 +126,7 @@ def test_result_without_a_test(test: str) -> None:
     assert not sound("finish", test=test)
 
 
-@pytest.mark.parametrize(
-    "test", ["{}", "{", '{"key": 1}', TEST.replace('"fields": [{', '"fields": [5, {'), "[" * 10**5]
-)
+@pytest.mark.parametrize("test", ["{}", "{", '{"key": 1}', TEST.replace('"fields":[{', '"fields":[5,{'), "[" * 10**5])
 def test_attempts_are_read(test: str) -> None:
     """An attempt that another may follow is read, since both become one result."""
     assert sound("finish", final=False)

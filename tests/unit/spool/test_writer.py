@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun, Resources
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder, new_session_folder, session_folders
@@ -199,10 +199,10 @@ def test_link_in_place_of_the_spool_is_not_followed(tmp_path: Path, link: str) -
 
 
 def _session() -> SessionManifest:
-    resources = Resources(
-        fields=(Field("a", "b"), Field("c", "d", FieldType.CONSOLE, {"x": "y"}, is_highlight=True)),
-        links=(Link("job", "https://ci.example.com/1", "note"),),
-        artifacts=(Artifact("log", "https://ci.example.com/log", None, "text/plain", 3),),
-    )
-    run = NewRun("name", "source", "config", 1, "stone", 2, ("tag",), resources)
+    run = NewRun(
+        "name", "source", "config", 1, "stone", 2, ("tag",),
+        (Field("a", "b"), Field("c", "d", FieldType.CONSOLE, {"x": "y"}, is_highlight=True)),
+        (Link("job", "https://ci.example.com/1", "note"),),
+        (Artifact("log", "https://ci.example.com/log", None, "text/plain", 3),),
+    )  # fmt: skip
     return SessionManifest("id", EMBEDDED_ORIGIN, 1, "/store", run, None, RecordingOptions().body(), 1, "77")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import requests
+from msgspec import to_builtins
 
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.http import HttpClient
@@ -99,10 +100,11 @@ def test_a_whole_session(ways: tuple[Way, Way]) -> None:
     outcomes = _both(
         ways,
         lambda client: client.create_run(
-            NewRun("run", "suite", config="linux", milestone="m", tags=("a", "b", "a"), resources=Resources(
-                (Field("Branch", "main"), Field("no value", None)), (Link("job", "https://ci.example/1", "note"),),
-                (PICTURE,),
-            )), key="1",
+            NewRun(
+                "run", "suite", config="linux", milestone="m", tags=("a", "b", "a"),
+                fields=(Field("Branch", "main"), Field("no value", None)),
+                links=(Link("job", "https://ci.example/1", "note"),), artifacts=(PICTURE,),
+            ), key="1",
         ),
         lambda client: client.create_thread(1, Resources((Field("Worker", "gw0"),), artifacts=(PICTURE,)), key="2"),
         lambda client: client.append_thread(
@@ -110,7 +112,7 @@ def test_a_whole_session(ways: tuple[Way, Way]) -> None:
             _tests(
                 _test(1, elapsed=5, file="test_a.py", line=3),
                 _test(2, "failure", fields=(FAILURE, TOTAL), artifacts=(PICTURE,), assertions=2),
-                {**_test(3).body(), "elapsed": 9, "started": 11, "phases": [2, 3, 4]},
+                {**to_builtins(_test(3)), "elapsed": 9, "started": 11, "phases": [2, 3, 4]},
                 elapsed_observed=100, elapsed_computed=5, session_started=START,
             ), key="3",
         ),
