@@ -4,17 +4,44 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from support.needs import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 MAX_WAIT_SECONDS = 60.0
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
+
+
+class Windows:
+    """Windows of a browser; what their pages ask for and complain of is kept."""
+
+    def __init__(self, browser: Browser, **options: Any) -> None:  # noqa: ANN401 - those of playwright
+        self.browser = browser
+        self.options = options
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self._contexts: list[BrowserContext] = []
+
+    def page(self, **options: Any) -> Page:  # noqa: ANN401 - those of playwright
+        """Return a page of a new window."""
+        context = self.browser.new_context(**self.options, **options)
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        return page
+
+    def close(self) -> None:
+        """Close all windows: pages that stay open go on asking the server."""
+        while self._contexts:
+            self._contexts.pop().close()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import io
 import re
 import signal
 import struct
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 from zlib import compress, crc32
@@ -16,8 +15,9 @@ from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.store.artifact_urls import content_address, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.accessibility import accessibility_faults
-from support.browsers import NARROW, WIDE, chromium, wait_until
+from support.browsers import NARROW, WIDE, Windows, chromium, wait_until
 from support.contract import Contract
+from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import TOKEN, a_test
 from support.website import HOSTILE, LONG, TRACEBACK, Site, failing, hostile
@@ -28,49 +28,25 @@ axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="a
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser
 
 TEAM_CODE = "a-code-of-ten-colleagues"
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 
-class Visit:
-    """A browser at a served store; what it asks for and complains of is kept."""
+class Visit(Windows):
+    """A browser with a pass at a served store."""
 
     def __init__(self, browser: Browser, address: str, link: str, site: Site) -> None:
-        self.browser = browser
+        super().__init__(browser, base_url=address)
         self.address = address
         self.site = site
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        self._contexts: list[BrowserContext] = []
-        self._pass: Any = None
         first = self.page()
         first.goto(link)
         first.wait_for_url(f"{address}/")
-        self._pass = first.context.storage_state()
-
-    @property
-    def kept(self) -> Any:  # noqa: ANN401 - of playwright
-        """What the browser keeps, its pass included."""
-        return self._pass
-
-    def page(self, **options: Any) -> Page:  # noqa: ANN401 - those of playwright
-        """Return a page of a new window."""
-        context = self.browser.new_context(base_url=self.address, storage_state=self._pass, **options)
-        self._contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
-        return page
-
-    def close_pages(self) -> None:
-        """Close all windows: pages that stay open go on asking the server."""
-        while self._contexts:
-            self._contexts.pop().close()
+        self.kept: Any = first.context.storage_state()
+        self.options["storage_state"] = self.kept
 
     def is_at_home(self) -> bool:
         """Whether nothing was asked of any other server."""
@@ -86,7 +62,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visit(served: Visit) -> Iterator[Visit]:
     yield served
-    served.close_pages()
+    served.close()
 
 
 @pytest.fixture(scope="module")
@@ -118,31 +94,16 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     site.run_of(a_test(0), failing(1), a_test(300, "skipped"), name="backend, main, build 8")
     code = database.with_name("pages.token")
     code.write_text(TEAM_CODE)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest_automation_report.cli",
-        "serve",
-        "--port",
-        "0",
-        "--database",
-        str(database),
-        "--pages-token-file",
-        str(code),
-    ]
+    options = ["serve", "--port", "0", "--database", str(database), "--pages-token-file", str(code)]
+    command = [sys.executable, "-m", "pytest_automation_report.cli", *options]
     environment = {TOKEN_VARIABLE: TOKEN.value, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=database.parent, env=environment
-    ) as server:
-        try:
-            assert server.stdout is not None
-            assert server.stderr is not None
-            address = server.stdout.readline().strip()
-            (link,) = [line for line in (server.stderr.readline() for _ in range(3)) if line.startswith("look at it: ")]
-            yield Visit(browser, address, link.removeprefix("look at it: ").strip(), site)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=30)
+    with running(command, environment, database.parent) as server:
+        address = line_of(server)
+        assert server.stderr is not None
+        (link,) = [line for line in (server.stderr.readline() for _ in range(3)) if line.startswith("look at it: ")]
+        yield Visit(browser, address, link.removeprefix("look at it: ").strip(), site)
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=30)
     site.service.store.close()
     assert contract.violations == []
 
@@ -151,15 +112,12 @@ PATHS = {
     "suites": "/",
     "runs": "/projects/1",
     "suite": "/sources/2",
-    "no runs": "/?tags=none",
     "search": "/search?q=test_1",
-    "nothing found in any suite": "/search?q=tst_1",
     "run": "/runs/2",
     "failures as a list": "/runs/2?group=none",
     "tests": "/runs/2?view=tests&open=tests.a",
     "search of a run": "/runs/2?q=test_1&status=2&folder=tests.a",
     "last page": "/runs/2?view=tests&group=none&page=2",
-    "nothing found": "/runs/2?q=tst_1",
     "changes": "/runs/4?view=changes",
     "time": "/runs/2?view=time",
     "tests of a worker": "/runs/2?lane=2",
@@ -171,7 +129,6 @@ PATHS = {
     "passed test": "/results/100",
     "hostile run": "/runs/1",
     "hostile test": "/results/1",
-    "error": "/runs/99",
 }
 
 
@@ -203,16 +160,6 @@ def test_long_arguments_and_options_fit(visit: Visit, size: dict[str, int]) -> N
         page.goto(path)
         assert words in page.inner_text("main")
         assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-
-
-def test_a_closed_page_is_accessible_too(visit: Visit) -> None:
-    """Who has no pass can read how to get one."""
-    context = visit.browser.new_context(base_url=visit.address)
-    page = context.new_page()
-    page.goto("/")
-    assert page.get_by_role("heading", name="These pages open with a link").is_visible()
-    assert axe_api.Axe().run(page).violations_count == 0
-    context.close()
 
 
 def test_a_link_on_another_site_opens_the_run(visit: Visit) -> None:

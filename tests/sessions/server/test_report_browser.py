@@ -11,7 +11,7 @@ import pytest
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.accessibility import accessibility_faults
-from support.browsers import NARROW, WIDE, chromium, wait_until
+from support.browsers import NARROW, WIDE, Windows, chromium, wait_until
 from support.contract import Contract
 from support.report_file import text_of
 from support.service import SECOND, a_test
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
@@ -49,28 +49,14 @@ JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 """The policy under which Jenkins shows files of a build by default."""
 
 
-class Reader:
-    """Someone who was sent files; what the browser asks for and complains of is kept."""
+class Reader(Windows):
+    """Someone who was sent files."""
 
     def __init__(self, browser: Browser, file: Path, hostile_file: Path) -> None:
-        self.browser = browser
+        super().__init__(browser)
         self.texts: dict[str, str] = {}
         self.file = file
         self.hostile_file = hostile_file
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        self._contexts: list[BrowserContext] = []
-
-    def page(self, **options: Any) -> Page:  # noqa: ANN401 - those of playwright
-        """Return a page of a new window."""
-        context = self.browser.new_context(**options)
-        self._contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
-        return page
 
     def opened(self, place: str = "", **options: Any) -> Page:  # noqa: ANN401 - those of playwright
         """Open the file at a place, and wait until its script shows it."""
@@ -78,11 +64,6 @@ class Reader:
         page.goto(f"{self.file.as_uri()}{place}")
         page.locator("header.top").wait_for()
         return page
-
-    def close_pages(self) -> None:
-        """Close all windows."""
-        while self._contexts:
-            self._contexts.pop().close()
 
 
 def rules() -> list[dict[str, Any]]:
@@ -110,7 +91,7 @@ def rules() -> list[dict[str, Any]]:
 @pytest.fixture
 def reader(recipient: Reader) -> Iterator[Reader]:
     yield recipient
-    recipient.close_pages()
+    recipient.close()
 
 
 @pytest.fixture(scope="module")
