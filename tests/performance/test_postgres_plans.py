@@ -10,22 +10,19 @@ import psycopg
 import pytest
 
 from pytest_automation_report.api.models import PostgresDatabase
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, Search, ask
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.page import page_values
-from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader, Search
 from pytest_automation_report.server.pages.run.url import VIEWS, RunState
 from pytest_automation_report.server.pages.runs.filters import RunFilters
-from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.runs.search import found
 from pytest_automation_report.server.pages.runs.values import project_values, suite_values, suites_values
 from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.handlers import result_values
 from pytest_automation_report.server.pages.test.neighbours import MOST
-from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
 from pytest_automation_report.server.pages.test.url import TestState
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
-from pytest_automation_report.server.store.reads import Reader
 from support.clusters import Cluster
 from support.service import ON_POSTGRESQL, Service, a_test
 
@@ -118,7 +115,7 @@ def _scanned(steps: list[dict[str, Any]]) -> set[str]:
     return {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"} & {"result", "case"}
 
 
-def _page_values(result_id: int, reader: Reader) -> dict[str, Any]:
+def _page_values(result_id: int, reader: PageReader) -> dict[str, Any]:
     return result_values(result_id, TestState(), CommonValues(reader))
 
 
@@ -126,7 +123,7 @@ def test_what_is_read_does_not_grow_with_a_run(grown: Service, asked: Callable[[
     """A run, pages of its tests and what a page shows of it look at as many rows for 20,000 results as for 200."""
 
     def page(run_id: int) -> None:
-        grown.store.read(lambda reader: RunReader(reader.connection).tests(run_id, {3: 10, 2: 190}, 1))
+        ask(grown.store, lambda reader: reader.tests(run_id, {3: 10, 2: 190}, 1))
 
     questions: tuple[Callable[[int], object], ...] = (
         grown.run,
@@ -153,7 +150,7 @@ def test_the_page_of_a_test_does_not_grow_with_its_run(
     for run_id in (1, 2):
         ((result_id,),) = cluster.execute(f"SELECT max(id) FROM result WHERE run_id = {run_id} AND status = 3")
         asked()
-        grown.store.read(partial(_page_values, result_id))
+        ask(grown.store, partial(_page_values, result_id))
         steps = _steps(grown.place, asked())  # type: ignore[arg-type] # these tests have a database only
         assert _scanned(steps) == set(), run_id
         assert _rows(steps) <= MOST + 3 * HISTORY_ROWS + 5_200, run_id
@@ -165,11 +162,11 @@ def test_the_outcomes_of_a_test_come_from_an_index(
     """Of a test's 2,000 outcomes only those that are shown are read; a search stops where its page is full."""
     ((often,),) = cluster.execute("SELECT id FROM \"case\" WHERE source_id = 2 AND key = 'key0'")
     asked()
-    grown.store.read(lambda reader: TestReader(reader.connection).history(often))
+    ask(grown.store, lambda reader: reader.history(often))
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= 3 * HISTORY_ROWS
-    grown.store.read(lambda reader: RunReader(reader.connection).found_tests(2, [2], Search("test"), 1))
+    ask(grown.store, lambda reader: reader.found_tests(2, [2], Search("test"), 1))
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= PAGE_ROWS + 1
@@ -205,7 +202,7 @@ def test_pages_and_findings_of_a_run_read_its_own_rows(
         state.address: partial(page_values, grown.store, documents, state, 1) for state in states
     }
     questions["the findings"] = lambda: findings(grown.store, 5, 3)
-    questions["the search"] = lambda: grown.store.read(lambda reader: found(reader, "test_1", 2))
+    questions["the search"] = lambda: ask(grown.store, lambda reader: found(reader, "test_1", 2))
     for name, question in questions.items():
         asked()
         question()
@@ -236,26 +233,25 @@ def test_lists_of_runs_read_their_own_runs(
     cluster.execute("VACUUM ANALYZE")
     filters = RunFilters()
 
-    def suite(reader: Reader) -> object:
-        source = RunListReader(reader.connection).source(2)
-        assert source is not None
+    def suite(reader: PageReader) -> object:
+        source = reader.suite(2)
         return suite_values(reader, source, filters.of_suite(2, "main"))
 
-    questions: dict[str, Callable[[Reader], object]] = {
+    questions: dict[str, Callable[[PageReader], object]] = {
         "runs": lambda reader: project_values(reader, 7, filters),
         "suites": lambda reader: suites_values(reader, 7),
         "suite": suite,
-        "news": lambda reader: RunListReader(reader.connection).state(7),
-        "latest run": lambda reader: RunListReader(reader.connection).newest(2, "main"),
+        "news": lambda reader: reader.state(7),
+        "latest run": lambda reader: reader.newest(2, "main"),
     }
     for name, question in questions.items():
         asked()
-        service.store.read(question)
+        ask(service.store, question)
         steps = _steps(service.place, asked())  # type: ignore[arg-type] # as above
         assert "run" not in {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"}, name
         assert _rows(steps) <= 12 * 60, (name, _rows(steps))
     asked()
-    service.store.read(lambda reader: project_values(reader, 1, filters))
+    ask(service.store, lambda reader: project_values(reader, 1, filters))
     steps = _steps(service.place, asked())  # type: ignore[arg-type] # as above
     # Its runs are counted, and looked through for those that go on and for their branches.
     assert _rows(steps) <= 3.1 * LARGE

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_automation_report.server.http.hosts import is_answered
 from pytest_automation_report.server.pages.links import own_path
+from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import render, set_html
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
     import falcon
 
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
+
+T = TypeVar("T")
 
 THEMES: Final = ("light", "dark")
 """Themes that a user can choose; without a choice the system decides."""
@@ -61,6 +65,10 @@ class Page:
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self._clock = clock
+
+    def read(self, question: Callable[[PageReader], T]) -> T:
+        """Run queries on one snapshot of the store and return their value."""
+        return ask(self.store, question)
 
     def show(self, req: falcon.Request, resp: falcon.Response, template: str, **values: Any) -> None:  # noqa: ANN401 - templates take anything and escape it
         """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values.

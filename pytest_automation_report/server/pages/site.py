@@ -27,6 +27,7 @@ from pytest_automation_report.server.pages.gone import GONE, Removed, removed_at
 from pytest_automation_report.server.pages.inside import Inside
 from pytest_automation_report.server.pages.links import link, route_of
 from pytest_automation_report.server.pages.page import frame_of
+from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of
 from pytest_automation_report.server.pages.report.handlers import ReportDocument, ReportDownload
@@ -197,7 +198,7 @@ class Pages:
         if removed is not None:
             resp.status = GONE
             title, message = removed.title, "It was removed with old runs, by automation-report store prune."
-            if removed.newest is not None:
+            if removed.newest:
                 values |= {"address": link("run", removed.newest), "action": f"Show run #{removed.newest}, the newest"}
         else:
             title = _TITLES.get(status, "Something went wrong")
@@ -209,7 +210,7 @@ class Pages:
 
     def _removed(self, path: str) -> Removed | None:
         try:
-            return self._store.read(partial(removed_at, path))
+            return ask(self._store, partial(removed_at, path))
         except ApiError:
             # The store got busy meanwhile: the page still says that nothing was found.
             return None

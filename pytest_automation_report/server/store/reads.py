@@ -145,7 +145,7 @@ class Reader:
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the rows of a project's runs, in the order of their creation."""
         self._check_project(project_id)
-        condition, values = _run_condition(project_id, query)
+        condition, values = run_condition(project_id, query)
         total = self._connection.number(f'SELECT COUNT(*) FROM "run" WHERE {condition}', values)
         return self._page(f'SELECT * FROM "run" WHERE {condition}', values, ('"created"', '"id"'), query, total)
 
@@ -226,12 +226,17 @@ class Reader:
         return Page(number, size, total, rows)
 
 
-def _run_condition(project_id: int, query: Mapping[str, Any]) -> tuple[str, list[object]]:
-    """Return the condition of a page's runs with its values; it consists of names of ours and of question marks."""
+def run_condition(project_id: int, query: Mapping[str, Any]) -> tuple[str, list[object]]:
+    """Return the condition of a list of runs with its values; it consists of names of ours and of question marks.
+
+    ``query`` has values of `RUN_FILTERS` by name; an empty branch finds the runs without one.
+    """
     conditions, values = ['"project_id" = ?'], list[object]([project_id])
     for name, (_, condition) in RUN_FILTERS.items():
-        wanted = query[name]
-        if wanted is not None:
+        wanted = query.get(name)
+        if name == "branch" and wanted == "":
+            conditions.append('"branch" IS NULL')
+        elif wanted is not None:
             several = [*wanted] if isinstance(wanted, frozenset) else [wanted]
             conditions.append(condition.format(marks(several)))
             values += several

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
 from pytest_automation_report.server.pages.runs.filters import RunFilters
 from pytest_automation_report.server.pages.runs.values import project_values
@@ -63,7 +64,7 @@ def test_pages_read_no_threads_but_those_they_show(service: Service) -> None:
     seen: list[str] = []
     with service.file.reading() as connection:
         connection.raw.set_trace_callback(seen.append)
-    service.store.read(lambda reader: project_values(reader, 1, RunFilters()))
+    ask(service.store, lambda reader: project_values(reader, 1, RunFilters()))
     assert seen
     assert [statement for statement in seen if 'FROM "thread"' in statement] == []
 

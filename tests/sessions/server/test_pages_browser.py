@@ -11,7 +11,7 @@ from zlib import compress, crc32
 import pytest
 
 from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
-from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
+from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.store.artifact_urls import content_address, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.accessibility import accessibility_faults

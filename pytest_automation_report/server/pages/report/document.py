@@ -20,6 +20,7 @@ from markupsafe import Markup
 from pytest_automation_report import __version__
 from pytest_automation_report.server.pages.assets import asset_path, file_text, script_text, style_sheet, style_text
 from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import new_environment
 from pytest_automation_report.server.pages.report.files import FileRule, ReportedFiles
 from pytest_automation_report.server.pages.report.fragments import addresses_in, canonical, fragment_of, relinked
@@ -29,12 +30,11 @@ from pytest_automation_report.server.pages.report.shown_tests import shown_tests
 from pytest_automation_report.server.pages.report.tests import ReportedTests
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run_summary import run_summary
-from pytest_automation_report.server.pages.sources import SourceReader
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.report.shown_tests import PageSource
-    from pytest_automation_report.server.store.reads import Reader
 
 EVERY_FAILURE: Final = FileRule()
 """The usual rule: artifacts of failures, up to the usual size."""
@@ -81,10 +81,10 @@ class _Report:
         self._run_id = run_id
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)
-        self._tests = store.read(lambda reader: ReportedTests(reader, run_id, self._documents.findings))
+        self._tests = ask(store, lambda reader: ReportedTests(reader, run_id, self._documents.findings))
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
-        self._files = store.read(lambda reader: ReportedFiles(reader, names, rule.max_bytes))
+        self._files = ask(store, lambda reader: ReportedFiles(reader, names, rule.max_bytes))
         self._environment = new_environment(link, asset_path, "")
         self._results = {test.id for test in self._tests.rows}
         self._view = ""
@@ -99,9 +99,9 @@ class _Report:
         start = self._named(self._path)
         self._pages[start] = first
         self._collect(start)
-        run = self._store.read(self._run)
-        self._pages |= self._store.read(lambda reader: shown_tests(reader, self._tests, self._code_links))
-        self._pages |= self._store.read(lambda reader: tests_with_output(reader, self._tests, run))
+        run = ask(self._store, self._run)
+        self._pages |= ask(self._store, lambda reader: shown_tests(reader, self._tests, self._code_links))
+        self._pages |= ask(self._store, lambda reader: tests_with_output(reader, self._tests, run))
         style, script = self._style, _STRICT + "\n".join(script_text(name) for name in _SCRIPTS)
         data = {
             **self._frame(start),
@@ -115,7 +115,7 @@ class _Report:
             "tests": rows_of(self._tests, self._environment, run, self._documents.overview["files"]),
             "pages": {address: self._page(html) for address, html in self._pages.items()},
         }
-        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._documents.findings))
+        values = ask(self._store, lambda reader: plain_values(reader, self._run_id, self._documents.findings))
         plain_style, loader = style_text("plain.css"), _STRICT + script_text("loader.js")
         return self._environment.get_template("report/report.html").render(
             values,
@@ -131,10 +131,10 @@ class _Report:
             max_bytes=self._rule.max_bytes,
         )
 
-    def _run(self, reader: Reader) -> Json:
+    def _run(self, reader: PageReader) -> Json:
         """Return the values of the run for the pages of its tests."""
         record = reader.run(self._run_id, max_threads=0)
-        source = SourceReader(reader.database).source_name(record.row["source"])
+        source = reader.source_name(record.row["source"])
         summary = run_summary(record, self._tests.statuses, source)
         return {**summary, "commit": record.row["commit"] or ""}
 
@@ -203,7 +203,7 @@ class _Report:
         return [relinked(part, self._is_inside, self._files.hashes) for part in fragment_of(html)]
 
     def _file(self, content_hash: str) -> str:
-        return _deflated(self._store.read(lambda reader: self._files.data(reader, content_hash)))
+        return _deflated(ask(self._store, lambda reader: self._files.data(reader, content_hash)))
 
 
 def _without_show(address: str) -> str:

@@ -12,8 +12,8 @@ from pytest_automation_report.server.store.media_types import is_picture, is_vid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.artifact_rows import StoredContent
-    from pytest_automation_report.server.store.reads import Reader
 
 Which: TypeAlias = Literal["none", "failed", "all"]
 """Tests whose artifacts a report holds: none, those that failed, or all that have a page in it."""
@@ -38,7 +38,7 @@ class ReportedFiles:
     ``names`` has the name of each wanted artifact by its hash. Small ones go first, so that most of them fit.
     """
 
-    def __init__(self, reader: Reader, names: Mapping[str, str], max_bytes: int) -> None:
+    def __init__(self, reader: PageReader, names: Mapping[str, str], max_bytes: int) -> None:
         stored = stored_contents(reader.connection, names)
         self.contents: dict[str, StoredContent] = {}
         self.left_out: list[tuple[str, int]] = []
@@ -62,7 +62,7 @@ class ReportedFiles:
         is_shown = is_picture(content.media_type) or is_video(content.media_type)
         return content.mime_type if is_shown else _DOWNLOAD
 
-    def data(self, reader: Reader, content_hash: str) -> bytes:
+    def data(self, reader: PageReader, content_hash: str) -> bytes:
         """Return a content."""
         positions = range(-(-self.contents[content_hash].size // PART_BYTES))
         return b"".join(part_of(reader.connection, content_hash, position) for position in positions)

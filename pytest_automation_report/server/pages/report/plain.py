@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from peewee import fn
-
 from pytest_automation_report.server.pages.attachments import with_defaults
+from pytest_automation_report.server.pages.statuses import parts
 from pytest_automation_report.server.pages.texts import plain
-from pytest_automation_report.server.store.tables import ResultRow, SourceRow
 from pytest_automation_report.text.names import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.pages.queries import PageReader
 
 FAILURES_SHOWN: Final = 100
 """Most failures of the plain report."""
@@ -24,35 +22,23 @@ FAILURES_SHOWN: Final = 100
 _ALL_CHARACTERS: Final = 48_000
 _TEXT_CHARACTERS: Final = 3_000
 _KNOWN_REASON_CHARACTERS: Final = 300
-_FAILURE: Final = 3
+# Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
+_FAILURES: Final = 'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class" = 3 ORDER BY "run_id", "id" LIMIT ?'
 
 
-def plain_values(reader: Reader, run_id: int, findings: Json) -> dict[str, Any]:
+def plain_values(reader: PageReader, run_id: int, findings: Json) -> dict[str, Any]:
     """Return the values of the template ``report/plain.html``."""
-    row = reader.run(run_id, max_threads=0).row
-    # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
-    failed: Any = ResultRow.select().where((ResultRow.run == run_id) & (ResultRow.result_class == _FAILURE))
-    rows = failed.order_by(ResultRow.id).limit(FAILURES_SHOWN).dicts().execute(reader.database)
-    names: Any = SourceRow.select(SourceRow.name).where(SourceRow.id == row["source"]).tuples()
+    row = reader.run_row(run_id)
+    counted = ((part["status"].name, part["count"]) for part in parts(row, reader.statuses(row["project"])))
     return {
         "plain_run": row,
-        "source": next(iter(names.execute(reader.database)))[0],
-        "statuses": _counts(reader, run_id),
+        "source": reader.source_name(row["source"]),
+        "statuses": sorted(counted, key=lambda entry: (-entry[1], entry[0])),
         "findings": findings,
-        "failures": _failures(list(rows)),
+        "failures": _failures(reader.connection.rows(_FAILURES, (run_id, FAILURES_SHOWN))),
         "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
     }
-
-
-def _counts(reader: Reader, run_id: int) -> list[tuple[str, int]]:
-    """Return the number of results by the name of their status, the most frequent first."""
-    project = reader.run(run_id, max_threads=0).row["project"]
-    table = reader.statuses(project).by_id
-    query: Any = ResultRow.select(ResultRow.status, fn.COUNT(ResultRow.id)).where(ResultRow.run == run_id)
-    counted = query.group_by(ResultRow.status).tuples().execute(reader.database)
-    named = [(table[status].name if status in table else f"Status {status}", count) for status, count in counted]
-    return sorted(named, key=lambda entry: (-entry[1], entry[0]))
 
 
 def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:

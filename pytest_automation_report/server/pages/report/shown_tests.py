@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageReader
 from pytest_automation_report.server.pages.rendering import render
 from pytest_automation_report.server.pages.report.fragments import addresses_in
-from pytest_automation_report.server.pages.run.queries import NEAR
 from pytest_automation_report.server.pages.test.code_links import NO_LINKS
 from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
-from pytest_automation_report.server.pages.test.queries import SIBLINGS, TestReader
 from pytest_automation_report.server.pages.test.url import TestState, state_of
-from pytest_automation_report.server.store.tables import ResultRow
+from pytest_automation_report.server.store.database import marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.report.tests import ReportedTest, ReportedTests
     from pytest_automation_report.server.pages.test.code_links import CodeLinks
-    from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
 _STATES: Final = frozenset({"attempt", "out"})
@@ -39,10 +37,10 @@ class PageSource(NamedTuple):
     code_links: CodeLinks
 
 
-class _RunTests(TestReader):
+class _RunTests(PageReader):
     """The tests of a run, of which some values are known: a query for the tests near each one takes a third as long."""
 
-    def __init__(self, reader: Reader, rows: Iterable[ReportedTest]) -> None:
+    def __init__(self, reader: PageReader, rows: Iterable[ReportedTest]) -> None:
         super().__init__(reader.connection)
         self._by_function: dict[tuple[str, str], list[ReportedTest]] = {}
         for test in rows:
@@ -60,16 +58,16 @@ class _RunTests(TestReader):
         ]
 
 
-def shown_tests(reader: Reader, tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
+def shown_tests(reader: PageReader, tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
     """Return the HTML of pages of tests by address, each followed by its attempts and streams of output."""
-    common = CommonValues(reader, _RunTests(reader, tests.rows))
+    common = CommonValues(_RunTests(reader, tests.rows))
     pages: dict[str, str] = {}
     for result_id in tests.shown:
         _add(pages, result_id, lambda state, result_id=result_id: result_values(result_id, state, common), code_links)  # type: ignore[misc]
     return pages
 
 
-def tests_with_output(reader: Reader, tests: ReportedTests, run: Json) -> dict[str, str]:
+def tests_with_output(reader: PageReader, tests: ReportedTests, run: Json) -> dict[str, str]:
     """Return the HTML of pages that show a result's own fields, steps and output, and nothing of other results."""
     by_id = {test.id: test for test in tests.rows}
     pages: dict[str, str] = {}
@@ -84,11 +82,11 @@ def tests_with_output(reader: Reader, tests: ReportedTests, run: Json) -> dict[s
     return pages
 
 
-def _rows(reader: Reader, ids: Sequence[int]) -> Iterator[Json]:
+def _rows(reader: PageReader, ids: Sequence[int]) -> Iterator[Json]:
     """Yield the whole rows of these results."""
     for start in range(0, len(ids), _FIELDS_AT_ONCE):
-        query: Any = ResultRow.select().where(ResultRow.id.in_(ids[start : start + _FIELDS_AT_ONCE]))
-        yield from query.order_by(ResultRow.id).dicts().execute(reader.database)
+        some = ids[start : start + _FIELDS_AT_ONCE]
+        yield from reader.connection.each(f'SELECT * FROM "result" WHERE "id" IN ({marks(some)}) ORDER BY "id"', some)
 
 
 def _add(pages: dict[str, str], result_id: int, values_of: Callable[[TestState], Json], code_links: CodeLinks) -> None:

@@ -10,7 +10,6 @@ from pytest_automation_report.server.pages.run.changes import percent
 from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.history import Histories
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
-from pytest_automation_report.server.pages.run.queries import RunReader
 from pytest_automation_report.server.pages.statuses import ranked, shown_status
 from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.reasons import hexadecimal
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.pages.queries import PageReader
 
 MOST_PAGES: Final = 1_000
 """Most tests whose page in the file is the server's: those that failed, were flaky or changed their duration."""
@@ -69,13 +68,13 @@ class ReportedTests:
     duration. ``with_output`` are those of others with fields, steps or output, ``left_out`` those beyond the limit.
     """
 
-    def __init__(self, reader: Reader, run_id: int, findings: Json) -> None:
+    def __init__(self, reader: PageReader, run_id: int, findings: Json) -> None:
         rows: Any = reader.connection.execute(_TESTS, (run_id,))
         self.rows: Sequence[ReportedTest] = [ReportedTest._make(row) for row in rows]
         record = reader.run(run_id, max_threads=THREADS_SHOWN)
         self.statuses = reader.statuses(record.row["project"])
         self._workers = worker_names(record)
-        self._histories = Histories(RunReader(reader.connection), record.row, findings)
+        self._histories = Histories(reader, record.row, findings)
         self._histories.load_all()
         self._findings = findings
         self._changes: dict[int, list[str]] = {}

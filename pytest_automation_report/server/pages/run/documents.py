@@ -57,7 +57,7 @@ class RunDocuments:
 
         Raises `ApiError` for an unknown run (404), and for a base of another source (422).
         """
-        is_open = self._store.read(lambda reader: not reader.run(run_id, max_threads=0).row["is_completed"])
+        is_open = self._store.read(lambda reader: not reader.run_row(run_id)["is_completed"])
         key = run_id, base
         with self._lock:
             known = self._open.get(key) if is_open else None

@@ -10,9 +10,9 @@ from pytest_automation_report.failures.markdown import ReportedFailure, failure_
 from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.server.pages.charts import strip_of
 from pytest_automation_report.server.pages.numbers import quantity
+from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
 from pytest_automation_report.server.pages.run.code_frames import code_frame
-from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.reasons import (
     MAX_CARDS,
     MAX_MEMBERS,
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.details import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.history import Histories
-    from pytest_automation_report.server.pages.run.queries import RunReader
     from pytest_automation_report.server.pages.run.url import RunState
 
 _FLAKY_SHOWN: Final = 50
@@ -50,7 +50,7 @@ class FailureCards:
     """The failures of one run."""
 
     def __init__(
-        self, facts: RunFacts, state: RunState, reader: RunReader, histories: Histories, workers: WorkerNames
+        self, facts: RunFacts, state: RunState, reader: PageReader, histories: Histories, workers: WorkerNames
     ) -> None:
         self._facts = facts
         self._state = state

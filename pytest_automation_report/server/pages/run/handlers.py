@@ -56,7 +56,7 @@ class RunLivePage(_RunPages):
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the sections, or 304 if the page shows them already: then nothing is read but one row."""
         state, now = run_state(run_id, req.params), self.now_us()
-        tag = self.store.read(lambda reader: news_tag(reader.database, run_id, req.query_string, now))
+        tag = self.read(lambda reader: news_tag(reader, run_id, req.query_string, now))
         resp.set_header("Cache-Control", "private, no-cache")
         resp.set_header("ETag", tag)
         if req.get_header("If-None-Match") == tag:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.pages.run.queries import RunReader
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.histories import Series, SeriesRun
 
 _LAST: Final = HISTORY + LAST
@@ -23,14 +23,14 @@ _LAST: Final = HISTORY + LAST
 class Histories:
     """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
 
-    def __init__(self, reader: RunReader, run: Json, found: Json | None) -> None:
+    def __init__(self, reader: PageReader, run: Json, found: Json | None) -> None:
         self._connection = reader.connection
         # Durations of histories are at the speed of a usual run.
         self._speed = 1.0 if found is None else float(found["speed"])
         self._letters: dict[int, str] = {}
         self._medians: dict[int, int | None] = {}
         self._series = _series_of(reader, run)
-        base = None if found is None or found["base"] is None else reader.run(found["base"]["run"])
+        base = None if found is None or found["base"] is None else reader.known_run(found["base"]["run"])
         if not self.before and base is not None and base["branch"] != run["branch"]:
             self._series = _series_of(reader, base)
 
@@ -73,5 +73,5 @@ class Histories:
         return self._medians.get(case)
 
 
-def _series_of(reader: RunReader, run: Json) -> Series:
+def _series_of(reader: PageReader, run: Json) -> Series:
     return series_of(reader.connection, {**run, "source_id": run["source"], "config_id": run["config"]})

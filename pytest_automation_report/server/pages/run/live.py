@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.pages.numbers import quantity
 from pytest_automation_report.server.pages.run.sentences import SILENT_US
 from pytest_automation_report.server.pages.run.timeline import clock
-from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.extensions import running_tests
-from pytest_automation_report.server.store.tables import RunRow
+from pytest_automation_report.server.store.run_rows import find_cases
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.details import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.history import Histories
-    from pytest_automation_report.server.pages.run.queries import RunReader
     from pytest_automation_report.server.pages.run.sentences import RunCounts
     from pytest_automation_report.server.store.extensions import RunningTest
 
@@ -28,18 +25,15 @@ if TYPE_CHECKING:
 _LEAST_MEDIAN_US: Final = 250_000
 
 
-def news_tag(database: Database, run_id: int, query: str, now: int) -> str:
+def news_tag(reader: PageReader, run_id: int, query: str, now: int) -> str:
     """Return the ETag of an open run's page without rendering it; raises `ApiError` (404) for an unknown run.
 
     Every append changes `updated`. A sender that falls silent changes nothing: the page then says so by itself.
     """
-    columns = (RunRow.updated, RunRow.created, RunRow.total_count, RunRow.status, RunRow.is_completed)
-    rows: Any = RunRow.select(*columns).where(RunRow.id == run_id).tuples().execute(database)
-    row = next(iter(rows), None)
-    if row is None:
-        raise not_found("automation run")
-    is_silent = now - (row[0] or row[1]) >= SILENT_US
-    return f'"{sha256(repr((row, query, is_silent)).encode("utf-8", "replace")).hexdigest()[:32]}"'
+    row = reader.run_row(run_id)
+    state = [row[name] for name in ("updated", "created", "total_count", "status", "is_completed")]
+    is_silent = now - (row["updated"] or row["created"]) >= SILENT_US
+    return f'"{sha256(repr((state, query, is_silent)).encode("utf-8", "replace")).hexdigest()[:32]}"'
 
 
 def arrived_words(counts: RunCounts, seen: str) -> str:
@@ -59,7 +53,7 @@ def arrived_words(counts: RunCounts, seen: str) -> str:
     return ""
 
 
-def time_to_go(facts: RunFacts, counts: RunCounts, reader: RunReader, histories: Histories) -> int | None:
+def time_to_go(facts: RunFacts, counts: RunCounts, reader: PageReader, histories: Histories) -> int | None:
     """Return about how many microseconds an open run still takes; None if that cannot be said.
 
     By the times that the tests that are still to come took in the run before, spread over the workers; without these
@@ -80,11 +74,11 @@ def time_to_go(facts: RunFacts, counts: RunCounts, reader: RunReader, histories:
     return round(elapsed * (counts.expected - counts.total) / counts.total)
 
 
-def running_now(facts: RunFacts, reader: RunReader, histories: Histories, workers: WorkerNames) -> list[Json]:
+def running_now(facts: RunFacts, reader: PageReader, histories: Histories, workers: WorkerNames) -> list[Json]:
     """Return the tests that run now, those that have run longest first; none if the client does not send them."""
     running: list[Json] = []
     found: list[tuple[Json, RunningTest]] = [(row, test) for row in facts.record.threads for test in running_tests(row)]
-    cases = reader.cases(facts.row["source"], [test.key for _, test in found])
+    cases = find_cases(reader.connection, facts.row["source"], [test.key for _, test in found])
     histories.load(cases.values())
     for row, test in found:
         session = row["session_started"] or row["created"]

@@ -10,6 +10,7 @@ from pytest_automation_report.findings.selections import command_of
 from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.charts import failure_trend
 from pytest_automation_report.server.pages.paging import paging
+from pytest_automation_report.server.pages.queries import PAGE_ROWS, ask
 from pytest_automation_report.server.pages.run.changes import changes_of, percent
 from pytest_automation_report.server.pages.run.details import details_of, where_it_ran, worker_names
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS
@@ -25,7 +26,6 @@ from pytest_automation_report.server.pages.run.head import (
 )
 from pytest_automation_report.server.pages.run.history import Histories
 from pytest_automation_report.server.pages.run.live import running_now, time_to_go
-from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader
 from pytest_automation_report.server.pages.run.reasons import command_for
 from pytest_automation_report.server.pages.run.surroundings import changed_software, commits_since
 from pytest_automation_report.server.pages.run.test_list import TestList
@@ -39,15 +39,14 @@ from pytest_automation_report.server.pages.run.timeline import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.run.tree_rows import TreeRows
-from pytest_automation_report.server.pages.sources import SourceReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.documents import Documents
     from pytest_automation_report.server.pages.run.url import RunState
-    from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
 THREADS_SHOWN: Final = 100
@@ -61,30 +60,29 @@ def page_values(store: Store, documents: Documents, state: RunState, now: int) -
 
     Raises `ApiError` (404) for an unknown run.
     """
-    return store.read(lambda reader: _RunPage(reader, state, documents, now).values())
+    return ask(store, lambda reader: _RunPage(reader, state, documents, now).values())
 
 
 def branch_rows(store: Store, documents: Documents, state: RunState, now: int) -> Json:
     """Return the rows below the open node of the tree."""
-    return store.read(lambda reader: _RunPage(reader, state, documents, now).tree.children(state.opened))
+    return ask(store, lambda reader: _RunPage(reader, state, documents, now).tree.children(state.opened))
 
 
 def failures_text(store: Store, documents: Documents, state: RunState, now: int, site: str) -> str:
     """Return the failures of a run as Markdown, one section for each reason; ``site`` is the address of the pages."""
-    return store.read(lambda reader: _RunPage(reader, state, documents, now).text(site))
+    return ask(store, lambda reader: _RunPage(reader, state, documents, now).text(site))
 
 
 class _RunPage:
     """The page of one run in one read transaction."""
 
-    def __init__(self, reader: Reader, state: RunState, documents: Documents, now: int) -> None:
+    def __init__(self, reader: PageReader, state: RunState, documents: Documents, now: int) -> None:
         record = reader.run(state.run_id, max_threads=THREADS_SHOWN)
-        sources = SourceReader(reader.database)
-        self.home = sources.home(record.row["project"])
-        source = sources.source_name(record.row["source"])
+        self.home = reader.home(record.row["project"])
+        source = reader.source_name(record.row["source"])
         statuses = reader.statuses(record.row["project"])
         self.facts = RunFacts(record, statuses, source, documents.findings, documents.overview, now)
-        self.reader = RunReader(reader.connection)
+        self.reader = reader
         self.workers = worker_names(record)
         self.histories = Histories(self.reader, record.row, documents.findings)
         self.counts = counts_of(self.facts)
@@ -104,7 +102,7 @@ class _RunPage:
     def base_row(self) -> Json | None:
         """The row of the run that this one is compared with."""
         base = self.facts.base
-        return None if base is None else self.reader.run(base["run"])
+        return None if base is None else self.reader.known_run(base["run"])
 
     @cached_property
     def tree(self) -> TreeRows:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows, Search
 from pytest_automation_report.server.pages.run.names import common_phrase
-from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, Rows, Search
 from pytest_automation_report.server.pages.run.url import FLAKY
 from pytest_automation_report.server.pages.statuses import parts, ranked
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.head import RunFacts
-    from pytest_automation_report.server.pages.run.queries import RunReader
     from pytest_automation_report.server.pages.run.url import RunState
 
 
@@ -24,7 +24,7 @@ class TestList:
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, facts: RunFacts, state: RunState, reader: RunReader) -> None:
+    def __init__(self, facts: RunFacts, state: RunState, reader: PageReader) -> None:
         self._facts = facts
         self._state = state
         self._reader = reader

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.server.pages.charts import strip_of
 from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.paging import paging
+from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import percent
-from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.tree import (
     Branch,
     branches_of,
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.details import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.history import Histories
-    from pytest_automation_report.server.pages.run.queries import RunReader
     from pytest_automation_report.server.pages.run.url import RunState
 
 _MOST_STRIPS: Final = 200
@@ -37,7 +37,7 @@ class TreeRows:
     """The tree of one run's tests."""
 
     def __init__(
-        self, facts: RunFacts, state: RunState, reader: RunReader, histories: Histories, workers: WorkerNames
+        self, facts: RunFacts, state: RunState, reader: PageReader, histories: Histories, workers: WorkerNames
     ) -> None:
         self._facts = facts
         self._state = state

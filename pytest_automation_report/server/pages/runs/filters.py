@@ -47,6 +47,12 @@ class RunFilters:
         return self.source is None and self.branch is None and self.status is None and self.tag is None
 
     @property
+    def wanted(self) -> dict[str, Any]:
+        """The conditions, by the names of the filters that the API's list of runs has."""
+        status = None if self.status is None else int(STATUSES[self.status])
+        return {"source_id": self.source, "branch": self.branch, "status": status, "tags": self.tag}
+
+    @property
     def query(self) -> dict[str, Any]:
         """The parameters of the URL, for `link`; those of the first page without a filter are empty."""
         return {

@@ -12,8 +12,6 @@ from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.runs import values
 from pytest_automation_report.server.pages.runs.filters import RunFilters, run_filters
-from pytest_automation_report.server.pages.runs.queries import RunListReader
-from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.store.errors import ApiError, not_found
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.flaky import main_branch
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
 
 _COMPUTING_SECONDS: Final = 0.2
@@ -44,7 +42,7 @@ class _ListPage(Page):
         resp: falcon.Response,
         template: str,
         project_id: int | None,
-        question: Callable[[Reader], dict[str, Any]],
+        question: Callable[[PageReader], dict[str, Any]],
     ) -> None:
         """Answer with a template of the values that ``question`` reads, or with 304 to a page that shows them."""
         if not self._is_live:
@@ -59,10 +57,10 @@ class _ListPage(Page):
         else:
             set_html(resp, render(f"runs/live_{template}.html", **{"now": self.now_us(), **self._read(question)}))
 
-    def _read(self, question: Callable[[Reader], dict[str, Any]]) -> dict[str, Any]:
+    def _read(self, question: Callable[[PageReader], dict[str, Any]]) -> dict[str, Any]:
         """Return the values of a list; findings that it lacks are computed, as many as take little time."""
-        answer = self.store.read(question)
-        return self.store.read(question) if self._compute(answer["uncomputed"]) else answer
+        answer = self.read(question)
+        return self.read(question) if self._compute(answer["uncomputed"]) else answer
 
     def _compute(self, run_ids: Iterable[int]) -> bool:
         """Compute the findings of these runs until the time is over; return whether any was computed."""
@@ -80,9 +78,9 @@ class _ListPage(Page):
 
     def _tag(self, project_id: int | None) -> str:
         """Return a tag that changes with the runs, and each minute with the words for how long ago they were."""
-        state, uncomputed = self.store.read(lambda reader: RunListReader(reader.connection).state(project_id))
+        state, uncomputed = self.read(lambda reader: reader.state(project_id))
         if self._compute(uncomputed):
-            state, uncomputed = self.store.read(lambda reader: RunListReader(reader.connection).state(project_id))
+            state, uncomputed = self.read(lambda reader: reader.state(project_id))
         text = repr((state, uncomputed, self.now_us() // _MINUTE_US))
         return f'"{sha256(text.encode()).hexdigest()[:32]}"'
 
@@ -95,9 +93,7 @@ class _ListPage(Page):
     def answer_suite(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
         """Answer with a suite; without a branch in the URL with its main branch."""
         filters = run_filters(req.params)
-        source = self.store.read(lambda reader: RunListReader(reader.connection).source(source_id))
-        if source is None:
-            raise not_found("suite")
+        source = self.read(lambda reader: reader.suite(source_id))
         self.answer(req, resp, "suite", source["project"], partial(_suite, source=source, filters=filters))
 
 
@@ -106,12 +102,12 @@ class HomePage(_ListPage):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show the list that fits the store."""
-        project_ids = self.store.read(lambda reader: SourceReader(reader.database).projects())
+        project_ids = self.read(lambda reader: reader.projects())
         if len(project_ids) != 1:
             self.answer(req, resp, "projects", None, partial(_projects, project_ids=project_ids))
             return
         (project_id,) = project_ids
-        sources = self.store.read(lambda reader: SourceReader(reader.database).sources(project_id))
+        sources = self.read(lambda reader: reader.sources(project_id))
         if not run_filters(req.params).is_any or req.has_param("page"):
             self.answer_project(req, resp, project_id)
         elif len(sources) == 1:
@@ -142,7 +138,7 @@ class LatestRun(Page):
     def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
         """Redirect to the newest run, of one branch with ``branch``; raises `ApiError` (404) without one."""
         branch = run_filters(req.params).branch
-        run = self.store.read(lambda reader: RunListReader(reader.connection).newest(source_id, branch))
+        run = self.read(lambda reader: reader.newest(source_id, branch))
         if run is None:
             raise not_found("run of this suite and branch")
         resp.status, resp.location = 302, link("run", run["id"])
@@ -156,10 +152,10 @@ class RunComparison:
         resp.status, resp.location = 302, link("run", run_id, view="changes", base=base_id)
 
 
-def _projects(reader: Reader, project_ids: list[int]) -> dict[str, Any]:
+def _projects(reader: PageReader, project_ids: list[int]) -> dict[str, Any]:
     return {"projects": values.project_rows(reader, project_ids), "uncomputed": []}
 
 
-def _suite(reader: Reader, source: Json, filters: RunFilters) -> dict[str, Any]:
+def _suite(reader: PageReader, source: Json, filters: RunFilters) -> dict[str, Any]:
     branch = main_branch(reader.connection, source["id"]) if filters.branch is None else filters.branch
     return values.suite_values(reader, source, filters.of_suite(source["id"], branch))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.findings.durations import HISTORY, LAST
 from pytest_automation_report.server.pages.charts import failure_trend
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
-from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.runs.rows import summary_sentence
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.flaky import flaky_of_source, main_branch, names_of
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.histories import Series
-    from pytest_automation_report.server.store.reads import Reader
 
 RAIL_TESTS: Final = 10
 """Most flaky and slow tests beside the runs of a suite."""
@@ -30,11 +29,11 @@ _STRIP_RUNS: Final = 20
 _MEASURED: Final = 5
 
 
-def card_of(reader: Reader, source: Json) -> dict[str, Any]:
+def card_of(reader: PageReader, source: Json) -> dict[str, Any]:
     """Return the values of a suite's card: the last run of its main branch, its trend and its time."""
-    branch, runs = main_branch(reader.connection, source["id"]), RunListReader(reader.connection)
-    rows = runs.trend(source["id"], branch)
-    newest = runs.newest(source["id"], None)
+    branch = main_branch(reader.connection, source["id"])
+    rows = reader.completed_trend(source["id"], branch)
+    newest = reader.newest(source["id"], None)
     last = rows[-1] if rows else None
     summary = None if last is None else summaries(reader.connection, [last["id"]]).get(last["id"])
     tone, sentence = summary_sentence(last, summary)
@@ -64,15 +63,15 @@ def green_runs(rows: Sequence[Json]) -> int:
     return count
 
 
-def _series(reader: Reader, source_id: int, branch: str) -> Series | None:
+def _series(reader: PageReader, source_id: int, branch: str) -> Series | None:
     """Return the series of the newest run of a suite's branch; None if it has none."""
-    newest = RunListReader(reader.connection).trend(source_id, branch)[-1:]
+    newest = reader.completed_trend(source_id, branch)[-1:]
     if not newest:
         return None
     return series_of(reader.connection, {**newest[0], "source_id": source_id, "config_id": newest[0]["config"]})
 
 
-def flaky_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, Any]]:
+def flaky_rows(reader: PageReader, source_id: int, branch: str) -> list[dict[str, Any]]:
     """Return the flaky tests of a suite with their evidence, those that cost most first."""
     series = _series(reader, source_id, branch)
     if series is None:
@@ -91,14 +90,14 @@ def flaky_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, An
     ]
 
 
-def slowest_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, Any]]:
+def slowest_rows(reader: PageReader, source_id: int, branch: str) -> list[dict[str, Any]]:
     """Return the slowest tests of a suite by their usual duration, with their share of the slowest one."""
     series = _series(reader, source_id, branch)
     if series is None:
         return []
     # The very last run may be one of a part of the suite.
     last = [run.id for run in series.runs[-LAST:]]
-    slow = RunListReader(reader.connection).slowest(last, LAST * _MEASURED * RAIL_TESTS)
+    slow = reader.slowest(last, LAST * _MEASURED * RAIL_TESTS)
     known = histories(reader.connection, series, slow, last=HISTORY)
     medians = {case: median for case in slow if (median := known[case].median) is not None}
     chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.server.pages import charts
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.paging import paging
+from pytest_automation_report.server.pages.queries import PAGE_RUNS
 from pytest_automation_report.server.pages.runs import suites
 from pytest_automation_report.server.pages.runs.filters import NO_BRANCH, STATUSES, RunFilters
-from pytest_automation_report.server.pages.runs.queries import PAGE_RUNS, RunListReader
 from pytest_automation_report.server.pages.runs.rows import run_row, summary_sentence
-from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.pages.statuses import RUN_WORDS
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.findings import stored_findings, summaries
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.pages.queries import PageReader
 
 _LATEST_RUNS: Final = 8
 # A card has about 110 elements: with more of them the page would be slow. The other suites have a line.
@@ -31,45 +30,42 @@ _REASONS_SHOWN: Final = 10
 _ANY: Final = RunFilters()
 
 
-def project_values(reader: Reader, project_id: int, filters: RunFilters) -> dict[str, Any]:
+def project_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:
     """Return the values of the list of a project's runs; raises `ApiError` (404) for an unknown project."""
-    sources = SourceReader(reader.database)
-    if project_id not in sources.projects():
+    if project_id not in reader.projects():
         raise not_found("project")
-    runs = RunListReader(reader.connection)
     return {
         "project": project_id,
-        "home": sources.home(project_id),
+        "home": reader.home(project_id),
         "filters": filters,
         "choices": _choices(
             filters,
-            sources=[(str(source["id"]), source["name"]) for source in sources.sources(project_id)],
-            branches=runs.branches(project_id, filters.source),
-            tags=runs.tags(project_id),
+            sources=[(str(source["id"]), source["name"]) for source in reader.sources(project_id)],
+            branches=reader.branches(project_id, filters.source),
+            tags=reader.tags(project_id),
         ),
         "address_at": lambda page: link("project", project_id, **filters.at(page)),
         **_list_values(reader, project_id, filters),
     }
 
 
-def suites_values(reader: Reader, project_id: int) -> dict[str, Any]:
+def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
     """Return the values of the page with a project's suites."""
-    sources = SourceReader(reader.database)
-    newest = RunListReader(reader.connection).newest_by_source(project_id)
+    newest = reader.newest_by_source(project_id)
     # The suite that ran last comes first.
-    ordered = sorted(sources.sources(project_id), key=lambda source: -newest.get(source["id"], _NEVER)["id"])
+    ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], _NEVER)["id"])
     cards = [suites.card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
     others = [
         {**source, "run": run, "tone": RUN_WORDS.get(run["status"], ("", "idle"))[1]}
         for source in ordered[_CARDS_SHOWN:]
         if (run := newest.get(source["id"]))
     ]
-    ids, _ = RunListReader(reader.connection).completed_runs(project_id, _ANY)
-    open_ids = RunListReader(reader.connection).open_runs(project_id, _ANY)
+    ids, _ = reader.completed_runs(project_id, _ANY)
+    open_ids = reader.open_runs(project_id, _ANY)
     rows = run_rows(reader, project_id, ids[:_LATEST_RUNS])
     return {
         "project": project_id,
-        "home": sources.home(project_id),
+        "home": reader.home(project_id),
         "cards": cards,
         "others": others,
         "open_runs": run_rows(reader, project_id, open_ids),
@@ -79,11 +75,11 @@ def suites_values(reader: Reader, project_id: int) -> dict[str, Any]:
     }
 
 
-def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str, Any]:
+def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[str, Any]:
     """Return the values of a suite's page: its runs on a branch, and what their findings say of it."""
     source_id, project_id = source["id"], source["project"]
-    runs, sources = RunListReader(reader.connection), SourceReader(reader.database)
-    rows, branches = runs.trend(source_id, filters.branch or ""), runs.branches(project_id, source_id)
+    rows = reader.completed_trend(source_id, filters.branch or "")
+    branches = reader.branches(project_id, source_id)
     last = rows[-1] if rows else None
     document = None if last is None else stored_findings(reader.connection, last["id"])
     flaky = suites.flaky_rows(reader, source_id, filters.branch or "")
@@ -91,11 +87,11 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
     tone, sentence = summary_sentence(last, summary)
     return {
         "project": project_id,
-        "home": sources.home(project_id),
+        "home": reader.home(project_id),
         "source": source,
-        "has_others": len(sources.sources(project_id)) > 1,
+        "has_others": len(reader.sources(project_id)) > 1,
         "filters": filters,
-        "choices": _choices(filters, sources=[], branches=branches, tags=runs.tags(project_id)),
+        "choices": _choices(filters, sources=[], branches=branches, tags=reader.tags(project_id)),
         "address_at": lambda page: link("suite", source_id, **{**filters.at(page), "source": None}),
         "main": main_branch(reader.connection, source_id),
         "last": last,
@@ -116,9 +112,9 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
     }
 
 
-def project_rows(reader: Reader, project_ids: Sequence[int]) -> list[dict[str, Any]]:
+def project_rows(reader: PageReader, project_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return one row for each project: id, number of runs, and the latest run, None if it has no runs."""
-    latest_runs = SourceReader(reader.database).latest_runs(project_ids)
+    latest_runs = reader.latest_runs(project_ids)
     rows = list[dict[str, Any]]()
     for project_id in project_ids:
         count, run_id = latest_runs.get(project_id, (0, 0))
@@ -179,10 +175,9 @@ def _choices(
     return [choice for choice in shown if choice["options"] and choice["options"] != [(NO_BRANCH, "(no branch)")]]
 
 
-def _list_values(reader: Reader, project_id: int, filters: RunFilters) -> dict[str, Any]:
-    runs = RunListReader(reader.connection)
-    ids, total = runs.completed_runs(project_id, filters)
-    open_ids = runs.open_runs(project_id, filters) if filters.page == 1 else []
+def _list_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:
+    ids, total = reader.completed_runs(project_id, filters)
+    open_ids = reader.open_runs(project_id, filters) if filters.page == 1 else []
     rows = run_rows(reader, project_id, ids)
     return {
         "open_runs": run_rows(reader, project_id, open_ids),
@@ -197,12 +192,12 @@ def _uncomputed(rows: Sequence[dict[str, Any]]) -> list[int]:
     return [row["id"] for row in rows if row["is_uncomputed"]]
 
 
-def run_rows(reader: Reader, project_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+def run_rows(reader: PageReader, project_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return the rows of these runs, in this order."""
     records = reader.runs(ids)
-    names = SourceReader(reader.database).source_names({record.row["source"] for record in records.values()})
+    names = reader.source_names({record.row["source"] for record in records.values()})
     known = summaries(reader.connection, ids)
-    bases = RunListReader(reader.connection).bases({summary["base"] for summary in known.values()} - {None})
+    bases = {row["id"]: row for row in reader.run_rows([*{summary["base"] for summary in known.values()} - {None}])}
     statuses = reader.statuses(project_id)
     return [
         run_row(records[run_id], statuses, names[records[run_id].row["source"]], known.get(run_id), bases)

@@ -8,9 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.page import Page
-from pytest_automation_report.server.pages.sources import SourceReader
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS
 from pytest_automation_report.server.pages.test import history
-from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
     import falcon
 
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.test.history import Outcome
-    from pytest_automation_report.server.store.reads import Reader
 
 _CALENDAR: Final = 200
 _BRANCHES: Final = 20
@@ -32,7 +31,7 @@ class CasePage(Page):
     def on_get(self, req: falcon.Request, resp: falcon.Response, case_id: int) -> None:
         """Show the test's outcomes by branch."""
         branch = req.get_param("branch")
-        self.show(req, resp, "test/case.html", **self.store.read(partial(case_values, case_id, branch)))
+        self.show(req, resp, "test/case.html", **self.read(partial(case_values, case_id, branch)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,10 @@ class ReasonRow:
     last: Outcome
 
 
-def case_values(case_id: int, branch: str | None, reader: Reader) -> dict[str, Any]:
+def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[str, Any]:
     """Return the values of the template ``test/case.html``."""
-    tests, sources = TestReader(reader.connection), SourceReader(reader.database)
-    case = tests.case(case_id)
-    rows = tests.history(case_id)
+    case = reader.case(case_id)
+    rows = reader.history(case_id)
     outcomes = history.outcomes_of(rows)[:_CALENDAR]
     branches = branch_rows(outcomes)
     chosen = next((row for row in branches if row.branch == branch), branches[0] if branches else None)
@@ -67,7 +65,7 @@ def case_values(case_id: int, branch: str | None, reader: Reader) -> dict[str, A
     newest = rows[0] if rows else None
     return {
         "case": case,
-        "source": {"id": case["source"], "name": sources.source_name(case["source"])},
+        "source": {"id": case["source"], "name": reader.source_name(case["source"])},
         "newest": newest,
         "function": split_name(newest["name"] if newest else case["key"]),
         "outcomes": outcomes,

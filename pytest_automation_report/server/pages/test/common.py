@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_automation_report.server.pages.test.queries import TestReader
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.pages.queries import PageReader
 
 _Value = TypeVar("_Value")
 
@@ -20,9 +18,8 @@ class CommonValues:
     Owned by one page, or by the report whose pages of tests are read in one transaction; of no use after it.
     """
 
-    def __init__(self, reader: Reader, tests: TestReader | None = None) -> None:
+    def __init__(self, reader: PageReader) -> None:
         self.reader = reader
-        self.tests = tests or TestReader(reader.connection)
         self._known: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, read: Callable[[], _Value]) -> _Value:

@@ -13,14 +13,12 @@ from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.run.details import MAIN_WORKER
 from pytest_automation_report.server.pages.run_summary import run_summary
-from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.pages.statuses import shown_status
 from pytest_automation_report.server.pages.test import failure, history, view_models
 from pytest_automation_report.server.pages.test.code_links import NO_LINKS
 from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.files import files_of, preview_of, previewed
 from pytest_automation_report.server.pages.test.neighbours import neighbours_in, way_back
-from pytest_automation_report.server.pages.test.queries import TestReader
 from pytest_automation_report.server.pages.test.url import PICTURES, state_of
 from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.server.store import extensions
@@ -35,12 +33,13 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.test.code_links import CodeLinks
     from pytest_automation_report.server.pages.test.files import TestFile
     from pytest_automation_report.server.pages.test.history import Outcome
     from pytest_automation_report.server.pages.test.url import TestState
     from pytest_automation_report.server.pages.test.view_models import Output
-    from pytest_automation_report.server.store.reads import Reader, RunRecord
+    from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
     from pytest_automation_report.server.store.store import Store
 
@@ -60,20 +59,20 @@ class TestPage(Page):
     def on_get(self, req: falcon.Request, resp: falcon.Response, result_id: int) -> None:
         """Show the test's result: what failed, its attempts, files and output, its history."""
         state = state_of(req.params)
-        values = self.store.read(lambda reader: result_values(result_id, state, CommonValues(reader)))
+        values = self.read(lambda reader: result_values(result_id, state, CommonValues(reader)))
         self.show(req, resp, "test/test.html", code_links=self._code_links, **values)
 
 
 def result_values(result_id: int, state: TestState, common: CommonValues) -> dict[str, Any]:
     """Return the values of the template ``test/test.html``."""
-    tests, reader = common.tests, common.reader
-    row = tests.test(result_id)
+    reader = common.reader
+    row = reader.test(result_id)
     run = common.once(("run", row["run"]), partial(reader.run, row["run"], max_threads=0))
     statuses = common.once(("statuses", row["run"]), partial(reader.statuses, run.row["project"]))
     fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
     values = lone_values(row, statuses, fields, state)
     earlier = None if values["attempt"] == values["attempts"][-1].number else values["attempt"]
-    results = tests.history(row["case"])
+    results = reader.history(row["case"])
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
     values |= {
@@ -82,15 +81,15 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
         **_history_values(outcomes, current, state),
         "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query, statuses),
-        **_related_values(row, tests, statuses),
+        **_related_values(row, reader, statuses),
         **_worker_values(row, run.row, common),
     }
     values["markdown"] = _markdown(row, fields, values)
     return values
 
 
-def _run_values(run: RunRecord, statuses: StatusTable, reader: Reader) -> dict[str, Any]:
-    source = SourceReader(reader.database).source_name(run.row["source"])
+def _run_values(run: RunRecord, statuses: StatusTable, reader: PageReader) -> dict[str, Any]:
+    source = reader.source_name(run.row["source"])
     return {**run_summary(run, statuses, source), "commit": run.row["commit"] or ""}
 
 
@@ -143,7 +142,7 @@ def lone_values(row: Json, statuses: StatusTable, fields: Sequence[Json], state:
 
 
 def _file_values(
-    row: Json, reader: Reader, attempt: int | None, outcomes: Sequence[Outcome], current: Outcome | None
+    row: Json, reader: PageReader, attempt: int | None, outcomes: Sequence[Outcome], current: Outcome | None
 ) -> dict[str, Any]:
     """Return the files of an attempt, pictures with those of the last run in which the test passed."""
     artifacts = [with_defaults(artifact) for artifact in json.loads(row["artifacts"] or "[]")]
@@ -165,13 +164,13 @@ def _file_values(
 
 
 def _beside_earlier(
-    pictures: Sequence[TestFile], reader: Reader, outcomes: Sequence[Outcome], current: Outcome
+    pictures: Sequence[TestFile], reader: PageReader, outcomes: Sequence[Outcome], current: Outcome
 ) -> list[TestFile]:
     passed = [outcome for outcome in outcomes if outcome.letter == "p" and outcome.run < current.run]
     # Those of the same branch first.
     passed.sort(key=lambda outcome: (outcome.branch != current.branch, -outcome.run))
     passed = passed[:_EARLIER_PICTURES]
-    stored = TestReader(reader.connection).artifacts([outcome.result for outcome in passed])
+    stored = reader.artifacts([outcome.result for outcome in passed])
     contents = stored_contents(reader.connection, {hash_ for text in stored.values() for hash_ in hashes_in(text)})
     by_name: dict[str, tuple[TestFile, int]] = {}
     for outcome in passed:
@@ -217,9 +216,9 @@ def _history_values(outcomes: Sequence[Outcome], current: Outcome | None, state:
     }
 
 
-def _related_values(row: Json, tests: TestReader, statuses: StatusTable) -> dict[str, Any]:
+def _related_values(row: Json, reader: PageReader, statuses: StatusTable) -> dict[str, Any]:
     """Return other tests of the run: of the same reason, with other parameters, those before it."""
-    same_reason, same_count = tests.same_reason(row)
+    same_reason, same_count = reader.same_reason(row)
     return {
         "same_reason": same_reason,
         "same_count": same_count,
@@ -229,17 +228,17 @@ def _related_values(row: Json, tests: TestReader, statuses: StatusTable) -> dict
                 "status": shown_status(statuses, sibling["status"]),
                 "parameters": sibling["name"].partition("[")[2][:-1],
             }
-            for sibling in tests.siblings(row)
+            for sibling in reader.siblings(row)
         ],
-        "before": [{**other, "status": shown_status(statuses, other["status"])} for other in tests.before(row)],
+        "before": [{**other, "status": shown_status(statuses, other["status"])} for other in reader.before(row)],
     }
 
 
 def _worker_values(row: Json, run: Json, common: CommonValues) -> dict[str, Any]:
     """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
-    tests, number = common.tests, row["thread"]
-    thread = common.once(("thread", number), partial(tests.thread, number))
-    fields = common.once(("thread fields", number), partial(tests.thread_fields, number))
+    reader, number = common.reader, row["thread"]
+    thread = common.once(("thread", number), partial(reader.thread, number))
+    fields = common.once(("thread fields", number), partial(reader.thread_fields, number))
     started = extensions.start_time(thread, row)
     # The run of a session is created a moment after the session began.
     begun = min(run["created"], thread["session_started"] or run["created"])

@@ -1,6 +1,6 @@
 """Read the history of one test: its outcomes by run, since when it fails, how long it takes, whether it is flaky.
 
-All functions take rows of `TestReader.history`, which are the results of the test, newest first.
+All functions take rows of `PageReader.history`, which are the results of the test, newest first.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.server.pages.queries import Search
 from pytest_automation_report.server.pages.run.head import RunFacts
-from pytest_automation_report.server.pages.run.queries import RunReader
 from pytest_automation_report.server.pages.run.test_list import TestList
 from pytest_automation_report.server.pages.run.url import FLAKY, RunState, run_state
 from pytest_automation_report.server.pages.statuses import shown_status
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.test.common import CommonValues
-    from pytest_automation_report.server.store.reads import Reader, RunRecord
+    from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
 MOST: Final = 2_000
@@ -49,10 +50,10 @@ def neighbours_in(
     Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests. None for
     a passed test then, and for a result that is alone in its list or not in it.
     """
-    state, database = _state(row["run"], origin), RunReader(common.reader.connection)
+    state = _state(row["run"], origin)
     tone = shown_status(statuses, row["status"]).tone
     if _is_node(state):
-        return _at([other["id"] for other in database.near(row)], row["id"], "test")
+        return _at([other["id"] for other in common.reader.near(row)], row["id"], "test")
     has_list = state.is_filtered or state.view == "tests"
     if not has_list and tone == "fail":
         return _among_failures(common, row, state, statuses)
@@ -65,11 +66,11 @@ def neighbours_in(
     return _at(ids, row["id"], "test", has_more=has_more)
 
 
-def _listed(reader: Reader, record: RunRecord, statuses: StatusTable, state: RunState) -> tuple[list[int], bool]:
+def _listed(reader: PageReader, record: RunRecord, statuses: StatusTable, state: RunState) -> tuple[list[int], bool]:
     """Return the ids of the first tests of a list, and whether it has more."""
     found = stored_findings(reader.connection, state.run_id) if state.changes else None
     facts = RunFacts(record, statuses, "", found, {}, 0)
-    listed = TestList(facts, state, RunReader(reader.connection)).first(MOST)
+    listed = TestList(facts, state, reader).first(MOST)
     return [other["id"] for other in listed.items], listed.has_more
 
 
@@ -97,17 +98,21 @@ def _is_node(state: RunState) -> bool:
 
 def _among_failures(common: CommonValues, row: Json, state: RunState, statuses: StatusTable) -> Neighbours | None:
     failed = [status.id for status in statuses.by_id.values() if status.is_failed]
-    listed = common.once(("failures", row["run"]), partial(common.tests.failures, row["run"], failed))
+    listed = common.once(("failures", row["run"]), partial(_failures, common.reader, row["run"], failed))
     if state.view not in {"", "failures"} or state.group not in {"", "reason"}:
         return _at([other["id"] for other in listed], row["id"], "test")
     known = common.once(("known reasons", row["run"]), partial(_known_in_base, common, row["run"], listed))
     return neighbours_of(listed, row["id"], known)
 
 
+def _failures(reader: PageReader, run_id: int, failed: Sequence[int]) -> Sequence[Json]:
+    return reader.ordered_tests(run_id, failed, Search(), 1, size=MOST).items
+
+
 def _known_in_base(common: CommonValues, run_id: int, listed: Sequence[Json]) -> set[int]:
     reasons = {other["fingerprint"] for other in listed} - {None}
     base = summaries(common.reader.connection, [run_id]).get(run_id, {}).get("base")
-    return common.tests.known_reasons(int(base), reasons) if base and reasons else set()
+    return common.reader.known_reasons(int(base), reasons) if base and reasons else set()
 
 
 def neighbours_of(rows: Sequence[Json], result_id: int, known: Collection[int] = ()) -> Neighbours | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.server.pages.runs.queries import RunListReader
+from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.findings import findings
@@ -302,7 +302,7 @@ def test_a_first_run_that_completes_after_a_later_one(runs: Runs) -> None:
     runs.complete(first)
     runs.findings(first)
     store = runs.service.store
-    assert store.read(lambda reader: RunListReader(reader.connection).state(None))[1] == []
+    assert ask(store, lambda reader: reader.state(None))[1] == []
     third = runs.findings(runs("fp"))
     assert third["tests"]["still_failing"][0]["since"]["run"] == first
 

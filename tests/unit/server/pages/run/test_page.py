@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import Json
-from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, READ_LENGTH
+from pytest_automation_report.server.pages.queries import PAGE_ROWS, READ_LENGTH
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.tables import RunOverviewRow

@@ -1,0 +1,539 @@
+"""Read what the pages show: the questions of all pages, each one statement.
+
+A list of tests without a search is read from an index that has the run's results by status, in the order of their
+arrival. The stored counts of the run show where in each status a page begins, so the time for a page does not grow with
+the number of tests. Only a search, and the order by time, look at every test.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pytest_automation_report.api.models import RUN_KEY_TAG
+from pytest_automation_report.server.store.database import marks
+from pytest_automation_report.server.store.errors import not_found
+from pytest_automation_report.server.store.findings import summaries
+from pytest_automation_report.server.store.reads import Reader, run_condition
+from pytest_automation_report.server.store.statuses import ResultClass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.url import Lane
+    from pytest_automation_report.server.pages.runs.filters import RunFilters
+    from pytest_automation_report.server.store.store import Store
+
+T = TypeVar("T")
+
+PAGE_ROWS: Final = 150
+"""Rows of one page of a run: with more of them a page has over 2,500 elements."""
+
+READ_LENGTH: Final = 512 * 1024
+"""Longest fields of a test, in characters, from which the page of its run reads the message; our clients send less."""
+
+MAX_FAILURES: Final = 2_000
+"""Most failures that the view of the failures groups; those after them are in the list of tests."""
+
+PAGE_RUNS: Final = 25
+"""Runs of one page of a list."""
+
+TREND_RUNS: Final = 30
+"""Runs of a trend; on the page of a run the shown one included."""
+
+NEAR: Final = 2_500
+"""Results before and after one that are looked through where no index leads to its neighbours."""
+
+HISTORY_ROWS: Final = 300
+"""Most results of one test that its pages look at."""
+
+SIBLINGS: Final = 60
+"""Most results of one function that a page of one of them names."""
+
+_SHOWN: Final = 200
+_OPEN_RUNS_SHOWN: Final = 25
+# Rows that show whether a list has changed: those of its first pages.
+_WATCHED_RUNS: Final = 100
+_FOUND_RUNS: Final = 10
+# A test that takes less is not worth to be made faster.
+_SLOW_US: Final = 10_000
+_SAME_REASON: Final = 8
+_BEFORE: Final = 3
+_AT_ONCE: Final = 500
+_TEST: Final = (
+    '"id", "case_id", "name", "folder", "file", "line", "status", "elapsed", "thread_id", "failed_attempts", "phase",'
+    ' "message", "fingerprint"'
+)
+_RUN: Final = '"id", "status", "is_completed", "failure_count", "success_count", "total_count", "created", "commit"'
+# In PostgreSQL an order by the id alone would be served by the primary key, in vain for all rows of other runs. An
+# order by the column first can only be served by an index that begins with the column. With ``column = value`` the
+# planner drops the column from the order, so the condition is a range of one value.
+_OF_STATUS: Final = '"run_id" = ? AND "status" BETWEEN ? AND ?{} ORDER BY "status", "id" LIMIT ? OFFSET ?'
+_AS_THEY_RAN: Final = '"run_id" BETWEEN ? AND ? AND "status" IN ({}){} ORDER BY "run_id", "id" LIMIT ? OFFSET ?'
+_SLOWEST_FIRST: Final = (
+    '"run_id" BETWEEN ? AND ? AND "status" IN ({}){} ORDER BY COALESCE("elapsed", -1) DESC, "id" LIMIT ? OFFSET ?'
+)
+_HISTORY: Final = (
+    'SELECT r."id", r."run_id", r."name", r."folder", r."file", r."line", r."status", r."result_class", r."elapsed",'
+    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit",'
+    ' t."job", t."attempt", t."id" AS "thread" FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
+    ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
+    ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Conditions for the tests of a page; None is any.
+
+    ``text`` is a part of the name, folder, file or message, or a node id, as a terminal shows it. ``folder`` is a whole
+    folder, ``fingerprint`` a reason, ``ids`` are results of which a list of findings consists. ``is_flaky``: passed
+    after a failed attempt. ``lane`` is a worker, or a block of its lane.
+    """
+
+    text: str = ""
+    folder: str | None = None
+    fingerprint: int | None = None
+    ids: Collection[int] | None = None
+    is_flaky: bool = False
+    lane: Lane | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether the search has no condition."""
+        return self == Search()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one page; ``has_more`` is True if another page follows."""
+
+    items: Sequence[Json]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsualTimes:
+    """Durations in microseconds: of all tests that the run before had, and of those of them that ran in this one."""
+
+    known: int
+    all: int
+    ran_count: int
+    ran: int
+
+
+def ask(store: Store, question: Callable[[PageReader], T]) -> T:
+    """Run queries of pages on one snapshot of the store and return their value."""
+    return store.read(lambda reader: question(PageReader(reader.connection)))
+
+
+class PageReader(Reader):
+    """The questions of the pages, in one read transaction; those of the API are among them."""
+
+    def projects(self) -> list[int]:
+        """Return the ids of the projects, lowest first."""
+        return [row["id"] for row in self._ask('SELECT "id" FROM "project" ORDER BY "id" LIMIT ?', _SHOWN)]
+
+    def latest_runs(self, project_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Return the number of runs and the id of the latest one, for each of these projects that has runs."""
+        sql = 'SELECT "project_id", COUNT("id"), MAX("id") FROM "run" WHERE "project_id" IN ({}) GROUP BY "project_id"'
+        rows = self.connection.execute(sql.format(marks(project_ids)), project_ids) if project_ids else ()
+        return {project_id: (count, latest) for project_id, count, latest in rows}
+
+    def home(self, project_id: int) -> str:
+        """Return the path of the page with a project's runs: ``/`` if it is the only project."""
+        return "/" if self.projects() == [project_id] else f"/projects/{project_id}"
+
+    def sources(self, project_id: int) -> list[Json]:
+        """Return id and name of a project's sources, by name, at most 200."""
+        sql = 'SELECT "id", "name" FROM "source" WHERE "project_id" = ? ORDER BY "name" LIMIT ?'
+        return self._ask(sql, project_id, _SHOWN)
+
+    def suite(self, source_id: int) -> Json:
+        """Return id, project and name of a source; raises `ApiError` (404) for an unknown one."""
+        return self._one("suite", 'SELECT "id", "project_id", "name" FROM "source" WHERE "id" = ?', source_id)
+
+    def source_name(self, source_id: int) -> str:
+        """Return the name of a source."""
+        return self.source_names([source_id])[source_id]
+
+    def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
+        """Return the names of these sources by id."""
+        sql = f'SELECT "id", "name" FROM "source" WHERE "id" IN ({marks([*source_ids]) or "NULL"})'
+        return {row["id"]: str(row["name"]) for row in self._ask(sql, *source_ids)}
+
+    def known_run(self, run_id: int) -> Json | None:
+        """Return the row of a run; None if there is none, or none any more."""
+        return next(iter(self.run_rows([run_id])), None)
+
+    # Lists of runs
+
+    def open_runs(self, project_id: int, filters: RunFilters) -> list[int]:
+        """Return the ids of the runs that go on, newest first."""
+        condition, values = run_condition(project_id, filters.wanted)
+        return self._run_ids(f'{condition} AND NOT "is_completed"', *values, _OPEN_RUNS_SHOWN, 0)
+
+    def completed_runs(self, project_id: int, filters: RunFilters) -> tuple[list[int], int]:
+        """Return the ids of one page of the completed runs, newest first, and the number of all."""
+        condition, values = run_condition(project_id, filters.wanted)
+        condition += ' AND "is_completed"'
+        total = self.connection.number('SELECT COUNT(*) FROM "run" WHERE ' + condition, values)
+        first = (filters.page - 1) * PAGE_RUNS
+        return self._run_ids(condition, *values, PAGE_RUNS, first) if first < total else [], total
+
+    def _run_ids(self, condition: str, *values: object) -> list[int]:
+        order = 'ORDER BY "created" DESC, "id" DESC LIMIT ? OFFSET ?'
+        return [row["id"] for row in self._runs('"id"', f"{condition} {order}", *values)]
+
+    def state(self, project_id: int | None) -> tuple[list[tuple[Any, ...]], list[int]]:
+        """Return values that differ whenever a list of runs of a project, or of all, does.
+
+        The second value are the completed runs of it whose findings were not computed yet.
+        """
+        own, *values = ("1 = 1",) if project_id is None else ('"project_id" = ?', project_id)
+        rest = f'{own} ORDER BY "created" DESC, "id" DESC LIMIT ?'
+        rows = self._runs('"id", "updated", "completed", "total_count"', rest, *values, _WATCHED_RUNS)
+        completed = [row["id"] for row in rows[:PAGE_RUNS] if row["completed"] is not None]
+        known = summaries(self.connection, completed)
+        return [tuple(row.values()) for row in rows], [run_id for run_id in completed if run_id not in known]
+
+    def branches(self, project_id: int, source_id: int | None) -> list[str]:
+        """Return the branches of a project or suite, that of the newest run first; "" for runs without one."""
+        own, value = ('"project_id" = ?', project_id) if source_id is None else ('"source_id" = ?', source_id)
+        rows = self._runs('"branch"', f'{own} GROUP BY "branch" ORDER BY MAX("id") DESC LIMIT ?', value, _SHOWN)
+        return [row["branch"] or "" for row in rows]
+
+    def tags(self, project_id: int) -> list[str]:
+        """Return the tags of a project's runs by name, without those that each shared run has for itself."""
+        sql = (
+            'SELECT DISTINCT t."tag" FROM "run_tag" AS t JOIN "run" AS r ON r."id" = t."run_id" WHERE'
+            ' r."project_id" = ? AND SUBSTR(t."tag", 1, ?) <> ? ORDER BY t."tag" LIMIT ?'
+        )
+        return [row["tag"] for row in self._ask(sql, project_id, len(RUN_KEY_TAG), RUN_KEY_TAG, _SHOWN)]
+
+    def completed_trend(self, source_id: int, branch: str) -> list[Json]:
+        """Return the last completed runs of a suite's branch, oldest first."""
+        own, values = _on_branch(source_id, branch)
+        rest = f'{own} AND "is_completed" ORDER BY "id" DESC LIMIT ?'
+        return self._runs("*", rest, *values, TREND_RUNS)[::-1]
+
+    def newest(self, source_id: int, branch: str | None) -> Json | None:
+        """Return the row of the newest run of a suite, of one branch or of any; None if it has none."""
+        own, values = _on_branch(source_id, branch)
+        return next(iter(self._runs("*", f'{own} ORDER BY "id" DESC LIMIT 1', *values)), None)
+
+    def newest_by_source(self, project_id: int) -> dict[int, Json]:
+        """Return id, status, creation and completion of the newest run of each suite of a project, by suite."""
+        newest = '"id" IN (SELECT MAX("id") FROM "run" WHERE "project_id" = ? GROUP BY "source_id")'
+        rows = self._runs('"id", "source_id", "status", "created", "is_completed"', newest, project_id)
+        return {row["source"]: row for row in rows}
+
+    def found_runs(self, text: str, source_id: int | None) -> list[Json]:
+        """Return the newest runs with this text in their name or branch, or with a commit that begins with it."""
+        found, values = self._like({"name": f"%{_escaped(text)}%", "branch": f"%{_escaped(text)}%"}, "OR")
+        begins, commit = self._like({"commit": f"{_escaped(text)}%"}, "OR")
+        own, source = ("", ()) if source_id is None else (' AND "source_id" = ?', (source_id,))
+        rest = f'({found} OR {begins}){own} ORDER BY "id" DESC LIMIT ?'
+        return self._runs('"id", "project_id"', rest, *values, *commit, *source, _FOUND_RUNS)
+
+    def slowest(self, run_ids: Sequence[int], count: int) -> list[int]:
+        """Return the cases of the slowest results of these runs, without quick ones."""
+        rest = f'"run_id" IN ({marks(run_ids)}) AND "elapsed" >= ? ORDER BY "elapsed" DESC, "id" LIMIT ?'
+        return list(dict.fromkeys(row["case"] for row in self._results('"case_id"', rest, *run_ids, _SLOW_US, count)))
+
+    def names(self, run_ids: Sequence[int], count: int) -> list[str]:
+        """Return some names of tests with their folders, for the word that a misspelled one resembles."""
+        rows = self._results('"name", "folder"', f'"run_id" IN ({marks(run_ids) or "NULL"}) LIMIT ?', *run_ids, count)
+        return [f"{row['folder']} {row['name']}" for row in rows]
+
+    # A run beside others
+
+    def trend(self, run: Json) -> list[Json]:
+        """Return the last runs of a run's source, branch and configuration up to it, oldest first."""
+        return self._runs_beside(run, '"id" <= ? ORDER BY "id" DESC LIMIT ?', run["id"], TREND_RUNS)[::-1]
+
+    def next_run(self, run: Json) -> int | None:
+        """Return the run after this one, of the same source, branch and configuration."""
+        rows = self._runs_beside(run, '"id" > ? ORDER BY "id" LIMIT 1', run["id"])
+        return rows[0]["id"] if rows else None
+
+    def _runs_beside(self, run: Json, rest: str, *values: object) -> list[Json]:
+        own, of_branch = _on_branch(run["source"], run["branch"] or "")
+        config = '"config_id" IS NULL' if run["config"] is None else '"config_id" = ?'
+        of_config = () if run["config"] is None else (run["config"],)
+        return self._runs(_RUN, f"{own} AND {config} AND {rest}", *of_branch, *of_config, *values)
+
+    def possible_bases(self, run: Json) -> list[Json]:
+        """Return runs that the user can compare a run with: the newest completed ones before it, of any branch."""
+        rest = '"source_id" = ? AND "id" < ? AND "is_completed" ORDER BY "id" DESC LIMIT ?'
+        return self._runs(f'{_RUN}, "branch"', rest, run["source"], run["id"], TREND_RUNS)
+
+    def run_fields(self, run_id: int) -> dict[str, str]:
+        """Return the fields of a run by their names, without those of its threads."""
+        sql = """SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = 'fields' AND "thread_id" IS NULL"""
+        fields = (json.loads(row["body"]) for row in self._ask(sql, run_id))
+        return {str(field["name"]): str(field.get("value") or "") for field in fields}
+
+    def usual_times(self, before: int, run_id: int) -> UsualTimes:
+        """Return how long the tests of an earlier run took, and those of them that have a result in this run."""
+        sql = 'SELECT COUNT(*), COALESCE(SUM("elapsed"), 0) FROM "result" WHERE "run_id" = ?'
+        in_both = ' AND "case_id" IN (SELECT "case_id" FROM "result" WHERE "run_id" = ?)'
+        ((known, whole),) = self.connection.execute(sql, (before,))
+        ((ran_count, ran),) = self.connection.execute(sql + in_both, (before, run_id))
+        return UsualTimes(known, int(whole), ran_count, int(ran))
+
+    # Tests of a run
+
+    def tests(self, run_id: int, counts: Mapping[int, int], page: int) -> Rows:
+        """Return a page of a run's tests, status by status; ``counts`` has the number of tests of each, in this order.
+
+        The counts skip whole statuses without a query.
+        """
+        skipped, remaining, rows = (page - 1) * PAGE_ROWS, PAGE_ROWS, list[Any]()
+        for status, count in counts.items():
+            if skipped >= count or remaining <= 0:
+                skipped = max(0, skipped - count)
+                continue
+            rows_of_status = self._of_status(run_id, status, remaining, skipped)
+            rows += rows_of_status
+            remaining -= len(rows_of_status)
+            skipped = 0
+        return Rows(rows, sum(counts.values()) > page * PAGE_ROWS)
+
+    def found_tests(
+        self, run_id: int, statuses: Iterable[int], search: Search, page: int, *, size: int = PAGE_ROWS
+    ) -> Rows:
+        """Return a page of the tests that a search finds, status by status.
+
+        The number of matches in a status is not known, so the rows of earlier pages are read, too, and one row more,
+        which shows that another page follows.
+        """
+        skipped, rows = (page - 1) * size, list[Any]()
+        for status in statuses:
+            rows += self._of_status(run_id, status, skipped + size + 1 - len(rows), 0, search)
+            if len(rows) > skipped + size:
+                break
+        return Rows(rows[skipped : skipped + size], len(rows) > skipped + size)
+
+    def failures(self, run_id: int, statuses: Iterable[int]) -> list[Json]:
+        """Return the first `MAX_FAILURES` results of a run with one of these statuses."""
+        rows: list[Json] = []
+        for status in statuses:
+            if len(rows) < MAX_FAILURES:
+                rows += self._of_status(run_id, status, MAX_FAILURES - len(rows), 0)
+        return rows
+
+    def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search = Search()) -> list[Json]:
+        condition, values = self._conditions(search)
+        return self._results(_TEST, _OF_STATUS.format(condition), run_id, status, status, *values, limit, offset)
+
+    def ordered_tests(
+        self,
+        run_id: int,
+        statuses: Collection[int],
+        search: Search,
+        page: int,
+        *,
+        is_slowest_first: bool = False,
+        size: int = PAGE_ROWS,
+    ) -> Rows:
+        """Return a page of a run's tests of some statuses, slowest first or in the order of their arrival."""
+        condition, values = self._conditions(search)
+        rest = _SLOWEST_FIRST if is_slowest_first else _AS_THEY_RAN
+        rest = rest.format(marks([*statuses]) or "NULL", condition)
+        of_page = (size + 1, (page - 1) * size)
+        rows = self._results(_TEST, rest, run_id, run_id, *statuses, *values, *of_page)
+        return Rows(rows[:size], len(rows) > size)
+
+    def first_tests(self, run_id: int, text: str, count: int) -> list[Json]:
+        """Return some tests of a run that a text finds, in no order."""
+        condition, values = self._conditions(Search(text))
+        return self._results(_TEST, f'"run_id" = ?{condition} LIMIT ?', run_id, *values, count)
+
+    def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
+        """Return the number of tests by status that a search finds."""
+        condition, values = self._conditions(search)
+        rest = f'"run_id" = ?{condition} GROUP BY "status"'
+        return {
+            row["status"]: row["count"] for row in self._results('"status", COUNT(*) AS "count"', rest, run_id, *values)
+        }
+
+    def rows_of(self, result_ids: Iterable[int]) -> dict[int, Json]:
+        """Return these results by id."""
+        ids = list(result_ids)
+        rows: dict[int, Json] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            rows |= {row["id"]: row for row in self._results(_TEST, f'"id" IN ({marks(some)})', *some)}
+        return rows
+
+    def near(self, row: Json) -> list[Json]:
+        """Return the results of the file of a result, those that arrived about the same time, in that order."""
+        return self.between(row["run"], row["id"] - NEAR, row["id"] + NEAR, row["file"], row["folder"])
+
+    def between(self, run_id: int, first: int, last: int, file: str | None, folder: str) -> list[Json]:
+        """Return the results of a file, or of a folder without files, that lie between two ids."""
+        column, value = ("file", file) if file is not None else ("folder", folder)
+        rest = f'"run_id" = ? AND "id" BETWEEN ? AND ? AND "{column}" = ? ORDER BY "id"'
+        return self._results(_TEST, rest, run_id, first, last, value)
+
+    def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
+        """Yield id and fields of these tests, without those longer than `READ_LENGTH`.
+
+        The rows are fetched one by one, so that the fields of a whole page are never in memory at once.
+        """
+        sql = f'SELECT "id", "fields" FROM "result" WHERE "id" IN ({marks(result_ids) or "NULL"})'
+        yield from self.connection.each(f'{sql} AND LENGTH("fields") <= ?', (*result_ids, READ_LENGTH))
+
+    # One test
+
+    def test(self, result_id: int) -> Json:
+        """Return the whole row of one test, with its key and source; raises `ApiError` (404) for an unknown id."""
+        row = self._one("test", 'SELECT * FROM "result" WHERE "id" = ?', result_id)
+        case = self.case(row["case"])
+        return {**row, "key": case["key"], "source": case["source"]}
+
+    def case(self, case_id: int) -> Json:
+        """Return key and source of a test, whatever the run; raises `ApiError` (404) for an unknown id."""
+        return self._one("test", 'SELECT "id", "source_id", "key" FROM "case" WHERE "id" = ?', case_id)
+
+    def history(self, case_id: int) -> list[Json]:
+        """Return the last results of a test in its source, latest first, with branch, commit and job of each."""
+        return self._ask(_HISTORY, case_id, HISTORY_ROWS)
+
+    def thread(self, thread_id: int) -> Json:
+        """Return the row of a thread."""
+        return self._one("thread", 'SELECT * FROM "thread" WHERE "id" = ?', thread_id)
+
+    def thread_fields(self, thread_id: int) -> list[str]:
+        """Return the fields of a thread, as JSON texts."""
+        sql = """SELECT "body" FROM "attachment" WHERE "thread_id" = ? AND "kind" = 'fields'"""
+        return [str(row["body"]) for row in self._ask(sql, thread_id)]
+
+    def known_reasons(self, run_id: int, fingerprints: Collection[int]) -> set[int]:
+        """Return those of these fingerprints that failures of another run have."""
+        rest = f'"fingerprint" IN ({marks([*fingerprints])}) AND "run_id" = ? GROUP BY "fingerprint"'
+        return {row["fingerprint"] for row in self._results('"fingerprint"', rest, *fingerprints, run_id)}
+
+    def same_reason(self, row: Json) -> tuple[list[Json], int]:
+        """Return some other tests of the run that failed for the same reason, and the number of all of them."""
+        if row["fingerprint"] is None:
+            return [], 0
+        is_same, values = (
+            '"fingerprint" = ? AND "run_id" = ? AND "id" <> ?', (row["fingerprint"], row["run"], row["id"]),
+        )  # fmt: skip
+        rest = f'{is_same} ORDER BY "fingerprint", "id" LIMIT {_SAME_REASON}'
+        rows = self._results('"id", "name", "folder", "elapsed"', rest, *values)
+        if len(rows) < _SAME_REASON:
+            return rows, len(rows)
+        return rows, self._results('COUNT(*) AS "count"', is_same, *values)[0]["count"]
+
+    def siblings(self, row: Json) -> list[Json]:
+        """Return the results of the same function with other parameters, of those that arrived about the same time.
+
+        A run of 100,000 tests has no index by name, so the rows near this one are looked through.
+        """
+        function = str(row["name"]).partition("[")[0]
+        if function == row["name"]:
+            return []
+        prefix = f"{function}["
+        rest = (
+            '"id" BETWEEN ? AND ? AND "run_id" = ? AND "folder" = ? AND SUBSTR("name", 1, ?) = ?'
+            f' ORDER BY "id" LIMIT {SIBLINGS}'
+        )
+        place = (row["id"] - NEAR, row["id"] + NEAR, row["run"], row["folder"])
+        return self._results('"id", "name", "status", "elapsed"', rest, *place, len(prefix), prefix)
+
+    def before(self, row: Json) -> list[Json]:
+        """Return the tests that ran on the same worker just before this one, the last one first."""
+        rest = f'"thread_id" = ? AND "id" < ? ORDER BY "thread_id" DESC, "id" DESC LIMIT {_BEFORE}'
+        return self._results('"id", "name", "folder", "status", "elapsed"', rest, row["thread"], row["id"])
+
+    def artifacts(self, result_ids: Sequence[int]) -> dict[int, str]:
+        """Return the artifacts of these tests, as JSON texts."""
+        rows = self._results('"id", "artifacts"', f'"id" IN ({marks(result_ids) or "NULL"})', *result_ids)
+        return {row["id"]: row["artifacts"] for row in rows if row["artifacts"]}
+
+    # Statements
+
+    def _ask(self, sql: str, *values: object) -> list[Json]:
+        return self.connection.rows(sql, values)
+
+    def _runs(self, columns: str, rest: str, *values: object) -> list[Json]:
+        return self.connection.rows(f'SELECT {columns} FROM "run" WHERE {rest}', values)
+
+    def _results(self, columns: str, rest: str, *values: object) -> list[Json]:
+        return self.connection.rows(f'SELECT {columns} FROM "result" WHERE {rest}', values)
+
+    def _one(self, what: str, sql: str, row_id: int) -> Json:
+        row = self.connection.row(sql, (row_id,))
+        if row is None:
+            raise not_found(what)
+        return row
+
+    def _like(self, patterns: Mapping[str, str], word: str) -> tuple[str, list[object]]:
+        """Return the condition that columns are like these patterns, whatever their capitals; and its values."""
+        like = "ILIKE" if self.connection.is_postgres else "LIKE"
+        conditions = [f"\"{column}\" {like} ? ESCAPE '\\'" for column in patterns]
+        return f" {word} ".join(conditions), list(patterns.values())
+
+    def _conditions(self, search: Search) -> tuple[str, list[object]]:
+        """Return the conditions of a search, each after an AND, and their values."""
+        found: list[tuple[str, Sequence[object]]] = []
+        if search.text:
+            found.append(self._like(*_patterns(search.text)))
+        if search.folder is not None:
+            found.append(('"folder" = ?', (search.folder,)))
+        if search.fingerprint is not None:
+            found.append(('"fingerprint" = ?', (search.fingerprint,)))
+        if search.ids is not None:
+            found.append((f'"id" IN ({marks([*search.ids]) or "NULL"})', [*search.ids]))
+        if search.is_flaky:
+            found.append(('"failed_attempts" IS NOT NULL', ()))
+        if search.lane is not None:
+            found.append(_in_lane(search.lane))
+        return "".join(f" AND ({sql})" for sql, _ in found), [value for _, values in found for value in values]
+
+
+def _on_branch(source_id: int, branch: str | None) -> tuple[str, tuple[object, ...]]:
+    """Return the condition for runs of a source, of any branch for None, and its values."""
+    if not branch:
+        return '"source_id" = ?' + ("" if branch is None else ' AND "branch" IS NULL'), (source_id,)
+    return '"source_id" = ? AND "branch" = ?', (source_id, branch)
+
+
+_OF_KIND: Final = {
+    "failed": f'"result_class" = {ResultClass.FAILURE}',
+    "skipped": f'"result_class" NOT IN ({ResultClass.SUCCESS}, {ResultClass.FAILURE})',
+    "passed": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NULL',
+    "flaky": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NOT NULL',
+}
+
+
+def _in_lane(lane: Lane) -> tuple[str, Sequence[object]]:
+    if not lane.kind:
+        return '"thread_id" = ?', (lane.thread,)
+    return f'"thread_id" = ? AND "id" BETWEEN ? AND ? AND {_OF_KIND[lane.kind]}', (lane.thread, lane.first, lane.last)
+
+
+def _patterns(text: str) -> tuple[dict[str, str], str]:
+    """Return what the columns of a test that a text finds are like, and the word between these conditions.
+
+    A node id is split into folder and name; other texts are a part of a name, folder, file or message.
+    """
+    path, colons, inner = text.partition("::")
+    if not colons:
+        return dict.fromkeys(("name", "folder", "file", "message"), f"%{_escaped(text)}%"), "OR"
+    names, bracket, params = inner.partition("[")
+    scopes, _, last = names.rpartition("::")
+    module = path.replace("\\", "/").removesuffix(".py").replace("/", ".")
+    folder = _escaped(f"{module}.{scopes.replace('::', '.')}" if scopes else module)
+    # A whole name is pasted, with or without its parameters; one that is still being typed is found by its beginning.
+    name = _escaped(f"{last}[{params}" if bracket else last)
+    return {"folder": f"%{folder}" if last else f"%{folder}%", "name": f"{name}%"}, "AND"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
