@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.server.pages.queries import Search
 from pytest_automation_report.server.pages.run.head import RunFacts
 from pytest_automation_report.server.pages.run.test_list import TestList
 from pytest_automation_report.server.pages.run.url import FLAKY, RunState, run_state
@@ -106,7 +105,8 @@ def _among_failures(common: CommonValues, row: Json, state: RunState, statuses: 
 
 
 def _failures(reader: PageReader, run_id: int, failed: Sequence[int]) -> Sequence[Json]:
-    return reader.ordered_tests(run_id, failed, Search(), 1, size=MOST).items
+    """Return the failures of a run in the order of their arrival."""
+    return sorted(reader.failures(run_id, failed), key=lambda row: int(row["id"]))
 
 
 def _known_in_base(common: CommonValues, run_id: int, listed: Sequence[Json]) -> set[int]:
