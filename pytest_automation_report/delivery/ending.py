@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.findings import LateAnswer, excerpt_from, write_excerpt, write_unless_full
 from pytest_automation_report.delivery.report import ReportWriting, unfinished_reason
-from pytest_automation_report.spool.ledger_records import DoneRecord, LaneRecord, ReportRecord
+from pytest_automation_report.spool.ledger_records import DoneRecord, ReportRecord
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
@@ -121,26 +121,18 @@ class DeliveryEnd:
             self._note_report(state)
 
     def _write_totals(self, counts: LateAnswer[int] | None) -> None:
-        """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""
-        ledger, unsent = self._ledger, self._count_unsent()
-        for worker, queue in self._follower.queues.by_worker.items():
-            progress = ledger.state.progress_of(worker)
-            record = LaneRecord(
-                worker,
-                seen=queue.seen,
-                counts=queue.counts,
-                acknowledged=progress.acknowledged.count,
-                rejected=progress.rejected.count,
-                held=progress.held.count,
-                left=unsent[worker],
-            )
-            ledger.write(record)
+        """Write the totals, the last record of this life, for pytest's summary."""
+        ledger, unsent, queues = self._ledger, self._count_unsent(), self._follower.queues.by_worker.values()
         shown = None if counts is None else counts.wait(self._seconds_for_answers())
         is_finished, stopped = self._delivery.is_finished, self._delivery.retry_policy.stopped
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
         self._log("done" if is_finished else f"{unsent.total()} results left: {stopped}")
         files, why = self._follower.files, stopped or ledger.state.trouble
-        ledger.write(DoneRecord(is_finished, unsent.total(), files.damaged, files.torn, why, shown))
+        seen = {queue.worker: queue.seen for queue in queues}
+        by_status = sum((queue.counts for queue in queues), Counter[str]())
+        ledger.write(
+            DoneRecord(is_finished, unsent.total(), files.damaged, files.torn, why, shown, seen=seen, counts=by_status)
+        )
 
     def _count_unsent(self) -> Counter[str]:
         """Count the unsent results by worker, including those in files that were not read to their end.

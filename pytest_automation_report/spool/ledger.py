@@ -28,7 +28,6 @@ from pytest_automation_report.spool.ledger_records import (
     HeldRecord,
     Intent,
     JoinedRecord,
-    LaneRecord,
     NewRunRecord,
     NotRecord,
     PartRecord,
@@ -124,7 +123,6 @@ class LedgerState(MutableValue):
     is_done: bool = False
     sender_pid: int = 0
     done: DoneRecord = field(default_factory=DoneRecord)
-    lanes: dict[str, LaneRecord] = field(default_factory=dict)
     # The ledger before this one is lost, and with it which results were sent.
     # Intents by number, without those that were closed.
     open_intents: dict[int, Intent] = field(default_factory=dict)
@@ -214,8 +212,6 @@ class LedgerState(MutableValue):
             case TroubleRecord():
                 self.trouble, self.trouble_class = record.why, record.error_class
                 self.is_run_gone = record.is_run_gone
-            case LaneRecord():
-                self.lanes[record.worker] = record
             case DoneRecord():
                 self.is_done, self.done = True, record
             case _:

@@ -18,7 +18,6 @@ from pytest_automation_report.spool.ledger_records import (
     DoneRecord,
     FindingsRecord,
     Intent,
-    LaneRecord,
     ReadyRecord,
     ReportRecord,
     StoredRecord,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 # A power cut may cost these kinds: no decision about a result depends on them, and a sync takes 1.4 ms (p99 15 ms).
 _NOT_SYNCED: Final = (
-    ReadyRecord, TroubleRecord, LaneRecord, FindingsRecord, ReportRecord, DoneRecord, StoredRecord, UnstoredRecord,
+    ReadyRecord, TroubleRecord, FindingsRecord, ReportRecord, DoneRecord, StoredRecord, UnstoredRecord,
 )  # fmt: skip
 
 _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync

@@ -42,7 +42,8 @@ class DoneRecord(Record, kind="done"):
 
     ``left`` counts the results that remain, ``damaged`` the records that cannot be used, and ``torn`` the files that
     end in the middle of a record. ``why`` is the error that stopped the sender, empty for none. ``shown`` counts the
-    results that the run's threads have by the server's own count, None if it was not read.
+    results that the run's threads have by the server's own count, None if it was not read. ``seen`` counts the results
+    by worker, and ``counts`` by status: the summary need not read 100,000 results.
     """
 
     complete: bool = False
@@ -51,18 +52,8 @@ class DoneRecord(Record, kind="done"):
     torn: int = 0
     why: str = ""
     shown: int | None = None
-
-
-class LaneRecord(Record, kind="lane"):
-    """Written before ``done``: one worker's totals, so that the summary need not read 100,000 results."""
-
-    worker: str
-    seen: int
+    seen: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
-    acknowledged: int = 0
-    rejected: int = 0
-    held: int = 0
-    left: int = 0
 
 
 class JoinedRecord(Record, kind="joined"):
@@ -255,7 +246,7 @@ Closing: TypeAlias = "AckRecord | PartRecord | NotRecord | RejectedRecord | Held
 LEDGER_KINDS: Final[Mapping[str, type[Record]]] = {
     record.kind: record
     for record in (
-        ReadyRecord, DoneRecord, LaneRecord, JoinedRecord, Intent, AckRecord, PartRecord, NotRecord, RejectedRecord,
+        ReadyRecord, DoneRecord, JoinedRecord, Intent, AckRecord, PartRecord, NotRecord, RejectedRecord,
         HeldRecord, DroppedRecord, UnheldRecord, AsideRecord, AliasRecord, FencingRecord, FencedRecord,
         FencingIsRecord, StoredRecord, UnstoredRecord, FindingsRecord, ReportRecord, TroubleRecord, NewRunRecord,
     )

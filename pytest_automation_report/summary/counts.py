@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.ledger import LedgerState, WorkerProgress
-    from pytest_automation_report.spool.ledger_records import LaneRecord
+    from pytest_automation_report.spool.ledger import LedgerState
 
 _LEADING: Final = frozenset({CONTROLLER, MAIN})
 
@@ -69,55 +68,12 @@ class _WorkerFile(Value):
         )
 
 
-class WorkerCounts(Value):
-    """Numbers of results of one worker.
-
-    ``reported`` is its own count, ``seen`` the sender's count of its spool file; the others are the results by the
-    outcome of their delivery. ``threads`` is the number of threads that the server has for it.
-    """
-
-    worker: str
-    reported: int
-    seen: int
-    acknowledged: int
-    rejected: int
-    held: int
-    threads: int
-
-    @classmethod
-    def from_spool(cls, worker: str, counts: Mapping[str, int], progress: WorkerProgress) -> WorkerCounts:
-        """Count the results by the worker's own file, for a sender that is not done."""
-        reported = sum(counts.values())
-        return cls._from(worker, progress, reported=reported, seen=reported)
-
-    @classmethod
-    def from_ledger(
-        cls, worker: str, counts: Mapping[str, int], progress: WorkerProgress, final: LaneRecord | None
-    ) -> WorkerCounts:
-        """Count the results by the sender's final record of the worker, None if the sender never read it."""
-        reported = sum(counts.values())
-        return cls._from(worker, progress, reported=reported, seen=reported if final is None else final.seen)
-
-    @classmethod
-    def _from(cls, worker: str, progress: WorkerProgress, *, reported: int, seen: int) -> WorkerCounts:
-        return cls(
-            worker=worker,
-            reported=reported,
-            seen=seen,
-            acknowledged=progress.acknowledged.count,
-            rejected=progress.rejected.count,
-            held=progress.held.count,
-            threads=len(progress.threads),
-        )
-
-    @property
-    def left(self) -> int:
-        """Number of results that are kept to be sent."""
-        return self.seen - self.acknowledged - self.rejected - self.held
-
-
 class SessionCounts(Value):
     """A session's numbers.
+
+    ``seen`` are all results; the server has confirmed ``acknowledged`` of them, refuses ``rejected``, and may have
+    ``held``. ``threads`` are those of the run that this session created. ``lost`` are sentences about workers whose
+    files hold fewer results than they recorded.
 
     ``expected`` is the number of tests that were to run, None if the collection did not end. ``modules`` is the number
     of results that stand for modules, ``skipped_modules`` of those that skipped themselves. ``counts`` are results by
@@ -127,7 +83,11 @@ class SessionCounts(Value):
     """
 
     run: int | None
-    lanes: tuple[WorkerCounts, ...]
+    seen: int
+    acknowledged: int
+    rejected: int
+    held: int
+    threads: int
     counts: Mapping[str, int]
     expected: int | None
     modules: int
@@ -136,40 +96,16 @@ class SessionCounts(Value):
     is_done: bool
     is_complete: bool
     damaged: int
+    lost: tuple[str, ...] = field(default=())
     faults: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
     failures: tuple[FailedTest, ...] = field(default=())
     difference: str = ""
 
     @property
-    def seen(self) -> int:
-        """Number of results."""
-        return sum(worker.seen for worker in self.lanes)
-
-    @property
-    def acknowledged(self) -> int:
-        """Number of results that the server has confirmed."""
-        return sum(worker.acknowledged for worker in self.lanes)
-
-    @property
-    def rejected(self) -> int:
-        """Number of results that the server has refused for good."""
-        return sum(worker.rejected for worker in self.lanes)
-
-    @property
-    def held(self) -> int:
-        """Number of results whose delivery is unconfirmed."""
-        return sum(worker.held for worker in self.lanes)
-
-    @property
     def left(self) -> int:
         """Number of results that are kept to be sent."""
-        return sum(worker.left for worker in self.lanes)
-
-    @property
-    def threads(self) -> int:
-        """Number of threads of the run that this session created."""
-        return sum(worker.threads for worker in self.lanes)
+        return self.seen - self.acknowledged - self.rejected - self.held
 
     @property
     def not_run(self) -> int:
@@ -185,12 +121,7 @@ class SessionCounts(Value):
     @property
     def mismatches(self) -> list[str]:
         """Sums that disagree: each is a bug of this package or a damaged disk."""
-        mismatches = [
-            f"{worker.worker} recorded {worker.reported} results, its file holds {worker.seen}"
-            for worker in self.lanes
-            # More in the file than reported is no error: the sender adds results of crashed and of skipped tests.
-            if self.is_done and worker.seen < worker.reported
-        ]
+        mismatches = list(self.lost)
         if self.not_run < 0:
             mismatches.append(f"{-self.not_run} more results than tests")
         if self.is_done and self.is_complete and self.left:
@@ -223,9 +154,26 @@ def tally_from(
     files = [_WorkerFile.read(worker, folder.written(worker)) for worker in folder.workers()]
     # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
     failures = [*crashed, *(failure for file in files for failure in file.failures)]
+    # The sender's own count of a file, once it has read all of it. Workers whose files are gone are not counted.
+    seen = {file.worker: sum(file.counts.values()) for file in files}
+    progress = [state.progress_of(worker) for worker in seen]
+    lost = []
+    if state.is_done:
+        reported, seen = seen, {worker: state.done.seen.get(worker, count) for worker, count in seen.items()}
+        # More in the file than reported is no error: the sender adds results of crashed and of skipped tests.
+        lost = [
+            f"{worker} recorded {reported[worker]} results, its file holds {count}"
+            for worker, count in seen.items()
+            if count < reported[worker]
+        ]
     return SessionCounts(
         run=state.run,
-        lanes=tuple(_worker_counts(file, state) for file in files),
+        seen=sum(seen.values()),
+        acknowledged=sum(each.acknowledged.count for each in progress),
+        rejected=sum(each.rejected.count for each in progress),
+        held=sum(each.held.count for each in progress),
+        threads=sum(len(each.threads) for each in progress),
+        lost=tuple(lost),
         counts=_status_counts(files, state, leading_counts),
         expected=_expected_tests(files, is_each=is_each),
         modules=modules,
@@ -243,23 +191,13 @@ def tally_from(
     )
 
 
-def _worker_counts(file: _WorkerFile, state: LedgerState) -> WorkerCounts:
-    progress = state.progress_of(file.worker)
-    if state.is_done:
-        return WorkerCounts.from_ledger(file.worker, file.counts, progress, state.lanes.get(file.worker))
-    return WorkerCounts.from_spool(file.worker, file.counts, progress)
-
-
 def _status_counts(
     files: Sequence[_WorkerFile], state: LedgerState, leading_counts: Mapping[str, int]
 ) -> Mapping[str, int]:
     """Return the results by status: from the ledger if the sender is done, else from the workers' files."""
-    totals: Counter[str] = Counter()
     if state.is_done:
-        for final in state.lanes.values():
-            totals.update(final.counts)
-        return dict(totals)
-    totals.update(leading_counts)
+        return state.done.counts
+    totals = Counter(leading_counts)
     for file in files:
         # The leading process has its counts in memory: its file may lack records that the disk refused.
         if file.worker not in _LEADING:

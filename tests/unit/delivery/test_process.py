@@ -18,7 +18,7 @@ from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.ledger_records import Intent
+from pytest_automation_report.spool.ledger_records import DoneRecord, Intent
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.sessions import expire_old_sessions, is_delivered
 from support.delivered_results import assert_complete, result_names
@@ -216,14 +216,7 @@ def test_life_accounts_for_all(tmp_path: Path) -> None:
         delivery = lived(written, server)
         state = ledger_from(written.folder.ledger)
         assert delivery.is_finished
-        assert (state.done.complete, state.done.left, state.done.damaged, state.done.torn) == (
-            True,
-            0,
-            0,
-            0,
-        )
-        queue = state.lanes["main"]
-        assert (queue.seen, queue.acknowledged, queue.left, queue.counts) == (3, 3, 0, {"passed": 3})
+        assert state.done == DoneRecord(complete=True, shown=3, seen={"main": 3}, counts={"passed": 3})
         assert_complete(server, numbered(3))
 
 

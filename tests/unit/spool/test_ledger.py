@@ -187,11 +187,10 @@ def test_part_of_a_batch_is_acknowledged() -> None:
     assert state.progress_of("gw0").in_thread == 0
 
 
-def test_lanes_and_end_are_what_the_last_life_wrote() -> None:
-    """What a sender says of its lanes at its end is kept by worker; a later life begins anew."""
-    state = _state(("lane", {"worker": "gw0", "seen": 3}), ("done", {"complete": True}))
-    assert state.lanes["gw0"].seen == 3
-    assert state.is_done
+def test_end_is_what_the_last_life_wrote() -> None:
+    """What a sender says of the whole at its end is kept; a later life begins anew."""
+    state = _state(("done", {"complete": True, "seen": {"gw0": 3}}))
+    assert (state.is_done, state.done.seen) == (True, {"gw0": 3})
     state.apply(ledger_record("ready", pid=7))
     assert (state.is_done, state.is_ready, state.sender_pid) == (False, True, 7)
     state.apply(ledger_record("of-a-later-version"))

@@ -31,7 +31,7 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "_sync", note)
     ledger = LedgerFile(path)
     for kind, members in (
-        ("ready", {"pid": 1}), ("trouble", {"why": "", "class": ""}), ("lane", {"worker": "gw0", "seen": 0}),
+        ("ready", {"pid": 1}), ("trouble", {"why": "", "class": ""}),
         ("done", {}), ("stored", {"name": "a", "url": "u"}),
         ("unstored", {"name": "a", "why": ""}), ("joined", {"run": 5}),
         ("fenced", {"worker": "gw0"}),

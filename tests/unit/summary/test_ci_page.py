@@ -26,7 +26,11 @@ def tally(*failures: FailedTest, expected: int | None = None, run: int | None = 
     """Return the numbers of a session with these failures."""
     return SessionCounts(
         run=run,
-        lanes=(),
+        seen=0,
+        acknowledged=0,
+        rejected=0,
+        held=0,
+        threads=0,
         counts=counts,
         expected=expected,
         modules=0,
