@@ -28,8 +28,8 @@ from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.server.embedded.client import StoreClient
 from pytest_automation_report.settings.endpoint import postgres_database
+from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.run import JOB_FIELD, key_tag
-from pytest_automation_report.settings.sources import RawSetting
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client

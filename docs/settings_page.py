@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.settings.table import SETTINGS, Setting
+from pytest_automation_report.settings.settings import SETTINGS, Setting
 
 CONSOLE = {
     parameter.name

@@ -6,7 +6,6 @@ import functools
 import os
 import re
 import sys
-from dataclasses import replace
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
@@ -16,7 +15,6 @@ import click
 
 from pytest_automation_report.api.models import Field, Token
 from pytest_automation_report.ci.detection import facts_for
-from pytest_automation_report.cli.token_guard import check_database, token_to_send
 from pytest_automation_report.errors import (
     ClientError,
     RefusedError,
@@ -27,19 +25,14 @@ from pytest_automation_report.errors import (
     TokenMissingError,
     TokenRefusedError,
 )
-from pytest_automation_report.settings.configuration import (
-    RawSetting,
-    configuration_from,
-    project_name,
-    read_console_settings,
-)
 from pytest_automation_report.settings.endpoint import postgres_database
-from pytest_automation_report.settings.ini_file import project_ini
-from pytest_automation_report.settings.misspellings import misspelling
-from pytest_automation_report.settings.parsers import SIZE_REMEDY, size_bytes
+from pytest_automation_report.settings.parsers import SIZE_REMEDY, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
+from pytest_automation_report.settings.resolver import project_name, settings_from
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
-from pytest_automation_report.settings.table import setting
+from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.settings.sources import misspelling, project_ini, read_console_settings
+from pytest_automation_report.settings.trust import check_database, token_to_send
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.text.limits import STRING_UNITS, cut_end
 from pytest_automation_report.text.terminal import printable
@@ -48,9 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_automation_report.api.models import NewRun, PostgresDatabase
-    from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.settings.ini_file import ProjectIni
     from pytest_automation_report.settings.run import RunSharing
+    from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.settings.sources import ProjectIni
 
 P = ParamSpec("P")
 
@@ -127,7 +120,7 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         # Those that most users of a command need stand first; all others stay in their order.
         for name in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))[::-1]:
-            row = setting(name)
+            row = setting_of(name)
             if row.kind == "flag":
                 option = click.option(
                     f"{row.plain_option}/--no-{row.plain_option[2:]}", row.name, default=None, help=f"{row.help}."
@@ -149,7 +142,7 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
     return decorate
 
 
-def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Configuration, Token]:
+def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Settings, Token]:
     """Return the configuration and the token for these options, in the project of the current folder.
 
     Without ``is_source_needed`` only a run that is found by its key needs a source.
@@ -162,7 +155,7 @@ def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tup
 
 def configured_without_token(
     options: dict[str, Any], *, is_source_needed: bool = True
-) -> tuple[Configuration, Token | None]:
+) -> tuple[Settings, Token | None]:
     """Return the same for a command that may not need the server: the token is None if it is missing."""
     configuration, token = configuration_of(options, is_hindrance_an_error=True, is_source_needed=is_source_needed)
     if configuration.setting_error:
@@ -170,7 +163,7 @@ def configured_without_token(
     return configuration, token
 
 
-def needed(token: Token | None, configuration: Configuration, *, kept: str = "") -> Token:
+def needed(token: Token | None, configuration: Settings, *, kept: str = "") -> Token:
     """Return the token of a command that needs one; raises `TokenMissingError` with the text ``kept`` in it."""
     if configuration.endpoint.is_embedded:
         token = Token("embedded")
@@ -187,7 +180,7 @@ def configuration_of(
     is_hindrance_an_error: bool = False,
     prints_warnings: bool = True,
     is_source_needed: bool = True,
-) -> tuple[Configuration, Token | None]:
+) -> tuple[Settings, Token | None]:
     """Return the configuration and the token for these options; warnings are printed if ``prints_warnings``.
 
     The token is the one that may be sent (see `guard`). Only the settings that the command has an option for count,
@@ -200,14 +193,14 @@ def configuration_of(
     if "source" not in options or is_source_optional:
         # Only a command that creates a run needs a source: the printed `send` command has none.
         used["source"] = RawSetting("none", _NO_SOURCE)
-    configuration = configuration_from(
+    configuration = settings_from(
         used,
         environ=os.environ,
         root=ini.root,
         project_name=project_name(ini.root),
         local_time=datetime.now().astimezone(),
     )
-    configuration = replace(configuration, warnings=(*configuration.warnings, *_unknown_names(ini)))
+    configuration = configuration.changed(warnings=(*configuration.warnings, *_unknown_names(ini)))
     configuration, token = token_to_send(configuration, used, os.environ, ini)
     error = configuration.blocking_error if is_hindrance_an_error else ""
     for trouble in configuration.warnings:
@@ -216,12 +209,12 @@ def configuration_of(
     return configuration, token
 
 
-def is_source_named(configuration: Configuration) -> bool:
+def is_source_named(configuration: Settings) -> bool:
     """Return whether the user named the source, in an option, the environment or the ini file."""
     return configuration.origins.get("source", _NO_SOURCE) != _NO_SOURCE
 
 
-def stored_at(options: dict[str, Any]) -> tuple[Configuration, Path | PostgresDatabase]:
+def stored_at(options: dict[str, Any]) -> tuple[Settings, Path | PostgresDatabase]:
     """Return the configuration for a command on the store itself, and the store's file or database.
 
     Raises `SettingError` for a wrong value.
@@ -262,7 +255,7 @@ def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, RawSetting]:
     )
 
 
-def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun, RunSharing]:
+def new_run(configuration: Settings, session_id: str = "") -> tuple[NewRun, RunSharing]:
     """Return the run to create, with its build metadata, and how jobs share it.
 
     The run of a single session has the session's id as a field, by which the sender finds it again.

@@ -16,14 +16,14 @@ from pytest_automation_report.checks.connection import connection_checks
 from pytest_automation_report.checks.local import addopts_check, process_check, spool_check, versions
 from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, echo_stderr, setting_options
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.table import SETTINGS
+from pytest_automation_report.settings.settings import SETTINGS
 from pytest_automation_report.settings.token import TOKEN_ENVIRONMENTS, token_from
 from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
 
 _EXITS: Final = {
     "settings": Exit.USAGE,
@@ -68,7 +68,7 @@ def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - cli
     click.get_current_context().exit(int(_exit(checks)))
 
 
-def _checks(configuration: Configuration, token: Token | None) -> list[Check]:
+def _checks(configuration: Settings, token: Token | None) -> list[Check]:
     options = {row.option for row in SETTINGS if row.is_option and row.kind != "flag"}
     spelling = addopts_check(os.environ.get("PYTEST_ADDOPTS", ""), options)
     return [
@@ -80,7 +80,7 @@ def _checks(configuration: Configuration, token: Token | None) -> list[Check]:
     ]
 
 
-def _settings_check(configuration: Configuration) -> Check:
+def _settings_check(configuration: Settings) -> Check:
     """Report warnings and errors of the settings. A missing token is left to the check of the token."""
     missing = configuration.token_error
     troubles = [warning for warning in configuration.warnings if not (missing and warning.startswith(missing))]
@@ -91,7 +91,7 @@ def _settings_check(configuration: Configuration) -> Check:
     return Check("settings", "ok", f"{where}, project {configuration.project_id}, source {configuration.source}")
 
 
-def _server_checks(configuration: Configuration, token: Token | None) -> list[Check]:
+def _server_checks(configuration: Settings, token: Token | None) -> list[Check]:
     endpoint = configuration.endpoint
     if endpoint.is_embedded:
         return connection_checks(endpoint, Token("embedded"))
@@ -106,7 +106,7 @@ def _server_checks(configuration: Configuration, token: Token | None) -> list[Ch
     return connection_checks(endpoint, token)
 
 
-def _settings(configuration: Configuration) -> list[dict[str, str]]:
+def _settings(configuration: Settings) -> list[dict[str, str]]:
     """Return every setting with its value and its source; values that can hold a secret are hidden."""
     rows = [
         {
@@ -120,7 +120,7 @@ def _settings(configuration: Configuration) -> list[dict[str, str]]:
     return [*rows, {"name": "token", "value": "***" if origin else "", "origin": origin}]
 
 
-def _token_origin(configuration: Configuration) -> str:
+def _token_origin(configuration: Settings) -> str:
     named = (name for name in TOKEN_ENVIRONMENTS if os.environ.get(name, "").strip())
     return next(named, configuration.token_file)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,7 +37,7 @@ from pytest_automation_report.junit.submission import Submission
 from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.phases import console_field
-from pytest_automation_report.settings.table import setting
+from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.summary.lines import send_command
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.cli.command_process import Ended
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.manifest import SessionManifest
 
@@ -106,7 +106,7 @@ def _run_and_report(
     # A setting without an option here: where tests keep no output, the command's is not sent either.
     configuration, token = configuration_of({**options, "output": None})
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
-    command_run = _CommandRun(replace(configuration, job=job), token, command, interrupts)
+    command_run = _CommandRun(configuration.changed(job=job), token, command, interrupts)
     before = _snapshot(patterns)
     try:
         with interrupts.interruptible():
@@ -159,7 +159,7 @@ class _SessionResults:
 class _CommandRun:
     """The run of one command; owned by `execute`. Before the command has run, errors are shown and never raised."""
 
-    configuration: Configuration
+    configuration: Settings
     token: Token | None
     command: Sequence[str]
     interrupts: Interrupts
@@ -190,8 +190,8 @@ class _CommandRun:
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which the command's own pytest sessions join the run."""
-        job = {setting("job").environment: self.configuration.job}
-        return job if self.run is None else {**job, setting("run_id").environment: str(self.run)}
+        job = {setting_of("job").environment: self.configuration.job}
+        return job if self.run is None else {**job, setting_of("run_id").environment: str(self.run)}
 
     def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput | None) -> None:
         """Send the command's results, and complete the run if it was created here.
@@ -216,7 +216,7 @@ class _CommandRun:
         if not results and (self.run is None or (inner.has_results and not self.is_own)):
             submission.discard()
             return
-        new, sharing = new_run(replace(self.configuration, run_id=self.run), submission.id)
+        new, sharing = new_run(self.configuration.changed(run_id=self.run), submission.id)
         folder, session, lock = submission.finished(
             self.configuration.endpoint,
             new,
@@ -339,7 +339,7 @@ def _inherited(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables with the settings that were typed for ``exec`` and are for the command's sessions, too."""
     typed = {name: options.get(name) for name in _INHERITED}
     return {
-        setting(name).environment: ("1" if value else "0") if isinstance(value, bool) else str(value)
+        setting_of(name).environment: ("1" if value else "0") if isinstance(value, bool) else str(value)
         for name, value in typed.items()
         if value not in (None, ())
     }

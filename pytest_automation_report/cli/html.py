@@ -16,7 +16,7 @@ from pytest_automation_report.text.files import STDOUT
 
 if TYPE_CHECKING:
     from pytest_automation_report.server.pages.report.files import Which
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
 
 
 _SERVER_BYTES: Final = 8_000_000
@@ -53,7 +53,7 @@ def html(
     return Exit.DONE
 
 
-def _rule(which: Which, max_bytes: int | None, configuration: Configuration) -> FileRule:
+def _rule(which: Which, max_bytes: int | None, configuration: Settings) -> FileRule:
     """Return the rule of files; raises `click.UsageError` for more than a server sends."""
     if max_bytes is not None and max_bytes > _SERVER_BYTES and not configuration.endpoint.is_embedded:
         raise click.UsageError(

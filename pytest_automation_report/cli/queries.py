@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client, RunFilters
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
 
 LAST: Final = "last"
 WhichRun: TypeAlias = 'int | Literal["last"] | None'
@@ -74,7 +74,7 @@ class Opened:
     """An open server or store to read from, with the settings that led to it."""
 
     client: Client
-    configuration: Configuration
+    configuration: Settings
 
     @property
     def is_ours(self) -> bool:
@@ -247,7 +247,7 @@ def opened(
 
 
 @contextmanager
-def project_of(configuration: Configuration) -> Iterator[None]:
+def project_of(configuration: Settings) -> Iterator[None]:
     """Explain a 404 of a request in the block; raises `NoRunsYetError` for the embedded store."""
     try:
         yield
@@ -260,7 +260,7 @@ def project_of(configuration: Configuration) -> Iterator[None]:
         raise RefusedError(f"{error}: {remedy}", NOT_FOUND) from error
 
 
-def no_runs_yet(configuration: Configuration) -> str:
+def no_runs_yet(configuration: Settings) -> str:
     """Return the line for a project without runs."""
     return f"no runs yet in {target(configuration, Path.cwd())}"
 
@@ -280,13 +280,13 @@ def user_shell() -> Shell:
     return Shell(Path.cwd(), lambda: console_command(os.environ, sys.executable))
 
 
-def echo_link(configuration: Configuration, run_id: int) -> None:
+def echo_link(configuration: Settings, run_id: int) -> None:
     """Print the web address of a run on stderr; nothing for the embedded store, which is not always served."""
     address = run_page(configuration, run_id)
     if address:
         echo_stderr(f"look at it: {address}")
 
 
-def echo_how_to_look(configuration: Configuration, run_id: int) -> None:
+def echo_how_to_look(configuration: Settings, run_id: int) -> None:
     """Print on stderr how to look at a run, whether it is on a server or in the embedded store."""
     echo_stderr(f"look at it: {look_at(configuration, run_id, user_shell())}")

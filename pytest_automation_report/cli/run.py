@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client, RunFilters
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
 
 _STATUSES: Final = {"passed": 2, "failed": 3, "open": 4}
 _COLUMNS: Final = ("run", "state", "results", "failed", "created", "name")
@@ -288,7 +288,7 @@ def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> P
     return Page(None, len(found), tuple(found[(page - 1) * per_page : page * per_page]), {}, {})
 
 
-def _echo_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
+def _echo_runs(configuration: Settings, runs: Sequence[Run]) -> None:
     """Print ids on stdout and a line for each run on stderr, or only a table if both are one terminal."""
     links = [run_page(configuration, run.id) for run in runs]
     if not is_person_reading():

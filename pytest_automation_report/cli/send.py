@@ -33,9 +33,9 @@ from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.report import refusal_of_kept
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.settings.artifact_store import artifact_store
-from pytest_automation_report.settings.ini_file import project_ini
-from pytest_automation_report.settings.table import LOCAL_URL, setting
+from pytest_automation_report.settings.endpoint import artifact_store
+from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
+from pytest_automation_report.settings.sources import project_ini
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import process_start_time
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.requests import Unknown
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.ledger import LedgerState
     from pytest_automation_report.spool.manifest import SessionManifest
@@ -118,7 +118,7 @@ class SendOptions:
 _DEFAULTS: Final = SendOptions()
 
 
-def _send(folder: SessionFolder, configuration: Configuration, token: Token, options: SendOptions) -> Exit:
+def _send(folder: SessionFolder, configuration: Settings, token: Token, options: SendOptions) -> Exit:
     try:
         folder.check_owner()
         session = folder.read_session()
@@ -141,7 +141,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, opt
         os.close(lock)
 
 
-def _bound(folder: SessionFolder, session: SessionManifest, configuration: Configuration) -> SessionManifest:
+def _bound(folder: SessionFolder, session: SessionManifest, configuration: Settings) -> SessionManifest:
     """Return a session with its destination. The configured one is stored for a session without, before it is sent."""
     if session.has_destination:
         return session
@@ -151,7 +151,7 @@ def _bound(folder: SessionFolder, session: SessionManifest, configuration: Confi
     return bound
 
 
-def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
+def left_by(run: int, configuration: Settings, token: Token) -> Exit:
     """Send the results that the sessions of a run left in the spool, once their own senders have ended."""
     worst = Exit.DONE
     for folder in session_folders(configuration.spool):
@@ -193,7 +193,7 @@ def _kept(folder: SessionFolder, why: str) -> Exit:
     return Exit.KEPT
 
 
-def _blocking_error(folder: SessionFolder, session: SessionManifest, configuration: Configuration) -> str:
+def _blocking_error(folder: SessionFolder, session: SessionManifest, configuration: Settings) -> str:
     """Return why a session is not sent with this configuration, "" if it is."""
     endpoint = configuration.endpoint
     if not session.has_destination:
@@ -224,7 +224,7 @@ def _destination_error(session: SessionManifest, endpoint: Endpoint) -> str:
 def delivered(
     folder: SessionFolder,
     session: SessionManifest,
-    configuration: Configuration,
+    configuration: Settings,
     token: Token,
     options: SendOptions = _DEFAULTS,
 ) -> Exit:
@@ -263,14 +263,14 @@ def delivered(
     return _echo_outcome(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
 
 
-def _report_refusal(path: Path, configuration: Configuration) -> str:
+def _report_refusal(path: Path, configuration: Settings) -> str:
     """Return why the report of a kept session is not written; one that the user's environment names is."""
-    if configuration.origins.get("html") == setting("html").environment and configuration.html == str(path):
+    if configuration.origins.get("html") == setting_of("html").environment and configuration.html == str(path):
         return ""
     return refusal_of_kept(project_ini(Path.cwd()).root, path)
 
 
-def _store(configuration: Configuration) -> ArtifactStoreConfig | None:
+def _store(configuration: Settings) -> ArtifactStoreConfig | None:
     """Return the user's own store of artifacts; an unusable one is shown and not used."""
     store, trouble = artifact_store(configuration, os.environ, Path.cwd())
     if trouble:
@@ -293,7 +293,7 @@ def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> 
         echo_stderr(f"{folder.id}: {gone} dropped, as requested: the server may or may not have them")
 
 
-def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Configuration) -> Exit:
+def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Settings) -> Exit:
     state = delivery.state
     counts = _counts_of(delivery)
     arrived = _arrived(delivery, sent, has_results=bool(counts))

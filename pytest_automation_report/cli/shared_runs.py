@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import NewRun, Token
     from pytest_automation_report.api.responses import Run, Thread
-    from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.settings.run import RunSharing
+    from pytest_automation_report.settings.settings import Settings
 
 DEADLINE_SECONDS: Final = 30.0
 
@@ -48,14 +48,14 @@ class _JobsMissingError(Exception):
     """Fewer jobs than expected have delivered their results."""
 
 
-def connected_to(configuration: Configuration, token: Token) -> AbstractContextManager[Client]:
+def connected_to(configuration: Settings, token: Token) -> AbstractContextManager[Client]:
     """Return a client of the configured server, to be used in a ``with`` statement."""
     return connected(configuration.endpoint, token, deadline_seconds=DEADLINE_SECONDS)
 
 
 def configured_for(
     run_id: int | None, options: dict[str, Any], *, is_source_needed: bool = True
-) -> tuple[Configuration, Token]:
+) -> tuple[Settings, Token]:
     """Return the configuration and token for a command on the run of this id, or on that of the settings."""
     if run_id is not None:
         options["run_id"] = str(run_id)
@@ -83,7 +83,7 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_l
     return run_id
 
 
-def find_runs(client: Client, configuration: Configuration, *, is_open: bool = False) -> list[int]:
+def find_runs(client: Client, configuration: Settings, *, is_open: bool = False) -> list[int]:
     """Return the ids of the runs that the settings name, by id or by key: of each configuration one or more.
 
     With ``is_open`` they are the open ones, or the newest if none is. Raises `click.UsageError` if the settings name
@@ -103,7 +103,7 @@ def find_runs(client: Client, configuration: Configuration, *, is_open: bool = F
     return (open_runs or [runs[0].id]) if is_open else [run.id for run in runs]
 
 
-def find_run(client: Client, configuration: Configuration) -> int:
+def find_run(client: Client, configuration: Settings) -> int:
     """Return the first open run that the settings name, else the newest; raises as `find_runs`."""
     return find_runs(client, configuration, is_open=True)[0]
 
@@ -141,7 +141,7 @@ def jobs_of(run: Run, job: str) -> list[Thread]:
     return [thread for thread in run.threads if thread.counts.total and job in _values(thread, JOB_FIELD)]
 
 
-def wait_for_jobs(client: Client, configuration: Configuration, count: int, end: float) -> str:
+def wait_for_jobs(client: Client, configuration: Settings, count: int, end: float) -> str:
     """Wait until the results of N jobs have arrived or their runs are completed; return "", or why not before ``end``.
 
     ``end`` is a time of the monotonic clock. Transient errors of the server are retried, and so is `NoRunError`; other

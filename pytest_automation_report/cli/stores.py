@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytest_automation_report.cli.context import echo_stderr
-from pytest_automation_report.settings.places import spool_candidates
+from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.summary.lines import relative_to_cwd
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
 
 _STORE: Final = ".automation-report/store.sqlite3"
 _BELOW: Final = ("[!.]*", "[!.]*/[!.]*")
@@ -32,7 +31,7 @@ class NoStoreError(click.UsageError):
         super().__init__(f"there is no store {shown}: {remedy}")
 
 
-def store_to_read(configuration: Configuration) -> Configuration:
+def store_to_read(configuration: Settings) -> Settings:
     """Return the configuration with the embedded store that this project's sessions fill, as it is for a server.
 
     That is the one in the user's folder where the project's own folder cannot be written. Raises `NoStoreError`.
@@ -44,8 +43,7 @@ def store_to_read(configuration: Configuration) -> Configuration:
         moved = _fallback(configuration)
         if moved is not None and not (place.exists() and os.access(place.parent, os.W_OK)):
             echo_stderr(f"the store of this project is {moved}, as its own folder could not be written")
-            endpoint = replace(configuration.endpoint, database=str(moved))
-            return replace(configuration, database=moved, endpoint=endpoint)
+            return configuration.with_store(moved)
     if not place.exists():
         raise NoStoreError(place)
     return configuration
@@ -58,9 +56,9 @@ def stores_below() -> str:
     return f"name one of these with --database: {', '.join(map(str, found[:_MOST_SHOWN]))}" if found else ""
 
 
-def _fallback(configuration: Configuration) -> Path | None:
+def _fallback(configuration: Settings) -> Path | None:
     """Return the newest store of this project in the user's folder; each source has one of its own there."""
-    _, *moved = spool_candidates(replace(configuration, source="*"), os.environ)
+    _, *moved = spool_candidates(configuration.changed(source="*"), os.environ)
     stores = [
         path for each in moved for path in each.database.parents[1].glob(f"{each.database.parent.name}/*.sqlite3")
     ]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
 
 RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
 """Settings for reading results from files, and for the spool that holds them."""
@@ -78,7 +78,7 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         os.close(lock)
 
 
-def rules_of(configuration: Configuration, token: Token) -> RecordingOptions:
+def rules_of(configuration: Settings, token: Token) -> RecordingOptions:
     """Return the recording options for results of files."""
     return recording_options(
         configuration, "", secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)

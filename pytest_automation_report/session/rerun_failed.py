@@ -16,7 +16,7 @@ from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.identity import identity_of, key_of
 from pytest_automation_report.session.collection import plain_nodeids
 from pytest_automation_report.session.setup import session_configuration
-from pytest_automation_report.settings.table import LOCAL_URL
+from pytest_automation_report.settings.settings import LOCAL_URL
 from pytest_automation_report.text.terminal import pluralize, printable
 from pytest_automation_report.unpatched import Unpatched
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.guards import InternalErrors
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
 
 OPTION: Final = "--automation-report-rerun-failed"
 DESTINATION: Final = "automation_report_rerun_failed"
@@ -73,7 +73,7 @@ def failed_in(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, An
     return {**Unpatched.decode(printed), "prefix": prefix, "is_all_if_none": which == ALL}
 
 
-def _connection(configuration: Configuration) -> list[str]:
+def _connection(configuration: Settings) -> list[str]:
     """Return the options with which the console command reads from the same project as the session reports to."""
     options = ["--project-id", str(configuration.project_id), "--source", configuration.source]
     if configuration.endpoint.is_embedded:

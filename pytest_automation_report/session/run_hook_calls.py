@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.annotations.hooks import ArtifactFile, UserErrors
     from pytest_automation_report.api.models import NewRun
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.lines import SessionOutcome
 
 
@@ -41,7 +41,7 @@ def described_run(
 
 
 def call_finished_hooks(
-    config: pytest.Config, outcome: SessionOutcome, configuration: Configuration, user_errors: UserErrors
+    config: pytest.Config, outcome: SessionOutcome, configuration: Settings, user_errors: UserErrors
 ) -> None:
     """Call the hooks with the numbers of the session."""
     user_errors.add_unknown_hooks(config)

@@ -15,7 +15,6 @@ from pytest_automation_report.session.session_run import session_run
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN
 from pytest_automation_report.spool.record_kinds import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.terminal import TerminalReport
     from pytest_automation_report.session.xdist_hooks import ControllerHooks
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.manifest import SessionManifest
     from pytest_automation_report.text.redaction import TextCleaner
@@ -52,7 +51,7 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
     if sharing.warning:
         report.warn(sharing.warning)
     if configuration.run_id is None:
-        configuration = report.configuration = replace(configuration, name=run.name)
+        configuration = report.configuration = configuration.changed(name=run.name)
     try:
         writable, folder, manifest = create_session_folder(
             configuration, run, setup.options, sharing, setup.environ, name=setup.name, is_followed=setup.is_sending
@@ -77,7 +76,7 @@ class RunningSession:
     def __init__(
         self,
         setup: SessionSetup,
-        configuration: Configuration,
+        configuration: Settings,
         folder: SessionFolder,
         manifest: SessionManifest,
         run_files: tuple[ArtifactFile, ...],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.models import Field, NewRun
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.settings.places import spool_candidates
+from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.manifest import SessionManifest
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.settings.run import RunSharing
+    from pytest_automation_report.settings.settings import Settings
 
 
 def create_session_folder(
-    configuration: Configuration,
+    configuration: Settings,
     run: NewRun,
     options: RecordingOptions,
     sharing: RunSharing,
@@ -31,7 +31,7 @@ def create_session_folder(
     *,
     name: str,
     is_followed: bool,
-) -> tuple[Configuration, SessionFolder, SessionManifest]:
+) -> tuple[Settings, SessionFolder, SessionManifest]:
     """Create the session's folder in the first candidate that can be written; return that candidate's configuration.
 
     ``is_followed`` is whether a sender is started with the session. Raises `SpoolError` if no candidate can be written.
@@ -46,7 +46,7 @@ def create_session_folder(
 
 
 def _written(
-    candidate: Configuration,
+    candidate: Settings,
     run: NewRun,
     options: RecordingOptions,
     sharing: RunSharing,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.annotations.hooks import ArtifactFile, UserErrors
-    from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.settings.run import RunSharing
+    from pytest_automation_report.settings.settings import Settings
 
 
 def software_fields(config: pytest.Config) -> tuple[Field, ...]:
@@ -103,7 +103,7 @@ def _kernel() -> str:
 
 def session_run(
     config: pytest.Config,
-    configuration: Configuration,
+    configuration: Settings,
     options: RecordingOptions,
     user_errors: UserErrors,
     facts: BuildInfo,
@@ -129,7 +129,7 @@ def session_run(
 
 
 def _new_run(
-    configuration: Configuration, options: RecordingOptions, *, facts: BuildInfo, software: tuple[Field, ...]
+    configuration: Settings, options: RecordingOptions, *, facts: BuildInfo, software: tuple[Field, ...]
 ) -> NewRun:
     """Return the run, without secrets in its texts."""
     run = configured_run(configuration, facts, own=software)

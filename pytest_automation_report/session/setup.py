@@ -12,25 +12,21 @@ from pytest_automation_report.ci.detection import FactsSearch
 from pytest_automation_report.delivery.handover import timeouts_from
 from pytest_automation_report.delivery.launch import SenderProcess
 from pytest_automation_report.session.collection import captured_files
-from pytest_automation_report.settings.artifact_store import artifact_store, files_template
-from pytest_automation_report.settings.configuration import (
-    configuration_from,
-    project_name,
-    read_pytest_settings,
-    token_for,
-)
+from pytest_automation_report.settings.endpoint import artifact_store, files_template
+from pytest_automation_report.settings.resolver import project_name, settings_from
+from pytest_automation_report.settings.sources import read_pytest_settings
+from pytest_automation_report.settings.token import secrets_from, token_for
 from pytest_automation_report.spool.names import new_session_name
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import Value, replace
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pytest_automation_report.api.models import ArtifactStoreConfig
     from pytest_automation_report.delivery.handover import Timeouts
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.text.redaction import TextCleaner
 
 
@@ -42,7 +38,7 @@ class SessionSetup(Value):
     """
 
     name: str
-    configuration: Configuration
+    configuration: Settings
     token: Token | None
     timeouts: Timeouts
     environ: Mapping[str, str]
@@ -63,9 +59,9 @@ class SessionSetup(Value):
         return is_sending(self.configuration, self.token)
 
 
-def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Configuration:
+def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
     """Return the configuration of a pytest session; raises `SettingError` for a setting that cannot be used."""
-    return configuration_from(
+    return settings_from(
         read_pytest_settings(config, environ),
         environ=environ,
         root=config.rootpath,
@@ -91,9 +87,12 @@ def session_setup(
     if configuration.preflight:
         _check_before(configuration, used)
     if used is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
-        _remember_address(configuration, environ, config.rootpath)
+        from pytest_automation_report.settings.trust import KnownAddresses  # noqa: PLC0415 - only for servers elsewhere
+
+        # The console command may send a token there from now on.
+        KnownAddresses(environ, config.rootpath).remember(configuration)
     if warning or store_warning:
-        configuration = replace(configuration, warnings=(warning or store_warning, *configuration.warnings))
+        configuration = configuration.changed(warnings=(warning or store_warning, *configuration.warnings))
     name = new_session_name()
     # As early as possible: from here on the sender imports its modules on another core, and pytest imports its own.
     sender = None
@@ -129,10 +128,9 @@ def session_setup(
 
 
 def _recording_options(
-    config: pytest.Config, configuration: Configuration, environ: Mapping[str, str], token: Token | None
+    config: pytest.Config, configuration: Settings, environ: Mapping[str, str], token: Token | None
 ) -> RecordingOptions:
     from pytest_automation_report.settings.run import recording_options  # noqa: PLC0415 - after the sender's start
-    from pytest_automation_report.settings.token import secrets_from  # noqa: PLC0415 - as above
 
     secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
     prefix = str(getattr(config.option, "junitprefix", None) or "")
@@ -140,22 +138,12 @@ def _recording_options(
     return recording_options(configuration, prefix, secrets, artifact_url=template)
 
 
-def is_sending(configuration: Configuration, token: Token | None) -> bool:
+def is_sending(configuration: Settings, token: Token | None) -> bool:
     """Return whether results are to be sent while the tests run."""
     return configuration.delivery != "later" and configuration.is_sendable and token is not None
 
 
-def _remember_address(configuration: Configuration, environ: Mapping[str, str], root: Path) -> None:
-    """Store that a token is sent to this address: the console command may send it there from now on."""
-    from pytest_automation_report.settings.known_addresses import (  # noqa: PLC0415 - only for servers elsewhere
-        KnownAddresses,
-    )
-
-    is_set = "ca_file" in configuration.origins and configuration.url.startswith("https:")
-    KnownAddresses(environ, root).remember(configuration.url, configuration.ca_file if is_set else "")
-
-
-def _check_before(configuration: Configuration, token: Token | None) -> None:
+def _check_before(configuration: Settings, token: Token | None) -> None:
     """Raise `pytest.UsageError` if results cannot be sent; without a token they are sent later, which is allowed."""
     from pytest_automation_report.checks.preflight import preflight_checks  # noqa: PLC0415 - only if the setting is on
 

@@ -1,4 +1,4 @@
-"""Resolve address, project, proxies and certificates to one endpoint.
+"""Resolve address, project, proxies and certificates to one endpoint, and the user's store of artifacts.
 
 Also parses the address of a PostgreSQL database: messages show it without the password.
 """
@@ -6,23 +6,27 @@ Also parses the address of a PostgreSQL database: messages show it without the p
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, PostgresDatabase
+from pytest_automation_report.api.artifacts import is_bucket, shown_store, template_for
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, ArtifactStoreConfig, Endpoint, PostgresDatabase
 from pytest_automation_report.api.urls import is_loopback_origin, origin_from, proxies_from, shown_address
+from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
-from pytest_automation_report.settings.resolver import SettingsResolver, absolute_path, spelled_like
+from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.settings.sources import spelled_like
 from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.settings.sources import RawSetting
-
-__all__ = ["PostgresDatabase", "endpoint_from", "postgres_database"]
+    from pytest_automation_report.settings.parsers import RawSetting
+    from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.settings.sources import Resolver
 
 _EMBEDDED_PROJECT: Final = 1
 _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -37,7 +41,7 @@ _REMEDY: Final = (
 
 
 def endpoint_from(
-    resolver: SettingsResolver,
+    resolver: Resolver,
     environ: Mapping[str, str],
     root: Path,
     *,
@@ -63,7 +67,10 @@ def endpoint_from(
     scheme = origin.partition("://")[0]
     proxies: dict[str, str] = {}
     if origin and not is_loopback_origin(origin):
-        proxies = _proxies(resolver, environ, scheme)
+        proxies, warnings = proxies_from(environ)
+        if scheme in warnings:
+            # An invalid one for the address's scheme keeps results from being sent.
+            resolver.block(warnings[scheme])
     if scheme == "https" and not ca_file and "ca_file" not in resolver.refused:
         ca_file = _standard_certificates(resolver, environ)
     return Endpoint(origin, project_id or 0, proxies=proxies, ca_file=ca_file)
@@ -79,13 +86,13 @@ def _origin(raw: RawSetting, *, is_http_allowed: bool) -> str:
 
 def _certificates(raw: RawSetting, root: Path) -> str:
     """Return the absolute path of a readable file of certificates."""
-    path = absolute_path(parsers.text(raw), root)
+    path = root.absolute() / parsers.path(raw)
     if not _is_readable(path):
         raise SettingError(raw.origin, raw.value, f"name a file of certificates that can be read; {path} is none")
     return str(path)
 
 
-def _standard_certificates(resolver: SettingsResolver, environ: Mapping[str, str]) -> str:
+def _standard_certificates(resolver: Resolver, environ: Mapping[str, str]) -> str:
     """Return the certificates that the standard variables name, empty for the built-in ones."""
     for name in _CERTIFICATE_VARIABLES:
         value = environ.get(name, "").strip()
@@ -105,14 +112,6 @@ def _is_readable(path: Path) -> bool:
         return (path.is_file() or path.is_dir()) and os.access(path, os.R_OK)
     except (OSError, ValueError):
         return False
-
-
-def _proxies(resolver: SettingsResolver, environ: Mapping[str, str], scheme: str) -> dict[str, str]:
-    """Return the proxies; an invalid one for the address's scheme keeps results from being sent."""
-    proxies, warnings = proxies_from(environ)
-    if scheme in warnings:
-        resolver.block(warnings[scheme])
-    return proxies
 
 
 def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
@@ -139,3 +138,55 @@ def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
         raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY)
     name = f"{user.partition(':')[0]}@" if user else ""
     return PostgresDatabase(url, f"{_SCHEMES[0]}://{name}{hosts}{split.path}")
+
+
+_INSTALL: Final = "pip install 'obstore>=0.10'"
+
+_VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", "MSI_", "IDENTITY_")
+_OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE"})
+
+
+def artifact_store(
+    settings: Settings, environ: Mapping[str, str], root: Path
+) -> tuple[ArtifactStoreConfig | None, str]:
+    """Return the user's artifact store, None without a usable one, and a warning, empty without one.
+
+    Raises `SettingError` for a bucket without the packages that reach it, except if the environment names the bucket.
+    Credentials are read at once, from the same variables as the providers' own tools read: tests may change them.
+    """
+    address = settings.artifact_store
+    if not address:
+        return None, ""
+    url = _template(settings, environ, root)
+    if settings.artifact_url and not url:
+        reason = f"a value that {settings.artifact_url} needs is unknown"
+        return None, f"artifact_url: {reason}: artifacts are not stored in {shown_store(address)}"
+    if not is_bucket(address):
+        return ArtifactStoreConfig(address, url), ""
+    if find_spec("obstore") is None:
+        origin = settings.origins.get("artifact_store", "artifact_store")
+        remedy = f"a bucket needs packages that are not installed: {_INSTALL}"
+        error = SettingError(origin, shown_store(address), remedy)
+        if origin != setting_of("artifact_store").environment:
+            raise error
+        return None, str(error)
+    variables = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(_VARIABLES) or name.upper() in _OTHER_VARIABLES
+    }
+    return ArtifactStoreConfig(address, url, variables), ""
+
+
+def files_template(settings: Settings, environ: Mapping[str, str], root: Path) -> str:
+    """Return the template of the addresses of files that are not copied, empty if artifacts are stored."""
+    return "" if settings.artifact_store else _template(settings, environ, root)
+
+
+def _template(settings: Settings, environ: Mapping[str, str], root: Path) -> str:
+    """Return ``artifact_url`` with the facts of the build filled in, empty if one of them is unknown."""
+    if not settings.artifact_url:
+        return ""
+    needs_git = any(f"{{{name}}}" in settings.artifact_url for name in ("branch", "commit"))
+    facts = facts_for(settings.build_info, "all" if needs_git else "ci", environ, root)
+    return template_for(settings.artifact_url, facts.template_values())

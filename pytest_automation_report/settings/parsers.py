@@ -1,34 +1,36 @@
 """Parse the raw value of one setting to its typed value: one parser for each type of value.
 
-Every parser raises SettingError with the setting's spelling, the value and a remedy. A row of the table names its
-parser.
+Every parser raises SettingError with the setting's spelling, the value and a remedy.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import re
 import warnings
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, cast
 
 from pytest_automation_report.api.artifacts import BUCKETS, OF_FILE, OF_RUN, braced, is_bucket
 from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.api.urls import shown_address, web_address_hint
 from pytest_automation_report.ci.facts import Shard, without_user
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.table import flag_from
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Status
-    from pytest_automation_report.settings.sources import RawSetting
-    from pytest_automation_report.settings.table import Setting
+
+RawValue: TypeAlias = "str | int | float | bool | tuple[object, ...]"
+"""A value before it is parsed: a text, or the value that pytest or TOML made of it."""
+
+SettingSource: TypeAlias = 'Literal["command line", "environment", "ini file"]'
 
 LARGEST_ID: Final = 2**53 - 1
 """The largest integer that a JSON reader with double precision keeps exact."""
@@ -64,12 +66,12 @@ PLACEHOLDER: Final = lazy_pattern(r"\{([^{}]*)\}")
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
-def parser_of(setting: Setting) -> Callable[[RawSetting], Any]:
-    """Return the parser that a row of the table names."""
-    if setting.choices:
-        return functools.partial(choice, choices=setting.choices)
-    parse: Callable[[RawSetting], Any] = globals()[setting.parser_name]
-    return parse
+class RawSetting(Value):
+    """Hold one value that a user wrote; ``origin`` is its spelling, such as ``pytest.ini: automation_report_url``."""
+
+    value: RawValue
+    origin: str
+    source: SettingSource = "command line"
 
 
 def text(raw: RawSetting) -> str:
@@ -79,6 +81,19 @@ def text(raw: RawSetting) -> str:
     if _CONTROL.search(raw.value):
         raise SettingError(raw.origin, raw.value, "write it without control characters, on one line")
     return raw.value
+
+
+def path(raw: RawSetting) -> Path:
+    """Return a path."""
+    return expanded(text(raw))
+
+
+def expanded(name: str) -> Path:
+    """Return a path as users write it, ``~`` included."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)  # this machine has no user of that name, so the text is the name of a folder
 
 
 _NAMES_OF_STDOUT: Final = frozenset({STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
@@ -136,14 +151,6 @@ def size_bytes(text: str) -> int | None:
     """Return the bytes of a size such as ``500MB``, None for any other text."""
     match = re.fullmatch(r"([0-9]{1,9}) ?(KB|MB|GB|TB)", text.strip().upper())
     return int(match[1]) * _UNITS[match[2]] if match and int(match[1]) else None
-
-
-def flag(raw: RawSetting) -> bool:
-    """Return a flag, from a word or from TOML's own true and false."""
-    value = flag_from(raw.value) if isinstance(raw.value, str) else raw.value
-    if not isinstance(value, bool):
-        raise SettingError(raw.origin, raw.value, "write 1 or 0 (or true or false)")
-    return value
 
 
 def choice(raw: RawSetting, choices: Sequence[ChoiceT]) -> ChoiceT:

@@ -7,39 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.settings.table import (
-    OVERRIDE,
-    PREFIX,
-    SETTINGS,
-    SWITCH_NAME,
-    flag_from,
-    is_override,
-    normalized_ini_name,
-    setting,
-)
-from pytest_automation_report.values import Value
+from pytest_automation_report.settings.settings import PREFIX, SETTINGS, flag_from, setting_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pytest
 
-    from pytest_automation_report.settings.table import Kind, Setting
+    from pytest_automation_report.settings.settings import Kind, Setting
 
-__all__ = [
-    "SWITCH_ENVIRONMENT",
-    "SWITCH_NAME",
-    "SWITCH_OFF_OPTION",
-    "SWITCH_OPTION",
-    "Switch",
-    "add_options",
-    "ini_origin",
-    "ini_value",
-    "ini_values",
-    "looks_like_ours",
-    "switch",
-    "unknown_ini_names",
-]
+OVERRIDE: Final = "-o "
+"""Prefix of an origin after pytest's own option ``-o``, which overrides the ini file."""
+
+SWITCH_NAME: Final = "automation_report"
+"""Name of the switch in ini files; it turns reporting on and is no setting of the table."""
 
 SWITCH_OPTION: Final = "--automation-report"
 SWITCH_OFF_OPTION: Final = f"--no{SWITCH_OPTION[1:]}"
@@ -60,7 +41,7 @@ _INI_REMEDIES: Final[Mapping[Kind, str]] = {
 }
 
 
-class Switch(Value):
+class Switch:
     """Hold the decision whether this session reports, and the spelling that decided it.
 
     ``origin`` is that spelling, empty if the user set the switch nowhere.
@@ -69,10 +50,8 @@ class Switch(Value):
     ``warning`` names an environment variable that has no valid value and was ignored.
     """
 
-    is_on: bool
-    origin: str
-    is_from_arguments: bool
-    warning: str = ""
+    def __init__(self, *, is_on: bool, origin: str, is_from_arguments: bool, warning: str = "") -> None:
+        self.is_on, self.origin, self.is_from_arguments, self.warning = is_on, origin, is_from_arguments, warning
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -133,6 +112,16 @@ def unknown_ini_names(config: pytest.Config) -> list[str]:
     return [name for name in names if looks_like_ours(name) and not _is_registered(config, name)]
 
 
+def is_override(origin: str) -> bool:
+    """Return whether an origin is ``-o``, pytest's own option that overrides an ini value."""
+    return origin.startswith(OVERRIDE)
+
+
+def normalized_ini_name(name: str) -> str:
+    """Return an ini file's name as the table would spell it: in small letters, with underscores."""
+    return name.strip().lower().replace("-", "_").strip("_")
+
+
 def looks_like_ours(name: str) -> bool:
     """Return whether a user may have meant an ini file's name for us, also with wrong letters in the prefix."""
     word = normalized_ini_name(name)
@@ -158,20 +147,22 @@ def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
     """
     option = config.getoption(SWITCH_NAME)
     is_from_arguments = bool(option) and SWITCH_OPTION in config.invocation_params.args
+
+    def decided(origin: str, warning: str = "", *, is_on: bool) -> Switch:
+        return Switch(is_on=is_on, origin=origin, is_from_arguments=is_from_arguments, warning=warning)
+
     if option is not None:
         warning = _tox_warning(config, environ) if option else ""
-        return Switch(bool(option), SWITCH_OPTION if option else SWITCH_OFF_OPTION, is_from_arguments, warning)
+        return decided(SWITCH_OPTION if option else SWITCH_OFF_OPTION, warning, is_on=bool(option))
     word = environ.get(SWITCH_ENVIRONMENT, "").strip()
     flag = flag_from(word)
     if flag is not None:
-        return Switch(flag, SWITCH_ENVIRONMENT, is_from_arguments)
+        return decided(SWITCH_ENVIRONMENT, is_on=flag)
     warning = f"{SWITCH_ENVIRONMENT}: {word!r} cannot be used: write 1 or 0" if word else ""
     value, origin = ini_value(config, SWITCH_NAME, "flag")
     if value is not False:
         warning = warning or _tox_warning(config, environ)
-    if value is None:
-        return Switch(is_on=False, origin="", is_from_arguments=is_from_arguments, warning=warning)
-    return Switch(bool(value) and _counts_here(config, environ), origin, is_from_arguments, warning)
+    return decided("" if value is None else origin, warning, is_on=bool(value) and _counts_here(config, environ))
 
 
 def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
@@ -181,16 +172,25 @@ def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
     """
     if "TOX_ENV_NAME" not in environ or any(name.startswith(SWITCH_ENVIRONMENT) for name in environ):
         return ""
-    from pytest_automation_report.settings.tox import passes_variables  # noqa: PLC0415 - only in tox
+    import re  # noqa: PLC0415 - only in tox
+    from pathlib import Path  # noqa: PLC0415 - as above
 
-    if passes_variables(config.rootpath, environ):
-        return ""
+    root = config.rootpath
+    passed = re.compile(r"""AUTOMATION_(?:REPORT|\*)|pass_?env\s*=\s*\[?\s*["']?\*""")
+    folders = {root, Path(environ.get("TOX_WORK_DIR") or root / ".tox").parent}
+    names = ("tox.ini", "tox.toml", "setup.cfg", "pyproject.toml")
+    files = [path for folder in folders for name in names if (path := folder / name).is_file()]
+    try:
+        if any(passed.search(path.read_text(encoding="utf-8", errors="replace")) for path in files):
+            return ""
+    except OSError:
+        return ""  # it cannot be told
     return f"tox passes no {SWITCH_ENVIRONMENT}... variable on, no token either: add pass_env = {SWITCH_ENVIRONMENT}*"
 
 
 def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
     """Return whether a switch in an ini file counts on this machine, by the setting ``when``."""
-    when = setting("when")
+    when = setting_of("when")
     value, origin = ini_value(config, when.ini, when.kind)
     values = [environ.get(when.environment), value]
     # The user typed a value after -o for this session, so it wins over the environment.

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import fields
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun
 from pytest_automation_report.ci.facts import JOB_LINK, with_facts
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.ci.facts import BuildInfo
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
 
 JOB_FIELD: Final = "Job"
 """Name of a thread's field: the job that the thread's results belong to."""
@@ -92,7 +91,7 @@ def key_tag(source: str, key: str) -> str:
     return f"{RUN_KEY_TAG}{readable}-{sha256(f'{source}:{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
-def configured_run(configuration: Configuration, facts: BuildInfo, *, own: Sequence[Field] = ()) -> NewRun:
+def configured_run(configuration: Settings, facts: BuildInfo, *, own: Sequence[Field] = ()) -> NewRun:
     """Return the run that the settings describe, with the fields in ``own`` and these facts."""
     run = NewRun(
         name=configuration.name,
@@ -123,7 +122,7 @@ def job_of(job: str, facts: BuildInfo) -> tuple[str, bool]:
     return string(f"{name}{shard}, Python {sys.version_info[0]}.{sys.version_info[1]}"), facts.shard is None
 
 
-def sharing_of(configuration: Configuration, facts: BuildInfo) -> RunSharing:
+def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
     """Return how a session takes part in its run: alone, if the user set neither ``run_id`` nor ``run_key``."""
     if configuration.run_id is None and not configuration.run_key:
         return RunSharing()
@@ -155,14 +154,26 @@ def common_facts(facts: BuildInfo) -> BuildInfo:
 
 
 def recording_options(
-    configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...], *, artifact_url: str = ""
+    configuration: Settings, junit_prefix: str, secrets: tuple[str, ...], *, artifact_url: str = ""
 ) -> RecordingOptions:
     """Return the options of the recorder; ``junit_prefix`` stands before folders if the user set no other prefix.
 
     ``artifact_url`` is the template of the addresses of files that the CI provider uploads, with the build filled in.
     """
-    names = {field.name for field in fields(configuration)} & {field.name for field in fields(RecordingOptions)}
-    options: dict[str, Any] = {name: getattr(configuration, name) for name in names}
-    options.update(prefix=configuration.folder_prefix or junit_prefix, artifact_url=artifact_url, secrets=secrets)
-    options["is_shared"] = configuration.run_id is not None or bool(configuration.run_key)
-    return RecordingOptions(**options)
+    return RecordingOptions(
+        prefix=configuration.folder_prefix or junit_prefix,
+        output=configuration.output,
+        statuses=configuration.statuses,
+        redact=configuration.redact,
+        markers=configuration.markers,
+        link_templates=configuration.link_templates,
+        output_annotations=configuration.output_annotations,
+        redact_builtin=configuration.redact_builtin,
+        artifact_url=artifact_url,
+        artifact_size=configuration.artifact_size,
+        artifact_total=configuration.artifact_total,
+        browser_artifacts=configuration.browser_artifacts,
+        secrets=secrets,
+        report_not_run=configuration.report_not_run,
+        is_shared=configuration.run_id is not None or bool(configuration.run_key),
+    )

@@ -1,37 +1,44 @@
 """Read the raw value of each setting, and where the user wrote it: command line, environment or ini file.
 
-pytest and the console command read different places and must resolve the values alike, so the reading is apart from
-`configuration`: command line before environment before ini file, and empty is unset everywhere.
+pytest and the console command read different places and must resolve the values alike: command line before environment
+before ini file, and empty is unset everywhere. The console command reads pytest's ini file itself: it must not start
+pytest, with all plugins of the project, only to send a spool.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+import difflib
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pytest_automation_report.settings.pytest_config import ini_values
-from pytest_automation_report.settings.table import SETTINGS, Setting, is_override
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.settings.parsers import RawSetting
+from pytest_automation_report.settings.pytest_config import (
+    SWITCH_NAME,
+    SWITCH_OPTION,
+    ini_values,
+    is_override,
+    normalized_ini_name,
+)
+from pytest_automation_report.settings.settings import PREFIX, SETTINGS, Setting, setting_of
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     import pytest
 
-RawValue: TypeAlias = "str | int | float | bool | tuple[object, ...]"
-"""A value before it is parsed: a text, or the value that pytest or TOML made of it."""
+    from pytest_automation_report.settings.parsers import SettingSource
 
-SettingSource: TypeAlias = 'Literal["command line", "environment", "ini file"]'
+ValueT = TypeVar("ValueT")
+DefaultT = TypeVar("DefaultT")
+
+OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN"})
+"""Environment variables of this package that are not settings."""
 
 _COMMA: Final = lazy_pattern(r"(?<!\\),")
-
-
-class RawSetting(Value):
-    """Hold one value that a user wrote; ``origin`` is its spelling, such as ``pytest.ini: automation_report_url``."""
-
-    value: RawValue
-    origin: str
-    source: SettingSource = "command line"
 
 
 def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
@@ -40,20 +47,18 @@ def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> d
     Every ini value is read, also one that another source overrides, so that every session reports a wrong one. Raises
     SettingError where pytest cannot read it.
     """
-    raw_settings: dict[str, RawSetting] = {}
+    found: dict[str, RawSetting | None] = {}
     values = ini_values(config, [(setting.ini, setting.kind) for setting in SETTINGS])
     for setting, (value, origin) in zip(SETTINGS, values, strict=True):
         option = config.getoption(setting.ini) if setting.is_option else None
-        override = _from_file(setting, value, origin, "command line") if is_override(origin) else None
-        raw = (
+        in_file = _from_file(setting, value, origin)
+        found[setting.name] = (
             _from_option(setting, option, setting.off_option if option is False else setting.option)
-            or override
+            or (in_file if is_override(origin) else None)
             or _from_environment(setting, environ)
-            or _from_file(setting, value, origin)
+            or in_file
         )
-        if raw is not None:
-            raw_settings[setting.name] = raw
-    return raw_settings
+    return {name: raw for name, raw in found.items() if raw is not None}
 
 
 def read_console_settings(
@@ -68,18 +73,15 @@ def read_console_settings(
     ``options`` holds the options' values by the settings' names (``None`` where unset); ``ini`` the values of an ini
     file by their ini names, as texts or as TOML's own values; ``ini_name`` is the file's name in messages.
     """
-    raw_settings: dict[str, RawSetting] = {}
+    found: dict[str, RawSetting | None] = {}
     for setting in SETTINGS:
         option = options.get(setting.name)
-        no_option = f"--no-{setting.plain_option[2:]}"
-        raw = (
-            _from_option(setting, option, no_option if option is False else setting.plain_option)
+        found[setting.name] = (
+            _from_option(setting, option, setting.plain_off_option if option is False else setting.plain_option)
             or _from_environment(setting, environ)
             or _from_file(setting, ini.get(setting.ini), f"{ini_name}: {setting.ini}")
         )
-        if raw is not None:
-            raw_settings[setting.name] = raw
-    return raw_settings
+    return {name: raw for name, raw in found.items() if raw is not None}
 
 
 def split_list(text: str) -> tuple[str, ...]:
@@ -89,29 +91,27 @@ def split_list(text: str) -> tuple[str, ...]:
 
 def _from_option(setting: Setting, value: object, origin: str) -> RawSetting | None:
     """Return the value of an option; a user can repeat a list's option, and commas separate."""
-    if isinstance(value, (list, tuple)) and setting.kind in ("list", "pairs"):
-        value = tuple(piece for text in value for piece in split_list(str(text)))
-    elif isinstance(value, str) and setting.kind in ("list", "pairs"):
-        value = split_list(value)
+    if setting.kind in ("list", "pairs") and isinstance(value, (str, list, tuple)):
+        texts = [value] if isinstance(value, str) else value
+        value = tuple(piece for text in texts for piece in split_list(str(text)))
     return _raw_setting(value, origin, "command line")
 
 
 def _from_environment(setting: Setting, environ: Mapping[str, str]) -> RawSetting | None:
     text = environ.get(setting.environment, "")
-    if not text:
-        return None
-    value = split_list(text) if setting.kind in ("list", "pairs") else text
-    return _raw_setting(value, setting.environment, "environment")
+    return _raw_setting(
+        split_list(text) if setting.kind in ("list", "pairs") else text, setting.environment, "environment"
+    )
 
 
-def _from_file(setting: Setting, value: object, origin: str, source: SettingSource = "ini file") -> RawSetting | None:
+def _from_file(setting: Setting, value: object, origin: str) -> RawSetting | None:
     """Return the setting from an ini value: lists have one value a line, or are lists in TOML."""
     if setting.kind in ("list", "pairs") and isinstance(value, str):
         value = value.split("\n")
     if isinstance(value, (list, tuple)):
         texts = [item for item in value if isinstance(item, str)]
         value = _stripped(texts) if len(texts) == len(value) else tuple(value)
-    return _raw_setting(value, origin, source)
+    return _raw_setting(value, origin, "command line" if is_override(origin) else "ini file")
 
 
 def _raw_setting(value: object, origin: str, source: SettingSource) -> RawSetting | None:
@@ -126,3 +126,215 @@ def _raw_setting(value: object, origin: str, source: SettingSource) -> RawSettin
 
 def _stripped(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(stripped for text in texts if (stripped := text.strip()))
+
+
+def spelled_like(name: str, raw: RawSetting) -> str:
+    """Return a setting's name in the spelling that the user used for another one."""
+    other = setting_of(name)
+    if raw.source == "environment":
+        return other.environment
+    if raw.source == "ini file":
+        return other.ini
+    if is_override(raw.origin):
+        return f"-o {other.ini}"
+    if not raw.origin.startswith(SWITCH_OPTION):
+        return other.plain_option
+    return other.option if other.is_option else f"-o {other.ini}"
+
+
+class Resolver:
+    """Parses raw values and collects warnings; `settings_from` owns it while it resolves one session's settings.
+
+    It alone decides which mistake stops the session: one that a user typed does, one in the environment does not.
+    ``blocking_error`` is the first warning that keeps results from being sent, empty without one. ``refused`` holds the
+    names of settings that have a wrong value in the environment, which is ignored.
+    """
+
+    def __init__(self, raw_settings: Mapping[str, RawSetting]) -> None:
+        self.raw_settings = raw_settings
+        self.warnings: list[str] = []
+        self.blocking_error = ""
+        self.refused: set[str] = set()
+
+    def value(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
+        """Return a setting's value by this parser, the default if the setting is unset or refused."""
+        raw = self.raw_settings.get(name)
+        if raw is None:
+            return default
+        try:
+            return parse(raw)
+        except SettingError as error:
+            self.refuse(name, error, raw)
+            return default
+
+    def refuse(self, name: str, error: SettingError, raw: RawSetting) -> None:
+        """Raise the error of a value that a user typed; note that of a value from the environment.
+
+        A variable may come from a CI provider or an image, so the tests run. Results are kept instead of sent, since a
+        guess could send them to the wrong place.
+        """
+        if raw.source != "environment":
+            raise error
+        self.refused.add(name)
+        self.block(str(error))
+
+    def block(self, warning: str) -> None:
+        """Note a warning that keeps results from being sent."""
+        self.warnings.append(warning)
+        self.blocking_error = self.blocking_error or warning
+
+
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a warning for each environment variable that has our prefix and is not a setting."""
+    prefix = PREFIX.upper()
+    known = {setting.environment for setting in SETTINGS} | OTHER_VARIABLES
+    endings = [name.removeprefix(prefix) for name in sorted(known)]
+    for name in sorted(environ):
+        if name.startswith(prefix) and name not in known:
+            near = difflib.get_close_matches(name.removeprefix(prefix), endings, n=1)
+            yield f"{name}: does nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")
+
+
+_CLOSE: Final = 0.8
+_TOKEN: Final = f"{PREFIX}token"
+_NAMES: Final = (SWITCH_NAME, *(setting.ini for setting in SETTINGS))
+
+
+def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
+    """Return the error for a name in an ini file that is not a setting, and whether the user meant one.
+
+    pytest only warns of such a name; the session would then report to the wrong place, or not at all. The error is None
+    for a setting's name, and for a name without our prefix that resembles no setting. No message has the value, since
+    it can be the token.
+    """
+    word = normalized_ini_name(name)
+    if name in _NAMES:
+        return None, False
+    near = _nearest(word)
+    if word.endswith("_token") or near == _TOKEN:
+        remedy = (
+            f"an API token never belongs into an ini file: take it out, make a new one if others could read it, and"
+            f" set {_TOKEN.upper()}, or name a file that holds it with {setting_of('token_file').ini}"
+        )
+    elif near:
+        remedy = f"did you mean {near}?"
+    elif word.startswith(PREFIX):
+        remedy = "take it out, or choose one that pytest --help shows"
+    else:
+        return None, False
+    return SettingError(origin, None, remedy, reason="is not a setting"), bool(near) or word.endswith("_token")
+
+
+def _nearest(word: str) -> str:
+    """Return the name that a word resembles most, empty for none.
+
+    Of a word with our prefix only the rest is compared: the prefix alone makes any two names look alike.
+    """
+    known = (*_NAMES, _TOKEN)
+    if word in known:
+        return word
+    if word.startswith(PREFIX):
+        endings = [name.removeprefix(PREFIX) for name in known if name.startswith(PREFIX)]
+        near = difflib.get_close_matches(word.removeprefix(PREFIX), endings, n=1)
+        return f"{PREFIX}{near[0]}" if near else ""
+    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=_CLOSE)), "")
+
+
+_SECTIONS: Final[Mapping[str, str]] = {
+    "pytest.toml": "pytest",
+    ".pytest.toml": "pytest",
+    "pytest.ini": "pytest",
+    ".pytest.ini": "pytest",
+    "pyproject.toml": "tool.pytest",
+    "tox.ini": "pytest",
+    "setup.cfg": "tool:pytest",
+}
+"""pytest's section of each ini file, in the order in which pytest looks for the files in each folder."""
+
+
+class ProjectIni(Value):
+    """Hold the root folder of a project, its ini file's name (empty without one) and the values in it."""
+
+    root: Path
+    name: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The ini file, or the root folder without one."""
+        return self.root / self.name
+
+
+def project_ini(start: Path) -> ProjectIni:
+    """Return the ini file that pytest would use if a user started it in this folder without arguments.
+
+    Raises `SettingError` for a file that pytest would refuse.
+    """
+    folders = (start, *start.parents)
+    bare: ProjectIni | None = None
+    for path in (folder / name for folder in folders for name in _SECTIONS):
+        if path.is_file():
+            values = _values(path)
+            if values is not None:
+                return ProjectIni(path.parent, path.name, values)
+            if path.name == "pyproject.toml" and bare is None:
+                # Without a section it counts only if no other file does: then its folder is the root.
+                bare = ProjectIni(path.parent, path.name)
+    return bare or ProjectIni(next((folder for folder in folders if (folder / "setup.py").is_file()), start))
+
+
+def _values(path: Path) -> Mapping[str, object] | None:
+    """Return the values of pytest's section, ``None`` when the file has none and so does not count."""
+    from iniconfig import IniConfig, ParseError  # noqa: PLC0415 - pytest reads its ini file itself
+
+    try:
+        values = _toml_values(path) if path.suffix == ".toml" else _ini_values(path, IniConfig(str(path)).sections)
+    except (OSError, ValueError, ParseError) as error:  # UnicodeDecodeError and TOMLDecodeError are ValueErrors
+        raise SettingError(str(path), str(error), "correct the file") from error
+    # pytest uses its own files even without a section.
+    return {} if values is None and path.stem.lstrip(".") == "pytest" else values
+
+
+def _ini_values(path: Path, sections: Mapping[str, Mapping[str, str]]) -> Mapping[str, object] | None:
+    section = _SECTIONS[path.name]
+    if section not in sections and section != "pytest" and "pytest" in sections:
+        raise SettingError(str(path), "[pytest]", f"call the section [{section}]: pytest refuses it in this file")
+    return dict(sections[section]) if section in sections else None
+
+
+def toml_document(path: Path) -> dict[str, Any]:
+    """Return a TOML file; raises OSError or ValueError if it cannot be read."""
+    text = path.read_text(encoding="utf-8")
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415 - only for a project that has such a file
+    else:
+        import tomli as tomllib  # noqa: PLC0415 - as above
+
+    return tomllib.loads(text)
+
+
+def _toml_values(path: Path) -> Mapping[str, object] | None:
+    document = toml_document(path)
+    if path.name == "pyproject.toml":
+        return _tool_values(path, _table(document.get("tool", {})))
+    loose = [name for name, value in document.items() if not isinstance(value, dict)]
+    if "pytest" not in document and loose:
+        raise SettingError(str(path), loose[0], "write it below [pytest]")
+    return _table(document.get("pytest", {}))
+
+
+def _tool_values(path: Path, tool: Mapping[str, Any]) -> Mapping[str, object] | None:
+    """Return the values of one of pytest's two tables: the native one keeps its types, the older one holds texts."""
+    table = _table(tool.get("pytest", {}))
+    texts = table.get("ini_options")
+    native = {name: value for name, value in table.items() if name != "ini_options"}
+    if native and texts:
+        raise SettingError(str(path), "[tool.pytest] and [tool.pytest.ini_options]", "keep one of them")
+    if native or texts is None:
+        return native or None
+    return {name: value if isinstance(value, list) else str(value) for name, value in _table(texts).items()}
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    """Return a table of TOML, an empty one for anything else: pytest itself reports that."""
+    return value if isinstance(value, dict) else {}

@@ -17,6 +17,8 @@ from pytest_automation_report.values import Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_automation_report.settings.settings import Settings
+
 TOKEN_ENVIRONMENTS: Final = ("AUTOMATION_REPORT_TOKEN", "TESTMO_TOKEN")
 TOKEN_LIMIT: Final = 4096
 """Characters that a token may have."""
@@ -61,6 +63,19 @@ def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
         return TokenResult(None, f"{origin}: cannot be read ({reason}): name a file that holds the token")
     text = _bare(raw.decode("utf-8", errors="replace"))
     return _checked(text, origin) if text else TokenResult(None, f"{origin}: is empty: write the token into it")
+
+
+def token_for(settings: Settings, environ: Mapping[str, str]) -> tuple[Settings, Token | None]:
+    """Read the token for the server; return it, and the settings with a blocking error if it is missing.
+
+    The embedded server needs none, and a session whose results are sent later can do without.
+    """
+    if settings.endpoint.is_embedded:
+        return settings, None
+    result = token_from(environ, settings.token_file)
+    if result.error is None or settings.delivery == "later":
+        return settings, result.token
+    return settings.blocked(f"{result.error}; results are kept").changed(token_error=result.error), None
 
 
 def _bare(text: str) -> str:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.recording.failures import FailedTest
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.counts import SessionCounts
     from pytest_automation_report.summary.lines import SessionOutcome, Shell
 
@@ -245,7 +245,7 @@ _AGENT_SECONDS: Final = 10.0
 _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 
 
-def marked_provider(configuration: Configuration, environ: Mapping[str, str]) -> str:
+def marked_provider(configuration: Settings, environ: Mapping[str, str]) -> str:
     """Return the CI provider that failures are marked for, "" for none. GitHub's are marked by default."""
     provider = ci_provider(environ)
     is_default = provider == "GitHub" and "ci_annotations" not in configuration.origins
@@ -255,7 +255,7 @@ def marked_provider(configuration: Configuration, environ: Mapping[str, str]) ->
 class JobOutput:
     """Writes the summary and marks of one session, by the environment at its start; ``troubles`` are for users."""
 
-    def __init__(self, configuration: Configuration, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
+    def __init__(self, configuration: Settings, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
         self.troubles: list[str] = []
         self.lines: list[str] = []
         self._provider = marked_provider(configuration, environ)
@@ -264,7 +264,7 @@ class JobOutput:
         self._root, self._shell = root, shell
         self._workspace = next((folder for name in _WORKSPACES if (folder := environ.get(name, "").strip())), "")
 
-    def write(self, configuration: Configuration, ending: SessionOutcome, troubles: Sequence[str]) -> None:
+    def write(self, configuration: Settings, ending: SessionOutcome, troubles: Sequence[str]) -> None:
         """Write the summary, and store the lines for the job's output in ``lines``."""
         warnings, undelivered = job_lines(configuration, ending, troubles, shell=self._shell)
         if ending.tally.seen == 0 and not warnings:

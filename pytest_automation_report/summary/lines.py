@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.artifacts import shown_store
-from pytest_automation_report.settings.table import LOCAL_URL, setting
+from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.text.limits import STRING_UNITS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.ledger_records import ReportRecord
     from pytest_automation_report.summary.counts import SessionCounts
 
@@ -111,14 +111,14 @@ def relative_to_cwd(path: Path, here: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def target(configuration: Configuration, here: Path) -> str:
+def target(configuration: Settings, here: Path) -> str:
     """Return the destination of results without secrets, for a user in the folder ``here``."""
     if configuration.endpoint.is_embedded:
         return f"the embedded store {relative_to_cwd(configuration.database, here)}"
     return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
 
 
-def header_line(configuration: Configuration, here: Path, *, key: str = "") -> str:
+def header_line(configuration: Settings, here: Path, *, key: str = "") -> str:
     """Return the line for pytest's header; ``key`` is that of a run which jobs share, with its placeholders filled."""
     how = "" if configuration.delivery == "live" else ", to be sent later"
     shared = f", in the run of the key {key}" if key else ""
@@ -127,7 +127,7 @@ def header_line(configuration: Configuration, here: Path, *, key: str = "") -> s
 
 
 def report_lines(
-    configuration: Configuration,
+    configuration: Settings,
     ending: SessionOutcome | None,
     troubles: Sequence[str],
     *,
@@ -175,19 +175,19 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
 
 
 def job_lines(
-    configuration: Configuration, ending: SessionOutcome, troubles: Sequence[str], *, shell: Shell
+    configuration: Settings, ending: SessionOutcome, troubles: Sequence[str], *, shell: Shell
 ) -> tuple[list[str], list[str]]:
     """Return the lines about warnings, and those about results that were not delivered, for the page of a CI job."""
     is_whole = ending.is_whole or ending.tally.seen == 0
     return _troubles(ending, troubles), [] if is_whole else _undelivered(configuration, ending, shell)
 
 
-def run_page(configuration: Configuration, run: int | None) -> str:
+def run_page(configuration: Settings, run: int | None) -> str:
     """Return the web address of a run, "" for the embedded store, which is not always served."""
     return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
 
 
-def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
+def look_at(configuration: Settings, run: int, shell: Shell) -> str:
     """Return how to look at a run: its web address, or the command that opens its page."""
     if not configuration.endpoint.is_embedded:
         return run_page(configuration, run)
@@ -195,7 +195,7 @@ def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
     return shlex.join([*words, *_database_words(configuration, shell.here)])
 
 
-def _findings(configuration: Configuration, ending: SessionOutcome) -> list[str]:
+def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
     if ending.findings is None:
         return []
     from pytest_automation_report.summary.findings_lines import earlier_source_line, findings_lines  # noqa: PLC0415 - only servers of ours have findings
@@ -206,7 +206,7 @@ def _findings(configuration: Configuration, ending: SessionOutcome) -> list[str]
     return [*([earlier] if earlier else []), *findings_lines(ending.findings, ending.ended)]
 
 
-def _left_behind(configuration: Configuration, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
+def _left_behind(configuration: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
     lines = []
     if leftovers.kept:
         kept = f"{pluralize(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
@@ -253,7 +253,7 @@ def report_line(report: ReportRecord, here: Path | None = None) -> str:
     return f"report: {file}{f' ({sanitize(note)})' if note else ''}"
 
 
-def send_command(configuration: Configuration, shell: Shell, *, is_new_run: bool = False) -> str:
+def send_command(configuration: Settings, shell: Shell, *, is_new_run: bool = False) -> str:
     """Return the command that sends, from any folder, the results that this session left in the spool.
 
     An address or project that is not known is left out: the configured one is used then.
@@ -278,17 +278,17 @@ def send_command(configuration: Configuration, shell: Shell, *, is_new_run: bool
     left_out = {
         name
         for name in options.keys() - _PRINTED
-        if configuration.origins.get(name) in {None, setting(name).environment}
+        if configuration.origins.get(name) in {None, setting_of(name).environment}
     }
     words = [
-        setting(name).plain_option if value is True else f"{setting(name).plain_option}={value}"
+        setting_of(name).plain_option if value is True else f"{setting_of(name).plain_option}={value}"
         for name, value in options.items()
         if value and name not in left_out
     ]
     return shlex.join([*shell.command, "send", *words, *(["--new-run"] if is_new_run else [])])
 
 
-def _database_words(configuration: Configuration, here: Path) -> list[str]:
+def _database_words(configuration: Settings, here: Path) -> list[str]:
     if configuration.database == here / ".automation-report" / "store.sqlite3":
         return []
     # Absolute: a relative path would start from the root folder of the project that ``here`` belongs to.
@@ -334,7 +334,7 @@ def _counted(tally: SessionCounts) -> str:
     return f"{tally.acknowledged} of {pluralize(tally.seen, 'result')} delivered{where}: {statuses}"
 
 
-def _delivered(configuration: Configuration, ending: SessionOutcome, shell: Shell, otherwise: str) -> list[str]:
+def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, otherwise: str) -> list[str]:
     tally, lines = ending.tally, []
     if tally.run is not None:
         run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{sanitize(configuration.name)}"'
@@ -370,7 +370,7 @@ def _modules(tally: SessionCounts) -> str:
     return f", and {' and '.join(parts)}" if parts else ""
 
 
-def _undelivered(configuration: Configuration, ending: SessionOutcome, shell: Shell) -> list[str]:
+def _undelivered(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
     tally, folder, lines = ending.tally, relative_to_cwd(Path(ending.folder), shell.here), []
     if tally.rejected:
         lines.append(f"{pluralize(tally.rejected, 'result')} rejected by the server, kept in {folder}")
@@ -386,10 +386,10 @@ def _undelivered(configuration: Configuration, ending: SessionOutcome, shell: Sh
     return lines
 
 
-def _missing(configuration: Configuration) -> str:
+def _missing(configuration: Settings) -> str:
     """Return which settings a session without address or project needs before it can be sent, "" if none."""
     missing = [
-        setting(name).environment
+        setting_of(name).environment
         for name, value in (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
         if not value
     ]

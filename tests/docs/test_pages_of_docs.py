@@ -16,7 +16,7 @@ import yaml
 
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.settings.table import SETTINGS
+from pytest_automation_report.settings.settings import SETTINGS
 from support.checked_server import CheckedServer
 from support.repository import ROOT
 from support.sessions import clean_environment, run_session, session_environment

@@ -18,7 +18,7 @@ from docs.written import block, page
 from pytest_automation_report.cli.context import Exit
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
-from pytest_automation_report.settings.table import SETTINGS, Setting
+from pytest_automation_report.settings.settings import SETTINGS, Setting
 from support.checked_server import CheckedServer
 from support.needs import needed
 from support.repository import ROOT

@@ -38,7 +38,7 @@ def modules(project: Project, *arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
 def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str], project: Project) -> None:
-    """Help, version and a session without reporting load plugin, settings' table, values and hooks, nothing besides."""
+    """Help, version and a session without reporting load plugin, settings' table and hooks, nothing besides."""
     bare = modules(project, *arguments, "-p", "no:automation-report")
     assert not bare & {*COSTLY, "msgspec"}, "another plugin loads what this test looks for"
     assert modules(project, *arguments) - bare <= {
@@ -49,8 +49,7 @@ def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str]
         "pytest_automation_report.plugin",
         "pytest_automation_report.settings",
         "pytest_automation_report.settings.pytest_config",
-        "pytest_automation_report.settings.table",
-        "pytest_automation_report.values",
+        "pytest_automation_report.settings.settings",
     }
 
 
@@ -70,7 +69,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
         "session.xdist_hooks", "summary.ci_page", "junit.comparison", "checks.preflight", "session.rerun_failed",
-        "spool.ledger_file", "spool.sessions", "settings.misspellings", "ci.providers",
+        "spool.ledger_file", "spool.sessions", "settings.trust", "ci.providers",
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()
     # Each costs 0.2 ms at every start: a session that needs more has a reason, and the number stands here.

@@ -48,6 +48,7 @@ OURS = "pytest_automation_report"
 DOORS = frozenset(
     {
         *("Store", "create_application", "Pages", "Sender", "HttpClient", "StoreClient", "serving", "main", "SETTINGS"),
+        *("Settings", "settings_from", "read_console_settings", "read_pytest_settings"),
         *("Token", "Json", "plain_record", "framed", "SessionFolder", "RecordingOptions"),
     }
 )

@@ -15,8 +15,8 @@ import requests
 import yaml
 
 from docs.written import bash, block, environment
-from pytest_automation_report.settings.configuration import OTHER_VARIABLES
-from pytest_automation_report.settings.table import SETTINGS
+from pytest_automation_report.settings.settings import SETTINGS
+from pytest_automation_report.settings.sources import OTHER_VARIABLES
 from support.clusters import Cluster
 from support.processes import line_of, running
 from support.repository import ROOT

@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.configuration import (
-    Configuration,
-    RawSetting,
-    configuration_from,
+from pytest_automation_report.settings.parsers import RawSetting
+from pytest_automation_report.settings.resolver import project_name, settings_from
+from pytest_automation_report.settings.settings import Settings
+from pytest_automation_report.settings.sources import (
+    project_ini,
     read_console_settings,
     read_pytest_settings,
 )
-from pytest_automation_report.settings.default_names import project_name
-from pytest_automation_report.settings.ini_file import project_ini
 
 INI = """
 automation_report_source = from-{id}
@@ -54,9 +53,9 @@ def text_of(name: str) -> str:
     return head + body.format(id=name.strip(".").replace(".", "-"))
 
 
-def configuration(given: Mapping[str, RawSetting], root: Path) -> Configuration:
+def configuration(given: Mapping[str, RawSetting], root: Path) -> Settings:
     moment = datetime(2026, 1, 2, tzinfo=timezone.utc)
-    return configuration_from(given, environ={}, root=root, project_name=project_name(root), local_time=moment)
+    return settings_from(given, environ={}, root=root, project_name=project_name(root), local_time=moment)
 
 
 ALL_FILES = {name: text_of(name) for name in HEADS}

@@ -1,6 +1,6 @@
 import pytest
 
-from pytest_automation_report.settings.misspellings import misspelling
+from pytest_automation_report.settings.sources import misspelling
 from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.sessions import session_environment

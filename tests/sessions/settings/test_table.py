@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pytest_automation_report.settings.table import SETTINGS
+from pytest_automation_report.settings.settings import SETTINGS
 from support.repository import ROOT
 from unit.settings.test_spellings import PROBE
 

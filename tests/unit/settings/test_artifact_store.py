@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from pytest_automation_report.api.artifacts import address_of, is_bucket, template_for
 from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings import artifact_store as artifact_stores
-from pytest_automation_report.settings.configuration import Configuration, configuration_from, read_console_settings
+from pytest_automation_report.settings import endpoint as artifact_stores
+from pytest_automation_report.settings.settings import Settings
+from support.settings import resolve
 
 FACTS = BuildInfo(
     build="7 b", attempt=2, shard=Shard(3, 5), branch="feature/a", commit="abc", url="https://ci.example/job/1/"
@@ -57,13 +57,10 @@ def test_buckets_are_told_from_folders() -> None:
     assert [is_bucket(each) for each in ("s3", "s3/a", "/s3://a", "https://a", "C:\\a")] == [False] * 5
 
 
-def resolved(origin: str, **values: str) -> Configuration:
-    options = values if origin == "command line" else {}
-    environ = {} if options else {f"AUTOMATION_REPORT_{name.upper()}": value for name, value in values.items()}
-    return configuration_from(
-        read_console_settings(options, environ, {}), environ=environ, root=Path("/root-folder"), project_name="shop",
-        local_time=datetime(2026, 3, 4, 12, 30, 15),  # noqa: DTZ001 - a run's name tells local time
-    )  # fmt: skip
+def resolved(origin: str, **values: str) -> Settings:
+    if origin == "command line":
+        return resolve(values)
+    return resolve({}, {f"AUTOMATION_REPORT_{name.upper()}": value for name, value in values.items()})
 
 
 def test_a_bucket_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:

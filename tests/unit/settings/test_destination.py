@@ -1,7 +1,5 @@
 """Addresses, proxies, certificates and the names that nobody gave."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -9,27 +7,9 @@ import pytest
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, FieldType
 from pytest_automation_report.api.urls import is_loopback
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.configuration import (
-    Configuration,
-    configuration_from,
-    project_name,
-    read_console_settings,
-)
+from pytest_automation_report.settings.resolver import project_name
 from pytest_automation_report.text.limits import utf16_length
-
-NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
-REMOTE = {"url": "https://a.example", "project_id": 3}
-
-
-def resolve(
-    root: Path,
-    options: Mapping[str, object],
-    environ: Mapping[str, str] | None = None,
-    project: str | None = "shop",
-) -> Configuration:
-    environ = environ or {}
-    given = read_console_settings(options, environ, {})
-    return configuration_from(given, environ=environ, root=root, project_name=project, local_time=NOON)
+from support.settings import REMOTE, resolve
 
 
 @pytest.mark.parametrize("word", ["local", "Local"])
@@ -41,9 +21,8 @@ def test_local_is_the_embedded_store(tmp_path: Path, word: str, project: str | N
         "automation_report_url": "https://a.example",
         "automation_report_database": "postgresql://db.example/results",
     }
-    given = read_console_settings({"url": word}, environ, ini)
     root = tmp_path / "checkout"
-    found = configuration_from(given, environ=environ, root=root, project_name=project, local_time=NOON)
+    found = resolve({"url": word}, environ, ini, project_name=project, root=root)
     assert (found.url, found.endpoint.is_embedded, found.project_id, found.blocking_error) == ("", True, 1, "")
     assert found.database == root / ".automation-report" / "store.sqlite3"
     assert found.origins["url"] == "--url"
@@ -72,19 +51,19 @@ ORIGINS = [
 @pytest.mark.parametrize(("address", "origin"), ORIGINS)
 def test_origins(tmp_path: Path, address: str, origin: str) -> None:
     """An address is parsed once, to scheme, host and port."""
-    found = resolve(tmp_path, {**REMOTE, "url": address})
+    found = resolve({**REMOTE, "url": address}, root=tmp_path)
     assert (found.endpoint.origin, found.url, found.is_sendable) == (origin, origin, True)
 
 
 def test_http_can_be_allowed(tmp_path: Path) -> None:
     """Plain http to another machine works when it is allowed."""
-    found = resolve(tmp_path, {"url": "http://a.example:8080", "project_id": 3, "allow_http": True})
+    found = resolve({"url": "http://a.example:8080", "project_id": 3, "allow_http": True}, root=tmp_path)
     assert (found.url, found.allow_http) == ("http://a.example:8080", True)
 
 
 def test_embedded(tmp_path: Path) -> None:
     """Without an address results go to the embedded store, project 1, with no proxy and no complaint about one."""
-    found = resolve(tmp_path, {}, {"HTTPS_PROXY": "no proxy", "SSL_CERT_FILE": "/none"})
+    found = resolve({}, {"HTTPS_PROXY": "no proxy", "SSL_CERT_FILE": "/none"}, root=tmp_path)
     assert found.endpoint == Endpoint(EMBEDDED_ORIGIN, 1, str(tmp_path / ".automation-report/store.sqlite3"))
     assert (found.url, found.ca_file, found.warnings) == ("", "", ())
 
@@ -92,7 +71,7 @@ def test_embedded(tmp_path: Path) -> None:
 def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths start from the root folder, ~ is the home folder, and the embedded store gets its own file."""
     monkeypatch.setenv("HOME", "/home/ann")
-    found = resolve(tmp_path, {"spool": "~/kept", "database": "/data/s.db", "token_file": "~nobody-here/t"})
+    found = resolve({"spool": "~/kept", "database": "/data/s.db", "token_file": "~nobody-here/t"}, root=tmp_path)
     assert str(found.spool) == "/home/ann/kept"
     assert (str(found.database), found.endpoint.database) == ("/data/s.db", "/data/s.db")
     assert found.token_file == str(tmp_path / "~nobody-here/t")
@@ -116,11 +95,11 @@ PROXIES: list[tuple[dict[str, str], dict[str, str]]] = [
 @pytest.mark.parametrize(("environ", "proxies"), PROXIES)
 def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str]) -> None:
     """Proxies come from the standard variables, spelled small before spelled large."""
-    found = resolve(tmp_path, REMOTE, environ)
+    found = resolve(REMOTE, environ, root=tmp_path)
     assert (found.endpoint.proxies, found.warnings) == (proxies, ())
     for local in ("http://[::1]:81", "https://127.0.0.1:8080", "http://localhost"):
-        assert resolve(tmp_path, {**REMOTE, "url": local}, environ).endpoint.proxies == {}
-    assert resolve(tmp_path, {**REMOTE, "url": "https://[2001:db8::1]:81"}, environ).endpoint.proxies == proxies
+        assert resolve({**REMOTE, "url": local}, environ, root=tmp_path).endpoint.proxies == {}
+    assert resolve({**REMOTE, "url": "https://[2001:db8::1]:81"}, environ, root=tmp_path).endpoint.proxies == proxies
 
 
 @pytest.mark.parametrize(
@@ -137,7 +116,7 @@ def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str
 )
 def test_a_wrong_proxy_is_told_without_its_value(tmp_path: Path, value: str) -> None:
     """A proxy that cannot be used keeps results from being sent; its text may hold a password and stays unseen."""
-    found = resolve(tmp_path, REMOTE, {"HTTPS_PROXY": value})
+    found = resolve(REMOTE, {"HTTPS_PROXY": value}, root=tmp_path)
     assert found.warnings == ("HTTPS_PROXY: its value is not a proxy URL: write http://HOST:PORT",)
     assert (found.is_sendable, found.endpoint.proxies) == (False, {})
 
@@ -147,18 +126,18 @@ def test_certificates(tmp_path: Path) -> None:
     for name in ("ours", "first", "second"):
         (tmp_path / name).touch()
     environ = {"REQUESTS_CA_BUNDLE": str(tmp_path / "first"), "SSL_CERT_FILE": str(tmp_path / "second")}
-    assert resolve(tmp_path, {**REMOTE, "ca_file": "ours"}, environ).ca_file == str(tmp_path / "ours")
-    assert resolve(tmp_path, REMOTE, environ).ca_file == str(tmp_path / "first")
-    assert resolve(tmp_path, REMOTE, {**environ, "REQUESTS_CA_BUNDLE": ""}).ca_file == str(tmp_path / "second")
-    assert resolve(tmp_path, REMOTE, {"CURL_CA_BUNDLE": str(tmp_path)}).ca_file == str(tmp_path)
-    assert resolve(tmp_path, {**REMOTE, "url": "http://localhost"}, environ).ca_file == ""
+    assert resolve({**REMOTE, "ca_file": "ours"}, environ, root=tmp_path).ca_file == str(tmp_path / "ours")
+    assert resolve(REMOTE, environ, root=tmp_path).ca_file == str(tmp_path / "first")
+    assert resolve(REMOTE, {**environ, "REQUESTS_CA_BUNDLE": ""}, root=tmp_path).ca_file == str(tmp_path / "second")
+    assert resolve(REMOTE, {"CURL_CA_BUNDLE": str(tmp_path)}, root=tmp_path).ca_file == str(tmp_path)
+    assert resolve({**REMOTE, "url": "http://localhost"}, environ, root=tmp_path).ca_file == ""
 
 
 def test_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Paths are absolute also for a relative root folder, and standard variables start from the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ca.pem").touch()
-    found = resolve(Path("root"), {**REMOTE, "spool": "kept"}, {"SSL_CERT_FILE": " ca.pem "})
+    found = resolve({**REMOTE, "spool": "kept"}, {"SSL_CERT_FILE": " ca.pem "}, root=Path("root"))
     assert (found.spool, found.ca_file) == (tmp_path / "root/kept", str(tmp_path / "ca.pem"))
     assert found.database == tmp_path / "root/.automation-report/store.sqlite3"
 
@@ -187,12 +166,12 @@ def test_missing_certificates(tmp_path: Path) -> None:
     """A missing file is an error where it was typed, and told where a variable names it; nothing is sent then."""
     missing = str(tmp_path / "none")
     with pytest.raises(SettingError):
-        resolve(tmp_path, {"ca_file": missing})
+        resolve({"ca_file": missing}, root=tmp_path)
     remedy = "name a file of certificates that can be read"
-    found = resolve(tmp_path, REMOTE, {"CURL_CA_BUNDLE": missing})
+    found = resolve(REMOTE, {"CURL_CA_BUNDLE": missing}, root=tmp_path)
     assert found.warnings == (f"CURL_CA_BUNDLE: {missing!r} cannot be used: {remedy}, or unset it",)
     assert not found.is_sendable
-    found = resolve(tmp_path, REMOTE, {"AUTOMATION_REPORT_CA_FILE": missing, "CURL_CA_BUNDLE": missing})
+    found = resolve(REMOTE, {"AUTOMATION_REPORT_CA_FILE": missing, "CURL_CA_BUNDLE": missing}, root=tmp_path)
     assert found.warnings == (f"AUTOMATION_REPORT_CA_FILE: {missing!r} cannot be used: {remedy}; {missing} is none",)
 
 
@@ -212,7 +191,7 @@ def test_missing_certificates(tmp_path: Path) -> None:
 )
 def test_default_source(tmp_path: Path, project: str | None, folder: str, source: str) -> None:
     """The source is the project's name made valid, else, for the embedded server, the folder's."""
-    assert resolve(tmp_path / folder, {}, project=project).source == source
+    assert resolve(project_name=project, root=tmp_path / folder).source == source
 
 
 @pytest.mark.parametrize(
@@ -228,18 +207,18 @@ def test_default_source(tmp_path: Path, project: str | None, folder: str, source
 )
 def test_default_name(tmp_path: Path, environ: dict[str, str], name: str) -> None:
     """A run is named after source, branch and build in CI, and after source and local time elsewhere."""
-    found = resolve(tmp_path, {}, environ)
+    found = resolve({}, environ, root=tmp_path)
     assert (found.name, found.warnings) == (name, ())
 
 
 def test_long_names_are_cut(tmp_path: Path) -> None:
     """A run's name has at most 750 UTF-16 units."""
-    assert utf16_length(resolve(tmp_path, {"name": "\U0001f600" * 1000}).name) <= 750
+    assert utf16_length(resolve({"name": "\U0001f600" * 1000}, root=tmp_path).name) <= 750
 
 
 def test_fields_know_web_addresses(tmp_path: Path) -> None:
     """A field whose value is a web address is sent as one."""
-    found = resolve(tmp_path, {"fields": ["a=https://b.example/c", "d=https"]})
+    found = resolve({"fields": ["a=https://b.example/c", "d=https"]}, root=tmp_path)
     assert [each.type for each in found.fields] == [FieldType.URL, FieldType.STRING]
 
 
@@ -272,13 +251,13 @@ def test_a_database_server_is_for_the_server(tmp_path: Path, scheme: str) -> Non
     """A session cannot write into it; the error says what to do instead and shows no password."""
     address = f"{scheme}://reports:secret@db.example:5433/reports?sslkey=secret"
     with pytest.raises(SettingError) as typed:
-        resolve(tmp_path, {"database": address})
+        resolve({"database": address}, root=tmp_path)
     told = str(typed.value)
     assert "--database: 'postgresql://reports@db.example:5433/reports' cannot be used: serve it with" in told
     assert "`automation-report serve`" in told
     assert "--url" in told
     assert "secret" not in told
-    kept = resolve(tmp_path, {}, {"AUTOMATION_REPORT_DATABASE": address})
+    kept = resolve({}, {"AUTOMATION_REPORT_DATABASE": address}, root=tmp_path)
     assert (kept.is_sendable, "AUTOMATION_REPORT_URL" in kept.blocking_error, "secret" in kept.blocking_error) == (
         False,
         True,
@@ -289,7 +268,7 @@ def test_a_database_server_is_for_the_server(tmp_path: Path, scheme: str) -> Non
 
 def test_a_database_server_does_no_harm_to_who_reports_to_an_address(tmp_path: Path) -> None:
     """The ini file or environment of a server may be that of a session, too: with an address no store is used here."""
-    found = resolve(tmp_path, REMOTE, {"AUTOMATION_REPORT_DATABASE": "postgresql://reports:secret@db/reports"})
+    found = resolve(REMOTE, {"AUTOMATION_REPORT_DATABASE": "postgresql://reports:secret@db/reports"}, root=tmp_path)
     assert (found.is_sendable, found.warnings) == (True, ())
     assert "secret" not in repr(found)
 
@@ -300,5 +279,5 @@ def test_an_address_of_no_database_is_refused(tmp_path: Path, address: str) -> N
     with pytest.raises(
         SettingError, match=r"--database: '[a-z+]+://' cannot be used: .*postgresql://USER@HOST"
     ) as told:
-        resolve(tmp_path, {"database": address})
+        resolve({"database": address}, root=tmp_path)
     assert "secret" not in str(told.value)

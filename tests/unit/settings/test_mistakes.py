@@ -1,17 +1,12 @@
 """Every bad input and its whole message: an error where it was typed, a trouble where it stands in the environment."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
-
 import pytest
 
 from pytest_automation_report.api.models import Link
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.settings.configuration import Configuration, configuration_from, read_console_settings
+from support.settings import resolve
 
-NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
 HOST = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"
 PLAIN = "write it without spaces, backslashes and control characters"
 CLEAR = "the token would travel in the clear: write https://, or allow it with {allow_http}"
@@ -132,19 +127,6 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("database", "a\rb", "'a\\rb'", "write it without control characters, on one line"),
 ]
 IDS = [f"{name}-{value.encode('unicode_escape').decode()[:40]}" for name, value, _, _ in MISTAKES]
-
-
-def resolve(
-    options: Mapping[str, object] | None = None,
-    environ: Mapping[str, str] | None = None,
-    ini: Mapping[str, object] | None = None,
-    *,
-    project_name: str | None = "shop",
-    root: Path = Path("/root-folder"),
-) -> Configuration:
-    environ = environ or {}
-    given = read_console_settings(options or {}, environ, ini or {}, ini_name="pytest.ini")
-    return configuration_from(given, environ=environ, root=root, project_name=project_name, local_time=NOON)
 
 
 @pytest.mark.parametrize(("name", "value", "shown", "remedy"), MISTAKES, ids=IDS)
@@ -300,8 +282,7 @@ def test_an_ini_value_of_a_wrong_type_is_told() -> None:
             resolve(ini={f"automation_report_{name}": value})
 
 
-def test_texts_are_hidden_when_the_environments_patterns_cannot_be_understood(tmp_path: Path) -> None:
+def test_texts_are_hidden_when_the_environments_patterns_cannot_be_understood() -> None:
     """What a wrong AUTOMATION_REPORT_REDACT was to hide stays hidden: every text is."""
-    given = read_console_settings({}, {"AUTOMATION_REPORT_REDACT": "("}, {})
-    found = configuration_from(given, environ={}, root=tmp_path, project_name="shop", local_time=NOON)
+    found = resolve({}, {"AUTOMATION_REPORT_REDACT": "("})
     assert cleaner_for(RecordingOptions(redact=found.redact)).console("geheim\nauch") == "[redacted]"

@@ -11,14 +11,10 @@ import pytest
 from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.configuration import (
-    Configuration,
-    configuration_from,
-    read_console_settings,
-    read_pytest_settings,
-)
 from pytest_automation_report.settings.pytest_config import switch
-from pytest_automation_report.settings.table import SETTINGS, Setting, setting
+from pytest_automation_report.settings.resolver import settings_from
+from pytest_automation_report.settings.settings import SETTINGS, Setting, Settings, setting_of
+from pytest_automation_report.settings.sources import read_console_settings, read_pytest_settings
 
 PROBE = """
 from pytest_automation_report.settings.pytest_config import add_options
@@ -129,7 +125,7 @@ def arguments() -> list[str]:
     found = []
     for name, sample in SAMPLES.items():
         option = f"--automation-report-{name.replace('_', '-')}"
-        if not setting(name).is_option:
+        if not setting_of(name).is_option:
             text = "\n".join(sample.given) if isinstance(sample.given, list) else text_of(sample)
             found.append(f"-oautomation_report_{name}={text}")
         elif isinstance(sample.given, bool):
@@ -156,12 +152,12 @@ def parsed(pytester: pytest.Pytester, *options: str) -> pytest.Config:
     return pytester.parseconfig("-p", "no:automation-report", "-p", "settings_probe", *options)
 
 
-def read(pytester: pytest.Pytester, *options: str, environ: Mapping[str, str] | None = None) -> Configuration:
+def read(pytester: pytest.Pytester, *options: str, environ: Mapping[str, str] | None = None) -> Settings:
     given = read_pytest_settings(parsed(pytester, *options), environ or {})
-    return configuration_from(given, environ=environ or {}, root=pytester.path, project_name="shop", local_time=NOON)
+    return settings_from(given, environ=environ or {}, root=pytester.path, project_name="shop", local_time=NOON)
 
 
-def check_all(found: Configuration, root: Path) -> None:
+def check_all(found: Settings, root: Path) -> None:
     assert {name: getattr(found, name) for name in SAMPLES} == {name: resolved(name, root) for name in SAMPLES}
     assert found.warnings == ()
 
@@ -227,7 +223,7 @@ def test_console_command(tmp_path: Path, place: str) -> None:
         }
     environ = environ if place == "environment" else {}
     given = read_console_settings(options, environ, ini if place in {"ini", "toml"} else {}, ini_name="pytest.ini")
-    found = configuration_from(given, environ=environ, root=tmp_path, project_name=None, local_time=NOON)
+    found = settings_from(given, environ=environ, root=tmp_path, project_name=None, local_time=NOON)
     check_all(found, tmp_path)
     spelled = {
         "options": "--config-id",
@@ -464,7 +460,7 @@ def test_switch_that_cannot_be_understood(pytester: pytest.Pytester) -> None:
 
 def test_spellings_follow_from_the_name() -> None:
     """All spellings of a setting are made from its name by one rule."""
-    each = setting("project_id")
+    each = setting_of("project_id")
     assert isinstance(each, Setting)
     assert (each.option, each.ini, each.environment, each.plain_option, each.ini_type) == (
         "--automation-report-project-id",

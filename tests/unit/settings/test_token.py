@@ -1,21 +1,13 @@
 """Where the token comes from, and that nothing shows it."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.settings.configuration import (
-    Configuration,
-    configuration_from,
-    read_console_settings,
-    token_for,
-    token_from,
-)
+from pytest_automation_report.settings.token import token_for, token_from
+from support.settings import resolve
 
 CANARY = "testmo_api_canary"
-NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
 NO_TOKEN = "no token: set AUTOMATION_REPORT_TOKEN, or name a file that holds it (token_file)"
 WRONG = "its value holds spaces, control or non-ASCII characters: copy the token alone"
 
@@ -112,14 +104,9 @@ def test_nothing_shows_a_token() -> None:
     assert CANARY not in f"{found!r}{found}{found.token!r}{found.token}"
 
 
-def resolve(options: Mapping[str, object], root: Path) -> Configuration:
-    given = read_console_settings(options, {}, {})
-    return configuration_from(given, environ={}, root=root, project_name="shop", local_time=NOON)
-
-
 def test_a_server_without_a_token_is_told(tmp_path: Path) -> None:
     """Without a token for a server on another machine, that is told once and results are kept."""
-    remote = resolve({"url": "https://a.example", "project_id": 1}, tmp_path)
+    remote = resolve({"url": "https://a.example", "project_id": 1}, root=tmp_path)
     told, token = token_for(remote, {})
     assert token is None
     assert (told.warnings, told.blocking_error, told.is_sendable) == (
@@ -134,16 +121,16 @@ def test_a_server_without_a_token_is_told(tmp_path: Path) -> None:
 
 def test_who_needs_no_token(tmp_path: Path) -> None:
     """The embedded server needs no token, and neither does a session whose results are sent later."""
-    embedded = resolve({}, tmp_path)
+    embedded = resolve({}, root=tmp_path)
     assert token_for(embedded, {"TESTMO_TOKEN": CANARY}) == (embedded, None)
-    later = resolve({"url": "https://a.example", "project_id": 1, "delivery": "later"}, tmp_path)
+    later = resolve({"url": "https://a.example", "project_id": 1, "delivery": "later"}, root=tmp_path)
     assert token_for(later, {}) == (later, None)
 
 
 def test_token_file_setting(tmp_path: Path) -> None:
     """The file that the setting names, from the root folder, holds the token."""
     (tmp_path / "secret").write_text(CANARY, encoding="utf-8")
-    remote = resolve({"url": "https://a.example", "project_id": 1, "token_file": "secret"}, tmp_path)
+    remote = resolve({"url": "https://a.example", "project_id": 1, "token_file": "secret"}, root=tmp_path)
     told, token = token_for(remote, {})
     assert token is not None
     assert (told, token.value) == (remote, CANARY)

@@ -1,7 +1,9 @@
-"""Remember which servers got a token, in files of the user that no checkout can write.
+"""Send the user's token only where the user, and not only an ini file, allows it.
 
-The console command asks here before it sends a token to an address of an ini file. pytest only adds to the used
-addresses: a session runs the checkout's own code, so there is nothing left to protect.
+A command may run in a stranger's checkout, whose ini file is not trusted: an address, token file, certificates or plain
+HTTP from it are used for a token only if the user has named them, too, or has used them before. The used addresses are
+in files of the user that no checkout can write. pytest needs no such guard: it runs the checkout's conftest.py, which
+can read the environment anyway. It only adds to the used addresses.
 """
 
 from __future__ import annotations
@@ -14,11 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from pytest_automation_report.api.urls import origin_from
+from pytest_automation_report.api.urls import is_loopback_origin, origin_from
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.settings.resolver import user_place
+from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.settings.token import token_for, token_from
 from pytest_automation_report.text.files import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pytest_automation_report.api.models import PostgresDatabase, Token
+    from pytest_automation_report.settings.parsers import RawSetting
+    from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.settings.sources import ProjectIni
 
 _LIST: Final = "pytest-automation-report/addresses"
 _USES: Final = "pytest-automation-report/used"
@@ -41,8 +52,8 @@ class KnownAddresses:
 
     def __init__(self, environ: Mapping[str, str], root: Path) -> None:
         self._root = Path(os.path.realpath(root))
-        self.list_file = _place(environ, "XDG_CONFIG_HOME", ".config", _LIST)
-        self._uses = _place(environ, "XDG_STATE_HOME", ".local/state", _USES)
+        self.list_file = user_place(environ, "XDG_CONFIG_HOME", ".config", _LIST)
+        self._uses = user_place(environ, "XDG_STATE_HOME", ".local/state", _USES)
 
     def is_listed(self, origin: str) -> bool:
         """Return whether the user's own list has this address.
@@ -71,8 +82,8 @@ class KnownAddresses:
         places = [place for place in (self.list_file, self._uses) if place is not None]
         return [f"{place} does not count: {reason}" for place in places if (reason := self._reason(place))]
 
-    def remember(self, origin: str, ca_file: str = "") -> None:
-        """Note that a token is sent to an address, and with these certificates."""
+    def remember(self, settings: Settings) -> None:
+        """Note that a token is sent to an address, and with the certificates that a setting names."""
         if self._uses is None or self._is_in_checkout(self._uses):
             # A file in the checkout does not count, and would show up among the changes of the checkout.
             return
@@ -80,7 +91,7 @@ class KnownAddresses:
         with contextlib.suppress(OSError):
             self._uses.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The address alone, too: it stays known if the user later trusts other certificates.
-            uses = [self._uses / _name(origin), self._uses / _name(origin, ca_file)]
+            uses = [self._uses / _name(settings.url), self._uses / _name(settings.url, _ca_file(settings))]
             is_new = not all(use.exists() for use in uses)
             for use in uses:
                 use.touch(mode=0o600)
@@ -121,15 +132,82 @@ class KnownAddresses:
         return False
 
 
-def _place(environ: Mapping[str, str], variable: str, default: str, name: str) -> Path | None:
-    """Return a place in one of the user's own folders, None without a home folder."""
-    folder, home = environ.get(variable, ""), environ.get("HOME", "")
-    if Path(folder).is_absolute():
-        return Path(folder) / name
-    return Path(home) / default / name if Path(home).is_absolute() else None
-
-
 def _name(origin: str, ca_file: str = "") -> str:
     """Return the name of the file of a use; a path may be longer than a name."""
     path = os.path.realpath(ca_file).encode("utf-8", "surrogateescape")
     return f"{quote(origin, safe='')} {hashlib.sha256(path).hexdigest()}" if ca_file else quote(origin, safe="")
+
+
+def token_to_send(
+    settings: Settings, given: Mapping[str, RawSetting], environ: Mapping[str, str], ini: ProjectIni
+) -> tuple[Settings, Token | None]:
+    """Return the token that may be sent, None with the reason as the blocking error of the settings.
+
+    An allowed address is stored, so that the ini file is enough from then on. Raises `SettingError` for a mistake in
+    the user's list of addresses.
+    """
+    if settings.endpoint.is_embedded:
+        return settings, None
+    # The settings that only the ini file has, and where.
+    untrusted = {name: _place(name, ini) for name, raw in given.items() if raw.source == "ini file"}
+    real_file, root = Path(os.path.realpath(settings.token_file)), os.path.realpath(ini.root)
+    # With a token in the environment the file is not read.
+    if "token_file" in untrusted and not real_file.is_relative_to(root) and not token_from(environ, "").is_configured:
+        remedy = f"an ini file can only name a file below {ini.root}: name this one with {_named('token_file')}"
+        return settings.blocked(str(SettingError(untrusted["token_file"], given["token_file"].value, remedy))), None
+    settings, token = token_for(settings, environ)
+    if token is None or not settings.is_sendable:
+        return settings, token
+    known = KnownAddresses(environ, ini.root)
+    error = _address_error(settings, untrusted, known)
+    if error:
+        error = f"the token is not sent to {settings.url}: {error}"
+        return settings.blocked("; ".join([error, *known.warnings()])), None
+    known.remember(settings)
+    return settings, token
+
+
+def check_database(given: RawSetting, database: PostgresDatabase, ini: ProjectIni) -> None:
+    """Raise `SettingError` for a database server that only an ini file names: it would get the user's password."""
+    if given.source == "ini file":
+        remedy = f"an ini file cannot choose who gets your database password: name it with {_named('database')}"
+        raise SettingError(_place("database", ini), database.shown, remedy)
+
+
+def _address_error(settings: Settings, untrusted: Mapping[str, str], known: KnownAddresses) -> str:
+    """Return the error of the address or of the way to it (plain HTTP, certificates to trust), "" without one."""
+    origin, ca_file = settings.url, _ca_file(settings)
+    is_known = known.is_used(origin) or known.is_listed(origin)
+    if "url" in untrusted and not is_known:
+        return (
+            f"only an ini file names this address ({untrusted['url']}), and no token was sent there before. If you"
+            f" trust it, name it with --url {origin} or {setting_of('url').environment},"
+            f" or write it into {known.list_file or 'a list in your home folder'}"
+        )
+    is_clear = origin.startswith("http:") and not is_loopback_origin(origin)
+    if "allow_http" in untrusted and is_clear and not is_known:
+        return (
+            f"it would travel in the clear, which only an ini file allows ({untrusted['allow_http']})."
+            f" Use https://, or allow it with {_named('allow_http')}"
+        )
+    if "ca_file" in untrusted and ca_file and not known.is_used(origin, ca_file):
+        return (
+            f"only an ini file names the certificates to trust ({untrusted['ca_file']}), and they were not used"
+            f" before. If you trust them, name {ca_file} with {_named('ca_file')}"
+        )
+    return ""
+
+
+def _ca_file(settings: Settings) -> str:
+    """Return the path of the certificates that a setting names, "" without the setting or without TLS."""
+    return settings.ca_file if "ca_file" in settings.origins and settings.url.startswith("https:") else ""
+
+
+def _place(name: str, ini: ProjectIni) -> str:
+    """Return a setting of an ini file as error messages name it."""
+    return f"{ini.path}: {setting_of(name).ini}"
+
+
+def _named(name: str) -> str:
+    each = setting_of(name)
+    return f"{each.plain_option} or {each.environment}"

@@ -1,0 +1,388 @@
+"""Every setting, once: a field of the class `Settings`, whose type, help, default, parser and spellings stand together.
+
+pytest loads this module at every start, reporting or not, so it imports nothing else of the package: annotations stay
+texts, and the parsers are imported when a value is parsed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pytest_automation_report.api.models import Endpoint, Field, Link, Status
+    from pytest_automation_report.ci.detection import FactsScope
+    from pytest_automation_report.ci.facts import BuildInfo, Shard
+    from pytest_automation_report.recording.options import Output
+    from pytest_automation_report.settings import parsers
+    from pytest_automation_report.settings.parsers import RawSetting
+else:
+
+    class _Parsers:
+        """The functions of `settings.parsers`, which is imported when one of them is called."""
+
+        def __getattr__(self, name: str) -> Callable[..., Any]:
+            def parse(*arguments: Any) -> Any:  # noqa: ANN401 - as the function has them
+                from pytest_automation_report.settings import parsers  # noqa: PLC0415 - see the module
+
+                return getattr(parsers, name)(*arguments)
+
+            return parse
+
+    parsers = _Parsers()
+
+Kind: TypeAlias = 'Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]'
+IniType: TypeAlias = 'Literal["string", "int", "float", "bool", "linelist"]'
+Delivery: TypeAlias = 'Literal["live", "later"]'
+When: TypeAlias = 'Literal["always", "ci"]'
+ValueT = TypeVar("ValueT")
+ChoiceT = TypeVar("ChoiceT", bound=str)
+
+PREFIX: Final = "automation_report_"
+"""Prefix of a setting's name in ini files, and of an option's name inside pytest."""
+
+LOCAL_URL: Final = "local"
+"""Value of the setting ``url`` for the embedded store, for a user whose ini file or environment names a server."""
+
+_TYPES: Final[Mapping[Kind, tuple[IniType, str]]] = {
+    "text": ("string", "TEXT"),
+    "choice": ("string", ""),
+    "integer": ("int", "NUMBER"),
+    "seconds": ("float", "SECONDS"),
+    "flag": ("bool", ""),
+    "list": ("linelist", "VALUE"),
+    "pairs": ("linelist", "NAME=VALUE"),
+}
+"""The type that pytest reads from ini files, which a value in native TOML must have exactly; the help's placeholder."""
+
+_KINDS: Final[Mapping[type, Kind]] = {bool: "flag", float: "seconds", int: "integer", str: "text"}
+"""The kind of a setting that names none, by the type of its default."""
+
+
+class Setting:
+    """One setting; its spellings follow from its name.
+
+    ``default`` is the value of an unset setting, as a user would write it, before anything is derived from the project
+    or the CI provider. ``parse`` returns the typed value of a raw one. ``is_option`` is true if pytest has an option
+    for the setting. The other settings would bury pytest's own options in ``pytest --help``: users write them in ini
+    files, in environment variables or after ``-o``.
+    """
+
+    def __init__(
+        self,
+        help: str,  # noqa: A002 - as argparse calls it
+        default: str | float | tuple[str, ...] | None,
+        kind: Kind,
+        choices: tuple[str, ...],
+        parse: Callable[[RawSetting], Any],
+        *,
+        is_option: bool,
+    ) -> None:
+        self.help, self.default, self.kind, self.choices = help, default, kind, choices
+        self.parse, self.is_option = parse, is_option
+        self.ini_type, metavar = _TYPES[kind]
+        self.metavar = "{" + ",".join(choices) + "}" if choices else metavar
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Derive the spellings: of options, ini files and environment; ``off_option`` turns off a flag that is on."""
+        spelled = name.replace("_", "-")
+        self.name = name
+        self.option, self.off_option = f"--automation-report-{spelled}", f"--no-automation-report-{spelled}"
+        # Of the console command.
+        self.plain_option, self.plain_off_option = f"--{spelled}", f"--no-{spelled}"
+        # In ini files; also the option's name inside pytest.
+        self.ini = PREFIX + name
+        self.environment = self.ini.upper()
+
+
+def flag_from(text: str) -> bool | None:
+    """Return the flag that a word such as ``1``, ``true`` or ``off`` stands for, None for any other word."""
+    word = text.strip().lower()
+    if word in {"1", "true", "yes", "on", "y", "t"}:
+        return True
+    return False if word in {"0", "false", "no", "off", "n", "f"} else None
+
+
+def _flag(raw: RawSetting) -> bool:
+    """Return a flag, from a word or from TOML's own true and false."""
+    value = flag_from(raw.value) if isinstance(raw.value, str) else raw.value
+    if not isinstance(value, bool):
+        from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - see the module
+
+        raise SettingError(raw.origin, raw.value, "write 1 or 0 (or true or false)")
+    return value
+
+
+@overload
+def setting(help: str, *, kind: Literal["integer"], is_option: bool = ...) -> int | None: ...
+@overload
+def setting(help: str, *, default: bool, is_option: bool = ...) -> bool: ...
+@overload
+def setting(help: str, *, choices: tuple[ChoiceT, ...], is_option: bool = ...) -> ChoiceT: ...
+@overload
+def setting(
+    help: str,
+    *,
+    parse: Callable[[RawSetting], ValueT],
+    default: str | float = ...,
+    kind: Literal["list", "pairs"] = ...,
+    is_option: bool = ...,
+) -> ValueT: ...
+@overload
+def setting(help: str, *, is_option: bool = ...) -> str: ...
+def setting(
+    help: str,  # noqa: A002 - as argparse calls it
+    *,
+    default: str | float | tuple[str, ...] | None = "",
+    kind: Kind | None = None,
+    choices: tuple[str, ...] = (),
+    parse: Callable[[RawSetting], Any] | None = None,
+    is_option: bool = False,
+) -> Any:
+    """Declare a setting; type checkers compare the parser's type with the field's.
+
+    The default is the first of the ``choices``, else empty; the parser is that of the ``kind``, which follows from
+    the default if it is not given.
+    """
+    if choices:
+        default, kind = choices[0], "choice"
+    elif kind is not None:
+        default = None if kind == "integer" else ()
+    else:
+        kind = _KINDS[type(default)]
+    usual: Mapping[Kind, Callable[[RawSetting], Any]] = {
+        "choice": lambda raw: parsers.choice(raw, choices),
+        "integer": parsers.identifier,
+        "flag": _flag,
+        "text": parsers.text,
+    }
+    return Setting(help, default, kind, choices, parse or usual[kind], is_option=is_option)
+
+
+class Settings:
+    """Every setting as a typed value; paths are absolute, ``exit_wait`` is in seconds, sizes are in bytes.
+
+    A field is a setting; `SETTINGS` is the table of them. The members below the fields are no settings:
+
+    ``endpoint`` holds the address (empty if it is invalid), project, proxies and certificates. A proxy's address may
+    hold a password, so an instance shows no values.
+    ``origins`` maps the names of the settings that the user set to the spelling of each.
+    ``warnings`` are shown once, while the tests run.
+    ``blocking_error`` is the warning that keeps results from being sent, empty if they can be sent.
+    ``token_error`` is the warning about a missing token, empty with one.
+    """
+
+    when: When = setting(
+        "Count a switch in an ini file everywhere, or only if a CI provider is detected", choices=("always", "ci")
+    )
+    url: str = setting(
+        "Address of the Testmo instance, with or without /api/v1; unset or `local`: the embedded server", is_option=True
+    )
+    project_id: int | None = setting(
+        "Id of the project on the server; required with an address, else 1", kind="integer", is_option=True
+    )
+    source: str = setting(
+        "Name that groups runs and keeps the history of tests; default: the project's name in pyproject.toml",
+        parse=parsers.source,
+        is_option=True,
+    )
+    name: str = setting(
+        "Name of the run; default: source, branch and build in CI, else source and local time",
+        parse=parsers.line,
+        is_option=True,
+    )
+    folder_prefix: str = setting("Text before every test's folder; default: that of --junit-prefix")
+    delivery: Delivery = setting(
+        "Send results while the tests run, or later by 'automation-report send'",
+        choices=("live", "later"),
+        is_option=True,
+    )
+    tags: tuple[str, ...] = setting(
+        "Tags of the run: letters, digits, underscore and dash", kind="list", parse=parsers.tags, is_option=True
+    )
+    config: str = setting("Name of the run's configuration on the server")
+    config_id: int | None = setting("Id of the run's configuration on the server", kind="integer")
+    milestone: str = setting("Name of the run's milestone on the server")
+    milestone_id: int | None = setting("Id of the run's milestone on the server", kind="integer")
+    run_id: int | None = setting(
+        "Id of an existing run: join it, add results to it and leave it open", kind="integer", is_option=True
+    )
+    run_key: str = setting(
+        "Key of a run that several jobs share, as {pipeline}: the first creates it, the others join it, it stays open",
+        parse=parsers.run_key,
+        is_option=True,
+    )
+    job: str = setting(
+        "Name of the job in a run that several jobs share; default: the CI provider's, else the session's id",
+        parse=parsers.line,
+    )
+    facts: FactsScope = setting(
+        "Facts that a run shows of its build: those of CI, git and versions; all but git's; or none",
+        choices=("all", "ci", "none"),
+    )
+    branch: str = setting("Branch that is tested; default: the CI provider's, else git's")
+    branch_tag: bool = setting("Make the branch's name a tag of the run", default=False)
+    build: str = setting("Number of the build; default: the CI provider's")
+    attempt: int | None = setting("Number of the job's attempt, from 1; default: the CI provider's", kind="integer")
+    shard: Shard | None = setting(
+        "Number of this job among parallel ones: 2/5, or 2 if the total is unknown; default: the CI provider's",
+        parse=parsers.shard,
+    )
+    job_url: str = setting("Web address of the CI job; default: the CI provider's", parse=parsers.page)
+    fields: tuple[Field, ...] = setting("Fields of the run", kind="pairs", parse=parsers.fields, is_option=True)
+    links: tuple[Link, ...] = setting(
+        "Links of the run: web addresses, each with a name", kind="pairs", parse=parsers.links, is_option=True
+    )
+    output: Output = setting("Tests that keep their captured output", choices=("failed", "all", "none"), is_option=True)
+    output_annotations: bool = setting(
+        "Read fields and artifacts from the PROPERTY and ATTACHMENT lines that tests print for the official tool",
+        default=False,
+    )
+    markers: tuple[str, ...] = setting(
+        "Names of your markers; each becomes a field of the tests that carry it", kind="list", parse=parsers.names
+    )
+    link_templates: Mapping[str, str] = setting(
+        "Addresses for the markers of cases and issues: case=https://.../{} and issue=https://.../{}",
+        kind="pairs",
+        parse=parsers.templates,
+    )
+    statuses: Mapping[Status, str] = setting(
+        "Words of the server for the statuses passed, failure, error and skipped, if they differ",
+        kind="pairs",
+        parse=parsers.statuses,
+    )
+    redact: tuple[str, ...] = setting(
+        "Regular expressions; their matches in the sent texts become [redacted]", kind="list", parse=parsers.patterns
+    )
+    redact_builtin: bool = setting(
+        "Hide also texts that look like credentials, and the values of environment variables named like secrets",
+        default=True,
+    )
+    compare_junit: str = setting(
+        "File that --junitxml writes of the same session: the summary shows the keys and statuses that differ from it"
+    )
+    html: str = setting(
+        "File that gets the report of the run as one HTML page, - for stdout; with Testmo that of this session alone",
+        parse=parsers.html_file,
+        is_option=True,
+    )
+    job_summary: bool = setting(
+        "Write a summary for the page of the CI job, if the provider shows one (GITHUB_STEP_SUMMARY)", default=True
+    )
+    ci_annotations: bool = setting(
+        "Mark failures on the page of the CI job: GitHub (by default), Azure, TeamCity, Buildkite and GitLab",
+        default=False,
+    )
+    report_not_run: bool = setting(
+        "Report the tests that a session did not reach, each as a result with the status untested", default=False
+    )
+    strict: bool = setting(
+        "Fail a session if some of its results could not be delivered", default=False, is_option=True
+    )
+    preflight: bool = setting(
+        "Check server, token, project and clock before the first test, and stop the session if one is wrong",
+        default=False,
+    )
+    exit_wait: float = setting(
+        "Seconds that pytest waits at its end for the delivery, from 0 to 3600", default=30.0, parse=parsers.seconds
+    )
+    browser_artifacts: bool = setting(
+        "Add the files of pytest-playwright to its tests, and a screenshot of the Selenium driver to failed ones",
+        default=True,
+    )
+    artifact_size: int = setting(
+        "Largest file of an artifact that is kept, such as 500KB or 32MB", default="32MB", parse=parsers.size
+    )
+    artifact_total: int = setting(
+        "Largest total of all files of artifacts that wait to be sent, such as 2GB", default="2GB", parse=parsers.size
+    )
+    artifact_url: str = setting(
+        "Address of artifacts that the CI or artifact_store keeps: with {path}, {name}, {build}, {job_url} and so on",
+        parse=parsers.artifact_template,
+    )
+    artifact_store: str = setting(
+        "Bucket (s3://, gs://, az://) or folder for artifacts; without artifact_url results have signed addresses"
+    )
+    token_file: str = setting("File with the API token, used if the environment has none", is_option=True)
+    ca_file: str = setting("File of certificates to trust instead of the built-in ones")
+    allow_http: bool = setting("Allow an address without TLS that is not on this machine", default=False)
+    spool: Path = setting(
+        "Folder that keeps results until they are sent; default: .automation-report/spool",
+        parse=parsers.path,
+        is_option=True,
+    )
+    keep_spool: int = setting(
+        "Days that the spool keeps unsent results; 0 keeps them for ever", default=14, parse=parsers.days
+    )
+    database: Path = setting(
+        "Database file of the embedded server; `serve` and `store` also take a postgresql:// address;"
+        " default: .automation-report/store.sqlite3",
+        parse=parsers.path,
+        is_option=True,
+    )
+
+    endpoint: Endpoint
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...]
+    blocking_error: str
+    token_error: str = ""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self.__dict__.update(values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def changed(self, **values: object) -> Settings:
+        """Return a copy with other values."""
+        return Settings({**self.__dict__, **values})
+
+    def blocked(self, warning: str) -> Settings:
+        """Return a copy with one more warning, which keeps results from being sent."""
+        return self.changed(warnings=(*self.warnings, warning), blocking_error=self.blocking_error or warning)
+
+    def with_store(self, database: Path) -> Settings:
+        """Return a copy with another file of the embedded store."""
+        from pytest_automation_report.values import replace  # noqa: PLC0415 - see the module
+
+        endpoint = self.endpoint
+        if endpoint.is_embedded:
+            endpoint = replace(endpoint, database=str(database))
+        return self.changed(database=database, endpoint=endpoint)
+
+    @property
+    def build_info(self) -> BuildInfo:
+        """The facts of the build that the user set; `facts_for` adds those of the CI provider and of git."""
+        from pytest_automation_report.ci.facts import BuildInfo  # noqa: PLC0415 - see the module
+
+        return BuildInfo(
+            branch=self.branch or None,
+            build=self.build or None,
+            attempt=self.attempt,
+            shard=self.shard,
+            url=self.job_url or None,
+        )
+
+    @property
+    def setting_error(self) -> str:
+        """The wrong setting that keeps results from being sent, empty if only a token is missing."""
+        is_token = self.token_error and self.blocking_error.startswith(self.token_error)
+        return "" if is_token else self.blocking_error
+
+    @property
+    def is_sendable(self) -> bool:
+        """Whether results can be sent; else they are kept, and ``blocking_error`` has the reason."""
+        return not self.blocking_error
+
+
+SETTINGS: Final = tuple(each for each in vars(Settings).values() if isinstance(each, Setting))
+_BY_NAME: Final = {each.name: each for each in SETTINGS}
+
+
+def setting_of(name: str) -> Setting:
+    """Return the setting of that name; raises KeyError for an unknown one."""
+    return _BY_NAME[name]
