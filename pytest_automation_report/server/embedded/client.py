@@ -14,14 +14,14 @@ from pytest_automation_report.api.classification import HttpResponse, classify
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.extensions import EXTENSIONS
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.http import changes
+from pytest_automation_report.server.http.changes import CHANGES
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
     from typing import BinaryIO
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.classification import ApiRequest
     from pytest_automation_report.api.models import Json, PostgresDatabase
-    from pytest_automation_report.server.store.store import StoredResponse
 
 T = TypeVar("T")
 
-_API: Final = "/api/v1/"
+_API: Final = "/api/v1"
 _INTERNAL_ERROR: Final = 500
 
 
@@ -87,14 +86,15 @@ class StoreClient(Client):
 
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         """Apply one request and return ``parse`` of its response, or raise the error of its response's class."""
-        store, path = self._opened(), request.path.removeprefix(_API).split("/")
+        store = self._opened()
         try:
             if request.file is not None:
                 document: object = _stored_file(store, request.file[0], request.query["name"])
             elif request.body is None:
-                document = _read(store, path, request.query)
+                document = _read(store, request)
             else:
-                document = _changed(store, path, request.body, _idempotent(request)).body
+                path, record_id = _addressed(request)
+                document = CHANGES[path](store, record_id, request.body, _idempotent(request)).body
         except ApiError as error:
             errors = {"errors": {name: list(texts) for name, texts in error.errors.items()}} if error.errors else {}
             text = json_text({"message": error.message, **errors})
@@ -129,51 +129,16 @@ def _idempotent(request: ApiRequest) -> IdempotentRequest | None:
     return IdempotentRequest.of(request.key, request.method, request.path, request.body)
 
 
-def _changed(store: Store, path: list[str], body: bytes, request: IdempotentRequest | None) -> StoredResponse:
-    """Apply a request that changes the store; the paths are those of the client's methods."""
-    match path:
-        case ["projects", project, "automation", "runs"]:
-            return changes.create_run(store, int(project), body, request)
-        case ["automation", "runs", "threads", thread, "append"]:
-            return changes.append_to_thread(store, int(thread), body, request)
-        case ["automation", "runs", "threads", thread, "complete"]:
-            return changes.complete_thread(store, int(thread), body, request)
-        case ["automation", "runs", run_id, "threads"]:
-            return changes.create_thread(store, int(run_id), body, request)
-        case ["automation", "runs", run_id, "append"]:
-            return changes.append_to_run(store, int(run_id), body, request)
-        case ["automation", "runs", run_id, "complete"]:
-            return changes.complete_run(store, int(run_id), body, request)
-    raise AssertionError(f"/{'/'.join(path)} is no request of the client")
+def _addressed(request: ApiRequest) -> tuple[str, int]:
+    """Return the path of a request with ``{}`` for its id, and the id."""
+    parts = request.path.removeprefix(_API).split("/")
+    return "/".join("{}" if part.isdigit() else part for part in parts), int(next(filter(str.isdigit, parts)))
 
 
-def _read(store: Store, path: list[str], query: Mapping[str, str]) -> object:
+def _read(store: Store, request: ApiRequest) -> object:
     """Return the JSON of a request that changes nothing, as a client reads it from a server."""
-    match path:
-        case ["automation", "runs", run_id, "findings"]:
-            from pytest_automation_report.server.store.findings import findings  # noqa: PLC0415 - only some need it
+    from pytest_automation_report.server.http.documents import DOCUMENTS  # noqa: PLC0415 - only some sessions read
 
-            base = query.get("base")
-            return json.loads(json_text({"result": findings(store, int(run_id), None if base is None else int(base))}))
-        case ["automation", "sources", source, "flaky"]:
-            from pytest_automation_report.server.store.flaky import flaky_tests  # noqa: PLC0415 - as above
-
-            return json.loads(json_text({"result": flaky_tests(store, int(source), query.get("branch"))}))
-    return json.loads(_list_or_record(store, path, query))
-
-
-def _list_or_record(store: Store, path: list[str], query: Mapping[str, str]) -> bytes:
-    from pytest_automation_report.server.http import documents  # noqa: PLC0415 - loads peewee
-
-    match path:
-        case ["automation", "runs", run_id]:
-            return documents.run_document(store, int(run_id), query)
-        case ["automation", "runs", run_id, "results"]:
-            return documents.results_document(store, int(run_id), query)
-        case ["automation", "runs", run_id, "tests"]:
-            return documents.tests_document(store, int(run_id), query)
-        case ["projects", project, "automation", "runs"]:
-            return b"".join(documents.runs_document(store, int(project), query))
-        case ["projects", project, "automation", "sources"]:
-            return documents.sources_document(store, int(project), query)
-    raise AssertionError(f"/{'/'.join(path)} is no request of the client")
+    path, record_id = _addressed(request)
+    content = DOCUMENTS[path](store, record_id, request.query)
+    return json.loads(content if isinstance(content, bytes) else b"".join(content))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import falcon
 from falcon.routing import BaseConverter
 
-from pytest_automation_report.server.http import findings, resources, whole_results
+from pytest_automation_report.server.http import resources
 from pytest_automation_report.server.http.artifacts import ArtifactResource, ArtifactsResource
 from pytest_automation_report.server.http.middleware import HEALTH, AccessLog, RequestGuard, ServerOptions, without_code
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
@@ -65,26 +65,9 @@ def add_converters(application: falcon.App[falcon.Request, falcon.Response]) -> 
 def _add_api_routes(
     application: falcon.App[falcon.Request, falcon.Response], store: Store, options: ServerOptions
 ) -> None:
-    """Add the routes of the contract, and those beside it; for an id that its converter refuses, falcon answers 404."""
-    runs, sources = f"{_API}/automation/runs", f"{_API}/automation/sources"
-    project = f"{_API}/projects/{{project_id:id}}/automation"
-    application.add_route(
-        f"{project}/runs", resources.ProjectRunsResource(store, are_references_strict=options.are_references_strict)
-    )
-    application.add_route(f"{project}/sources", resources.ProjectSourcesResource(store))
-    application.add_route(f"{runs}/{{run_id:id}}", resources.RunResource(store))
-    application.add_route(f"{runs}/{{run_id:id}}/append", resources.RunAppendResource(store))
-    application.add_route(
-        f"{runs}/{{run_id:id}}/complete", resources.RunCompletionResource(store, options.on_run_completed)
-    )
-    application.add_route(f"{runs}/{{run_id:id}}/threads", resources.RunThreadsResource(store))
-    application.add_route(f"{runs}/{{run_id:id}}/tests", resources.RunTestsResource(store))
-    application.add_route(f"{runs}/threads/{{thread_id:id}}/append", resources.ThreadAppendResource(store))
-    application.add_route(f"{runs}/threads/{{thread_id:id}}/complete", resources.ThreadCompletionResource(store))
-    application.add_route(f"{sources}/{{source_id:id}}", resources.SourceResource(store))
-    application.add_route(f"{runs}/{{run_id:id}}/findings", findings.RunFindingsResource(store))
-    application.add_route(f"{runs}/{{run_id:id}}/results", whole_results.RunResultsResource(store))
-    application.add_route(f"{sources}/{{source_id:id}}/flaky", findings.SourceFlakyResource(store))
+    """Add the routes of the API; for an id that its converter refuses, falcon answers 404."""
+    for path, resource in resources.api_resources(store, options):
+        application.add_route(_API + path.format("{record_id:id}"), resource)
 
 
 class _IdConverter(BaseConverter):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.server.http import schemas
 from pytest_automation_report.server.http.request_body import body_from
@@ -16,10 +16,12 @@ from pytest_automation_report.server.store.project_rows import thread_statuses
 from pytest_automation_report.server.store.store import StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_automation_report.server.store.store import IdempotentRequest, Store
     from pytest_automation_report.server.store.writes import Writer
+
+    Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], StoredResponse]
 
 
 def create_run(
@@ -80,3 +82,17 @@ def complete_thread(store: Store, thread_id: int, body: bytes, request: Idempote
 def _applied(store: Store, request: IdempotentRequest | None, change: Callable[[Writer], int | None]) -> StoredResponse:
     """Apply a change once for each idempotency key: 201 with the id that it returns, or 204 if it returns None."""
     return store.change(partial(StoredResponse.of, change), request)
+
+
+CHANGES: Final[Mapping[str, Change]] = {
+    "/projects/{}/automation/runs": create_run,
+    "/automation/runs/{}/append": append_to_run,
+    "/automation/runs/{}/complete": complete_run,
+    "/automation/runs/{}/threads": create_thread,
+    "/automation/runs/threads/{}/append": append_to_thread,
+    "/automation/runs/threads/{}/complete": complete_thread,
+}
+"""What a POST does, by its path with ``{}`` for the id of the project, run or thread."""
+
+OPTIONAL_BODIES: Final = frozenset({complete_run, create_thread, complete_thread})
+"""The changes that need no body."""

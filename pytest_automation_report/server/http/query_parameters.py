@@ -165,6 +165,12 @@ WHOLE_RESULTS: Final[Query] = {
 }
 """Parameters of the whole results of a run, which are beside the contract."""
 
+FINDINGS: Final[Query] = {"base": _in_range(_IDS)}
+"""Parameters of findings, which are beside the contract."""
+
+FLAKY: Final[Query] = {"branch": Parameter(str)}
+"""Parameters of the flaky tests of a source, which are beside the contract."""
+
 SOURCE_QUERY: Final[Query] = {"expands": _some_of(SOURCE_REFERENCES)}
 """Parameters of one source."""
 

@@ -1,30 +1,26 @@
-"""Answer the API's URLs: one class per URL, which reads or changes the store in one transaction.
-
-Reads and changes are functions that the store calls, since it may have to run a transaction again.
-"""
+"""Answer the API's URLs: each reads or changes the store in one transaction."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.http import changes, documents, views
-from pytest_automation_report.server.http import query_parameters as queries
+from msgspec.json import encode
+
+from pytest_automation_report.server.http.changes import CHANGES, OPTIONAL_BODIES, complete_run, create_run
+from pytest_automation_report.server.http.documents import DOCUMENTS
 from pytest_automation_report.server.http.request_body import received
-from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.store import IdempotentRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import falcon
 
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Reader
-    from pytest_automation_report.server.store.references import Reference
-    from pytest_automation_report.server.store.store import Store, StoredResponse
-
-    References: TypeAlias = dict[Reference, list[Json]]
+    from pytest_automation_report.server.http.changes import Change
+    from pytest_automation_report.server.http.documents import Document
+    from pytest_automation_report.server.http.middleware import ServerOptions
+    from pytest_automation_report.server.store.store import Store
 
 
 class HealthResource:
@@ -35,126 +31,44 @@ class HealthResource:
         resp.data = b'{"status":"ok"}'
 
 
-class _Resource:
-    def __init__(self, store: Store) -> None:
+class ApiResource:
+    """A URL with one id: what a GET of it returns, what a POST does, and what is called with the id after a POST."""
+
+    def __init__(
+        self, store: Store, document: Document | None, change: Change | None, done: Callable[[int], None] | None
+    ) -> None:
         self._store = store
+        self._done = done
+        # falcon answers 405 for a method that a resource does not have.
+        if document is not None:
+            self.on_get = partial(self._read, document)
+        if change is not None:
+            self.on_post = partial(self._apply, change)
+
+    def _read(self, document: Document, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
+        content = document(self._store, record_id, req.params)
+        if isinstance(content, bytes):
+            resp.data = content
+        else:
+            resp.stream = content
+
+    def _apply(self, change: Change, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
+        """Apply a change, once for its idempotency key."""
+        body = received(req, b"{}" if change in OPTIONAL_BODIES else None)
+        key = req.context.get("idempotency_key")
+        request = None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
+        response = change(self._store, record_id, body, request)
+        resp.status = response.status
+        if response.body is not None:
+            resp.data = encode(response.body)
+        if self._done is not None:
+            self._done(record_id)
 
 
-class ProjectRunsResource(_Resource):
-    """The runs of a project; with strict references a new run may only name existing records."""
-
-    def __init__(self, store: Store, *, are_references_strict: bool = False) -> None:
-        super().__init__(store)
-        self._are_references_strict = are_references_strict
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """Answer with a page of the project's runs."""
-        resp.stream = documents.runs_document(self._store, project_id, req.params)
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """Create a run."""
-        create_run = partial(changes.create_run, are_references_strict=self._are_references_strict)
-        _apply(req, resp, partial(create_run, self._store, project_id))
-
-
-class RunResource(_Resource):
-    """One run."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Answer with the run, and with its threads unless ``threads=0``."""
-        resp.data = documents.run_document(self._store, run_id, req.params)
-
-
-class RunAppendResource(_Resource):
-    """Appends to a run."""
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Add fields, artifacts and links to the run."""
-        _apply(req, resp, partial(changes.append_to_run, self._store, run_id))
-
-
-class RunCompletionResource(_Resource):
-    """The completion of a run; ``on_completed`` is called with its id once it is stored."""
-
-    def __init__(self, store: Store, on_completed: Callable[[int], None]) -> None:
-        super().__init__(store)
-        self._on_completed = on_completed
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Complete the run and its open threads."""
-        _apply(req, resp, partial(changes.complete_run, self._store, run_id), missing=b"{}")
-        self._on_completed(run_id)
-
-
-class RunThreadsResource(_Resource):
-    """The threads of a run."""
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Create a thread."""
-        _apply(req, resp, partial(changes.create_thread, self._store, run_id), missing=b"{}")
-
-
-class RunTestsResource(_Resource):
-    """The results of a run."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Answer with a page of the run's results."""
-        resp.data = documents.tests_document(self._store, run_id, req.params)
-
-
-class ThreadAppendResource(_Resource):
-    """Appends to a thread."""
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
-        """Add all tests of the body to the thread, or none of them."""
-        _apply(req, resp, partial(changes.append_to_thread, self._store, thread_id))
-
-
-class ThreadCompletionResource(_Resource):
-    """The completion of a thread."""
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
-        """Complete the thread."""
-        _apply(req, resp, partial(changes.complete_thread, self._store, thread_id), missing=b"{}")
-
-
-class ProjectSourcesResource(_Resource):
-    """The sources of a project."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """Answer with a page of the project's sources."""
-        resp.data = documents.sources_document(self._store, project_id, req.params)
-
-
-class SourceResource(_Resource):
-    """One source."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
-        """Answer with the source."""
-        query = queries.query_from(queries.SOURCE_QUERY, req.params)
-
-        def question(reader: Reader) -> tuple[Json, References]:
-            source = reader.source(source_id)
-            return source, reader.references([source], source["project"], query["expands"])
-
-        row, expands = self._store.read(question)
-        _set_json(resp, {"result": views.source_view(row), "expands": expands})
-
-
-def _apply(
-    req: falcon.Request,
-    resp: falcon.Response,
-    change: Callable[[bytes, IdempotentRequest | None], StoredResponse],
-    missing: bytes | None = None,
-) -> None:
-    """Apply the change of a request, once for its idempotency key; ``missing`` stands for a body that was not sent."""
-    body = received(req, missing)
-    key = req.context.get("idempotency_key")
-    response = change(body, None if key is None else IdempotentRequest.of(key, req.method, req.path, body))
-    resp.status = response.status
-    if response.body is not None:
-        _set_json(resp, response.body)
-
-
-def _set_json(resp: falcon.Response, value: Json) -> None:
-    resp.data = json_text(value).encode()
+def api_resources(store: Store, options: ServerOptions) -> Iterator[tuple[str, ApiResource]]:
+    """Yield the paths of the contract and those beside it, with ``{}`` for their id, and what answers them."""
+    strictly = partial(create_run, are_references_strict=options.are_references_strict)
+    for path in {**DOCUMENTS, **CHANGES}:
+        change = CHANGES.get(path)
+        done = options.on_run_completed if change is complete_run else None
+        yield path, ApiResource(store, DOCUMENTS.get(path), strictly if change is create_run else change, done)

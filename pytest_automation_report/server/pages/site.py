@@ -138,7 +138,7 @@ class Pages:
             **routes,
             **{route_of(form.kind, "run_id:id"): RunDownload(store, form) for form in DOWNLOADS},
             "/runs/{run_id:id}/report.html": ReportDownload(self._page_source),
-            "/api/v1/automation/runs/{run_id:id}/report": ReportDocument(self._page_source),
+            "/api/v1/automation/runs/{record_id:id}/report": ReportDocument(self._page_source),
         }
 
     def report(self, run_id: int, base_id: int | None = None, rule: FileRule = EVERY_FAILURE, *, note: str = "") -> str:

@@ -45,9 +45,9 @@ class ReportDocument:
     def __init__(self, source: PageSource) -> None:
         self._source = source
 
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
         """Answer with the file in the member ``html``."""
-        resp.data = json_text({"result": {"html": report_of(self._source, run_id, *_wishes(req))}}).encode()
+        resp.data = json_text({"result": {"html": report_of(self._source, record_id, *_wishes(req))}}).encode()
 
 
 def _wishes(req: falcon.Request) -> tuple[int | None, FileRule]:
