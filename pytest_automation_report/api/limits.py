@@ -36,7 +36,10 @@ BATCH_TESTS = 250
 """Most tests of one append."""
 
 CONNECTIONS = 4
-"""Idle connections to a server that are kept: this many requests can be in flight without opening new ones."""
+"""Idle connections to a server that are kept: this many requests can be in flight without opening new ones.
+
+With four the end of a session of many workers is a few round trips, and a server gets no crowd from one session.
+"""
 
 
 def fit_to_limits(test: Test) -> Test:

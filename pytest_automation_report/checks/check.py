@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from pytest_automation_report.api.json_values import JsonValue
-from pytest_automation_report.values import field
+from msgspec import Struct, field
 
 State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 
-class Check(JsonValue):
+class Check(Struct, frozen=True):
     """One check: its name, its state, the finding, and the remedy, empty if there is nothing to do.
 
     Its keys are those of ``doctor --json``, which other programs read.
@@ -18,7 +17,7 @@ class Check(JsonValue):
 
     name: str
     state: State
-    finding: str = field(key="told")
+    finding: str = field(name="told")
     remedy: str = ""
 
     @property

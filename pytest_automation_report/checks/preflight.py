@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import to_builtins
+from msgspec import ValidationError, convert, to_builtins
 
 from pytest_automation_report.checks.check import Check
 from pytest_automation_report.delivery.launch import NEEDED, NEEDED_EMBEDDED, LaunchError, printed_by
@@ -20,10 +20,11 @@ WHOLE_SECONDS: Final = 40
 """Time limit of all checks together; each step has a separate one."""
 
 _CODE: Final = """\
+from msgspec import to_builtins
 from pytest_automation_report.checks.connection import connection_checks
 from pytest_automation_report.api.models import Endpoint, Token
 checks = connection_checks(Endpoint(**start['endpoint']), Token(start['token']))
-print(json.dumps([check.body() for check in checks]))
+print(json.dumps(to_builtins(checks)))
 """
 
 
@@ -33,6 +34,6 @@ def preflight_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     start = {"endpoint": to_builtins(endpoint), "token": token.value}
     try:
         printed = printed_by(_CODE, start, needed=needed, seconds=WHOLE_SECONDS)
-        return [Check.from_body(body) for body in Unpatched.decode(printed)]
-    except (LaunchError, ValueError) as error:
+        return convert(Unpatched.decode(printed), list[Check])
+    except (LaunchError, ValueError, ValidationError) as error:
         return [Check("preflight", "failed", f"the checks could not be made: {error}", "leave preflight out")]

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import to_builtins
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.urls import shown_address
@@ -58,7 +59,7 @@ def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - cli
     packages = versions()
     if is_json:
         document = {
-            "checks": [check.body() for check in checks],
+            "checks": to_builtins(checks),
             "settings": settings,
             "versions": dict(packages),
         }

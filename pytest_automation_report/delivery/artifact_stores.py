@@ -9,10 +9,11 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from msgspec import Struct
+
 from pytest_automation_report.api.artifacts import address_of, file_name, is_bucket, shown_store
 from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.text.files import replace_file
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ class ArtifactStore(Protocol):
         ...
 
 
-class ServerStore(Value):
+class ServerStore(Struct, frozen=True):
     """The server that results go to, if it is one of ours."""
 
     client: Client
@@ -75,7 +76,7 @@ def stored_file(url: str, name: str, mime_type: str | None) -> StoredFile:
         raise ArtifactStoreError(str(error)) from error
 
 
-class FolderStore(Value):
+class FolderStore(Struct, frozen=True):
     """A folder on this machine, whose files the CI or another program serves; ``template`` is for their URLs."""
 
     folder: Path

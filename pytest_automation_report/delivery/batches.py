@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from msgspec import Struct
+
 from pytest_automation_report.api.limits import BATCH_TESTS
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,7 +22,7 @@ _ENVELOPE_BYTES: Final = 200
 """Upper bound of the body's length without its tests."""
 
 
-class Batch(Value):
+class Batch(Struct, frozen=True):
     """Results for one append, in order.
 
     No key occurs twice: if only a part of the batch arrives, keys show which part.

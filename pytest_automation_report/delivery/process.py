@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from msgspec import Struct, field
+
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
@@ -37,7 +39,7 @@ from pytest_automation_report.spool.liveness import Process, process_start_time
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import Disk
-from pytest_automation_report.values import MutableValue, field, replace
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +58,7 @@ _ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
 """How the reconciliation of a run's open intents ended: all closed; the server refuses to answer; no answer."""
 
 
-class Sender(MutableValue):
+class Sender(Struct):
     """One life of a sender; its owner holds the lock of the session's folder.
 
     ``session_time_us`` and ``captured_output`` are for the follower.

@@ -13,13 +13,15 @@ import os
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pytest_automation_report.api.limits import BATCH_TESTS
 from pytest_automation_report.api.models import Field, FieldType, decode_test, encoded
 from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from
 from pytest_automation_report.spool.ledger_records import AliasRecord
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import MutableValue, Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,10 +38,16 @@ Reduction: TypeAlias = Literal["whole", "cut", "bare"]
 TOO_LARGE: Final = 413
 
 SLOW_SECONDS: Final = 0.1
-"""Time of an append from which on later ones get more results, if more are waiting: a slow server costs fewer trips."""
+"""Time of an append from which on later ones get more results, if more are waiting: a slow server costs fewer trips.
+
+The embedded store takes 3 ms for one: from 0.1 s on the way to a server, or its cost for each request, is most of it.
+"""
 
 MAX_TESTS: Final = 1_000
-"""Most tests of an append to a slow server. If it refuses one, no later append has more than the usual number."""
+"""Most tests of an append to a slow server: four times the usual number, so that one trial finds out.
+
+If it refuses one, no later append has more than the usual number.
+"""
 
 CUT_UNITS: Final = 1_000
 """Longest field value of a cut result, in UTF-16 units."""
@@ -47,7 +55,8 @@ CUT_UNITS: Final = 1_000
 LEFT_OUT_FIELD: Final = "Left out"
 """Name of the field that a bare result has in the place of all others."""
 
-# The server rejects everything, not single results, when more than this many in a row are refused in every form.
+# The server rejects everything, not single results, when more than this many in a row are refused in every form: by
+# chance that is rare, and each has cost it two or three requests.
 _MAX_REJECTED_IN_A_ROW: Final = 10
 
 # "tests.3.fields.0.value" and "tests[3].status": the index of a result, and the part of it that is wrong.
@@ -116,14 +125,14 @@ class StatusAliases:
         return following
 
 
-class Rejection(Value):
+class Rejection(Struct, frozen=True):
     """A result that the server refuses in every form, and its reason."""
 
     result: Result
     reason: str
 
 
-class RefusalDecision(Value):
+class RefusalDecision(Struct, frozen=True):
     """The way to go on after a refused append; with ``is_final`` nothing more is to be sent."""
 
     rejections: tuple[Rejection, ...] = ()
@@ -131,7 +140,7 @@ class RefusalDecision(Value):
     is_final: bool = False
 
 
-class BisectionState(MutableValue):
+class BisectionState(Struct):
     """The search for the results of one worker that the server cannot take; owned by `RefusalHandling`.
 
     A wrong result lies at or before the offset ``until``, -1 if none is searched for. ``size`` suspects were left when

@@ -10,10 +10,11 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from msgspec import Struct
+
 from pytest_automation_report.delivery.rejections import RefusalHandling, RejectedResults
 from pytest_automation_report.delivery.retries import RetryPolicy
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,7 +39,7 @@ RepeatableStep: TypeAlias = "Callable[[], bool | None]"
 """Makes a request that may be repeated, and acts on its response; returns False if that has changed nothing."""
 
 
-class Request(Value):
+class Request(Struct, frozen=True):
     """A request that changes something on the server: what the ledger records before it, and the call that makes it.
 
     ``batch`` has the results of an append as they wait, ``sent`` as they are sent, with the URLs of their files; both
@@ -57,7 +58,7 @@ def digest_of(fields: Iterable[Field | FieldText]) -> str:
     return sha256(json.dumps([(field.name, field.value or "") for field in fields]).encode()).hexdigest()
 
 
-class DeliveryOptions(Value):
+class DeliveryOptions(Struct, frozen=True):
     """The ways in which deliveries differ.
 
     ``unknown`` is what to do with results of which the server cannot show whether they arrived. With ``is_in_new_run``

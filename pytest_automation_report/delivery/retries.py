@@ -14,7 +14,6 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
 )
 from pytest_automation_report.spool.ledger_records import TroubleRecord
-from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,25 +38,21 @@ Each append whose response is unknown completes its thread, since nothing else k
 """
 
 
-class RetryPolicy(MutableValue):
+class RetryPolicy:
     """One pause for all workers after an error; owned by the delivery.
 
     ``stopped`` is why nothing more is sent in this life of the sender, empty while it goes on. Our own backoff and a
     wait that the server asked for run side by side, and each ends at its own time: only ours may be skipped.
     """
 
-    ledger: LedgerFile
-    timeouts: Timeouts
-    runtime: Runtime
-    stopped: str = ""
-    _backoff_until: float = 0.0
-    _throttled_until: float = 0.0
-    # Class and reason of the last error, written to the ledger by `record_error`: pytest's summary shows them.
-    _last_error: tuple[str, str] = ("", "")
-    _is_run_gone: bool = False
-    _failures: int = 0
-    _probes: int = 0
-    _unanswered_appends: int = 0
+    def __init__(self, ledger: LedgerFile, timeouts: Timeouts, runtime: Runtime) -> None:
+        self.ledger, self.timeouts, self.runtime = ledger, timeouts, runtime
+        self.stopped = ""
+        self._backoff_until = self._throttled_until = 0.0
+        # Class and reason of the last error, written to the ledger by `record_error`: pytest's summary shows them.
+        self._last_error = "", ""
+        self._is_run_gone = False
+        self._failures = self._probes = self._unanswered_appends = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -172,7 +167,7 @@ class RetryPolicy(MutableValue):
         self.runtime.log(f"{error_class}: {reason}; next try in {wait_seconds:.1f} s")
 
 
-class Deadlines(MutableValue):
+class Deadlines:
     """The time that a sender has after the session's end; owned by the sender's loop.
 
     A sender that pytest started has a ``controller``, the process of that pytest. It has
@@ -180,16 +175,12 @@ class Deadlines(MutableValue):
     has no limit in all: it ends after ``send_progress`` seconds without a response.
     """
 
-    timeouts: Timeouts
-    clock: Callable[[], float]
-    controller: Process | None = None
-    session_ended_at: float | None = None
-    _controller_gone_at: float | None = None
-    _progress_at: float = field(init=False)
-    _responses: int = 0
-
-    def __post_init__(self) -> None:
-        self._progress_at = self.clock()
+    def __init__(self, timeouts: Timeouts, clock: Callable[[], float], controller: Process | None = None) -> None:
+        self.timeouts, self.clock, self.controller = timeouts, clock, controller
+        self.session_ended_at: float | None = None
+        self._controller_gone_at: float | None = None
+        self._progress_at = clock()
+        self._responses = 0
 
     def start_end(self) -> None:
         """Start the time after the session's end."""

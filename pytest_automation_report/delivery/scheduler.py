@@ -9,6 +9,8 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from pytest_automation_report.api.extensions import STARTED
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD, Field, Resources, encode
 from pytest_automation_report.delivery.batches import flush_reason
@@ -17,7 +19,6 @@ from pytest_automation_report.delivery.running_tests import RunningTests
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.delivery.uploads import is_spooled
 from pytest_automation_report.spool.ledger_records import Intent, JoinedRecord
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,12 +15,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pytest_automation_report.api.extensions import JOB
 from pytest_automation_report.api.models import Field, Resources
 from pytest_automation_report.api.run_pages import run_pages
 from pytest_automation_report.errors import ClientError, RefusedError
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.values import MutableValue, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +84,7 @@ def runs_of_key(client: Client, tag: str, wanted: NewRun) -> tuple[list[Run], li
     return matching, others
 
 
-class SharedRunLookup(MutableValue):
+class SharedRunLookup(Struct):
     """The way of one job to the shared run, in steps of at most one request; owned by the delivery.
 
     Errors of the client pass through, and the step is repeated later. The stages are::

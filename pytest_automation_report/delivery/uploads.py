@@ -13,6 +13,8 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, decode_test, encoded
 from pytest_automation_report.api.responses import StoredFile
@@ -29,7 +31,6 @@ from pytest_automation_report.errors import (
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
 from pytest_automation_report.spool.ledger_records import StoredRecord, UnstoredRecord
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -14,6 +14,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
 from pytest_automation_report.recording.failures import SHOWN
 from pytest_automation_report.spool.folder import ignored_folder
@@ -30,7 +32,7 @@ from pytest_automation_report.text.names import title_of
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.terminal import pluralize
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import Value, replace
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -149,7 +151,7 @@ _WORDS: Final = (
 )
 
 
-class JobPage(Value, kw_only=True):
+class JobPage(Struct, frozen=True, kw_only=True):
     """The summary of a session for a job's page.
 
     ``title`` has the run's name, ``url`` is the run's web page ("" for none), ``warnings`` are for users. ``findings``

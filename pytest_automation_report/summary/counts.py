@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from pytest_automation_report.api.models import decode_test
 from pytest_automation_report.recording.failures import FAILED, SHOWN, FailedTest, Failures
 from pytest_automation_report.recording.synthetic_results import UNTESTED
@@ -21,7 +23,6 @@ from pytest_automation_report.spool.record_kinds import (
     PassRecord,
 )
 from pytest_automation_report.spool.records import Decoder
-from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _LEADING: Final = frozenset({CONTROLLER, MAIN})
 
 
-class _WorkerFile(Value):
+class _WorkerFile(Struct, frozen=True):
     """The facts that one worker's spool file states about itself.
 
     ``counts`` are results by status. ``expected`` is the number of tests that the worker collected, None if it did not
@@ -68,7 +69,7 @@ class _WorkerFile(Value):
         )
 
 
-class SessionCounts(Value):
+class SessionCounts(Struct, frozen=True):
     """A session's numbers.
 
     ``seen`` are all results; the server has confirmed ``acknowledged`` of them, refuses ``rejected``, and may have
@@ -96,10 +97,10 @@ class SessionCounts(Value):
     is_done: bool
     is_complete: bool
     damaged: int
-    lost: tuple[str, ...] = field(default=())
-    faults: tuple[str, ...] = field(default=())
-    warnings: tuple[str, ...] = field(default=())
-    failures: tuple[FailedTest, ...] = field(default=())
+    lost: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    failures: tuple[FailedTest, ...] = ()
     difference: str = ""
 
     @property

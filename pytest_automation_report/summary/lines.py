@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from pytest_automation_report.api.artifacts import shown_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import pluralize, sanitize
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-class SessionOutcome(Value):
+class SessionOutcome(Struct, frozen=True):
     """End of a session's reporting.
 
     ``log`` has the last lines of a sender that failed at its start. ``is_run_gone`` if the remaining results need a

@@ -221,5 +221,6 @@ def test_time_for_findings(passed: float, is_interrupted: bool, seconds: float) 
     deadlines.start_end()
     now[0] += passed
     assert deadlines.seconds_for_findings(is_interrupted=is_interrupted) == seconds
-    stalling = Deadlines(Timeouts(), lambda: 0.0, session_ended_at=0.0)
+    stalling = Deadlines(Timeouts(), lambda: 0.0)
+    stalling.start_end()
     assert stalling.seconds_for_findings(is_interrupted=False) == 2.5
