@@ -4,17 +4,14 @@ import html
 import os
 import re
 import shutil
-import subprocess
-import sys
 import venv
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import pytest
 import yaml
 
-from docs.written import block, page
+from docs.written import bash, block, blocks, environment, page
 from pytest_automation_report.cli.context import Exit
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
@@ -25,37 +22,6 @@ from support.repository import ROOT
 from support.sessions import clean_environment, run, run_session
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-
-
-def _commands(block: str) -> list[str]:
-    return [line.removeprefix("$ ") for line in block.splitlines()]
-
-
-def _block_with(text: str) -> str:
-    """Return the one block of commands that has this text, as a script."""
-    (found,) = (block for block in BLOCKS if text in block)
-    return "\n".join(_commands(found))
-
-
-def _environment(**more: str) -> dict[str, str]:
-    """Return an environment in which this interpreter's commands are found first."""
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    return clean_environment(PATH=path, **more)
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """Return a copy of the example project."""
-    skipped = shutil.ignore_patterns(".*", "__pycache__")
-    shutil.copytree(ROOT / "examples" / "shop", tmp_path / "shop", ignore=skipped)
-    return tmp_path / "shop"
-
-
-def _bash(script: str, folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 def _row(setting: Setting) -> str:
@@ -89,7 +55,7 @@ def test_every_command_is_known_to_the_page_of_commands() -> None:
 
 def test_ci_runs_the_readmes_test_command() -> None:
     """What CI runs at the end is the README's line for the tests, to the letter."""
-    (line,) = _commands(next(block for block in BLOCKS if "[test]" in block))
+    line = block("README.md", "[test]").strip()
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().splitlines()[-1] == line
 
 
@@ -98,7 +64,7 @@ def test_first_command_runs_the_main_job(tmp_path: Path) -> None:
     """From a clone, the README's line installs the project and reports the shop to the embedded store."""
     clone = tmp_path / "clone"
     _clone(clone)
-    done = _bash(_block_with("examples/shop"), clone, clean_environment())
+    done = bash(block("README.md", "examples/shop"), clone, clean_environment())
     assert done.returncode == 1, done.stdout + done.stderr
     assert "15 of 15 results delivered in 1 thread: 10 passed, 1 failed, 1 error, 3 skipped" in done.stdout
     assert (clone / "examples" / "shop" / ".automation-report" / "store.sqlite3").exists()
@@ -106,13 +72,12 @@ def test_first_command_runs_the_main_job(tmp_path: Path) -> None:
 
 def test_embedded_commands_run(shop: Path) -> None:
     """Reporting to the embedded store and reading it work as they are written; the summary ends as the page says."""
-    (report,) = (block for block in BLOCKS if _commands(block) == ["pytest --automation-report"])
-    done = _bash(_commands(report)[0], shop, _environment())
-    assert done.returncode == 1, done.stdout + done.stderr
-    done = _bash(_commands(report)[0], shop, _environment())
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert ("console", "$ pytest --automation-report\n") in blocks("README.md")
+    for _ in range(2):
+        done = bash("pytest --automation-report", shop, environment())
+        assert done.returncode == 1, done.stdout + done.stderr
     assert "look at it: automation-report open 2\n" in done.stdout
-    done = _bash("set -e\n" + _block_with("run list"), shop, _environment())
+    done = bash("set -e\n" + block("README.md", "run list"), shop, environment())
     assert (done.returncode, done.stdout) == (0, "2\n1\n2\n"), done.stderr
 
 
@@ -130,14 +95,14 @@ def test_way_of_a_newcomer(shop: Path, tmp_path: Path) -> None:
     """Installed from a copy of the repository into a project's own environment, the plugin reports its tests."""
     _clone(tmp_path / "pytest-automation-report")
     venv.EnvBuilder(with_pip=True, symlinks=True).create(shop / ".venv")
-    env = _environment()
+    env = environment()
     env["PATH"] = os.pathsep.join((str(shop / ".venv" / "bin"), env["PATH"]))
-    done = _bash(f"set -e\n{_block_with('pip install ../')}\npytest --automation-report", shop, env)
+    done = bash(f"set -e\n{block('README.md', 'pip install ../')}\npytest --automation-report", shop, env)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "15 of 15 results delivered" in done.stdout
     assert (shop / ".venv" / "bin" / "automation-report").exists()
     bare = {**env, "PATH": "/usr/bin:/bin"}
-    again = _bash(".venv/bin/pytest --automation-report", shop, bare)
+    again = bash(".venv/bin/pytest --automation-report", shop, bare)
     assert f"look at it: {shop}/.venv/bin/automation-report open 2\n" in again.stdout
 
 
@@ -175,8 +140,8 @@ def test_pytest_toml_reports(shop: Path, tmp_path: Path) -> None:
         settings = block("README.md", "# pytest.toml").replace("https://example.testmo.net", server.address)
         (shop / "pytest.toml").write_text(f'{settings}pythonpath = ["."]\n')
         token = {"AUTOMATION_REPORT_TOKEN": "..."}
-        assert "automation report" not in _bash("pytest", shop, _environment(**token)).stdout
-        done = _bash("pytest", shop, _environment(CI="true", GITLAB_CI="true", **token))
+        assert "automation report" not in bash("pytest", shop, environment(**token)).stdout
+        done = bash("pytest", shop, environment(CI="true", GITLAB_CI="true", **token))
         assert "15 of 15 results delivered" in done.stdout, done.stdout + done.stderr
         (reported,) = server.runs()
         assert (reported["source"], reported["tags"]) == ("backend", ["nightly", "linux"])
@@ -190,7 +155,7 @@ def test_testmo_commands_run(shop: Path, tmp_path: Path) -> None:
         given = settings.replace("https://example.testmo.net", server.address).partition("ini_options]\n")[2]
         with (shop / "pyproject.toml").open("a", encoding="utf-8") as file:
             file.write(given)
-        done = _bash(_block_with("-n 4"), shop, _environment())
+        done = bash(block("README.md", "-n 4"), shop, environment())
         assert done.returncode == 1, done.stdout + done.stderr
         assert len(server.tests()) == 15
         assert [each["source"] for each in server.runs()] == ["backend"]
@@ -198,9 +163,9 @@ def test_testmo_commands_run(shop: Path, tmp_path: Path) -> None:
 
 def test_commands_for_several_jobs_run(shop: Path) -> None:
     """A run that is made first, joined by sessions, added to and completed holds the sessions' results."""
-    done = _bash(_block_with("run create"), shop, _environment())
+    done = bash(block("README.md", "run create"), shop, environment())
     assert done.returncode == 0, done.stdout + done.stderr
-    shown = _bash("automation-report run show 1 --json", shop, _environment())
+    shown = bash("automation-report run show 1 --json", shop, environment())
     assert '"is_completed": true' in shown.stdout
     assert '"total_count": 15' in shown.stdout
     assert '"81%"' in shown.stdout
@@ -208,11 +173,11 @@ def test_commands_for_several_jobs_run(shop: Path) -> None:
 
 def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
     """Sessions with one key share a run, which is completed when as many jobs are in as there are."""
-    session, completion = _commands(next(block for block in BLOCKS if "--run-key" in block))
-    env = _environment(GITLAB_CI="true", CI_PIPELINE_ID="7")
-    done = _bash(f"{session}; {session}; {completion.replace('jobs 4', 'jobs 2')}", shop, env)
+    session, completion = block("README.md", "--run-key").splitlines()
+    env = environment(GITLAB_CI="true", CI_PIPELINE_ID="7")
+    done = bash(f"{session}; {session}; {completion.replace('jobs 4', 'jobs 2')}", shop, env)
     assert done.returncode == 0, done.stdout + done.stderr
-    shown = _bash("automation-report run show 1 --json; automation-report run list", shop, _environment()).stdout
+    shown = bash("automation-report run show 1 --json; automation-report run list", shop, environment()).stdout
     assert '"is_completed": true' in shown
     assert '"total_count": 30' in shown
     assert shown.endswith("}\n1\n")
@@ -220,16 +185,16 @@ def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
 
 def test_comparison_runs(shop: Path) -> None:
     """Both report once, as the page of the migration says, and nothing differs."""
-    done = _bash(block("docs/migration.md", "compare_junit"), shop, _environment())
+    done = bash(block("docs/migration.md", "compare_junit"), shop, environment())
     assert done.returncode == 1, done.stdout + done.stderr
     assert "compared with junit.xml: keys and statuses are the same (15 compared)" in done.stdout
 
 
 def test_command_for_results_of_other_tools_runs(shop: Path) -> None:
     """Result files of a pattern go to a run of their own."""
-    (command,) = _commands(_block_with("automation-report submit"))
-    _bash("pytest -q --junitxml=reports/deep/junit.xml", shop, _environment())
-    done = _bash(command, shop, _environment())
+    command = block("README.md", "automation-report submit")
+    bash("pytest -q --junitxml=reports/deep/junit.xml", shop, environment())
+    done = bash(command, shop, environment())
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
     assert "15 results sent to run 1" in done.stderr
 
@@ -240,19 +205,19 @@ def test_commands_that_run_a_tool_run_it(shop: Path) -> None:
     npm.parent.mkdir()
     npm.write_text("#!/bin/sh\nexec pytest -q --junitxml=reports/deep/junit.xml\n")
     npm.chmod(0o755)
-    env = _environment()
+    env = environment()
     env["PATH"] = os.pathsep.join((str(npm.parent), env["PATH"]))
-    for command in _commands(_block_with("-- npm test")):
-        done = _bash(command, shop, env)
+    for command in block("README.md", "-- npm test").splitlines():
+        done = bash(command, shop, env)
         assert done.returncode == 1, done.stderr
-    shown = _bash("automation-report run list", shop, env)
+    shown = bash("automation-report run list", shop, env)
     assert (shown.stdout, shown.stderr.count(": completed, 15 results, 2 failed")) == ("2\n1\n", 2), shown.stderr
 
 
 def test_command_that_runs_again_what_failed(shop: Path) -> None:
     """After a reported session the README's line runs its failures alone."""
-    _bash("pytest --automation-report", shop, _environment())
-    done = _bash(_block_with("rerun-failed"), shop, _environment())
+    bash("pytest --automation-report", shop, environment())
+    done = bash(block("README.md", "rerun-failed"), shop, environment())
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 failed, 13 deselected, 1 error" in done.stdout
 
@@ -264,12 +229,12 @@ def test_step_that_always_runs_sends_the_rest(shop: Path, tmp_path: Path) -> Non
     assert second["if"] == "always() && env.AUTOMATION_REPORT_TOKEN != ''"
     assert job["env"] == {"AUTOMATION_REPORT_TOKEN": "${{ secrets.TESTMO_TOKEN }}"}
     with CheckedServer(tmp_path / "server.sqlite3", "a-token") as server:
-        env = _environment(
+        env = environment(
             AUTOMATION_REPORT_URL=server.address, AUTOMATION_REPORT_PROJECT_ID="1", AUTOMATION_REPORT_SOURCE="shop"
         )
-        done = _bash(first["run"], shop, env)
+        done = bash(first["run"], shop, env)
         assert "15 results kept" in done.stdout, done.stdout + done.stderr
-        done = _bash(second["run"], shop, {**env, "AUTOMATION_REPORT_TOKEN": "a-token"})
+        done = bash(second["run"], shop, {**env, "AUTOMATION_REPORT_TOKEN": "a-token"})
         assert done.returncode == 0, done.stderr
         assert len(server.tests()) == 15
 
@@ -278,7 +243,7 @@ def test_shell_completes_commands(tmp_path: Path) -> None:
     """After the line bash completes the commands."""
     asked = "COMP_WORDS=(automation-report run c) COMP_CWORD=2; _automation_report_completion automation-report run c"
     asked += '; echo "${COMPREPLY[@]}"'
-    done = _bash(f"{block('docs/console.md', 'bash_source')}\n{asked}", tmp_path, _environment())
+    done = bash(f"{block('docs/console.md', 'bash_source')}\n{asked}", tmp_path, environment())
     assert sorted(done.stdout.split()) == ["complete", "create"], done.stderr
 
 
@@ -291,14 +256,3 @@ def test_picture_shows_what_the_terminal_shows(shop: Path) -> None:
     assert len(summary) == 5
     for line in summary:
         assert re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", line) in shown
-
-
-def test_messages_of_the_troubleshooting_are_the_codes() -> None:
-    """Each message that the README explains is one that the code can write."""
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pytest_automation_report").rglob("*.py"))
-    messages = re.findall(r"^\| `([^`]+)` \|", README.partition("## When something goes wrong")[2], re.MULTILINE)
-    assert len(messages) > 5
-    for message in messages:
-        pieces = [piece.strip(" :,;") for piece in re.split(r"\bN\b|\.\.\.|: ", message)]
-        for piece in filter(None, pieces):
-            assert piece.removeprefix("results ") in sources, piece

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 import signal
 import socket
 import stat
@@ -25,18 +24,12 @@ from pytest_automation_report.server.pages.test.code_links import CodeLinks
 from support.needs import needed
 from support.processes import line_of, running
 from support.repository import ROOT
+from support.serving import asking
 from support.sessions import TOKEN, run_session, send, session_environment
 
 PAGE = "docs/server.md"
 LARGE = b"x" * 3_000_000
 RUNS = "/api/v1/projects/1/automation/runs"
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """Return a copy of the example project."""
-    shutil.copytree(ROOT / "examples" / "shop", tmp_path / "shop", ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    return tmp_path / "shop"
 
 
 @contextmanager
@@ -52,10 +45,8 @@ def _served(command: str, folder: Path, **more: str) -> Iterator[tuple[str, subp
 
 
 def _runs(address: str, token: str, **headers: str) -> requests.Response:
-    with requests.Session() as session:
-        session.trust_env = False
-        given = {"Authorization": f"Bearer {token}", **headers}
-        return session.get(f"{address}{RUNS}", headers=given, timeout=20)
+    with asking(token) as session:
+        return session.get(f"{address}{RUNS}", headers=headers, timeout=20)
 
 
 def test_serving_for_oneself(shop: Path) -> None:
@@ -108,8 +99,7 @@ def test_a_link_for_a_team(shop: Path) -> None:
     making, serving = block(PAGE, "pages.token").splitlines()
     assert bash(making, shop, environment()).returncode == 0
     code = (shop / "pages.token").read_text().strip()
-    with _served(serving, shop) as (address, _), requests.Session() as session:
-        session.trust_env = False
+    with _served(serving, shop) as (address, _), asking() as session:
         for _ in range(2):
             opened = session.get(f"{address}/open/{code}?to=/sources/3/latest", timeout=20)
             assert (opened.status_code, "url=/sources/3/latest" in opened.text) == (200, True)
@@ -173,10 +163,8 @@ def test_nginx_before_it(shop: Path, front: Mapping[str, Any]) -> None:
     command = "pytest --automation-report test_large.py"
     done = bash(command, shop, session_environment(PATH=environment()["PATH"]))
     assert (done.returncode, "1 of 1 result delivered" in done.stdout) == (0, True), done.stdout + done.stderr
-    with requests.Session() as session:
-        session.trust_env = False
+    with asking(TOKEN) as session:
         session.verify = front["trusted"]
-        session.headers["Authorization"] = f"Bearer {TOKEN}"
         found = {
             host: session.get(front["address"] + RUNS, headers={"Host": host}, timeout=20)
             for host in ("reports.example.com", "other.example.com")
@@ -195,10 +183,9 @@ def test_the_official_tool_reports_through_nginx(shop: Path, front: Mapping[str,
     assert bash("pytest -q --junitxml=reports/junit.xml", shop, environment()).returncode == 1
     done = bash(lines.replace("...", TOKEN), shop, environment(tool().parent, NODE_EXTRA_CA_CERTS=front["trusted"]))
     assert done.returncode == 0, done.stdout + done.stderr
-    with requests.Session() as session:
-        session.trust_env = False
+    with asking(TOKEN) as session:
         session.verify = front["trusted"]
-        answer = session.get(front["address"] + RUNS, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
+        answer = session.get(front["address"] + RUNS, timeout=20)
     assert [(each["name"], each["total_count"]) for each in answer.json()["result"]] == [("nightly", 15)]
 
 
@@ -233,8 +220,7 @@ def test_health_and_limits(shop: Path) -> None:
     from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES  # noqa: PLC0415
     from pytest_automation_report.server.store.database import MAX_ATTACHED, MAX_THREADS  # noqa: PLC0415
 
-    with _served("automation-report serve", shop) as (address, _), requests.Session() as session:
-        session.trust_env = False
+    with _served("automation-report serve", shop) as (address, _), asking() as session:
         assert session.get(f"{address}/healthz", timeout=20).text == '{"status":"ok"}'
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     mebi = 1024 * 1024

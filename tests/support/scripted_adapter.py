@@ -45,7 +45,7 @@ class ScriptedAdapter(BaseAdapter):
         attempt.is_connected = True
         if fault.reset == "before":
             raise requests.ConnectionError("Connection reset by peer")
-        seen.take_body(_bytes(request.body))
+        seen.take_body(bytes_of(request.body))
         try:
             reply = self._server.respond(seen, fault)
         except ResetByScriptError:
@@ -71,7 +71,7 @@ def response_to(request: PreparedRequest, reply: Reply) -> Response:
     return response
 
 
-def _bytes(body: object) -> bytes:
+def bytes_of(body: object) -> bytes:
     read = getattr(body, "read", None)
     if read is not None:
         body = read()

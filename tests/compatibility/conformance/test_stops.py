@@ -86,15 +86,6 @@ def test_leaving_a_worker(tmp_path: Path, suite: str, *, is_told: bool) -> None:
     assert INTERRUPTED in observed.texts("test_ends_the_session")["Error"]
 
 
-def test_each_worker_runs_every_test(tmp_path: Path) -> None:
-    """With --dist each, every worker has a thread with every test."""
-    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--dist", "each", "suite_stops.py")
-    check_rows(observed, [*STOPS, *STOPS])
-    check_workers(observed, processes=2)
-    check(observed, collected=2 * len(STOPS))
-    assert {worker for worker, _ in observed.sent} == {"gw0", "gw1"}
-
-
 def note(observed: Observed) -> str:
     """Return what the run says about the session's end."""
     fields: list[dict[str, Any]] = observed.run["fields"]

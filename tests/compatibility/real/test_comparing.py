@@ -21,13 +21,6 @@ _BARE = Session(
 _PASSES = replace(_BARE, verdicts={**_BARE.verdicts, "b": Verdict("t.b", "passed", 1)})
 
 
-def test_equal_sessions_do_not_differ() -> None:
-    """What is equal but for the spool's own file is neither different nor unsteady."""
-    reported = replace(_BARE, states={"main.end": {**_BARE.states["main.end"], "of the spool": 1}})
-    found = differing(reported, [_BARE])
-    assert (found.differences, found.unsteady) == ([], [])
-
-
 @pytest.mark.parametrize(
     ("reported", "told"),
     [

@@ -1,65 +1,21 @@
 """Connections of a served store: who may hold one, for how long, and which bodies are read."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 
 import pytest
-import requests
 
-from support.processes import line_of, running
-from support.repository import ROOT
 from support.service import a_test
+from support.serving import asking, served_store
 
-SERVER = """
-import sys
-from pathlib import Path
-from pytest_automation_report.api.models import Token
-from pytest_automation_report.server.http.channels import Deadlines
-from pytest_automation_report.server.http.serving import ServeOptions, serve
-from pytest_automation_report.server.store.store import Store
-
-store = Store(Path(sys.argv[1]))
-header, body, idle, drain, connections = map(float, sys.argv[2:])
-options = ServeOptions(deadlines=Deadlines(header, body, idle, drain), connections=int(connections))
-serve(store, Token("t"), host="127.0.0.1", port=0, ready=lambda address: print(address, flush=True), options=options)
-store.close()
-"""
 RUNS = "/api/v1/projects/1/automation/runs"
-LONG = 300.0
 MEBI = 1024 * 1024
-
-
-@contextmanager
-def _served(
-    folder: Path,
-    *,
-    header: float = LONG,
-    body: float = LONG,
-    idle: float = LONG,
-    drain: float = LONG,
-    connections: int = 64,
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve a store with these deadlines; yield its address and its process, which must end well at the end."""
-    temporary = folder / "temporary"
-    temporary.mkdir()
-    numbers = map(str, (header, body, idle, drain, connections))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
-    command = [sys.executable, "-W", "error", "-c", SERVER, str(folder / "store.db"), *numbers]
-    with running(command, environment) as server:
-        yield line_of(server), server
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(30) == 0
-        assert server.stderr is not None
-        assert "Traceback" not in server.stderr.read()
 
 
 def _connect(address: str) -> socket.socket:
@@ -72,16 +28,10 @@ def _head(length: int, *more: str) -> bytes:
     return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
 
 
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    return session
-
-
 @pytest.mark.parametrize("more", [(), ("Authorization: Bearer wrong",), ("Expect: 100-continue",)])
 def test_a_body_without_the_token_is_refused_by_its_header(tmp_path: Path, more: tuple[str, ...]) -> None:
     """The answer comes before the first byte of the body, in the form of all errors, and is the last one."""
-    with _served(tmp_path) as (address, _), _connect(address) as connection:
+    with served_store(tmp_path) as (address, _), _connect(address) as connection:
         connection.sendall(_head(16 * MEBI, *more))
         with connection.makefile("rb") as file:
             head, _, body = file.read().partition(b"\r\n\r\n")
@@ -92,7 +42,7 @@ def test_a_body_without_the_token_is_refused_by_its_header(tmp_path: Path, more:
 
 def test_a_body_without_the_token_is_never_on_the_disk(tmp_path: Path) -> None:
     """However it is sent, no temporary file is made for it; a client that reads only afterwards reads the answer."""
-    with _served(tmp_path) as (address, server), _session() as session:
+    with served_store(tmp_path) as (address, server), asking() as session:
 
         def parts() -> Iterator[bytes]:
             for _ in range(200):
@@ -118,19 +68,19 @@ def test_what_follows_a_refused_header_is_no_request(tmp_path: Path) -> None:
     """The body of a refused request is thrown away, also where it looks like a request with the token."""
     body = b'{"name": "n", "source": "s"}'
     inner = _head(len(body), "Authorization: Bearer t") + body
-    with _served(tmp_path) as (address, _):
+    with served_store(tmp_path) as (address, _):
         with _connect(address) as connection:
             connection.sendall(_head(len(inner)) + inner)
             with connection.makefile("rb") as file:
                 assert file.read().count(b"HTTP/1.1") == 1
-        with _session() as session:
+        with asking() as session:
             headers = {"Authorization": "Bearer t"}
             assert session.get(address + RUNS, headers=headers).status_code == 404, "no run was made"
 
 
 def test_a_client_that_sends_on_after_a_refusal_is_cut_off(tmp_path: Path) -> None:
     """What it sends is read for some time, so that it can read the answer, and not for ever."""
-    with _served(tmp_path, drain=0.3) as (address, _), _connect(address) as connection:
+    with served_store(tmp_path, drain=0.3) as (address, _), _connect(address) as connection:
         connection.sendall(_head(10**7))
         with pytest.raises(OSError, match=r"reset|pipe"):
             _send_without_end(connection)
@@ -144,7 +94,7 @@ def _send_without_end(connection: socket.socket) -> None:
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"], ids=["new", "kept"])
 def test_a_connection_without_a_request_is_closed(tmp_path: Path, sent: bytes) -> None:
     """A client that says nothing, at first or after an answer, holds its connection for seconds only."""
-    with _served(tmp_path, idle=0.5) as (address, _), _connect(address) as connection:
+    with served_store(tmp_path, idle=0.5) as (address, _), _connect(address) as connection:
         connection.sendall(sent)
         with connection.makefile("rb") as file:
             answer = file.read()
@@ -156,11 +106,11 @@ def test_a_connection_without_a_request_is_closed(tmp_path: Path, sent: bytes) -
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc")
 def test_a_flood_of_connections_makes_room_for_requests(tmp_path: Path, sent: bytes) -> None:
     """However long they might wait, connections without a request give way, the oldest first; no more are open."""
-    with _served(tmp_path) as (address, server), ExitStack() as flood:
+    with served_store(tmp_path) as (address, server), ExitStack() as flood:
         before = len(_descriptors(server))
         for _ in range(150):
             flood.enter_context(_connect(address)).sendall(sent)
-        session = flood.enter_context(_session())
+        session = flood.enter_context(asking())
         with ThreadPoolExecutor(1) as pool:
             asked, most = pool.submit(session.get, f"{address}/healthz", timeout=60), 0
             while not asked.done():
@@ -177,12 +127,12 @@ def _descriptors(server: subprocess.Popen[str]) -> list[Path]:
 def test_a_request_with_the_token_does_not_give_way(tmp_path: Path) -> None:
     """A body that is still arriving is no empty connection: it is taken, whatever crowd is at the door."""
     body = b'{"name": "n", "source": "s"}'
-    with _served(tmp_path, connections=16) as (address, _), ExitStack() as flood:
+    with served_store(tmp_path, connections=16) as (address, _), ExitStack() as flood:
         sender = flood.enter_context(_connect(address))
         sender.sendall(_head(len(body), "Authorization: Bearer t", "Connection: close") + body[:5])
         for _ in range(40):
             flood.enter_context(_connect(address))
-        assert flood.enter_context(_session()).get(f"{address}/healthz", timeout=60).status_code == 200
+        assert flood.enter_context(asking()).get(f"{address}/healthz", timeout=60).status_code == 200
         sender.sendall(body[5:])
         with sender.makefile("rb") as file:
             assert file.readline().split()[1] == b"201"
@@ -190,7 +140,7 @@ def test_a_request_with_the_token_does_not_give_way(tmp_path: Path) -> None:
 
 def test_two_hundred_clients_are_served_at_once(tmp_path: Path) -> None:
     """As many sessions as a large pipeline has keep their connections and are all answered."""
-    with _served(tmp_path, connections=512) as (address, _), ExitStack() as clients:
+    with served_store(tmp_path, connections=512) as (address, _), ExitStack() as clients:
         opened = [clients.enter_context(_connect(address)) for _ in range(200)]
         request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         for _ in range(2):
@@ -204,7 +154,7 @@ def test_two_hundred_clients_are_served_at_once(tmp_path: Path) -> None:
 
 def test_a_connection_in_use_stays_open(tmp_path: Path) -> None:
     """A client that asks now and then keeps its connection, however short its requests and however busy the server."""
-    with _served(tmp_path, idle=0.5) as (address, _), ExitStack() as clients:
+    with served_store(tmp_path, idle=0.5) as (address, _), ExitStack() as clients:
         files = [clients.enter_context(clients.enter_context(_connect(address)).makefile("rwb")) for _ in range(2)]
 
         def ask(number: int) -> None:
@@ -224,7 +174,7 @@ def test_a_connection_in_use_stays_open(tmp_path: Path) -> None:
 def test_every_answer_with_an_empty_body_keeps_its_connection(tmp_path: Path) -> None:
     """204 has no length and needs none: a batch after the other goes over one connection."""
     headers = {"Authorization": "Bearer t"}
-    with _served(tmp_path) as (address, _), _session() as session:
+    with served_store(tmp_path) as (address, _), asking() as session:
         api = f"{address}/api/v1/automation/runs"
         assert session.post(address + RUNS, json={"name": "n", "source": "s"}, headers=headers).json() == {"id": 1}
         assert session.post(f"{api}/1/threads", json={}, headers=headers).json() == {"id": 1}
@@ -240,8 +190,8 @@ def test_every_answer_with_an_empty_body_keeps_its_connection(tmp_path: Path) ->
 def test_a_client_that_asks_for_it_is_closed(tmp_path: Path) -> None:
     """Connection: close, and HTTP/1.0 without more, end the connection after an answer without a body, too."""
     body = b'{"name": "n", "source": "s"}'
-    with _served(tmp_path) as (address, _):
-        with _session() as session:
+    with served_store(tmp_path) as (address, _):
+        with asking() as session:
             session.post(
                 address + RUNS, data=body, headers={"Authorization": "Bearer t", "Content-Type": "application/json"}
             )

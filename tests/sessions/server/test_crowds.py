@@ -1,15 +1,12 @@
 """Runs that a thousand jobs have joined: lists and pages of them stay small, and so does the server."""
 
 import re
-import signal
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
@@ -17,10 +14,8 @@ from pytest_automation_report.server.pages.runs.filters import RunFilters
 from pytest_automation_report.server.pages.runs.values import project_values
 from pytest_automation_report.server.store.store import Store
 from support.crowded_runs import FIELDS, create_crowded_runs
-from support.processes import line_of, running
-from support.repository import ROOT
 from support.service import API, ON_BOTH, ON_SQLITE, TOKEN, Service
-from support.sessions import clean_environment
+from support.serving import asking, served
 
 RUNS = "/projects/1/automation/runs"
 MEBIBYTE = 1024 * 1024
@@ -75,19 +70,14 @@ def test_memory_of_the_server_stays_flat(tmp_path: Path) -> None:
     place = tmp_path / "store.db"
     with closing(Store(place)) as store:
         create_crowded_runs(store, 25, 1_000)
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0", "--database", str(place)]
-    env = clean_environment(PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN.value)
-    with running(command, env, tmp_path) as server, requests.Session() as session:
-        address = f"{line_of(server)}{API}{RUNS}"
-        session.trust_env = False
-        session.headers["Authorization"] = f"Bearer {TOKEN.value}"
+    given = {"AUTOMATION_REPORT_SERVER_TOKEN": TOKEN.value}
+    with served(tmp_path, "--database", str(place), **given) as (url, server), asking(TOKEN.value) as session:
+        address = f"{url}{API}{RUNS}"
         bare = session.get(address, params={"threads": "0"})
         assert (len(bare.json()["result"]), len(bare.content) < MEBIBYTE) == (25, True)
         before = _peak_bytes(server)
         whole = session.get(address)
         grown = _peak_bytes(server) - before
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=20)
     result: list[dict[str, Any]] = whole.json()["result"]
     assert [len(run["threads"]) for run in result] == [1_000] * 25
     assert len(whole.content) > 20 * MEBIBYTE

@@ -1,20 +1,15 @@
 """Many jobs of one pipeline that begin in the same second, as real sessions against a real server."""
 
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import requests
 
 from pytest_automation_report.api.models import PostgresDatabase
-from support.processes import line_of, running
-from support.repository import ROOT
 from support.service import API, option
-from support.sessions import TOKEN, clean_environment, reporting_arguments, session_environment
+from support.serving import asking, served
+from support.sessions import TOKEN, reporting_arguments, session_environment
 
 TESTS = 3
 SUITE = f"""
@@ -35,18 +30,6 @@ LOADED = {
     "read_back": 2.0,
 }
 """The limits of users, but for those that a machine stretches that has two processes a session for its two cores."""
-
-
-@contextmanager
-def _served(folder: Path, place: Path | PostgresDatabase) -> Iterator[str]:
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
-    env = clean_environment(
-        PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN, AUTOMATION_REPORT_DATABASE=option(place)
-    )
-    with running(command, env, folder) as server:
-        yield line_of(server)
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=30)
 
 
 def _begun(folder: Path, address: str, number: int, count: int) -> subprocess.Popen[str]:
@@ -73,14 +56,13 @@ def test_sessions_that_join_a_run_at_once_deliver_before_they_end(
 ) -> None:
     """Of many strict sessions of one key each ends with all its results delivered, in one run, and leaves no spool."""
     count = int(pytestconfig.getoption("--joins") or 0)
-    with _served(tmp_path, new_place) as address, ExitStack() as jobs:
-        sessions = [jobs.enter_context(_begun(tmp_path, address, number, count)) for number in range(count)]
-        outputs = [session.communicate(timeout=300)[0] for session in sessions]
-        with requests.Session() as asking:
-            asking.trust_env = False
-            asking.headers["Authorization"] = f"Bearer {TOKEN}"
-            runs = asking.get(f"{address}{API}/projects/1/automation/runs").json()["result"]
-    failed = [output for output, session in zip(outputs, sessions, strict=True) if session.returncode]
+    given = {"AUTOMATION_REPORT_SERVER_TOKEN": TOKEN, "AUTOMATION_REPORT_DATABASE": option(new_place)}
+    with served(tmp_path, **given) as (address, _), ExitStack() as jobs:
+        begun = [jobs.enter_context(_begun(tmp_path, address, number, count)) for number in range(count)]
+        outputs = [job.communicate(timeout=300)[0] for job in begun]
+        with asking(TOKEN) as session:
+            runs = session.get(f"{address}{API}/projects/1/automation/runs").json()["result"]
+    failed = [output for output, job in zip(outputs, begun, strict=True) if job.returncode]
     assert failed == []
     assert [(run["thread_count"], run["total_count"]) for run in runs] == [(count, count * TESTS)]
     assert list(tmp_path.glob("job-*/.automation-report/spool/*/session.json")) == []

@@ -23,6 +23,7 @@ from support.clusters import Cluster
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import a_test, command_runner
+from support.serving import asking
 from support.sessions import clean_environment
 
 API = "/api/v1"
@@ -46,13 +47,6 @@ def _serving(folder: Path, address: str, *options: str) -> Iterator[subprocess.P
         yield process
 
 
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.headers["Authorization"] = f"Bearer {TOKEN}"
-    return session
-
-
 def _made(session: requests.Session, address: str, run_name: str = "n") -> tuple[int, int]:
     """Make a run with a thread."""
     run = session.post(f"{address}{API}/projects/1/automation/runs", json={"name": run_name, "source": "s"}).json()[
@@ -65,7 +59,7 @@ def test_a_served_database_shows_no_password(tmp_path: Path, cluster: Cluster) -
     """Neither what is printed, each request included, nor a command line that others can see has it."""
     cluster.emptied()
     address = cluster.address(password=cluster.password)
-    with _serving(tmp_path, address, "--verbose") as server, _session() as session:
+    with _serving(tmp_path, address, "--verbose") as server, asking(TOKEN) as session:
         url = line_of(server)
         run, _ = _made(session, url)
         assert session.get(f"{url}{API}/automation/runs/{run}").json()["result"]["thread_count"] == 1
@@ -179,7 +173,7 @@ class _Client:
         self.thread = 0
 
     def __call__(self) -> None:
-        with _session() as session:
+        with asking(TOKEN) as session:
             self.thread = self._post(
                 session, self._address, f"runs/{self._run}/threads", {}, f"t{self._number}"
             ).json()["id"]
@@ -212,7 +206,7 @@ def test_several_servers_of_one_database_keep_exact_counts(tmp_path: Path, clust
         # They start at once and make the store together.
         started = [stack.enter_context(_serving(tmp_path, place.url)) for _ in range(PROCESSES)]
         addresses = [line_of(process) for process in started]
-        with _session() as session:
+        with asking(TOKEN) as session:
             runs = [_made(session, addresses[number % PROCESSES], f"run {number}")[0] for number in range(PROCESSES)]
         clients = [_Client(addresses, number, runs[number // 10]) for number in range(WRITERS)]
         threads = [threading.Thread(target=client) for client in clients]
@@ -220,7 +214,7 @@ def test_several_servers_of_one_database_keep_exact_counts(tmp_path: Path, clust
             thread.start()
         for thread in threads:
             thread.join(120)
-        with _session() as session:
+        with asking(TOKEN) as session:
             for run in runs:
                 found = session.get(f"{addresses[0]}{API}/automation/runs/{run}").json()["result"]
                 assert found["total_count"] == found["success_count"] == 10 * APPENDS * TESTS
@@ -266,7 +260,7 @@ def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster:
     place = cluster.emptied()
     with closing(Store(place)) as store:
         for kill in range(max(2, kills // 10)):
-            with _serving(tmp_path, place.url) as server, _session() as session:
+            with _serving(tmp_path, place.url) as server, asking(TOKEN) as session:
                 url = line_of(server)
                 run, thread = _made(session, url)
                 path = f"{url}{API}/automation/runs/threads/{thread}/append"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import yaml
 
 from docs.written import bash, block, environment
@@ -20,6 +19,7 @@ from pytest_automation_report.settings.sources import OTHER_VARIABLES
 from support.clusters import Cluster
 from support.processes import line_of, running
 from support.repository import ROOT
+from support.serving import asking
 from support.sessions import clean_environment
 
 PAGE = "docs/server.md"
@@ -48,21 +48,14 @@ def _served(
 
 
 def _get(address: str, path: str, token: str, host: str) -> int:
-    with requests.Session() as session:
-        session.trust_env = False
-        headers = {"Authorization": f"Bearer {token}", "Host": host}
-        return session.get(f"{address}{path}", headers=headers).status_code
+    with asking(token) as session:
+        return session.get(f"{address}{path}", headers={"Host": host}).status_code
 
 
 def _make_run(address: str) -> int:
-    with requests.Session() as session:
-        session.trust_env = False
-        answer = session.post(
-            f"{address}/api/v1/projects/1/automation/runs",
-            json={"name": "a run", "source": "a-source"},
-            headers={"Authorization": f"Bearer {TOKEN}"},
-        )
-    return int(answer.json()["id"])
+    with asking(TOKEN) as session:
+        body = {"name": "a run", "source": "a-source"}
+        return int(session.post(f"{address}/api/v1/projects/1/automation/runs", json=body).json()["id"])
 
 
 def test_the_pages_command_serves_a_database(tmp_path: Path, cluster: Cluster) -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import yaml
 
 from support.processes import line_of, python
 from support.repository import ROOT
 from support.service import API, a_test
+from support.serving import asking
 
 EXAMPLES = 10
 SEED = 4
@@ -89,9 +89,7 @@ def _operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any
 
 def _fill(address: str, token: str) -> int:
     """Make a run with a thread and a result, and everything that a run can refer to; return the thread's id."""
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["Authorization"] = f"Bearer {token}"
+    with asking(token) as session:
         run = {"name": "n", "source": "s", "config": "c", "milestone": "m", "tags": ["t"]}
         made: int = session.post(f"{address}{API}/projects/1/automation/runs", json=run).json()["id"]
         runs = f"{address}{API}/automation/runs"
@@ -105,8 +103,7 @@ def _ask_without_token(address: str, document: dict[str, Any]) -> None:
 
     schemathesis does so only after a success of the operation, so whether it does depends on its version and seed.
     """
-    with requests.Session() as session:
-        session.trust_env = False
+    with asking() as session:
         for method, path in _operations(document):
             url = address + re.sub("{[a-z_]+}", "1", path)
             for headers in ({}, {"Authorization": "Bearer wrong"}):

@@ -1,27 +1,21 @@
 """Commands and servers in processes of their own over one store."""
 
-import os
-import select
 import shlex
-import signal
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import requests
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.serving import team_code
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 from support.contract import Contract
-from support.processes import line_of, python, running
-from support.repository import ROOT
 from support.service import API, ON_SQLITE, TOKEN, Service, a_test
-from support.sessions import clean_environment, run, run_session, session_environment
+from support.serving import asking, served
+from support.sessions import run, run_session, session_environment
 from unit.server.http.test_statuses import _changed
 from unit.server.store.test_maintenance import _store, filled
 
@@ -30,13 +24,9 @@ __all__ = ["filled"]
 
 def test_served_stores_have_their_limits(tmp_path: Path) -> None:
     """The options of the command reach the store and its artifacts."""
-    options = ["--port", "0", "--max-size", "300KB", "--max-artifacts", "1KB", "--database", str(tmp_path / "store.db")]
-    script = f"from pytest_automation_report.cli.main import main; main({['serve', *options]!r})"
-    with python(script) as server, requests.Session() as session:
-        address = line_of(server)
-        session.trust_env = False
-        token = (tmp_path / "store.db.token").read_text().strip()
-        session.headers["Authorization"] = f"Bearer {token}"
+    options = ["--max-size", "300KB", "--max-artifacts", "1KB", "--database", "store.db"]
+    variables = {"AUTOMATION_REPORT_SERVER_TOKEN": TOKEN.value}
+    with served(tmp_path, *options, **variables) as (address, _), asking(TOKEN.value) as session:
         assert session.post(f"{address}/artifacts", data=b"x" * 1000).status_code == 201
         refused = session.post(f"{address}/artifacts", data=b"y")
         assert (refused.status_code, "at most 1000" in refused.text) == (422, True)
@@ -59,23 +49,14 @@ def test_pruning_beside_a_server_frees_the_disk(filled: Service, tmp_path: Path)
     with closing(sqlite3.connect(database)) as other:
         other.execute("UPDATE run SET created = created - 99 * 86400000000, is_completed = 1 WHERE id = 7")
         other.commit()
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
-    env = clean_environment(
-        PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN.value, AUTOMATION_REPORT_DATABASE=str(database)
-    )
-    with running(command, env, tmp_path) as server:
-        address = line_of(server)
+    given = {"AUTOMATION_REPORT_SERVER_TOKEN": TOKEN.value, "AUTOMATION_REPORT_DATABASE": str(database)}
+    with served(tmp_path, **given) as (address, _), asking(TOKEN.value) as session:
         before = _taken(tmp_path)
         done = _store("prune", "--older-than", "50d")
         assert (done.exit_code, done.stdout) == (0, "7\n"), done.output
         assert "in use" not in done.stderr
         assert _taken(tmp_path) < before / 4
-        with requests.Session() as session:
-            session.trust_env = False
-            headers = {"Authorization": f"Bearer {TOKEN.value}"}
-            assert session.get(f"{address}/api/v1/projects/1/automation/runs", headers=headers).json()["total"] == 7
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=20)
+        assert session.get(f"{address}/api/v1/projects/1/automation/runs").json()["total"] == 7
 
 
 def _taken(folder: Path) -> int:
@@ -83,48 +64,21 @@ def _taken(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("store.db*"))
 
 
-def test_serve_opens_the_browser_of_this_machine(tmp_path: Path) -> None:
-    """With --open the browser gets the link that is told; stdout has the address alone."""
-    os.mkfifo(tmp_path / "told")
-    script = tmp_path / "browser"
-    script.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "told"}\n')
-    script.chmod(0o700)
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--open", "--port", "0"]
-    environment = {"BROWSER": f"{script} %s", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    reading = os.open(tmp_path / "told", os.O_RDONLY | os.O_NONBLOCK)
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
-    ) as server:
-        assert server.stdout is not None
-        address = server.stdout.readline().strip()
-        ready, _, _ = select.select([reading], [], [], 30)
-        opened = os.read(reading, 1000).decode().strip() if ready else "nothing"
-        os.close(reading)
-        server.send_signal(signal.SIGTERM)
-        out, err = server.communicate(timeout=30)
-    assert opened.startswith(f"{address}/open/")
-    assert f"look at it: {opened}\n" in err
-    assert (server.returncode, out) == (0, "")
-
-
 def test_the_printed_line_reports_from_another_folder(tmp_path: Path) -> None:
     """Run as printed in a project that does not hold the store, it keeps that project's root folder and settings.
 
-    The link of a team then opens the page of the run, for each colleague.
+    The link of a team then opens the page of the run.
     """
-    served, project = tmp_path / "served", tmp_path / "project"
+    store, project = tmp_path / "store", tmp_path / "project"
     (project / "tests").mkdir(parents=True)
-    served.mkdir()
+    store.mkdir()
     (project / "pytest.ini").write_text("[pytest]\npythonpath = lib\nautomation_report_source = shop\n")
     (project / "lib").mkdir()
     (project / "lib" / "shop.py").write_text("PRICE = 3\n")
     (project / "tests" / "test_a.py").write_text("import shop\n\ndef test_price():\n    assert shop.PRICE == 3\n")
-    code = served / "pages.token"
+    code = store / "pages.token"
     code.write_text("a-code-of-ten-colleagues\n")
-    serve = ["serve", "--port", "0", "--pages-token-file", str(code)]
-    command = [sys.executable, "-m", "pytest_automation_report.cli", *serve]
-    with running(command, clean_environment(PYTHONPATH=str(ROOT)), served) as server, requests.Session() as session:
-        address = line_of(server)
+    with served(store, "--pages-token-file", str(code)) as (address, server), asking() as session:
         assert server.stderr is not None
         lines = [server.stderr.readline() for _ in range(4)]
         assert lines[2] == f"for a team: {address}/open/CODE, with the code of {code}\n"
@@ -134,14 +88,9 @@ def test_the_printed_line_reports_from_another_folder(tmp_path: Path) -> None:
         assert ran.exit == 0, ran.text
         assert "1 of 1 result delivered" in ran.out
         assert f"rootdir: {project}" in ran.out
-        session.trust_env = False
-        for _ in range(2):
-            session.cookies.clear()
-            opened = session.get(f"{address}/open/a-code-of-ten-colleagues?to=/runs/1", timeout=20)
-            assert 'content="0; url=/runs/1"' in opened.text
-            assert session.get(f"{address}/runs/1", timeout=20).status_code == 200
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=20)
+        opened = session.get(f"{address}/open/a-code-of-ten-colleagues?to=/runs/1", timeout=20)
+        assert 'content="0; url=/runs/1"' in opened.text
+        assert session.get(f"{address}/runs/1", timeout=20).status_code == 200
 
 
 def test_a_code_that_is_no_part_of_an_address_is_refused(tmp_path: Path) -> None:
@@ -156,16 +105,6 @@ def test_a_code_that_is_no_part_of_an_address_is_refused(tmp_path: Path) -> None
         assert not text or text not in str(caught.value)
     with pytest.raises(SettingError, match="it cannot be read"):
         team_code(tmp_path / "missing")
-
-
-def test_the_mounted_store_loads_no_pages() -> None:
-    """Who only reports to the embedded store pays nothing for pages."""
-    script = (
-        "import sys; import pytest_automation_report.server.embedded.client;"
-        " print([each for each in sys.modules if 'jinja2' in each or 'server.pages' in each])"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
 
 
 def test_a_session_reports_with_the_words_of_its_project(tmp_path: Path, contract: Contract) -> None:

@@ -1,0 +1,67 @@
+"""Servers in processes of their own, and who asks them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from support.processes import line_of, running
+from support.repository import ROOT
+from support.sessions import clean_environment
+
+_STORE = """
+import sys
+from pathlib import Path
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.channels import Deadlines
+from pytest_automation_report.server.http.serving import ServeOptions, serve
+from pytest_automation_report.server.store.store import Store
+
+store = Store(Path(sys.argv[1]))
+*deadlines, connections = map(float, sys.argv[3:])
+options = ServeOptions(is_remote_allowed=True, host_names=("reports.example.com",), deadlines=Deadlines(*deadlines),
+    connections=int(connections))
+serve(store, Token("t"), host=sys.argv[2], port=0, ready=lambda address: print(address, flush=True), options=options)
+store.close()
+"""
+_DEADLINES = dict.fromkeys(("header", "body", "idle", "drain"), 300.0)
+
+
+def asking(token: str = "") -> requests.Session:
+    """Return a session of a client with this token, whatever the environment says of proxies."""
+    session = requests.Session()
+    session.trust_env = False
+    if token:
+        session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
+@contextmanager
+def served(folder: Path, *options: str, **variables: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run the command that serves; yield its address and its process, which must end well at the end."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0", *options]
+    with running(command, clean_environment(PYTHONPATH=str(ROOT), **variables), folder) as server:
+        yield line_of(server), server
+        server.send_signal(signal.SIGTERM)
+        _, said = server.communicate(timeout=30)
+        assert (server.returncode, "Traceback" in said) == (0, False), said
+
+
+@contextmanager
+def served_store(
+    folder: Path, host: str = "127.0.0.1", *, connections: int = 64, end: int = signal.SIGTERM, **deadlines: float
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve ``store.db`` to the token ``t`` with these deadlines; yield address and process, which must end well."""
+    (temporary := folder / "temporary").mkdir()
+    numbers = map(str, ({**_DEADLINES, **deadlines}).values())
+    command = [sys.executable, "-W", "error", "-c", _STORE, str(folder / "store.db"), host, *numbers, str(connections)]
+    with running(command, {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}) as server:
+        yield line_of(server), server
+        server.send_signal(end)
+        _, said = server.communicate(timeout=30)
+        assert (server.returncode, "Traceback" in said) == (0, False), said
