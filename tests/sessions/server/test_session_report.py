@@ -168,7 +168,7 @@ def test_report_that_fails_after_pytest(tmp_path: Path) -> None:
 
         with serving(slow) as server:
             address = f"http://127.0.0.1:{server.server_port}"
-            env = session_environment({"exit_all": 2.0, "alone": 120.0})
+            env = session_environment({"exit_all": 2.0, "alone": 120.0, "request": 60.0})
             ran = project.report(f"{OPTION}=report.html", address=address, env=env)
             assert (ran.exit, "no report" in ran.text) == (0, False), ran.text
             (tmp_path / "report.html").mkdir()
