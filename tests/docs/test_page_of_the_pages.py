@@ -3,7 +3,7 @@
 import re
 
 from pytest_automation_report.server.pages.links import _PATHS
-from pytest_automation_report.server.pages.run.url import Lane, RunState
+from pytest_automation_report.server.pages.state import Lane, RunState
 from support.repository import ROOT
 
 TEXT = (ROOT / "docs" / "pages.md").read_text(encoding="utf-8")

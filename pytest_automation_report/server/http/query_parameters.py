@@ -38,7 +38,7 @@ def _number(text: str) -> int:
     return int(text) if _DIGITS(text) else -1
 
 
-def _in_range(allowed: range, default: int | None = None) -> Parameter:
+def in_range(allowed: range, default: int | None = None) -> Parameter:
     """Return the parameter for a whole number of a range."""
 
     def parse(text: str) -> int:
@@ -73,7 +73,7 @@ def _numbers(allowed: range) -> Parameter:
     return Parameter(parse)
 
 
-def _one_of(allowed: Sequence[str], default: str) -> Parameter:
+def one_of(allowed: Sequence[str], default: str | None = None) -> Parameter:
     """Return the parameter for one of a few words."""
 
     def parse(text: str) -> str:
@@ -116,11 +116,11 @@ def _moment(text: str) -> int:
 def _sort(table: str, columns: Sequence[str]) -> Parameter:
     """Return the parameter for the column that a list is sorted by; the first one is the default."""
     words = [f"{table}:{column}" for column in columns]
-    return _one_of(words, words[0])
+    return one_of(words, words[0])
 
 
 _IDS: Final = range(1, INT64_MAX + 1)
-_PAGE: Final = {"page": _in_range(_IDS, 1), "order": _one_of(("asc", "desc"), "desc")}
+_PAGE: Final = {"page": in_range(_IDS, 1), "order": one_of(("asc", "desc"), "desc")}
 _PER_PAGE: Final = _one_number_of((15, 25, 50, 100), 100)
 _FLAGS: Final = ("0", "1", "true", "false")
 
@@ -136,7 +136,7 @@ _FILTERS: Final[Mapping[RunFilter, Parameter]] = {
     "before": Parameter(lambda text: -(-_moment(text) // _MILLISECOND_US) * _MILLISECOND_US),
 }
 
-RUN_QUERY: Final[Query] = {"expands": _some_of(RUN_REFERENCES), "threads": _one_of(_FLAGS, "1")}
+RUN_QUERY: Final[Query] = {"expands": _some_of(RUN_REFERENCES), "threads": one_of(_FLAGS, "1")}
 """Parameters of one run."""
 
 RUN_PAGE: Final[Query] = {
@@ -150,22 +150,22 @@ RUN_PAGE: Final[Query] = {
 
 TEST_PAGE: Final[Query] = {
     **_PAGE,
-    "per_page": _in_range(range(100, 1001), 100),
+    "per_page": in_range(range(100, 1001), 100),
     "sort": _sort("automation_run_tests", ("id", "name", "status", "elapsed", "created_at")),
-    "thread_id": _in_range(_IDS),
+    "thread_id": in_range(_IDS),
     "status_id": _numbers(range(1, 5)),
     # Beside the contract: without the results that a later attempt of their job replaces.
-    "replaced": _one_of(_FLAGS, "1"),
+    "replaced": one_of(_FLAGS, "1"),
 }
 """Parameters of the list of a run's tests."""
 
 WHOLE_RESULTS: Final[Query] = {
-    "after": _in_range(range(INT64_MAX + 1), 0),
+    "after": in_range(range(INT64_MAX + 1), 0),
     "status_id": _numbers(range(1, 5)),
 }
 """Parameters of the whole results of a run, which are beside the contract."""
 
-FINDINGS: Final[Query] = {"base": _in_range(_IDS)}
+FINDINGS: Final[Query] = {"base": in_range(_IDS)}
 """Parameters of findings, which are beside the contract."""
 
 FLAKY: Final[Query] = {"branch": Parameter(str)}
@@ -179,7 +179,7 @@ SOURCE_PAGE: Final[Query] = {
     **SOURCE_QUERY,
     "per_page": _PER_PAGE,
     "sort": _sort("automation_sources", ("created_at", "ran_at", "retired_at")),
-    "is_retired": _one_of(_FLAGS, "0"),
+    "is_retired": one_of(_FLAGS, "0"),
 }
 """Parameters of the list of sources."""
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.pages.run.url import Lane
-    from pytest_automation_report.server.pages.runs.filters import RunFilters
+    from pytest_automation_report.server.pages.state import Lane, RunFilters
     from pytest_automation_report.server.store.store import Store
 
 T = TypeVar("T")

@@ -11,10 +11,10 @@ from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageReader
 from pytest_automation_report.server.pages.rendering import render
 from pytest_automation_report.server.pages.report.fragments import addresses_in
+from pytest_automation_report.server.pages.state import TestState, result_state
 from pytest_automation_report.server.pages.test.code_links import NO_LINKS
 from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
-from pytest_automation_report.server.pages.test.url import TestState, state_of
 from pytest_automation_report.server.store.database import marks
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _add(pages: dict[str, str], result_id: int, values_of: Callable[[TestState],
     address = link("result", result_id)
     pages[address], stream = page(TestState())
     for other in sorted({other for other in addresses_in(pages[address]) if _is_state_of(other, address)}):
-        state = state_of(dict(parse_qsl(urlsplit(other).query)))
+        state = result_state(dict(parse_qsl(urlsplit(other).query)))
         # The stream that a page begins with has no other page.
         is_same = state.stream == stream and state.attempt is None
         pages[other] = pages[address] if is_same else page(state)[0]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.pages.run.url import RunState
+    from pytest_automation_report.server.pages.state import RunState
 
 CHANGES_SHOWN: Final = 50
 """Tests of each list on the view of all changes; one list alone has 200."""

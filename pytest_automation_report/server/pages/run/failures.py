@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.details import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.history import Histories
-    from pytest_automation_report.server.pages.run.url import RunState
+    from pytest_automation_report.server.pages.state import RunState
 
 _FLAKY_SHOWN: Final = 50
 _KNOWN_FLAKY_SHOWN: Final = 20

@@ -8,14 +8,14 @@ from pytest_automation_report.server.pages.page import WITHOUT_CLOCK, Page, fram
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.run.live import arrived_words, news_tag
 from pytest_automation_report.server.pages.run.page import branch_rows, failures_text, page_values
-from pytest_automation_report.server.pages.run.url import run_state, single_values
+from pytest_automation_report.server.pages.state import run_state, single_values
 
 if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.documents import RunDocuments
-    from pytest_automation_report.server.pages.run.url import RunState
+    from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.store import Store
 
 _SEEN = "seen"

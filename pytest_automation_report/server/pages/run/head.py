@@ -20,8 +20,8 @@ from pytest_automation_report.server.pages.run.sentences import (
     whole_sentence,
     words,
 )
-from pytest_automation_report.server.pages.run.url import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of
+from pytest_automation_report.server.pages.state import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.statuses import parts
 from pytest_automation_report.server.store.derived import says_death
 from pytest_automation_report.text.terminal import is_torn

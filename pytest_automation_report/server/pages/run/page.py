@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.documents import Documents
-    from pytest_automation_report.server.pages.run.url import RunState
+    from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.store import Store
 
 THREADS_SHOWN: Final = 100

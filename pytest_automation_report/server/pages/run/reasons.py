@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.findings.fingerprints import masked
 from pytest_automation_report.server.pages.charts import merged_letters, strip_of
 from pytest_automation_report.server.pages.texts import plain
+from pytest_automation_report.server.store.reasons import hexadecimal
 from pytest_automation_report.text.names import node_id, run_command, split_name, title_of
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def cards_of(findings: Json, failures: Sequence[Json]) -> list[Json]:
     members: dict[str, list[Json]] = {}
     for row in failures:
         if row["fingerprint"] is not None:
-            members.setdefault(_hexadecimal(row["fingerprint"]), []).append(row)
+            members.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
     tests = findings["tests"]
     newly = Counter(entry["fingerprint"] for entry in tests["newly_failing"])
     since: dict[str, Json] = {}
@@ -211,7 +212,3 @@ def command_for(rows: Sequence[Json], count: int) -> str | None:
     choices = [ids, functions, files] if len(ids) == count else [functions, files]
     shortest = next((choice for choice in choices if 0 < len(choice) <= _MAX_COMMAND_TESTS), None)
     return None if shortest is None else run_command(shortest)
-
-
-def _hexadecimal(fingerprint: int) -> str:
-    return fingerprint.to_bytes(8, "big", signed=True).hex()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows, Search
 from pytest_automation_report.server.pages.run.names import common_phrase
-from pytest_automation_report.server.pages.run.url import FLAKY
+from pytest_automation_report.server.pages.state import FLAKY
 from pytest_automation_report.server.pages.statuses import parts, ranked
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.head import RunFacts
-    from pytest_automation_report.server.pages.run.url import RunState
+    from pytest_automation_report.server.pages.state import RunState
 
 
 class TestList:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
 from pytest_automation_report.server.pages.numbers import duration, quantity
-from pytest_automation_report.server.pages.run.url import Lane
+from pytest_automation_report.server.pages.state import Lane
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.lanes import Kind
     from pytest_automation_report.server.pages.run.sentences import Phrase
-    from pytest_automation_report.server.pages.run.url import RunState
+    from pytest_automation_report.server.pages.state import RunState
 
 SLOWEST_SHOWN: Final = 10
 """Tests and files in the lists of the slowest."""

@@ -11,7 +11,7 @@ from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.runs import values
-from pytest_automation_report.server.pages.runs.filters import RunFilters, run_filters
+from pytest_automation_report.server.pages.state import RunFilters, run_filters
 from pytest_automation_report.server.store.errors import ApiError, not_found
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.flaky import main_branch

@@ -6,12 +6,11 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.server.http.request_body import storable
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.run.names import common_phrase
-from pytest_automation_report.server.pages.run.url import single_values
 from pytest_automation_report.server.pages.runs.values import run_rows
+from pytest_automation_report.server.pages.state import short_text, single_values
 from pytest_automation_report.server.pages.statuses import shown_status
 from pytest_automation_report.server.store.flaky import main_branch
 from pytest_automation_report.text.names import split_name
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import PageReader
 
-_TEXT_LENGTH: Final = 750
 _TESTS_SHOWN: Final = 20
 # Of more tests than are shown those of this very name come first.
 _TESTS_COMPARED: Final = 200
@@ -38,7 +36,7 @@ class SearchPage(Page):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show runs and tests with the text; the number of a run redirects to that run."""
         given = single_values(req.params)
-        text = storable(given.get("q", "").strip())[:_TEXT_LENGTH]
+        text = short_text(given.get("q", "").strip())
         number = int(match[1]) if (match := _find_number(text)) else 0
         if number and self.read(lambda reader: reader.known_run(number)):
             resp.status, resp.location = 302, link("run", number)

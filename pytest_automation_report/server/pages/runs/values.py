@@ -9,8 +9,8 @@ from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.queries import PAGE_RUNS
 from pytest_automation_report.server.pages.runs import suites
-from pytest_automation_report.server.pages.runs.filters import NO_BRANCH, STATUSES, RunFilters
 from pytest_automation_report.server.pages.runs.rows import run_row, summary_sentence
+from pytest_automation_report.server.pages.state import NO_BRANCH, STATUSES, RunFilters
 from pytest_automation_report.server.pages.statuses import RUN_WORDS
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.findings import stored_findings, summaries

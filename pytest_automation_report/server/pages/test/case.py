@@ -75,7 +75,6 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "durations": duration_line(on_branch),
         "usual": history.usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
         "reliability": history.reliability(outcomes),
-        "flakiness": history.flakiness_on(outcomes, chosen.branch) if chosen else None,
         "reasons": reason_rows(outcomes),
         "sentence": history.sentence(outcomes, on_branch[0].result) if on_branch else (),
     }

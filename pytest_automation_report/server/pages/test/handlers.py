@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,14 +12,15 @@ from pytest_automation_report.failures.markdown import ReportedFailure, failure_
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.run.details import MAIN_WORKER
+from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.run_summary import run_summary
+from pytest_automation_report.server.pages.state import PICTURES, result_state
 from pytest_automation_report.server.pages.statuses import shown_status
 from pytest_automation_report.server.pages.test import failure, history, view_models
 from pytest_automation_report.server.pages.test.code_links import NO_LINKS
 from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.files import files_of, preview_of, previewed
 from pytest_automation_report.server.pages.test.neighbours import neighbours_in, way_back
-from pytest_automation_report.server.pages.test.url import PICTURES, state_of
 from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.pages.queries import PageReader
+    from pytest_automation_report.server.pages.state import TestState
     from pytest_automation_report.server.pages.test.code_links import CodeLinks
     from pytest_automation_report.server.pages.test.files import TestFile
     from pytest_automation_report.server.pages.test.history import Outcome
-    from pytest_automation_report.server.pages.test.url import TestState
     from pytest_automation_report.server.pages.test.view_models import Output
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
@@ -58,7 +60,7 @@ class TestPage(Page):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, result_id: int) -> None:
         """Show the test's result: what failed, its attempts, files and output, its history."""
-        state = state_of(req.params)
+        state = result_state(req.params)
         values = self.read(lambda reader: result_values(result_id, state, CommonValues(reader)))
         self.show(req, resp, "test/test.html", code_links=self._code_links, **values)
 
@@ -199,21 +201,34 @@ def _output_values(outputs: Sequence[Output], state: TestState) -> dict[str, Any
 def _history_values(outcomes: Sequence[Outcome], current: Outcome | None, state: TestState) -> dict[str, Any]:
     """Return sentence, drawing and evidence of the test's history; nothing if this result is older than all of it."""
     if current is None:
-        return {"sentence": (), "chart": None, "branches": [], "reliability": None, "flakiness": None, "usual": None}
+        return {
+            "sentence": (), "chart": None, "branches": [], "reliability": None, "flakiness": None, "evidence": "",
+            "usual": None,
+        }  # fmt: skip
     on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
     usual = history.usual_duration(outcomes, current)
     place = on_branch.index(current)
+    flakiness = history.flakiness_on(outcomes, current.branch)
     return {
         "sentence": history.sentence(outcomes, current.result),
         "current": current,
         "chart": history.chart(outcomes if state.has_all_branches else on_branch, current, usual),
         "branches": history.branch_histories(outcomes, current.branch),
         "reliability": history.reliability(outcomes),
-        "flakiness": history.flakiness_on(outcomes, current.branch),
+        "flakiness": flakiness,
+        "evidence": _evidence(flakiness),
         "usual": usual,
         "earlier": on_branch[place + 1] if place + 1 < len(on_branch) else None,
         "later": on_branch[place - 1] if place else None,
     }
+
+
+def _evidence(flakiness: Flakiness) -> str:
+    """Return in words why a test counts as flaky or broken; empty for one that does not."""
+    if flakiness.state == "broken":
+        return "it fails in each of its last runs"
+    counts = asdict(flakiness)
+    return flaky_evidence({"evidence": counts, **counts}) if flakiness.state in {"flaky", "suspect"} else ""
 
 
 def _related_values(row: Json, reader: PageReader, statuses: StatusTable) -> dict[str, Any]:

@@ -288,7 +288,7 @@ def test_other_sites_and_other_methods_get_nothing(site: Site) -> None:
         ("/results/99", 404),
         ("/projects/7", 404),
         ("/runs/1?page=0", 422),
-        ("/?source_id=x", 422),
+        ("/?source=x", 422),
     ],
 )
 def test_mistakes_are_pages_too(site: Site, path: str, status: int) -> None:

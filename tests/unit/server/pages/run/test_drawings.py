@@ -12,7 +12,7 @@ from pytest_automation_report.server.pages.run.code_frames import code_frame
 from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
 from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, time_of, waste_sentence
-from pytest_automation_report.server.pages.run.url import RunState
+from pytest_automation_report.server.pages.state import RunState
 from pytest_automation_report.server.store.reads import RunRecord
 
 

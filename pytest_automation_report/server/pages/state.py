@@ -1,0 +1,367 @@
+"""Read and write the URLs of pages: each view with its filters, order and page number is a link."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from pytest_automation_report.server.http.query_parameters import Parameter, in_range, one_of, query_from
+from pytest_automation_report.server.http.request_body import storable
+from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.store.statuses import STATUS_SLOTS, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.http.query_parameters import Query
+    from pytest_automation_report.server.pages.links import Link
+
+VIEWS: Final = ("failures", "tests", "changes", "time", "details")
+"""The views of a run's page, in the order of their tabs and of the keys 1 to 5."""
+
+CHANGES: Final = (
+    "newly_failing",
+    "fixed",
+    "still_failing",
+    "slower",
+    "new_tests",
+    "gone",
+    "faster",
+    "newly_skipped",
+)
+"""Lists of findings that a page can show alone, by their names in the document."""
+
+FLAKY: Final = "flaky"
+"""Stands among the numbers of statuses for tests that passed after a failed attempt."""
+
+STREAMS: Final[Mapping[str, str]] = {"stdout": "Output", "stderr": "Errors", "log": "Log"}
+"""Captured output by the word in the URL: the name of its field."""
+
+PICTURES: Final[Mapping[str, str]] = {"beside": "Side by side", "slider": "Slider", "difference": "Difference"}
+"""Ways to show a picture beside an earlier one, by the word in the URL."""
+
+NO_BRANCH: Final = "-"
+"""The branch in a URL of runs without one; git allows no branch of this name."""
+
+STATUSES: Final[Mapping[str, RunStatus]] = {
+    "running": RunStatus.RUNNING,
+    "failed": RunStatus.FAILURE,
+    "passed": RunStatus.SUCCESS,
+}
+"""Statuses of runs by their word in a URL."""
+
+_TEXT_LENGTH: Final = 750
+_MAX_FROM: Final = 1_000
+_lane = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18})\.([0-9]{1,18})\.(failed|flaky|skipped|passed))?").fullmatch
+_is_status = re.compile(r"0{0,8}[1-9][0-9]?").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The tests of one thread, or of one block of its lane: results of ``kind`` with ids from ``first`` to ``last``."""
+
+    thread: int
+    first: int = 0
+    last: int = 0
+    kind: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.thread}.{self.first}.{self.last}.{self.kind}" if self.kind else str(self.thread)
+
+    @property
+    def whole(self) -> Lane:
+        """All tests of the thread."""
+        return Lane(self.thread)
+
+    @classmethod
+    def of(cls, text: str) -> Lane:
+        """Return the value of a text in an address; raises `ValueError` for any other text."""
+        match = _lane(text)
+        if match is None:
+            raise ValueError("Must be the number of a thread, or THREAD.FIRST.LAST.KIND.")
+        return cls(int(match[1]), int(match[2]), int(match[3]), match[4]) if match[4] else cls(int(match[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """State of a run's page; an empty value is the usual one.
+
+    ``view`` is empty for the usual view: failures if there are any, else tests. ``statuses`` has numbers of statuses
+    and maybe `FLAKY`. ``changes`` has names of lists of findings, ``reason`` a fingerprint. ``opened`` is the node of
+    the tree that is open: a file, a folder (with a slash at its end), or ``file::name``. ``link`` writes the URLs.
+    ``lane`` is a worker, by its thread, or one block of its lane.
+    """
+
+    run_id: int
+    view: str = ""
+    base: int | None = None
+    statuses: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()
+    reason: str = ""
+    text: str = ""
+    folder: str = ""
+    lane: Lane | None = None
+    opened: str = ""
+    group: str = ""
+    sort: str = ""
+    page: int = 1
+    link: Link = field(default=link, compare=False, repr=False)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the page may leave tests out."""
+        return bool(self.statuses or self.changes or self.reason or self.text or self.folder or self.lane)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the URL; none for the usual state of a page."""
+        pairs = {
+            "view": self.view,
+            "base": str(self.base) if self.base is not None else "",
+            "status": ",".join(sorted(self.statuses, key=lambda status: (not status.isdecimal(), status))),
+            "change": ",".join(change for change in CHANGES if change in self.changes),
+            "reason": self.reason,
+            "q": self.text,
+            "folder": self.folder,
+            "lane": str(self.lane or ""),
+            "open": self.opened,
+            "group": self.group,
+            "sort": self.sort,
+            "page": str(self.page) if self.page > 1 else "",
+        }
+        return {name: value for name, value in pairs.items() if value}
+
+    @property
+    def address(self) -> str:
+        """The URL of the page."""
+        return self.link("run", self.run_id, **self.parameters)
+
+    @property
+    def live_address(self) -> str:
+        """The URL of the sections that change while the run is open."""
+        return self.link("run-live", self.run_id, **self.parameters)
+
+    @property
+    def branch_address(self) -> str:
+        """The URL of the rows below the open node of the tree."""
+        return self.link("run-branch", self.run_id, **self.parameters)
+
+    def result(self, result_id: int) -> str:
+        """Return the URL of a test of the run, from which the reader finds back to this state."""
+        return self.link("result", result_id, **({"from": urlencode(self.parameters)} if self.parameters else {}))
+
+    def to(self, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
+        """Return the state with these fields changed, on its first page."""
+        return replace(self, **{"page": 1, **values})
+
+    def at(self, view: str, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
+        """Return a view of the same run and base, without the filters of the present one but with these values."""
+        return RunState(self.run_id, view, self.base, link=self.link, **values)
+
+    def only(self, status: str) -> RunState:
+        """Return the list of the tests with one status."""
+        return self.at("tests", statuses=frozenset({status}))
+
+    def only_change(self, change: str) -> RunState:
+        """Return one list of findings."""
+        return self.at("changes", changes=frozenset({change}))
+
+    def without_statuses(self) -> RunState:
+        """Return the state with tests of every status, whatever changed."""
+        return self.to(statuses=frozenset(), changes=frozenset())
+
+    def toggled(self, status: str) -> RunState:
+        """Return the list of tests with a status added to the chosen ones, or removed from them."""
+        return self.to(view="tests", opened="", group="", statuses=self.statuses ^ {status})
+
+    def with_change(self, change: str) -> RunState:
+        """Return the list of tests with a list of findings added to the chosen ones, or removed from them."""
+        return self.to(view="tests", opened="", group="", changes=self.changes ^ {change})
+
+    def address_at(self, page: int) -> str:
+        """Return the URL of another page."""
+        return replace(self, page=page).address
+
+    def cleared(self) -> RunState:
+        """Return the state without any filter."""
+        return RunState(self.run_id, self.view, self.base, group=self.group, sort=self.sort, link=self.link)
+
+
+@dataclass(frozen=True, slots=True)
+class TestState:
+    """State of a test's page.
+
+    ``attempt`` is the chosen attempt, None for the last one. ``is_raw``: failures stand as pytest wrote them.
+    ``stream`` is a key of `STREAMS`, empty for the first one that the test has. ``origin`` is the query of the run's
+    page from which the reader came.
+    """
+
+    __test__ = False  # pytest must not collect it
+
+    attempt: int | None = None
+    is_raw: bool = False
+    stream: str = ""
+    pictures: str = "beside"
+    has_all_branches: bool = False
+    origin: str = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of the URL, without those of the first state."""
+        pairs = {
+            "attempt": str(self.attempt or ""),
+            "show": "pytest" if self.is_raw else "",
+            "out": self.stream,
+            "pictures": self.pictures if self.pictures != "beside" else "",
+            "history": "all" if self.has_all_branches else "",
+            "from_": self.origin,
+        }
+        return {name: value for name, value in pairs.items() if value}
+
+    @property
+    def origin_query(self) -> dict[str, str]:
+        """The parameters of the run's page from which the reader came."""
+        return {name: value for name, value in parse_qsl(self.origin) if name in _OF_RUN}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilters:
+    """Conditions for the runs of a list; None is any. ``branch`` is empty for runs without a branch."""
+
+    source: int | None = None
+    branch: str | None = None
+    status: str | None = None
+    tag: str | None = None
+    page: int = 1
+
+    @property
+    def is_any(self) -> bool:
+        """Whether no run is left out."""
+        return replace(self, page=1) == RunFilters()
+
+    @property
+    def wanted(self) -> Json:
+        """The conditions, by the names of the filters that the API's list of runs has."""
+        status = None if self.status is None else int(STATUSES[self.status])
+        return {"source_id": self.source, "branch": self.branch, "status": status, "tags": self.tag}
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The parameters of the URL, for `link`; those of the first page without a filter are empty."""
+        return {
+            "source": self.source,
+            # Different from no filter at all.
+            "branch": NO_BRANCH if self.branch == "" else self.branch,
+            "status": self.status,
+            "tag": self.tag,
+            "page": self.page if self.page > 1 else None,
+        }
+
+    def of_suite(self, source: int, branch: str) -> RunFilters:
+        """Return the filters of a suite's page."""
+        return replace(self, source=source, branch=branch)
+
+    def at(self, page: int) -> dict[str, Any]:
+        """Return the parameters of another page."""
+        return replace(self, page=page).query
+
+
+def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
+    """Return the state of a run's URL; raises `ApiError` (422) that lists the invalid parameters."""
+    values = _read(_OF_RUN, parameters)
+    names = {"status": "statuses", "change": "changes", "q": "text", "open": "opened"}
+    return RunState(run_id, **{names.get(name, name): value for name, value in values.items()})
+
+
+def result_state(parameters: Mapping[str, Any]) -> TestState:
+    """Return the state of a test's URL; raises `ApiError` (422) that lists the invalid parameters."""
+    values = _read(_OF_TEST, parameters)
+    return TestState(
+        values["attempt"],
+        values["show"] == "pytest",
+        values["out"],
+        values["pictures"],
+        values["history"] == "all",
+        values["from"].rpartition("?")[2][:_MAX_FROM],
+    )
+
+
+def run_filters(parameters: Mapping[str, Any]) -> RunFilters:
+    """Return the filters of a list of runs; raises `ApiError` (422) that lists the invalid parameters."""
+    return RunFilters(**_read(_OF_LIST, parameters))
+
+
+def single_values(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return one value for each parameter, the last one of a repeated parameter."""
+    return {name: str(value[-1] if isinstance(value, list) else value) for name, value in parameters.items()}
+
+
+def short_text(text: str) -> str:
+    """Return a text of a URL, as texts are stored, and not too long."""
+    return storable(text)[:_TEXT_LENGTH]
+
+
+def _read(query: Query, parameters: Mapping[str, Any]) -> Json:
+    """Return the parameters of a URL with their defaults; forms send empty ones, too."""
+    return query_from(query, {name: text for name, text in single_values(parameters).items() if text.strip()})
+
+
+def _matching(pattern: str, message: str, value: Callable[[str], object] = int, default: object = None) -> Parameter:
+    """Return the parameter for a text of a pattern; ``message`` says what it must be."""
+    matches = re.compile(pattern).fullmatch
+
+    def parse(text: str) -> object:
+        if not matches(text.strip()):
+            raise ValueError(message)
+        return value(text.strip())
+
+    return Parameter(parse, default)
+
+
+def _statuses(text: str) -> frozenset[str]:
+    found = [word for word in text.split(",") if word]
+    if not all(word == FLAKY or (_is_status(word) and int(word) <= STATUS_SLOTS) for word in found):
+        raise ValueError(f"Must be numbers of statuses from 1 to {STATUS_SLOTS}, or {FLAKY}, separated by commas.")
+    return frozenset(word if word == FLAKY else str(int(word)) for word in found)
+
+
+def _changes(text: str) -> frozenset[str]:
+    found = frozenset(word for word in text.split(",") if word)
+    if not found <= set(CHANGES):
+        raise ValueError(f"Must be some of {', '.join(CHANGES)}, separated by commas.")
+    return found
+
+
+_PAGE: Final = in_range(range(1, 10**9), 1)
+_OF_RUN: Final[Query] = {
+    "view": one_of(VIEWS, ""),
+    "base": _matching("[0-9]{1,18}", "Must be the number of a run."),
+    "status": Parameter(_statuses, frozenset()),
+    "change": Parameter(_changes, frozenset()),
+    "reason": _matching("[0-9a-f]{16}", "Must be the 16 digits of a reason.", str, ""),
+    "q": Parameter(lambda text: short_text(text.strip()), ""),
+    "folder": Parameter(short_text, ""),
+    "lane": Parameter(Lane.of),
+    "open": Parameter(short_text, ""),
+    "group": one_of(("reason", "file", "none"), ""),
+    "sort": one_of(("failed", "slowest", "ran"), ""),
+    "page": _PAGE,
+}
+_OF_TEST: Final[Query] = {
+    "attempt": _matching("[1-9][0-9]{0,8}", "Must be the number of an attempt."),
+    "show": one_of(("pytest",), ""),
+    "out": one_of((*STREAMS,), ""),
+    "pictures": one_of((*PICTURES,), "beside"),
+    "history": one_of(("all",), ""),
+    "from": Parameter(str, ""),
+}
+_OF_LIST: Final[Query] = {
+    "source": _matching("[0-9]{1,10}", "Must be the number of a suite."),
+    "branch": Parameter(lambda text: "" if text.strip() == NO_BRANCH else short_text(text.strip())),
+    "status": one_of((*STATUSES,)),
+    "tag": Parameter(lambda text: short_text(text.strip())),
+    "page": _PAGE,
+}
