@@ -9,22 +9,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-STYLE_SHEETS: Final = (
-    "tokens",
-    "base",
-    "top",
-    "controls",
-    "head",
-    "lists",
-    "code",
-    "run",
-    "test",
-    "states",
-    "print",
-)
-"""Files of the style sheet in their order: later ones refine earlier ones."""
+STYLE_LAYERS: Final[Mapping[str, Sequence[str]]] = {
+    "base": ("tokens", "base"),
+    "parts": ("top", "controls", "head", "lists", "code"),
+    "pages": ("run", "test"),
+    "states": ("states", "print"),
+}
+"""Layers of the style sheet with their files: a rule of a later layer wins, whatever the selectors are."""
 
 SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "find.js", "lanes.js", "pictures.js")
 """Modules of the pages; all pages can be read without them."""
@@ -35,7 +28,7 @@ _STATIC = files("pytest_automation_report.server.pages") / "static"
 
 _script_comment = re.compile(r"/\*\*.*?\*/ ?", re.DOTALL)
 _comment = re.compile(r"/\*.*?\*/", re.DOTALL)
-_needless = re.compile(r"\s*([{};])\s*")
+_needless = re.compile(r"\s*([{};])\s*|(?<=[:,>])\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +66,20 @@ def _packed_script(name: str) -> str:
 
 
 def style_sheet() -> str:
-    """Return the style sheet of all pages: files of one purpose each, without comments and needless spaces."""
-    return _packed_style("\n".join((_STATIC / "style" / f"{name}.css").read_text("utf-8") for name in STYLE_SHEETS))
+    """Return the style sheet of all pages, without comments and needless spaces."""
+    return "".join(
+        f"@layer {layer}{{{''.join(style_text(f'style/{name}.css') for name in names)}}}"
+        for layer, names in STYLE_LAYERS.items()
+    )
 
 
 def style_text(name: str) -> str:
-    """Return a style sheet of the package for the report in one file, without comments and needless spaces."""
+    """Return a style sheet of the package, without comments and needless spaces."""
     return _packed_style(file_text(name)).strip()
 
 
 def _packed_style(text: str) -> str:
-    return _needless.sub(r"\1", _comment.sub("", text)).replace(";}", "}")
+    return re.sub(r"\s+", " ", _needless.sub(r"\1", _comment.sub("", text))).replace(";}", "}")
 
 
 def _assets() -> dict[str, Asset]:

@@ -45,8 +45,8 @@ def test_coloured_parts_become_classes() -> None:
 def test_every_colour_can_be_read() -> None:
     """Each colour of text reaches 4.5:1 on each ground, and on that of output, in light and dark."""
     style = style_sheet()
-    tokens = dict(re.findall(r"--([\w-]+): light-dark\((#\w{6}, #\w{6})\)", style))
-    rules = re.findall(r"([^{}]*ansi-[^{}]*)\{(color|background): var\(--([\w-]+)\)", style)
+    tokens = dict(re.findall(r"--([\w-]+):light-dark\((#\w{6},#\w{6})\)", style))
+    rules = re.findall(r"([^{}]*ansi-[^{}]*)\{(color|background):var\(--([\w-]+)\)", style)
     used = {name for number in range(8) for name in terminal_lines(f"\x1b[{30 + number}mx").lines[0][0][0].split()}
     used |= {name for number in range(8) for name in terminal_lines(f"\x1b[{40 + number}mx").lines[0][0][0].split()}
     selectors = " ".join(selector for selector, _, _ in rules)
@@ -56,7 +56,7 @@ def test_every_colour_can_be_read() -> None:
     assert (len(inks), len(grounds)) == (8, 7)
     for ink in inks:
         for ground in grounds:
-            for one, other in zip(tokens[ink].split(", "), tokens[ground].split(", "), strict=True):
+            for one, other in zip(tokens[ink].split(","), tokens[ground].split(","), strict=True):
                 assert _contrast(one, other) >= 4.5, (ink, ground)
 
 

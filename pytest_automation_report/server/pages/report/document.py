@@ -140,7 +140,7 @@ class _Report:
 
     @property
     def _style(self) -> str:
-        return f"{style_sheet()}\n{style_text('report.css')}"
+        return f"{style_sheet()}@layer report{{{style_text('report.css')}}}"
 
     def _frame(self, start: str) -> dict[str, str]:
         """Return what stands above and below the pages."""

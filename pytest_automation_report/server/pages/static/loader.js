@@ -25,6 +25,8 @@ export function inflated(id) {
 
 (async () => {
   data = await inflated("data").json();
+  // The plain report's own style must not show through the pages.
+  document.querySelector("style").disabled = true;
   document.body.insertAdjacentHTML("afterbegin", data.head);
   document.body.insertAdjacentHTML("beforeend", data.foot);
   for (const name of ["style", "script"]) {

@@ -9,7 +9,7 @@ from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.serving import passes_secret
 from pytest_automation_report.server.pages import assets
 from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess
-from pytest_automation_report.server.pages.assets import ASSETS, SCRIPTS, STYLE_SHEETS, asset_path
+from pytest_automation_report.server.pages.assets import ASSETS, SCRIPTS, STYLE_LAYERS, asset_path
 from pytest_automation_report.server.store.store import Store
 from support.service import TOKEN, a_test
 from support.website import COOKIE, Site
@@ -210,8 +210,8 @@ def test_the_style_sheet_is_whole(site: Site) -> None:
     assert text.count("{") == text.count("}")
     assert "/*" not in text
     files = Path(assets.__file__).parent / "static" / "style"
-    assert {path.stem for path in files.iterdir()} == set(STYLE_SHEETS)
-    assert ".verdict{display: flex;" in text
+    assert {path.stem for path in files.iterdir()} == {name for names in STYLE_LAYERS.values() for name in names}
+    assert ".verdict{display:flex;" in text
 
 
 def test_markup_has_no_script_or_style_of_its_own(site: Site) -> None:
