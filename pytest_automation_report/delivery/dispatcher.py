@@ -47,11 +47,6 @@ class Delivery(Life):
         return self.scheduler.is_finished
 
     @property
-    def left(self) -> int:
-        """Number of results that are still to be sent."""
-        return sum(self.scheduler.unsettled(queue) for queue in self.queues.by_worker.values())
-
-    @property
     def is_busy(self) -> bool:
         """Whether a response is awaited, or time must pass until the server can show whether a request was applied."""
         return bool(self.in_flight) or self.responses.is_reconciling

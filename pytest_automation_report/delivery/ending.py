@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.findings import LateAnswer, excerpt_from, write_excerpt, write_unless_full
-from pytest_automation_report.delivery.report import ReportWriting, unfinished_reason
+from pytest_automation_report.delivery.report import unfinished_reason, write_report
 from pytest_automation_report.spool.ledger_records import DoneRecord, ReportRecord
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class DeliveryEnd:
             # The store computes in this process: pytest waits no longer, but later readers need the findings.
             request.await_end(alone_seconds)
         if report is not None:
-            self._note_late_report(report.wait(alone_seconds))
+            self._note_late_report(report.wait(alone_seconds) or self._late_report)
 
     @property
     def _is_interrupted(self) -> bool:
@@ -91,7 +91,7 @@ class DeliveryEnd:
         write_excerpt(self._ledger, request.wait(seconds), log)
         return request
 
-    def _write_report(self) -> ReportWriting | None:
+    def _write_report(self) -> LateAnswer[ReportRecord] | None:
         """Write the report of our completed run, and to the ledger what became of it; pytest waits for it meanwhile."""
         session, client, state = self._session, self._client, self._state
         if not session.report or state.run is None:
@@ -106,9 +106,15 @@ class DeliveryEnd:
         seconds = None  # `automation-report send` waits as long as it takes
         if self._controller is not None:
             seconds = self._deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
-        report = ReportWriting(self._delivery, state.run, creates_folder=self._controller is not None)
-        self._note_report(report.wait(seconds))
+        creates_folder, words = self._controller is not None, self._delivery.queues.shown_last_words.copy()
+        write = partial(write_report, self._delivery, state.run, words, creates_folder=creates_folder)
+        report = LateAnswer(f"report of run {state.run}", write, self._log)
+        self._note_report(report.wait(seconds) or self._late_report)
         return report
+
+    @property
+    def _late_report(self) -> ReportRecord:
+        return ReportRecord(self._session.report, "late")
 
     def _note_report(self, state: ReportRecord) -> None:
         """Write the state of the report to the ledger."""

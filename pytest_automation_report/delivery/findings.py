@@ -31,10 +31,9 @@ _COUNTS: Final = ("newly_failing", "still_failing", "fixed", "flaky", "slower", 
 
 
 class LateAnswer(Generic[T]):
-    """The answer to a question that a separate thread asks the server: the sender can stop to wait for it.
+    """What a separate thread returns that asks the server, or writes a report: the sender can stop to wait for it.
 
-    ``what`` names it in the log. The embedded store has no deadline: it computes in that thread, and may go on after
-    `wait`.
+    ``what`` names it in the log. The thread may go on after `wait`: the embedded store and a report have no deadline.
     """
 
     def __init__(self, what: str, ask: Callable[[], T], log: Callable[[str], None]) -> None:
@@ -43,9 +42,9 @@ class LateAnswer(Generic[T]):
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def wait(self, seconds: float) -> T | None:
-        """Wait at most this long; return the answer, None if there is none yet, or none at all."""
-        self._thread.join(max(0.0, seconds))
+    def wait(self, seconds: float | None) -> T | None:
+        """Wait at most this long, without a limit for None; return the answer, None if there is none so far."""
+        self._thread.join(None if seconds is None else max(0.0, seconds))
         if self._thread.is_alive():
             self._log(f"no {self._what} within {seconds:.1f} s")
             return None

@@ -9,7 +9,6 @@ import gc
 import os
 import secrets
 import tempfile
-import threading
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -55,81 +54,65 @@ _MARK: Final = b'<meta name="generator" content="pytest-automation-report '
 _HEAD_BYTES: Final = 4096
 
 
-class ReportWriting:
-    """The writing of a run's report in a separate thread: the sender can stop to wait for it.
+def write_report(
+    delivery: Delivery, run_id: int, last_words: Mapping[str, str], *, creates_folder: bool
+) -> ReportRecord:
+    """Write the report of a run; return what became of it, with the reason if there is none, or with a note.
 
-    With ``creates_folder`` the file's folder is created if it is missing, as pytest's ``--junitxml`` does.
+    ``last_words`` of processes that died, by worker, are in no file of the folder. With ``creates_folder`` the file's
+    folder is created if it is missing, as pytest's ``--junitxml`` does.
     """
-
-    def __init__(self, delivery: Delivery, run_id: int, *, creates_folder: bool) -> None:
-        self._delivery, self._run_id = delivery, run_id
-        self._client, self._session, self._log = delivery.client, delivery.session, delivery.runtime.log
-        # Of processes that died, by worker: it is in no file of the folder.
-        self._last_words = delivery.queues.shown_last_words.copy()
-        self._creates_folder = creates_folder
-        self._why = ""
-        self._note = ""
-        self._thread = threading.Thread(target=self._write, daemon=True)
-        self._thread.start()
-
-    def wait(self, seconds: float | None) -> ReportRecord:
-        """Wait at most this long, without a limit for None; return the state of the report, and why there is none.
-
-        A written report may have a note instead.
-        """
-        file = self._session.report
-        self._thread.join(seconds)
-        if self._thread.is_alive():
-            self._log(f"the report of run {self._run_id} takes longer than {seconds:.1f} s")
-            return ReportRecord(file, "late")
-        if self._why:
-            self._log(f"no report of run {self._run_id}: {self._why}")
-        return ReportRecord(file, "none", self._why) if self._why else ReportRecord(file, "written", self._note)
-
-    def _write(self) -> None:
-        named = self._session.report
-        try:
-            # pytest copies it to its stdout.
-            self._write_to(self._delivery.folder.report if named == STDOUT else Path(named))
-        except OSError as error:
-            self._why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
-        except AutomationReportError as error:
-            self._why = f"{error}{self._remedy}"
-        except Exception as error:  # noqa: BLE001 - whatever the pages raise, the results are delivered
-            self._why = f"{error!r}{self._remedy}"
-
-    @property
-    def _remedy(self) -> str:
-        """The command that writes the report later; none for a report that only the spool has."""
-        return "" if self._note else f": try automation-report html {self._run_id} -o {Path(self._session.report).name}"
-
-    def _write_to(self, path: Path) -> None:
-        if self._creates_folder:
+    file = delivery.session.report
+    note, remedy = "", f": try automation-report html {run_id} -o {Path(file).name}"
+    path = delivery.folder.report if file == STDOUT else Path(file)  # pytest copies the first to its stdout
+    try:
+        if creates_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
-        write_output(path, encoded([self._html()]))
+        html = _with_history(delivery, run_id)
+        if html is None:
+            note, remedy = OWN_RESULTS, ""  # the command has no pages either
+            html = _of_own_results(delivery, run_id, last_words)
+        write_output(path, encoded([html]))
+    except OSError as error:
+        why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
+    except AutomationReportError as error:
+        why = f"{error}{remedy}"
+    except Exception as error:  # noqa: BLE001 - whatever the pages raise, the results are delivered
+        why = f"{error!r}{remedy}"
+    else:
+        return ReportRecord(file, "written", note)
+    delivery.runtime.log(f"no report of run {run_id}: {why}")
+    return ReportRecord(file, "none", why)
 
-    def _html(self) -> str:
-        if self._session.is_embedded:
-            return embedded_report(Path(self._session.database), self._run_id)
-        learn_kind(self._client)
-        if self._client.artifact_bytes is not None:
-            try:
-                return self._client.report_html(self._run_id)
-            except RefusedError as error:
-                # A server without pages has no reports.
-                if error.status != _NOT_FOUND:
-                    raise
-        self._note = OWN_RESULTS
-        origin = self._session.origin
-        # The origin is the server's address without anything else: no user, no token.
-        note = f"The results went to {origin}. This file has only those of this session, and nothing of earlier runs."
-        try:
-            with tempfile.TemporaryDirectory(prefix="automation-report-") as folder:
-                database = Path(folder) / "store.sqlite3"
-                deliver_again(self._delivery, self._last_words, database, self._run_id)
-                return embedded_report(database, self._run_id, note=note)
-        except OSError as error:
-            raise SpoolError(f"{_NOT_STORED}: {error.strerror or error}") from error
+
+def _with_history(delivery: Delivery, run_id: int) -> str | None:
+    """Return the report that the embedded store or a server of ours has of a run, None for any other server."""
+    session, client = delivery.session, delivery.client
+    if session.is_embedded:
+        return embedded_report(Path(session.database), run_id)
+    learn_kind(client)
+    if client.artifact_bytes is None:
+        return None
+    try:
+        return client.report_html(run_id)
+    except RefusedError as error:
+        # A server without pages has no reports.
+        if error.status != _NOT_FOUND:
+            raise
+    return None
+
+
+def _of_own_results(delivery: Delivery, run_id: int, last_words: Mapping[str, str]) -> str:
+    # The origin is the server's address without anything else: no user, no token.
+    went = f"The results went to {delivery.session.origin}."
+    try:
+        with tempfile.TemporaryDirectory(prefix="automation-report-") as folder:
+            database = Path(folder) / "store.sqlite3"
+            deliver_again(delivery, last_words, database, run_id)
+            note = f"{went} This file has only those of this session, and nothing of earlier runs."
+            return embedded_report(database, run_id, note=note)
+    except OSError as error:
+        raise SpoolError(f"{_NOT_STORED}: {error.strerror or error}") from error
 
 
 def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: Path, run_id: int) -> None:

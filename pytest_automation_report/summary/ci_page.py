@@ -276,7 +276,7 @@ class JobOutput:
             tally=ending.tally,
             url=run_page(configuration, ending.tally.run),
             warnings=(*warnings, *undelivered),
-            findings=ending.findings,
+            findings=ending.state.findings,
             now=ending.ended,
         )
         if self._summary:

@@ -79,8 +79,7 @@ class SessionCounts(Struct, frozen=True):
     ``expected`` is the number of tests that were to run, None if the collection did not end. ``modules`` is the number
     of results that stand for modules, ``skipped_modules`` of those that skipped themselves. ``counts`` are results by
     pytest's statuses. ``repeated`` are tests that share a key. ``faults`` are errors of this package, ``warnings`` are
-    about users' annotations and hooks. ``failures`` are the first failed tests. ``difference`` is how the results
-    that the server shows differ from those that it confirmed, empty if they agree or were not read.
+    about users' annotations and hooks. ``failures`` are the first failed tests.
     """
 
     run: int | None
@@ -101,7 +100,6 @@ class SessionCounts(Struct, frozen=True):
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     failures: tuple[FailedTest, ...] = ()
-    difference: str = ""
 
     @property
     def left(self) -> int:
@@ -188,7 +186,6 @@ def tally_from(
         # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
         warnings=tuple(dict.fromkeys(message for file in files for message in file.messages)),
         failures=tuple(failures[:SHOWN]),
-        difference=state.difference,
     )
 
 

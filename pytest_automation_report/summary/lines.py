@@ -20,8 +20,8 @@ from pytest_automation_report.text.terminal import pluralize, sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.spool.ledger import LedgerState
     from pytest_automation_report.spool.ledger_records import ReportRecord
     from pytest_automation_report.summary.counts import SessionCounts
 
@@ -52,43 +52,30 @@ _REMEDIES: Final[Mapping[str, str]] = {
 class SessionOutcome(Struct, frozen=True):
     """End of a session's reporting.
 
-    ``log`` has the last lines of a sender that failed at its start. ``is_run_gone`` if the remaining results need a
-    new run. ``renamed`` are statuses that the server does not know, each with the one that was sent instead.
-    ``unstored`` are reasons why artifacts are not stored, each with the number of artifacts. ``findings`` is the
-    excerpt of the run's findings that the sender wrote, None if there is none; ``report`` has the path of the run's
-    report and what became of it, None without one; ``joined_note`` says why results went to another run of the key than
-    the open one; ``ended`` is the time of the session's end, in microseconds since 1970.
+    ``state`` is that of the ledger. ``log`` has the last lines of a sender that failed at its start. ``ended`` is the
+    time of the session's end, in microseconds since 1970.
     """
 
     tally: SessionCounts
+    state: LedgerState
     folder: str
     is_sent: bool
     log: Sequence[str] = ()
-    trouble: str = ""
-    trouble_class: str = ""
-    is_run_gone: bool = False
-    reasons: tuple[str, ...] = ()
-    renamed: tuple[tuple[str, str], ...] = ()
-    unstored: tuple[tuple[str, int], ...] = ()
     losses: WriteLosses = WriteLosses()
     leftovers: LeftoverCounts = LeftoverCounts()
-    findings: Json | None = None
-    report: ReportRecord | None = None
-    joined_note: str = ""
     ended: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether every result is confirmed by the server and every number adds up."""
         tally = self.tally
-        adds_up = not (tally.mismatches or tally.difference)
+        adds_up = not (tally.mismatches or self.state.difference)
         return tally.is_removable and adds_up and not (self.losses.results or self.losses.records)
 
     @property
     def is_removable(self) -> bool:
         """Whether nothing in the session's folder is still needed: the sender notes there what becomes of a report."""
-        is_report_late = self.report is not None and self.report.state == "late"
-        return self.tally.is_removable and not is_report_late
+        return self.tally.is_removable and not self.state.is_report_late
 
 
 class Shell:
@@ -197,14 +184,14 @@ def look_at(configuration: Settings, run: int, shell: Shell) -> str:
 
 
 def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
-    if ending.findings is None:
+    if ending.state.findings is None:
         return []
     from pytest_automation_report.summary.findings_lines import earlier_source_line, findings_lines  # noqa: PLC0415 - only servers of ours have findings
 
     # A user who names a source knows that it is another one.
     is_named = "source" in configuration.origins or configuration.run_id
-    earlier = "" if is_named else earlier_source_line(ending.findings, configuration.source)
-    return [*([earlier] if earlier else []), *findings_lines(ending.findings, ending.ended)]
+    earlier = "" if is_named else earlier_source_line(ending.state.findings, configuration.source)
+    return [*([earlier] if earlier else []), *findings_lines(ending.state.findings, ending.ended)]
 
 
 def _left_behind(configuration: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
@@ -304,17 +291,17 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
     tally = ending.tally
     lines += [
         sanitize(message, STRING_UNITS)
-        for message in (ending.joined_note, tally.difference, *tally.warnings)
+        for message in (ending.state.joined_note, ending.state.difference, *tally.warnings)
         if message
     ]
     lines += [
         f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
         " (set automation_report_statuses)"
-        for before, now in ending.renamed
+        for before, now in ending.state.renamed.items()
     ]
-    lines += unstored_lines(ending.unstored)
-    if ending.report is not None and ending.report.state == "none":
-        lines.append(report_line(ending.report))
+    lines += unstored_lines(ending.state.unstored_reasons)
+    if ending.state.report is not None and ending.state.report.state == "none":
+        lines.append(report_line(ending.state.report))
     lines += [
         f"no report of an earlier session in {sanitize(file, STRING_UNITS)}: {sanitize(why, STRING_UNITS)}"
         for file, why in ending.leftovers.reports
@@ -346,8 +333,8 @@ def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, ot
         for name, count in tally.repeated
     ]
     lines += _findings(configuration, ending)
-    if ending.report is not None and ending.report.state != "none":
-        lines.append(report_line(ending.report, shell.here))
+    if ending.state.report is not None and ending.state.report.state != "none":
+        lines.append(report_line(ending.state.report, shell.here))
     if tally.run is not None:
         lines.append(f"look at it: {look_at(configuration, tally.run, shell)}")
     return lines
@@ -378,11 +365,11 @@ def _undelivered(configuration: Settings, ending: SessionOutcome, shell: Shell) 
     if tally.held:
         held = pluralize(tally.held, "result")
         lines.append(f"{held} held in {folder}: delivery unconfirmed: the server may or may not have them")
-    lines += [f"  {sanitize(reason)}" for reason in ending.reasons[:3]]
+    lines += [f"  {sanitize(reason)}" for reason in ending.state.reasons[:3]]
     if tally.left or not tally.is_complete:
         kept = f"{pluralize(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_missing(configuration) or _why(ending)}")
-        lines.append(f"send: {send_command(configuration, shell, is_new_run=ending.is_run_gone)}")
+        lines.append(f"send: {send_command(configuration, shell, is_new_run=ending.state.is_run_gone)}")
     lines += [f"  sender: {sanitize(line)}" for line in ending.log]
     return lines
 
@@ -400,9 +387,10 @@ def _missing(configuration: Settings) -> str:
 def _why(ending: SessionOutcome) -> str:
     if not ending.is_sent:
         return ""
-    remedy = _REMEDIES.get(ending.trouble_class, "")
-    if ending.trouble:
-        return f": {remedy + ' (' if remedy else ''}{sanitize(ending.trouble)}{')' if remedy else ''}"
+    remedy = _REMEDIES.get(ending.state.trouble_class, "")
+    trouble = ending.state.trouble or ending.state.done.why
+    if trouble:
+        return f": {remedy + ' (' if remedy else ''}{sanitize(trouble)}{')' if remedy else ''}"
     if not ending.tally.is_done:
         return ": the sender did not finish within the time that pytest waits; it may go on for a while"
     return ""

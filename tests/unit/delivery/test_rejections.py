@@ -117,7 +117,7 @@ def test_server_that_takes_no_test_is_left_alone(tmp_path: Path) -> None:
         stepper = delivered(written)
         assert stepper.delivery.retry_policy.stopped
         assert len(rejected(written)) == 10
-        assert stepper.delivery.left == 290
+        assert stepper.delivery.state.total("acknowledged") == 0
         assert len(appends(server)) < 60
 
 
@@ -126,7 +126,7 @@ def test_refusal_that_is_not_about_tests(tmp_path: Path) -> None:
     with picky(lambda _, __: unprocessable({"elapsed_observed": "It is negative."})) as server:
         stepper = delivered(ended_session(tmp_path, server, 5))
         assert "elapsed_observed: It is negative." in stepper.delivery.retry_policy.stopped
-        assert stepper.delivery.left == 5
+        assert stepper.delivery.state.total("acknowledged") == 0
         assert len(appends(server)) == 1
 
 
