@@ -24,6 +24,8 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
+from msgspec import Struct
+
 from pytest_automation_report.errors import (
     ClientError,
     InProgressError,
@@ -33,7 +35,6 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,7 +54,7 @@ _UNKNOWN_4XX = (408, _CONFLICT)
 _NO_CONTENT = 204
 
 
-class ApiRequest(Value):
+class ApiRequest(Struct, frozen=True):
     """One request: ``success`` is the documented status of its response, ``key`` its Idempotency-Key.
 
     ``body`` is JSON; ``file`` is a file to upload, with its size in bytes.
@@ -68,7 +69,7 @@ class ApiRequest(Value):
     key: str = ""
 
 
-class HttpResponse(Value):
+class HttpResponse(Struct, frozen=True):
     """A response that arrived completely; the three headers are empty if missing."""
 
     status: int
@@ -78,7 +79,7 @@ class HttpResponse(Value):
     location: str = ""
 
 
-class NoResponse(Value):
+class NoResponse(Struct, frozen=True):
     """A response that is missing, incomplete or cannot be read, with the reason in a few words."""
 
     reason: str

@@ -18,12 +18,12 @@ from pytest_automation_report.api.classification import ApiRequest
 from pytest_automation_report.api.extensions import JOB
 from pytest_automation_report.api.models import encode
 from pytest_automation_report.api.responses import (
-    StoredFile,
     created_id,
     page_of_runs,
     page_of_sources,
     page_of_tests,
     run_from,
+    stored_file,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from pytest_automation_report.api.models import Json, NewRun, Resources
-    from pytest_automation_report.api.responses import Page, Run, RunTest, Source
+    from pytest_automation_report.api.responses import Page, Run, RunTest, Source, StoredFile
 
 # A page behind all runs: its response has the total and no run.
 _PAGE_PAST_THE_END = 1_000_000
@@ -108,7 +108,7 @@ class Client(ABC):
         Must not be called while `artifact_bytes` is None: no other server has this operation.
         """
         request = ApiRequest("POST", ARTIFACTS_PATH, 201, query={"name": name}, file=(content, size))
-        return self._call(request, StoredFile.from_body)
+        return self._call(request, stored_file)
 
     def create_run(self, run: NewRun, *, key: str = "") -> int:
         """Create a run and return its id."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, cut_end, cut_middle, fits, string
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

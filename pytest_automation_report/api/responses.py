@@ -1,87 +1,94 @@
 """The response bodies of the API as values, in the words of the contract, with the members that this package reads.
 
-`response_types` has the types: strict for members on which decisions depend (ids, counts, ``is_completed``), tolerant
-for others. Each parser raises `JsonError` with the path of the wrong member. Members that nothing reads are not looked
-at, and so never make a response unreadable.
-
-The sender reads responses with `JsonValue` and not with msgspec: importing msgspec takes 12 to 40 ms, and a session of
-one test needs two or three responses.
+Members on which decisions depend (ids, counts, ``is_completed``) are strict. Others are forgiven: servers leave them
+out, or write ``null`` or ``[]`` for "nothing". Each reader raises `ValueError` with the path of the wrong member.
+Members that nothing reads are not looked at, and so never make a response unreadable.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
-from pytest_automation_report.api.json_values import INLINE
+from msgspec import Meta, Struct, convert, field
+from msgspec.structs import replace
+
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json
-from pytest_automation_report.api.response_types import (
-    Answer,
-    Count,
-    Flag,
-    Id,
-    PhpObject,
-    Text,
-    TextOrNone,
-    Texts,
-)
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
-from pytest_automation_report.values import Value, field, replace
 
 T = TypeVar("T")
 
+Id: TypeAlias = Annotated[int, Meta(gt=0, le=2**63 - 1)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
 _STARTS: Final = ("https://", "http://", f"{EMBEDDED_ORIGIN}/")
+# Texts on which no decision depends: a value of another type counts as missing.
+_TEXTS: Final = frozenset({"name", "url", "value", "key", "folder", "created_at", "mime_type"})
+_NESTED: Final = frozenset({"result", "threads", "fields", "links"})
 
 
-class FieldText(Answer):
+def _forgiven(document: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON of a server without the nulls, and in the spellings that the classes declare."""
+    if type(document) is list:
+        return [_forgiven(item) if type(item) is dict else item for item in document]
+    if type(document) is not dict:
+        return document
+    members = {}
+    for name, value in document.items():
+        # No class has such names; msgspec could not read one with a lone surrogate.
+        is_foreign = not name or not name.isascii()
+        if is_foreign or value is None or (name in _TEXTS and type(value) is not str):
+            continue
+        if name in _NESTED:
+            members[name] = _forgiven(value)
+        elif name == "is_completed" and type(value) is int and value in {0, 1}:
+            members[name] = bool(value)
+        elif name == "tags" and type(value) is list:
+            members[name] = [tag for tag in value if type(tag) is str]
+        elif name != "expands" or value != []:  # an empty object of PHP
+            members[name] = value
+    return members
+
+
+class FieldText(Struct, frozen=True):
     """Name and value of a field. Its type is not read: a newer server may have others."""
 
-    name: Text = ""
-    value: TextOrNone = None
+    name: str = ""
+    value: str | None = None
 
 
-class LinkText(Answer):
+class LinkText(Struct, frozen=True):
     """Name and address of a link."""
 
-    name: Text = ""
-    url: Text = ""
+    name: str = ""
+    url: str = ""
 
 
-class Counts(Answer):
-    """Numbers of tests of a run or thread."""
-
-    # Required: reconciliation would take a missing total for "nothing arrived", and send all again.
-    total: Count = field(key="total_count")
-    success: Count = field(default=0, key="success_count")
-    failure: Count = field(default=0, key="failure_count")
-
-
-class Thread(Answer):
-    """A thread of a run, with the counts of its tests."""
+class Thread(Struct, frozen=True):
+    """A thread of a run, with the numbers of its tests: all, those that passed, and those that failed."""
 
     id: Id
-    is_completed: Flag
-    counts: Counts = field(key=INLINE)
+    is_completed: bool
+    # Required: reconciliation would take a missing total for "nothing arrived", and send all again.
+    total: Count = field(name="total_count")
+    success: Count = field(default=0, name="success_count")
+    failure: Count = field(default=0, name="failure_count")
     fields: tuple[FieldText, ...] = ()
 
 
-class Run(Answer):
+class Run(Thread, frozen=True):
     """A run with its threads; ``created_at`` is the server's own text.
 
     ``document`` is the whole JSON of the response for a single run, empty for a run of a page.
     """
 
-    id: Id
-    is_completed: Flag
-    counts: Counts = field(key=INLINE)
     source_id: Id | None = None
     config_id: Id | None = None
-    name: Text = ""
+    name: str = ""
     threads: tuple[Thread, ...] = ()
-    fields: tuple[FieldText, ...] = ()
     links: tuple[LinkText, ...] = ()
-    tags: Texts = ()
-    created_at: TextOrNone = None
-    document: Json = field(default_factory=dict, key=None)
+    tags: tuple[str, ...] = ()
+    created_at: str | None = None
+    document: Json = field(default_factory=dict, name="")
 
     def field_value(self, name: str) -> str:
         """Return the value of the first field of this name, "" if there is none."""
@@ -92,102 +99,86 @@ class Run(Answer):
         return next((thread for thread in self.threads if thread.id == thread_id), None)
 
 
-class RunTest(Answer):
+class RunTest(Struct, frozen=True):
     """One result of a run; servers may leave out everything."""
 
-    id: Id | None = field(default=None, key="automation_test_id")
-    key: TextOrNone = None
-    name: TextOrNone = None
-    folder: TextOrNone = None
+    id: Id | None = field(default=None, name="automation_test_id")
+    key: str | None = None
+    name: str | None = None
+    folder: str | None = None
 
 
-class Source(Answer):
+class Source(Struct, frozen=True):
     """A source of a project."""
 
     id: Id
-    name: Text = ""
+    name: str = ""
 
 
-class Page(Value, Generic[T]):
+class Page(Struct, Generic[T], frozen=True):
     """One page of a list; ``document`` is the server's JSON of it, ``next_page`` None on the last page.
 
     ``expands`` has the related records that the request named.
     """
 
-    next_page: int | None
-    total: int
     result: tuple[T, ...]
-    expands: Json
-    document: Json
+    next_page: Id | None = None
+    total: Count = 0
+    expands: Json = field(default_factory=dict)
+    document: Json = field(default_factory=dict, name="")
 
 
-class StoredFile(Answer):
+class StoredFile(Struct, frozen=True):
     """URL of a stored file; ``mime_type`` is the store's judgement of its type, empty if it made none.
 
     Raises `ValueError` for a URL that is none of a file.
     """
 
     url: str
-    mime_type: Text = ""
+    mime_type: str = ""
 
     def __post_init__(self) -> None:
         if not self.url.startswith(_STARTS) or utf16_length(self.url) > STRING_UNITS:
             raise ValueError(f"not a URL for an artifact: {self.url[:100]!r}")
 
 
-class _Created(Answer):
+class _Created(Struct):
     id: Id
 
 
-class _SingleRun(Answer):
+class _SingleRun(Struct):
     result: Run
 
 
-class _PageFrame(Answer):
-    """The members of a page that do not depend on its items."""
-
-    next_page: Id | None = None
-    total: Count = 0
-    expands: PhpObject = field(default_factory=dict)
-
-
-class _Runs(Answer):
-    result: tuple[Run, ...]
-
-
-class _Tests(Answer):
-    result: tuple[RunTest, ...]
-
-
-class _Sources(Answer):
-    result: tuple[Source, ...]
-
-
 def created_id(document: object) -> int:
-    """Return the id of the object that a POST created; raises `JsonError` for an invalid one."""
-    return _Created.from_body(document).id
+    """Return the id of the object that a POST created; raises `ValueError` for an invalid one."""
+    return convert(document, _Created).id
 
 
-def run_from(document: Any) -> Run:  # noqa: ANN401 - an object, once it is read
-    """Read the response for a single run; raises `JsonError` without a valid id, ``is_completed``, total or thread."""
-    return replace(_SingleRun.from_body(document).result, document=document)
+def stored_file(document: object) -> StoredFile:
+    """Read the response to an upload; raises `ValueError` without the URL of a file."""
+    return convert(_forgiven(document), StoredFile)
+
+
+def run_from(document: Any) -> Run:  # noqa: ANN401 - any JSON
+    """Read the response for a single run; raises `ValueError` without a valid id, ``is_completed``, total or thread."""
+    return replace(convert(_forgiven(document), _SingleRun).result, document=document)
 
 
 def page_of_runs(document: object) -> Page[Run]:
-    """Read a page of a project's runs; raises `JsonError` without a list of valid runs."""
-    return _page(document, _Runs.from_body(document).result)
+    """Read a page of a project's runs; raises `ValueError` without a list of valid runs."""
+    return _page(document, Page[Run])
 
 
 def page_of_tests(document: object) -> Page[RunTest]:
-    """Read a page of a run's results; raises `JsonError` without a list of results, and for an invalid id."""
-    return _page(document, _Tests.from_body(document).result)
+    """Read a page of a run's results; raises `ValueError` without a list of results, and for an invalid id."""
+    return _page(document, Page[RunTest])
 
 
 def page_of_sources(document: object) -> Page[Source]:
-    """Read a page of a project's sources; raises `JsonError` without a list of valid sources."""
-    return _page(document, _Sources.from_body(document).result)
+    """Read a page of a project's sources; raises `ValueError` without a list of valid sources."""
+    return _page(document, Page[Source])
 
 
-def _page(document: Any, items: tuple[T, ...]) -> Page[T]:  # noqa: ANN401 - an object, as its items were read
-    frame = _PageFrame.from_body(document)
-    return Page(frame.next_page, frame.total, items, frame.expands, document)
+def _page(document: Any, kind: type[Page[T]]) -> Page[T]:  # noqa: ANN401 - any JSON
+    return replace(convert(_forgiven(document), kind), document=document)

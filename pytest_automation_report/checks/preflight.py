@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import ValidationError, convert, to_builtins
+from msgspec import convert, to_builtins
 
 from pytest_automation_report.checks.check import Check
 from pytest_automation_report.delivery.launch import NEEDED, NEEDED_EMBEDDED, LaunchError, printed_by
@@ -35,5 +35,5 @@ def preflight_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     try:
         printed = printed_by(_CODE, start, needed=needed, seconds=WHOLE_SECONDS)
         return convert(Unpatched.decode(printed), list[Check])
-    except (LaunchError, ValueError, ValidationError) as error:
+    except (LaunchError, ValueError) as error:
         return [Check("preflight", "failed", f"the checks could not be made: {error}", "leave preflight out")]

@@ -279,7 +279,7 @@ class _CommandRun:
         assert self.run is not None
         try:
             with connected_to(self.configuration, self.token) as client:
-                counts = client.run(self.run).counts
+                counts = client.run(self.run)
         except ClientError as error:
             echo_stderr(f"run {self.run} cannot be looked at: {error}")
             return
@@ -308,7 +308,7 @@ class _CommandRun:
         except ClientError as error:
             echo_stderr(f"run {self.run} cannot be looked at: {error}")
             return True
-        return bool(jobs_of(run, self.configuration.job)) or (self.is_own and run.counts.total > 0)
+        return bool(jobs_of(run, self.configuration.job)) or (self.is_own and run.total > 0)
 
 
 def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> JunitResult:

@@ -91,7 +91,7 @@ def run_state(run: Run) -> str:
 
 def run_line(run: Run) -> str:
     """Return a run in one line: its id, state, counts, time and name."""
-    counts = f"{pluralize(run.counts.total, 'result')}, {run.counts.failure} failed"
+    counts = f"{pluralize(run.total, 'result')}, {run.failure} failed"
     return f'{run.id}: {run_state(run)}, {counts}, created {moment(run.created_at)}: "{run.name}"'
 
 

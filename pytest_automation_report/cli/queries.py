@@ -219,7 +219,7 @@ class Opened:
         classes = (FAILURE,) if only_failures else ()
         if self.is_ours:
             return self.client.run_tests(run.id, per_page=100, status_id=classes, has_replaced=False).total
-        return run.counts.failure if only_failures else run.counts.total
+        return run.failure if only_failures else run.total
 
     def tests(self, run_id: int, *, only_failures: bool = False, are_whole: bool = True) -> Iterator[ExportedTest]:
         """Yield the results of a run; raises as `items`."""

@@ -285,7 +285,7 @@ def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> P
         return reading.client.runs(page=page, per_page=per_page, has_threads=False, **filters)
     found = [run for each in run_pages(reading.client, **filters) for run in each.result]
     echo_stderr(f"this server cannot filter by branch: these are of its newest {MOST_RUNS} runs")
-    return Page(None, len(found), tuple(found[(page - 1) * per_page : page * per_page]), {}, {})
+    return Page(tuple(found[(page - 1) * per_page : page * per_page]), total=len(found))
 
 
 def _echo_runs(configuration: Settings, runs: Sequence[Run]) -> None:
@@ -323,4 +323,4 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
 
 
 def _row(run: Run) -> tuple[object, ...]:
-    return run.id, run_state(run), run.counts.total, run.counts.failure, moment(run.created_at), run.name
+    return run.id, run_state(run), run.total, run.failure, moment(run.created_at), run.name

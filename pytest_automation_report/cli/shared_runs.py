@@ -138,7 +138,7 @@ def completed_jobs(run: Run) -> set[str]:
 
 def jobs_of(run: Run, job: str) -> list[Thread]:
     """Return the threads of a job that have results."""
-    return [thread for thread in run.threads if thread.counts.total and job in _values(thread, JOB_FIELD)]
+    return [thread for thread in run.threads if thread.total and job in _values(thread, JOB_FIELD)]
 
 
 def wait_for_jobs(client: Client, configuration: Settings, count: int, end: float) -> str:

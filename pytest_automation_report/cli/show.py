@@ -85,7 +85,7 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
         changes = changes_line(findings, time.time_ns() // 1000)
         yield changes or (f"nothing changed since run {base['run']}" if base else "no earlier run to be compared with")
         yield from (f"reason: {line}" for line in reason_lines(findings))
-    failed = reading.count(shown, only_failures=True) if shown.counts.failure else 0
+    failed = reading.count(shown, only_failures=True) if shown.failure else 0
     since = _since(shown.id, findings)
     try:
         tests = list(islice(reading.tests(shown.id, only_failures=True), _FAILURES)) if failed else []
@@ -116,7 +116,7 @@ def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
     yield from (f"{fact.name}: {', '.join((fact.value or '').splitlines())}" for fact in facts)
     for thread in shown.threads:
         fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields)
-        yield f"thread {thread.id}: {pluralize(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}"
+        yield f"thread {thread.id}: {pluralize(thread.total, 'result')}{f' ({fields})' if fields else ''}"
     jobs = completed_jobs(shown)
     if jobs:
         yield f"{pluralize(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"

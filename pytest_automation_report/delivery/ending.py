@@ -68,7 +68,7 @@ class DeliveryEnd:
         run_id, own = state.run, {thread for each in state.progress_by_worker.values() for thread in each.threads}
 
         def shown() -> int:
-            totals = {thread.id: thread.counts.total for thread in client.run(run_id).threads}
+            totals = {thread.id: thread.total for thread in client.run(run_id).threads}
             return sum(totals[thread] for thread in own)  # a server may show no threads: a KeyError is no answer
 
         return LateAnswer(f"counts of run {run_id}", shown, self._log)

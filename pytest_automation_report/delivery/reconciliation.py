@@ -202,7 +202,7 @@ class Reconciliation:
             self._decide(NotRecord(self.intent.number))
             self._ledger.write(FencedRecord(self.intent.worker))
             return "done"
-        return self._decide_by_count(thread.counts.total - self.intent.known)
+        return self._decide_by_count(thread.total - self.intent.known)
 
     # The stages of an append whose response is unknown.
 
@@ -251,7 +251,7 @@ class Reconciliation:
             return "pending"
         if self._ledger.state.fencing == "settles" and self._wait_to_settle():
             return "pending"
-        total = thread.counts.total
+        total = thread.total
         return self._decide_by_count(total - self.intent.known) if self._agrees_with_last_read(total) else "pending"
 
     @property

@@ -58,7 +58,7 @@ def test_whole_life_of_a_run(server: ScriptedServer, client: HttpClient) -> None
     client.complete_run(run, measure_elapsed=True)
     read = client.run(run)
     assert read.is_completed
-    assert read.threads[0].counts.total == 1
+    assert read.threads[0].total == 1
     assert client.runs().result[0].id == run
     assert client.run_tests(run, thread_id=thread).result[0].key == "k"
     assert server.results == [(run, thread, TEST)]

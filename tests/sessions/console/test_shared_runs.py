@@ -128,7 +128,7 @@ def test_server_without_keys_ends_with_the_oldest_run() -> None:
     assert len(runs) == 5
     assert {each.id for each in runs if not each.is_completed} == set(found) == {min(each.id for each in runs)}
     for each in runs[1:]:
-        assert each.counts.total == 0
+        assert each.total == 0
         (why,) = [field.value for field in each.fields if field.name == LEFT_FIELD]
         assert f"run {found[0]}" in str(why)
 

@@ -179,7 +179,7 @@ def test_count_of_sources(mocked: responses.RequestsMock, client: HttpClient) ->
     mocked.get(url, json={**PAGE, "result": [{"name": "s"}]})
     assert client.sources().total == 2
     assert sent(mocked)[2] == {"page": "1", "per_page": "100", "order": "desc"}
-    with pytest.raises(UnknownAnswerError, match=r"result\.0\.id"):
+    with pytest.raises(UnknownAnswerError, match=r"`id` - at `\$\.result\[0\]`"):
         client.sources()
 
 

@@ -163,7 +163,7 @@ def test_keys_are_the_same_for_both_ways(tmp_path: Path) -> None:
         assert embedded.create_thread(1, Resources(), key="b") == served.create_thread(1, Resources(), key="b") == 1
         for client in (served, embedded, served):
             client.append_thread(1, _tests(_test(1)), key="c")
-        assert embedded.run(1).counts.total == 1
+        assert embedded.run(1).total == 1
 
 
 def test_reads(ways: tuple[Way, Way]) -> None:
@@ -272,4 +272,4 @@ def test_threads_may_share_a_client(tmp_path: Path) -> None:
             worker.start()
         for worker in workers:
             worker.join()
-        assert [thread.counts.total for thread in first.run(run).threads] == [10] * 6
+        assert [thread.total for thread in first.run(run).threads] == [10] * 6
