@@ -50,6 +50,7 @@ IS_REPLACED: Final = (
 )
 """The condition that a later attempt of the same job has a result of the same test: see `findings.jobs`."""
 
+_LATER_ATTEMPT: Final = 'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "attempt" > 1 LIMIT 1'
 _RESULTS: Final = (
     'SELECT "result"."id", "result"."thread_id", "result"."case_id", "result"."name", "result"."folder",'
     ' "result"."result_class", "result"."elapsed", "result"."created", "case"."key" FROM "result"'
@@ -176,6 +177,8 @@ class Reader:
         total = _count_of_classes(counted, classes)
         if query["replaced"] not in ("1", "true"):
             condition += f" AND NOT {IS_REPLACED}"
+        # The counts of a run leave out results that a later attempt of their job replaced, those of a thread do not.
+        if self._connection.execute(_LATER_ATTEMPT, (run_id,)):
             total = self._connection.number(f'SELECT COUNT(*) FROM "result" WHERE {condition}', values)
         columns = (column, _RESULT_ORDERS[query["sort"]], '"result"."id"')
         return self._page(f"{_RESULTS} WHERE {condition}", values, columns, query, total)
