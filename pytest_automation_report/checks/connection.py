@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pytest_automation_report.api.http import proxies_for, reason
 from pytest_automation_report.checks.check import Check, skipped
 from pytest_automation_report.checks.local import database_check
-from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import (
     ClientError,
     NotSentError,

@@ -1,17 +1,35 @@
-"""Form the batch of the next append, and decide whether to send it now."""
+"""Form the batch of the next append, and decide whether to send it now; find what is wrong in a refused one.
+
+A server that refuses an append refuses all of it. The response may name the wrong results by their paths; if not, they
+are found by bisection. A wrong result is sent again in a reduced form, since its key, name and status are worth more
+than nothing. If even that is refused, it is rejected: written to a file of the session's folder, never sent again. All
+other results arrive.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pytest_automation_report.api.limits import BATCH_TESTS
+from pytest_automation_report.api.models import Field, FieldType, decode_test, encoded
+from pytest_automation_report.spool.ledger_records import AliasRecord
+from pytest_automation_report.text.limits import cut_middle, string
+from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from pathlib import Path
 
-    from pytest_automation_report.delivery.results import Result
+    from pytest_automation_report.delivery.results import Result, WorkerQueue
+    from pytest_automation_report.errors import RefusedError
+    from pytest_automation_report.spool.ledger import WorkerProgress
+
 
 FlushReason: TypeAlias = Literal["full", "age", "close"]
 
@@ -95,3 +113,310 @@ def flush_reason(batch: Batch, *, age_seconds: float, age_limit_seconds: float, 
     if age_seconds >= age_limit_seconds:
         return "age"
     return None
+
+
+Reduction: TypeAlias = Literal["whole", "cut", "bare"]
+"""How far a result is reduced: as recorded; with its texts cut; with one field alone that names the reason."""
+
+TOO_LARGE: Final = 413
+
+SLOW_SECONDS: Final = 0.1
+"""Time of an append from which on later ones get more results, if more are waiting: a slow server costs fewer trips.
+
+The embedded store takes 3 ms for one: from 0.1 s on the way to a server, or its cost for each request, is most of it.
+"""
+
+MAX_TESTS: Final = 1_000
+"""Most tests of an append to a slow server: four times the usual number, so that one trial finds out.
+
+If it refuses one, no later append has more than the usual number.
+"""
+
+CUT_UNITS: Final = 1_000
+"""Longest field value of a cut result, in UTF-16 units."""
+
+LEFT_OUT_FIELD: Final = "Left out"
+"""Name of the field that a bare result has in the place of all others."""
+
+# The server rejects everything, not single results, when more than this many in a row are refused in every form: by
+# chance that is rare, and each has cost it two or three requests.
+_MAX_REJECTED_IN_A_ROW: Final = 10
+
+# "tests.3.fields.0.value" and "tests[3].status": the index of a result, and the part of it that is wrong.
+_PATH: Final = lazy_pattern(r"tests(?:\.|\[)(\d+)\]?(?:\.(.*))?")
+_REDUCIBLE_PARTS: Final = ("fields", "artifacts")
+
+# Aliases that servers are known to accept for an outcome, the contract's first; administrators rename them.
+_KNOWN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "passed": ("passed", "pass", "success", "ok"),
+    "failure": ("failure", "failed", "fail"),
+    "error": ("error", "failure", "failed", "fail"),
+    "skipped": ("skipped", "skip", "untested"),
+}
+
+
+def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str | None = None) -> Result:
+    """Return a result in a reduced form, and with another alias if one is given.
+
+    ``reason`` is why the server refused it: a bare result shows it.
+    """
+    if reduction == "whole" and alias is None:
+        return result
+    test = decode_test(result.test)
+    if reduction == "bare":
+        test = replace(test, fields=(Field(LEFT_OUT_FIELD, string(reason)),), artifacts=())
+    elif reduction == "cut":
+        test = replace(test, fields=tuple(_cut(field) for field in test.fields))
+    if alias is not None:
+        test = replace(test, status=alias)
+    extensions = result.extensions if reduction == "whole" else ""
+    return result._replace(test=encoded(test), extensions=extensions)
+
+
+def _cut(field: Field) -> Field:
+    """Return a field with a short value; HTML becomes text, since it is broken when it is cut."""
+    if field.value is None or len(field.value) <= CUT_UNITS:
+        return field
+    field_type = FieldType.TEXT if field.type is FieldType.HTML else field.type
+    return replace(field, value=cut_middle(field.value, CUT_UNITS), type=field_type)
+
+
+class StatusAliases:
+    """The aliases to send instead of those that the server does not know; owned by `RefusalHandling`.
+
+    ``by_status`` is by pytest's status, and has no entry for a status whose alias was never refused.
+    """
+
+    def __init__(self, by_status: Mapping[str, str]) -> None:
+        self.by_status = dict(by_status)
+        self._refused: dict[str, tuple[str, ...]] = {}
+
+    def next_for(self, status: str, refused: str) -> str | None:
+        """Return the alias to send after the server refused one, None if no other is left to try.
+
+        All results of a status get the same alias.
+        """
+        current = self.by_status.get(status)
+        if current is not None and current != refused:
+            return current  # another result of the same response, or another worker's, has changed it already
+        tried = (*(alias for alias in self._refused.get(status, ()) if alias != refused), refused)
+        self._refused[status] = tried
+        untried = (alias for alias in _KNOWN_ALIASES.get(status, ()) if alias not in tried)
+        following = next(untried, None)
+        if following is not None:
+            self.by_status[status] = following
+        return following
+
+
+class Rejection(Struct, frozen=True):
+    """A result that the server refuses in every form, and its reason."""
+
+    result: Result
+    reason: str
+
+
+class RefusalDecision(Struct, frozen=True):
+    """The way to go on after a refused append; with ``is_final`` nothing more is to be sent."""
+
+    rejections: tuple[Rejection, ...] = ()
+    alias_changes: tuple[AliasRecord, ...] = ()
+    is_final: bool = False
+
+
+class BisectionState(Struct):
+    """The search for the results of one worker that the server cannot take; owned by `RefusalHandling`.
+
+    A wrong result lies at or before the offset ``until``, -1 if none is searched for. ``size`` suspects were left when
+    ``next_size`` was last set; the next append has ``next_size`` of them. ``reductions`` are by offset, each with the
+    server's reason.
+    """
+
+    until: int = -1
+    size: int = 0
+    next_size: int = 0
+    reductions: dict[int, tuple[Reduction, str]] = field(default_factory=dict)
+
+    def begin(self, batch: Batch) -> None:
+        """Begin, or go on, with a refused batch: the next append has half of it."""
+        self.until, self.size = batch.last, len(batch.results)
+        self.next_size = self.size // 2
+
+    def size_for(self, suspects: int) -> int:
+        """Return how many suspects the next append has: half of those that remain since some were taken."""
+        if suspects < self.size:
+            self.size, self.next_size = suspects, max(1, suspects // 2)
+        return self.next_size
+
+    def reduction_of(self, result: Result) -> Reduction:
+        """Return how far a result is reduced so far."""
+        return self.reductions.get(result.offset, ("whole", ""))[0]
+
+
+class RefusalHandling:
+    """Forms the batches of all workers, and learns from refused ones; owned by the delivery.
+
+    ``aliases`` are those that the ledger has, by pytest's status: the server refused others in an earlier life.
+    """
+
+    def __init__(self, aliases: Mapping[str, str]) -> None:
+        self._aliases = StatusAliases(aliases)
+        self._max_tests = BATCH_TESTS
+        self._max_bytes = BATCH_BYTES
+        self._may_grow = True
+        self._rejected_in_a_row = 0
+        self._bisections: dict[str, BisectionState] = {}
+
+    def batch(self, queue: WorkerQueue, progress: WorkerProgress) -> Batch:
+        """Form the next batch of a worker, the head of whose queue is still to be sent."""
+        bisection = self._bisection(queue.worker)
+        suspects = [
+            result
+            for result in takewhile(lambda result: result.offset <= bisection.until, queue.results)
+            if not progress.is_settled(result.offset)
+        ]
+        if suspects:
+            # Full, whatever its size: to find the wrong result does not wait for more results.
+            return batch_from(
+                map(self._reducer(bisection), suspects),
+                max_tests=bisection.size_for(len(suspects)),
+                max_bytes=self._max_bytes,
+                is_full=True,
+            )
+        bisection.until = -1
+        # Lazy: of 1,000 waiting results no more are looked at than a batch holds, and that for each new result.
+        waiting: Iterable[Result] = (result for result in queue.results if not progress.is_settled(result.offset))
+        return batch_from(map(self._reducer(bisection), waiting), max_tests=self._max_tests, max_bytes=self._max_bytes)
+
+    def append_applied(self, queue: WorkerQueue, batch: Batch, seconds: float) -> None:
+        """Learn from an append that the server applied within this time."""
+        self._rejected_in_a_row = 0
+        reductions = self._bisection(queue.worker).reductions
+        if reductions:
+            for result in batch.results:
+                reductions.pop(result.offset, None)
+        if self._may_grow and seconds > SLOW_SECONDS and len(queue.results) - len(batch.results) >= self._max_tests:
+            self._max_tests = min(MAX_TESTS, 4 * self._max_tests)
+
+    def append_refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
+        """Decide how to go on after an append that the server refused as a whole."""
+        bisection = self._bisection(worker)
+        named = _named_results(error, len(batch.results))
+        if len(batch.results) > BATCH_TESTS and not named:
+            # The size alone may be the reason: the same results are tried in batches of the usual number first.
+            self._max_tests, self._may_grow = BATCH_TESTS, False
+            return RefusalDecision()
+        if named:
+            return self._decide_named(bisection, batch, error, named)
+        if error.errors and not any(path.startswith("tests") for path in error.errors):
+            return RefusalDecision(is_final=True)  # wrong is the request itself: other results change nothing
+        if len(batch.results) == 1:
+            return self._decide_single(bisection, batch.results[0], error)
+        if error.status == TOO_LARGE:
+            self._max_bytes = min(self._max_bytes, batch.size // 2)
+        else:
+            bisection.begin(batch)
+        return RefusalDecision()
+
+    def _bisection(self, worker: str) -> BisectionState:
+        return self._bisections.setdefault(worker, BisectionState())
+
+    def _reducer(self, bisection: BisectionState) -> Callable[[Result], Result]:
+        """Return the function that gives a waiting result the form in which it is sent."""
+        if not bisection.reductions and not self._aliases.by_status:
+            return _unchanged
+
+        def reduce(result: Result) -> Result:
+            reduction, reason = bisection.reductions.get(result.offset, ("whole", ""))
+            return reduced(result, reduction, reason, self._aliases.by_status.get(result.status))
+
+        return reduce
+
+    def _decide_named(
+        self, bisection: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, tuple[str, ...]]
+    ) -> RefusalDecision:
+        """Rename, reduce or reject the results that the response names."""
+        rejections: list[Rejection] = []
+        alias_changes: list[AliasRecord] = []
+        for index, parts in named.items():
+            result = batch.results[index]
+            reason = _reason(error, index)
+            if "status" in parts:
+                change = self._alias_change(result)
+                if change is None:
+                    rejections.append(Rejection(result, reason))
+                elif change not in alias_changes:
+                    alias_changes.append(change)
+            elif _is_reducible(parts) and bisection.reduction_of(result) != "bare":
+                bisection.reductions[result.offset] = ("bare", reason)
+            else:
+                rejections.append(Rejection(result, reason))
+        return RefusalDecision(tuple(rejections), tuple(alias_changes))
+
+    def _alias_change(self, result: Result) -> AliasRecord | None:
+        """Return the next alias for a result whose alias the server does not know, None if there is none."""
+        refused = str(json.loads(result.test)["status"])
+        now = self._aliases.next_for(result.status, refused)
+        return None if now is None else AliasRecord(result.status, refused, now)
+
+    def _decide_single(self, bisection: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
+        """Reduce a result that was refused alone: whole, then cut if it is too large, then bare, then rejected."""
+        reduction, reason = bisection.reduction_of(result), _reason(error, 0)
+        if reduction == "whole" and error.status == TOO_LARGE:
+            bisection.reductions[result.offset] = ("cut", reason)
+            return RefusalDecision()
+        if reduction != "bare":
+            bisection.reductions[result.offset] = ("bare", reason)
+            return RefusalDecision()
+        self._rejected_in_a_row += 1
+        if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
+            return RefusalDecision(is_final=True)
+        return RefusalDecision((Rejection(result, reason),))
+
+
+def _is_reducible(parts: tuple[str, ...]) -> bool:
+    """Whether only such parts of a result are wrong that a bare one leaves out."""
+    return all(part.startswith(_REDUCIBLE_PARTS) for part in parts)
+
+
+def _unchanged(result: Result) -> Result:
+    return result
+
+
+def _named_results(error: RefusedError, count: int) -> dict[int, tuple[str, ...]]:
+    """Return the results that the response names: by index in the batch, each with the parts of it that are wrong."""
+    parts_by_index: dict[int, tuple[str, ...]] = {}
+    for path in error.errors:
+        match = _PATH.fullmatch(path)
+        if match and int(match[1]) < count:
+            index = int(match[1])
+            parts_by_index[index] = (*parts_by_index.get(index, ()), match[2] or "")
+    return dict(sorted(parts_by_index.items()))
+
+
+def _reason(error: RefusedError, index: int) -> str:
+    """Return why the server refused one result: the error, and up to three messages about this result."""
+    matches = ((_PATH.fullmatch(path), path, texts) for path, texts in error.errors.items())
+    messages = [f"{path}: {texts[0]}" for match, path, texts in matches if match and int(match[1]) == index and texts]
+    return "; ".join([str(error), *messages[:3]])
+
+
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class RejectedResults:
+    """The file with a session's rejected results, for people to read; owned by the sender.
+
+    Each line is a JSON object: the worker, the node id, the server's reason, and the test as it was sent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, result: Result, reason: str) -> None:
+        """Append a result; raises `OSError` if the file cannot be written."""
+        line = json.dumps(
+            {"worker": result.worker, "id": result.nodeid, "why": reason, "test": json.loads(result.test)}
+        )
+        descriptor = os.open(self._path, _FLAGS, 0o600)
+        with os.fdopen(descriptor, "a", encoding="ascii") as file:
+            file.write(f"{line}\n")

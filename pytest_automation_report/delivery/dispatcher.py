@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.delivery.in_flight import InFlightRequests
 from pytest_automation_report.delivery.request_outcomes import ResponseHandler
-from pytest_automation_report.delivery.requests import DeliveryOptions, Life, Request
+from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests, Life, Request
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.uploads import Uploads
 

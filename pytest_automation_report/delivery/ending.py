@@ -5,24 +5,105 @@ pytest waits for the totals, which come last. Findings and a report that take lo
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
-from pytest_automation_report.delivery.findings import LateAnswer, excerpt_from, write_excerpt, write_unless_full
 from pytest_automation_report.delivery.report import unfinished_reason, write_report
-from pytest_automation_report.spool.ledger_records import DoneRecord, ReportRecord
+from pytest_automation_report.errors import AutomationReportError, SpoolError
+from pytest_automation_report.spool.ledger_records import DoneRecord, FindingsRecord, ReportRecord
+from pytest_automation_report.text.limits import cut_end
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.follower import SessionFollower
-    from pytest_automation_report.delivery.retries import Deadlines
+    from pytest_automation_report.delivery.handover import Timeouts
+    from pytest_automation_report.spool.ledger_file import LedgerFile
     from pytest_automation_report.spool.liveness import Process
+    from pytest_automation_report.spool.records import Record
+
 
 _INTERRUPTED: Final = 2
 """pytest's exit status after Ctrl-C: then pytest waits for a shorter time."""
+
+_SECONDS_TO_END: Final = 1.0
+"""Time that a sender needs at most, on a busy machine, from its last response to its end."""
+
+
+class Deadlines:
+    """The time that a sender has after the session's end; owned by the sender's loop.
+
+    A sender that pytest started has a ``controller``, the process of that pytest. It has
+    ``exit_all + alone`` seconds in all, but only ``alone`` seconds once pytest is gone. A sender of the console command
+    has no limit in all: it ends after ``send_progress`` seconds without a response.
+    """
+
+    def __init__(self, timeouts: Timeouts, clock: Callable[[], float], controller: Process | None = None) -> None:
+        self.timeouts, self.clock, self.controller = timeouts, clock, controller
+        self.session_ended_at: float | None = None
+        self._controller_gone_at: float | None = None
+        self._progress_at = clock()
+        self._responses = 0
+
+    def start_end(self) -> None:
+        """Start the time after the session's end."""
+        self.session_ended_at = self.clock()
+
+    def touch(self) -> None:
+        """Note that there is progress now."""
+        self._progress_at = self.clock()
+
+    def note_responses(self, count: int) -> None:
+        """Note progress if the ledger's number of responses has changed."""
+        if count != self._responses:
+            self._responses = count
+            self.touch()
+
+    def exclude(self, seconds: float) -> None:
+        """Leave a time that the sender needed for itself out of the time without progress."""
+        self._progress_at += seconds
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether there was no progress for too long."""
+        return self.clock() - self._progress_at > self.timeouts.send_progress
+
+    def seconds_for_findings(self, *, is_interrupted: bool) -> float:
+        """Return how long to wait for findings; 0 or less if there is no time left.
+
+        The sender is to be done long before pytest's wait ends: pytest would report that the delivery is not confirmed.
+        """
+        if self.session_ended_at is None:
+            return 0.0
+        longest = self.timeouts.exit_interrupted if is_interrupted else self.timeouts.exit_all
+        left = longest - (self.clock() - self.session_ended_at) - _SECONDS_TO_END
+        return min(self.timeouts.findings, self.timeouts.exit_progress / 2, left)
+
+    def seconds_for_report(self, *, is_interrupted: bool) -> float:
+        """Return how long to wait until the report is written, 0 if there is no time left: as long as pytest waits."""
+        if self.session_ended_at is None:
+            return 0.0
+        longest = self.timeouts.exit_interrupted if is_interrupted else self.timeouts.exit_all
+        return max(0.0, longest - (self.clock() - self.session_ended_at) - _SECONDS_TO_END)
+
+    def is_expired(self, *, is_busy: bool) -> bool:
+        """Whether the sender's time is up; ``is_busy`` if a response, or a time the server needs, is awaited."""
+        if self.session_ended_at is None:
+            return False
+        if self.controller is None:
+            return self.is_stalled and not is_busy
+        now = self.clock()
+        if self._controller_gone_at is None and not self.controller.is_alive():
+            self._controller_gone_at = now
+        if now - self.session_ended_at > self.timeouts.exit_all + self.timeouts.alone:
+            return True
+        return self._controller_gone_at is not None and now - self._controller_gone_at > self.timeouts.alone
 
 
 class DeliveryEnd:
@@ -157,3 +238,95 @@ class DeliveryEnd:
             for queue in follower.queues.by_worker.values():
                 queue.results.clear()
             follower.read()
+
+
+T = TypeVar("T")
+
+_MAX_FAILING: Final = 200
+"""Most failing tests of an excerpt; the page of a CI job shows 50."""
+
+_TEXT_UNITS: Final = 240
+_MIN_FREE_BYTES: Final = 1024 * 1024
+_COUNTS: Final = ("newly_failing", "still_failing", "fixed", "flaky", "slower", "gone")
+
+
+class LateAnswer(Generic[T]):
+    """What a separate thread returns that asks the server, or writes a report: the sender can stop to wait for it.
+
+    ``what`` names it in the log. The thread may go on after `wait`: the embedded store and a report have no deadline.
+    """
+
+    def __init__(self, what: str, ask: Callable[[], T], log: Callable[[str], None]) -> None:
+        self._what, self._ask, self._log = what, ask, log
+        self._answer: T | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float | None) -> T | None:
+        """Wait at most this long, without a limit for None; return the answer, None if there is none so far."""
+        self._thread.join(None if seconds is None else max(0.0, seconds))
+        if self._thread.is_alive():
+            self._log(f"no {self._what} within {seconds:.1f} s")
+            return None
+        return self._answer
+
+    def await_end(self, seconds: float) -> None:
+        """Wait at most this long until the request has ended, with an answer or without."""
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            self._answer = self._ask()
+        except (AutomationReportError, KeyError, TypeError, ValueError, AttributeError) as error:
+            # A release of the server before findings refuses the URL; a later one may have another document.
+            self._log(f"no {self._what}: {error!r}")
+
+
+def write_excerpt(ledger: LedgerFile, excerpt: Json | None, log: Callable[[str], None]) -> None:
+    """Write an excerpt to the ledger, unless there is none or the disk is nearly full: the totals need the rest."""
+    if excerpt is not None:
+        write_unless_full(ledger, log, FindingsRecord(excerpt))
+
+
+def write_unless_full(ledger: LedgerFile, log: Callable[[str], None], record: Record) -> None:
+    """Write a record for the summary to the ledger, unless the disk is nearly full: the totals need the rest."""
+    try:
+        disk = os.statvfs(ledger.folder)
+        if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
+            ledger.write(record)
+    except (OSError, SpoolError) as error:
+        log(f"the {record.kind} could not be written: {error}")
+
+
+def excerpt_from(document: Json) -> Json:
+    """Return the members of a document that a summary shows, with its texts cut to a safe length.
+
+    ``failing`` has the failing tests: each with the run in which its failures began, null if they are new in this
+    run, and with its failed runs and all its runs if it is a flaky test. Raises KeyError, TypeError, ValueError or
+    AttributeError for a document of another form.
+    """
+    base = document["base"]
+    earlier = document["earlier_source"]
+    flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
+    tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
+    return {
+        "base": None if base is None else {name: base[name] for name in ("run", "commit", "at")},
+        "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
+        "counts": {name: int(document["counts"][name]) for name in _COUNTS},
+        "reasons": [
+            {"count": int(reason["count"]), "is_new": bool(reason["is_new"]), "title": _cut(reason["title"]),
+             "since": None if reason["since"] is None else int(reason["since"]["run"])}
+            for reason in document["reasons"]
+        ],
+        "failing": [_failing(test, flaky.get(test["key"]), document["run"]) for test in tests[:_MAX_FAILING]],
+    }  # fmt: skip
+
+
+def _failing(test: Json, flaky: Json | None, run_id: int) -> Json:
+    since = None if test["since"] is None or test["since"]["run"] == run_id else int(test["since"]["run"])
+    rate = None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])]
+    return {"folder": _cut(test["folder"]), "name": _cut(test["name"]), "since": since, "flaky": rate}
+
+
+def _cut(text: str) -> str:
+    return cut_end(str(text), _TEXT_UNITS)

@@ -54,7 +54,7 @@ import os
 if os.fork():
     os._exit(0)
 {_BEGIN}
-from pytest_automation_report.delivery.connection import import_client
+from pytest_automation_report.delivery.stores import import_client
 from pytest_automation_report.delivery.handover import SenderConfig
 from pytest_automation_report.delivery.process import run
 import_client(is_embedded=start['is_embedded'])

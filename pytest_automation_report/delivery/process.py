@@ -15,18 +15,15 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
-from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.dispatcher import Delivery
-from pytest_automation_report.delivery.ending import DeliveryEnd
+from pytest_automation_report.delivery.ending import Deadlines, DeliveryEnd
 from pytest_automation_report.delivery.follower import SessionFollower, note_from, options_of
 from pytest_automation_report.delivery.handover import Runtime
-from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
-from pytest_automation_report.delivery.requests import DeliveryOptions
-from pytest_automation_report.delivery.retries import Deadlines
+from pytest_automation_report.delivery.requests import DeliveryOptions, max_in_flight
+from pytest_automation_report.delivery.stores import artifact_store_for, connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import MAIN, SessionFolder, session_folders
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
@@ -46,8 +43,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.handover import SenderConfig, Timeouts
-    from pytest_automation_report.delivery.in_flight import InFlightRequests
-    from pytest_automation_report.delivery.requests import Request
+    from pytest_automation_report.delivery.requests import InFlightRequests, Request
     from pytest_automation_report.spool.manifest import SessionManifest
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.delivery.batches import TOO_LARGE
 from pytest_automation_report.delivery.reconciliation import Reconciliation
-from pytest_automation_report.delivery.rejections import TOO_LARGE
-from pytest_automation_report.delivery.retries import NOT_FOUND_OR_GONE, reason_of
+from pytest_automation_report.delivery.requests import NOT_FOUND_OR_GONE, reason_of
 from pytest_automation_report.errors import (
     ClientError,
     NotSentError,
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.in_flight import Call
-    from pytest_automation_report.delivery.requests import Life, Request
-    from pytest_automation_report.delivery.retries import RequestError
+    from pytest_automation_report.delivery.requests import Call, Life, Request, RequestError
     from pytest_automation_report.delivery.uploads import Uploads
     from pytest_automation_report.spool.ledger_records import Intent
 

@@ -2,35 +2,52 @@
 
 One that changes something on the server is written to the ledger before it is made, under the operation's name, and its
 outcome is written afterwards. All other requests may be repeated, whatever their outcome, so they need no record.
+
+A request spends its time in the network, so the end of a session is sent in a few round trips however many workers it
+had: several are in flight, each made in a thread that does nothing else. The sender's own thread alone writes the
+ledger.
 """
 
 from __future__ import annotations
 
 import json
+import queue
+import threading
+from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from pytest_automation_report.delivery.rejections import RefusalHandling, RejectedResults
-from pytest_automation_report.delivery.retries import RetryPolicy
+from pytest_automation_report.api.limits import CONNECTIONS
+from pytest_automation_report.delivery.batches import RefusalHandling, RejectedResults
+from pytest_automation_report.errors import (
+    ClientError,
+    InProgressError,
+    NotSentError,
+    RefusedError,
+    StoreError,
+    ThrottledError,
+    TokenRefusedError,
+)
 from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.ledger_records import TroubleRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import Field
+    from pytest_automation_report.api.models import Endpoint, Field
     from pytest_automation_report.api.responses import FieldText
-    from pytest_automation_report.delivery.artifact_stores import ArtifactStore
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.handover import Runtime, Timeouts
-    from pytest_automation_report.delivery.in_flight import Call
     from pytest_automation_report.delivery.queues import WorkerQueues
+    from pytest_automation_report.delivery.stores import ArtifactStore
     from pytest_automation_report.spool.ledger_file import LedgerFile
     from pytest_automation_report.spool.ledger_records import Intent
     from pytest_automation_report.spool.manifest import SessionManifest
+
 
 Unknown: TypeAlias = Literal["hold", "send", "drop"]
 """What to do with results of which the server does not show whether they arrived."""
@@ -93,3 +110,233 @@ class Life:
         self.rejected = RejectedResults(self.folder.rejected)
         self.retry_policy = RetryPolicy(ledger, timeouts, runtime)
         self.refusals = RefusalHandling(self.state.aliases)
+
+
+NOT_FOUND_OR_GONE: Final = frozenset({404, 410})
+_UNPROCESSABLE: Final = 422
+
+RequestError: TypeAlias = ClientError | StoreError
+"""An error with which a request can fail."""
+
+_CIRCUIT_OPENS_AT: Final = 2
+"""Appends in a row without a response, from which on only an append without tests is sent until one is answered.
+
+Each append whose response is unknown completes its thread, since nothing else keeps a late copy of it out.
+"""
+
+
+class RetryPolicy:
+    """One pause for all workers after an error; owned by the delivery.
+
+    ``stopped`` is why nothing more is sent in this life of the sender, empty while it goes on. Our own backoff and a
+    wait that the server asked for run side by side, and each ends at its own time: only ours may be skipped.
+    """
+
+    def __init__(self, ledger: LedgerFile, timeouts: Timeouts, runtime: Runtime) -> None:
+        self.ledger, self.timeouts, self.runtime = ledger, timeouts, runtime
+        self.stopped = ""
+        self._backoff_until = self._throttled_until = 0.0
+        # Class and reason of the last error, written to the ledger by `record_error`: pytest's summary shows them.
+        self._last_error = "", ""
+        self._is_run_gone = False
+        self._failures = self._probes = self._unanswered_appends = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing is to be sent now."""
+        return bool(self.stopped) or self.runtime.clock() < max(self._backoff_until, self._throttled_until)
+
+    @property
+    def is_circuit_open(self) -> bool:
+        """Whether appends go unanswered; each more would cost a thread, so only probes are sent."""
+        return self._unanswered_appends >= _CIRCUIT_OPENS_AT
+
+    def append_unanswered(self) -> None:
+        """Count an append whose response is unknown."""
+        self._unanswered_appends += 1
+
+    def append_answered(self) -> None:
+        """Close the circuit: an append, or a probe, was answered."""
+        self._unanswered_appends = 0
+
+    def skip_backoff(self) -> None:
+        """End our own backoff; a wait that the server asked for goes on."""
+        self._backoff_until = 0.0
+
+    def succeeded(self) -> None:
+        """Reset the backoff: the next error waits for a short time."""
+        self._failures = 0
+
+    def handle_error(self, error: RequestError, *, is_run_completed: bool | None = None) -> None:
+        """Back off after a failed request, or stop if a retry cannot help.
+
+        ``is_run_completed`` is whether the server shows the run as completed, so that it accepts nothing more; None if
+        it was not read.
+        """
+        if isinstance(error, (ThrottledError, InProgressError)):
+            self.wait_as_asked(error)
+        elif isinstance(error, StoreError):
+            self.stop("store", str(error))
+        elif isinstance(error, TokenRefusedError):
+            self.stop("token", str(error))
+        elif isinstance(error, RefusedError):
+            is_gone = self._is_about_run(error) if is_run_completed is None else is_run_completed
+            self.stop("refused", reason_of(error), is_run_gone=is_gone)
+        else:
+            self.back_off("again" if isinstance(error, NotSentError) else "unknown", str(error))
+
+    def wait_as_asked(self, error: ThrottledError | InProgressError) -> None:
+        """Wait as long as the server asks for, and up to ``retry_base`` longer: senders must not return all at once."""
+        asked = self.timeouts.throttle if error.retry_after_seconds is None else error.retry_after_seconds
+        self._pause("throttled", str(error), asked + self.timeouts.retry_base * self.runtime.random())
+
+    def back_off(self, error_class: str, reason: str) -> None:
+        """Wait a random time, whose upper bound doubles with each failure ("full jitter").
+
+        A failure during a wait is of a request that was in flight with the one that failed first: it neither lengthens
+        the wait nor counts again.
+        """
+        ceiling = 0.0
+        if not self.is_waiting:
+            # 30 bounds the power: a float overflows after 1,023 failures, which a night without a server can bring.
+            ceiling = min(self.timeouts.retry_cap, self.timeouts.retry_base * 2.0 ** min(self._failures, 30))
+            self._failures += 1
+        self._pause(error_class, reason, ceiling * self.runtime.random())
+
+    def probe_answered(self) -> None:
+        """Begin the next series of probes with a short wait."""
+        self._probes = 0
+
+    def probe_failed(self, reason: str) -> None:
+        """Wait for the next probe, twice as long each time."""
+        seconds = min(self.timeouts.probe_cap, self.timeouts.probe * 2.0 ** min(self._probes, 30))
+        self._probes += 1
+        self._pause("unknown", reason, seconds)
+
+    def _is_about_run(self, error: RefusedError) -> bool:
+        """Whether a refusal means that the run is unknown or completed: such a 422 names no wrong property."""
+        is_about_run = error.status in NOT_FOUND_OR_GONE or (error.status == _UNPROCESSABLE and not error.errors)
+        return is_about_run and self.ledger.state.run is not None
+
+    def stop(self, error_class: str, reason: str, *, is_run_gone: bool = False) -> None:
+        """Send nothing more; the first reason counts, even if requests in flight fail for others.
+
+        With ``is_run_gone`` the remaining results can only go to a new run.
+        """
+        if not self.stopped:
+            self.stopped, self._last_error, self._is_run_gone = reason, (error_class, reason), is_run_gone
+        self.record_error()
+        self.runtime.log(f"stopped: {reason}")
+
+    def record_error(self) -> None:
+        """Write the reason of the wait, or of the stop, to the ledger.
+
+        Also again after a later response: its record clears the ledger's error, although the wait goes on.
+        """
+        error_class, reason = self._last_error
+        self.ledger.write(TroubleRecord(reason, error_class, self._is_run_gone))
+
+    def resume(self) -> None:
+        """Send again, as if there had been no error."""
+        self.stopped, self._backoff_until, self._throttled_until, self._failures = "", 0.0, 0.0, 0
+        self._is_run_gone = False
+
+    def _pause(self, error_class: str, reason: str, seconds: float) -> None:
+        now = self.runtime.clock()
+        if error_class == "throttled":
+            self._throttled_until = max(self._throttled_until, now + seconds)
+        else:
+            self._backoff_until = max(self._backoff_until, now + seconds)
+        if not self.stopped:
+            self._last_error = error_class, reason
+        self.record_error()
+        wait_seconds = max(self._backoff_until, self._throttled_until) - now
+        self.runtime.log(f"{error_class}: {reason}; next try in {wait_seconds:.1f} s")
+
+
+def reason_of(error: RefusedError) -> str:
+    """Return the reason of a refusal in one line: the error, and the first three messages of the response."""
+    entries = [f"{path}: {texts[0]}" for path, texts in list(error.errors.items())[:3] if texts]
+    return "; ".join([str(error), *entries])
+
+
+T = TypeVar("T")
+
+Call: TypeAlias = "Callable[[], int | None]"
+"""A request; returns the id of the created object, None if it creates none, or raises the request's error."""
+
+
+def max_in_flight(endpoint: Endpoint) -> int:
+    """Return how many simultaneous requests to a server are of use: one to the embedded store, which has no network."""
+    return 1 if endpoint.is_embedded else CONNECTIONS
+
+
+def start_thread(work: Callable[[], None]) -> None:
+    """Run a function in a separate thread, which ends with the process at the latest."""
+    threading.Thread(target=work, daemon=True).start()
+
+
+class InFlightRequests(Generic[T]):
+    """Up to ``max_count`` requests whose responses are awaited, each with the caller's value for it.
+
+    All methods are called by one thread, which may change ``max_count``. ``spawn`` starts the work of one request and
+    returns at once.
+    """
+
+    def __init__(self, spawn: Callable[[Callable[[], None]], None] = start_thread) -> None:
+        self.max_count = 1
+        self._spawn = spawn
+        self._count = 0
+        self._finished: queue.Queue[tuple[T, Call]] = queue.Queue()
+        # A queue cannot be waited for without taking from it: `wait` puts here what it took.
+        self._next: tuple[T, Call] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a response must come before another request can be made."""
+        return self._count >= self.max_count
+
+    def start(self, pending: T, call: Call) -> None:
+        """Make a request; ``pending`` comes back with its response."""
+        self._count += 1
+        self._spawn(lambda: self._finished.put((pending, _finished_call(call))))
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a response, at most this long; returns at once if there is one."""
+        if self._next is None:
+            try:
+                self._next = self._finished.get(timeout=seconds)
+            except queue.Empty:
+                return
+
+    def finished(self) -> Iterator[tuple[T, Call]]:
+        """Yield the requests whose responses have come.
+
+        The yielded call does not make the request again: it returns its result or raises its error.
+        """
+        while True:
+            self.wait(0.0)
+            if self._next is None:
+                return
+            finished, self._next = self._next, None
+            self._count -= 1
+            yield finished
+
+
+def _finished_call(call: Call) -> Call:
+    """Make a request now; return a function that returns its result or raises its error.
+
+    So an error crosses from the request's thread to the sender's, where the same code handles it as without threads.
+    """
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - raised in the sender's thread
+        return partial(_raise, error)
+    return lambda: result
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, decode_test, encoded
 from pytest_automation_report.api.responses import StoredFile
-from pytest_automation_report.delivery.artifact_stores import ArtifactStoreError, ServerStore
+from pytest_automation_report.delivery.stores import ArtifactStoreError, ServerStore
 from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
@@ -35,10 +35,10 @@ from pytest_automation_report.text.limits import string
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pytest_automation_report.delivery.artifact_stores import ArtifactStore
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.requests import Life, RepeatableStep
     from pytest_automation_report.delivery.results import Result
+    from pytest_automation_report.delivery.stores import ArtifactStore
 
 NO_STORE: Final = "the server stores no files (set artifact_url or artifact_store, or implement the hook)"
 

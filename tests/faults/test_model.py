@@ -18,10 +18,9 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.delivery.in_flight import InFlightRequests
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import Outcome, Reconciliation
-from pytest_automation_report.delivery.requests import DeliveryOptions
+from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.ledger_records import FencedRecord, Intent

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import Artifact, Endpoint, Field, Link, NewRun, Resources, Test, Token, encode
-from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.testing import ReceivedRun, ReceivedThread, RecordingServer, recording_server
 from support.projects import MIXED, Project, console
 from support.repository import ROOT

@@ -13,10 +13,9 @@ from pytest_automation_report.api.models import Artifact, Field, NewRun, Test, e
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
-from pytest_automation_report.delivery.in_flight import InFlightRequests
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.queues import WorkerQueues
-from pytest_automation_report.delivery.requests import DeliveryOptions
+from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder

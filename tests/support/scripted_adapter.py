@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.http import HttpClient, current_attempt, new_session
 from pytest_automation_report.api.models import Endpoint, Token
-from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.stores import connected
 from support.scripted_server.faults import ResetByScriptError
 from support.scripted_server.server import SERVERS_IN_PROCESS, ScriptedServer
 from support.scripted_server.store import Reply

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from pytest_automation_report.api.models import Endpoint, Token
-from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.stores import connected
 from support.deliveries import WrittenSession, numbered
 from support.sessions import SHORT_LIMITS, TOKEN
 

@@ -32,7 +32,7 @@ def test_files(automation_report, tmp_path):
     automation_report.artifact(b"in memory", "dump.txt")
     (tmp_path / "far.txt").write_text("outside of it")
     automation_report.artifact(tmp_path / "far.txt")
-    assert not {"obstore", "requests", "pytest_automation_report.delivery.artifact_stores"} & set(sys.modules)
+    assert not {"obstore", "requests", "pytest_automation_report.delivery.stores"} & set(sys.modules)
 """
 
 

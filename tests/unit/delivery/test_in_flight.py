@@ -9,7 +9,7 @@ import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.delivery.in_flight import Call, InFlightRequests, max_in_flight
+from pytest_automation_report.delivery.requests import Call, InFlightRequests, max_in_flight
 from pytest_automation_report.errors import ThrottledError
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.models import NewRun
-from pytest_automation_report.delivery.artifact_stores import ArtifactStore, FolderStore
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.report import OWN_RESULTS
 from pytest_automation_report.delivery.requests import DeliveryOptions
+from pytest_automation_report.delivery.stores import ArtifactStore, FolderStore
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.liveness import Process

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, Test, decode_test, encoded
-from pytest_automation_report.delivery.rejections import reduced
+from pytest_automation_report.delivery.batches import reduced
 from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.errors import (
     InProgressError,

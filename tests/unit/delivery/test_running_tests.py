@@ -11,7 +11,7 @@ import pytest
 
 from pytest_automation_report.delivery.batches import Batch
 from pytest_automation_report.delivery.results import Result
-from pytest_automation_report.delivery.running_tests import SHOWN_AFTER_SECONDS
+from pytest_automation_report.delivery.scheduler import SHOWN_AFTER_SECONDS
 from support.deliveries import Clock, WrittenSession, stepping
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer
