@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.details import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.history import Histories
+    from pytest_automation_report.server.pages.run.page import FailuresView
     from pytest_automation_report.server.pages.state import RunState
 
 _FLAKY_SHOWN: Final = 50
@@ -108,7 +109,7 @@ class FailureCards:
             sections.append(failure_markdown(failure))
         return sections
 
-    def by_reason(self) -> Json:
+    def by_reason(self) -> FailuresView:
         """Return the lots of cards; the first card is open, and has the code of its failure."""
         first = (self._state.page - 1) * MAX_CARDS
         shown = self.cards[first : first + MAX_CARDS]
@@ -126,7 +127,7 @@ class FailureCards:
             "unexplained": self._members(unknown[:_LISTED]),
         }
 
-    def by_file(self) -> Json:
+    def by_file(self) -> FailuresView:
         """Return the failures by file, at most a page of them."""
         rows = self.rows[:_LISTED_BY_FILE]
         self._histories.load(row["case"] for row in rows)
@@ -138,7 +139,7 @@ class FailureCards:
             "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
         }
 
-    def one_list(self) -> Json:
+    def one_list(self) -> FailuresView:
         """Return the failures as one list, in the order of their arrival, at most a page of them."""
         rows = self.rows[:_LISTED]
         self._histories.load(row["case"] for row in rows)

@@ -13,8 +13,8 @@ from pytest_automation_report.server.pages.state import run_state, single_values
 if TYPE_CHECKING:
     import falcon
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.documents import RunDocuments
+    from pytest_automation_report.server.pages.run.sentences import RunCounts
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.store import Store
 
@@ -35,17 +35,19 @@ class RunPage(_RunPages):
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Show one view of the run."""
         state = run_state(run_id, req.params)
-        values = page_values(self.store, self.documents.of(run_id, state.base), state, self.now_us())
+        page = page_values(self.store, self.documents.of(run_id, state.base), state, self.now_us())
+        run = page.frame["run"]
         self.show(
             req,
             resp,
             "run/run.html",
-            **values,
-            live_address=_live_address(state, values),
+            **page.frame,
+            **page.view,
+            live_address=_live_address(state, page.frame["counts"]),
             # A page of the report in one file has no address of a server.
             page_url="" if req.env.get(WITHOUT_CLOCK) else f"{site_of(req)}{state.address}",
             arrived="",
-            is_followed=values["run"]["is_open"] and not values["run"]["failed"],
+            is_followed=run["is_open"] and not run["failed"],
             next_address="",
         )
 
@@ -62,17 +64,19 @@ class RunLivePage(_RunPages):
         if req.get_header("If-None-Match") == tag:
             resp.status = 304
             return
-        values = page_values(self.store, self.documents.of(run_id, state.base), state, now)
+        frame, view = page_values(self.store, self.documents.of(run_id, state.base), state, now)
         seen = single_values(req.params).get(_SEEN, "")
         # A page that shows no failure has nothing that news could move: its view comes along.
-        has_view = values["view"] == "failures" and seen.startswith("0.")
-        has_news = has_view and bool(values["run"]["failed"])
-        values |= {
-            "arrived": "" if has_view else arrived_words(values["counts"], seen),
+        has_view = frame["view"] == "failures" and seen.startswith("0.")
+        has_news = has_view and bool(frame["run"]["failed"])
+        values = {
+            **frame,
+            **view,
+            "arrived": "" if has_view else arrived_words(frame["counts"], seen),
             "page_url": f"{site_of(req)}{state.address}",
             "has_view": has_view,
             "is_followed": has_view,
-            "next_address": _live_address(state, values) if has_news else "",
+            "next_address": _live_address(state, frame["counts"]) if has_news else "",
         }
         set_html(resp, render("run/live.html", **{**frame_of(req), "now": now, **values}))
 
@@ -98,7 +102,6 @@ class RunFailuresText(_RunPages):
         resp.data = text.encode("utf-8", "replace")
 
 
-def _live_address(state: RunState, values: Json) -> str:
+def _live_address(state: RunState, counts: RunCounts) -> str:
     """Return the address of a page's news; it has the numbers that the page shows."""
-    counts = values["counts"]
     return state.link("run-live", state.run_id, **state.parameters, **{_SEEN: f"{counts.failed}.{counts.total}"})

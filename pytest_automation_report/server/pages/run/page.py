@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from pytest_automation_report.findings.selections import command_of
 from pytest_automation_report.server.pages.attachments import attached
@@ -41,11 +41,13 @@ from pytest_automation_report.server.pages.run.timeline import (
 from pytest_automation_report.server.pages.run.tree_rows import TreeRows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.charts import TrendPoint
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.documents import Documents
+    from pytest_automation_report.server.pages.run.sentences import Phrase, RunCounts
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.store import Store
 
@@ -55,7 +57,136 @@ THREADS_SHOWN: Final = 100
 _RAIL_LINES: Final = 4
 
 
-def page_values(store: Store, documents: Documents, state: RunState, now: int) -> Json:
+class ShownRun(TypedDict):
+    """What all views say of the run itself."""
+
+    id: int
+    name: str
+    project: int
+    source: str
+    source_id: int
+    branch: str
+    is_open: bool
+    total: int
+    failed: int
+    own_name: str
+
+
+class Command(TypedDict):
+    """A command of *Run again*; ``count`` is 0 for the whole run."""
+
+    word: str
+    count: int
+    command: str
+
+
+class BaseChoice(TypedDict):
+    """The base, as numbers and as its row, and what else can be chosen; ``passed_over`` are runs between the two."""
+
+    run: int | None
+    why: str
+    row: Json | None
+    branch: str
+    others: Sequence[Json]
+    passed_over: Sequence[int]
+
+
+class Frame(TypedDict):
+    """What stands around the view: the values of the template ``run/run.html``."""
+
+    home: str
+    state: RunState
+    view: str
+    run: ShownRun
+    counts: RunCounts
+    head: Json
+    facts: Json
+    bar: Sequence[Json]
+    chips: Json
+    tabs: Sequence[Json]
+    trend: Sequence[TrendPoint]
+    before: int | None
+    after: int | None
+    base: BaseChoice
+    running: Sequence[Json]
+    commands: Sequence[Command]
+    downloads: Sequence[Json]
+
+
+class Rail(TypedDict):
+    """What stands beside the failures."""
+
+    lanes: Json | None
+    slowest: Sequence[Json]
+    fixed: Sequence[Json]
+    fixed_count: int
+    where: Sequence[tuple[str, str]]
+
+
+class FailuresView(TypedDict, total=False):
+    """The values of the template ``run/failures.html``: cards by reason in lots, or failures by file or as one list."""
+
+    group: str
+    lots: Sequence[Json]
+    rest: Json | None
+    unexplained: Sequence[Json]
+    groups: Sequence[Json]
+    hidden: int
+    flaky: Json
+    slower: Sequence[Json]
+    rail: Rail
+
+
+class TestsView(TypedDict, total=False):
+    """The values of the template ``run/tests.html``: a tree of all tests, or a flat list with its pages."""
+
+    is_flat: bool
+    sort: str
+    tree: Json
+    files: int
+    worker: str
+    rows: Sequence[Json]
+    total: int | None
+    pages: Json | None
+    suggestion: tuple[str, int] | None
+    reason: Json | None
+
+
+class ChangesView(TypedDict):
+    """The values of the template ``run/changes.html``; ``changes`` is None if nothing can be compared with the run."""
+
+    changes: Json | None
+    commits: Sequence[Json]
+    software: Sequence[Json]
+
+
+class TimeView(TypedDict):
+    """The values of the template ``run/time.html``."""
+
+    shares: Sequence[Json]
+    lanes: Json | None
+    waste: Sequence[Phrase]
+    slowest: Sequence[Json]
+    slowest_share: int
+    slowest_files: Sequence[Json]
+
+
+class DetailsView(TypedDict):
+    """The values of the template ``run/details.html``."""
+
+    details: Json
+    links: Sequence[Json]
+    software: Sequence[Json]
+
+
+class PageValues(NamedTuple):
+    """The values of a run's page."""
+
+    frame: Frame
+    view: FailuresView | TestsView | ChangesView | TimeView | DetailsView
+
+
+def page_values(store: Store, documents: Documents, state: RunState, now: int) -> PageValues:
     """Return the values of the templates of a run's page; ``now`` is in microseconds since 1970.
 
     Raises `ApiError` (404) for an unknown run.
@@ -120,7 +251,8 @@ class _RunPage:
         about = f"{self.facts.source} #{self.facts.row['id']} {site}{self.state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self.cards.texts(site)])
 
-    def values(self) -> Json:
+    def values(self) -> PageValues:
+        """Return the values of the templates."""
         facts, state = self.facts, self.state
         run = facts.row
         trend_rows = self.reader.trend(run)
@@ -128,7 +260,7 @@ class _RunPage:
         stretches = bar_of(facts, self.counts)
         longest = self.cards.longest if self.counts.failed else None
         to_go = time_to_go(facts, self.counts, self.reader, self.histories) if self.counts.is_open else None
-        values: Json = {
+        frame: Frame = {
             "home": self.home,
             "state": state,
             "view": self.view,
@@ -155,19 +287,25 @@ class _RunPage:
             "after": self.reader.next_run(run),
             "base": self._base(),
             "running": running_now(facts, self.reader, self.histories, self.workers) if self.counts.is_open else [],
-            "pages": None,
             "commands": self._commands(),
             "downloads": [
                 {"href": state.link(kind, run["id"], base=state.base), "word": word}
                 for word, kind in (("One HTML file", "report"), *((form.word, form.kind) for form in DOWNLOADS))
             ],
         }
-        return {**values, **getattr(self, f"_{self.view}")()}
+        views: dict[str, Callable[[], FailuresView | TestsView | ChangesView | TimeView | DetailsView]] = {
+            "failures": self._failures,
+            "tests": self._tests,
+            "changes": self._changes,
+            "time": self._time,
+            "details": self._details,
+        }
+        return PageValues(frame, views[self.view]())
 
-    def _commands(self) -> list[Json]:
+    def _commands(self) -> list[Command]:
         """Return the commands of *Run again*: for the failed tests, for the new ones, for the whole run."""
         run, found = self.facts.row, self.facts.findings
-        commands: list[Json] = []
+        commands: list[Command] = []
         if run["failure_count"]:
             command = f"pytest --automation-report-rerun-failed={run['id']}"
             commands.append({"word": "What failed in this run", "count": run["failure_count"], "command": command})
@@ -188,7 +326,7 @@ class _RunPage:
             return stretches
         return TestList(self.facts, self.state, self.reader).matches(stretches)
 
-    def _base(self) -> Json:
+    def _base(self) -> BaseChoice:
         """Return the base and the runs to choose another one from."""
         base, row = self.facts.base, self.base_row
         others = self.reader.possible_bases(self.facts.row)
@@ -208,18 +346,19 @@ class _RunPage:
             return []
         return [other["id"] for other in others if other["id"] > base["run"] and other["branch"] == row["branch"]][:3]
 
-    def _failures(self) -> Json:
+    def _failures(self) -> FailuresView:
         cards = self.cards
         group = self.state.group or "reason"
+        shown = {"reason": cards.by_reason, "file": cards.by_file, "none": cards.one_list}[group]()
         return {
             "group": group,
-            **(cards.by_reason() if group == "reason" else cards.by_file() if group == "file" else cards.one_list()),
+            **shown,
             "flaky": cards.flaky(),
             "slower": cards.slower(),
             "rail": self._rail(),
         }
 
-    def _rail(self) -> Json:
+    def _rail(self) -> Rail:
         facts = self.facts
         found = facts.findings or {}
         slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)
@@ -235,7 +374,7 @@ class _RunPage:
             "where": where_it_ran(facts, self.counts),
         }
 
-    def _tests(self) -> Json:
+    def _tests(self) -> TestsView:
         state = self.state
         is_flat = state.is_filtered or state.group == "none"
         sort = state.sort or "failed"
@@ -254,7 +393,7 @@ class _RunPage:
             "reason": self.cards.title_of(state.reason) if state.reason else None,
         }
 
-    def _changes(self) -> Json:
+    def _changes(self) -> ChangesView:
         found = self.facts.findings
         if found is None or found["base"] is None:
             return {"changes": None, "commits": [], "software": []}
@@ -276,7 +415,7 @@ class _RunPage:
         before = {} if base is None else self.reader.run_fields(base["run"])
         return changed_software(lambda name: before.get(name, ""), self.facts.field) if before else []
 
-    def _time(self) -> Json:
+    def _time(self) -> TimeView:
         view, found = self.facts.overview, self.facts.findings
         time = time_of(view, None if found is None else found["time"])
         cases = [row["case"] for row in view["slowest"]]
@@ -298,9 +437,9 @@ class _RunPage:
             "slowest_files": slowest_files(view),
         }
 
-    def _details(self) -> Json:
-        links: list[Any] = attached(self.facts.record, "links")
+    def _details(self) -> DetailsView:
         details = details_of(self.facts, self.counts, self.workers)
+        links = attached(self.facts.record, "links")
         return {"details": details, "links": links, "software": self._software()}
 
 
