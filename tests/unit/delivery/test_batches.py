@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.delivery.batches import batch_from, flush_reason
+from pytest_automation_report.delivery.batches import batch_from
 from pytest_automation_report.delivery.results import Result
 from support.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
 from support.scripted_server.server import ScriptedServer
@@ -35,28 +35,6 @@ def delivered(stepper: Stepper) -> None:
 def test_batch_of_one_result_larger_than_the_limit() -> None:
     """A result that is larger than a batch may be goes alone; it does not stop the others."""
     assert len(batch_from([one(0, size=5 * MIB), one(1)]).results) == 1
-
-
-def test_batch_names_its_range_and_its_shares() -> None:
-    """A batch knows the offsets of its ends, and says its observed and computed time."""
-    batch = batch_from([one(3), one(8)])
-    assert (batch.first, batch.last, batch.computed) == (3, 8, 14)
-    assert batch.body(90).startswith(b'{"elapsed_observed":90,"elapsed_computed":14,"tests":[')
-
-
-@pytest.mark.parametrize(
-    ("count", "age", "is_closing", "cause"),
-    [
-        pytest.param(250, 0.0, False, "full", id="size"),
-        pytest.param(1, 5.0, False, "age", id="age"),
-        pytest.param(1, 0.0, True, "close", id="close"),
-        pytest.param(249, 4.9, False, None, id="none"),
-    ],
-)
-def test_cause(count: int, age: float, *, is_closing: bool, cause: str | None) -> None:
-    """A batch is due for its size, its age or its lane's end, and for nothing else."""
-    batch = batch_from([one(number) for number in range(count)])
-    assert flush_reason(batch, age_seconds=age, age_limit_seconds=5.0, is_closing=is_closing) == cause
 
 
 def test_results_wait_five_seconds(server: ScriptedServer, written: WrittenSession) -> None:

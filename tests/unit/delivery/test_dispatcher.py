@@ -2,13 +2,10 @@
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.spool.ledger_file import ledger_from
 from support.delivered_results import assert_complete, field_texts, result_named
 from support.deliveries import Clock, WrittenSession, numbered, step_until, stepping
 from support.scripted_server.faults import Rule, answer, throttled
@@ -22,23 +19,6 @@ POSTS = {
     "append_run": r"/runs/\d+/append$",
     "complete_run": r"/runs/\d+/complete$",
 }
-
-
-def test_intent_is_on_disk_before_its_request(server: ScriptedServer, written: WrittenSession) -> None:
-    """When a POST arrives, its intent stands in the ledger already, and nothing says what came of it."""
-    seen: list[str] = []
-
-    def look(method: str, path: str, query: str, body: bytes | None) -> None:
-        del path, query, body
-        if method == "POST":
-            intent = ledger_from(written.folder.ledger).open_intent
-            seen.append(intent.operation if intent else "nothing")
-
-    server.checks.append(look)
-    with stepping(written) as stepper:
-        stepper.run()
-    assert seen == ["create_run", "create_thread", "append_thread", "complete_thread", "append_run", "complete_run"]
-    assert_complete(server, numbered(3))
 
 
 @pytest.mark.parametrize("number", [0.0, 0.25, 1.0])
@@ -124,21 +104,6 @@ def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server:
         assert stepper.delivery.is_finished
     assert_complete(server, ["test_slow"])
     assert "died before it finished" in field_texts(result_named(server, "test_slow"))
-
-
-def test_limits_of_the_real_world_are_kept(server: ScriptedServer, written: WrittenSession) -> None:
-    """The pause between two reads of a count is the limit's, by the clock."""
-    server.script([Rule("POST", POSTS["append_thread"], answer(500))])
-    timeouts = replace(Timeouts(), read_back=2.0)
-    with stepping(written, Clock(number=0.0), timeouts) as stepper:
-        step_until(stepper, lambda: sum(each.method == "GET" for each in server.log) == 1)
-        for _ in range(3):
-            assert not stepper.step()
-        stepper.clock.now += 1.9
-        assert not stepper.step()
-        stepper.clock.now += 0.2
-        stepper.run()
-    assert_complete(server, numbered(3))
 
 
 def test_results_are_removed_before_their_ledger(

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.delivery.requests import Call, InFlightRequests, max_in_flight
+from pytest_automation_report.delivery.requests import max_in_flight
 from pytest_automation_report.errors import ThrottledError
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
@@ -82,24 +82,6 @@ def test_one_request_at_a_time_while_tests_run(tmp_path: Path, server: ScriptedS
         going_on(stepper, pending)
         assert pending == []
         assert result_names(server) == sorted(["test_main", *NAMES])
-
-
-def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedServer) -> None:
-    """A request without an answer is looked into once no other is under way, and nothing new is sent before."""
-    pending: Pending = []
-    with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
-        until_appends_are_under_way(stepper, pending, 3)
-        server.script([Rule("POST", APPEND, applied_but(500))])
-        pending.pop(0)()
-        requests = len(server.log)
-        assert stepper.step()  # takes the answer
-        stepper.clock.now += 60
-        assert not stepper.step()
-        assert len(server.log) == requests
-        assert len(pending) == len(stepper.delivery.in_flight) > 0
-        stepper.idle = lambda: bool(pending and [pending.pop(0)()])
-        stepper.run()
-    assert_complete(server, NAMES[:3])
 
 
 @pytest.mark.parametrize("place", [0, -1], ids=["in-order", "last-first"])
@@ -267,36 +249,3 @@ def test_embedded_store_has_one_request_at_a_time() -> None:
     """A store that answers in the sender's own process gets one request after the other."""
     assert max_in_flight(Endpoint(EMBEDDED_ORIGIN, 1, "store.sqlite3")) == 1
     assert max_in_flight(Endpoint("https://example.test", 1)) == 4
-
-
-def test_call_ends_where_it_is_concluded() -> None:
-    """What a request raises in its own thread is raised where its answer is taken, whatever it is."""
-    in_flight: InFlightRequests[str] = InFlightRequests()
-    in_flight.max_count = 2
-
-    def fail() -> int:
-        raise KeyboardInterrupt
-
-    in_flight.start("fails", fail)
-    in_flight.start("made", lambda: 7)
-    found: dict[str, Call] = {}
-    while in_flight:
-        in_flight.wait(10.0)
-        found.update(in_flight.finished())
-    assert found["made"]() == 7
-    with pytest.raises(KeyboardInterrupt):
-        found["fails"]()
-
-
-def test_wait_ends_without_an_answer() -> None:
-    """Nobody waits for an answer longer than asked, and an answer that is there is not waited for."""
-    work: Pending = []
-    in_flight: InFlightRequests[int] = InFlightRequests(work.append)
-    in_flight.start(1, lambda: None)
-    in_flight.wait(0.001)
-    assert list(in_flight.finished()) == []
-    work[0]()
-    in_flight.wait(10.0)
-    in_flight.wait(10.0)
-    assert [number for number, _ in in_flight.finished()] == [1]
-    assert len(in_flight) == 0

@@ -78,38 +78,6 @@ def test_other_fields_of_a_thread_are_no_note(server: ScriptedServer, tmp_path: 
     assert [each["value"] for each in notes if each["name"] == "Session"] == ["all tests passed"]
 
 
-def test_append_that_is_lost_goes_on_in_a_new_thread(server: ScriptedServer, written: WrittenSession) -> None:
-    """After an unknown answer the old thread is closed and not used again."""
-    server.script([Rule("POST", OPERATIONS["append-thread"], answer(500))])
-    settled(written)
-    appends = [each.path for each in server.log if "/threads/" in each.path and "tests" in (each.json or {})]
-    assert appends == ["/api/v1/automation/runs/threads/1/append", "/api/v1/automation/runs/threads/2/append"]
-
-
-def test_late_copy_before_the_second_read(server: ScriptedServer, written: WrittenSession) -> None:
-    """A copy that lands after the first read of the count is seen by the second: one read alone would double it."""
-    later: list[str] = []
-
-    def land_late(method: str, path: str, query: str, body: bytes | None) -> None:
-        del query, body
-        if later or (method == "GET" and path.endswith("/runs/2")):
-            later.append(path)
-            if len(later) == 2:
-                thread = server.store.threads[1]
-                thread.is_completed = False  # a fence that takes effect late still lets it in
-                server.store.apply("POST", append.path, "", append.json)
-                thread.is_completed = True
-
-    server.script([Rule("POST", OPERATIONS["append-thread"], answer(502))])
-    with stepping(written) as stepper:
-        step_until(stepper, lambda: any("threads/1/append" in each.path for each in server.log))
-        append = next(each for each in server.log if "threads/1/append" in each.path)
-        server.checks.append(land_late)
-        stepper.run()
-        assert stepper.delivery.is_finished
-    assert_complete(server, numbered(3))
-
-
 def unreadable() -> Rule:
     """Return the fate of reading a run's results where the server does not offer it."""
     return Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)
@@ -166,29 +134,6 @@ def test_part_of_an_append_is_held(tmp_path: Path) -> None:
                 assert reason.startswith("2 of the 4 results of one request arrived in thread 1: the server does not")
         assert result_names(server) == ["test_0", "test_1"]
         assert_one_run(server)
-
-
-def test_held_results_are_sent_when_that_is_asked_for(tmp_path: Path) -> None:
-    """With ``send`` what is unknown is sent again, in the open: the two that had arrived are there twice."""
-    with checked_in_process(HalfServer(token=TOKEN)) as server:
-        server.script([unreadable()])
-        with stepping(ended_session(tmp_path, server, 4), unknown="send") as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
-            assert not stepper.delivery.has_kept
-        assert result_names(server) == sorted([*numbered(4), *numbered(2)])
-
-
-def test_held_results_are_given_up_when_that_is_asked_for(tmp_path: Path) -> None:
-    """With ``drop`` what is unknown is not sent and not kept."""
-    with checked_in_process(HalfServer(token=TOKEN)) as server:
-        server.script([unreadable()])
-        with stepping(ended_session(tmp_path, server, 4), unknown="drop") as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
-            assert not stepper.delivery.has_kept
-            assert stepper.delivery.state.progress_of("main").dropped.count == 4
-        assert result_names(server) == numbered(2)
 
 
 def test_other_batches_go_on_after_a_held_one(tmp_path: Path) -> None:

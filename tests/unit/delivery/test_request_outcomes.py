@@ -7,15 +7,6 @@ import pytest
 from pytest_automation_report.api.models import Field, FieldType, Test, decode_test, encoded
 from pytest_automation_report.delivery.batches import reduced
 from pytest_automation_report.delivery.results import Result
-from pytest_automation_report.errors import (
-    InProgressError,
-    NotSentError,
-    RefusedError,
-    StoreError,
-    ThrottledError,
-    TokenRefusedError,
-    UnknownAnswerError,
-)
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
 from support.scripted_server.checked import checked_in_process
@@ -27,39 +18,6 @@ from support.sessions import TOKEN
 
 APPEND = OPERATIONS["append-thread"]
 RUN = r"/runs/\d+$"
-
-
-@pytest.mark.parametrize(
-    ("error", "trouble", "is_stopped"),
-    [
-        (ThrottledError("no", 7.0), "throttled", False),
-        (NotSentError("no"), "again", False),
-        (UnknownAnswerError("no"), "unknown", False),
-        (InProgressError("no", 7.0), "throttled", False),
-        (StoreError("no"), "store", True),
-        (TokenRefusedError("no", 401), "token", True),
-        (RefusedError("no", 404), "refused", True),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_trouble_with_what_can_be_repeated(
-    written: WrittenSession,
-    error: Exception,
-    trouble: str,
-    is_stopped: bool,  # noqa: FBT001 - a parameter
-) -> None:
-    """What can be repeated whatever became of it is: later, unless token, store or server refuse it."""
-
-    def fail() -> int:
-        raise error
-
-    with stepping(written) as stepper:
-        responses = stepper.delivery.responses
-        assert responses.attempt(lambda: 12) == 12
-        assert responses.attempt(fail) is None
-        assert stepper.delivery.state.trouble_class == trouble
-        assert bool(stepper.delivery.retry_policy.stopped) is is_stopped
-        assert stepper.delivery.retry_policy.is_waiting
 
 
 @pytest.mark.parametrize(
