@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.failures.tracebacks import parse_traceback
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.details import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.history import Histories
-    from pytest_automation_report.server.pages.run.page import FailuresView
     from pytest_automation_report.server.pages.state import RunState
 
 _FLAKY_SHOWN: Final = 50
@@ -45,6 +44,30 @@ _KNOWN_FLAKY_SHOWN: Final = 20
 _LISTED: Final = PAGE_ROWS
 # With a heading for each file.
 _LISTED_BY_FILE: Final = 100
+
+
+class Rail(TypedDict):
+    """What stands beside the failures."""
+
+    lanes: Json | None
+    slowest: Sequence[Json]
+    fixed: Sequence[Json]
+    fixed_count: int
+    where: Sequence[tuple[str, str]]
+
+
+class FailuresView(TypedDict, total=False):
+    """The values of the template ``run/failures.html``: cards by reason in lots, or failures by file or as one list."""
+
+    group: str
+    lots: Sequence[Json]
+    rest: Json | None
+    unexplained: Sequence[Json]
+    groups: Sequence[Json]
+    hidden: int
+    flaky: Json
+    slower: Sequence[Json]
+    rail: Rail
 
 
 class FailureCards:

@@ -14,7 +14,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS, ask
 from pytest_automation_report.server.pages.run.changes import changes_of, percent
 from pytest_automation_report.server.pages.run.details import details_of, where_it_ran, worker_names
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS
-from pytest_automation_report.server.pages.run.failures import FailureCards
+from pytest_automation_report.server.pages.run.failures import FailureCards, FailuresView, Rail
 from pytest_automation_report.server.pages.run.head import (
     RunFacts,
     bar_of,
@@ -111,30 +111,6 @@ class Frame(TypedDict):
     running: Sequence[Json]
     commands: Sequence[Command]
     downloads: Sequence[Json]
-
-
-class Rail(TypedDict):
-    """What stands beside the failures."""
-
-    lanes: Json | None
-    slowest: Sequence[Json]
-    fixed: Sequence[Json]
-    fixed_count: int
-    where: Sequence[tuple[str, str]]
-
-
-class FailuresView(TypedDict, total=False):
-    """The values of the template ``run/failures.html``: cards by reason in lots, or failures by file or as one list."""
-
-    group: str
-    lots: Sequence[Json]
-    rest: Json | None
-    unexplained: Sequence[Json]
-    groups: Sequence[Json]
-    hidden: int
-    flaky: Json
-    slower: Sequence[Json]
-    rail: Rail
 
 
 class TestsView(TypedDict, total=False):
