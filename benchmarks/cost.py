@@ -35,7 +35,7 @@ SHORT_LOADS = ("start", "small")
 # Everything that a session or its sender may import.
 DEPENDENCIES = (
     *("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "xdist", "execnet"),
-    *("requests", "urllib3", "certifi", "idna", "charset_normalizer", "falcon", "peewee", "msgspec"),
+    *("requests", "urllib3", "certifi", "idna", "charset_normalizer", "falcon", "msgspec"),
 )
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.models import PostgresDatabase
-from pytest_automation_report.server.store.database import execute
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.inputs import (
     RunSubmission,
@@ -96,7 +95,7 @@ def disk_bytes(store: Store, *, is_postgres: bool) -> int | None:
             f"SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name IN ({names}))"
         )
     try:
-        return int(store.read(lambda reader: execute(reader.database, sql))[0][0])
+        return int(store.read(lambda reader: reader.connection.number(sql)))
     except Exception as error:  # noqa: BLE001 - a build of SQLite without the table
         print(f"disk space is not known: {error}")
         return None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.folder import SessionFolder
 
 _PACKAGES: Final = (
-    "pytest", "pytest-xdist", "requests", "urllib3", "certifi", "click", "falcon", "msgspec", "peewee", "waitress",
+    "pytest", "pytest-xdist", "requests", "urllib3", "certifi", "click", "falcon", "msgspec", "waitress",
 )  # fmt: skip
 _INITS: Final = frozenset({
     "systemd", "init", "launchd", "tini", "docker-init", "dumb-init", "catatonit", "s6-svscan", "runit", "runsvdir",

@@ -33,7 +33,6 @@ _SHOWN_PROBLEMS: Final = 20
 def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
     """Yield the opened store; raises `NoStoreError` for a missing file, `StoreError` if it is busy."""
     from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.maintenance import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
     if isinstance(place, Path) and not place.exists():
@@ -41,7 +40,7 @@ def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
     store = Store(place, must_exist=True)
     try:
         yield store
-    except (ApiError, *STORAGE_ERRORS) as error:
+    except (ApiError, store.driver_error) as error:
         raise StoreError(f"{place}: {error}") from error
     finally:
         store.close()

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 # Packages that the sender imports, for a server, for the embedded store and for a bucket.
 NEEDED: Final = ("pytest_automation_report", "msgspec", "requests", "urllib3", "certifi", "idna")
-NEEDED_EMBEDDED: Final = ("pytest_automation_report", "msgspec", "peewee")
+NEEDED_EMBEDDED: Final = ("pytest_automation_report", "msgspec")
 NEEDED_FOR_BUCKETS: Final = "obstore"
-NEEDED_CONSOLE: Final = (*NEEDED, *NEEDED_EMBEDDED[2:], "click")
+NEEDED_CONSOLE: Final = (*NEEDED, "click")
 # Of the pages, from which the sender writes a report of the embedded store; a server writes its own.
 NEEDED_FOR_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
 # Dependencies of some versions of those: their folders are added if they are installed.

@@ -10,7 +10,6 @@ import pytest
 
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import ResultRow
 from support.contract import Contract
 from support.processes import WRITER, line_of, python
 from support.service import Service
@@ -58,7 +57,7 @@ def test_every_answered_append_survives_a_killed_writer(tmp_path: Path, contract
         service = Service(database, contract)
         total = service.run(run_id)["total_count"]
         with service.store._connections.reading() as reading:
-            stored = ResultRow.select().where(ResultRow.run == run_id).count(reading.orm)
+            stored = reading.number("SELECT COUNT(*) FROM result WHERE run_id = ?", (run_id,))
         service.store.close()
         assert total == stored
         assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)

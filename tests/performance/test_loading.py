@@ -9,7 +9,7 @@ from support.sessions import reporting_arguments, run, session_environment
 
 # What a session must never pay for: the sender's and the server's packages.
 COSTLY = {
-    *("requests", "urllib3", "click", "falcon", "waitress", "peewee", "jinja2"),
+    *("requests", "urllib3", "click", "falcon", "waitress", "jinja2"),
     *("sqlite3", "_sqlite3"),
 }
 

@@ -1,7 +1,6 @@
 """How PostgreSQL reads a store that has become large: along indexes, whatever the size of a run."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -56,28 +55,23 @@ def grown(service: Service, cluster: Cluster) -> Service:
 
 
 @pytest.fixture
-def asked(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[], list[tuple[str, Any]]]]:
-    """Return a function that gives the statements since it was called last: those of peewee, and the plain ones."""
-    caplog.set_level(logging.DEBUG, "peewee")
-    plain: list[tuple[str, Any]] = []
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[tuple[str, Any]]]:
+    """Return a function that gives the statements since it was called last."""
+    statements: list[tuple[str, Any]] = []
     execute = PostgresConnection.cursor
 
-    def recorded(connection: PostgresConnection, sql: str, values: Sequence[object]) -> psycopg.Cursor[Any]:
-        plain.append((sql.replace("?", "%s"), values or None))
+    def recorded(connection: PostgresConnection, sql: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
+        statements.append((sql.replace("?", "%s"), values or None))
         return execute(connection, sql, values)
 
     monkeypatch.setattr(PostgresConnection, "cursor", recorded)
 
     def told() -> list[tuple[str, Any]]:
-        found: list[Any] = [*plain, *(record.msg for record in caplog.records if record.name == "peewee")]
-        caplog.clear()
-        plain.clear()
-        return [each for each in found if each[0].startswith(("SELECT", "INSERT", "UPDATE"))]
+        found = [each for each in statements if each[0].startswith(("SELECT", "INSERT", "UPDATE"))]
+        statements.clear()
+        return found
 
-    yield told
-    caplog.set_level(logging.WARNING, "peewee")
+    return told
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,6 @@
 """Hide the differences between SQLite and PostgreSQL: connections, transactions, locks, size limits.
 
-Changes and the reads that belong to them are plain statements, executed by `StoreConnection`: a query of peewee takes
-longer to build than SQLite takes to run it, and a sender that writes its own store need not load peewee at all. Pages
-and lists read with peewee, over the same connection.
+Statements are plain SQL that both understand, executed by `StoreConnection`.
 
 SQLite has one writer at a time, so its transactions need no further locks, and the functions for locks do nothing.
 PostgreSQL has many. Each takes its locks in this order, so that two writers cannot deadlock: idempotency key, run,
@@ -16,8 +14,6 @@ writer takes the lock first and then reads the rows that its decision depends on
 A page of a run's rows in the order of their ids is asked for with ``"run_id" BETWEEN ? AND ? ORDER BY "run_id", "id"``,
 in both databases. With ``"run_id" = ?`` PostgreSQL drops that column from the order and walks along the primary key,
 since it assumes that the rows of one run are spread over the table; they lie together, maybe at its other end.
-
-``database.for_update`` (peewee's flag for SELECT ... FOR UPDATE) is true for PostgreSQL alone.
 """
 
 from __future__ import annotations
@@ -31,8 +27,6 @@ from pytest_automation_report.server.store.errors import ApiError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-
-    from peewee import Database
 
     from pytest_automation_report.api.models import Json
 
@@ -71,11 +65,6 @@ class StoreConnection(ABC):
 
     is_postgres: ClassVar[bool]
     """Whether the database is PostgreSQL, otherwise it is SQLite."""
-
-    @property
-    @abstractmethod
-    def orm(self) -> Database:
-        """The same connection, in the same transaction, for queries of peewee."""
 
     @abstractmethod
     def cursor(self, sql: str, values: Sequence[object] = ()) -> StoreCursor:
@@ -126,10 +115,12 @@ class Transactions(Protocol):
     """The transactions of one database; several threads may use it.
 
     ``notes`` has sentences for the user about the location of the database. A transaction raises `ApiError` (429) when
-    it cannot begin, and `TransactionRolledBackError` when it was rolled back and can be run again.
+    it cannot begin, `TransactionRolledBackError` when it was rolled back and can be run again, and ``driver_error`` for
+    a damaged file or a database that was lost.
     """
 
     notes: tuple[str, ...]
+    driver_error: ClassVar[type[Exception]]
 
     def writing(self) -> AbstractContextManager[StoreConnection]:
         """Enter a transaction that changes the store; it is committed when the block ends without an error."""
@@ -207,75 +198,8 @@ def update_row(
         connection.change(sql, (*values.values(), *(increments or {}).values(), row_id))
 
 
-def row_of(
-    connection: StoreConnection, table: str, columns: Sequence[str], row_id: int, suffix: str = ""
-) -> Json | None:
-    """Return columns of the row with this id, None if there is no such row."""
-    sql = f'SELECT {_columns(tuple(columns))} FROM "{table}" WHERE "id" = ?{suffix}'
-    rows = connection.execute(sql, (row_id,))
-    return dict(zip(columns, rows[0], strict=True)) if rows else None
-
-
-def select_rows(
-    connection: StoreConnection, table: str, columns: tuple[str, ...], rest: str, values: Sequence[object] = ()
-) -> list[Json]:
-    """Return columns of a table as dictionaries with peewee's names for them; ``rest`` begins with WHERE.
-
-    Of a column that refers to another row that name is without ``_id``. peewee itself takes longer to write the
-    statement than SQLite takes to run it, and ten times as long for each row.
-    """
-    sql = f'SELECT {_columns(columns)} FROM "{table}" {rest}'
-    return _dictionaries(columns, connection.execute(sql, values))
-
-
-def query_rows(database: Database, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
-    """Return the rows of a query of peewee as `select_rows` does."""
-    cursor: Any = database.execute(query)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return _dictionaries([column[0] for column in cursor.description], cursor.fetchall())
-
-
-def _dictionaries(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Json]:
-    names = [column.removesuffix("_id") for column in columns]
-    found = [dict(zip(names, row, strict=True)) for row in rows]
-    for flag in [name for name in names if name.startswith("is_")]:
-        for row in found:  # SQLite has 0 and 1
-            row[flag] = None if row[flag] is None else bool(row[flag])
-    return found
-
-
-def execute(database: Database, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    """Execute a statement and return its rows; an empty list for a statement without rows."""
-    cursor: Any = database.execute_sql(sql, values)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return list(cursor) if cursor.description else []
-
-
-def within(query: Any, column: Any, value: int, database: Database | None) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Restrict a query to the rows that have this value in a column; order it by `first_order` first.
-
-    For a page of a run's rows in the order of their ids, PostgreSQL walks along the primary key, since it assumes that
-    the rows of one run are spread over the table. They lie together, maybe at its other end, so it would read millions
-    of rows in vain. An order by the column first can only be served by an index that begins with the column. With
-    ``column = value`` the planner drops the column from the order, so the condition is a range of one value.
-    """
-    if database is None or not database.for_update:
-        return query.where(column == value)
-    return query.where(column.between(value, value))
-
-
-def first_order(column: Any, database: Database | None, *, is_descending: bool = False) -> tuple[Any, ...]:  # noqa: ANN401 - as above
-    """Return the columns that a query of `within` is ordered by first; none in SQLite."""
-    if database is None or not database.for_update:
-        return ()
-    return (column.desc() if is_descending else column.asc(),)
-
-
 # Not FOR UPDATE: that would make inserts of rows that refer to the run wait, in other transactions.
 _ROW_LOCK: Final = "FOR NO KEY UPDATE"
-
-
-def locked(query: Any, database: Database) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Return a query that locks its rows until the end of the transaction."""
-    return query.for_update(_ROW_LOCK) if database.for_update else query
 
 
 def row_lock(connection: StoreConnection) -> str:
@@ -350,9 +274,9 @@ MAX_ATTACHED: Final = 2 * 1024 * 1024
 def used_bytes(connection: StoreConnection) -> int:
     """Return the size of a database in bytes; free pages of a SQLite file do not count."""
     if connection.is_postgres:
-        return number_of(connection, "SELECT pg_database_size(current_database())")
-    pages = number_of(connection, "PRAGMA page_count") - number_of(connection, "PRAGMA freelist_count")
-    return pages * number_of(connection, "PRAGMA page_size")
+        return connection.number("SELECT pg_database_size(current_database())")
+    pages = connection.number("PRAGMA page_count") - connection.number("PRAGMA freelist_count")
+    return pages * connection.number("PRAGMA page_size")
 
 
 def check_room(connection: StoreConnection, max_bytes: int) -> None:
@@ -379,13 +303,7 @@ def check_threads(count: int) -> None:
 def check_attached(connection: StoreConnection, run_id: int) -> None:
     """Raise `ApiError` (422) when the fields, artifacts and links of a run are too long together."""
     sql = 'SELECT COALESCE(SUM(LENGTH("body")), 0) FROM "attachment" WHERE "run_id" = ?'
-    if number_of(connection, sql, (run_id,)) > MAX_ATTACHED:
+    if connection.number(sql, (run_id,)) > MAX_ATTACHED:
         raise ApiError(
             422, f"The fields, artifacts and links of an automation run can have {MAX_ATTACHED} characters together."
         )
-
-
-def number_of(connection: StoreConnection, sql: str, values: Sequence[object] = ()) -> int:
-    """Return the number that a statement selects, 0 for null."""
-    ((number,),) = connection.execute(sql, values)
-    return int(number or 0)

@@ -10,8 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from peewee import PeeweeException
-
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.database import lock_run, lock_tests
 from pytest_automation_report.server.store.project_rows import project_statuses
@@ -30,10 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.writes import Writer
 
 
-STORAGE_ERRORS = (PeeweeException, sqlite3.Error)
-"""Errors of a damaged file, and of a PostgreSQL database that is away."""
-
-
 @dataclass(frozen=True, slots=True)
 class IntegrityReport:
     """Numbers of the checked records, and one sentence for each problem."""
@@ -48,20 +42,20 @@ def check(store: Store) -> IntegrityReport:
     """Check all records of a store; the time grows with the number of its results."""
     reports: list[IntegrityReport] = []
     try:
-        store.snapshot(lambda connection: reports.append(_check_all(connection)))
-    except STORAGE_ERRORS:
+        store.snapshot(lambda connection: reports.append(_check_all(connection, store.driver_error)))
+    except store.driver_error:
         # The end of a transaction that has found damage can be an error, too.
         if not reports:
             raise
     return reports[0]
 
 
-def _check_all(connection: StoreConnection) -> IntegrityReport:
+def _check_all(connection: StoreConnection, driver_error: type[Exception]) -> IntegrityReport:
     damage: tuple[str, ...] = ()
     try:
         damage = tuple(_find_damage(connection))
         report = _check_counts(connection)
-    except STORAGE_ERRORS as error:
+    except driver_error as error:
         return IntegrityReport(0, 0, 0, (*damage, f"the store is damaged so that not all of it can be read: {error}"))
     return replace(report, problems=(*damage, *report.problems))
 

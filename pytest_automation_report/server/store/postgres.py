@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -23,8 +23,6 @@ from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_N
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-
-    from peewee import PostgresqlDatabase
 
     from pytest_automation_report.api.models import PostgresDatabase
 
@@ -48,15 +46,6 @@ class PostgresConnection(StoreConnection):
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw = raw
-
-    @property
-    def orm(self) -> PostgresqlDatabase:
-        """The same connection for queries of peewee."""
-        from peewee import PostgresqlDatabase  # noqa: PLC0415 - until the pages do without
-
-        database = PostgresqlDatabase("", prefer_psycopg3=True, autoconnect=False, thread_safe=False)
-        database._state.set_connection(self.raw)  # type: ignore[attr-defined]  # noqa: SLF001
-        return database
 
     def cursor(self, sql: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
         """Execute a statement and return the driver's cursor."""
@@ -149,6 +138,8 @@ class PostgresConnections:
 
     Raises `StoreError` when it cannot be opened, belongs to another program, or is a store of another version.
     """
+
+    driver_error: ClassVar[type[Exception]] = psycopg.Error
 
     def __init__(self, location: PostgresDatabase, *, must_exist: bool = False) -> None:
         self._url = location.url

@@ -15,8 +15,6 @@ from pytest_automation_report.server.store.statuses import ResultClass
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.references import Reference
@@ -106,11 +104,6 @@ class Reader:
     def connection(self) -> StoreConnection:
         """The connection in its transaction."""
         return self._connection
-
-    @property
-    def database(self) -> Database:
-        """The same connection for queries of peewee."""
-        return self._connection.orm
 
     @property
     def has_runs(self) -> bool:
@@ -256,10 +249,3 @@ def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) ->
         ResultClass.FAILURE: row["failure_count"],
     }
     return sum(count for result_class, count in counts.items() if result_class in classes)
-
-
-def is_replaced() -> Any:  # noqa: ANN401 - peewee's expressions have no common type
-    """Return `IS_REPLACED` for queries of peewee."""
-    from peewee import SQL  # noqa: PLC0415 - for pages that use it
-
-    return SQL(IS_REPLACED.replace('"result".', '"t1".'))

@@ -17,7 +17,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection
@@ -27,8 +27,6 @@ from pytest_automation_report.server.store.schema import SCHEMA_VERSION, stateme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from peewee import Database
 
 MOUNTS = Path("/proc/mounts")
 """Table of mounted file systems on Linux; on other systems it is missing, and every file counts as local."""
@@ -100,7 +98,6 @@ class SqliteConnection(StoreConnection):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._raw: sqlite3.Connection | None = None
-        self._orm: Database | None = None
 
     @property
     def raw(self) -> sqlite3.Connection:
@@ -108,15 +105,6 @@ class SqliteConnection(StoreConnection):
         if self._raw is None:
             raise sqlite3.InterfaceError("the store is closed")
         return self._raw
-
-    @property
-    def orm(self) -> Database:
-        """The same connection for queries of peewee, which is loaded here: most senders need none of it."""
-        if self._orm is None:
-            from pytest_automation_report.server.store.sqlite_orm import SharedDatabase  # noqa: PLC0415 - as above
-
-            self._orm = SharedDatabase(self._path, self.raw)
-        return self._orm
 
     def open(self) -> None:
         """Open the file unless it is open."""
@@ -134,7 +122,7 @@ class SqliteConnection(StoreConnection):
 
     def close(self) -> None:
         """Close the connection; closing twice is harmless."""
-        raw, self._raw, self._orm = self._raw, None, None
+        raw, self._raw = self._raw, None
         if raw is not None:
             raw.close()
 
@@ -168,6 +156,8 @@ class Connections:
     ``notes`` has sentences for the user about the location of the file.
     Raises `StoreError` when the file cannot be opened, is not a store, or is one of another version.
     """
+
+    driver_error: ClassVar[type[Exception]] = sqlite3.Error
 
     def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
         self._writer = SqliteConnection(path)
@@ -292,22 +282,12 @@ def _map_errors() -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
-        cause = _sqlite_error(error)
-        if cause is None:
-            raise
-        if _FULL in str(cause):
+    except sqlite3.OperationalError as error:
+        if _FULL in str(error):
             raise DiskFullError from error
-        if not _is_locked(cause):
+        if not _is_locked(error):
             raise
         raise try_again() from error
-
-
-def _sqlite_error(error: Exception) -> sqlite3.OperationalError | None:
-    """Return the driver's error, out of that of peewee if a query of peewee failed; None for any other error."""
-    # By its module's name, since peewee may not be loaded.
-    cause = error.__context__ if type(error).__module__ == "peewee" else error
-    return cause if isinstance(cause, sqlite3.OperationalError) else None
 
 
 def _network_note(path: Path, file_system: str) -> str:

@@ -18,6 +18,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
 from pytest_automation_report.server.store.errors import try_again, validation_error
 from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.values import Value
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection, Transactions
-    from pytest_automation_report.server.store.reads import Reader
 
 T = TypeVar("T")
 
@@ -111,6 +111,7 @@ class Store:
         self._max_bytes = max_bytes
         self._connections = _connections(location, mounts, must_exist=must_exist)
         self.notes = self._connections.notes
+        self.driver_error = self._connections.driver_error
         self.main_branch = main_branch
         # Findings are computed by one thread at a time: more would share one interpreter.
         self.findings_lock = threading.Lock()
@@ -149,12 +150,10 @@ class Store:
 
     def read(self, question: Callable[[Reader], T]) -> T:
         """Run queries on one snapshot of the store and return their value."""
-        from pytest_automation_report.server.store.reads import Reader  # noqa: PLC0415 - loads peewee, 60 ms
-
         return _run_transaction(self._connections.reading, lambda connection: question(Reader(connection)))
 
     def snapshot(self, question: Callable[[StoreConnection], T]) -> T:
-        """Run plain statements on one snapshot of the store and return their value; peewee is not loaded."""
+        """Run plain statements on one snapshot of the store and return their value."""
         return _run_transaction(self._connections.reading, question)
 
     def look(self, question: Callable[[StoreConnection], T]) -> T:

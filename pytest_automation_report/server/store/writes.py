@@ -31,8 +31,6 @@ from pytest_automation_report.server.store.statuses import COUNT_NAMES, RunStatu
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.inputs import RunSubmission, StoredAttachment, ThreadSubmission
@@ -84,11 +82,6 @@ class Writer:
     def connection(self) -> StoreConnection:
         """The connection in its transaction, for changes that only maintenance makes."""
         return self._connection
-
-    @property
-    def database(self) -> Database:
-        """The same connection for queries of peewee."""
-        return self._connection.orm
 
     @property
     def now(self) -> int:

@@ -11,7 +11,6 @@ import requests
 from pytest_automation_report.server.store.artifact_urls import content_hash, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import ResultRow
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.scripted_server.server import ScriptedServer
@@ -295,6 +294,5 @@ def test_a_session_without_files_makes_no_folder(project: Project) -> None:
 
 def artifacts_in(store: Store) -> list[dict[str, Any]]:
     """Return the artifacts of a store's results, in the order of the results."""
-    query: Any = ResultRow.select(ResultRow.artifacts).order_by(ResultRow.id)
-    rows = store.read(lambda reader: list(query.dicts().execute(reader.database)))
-    return [artifact for row in rows for artifact in json.loads(row["artifacts"] or "[]")]
+    rows = store.look(lambda connection: connection.execute("SELECT artifacts FROM result ORDER BY id"))
+    return [artifact for (artifacts,) in rows for artifact in json.loads(artifacts or "[]")]

@@ -13,14 +13,14 @@ with StoreClient(Path(sys.argv[1]), 1) as client:
     client.append_thread(1, b'{"tests":[{"key":"a","name":"n","folder":"f","status":"passed"}]}', key="3")
     client.complete_thread(1, key="4")
     client.complete_run(1, measure_elapsed=True, key="5")
-slow = {"requests", "urllib3", "falcon", "waitress", "jinja2", "peewee", "psycopg"}
+slow = {"requests", "urllib3", "falcon", "waitress", "jinja2", "psycopg"}
 pages = sorted(name for name in sys.modules if name.startswith("pytest_automation_report.server.pages"))
 print(sorted(slow & set(sys.modules)), pages)
 """
 
 
 def test_a_session_to_the_embedded_store_loads_no_server(tmp_path: Path) -> None:
-    """A new store, a run and its completion need no HTTP, no pages and no peewee, each of which is slow to load."""
+    """A new store, a run and its completion need no HTTP and no pages, which are slow to load."""
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "store.db")]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[] []"

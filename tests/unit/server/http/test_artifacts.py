@@ -18,7 +18,6 @@ from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.media_types import DOWNLOAD, TEXT, media_type
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import ContentRow
 from support.service import Service, a_test, command_runner, option
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -51,7 +50,7 @@ def _get(service: Service, url: str, **headers: str) -> Result:
 
 
 def _amount_kept(service: Service) -> int:
-    return service.store.read(lambda reader: ContentRow.select().count(reader.database))
+    return service.store.look(lambda connection: connection.number("SELECT COUNT(*) FROM content"))
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES])

@@ -1,7 +1,6 @@
 import pytest
 
 from pytest_automation_report.server.store.database import MAX_THREADS
-from pytest_automation_report.server.store.tables import RunRow
 from support.service import SECOND, START, Service, a_test
 
 FIELD = {"type": 4, "name": "Output", "value": "text", "meta": {"a": "b"}, "is_highlight": True}
@@ -85,8 +84,8 @@ def test_threads_are_numbered_and_counted_within_their_run(service: Service) -> 
 def test_a_run_has_no_more_threads_than_an_answer_can_hold(service: Service) -> None:
     """The last thread is made, the next one is refused and told why; what is there goes on, and so do other runs."""
     run, other = service.new_run(), service.new_run()
-    made = RunRow.update(thread_count=MAX_THREADS - 1).where(RunRow.id == run)
-    service.store.write(lambda writer: made.execute(writer.database))
+    made = "UPDATE run SET thread_count = ? WHERE id = ?"
+    service.store.write(lambda writer: writer.connection.change(made, (MAX_THREADS - 1, run)))
     thread = service.new_thread(run)
     refused = service.post(f"/automation/runs/{run}/threads", {})
     assert refused.status_code == 422

@@ -11,7 +11,6 @@ from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, READ_LENGTH
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.overview import overview
-from pytest_automation_report.server.store.tables import RunOverviewRow
 from support.service import SECOND, a_test
 from support.website import Site, failing
 
@@ -570,7 +569,7 @@ def test_an_overview_is_stored_once_and_removed_with_its_run(site: Site) -> None
     store = site.service.store
 
     def stored() -> int:
-        return store.read(lambda reader: RunOverviewRow.select().count(reader.database))
+        return store.look(lambda connection: connection.number("SELECT COUNT(*) FROM run_overview"))
 
     run = site.run_of(a_test(0), is_open=True)
     assert len(overview(store, run)["files"]) == 1
