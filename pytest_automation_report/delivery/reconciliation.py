@@ -23,7 +23,6 @@ from pytest_automation_report.spool.ledger_records import (
     DroppedRecord,
     FencedRecord,
     FencingIsRecord,
-    FencingRecord,
     HeldRecord,
     NotRecord,
     PartRecord,
@@ -214,7 +213,6 @@ class Reconciliation:
         return "pending"
 
     def _complete(self) -> Outcome:
-        self._ledger.write(FencingRecord(self.intent.worker, self.intent.thread))
         try:
             self._client.complete_thread(self.intent.thread)
         except RefusedError as error:

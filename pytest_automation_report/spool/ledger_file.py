@@ -7,7 +7,7 @@ intent, which the next sender reconciles.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.errors import SpoolError
@@ -17,7 +17,6 @@ from pytest_automation_report.spool.ledger_records import (
     LEDGER_KINDS,
     DoneRecord,
     FindingsRecord,
-    Intent,
     ReadyRecord,
     ReportRecord,
     StoredRecord,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_automation_report.spool.ledger_records import Operation
     from pytest_automation_report.spool.records import Record
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -112,33 +110,3 @@ class LedgerFile:
         decoded = record_from(unframed(framed[:-1]) or "", LEDGER_KINDS)
         assert decoded is not None
         self.state.apply(decoded)
-
-    def intend(
-        self,
-        operation: Operation,
-        *,
-        at: float,
-        worker: str = "",
-        span: tuple[int, int, int] = (0, 0, 0),
-        **more: Any,  # noqa: ANN401 - members of `Intent`
-    ) -> Intent:
-        """Write the intent of a POST and return it; ``more`` are its other members.
-
-        ``at`` is the time in seconds since 1970. ``span`` has a batch's first offset, last offset and number of
-        results.
-        """
-        number, known = self.state.next_number, self.state.progress_of(worker).in_thread if worker else 0
-        first, last, count = span
-        intent = Intent(
-            number=number,
-            operation=operation,
-            at=at,
-            worker=worker,
-            first=first,
-            last=last,
-            count=count,
-            known=known,
-            **more,
-        )
-        self.write(intent)
-        return intent

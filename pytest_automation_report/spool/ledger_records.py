@@ -164,16 +164,6 @@ class AliasRecord(Record, kind="alias"):
     now: str
 
 
-class FencingRecord(Record, kind="fencing"):
-    """A thread is about to be completed, so that a late copy of a request has no effect.
-
-    For people who read the ledger; no code reads it.
-    """
-
-    worker: str = ""
-    thread: int = 0
-
-
 class FencedRecord(Record, kind="fenced"):
     """The worker's thread was completed: the worker needs a new one."""
 
@@ -247,7 +237,7 @@ LEDGER_KINDS: Final[Mapping[str, type[Record]]] = {
     record.kind: record
     for record in (
         ReadyRecord, DoneRecord, JoinedRecord, Intent, AckRecord, PartRecord, NotRecord, RejectedRecord,
-        HeldRecord, DroppedRecord, UnheldRecord, AsideRecord, AliasRecord, FencingRecord, FencedRecord,
+        HeldRecord, DroppedRecord, UnheldRecord, AsideRecord, AliasRecord, FencedRecord,
         FencingIsRecord, StoredRecord, UnstoredRecord, FindingsRecord, ReportRecord, TroubleRecord, NewRunRecord,
     )
 }  # fmt: skip

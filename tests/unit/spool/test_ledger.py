@@ -129,13 +129,13 @@ def test_book_on_disk_tells_the_same_state(tmp_path: Path) -> None:
     """A ledger read from disk tells what its writer knew, also behind a torn record."""
     path = tmp_path / "ledger"
     ledger = LedgerFile(path)
-    intent = ledger.intend("create_run", at=1.5)
-    ledger.write(AckRecord(intent.number, 12))
+    ledger.write(Intent(1, "create_run", at=1.5))
+    ledger.write(AckRecord(1, 12))
     ledger.close()
     with path.open("ab") as file:
         file.write(b"0000ffff torn")
     ledger = LedgerFile(path)
-    ledger.intend("create_thread", at=2.5, worker="gw0")
+    ledger.write(Intent(ledger.state.next_number, "create_thread", "gw0", at=2.5))
     ledger.close()
     state = ledger_from(path)
     assert state.run == 12

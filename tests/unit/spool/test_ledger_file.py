@@ -37,30 +37,11 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
         ("fenced", {"worker": "gw0"}),
     ):  # fmt: skip
         ledger.write(ledger_record(kind, **members))
-    intent = ledger.intend("create_thread", at=1.0, worker="gw0")
-    ledger.write(AckRecord(intent.number, 7))
+    ledger.write(Intent(1, "create_thread", "gw0", at=1.0))
+    ledger.write(AckRecord(1, 7))
     ledger.close()
     assert synced == ["joined", "fenced", "intent", "ack"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_intents_have_what_is_known(path: Path) -> None:
-    """An intent says how much its thread had before it, and no more than it was given."""
-    ledger = LedgerFile(path)
-    assert ledger.folder == path.parent
-    assert ledger.intend("create_run", at=1.0) == Intent(1, "create_run", at=1.0)
-    ledger.write(AckRecord(1, 12))
-    assert ledger.intend("create_thread", at=2.0, worker="gw0") == Intent(2, "create_thread", "gw0", at=2.0)
-    ledger.write(AckRecord(2, 5))
-    made = ledger.intend(
-        "append_thread", at=3.0, worker="gw0", thread=5, span=(10, 90, 3), orphans=(4,), observed=70, computed=60
-    )
-    assert made == Intent(3, "append_thread", "gw0", 5, 10, 90, 3, 0, (4,), 70, 60, 3.0)
-    ledger.write(AckRecord(3))
-    assert ledger.intend("append_thread", at=4.0, worker="gw0", thread=5, span=(91, 99, 1)).known == 3
-    state = ledger.state
-    ledger.close()
-    assert ledger_from(path) == state
 
 
 def test_ledger_that_is_deleted_is_made_again(path: Path) -> None:
