@@ -12,9 +12,14 @@ from msgspec import to_builtins
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.urls import shown_address
-from pytest_automation_report.checks.check import Check
-from pytest_automation_report.checks.connection import connection_checks
-from pytest_automation_report.checks.local import addopts_check, process_check, spool_check, versions
+from pytest_automation_report.checks.connection import (
+    addopts_check,
+    connection_checks,
+    process_check,
+    spool_check,
+    versions,
+)
+from pytest_automation_report.checks.preflight import Check
 from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, echo_stderr, setting_options
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.settings import SETTINGS

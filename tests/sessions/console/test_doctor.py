@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from performance.test_loading import COSTLY, modules
-from pytest_automation_report.checks.local import addopts_check, process_check
+from pytest_automation_report.checks.connection import addopts_check, process_check
 from support.checked_server import CheckedServer
 from support.projects import MIXED, Project, console
 from support.scripted_server.sources import sources_server
