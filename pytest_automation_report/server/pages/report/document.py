@@ -89,6 +89,7 @@ class _Report:
         self._results = {test.id for test in self._tests.rows}
         self._view = ""
         self._pages: dict[str, str] = {}
+        self._known: dict[str, bool] = {}
 
     def html(self, note: str) -> str:
         """Return the document."""
@@ -189,6 +190,12 @@ class _Report:
             return None
         return query.get("view", [""])[0]
 
+    def _knows(self, address: str) -> bool:
+        """As `_is_inside`, remembered: many pages link to the same places, and all pages of the file are there now."""
+        if address not in self._known:
+            self._known[address] = self._is_inside(address)
+        return self._known[address]
+
     def _is_inside(self, address: str) -> bool:
         result = _RESULT.fullmatch(address)
         if result:
@@ -200,7 +207,7 @@ class _Report:
         return _AS_WRITTEN in named and self._is_inside(_without_show(named))
 
     def _page(self, html: str) -> list[str]:
-        return [relinked(part, self._is_inside, self._files.hashes) for part in fragment_of(html)]
+        return [relinked(part, self._knows, self._files.hashes) for part in fragment_of(html)]
 
     def _file(self, content_hash: str) -> str:
         return _deflated(ask(self._store, lambda reader: self._files.data(reader, content_hash)))

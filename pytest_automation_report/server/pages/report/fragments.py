@@ -57,6 +57,13 @@ def canonical(address: str) -> str:
     return f"{split.path}?{urlencode(pairs)}" if pairs else split.path
 
 
+@lru_cache(maxsize=4096)
+def _inner(address: str) -> str:
+    """Return the address of a page as a place inside of the file, as HTML."""
+    place = urlsplit(address).fragment
+    return f"#{escape(canonical(address))}{'#' if place else ''}{escape(place)}"
+
+
 def relinked(html: str, is_inside: Callable[[str], bool], files: frozenset[str] = frozenset()) -> str:
     """Return HTML whose links lead to places inside of the file; a link to anything else is no link any more.
 
@@ -76,11 +83,9 @@ def relinked(html: str, is_inside: Callable[[str], bool], files: frozenset[str] 
             return " data-branch" if name == "data-branch" else ""
         if address.startswith("/static/"):
             return f' href="#{escape(urlsplit(address).fragment)}"'
-        inner = canonical(address)
-        place = urlsplit(address).fragment
-        if not is_inside(inner):
+        if not is_inside(canonical(address)):
             return " data-outside"
-        return f' href="#{escape(inner)}{"#" if place else ""}{escape(place)}"'
+        return f' href="{_inner(address)}"'
 
     return _OUTSIDE.sub(_named_drawing, _AGO.sub(r"\1>\2</time>", _ADDRESS.sub(replaced, html)))
 

@@ -73,6 +73,8 @@ class ReportedTests:
         self.rows: Sequence[ReportedTest] = [ReportedTest._make(row) for row in rows]
         record = reader.run(run_id, max_threads=THREADS_SHOWN)
         self.statuses = reader.statuses(record.row["project"])
+        # The place of each status in lists: failures first.
+        self.ranks = {status.id: place for place, status in enumerate(ranked(self.statuses))}
         self._workers = worker_names(record)
         self._histories = Histories(reader, record.row, findings)
         self._histories.load_all()
@@ -91,11 +93,6 @@ class ReportedTests:
         others.sort(key=lambda test: (self.ranks.get(test.status, 0), test.id))
         self.with_output = sorted(test.id for test in others[:MOST_OUTPUT_PAGES])
         self.left_out = {test.id for test in others[MOST_OUTPUT_PAGES:]}
-
-    @property
-    def ranks(self) -> dict[int, int]:
-        """The place of each status in lists, by its number: failures first."""
-        return {status.id: place for place, status in enumerate(ranked(self.statuses))}
 
     def _shown(self) -> list[int]:
         failed = [test.id for test in self.rows if test.result_class == _FAILURE]
