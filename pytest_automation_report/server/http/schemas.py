@@ -7,12 +7,12 @@ property with the same declarations, so that the answer names every mistake. A `
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from msgspec.json import Encoder
+from msgspec.structs import replace
 
 from pytest_automation_report.server.http import extension_bodies
 from pytest_automation_report.server.store.inputs import (

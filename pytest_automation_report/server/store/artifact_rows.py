@@ -9,11 +9,12 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, PART_BYTES
 from pytest_automation_report.server.store.database import lock_contents, marks, share_contents
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.media_types import HEAD_BYTES, media_type
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -37,7 +38,7 @@ _DELETE_UNUSED_PARTS: Final = (
 _DELETE_UNUSED: Final = f'DELETE FROM "content" WHERE {_UNUSED}'
 
 
-class StoredContent(Value):
+class StoredContent(Struct, frozen=True):
     """A stored content; ``size`` is in bytes, ``media_type`` is detected from its bytes and not sent by a client."""
 
     hash: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from msgspec import Struct
+
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ class StoredAttachment(NamedTuple):
     body: str
 
 
-class RunSubmission(Value):
+class RunSubmission(Struct, frozen=True):
     """A run to create; ids win over names; ``tags`` is JSON, ``tag_names`` has each tag once."""
 
     name: str
@@ -66,7 +67,7 @@ class RunSubmission(Value):
     tag_names: tuple[str, ...] = ()
 
 
-class ThreadSubmission(Value):
+class ThreadSubmission(Struct, frozen=True):
     """The content of a new thread or of an append to a thread; durations in microseconds.
 
     The tests were validated with ``statuses`` and must be counted with the same ones. The members after them are

@@ -11,7 +11,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.values import Value
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ class ResultClass(IntEnum):
     RUNNING = 4
 
 
-class ResultStatus(Value):
+class ResultStatus(Struct, frozen=True):
     """One result status; clients send a test with one of its ``aliases``; ``color`` is ``#rrggbb``."""
 
     id: int

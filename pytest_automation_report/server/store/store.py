@@ -13,6 +13,8 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
+
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
@@ -21,7 +23,6 @@ from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.writes import Writer
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ _SET_RESPONSE = 'UPDATE "applied_request" SET "status" = ?, "body" = ? WHERE "ke
 _EARLIER = 'SELECT "fingerprint", "status", "body" FROM "applied_request" WHERE "key" = ? AND "created" >= ?'
 
 
-class StoredResponse(Value):
+class StoredResponse(Struct, frozen=True):
     """Status and body of the response to a change."""
 
     status: int
@@ -67,7 +68,7 @@ _CHANGED = StoredResponse(204)
 """The response of a change that creates nothing, as most do."""
 
 
-class IdempotentRequest(Value):
+class IdempotentRequest(Struct, frozen=True):
     """An idempotency key with a hash of the request's method, path and body.
 
     A second request with the same key and the same hash is a repetition; with another hash it is a mistake.

@@ -4,10 +4,10 @@ import shlex
 import sqlite3
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.serving import team_code

@@ -86,9 +86,9 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     steps = (StepNode("open", "failed", None, ()),)
     assert extensions.earlier_attempts(row) == {
         1: EarlierAttempt(
-            {"Output": "text"}, PhaseTimes(1, 2, 3), steps, Comparison("==", point, point), {"Text": ((0, 1, "2"),)}
+            1, {"Output": "text"}, PhaseTimes(1, 2, 3), steps, Comparison("==", point, point), {"Text": ((0, 1, "2"),)}
         ),
-        2: EarlierAttempt({}, None, (), None, {}),
+        2: EarlierAttempt(2),
     }
 
 

@@ -1,8 +1,8 @@
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES, ResultStatus

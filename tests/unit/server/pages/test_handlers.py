@@ -1,9 +1,9 @@
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from html import unescape
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 from support.service import a_test
