@@ -148,7 +148,7 @@ def serve(  # noqa: PLR0913 - one for each option
     )
     from pytest_automation_report.server.http.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
-    from pytest_automation_report.server.pages.test.code_links import CodeLinks  # noqa: PLC0415
+    from pytest_automation_report.server.pages.test.links import CodeLinks  # noqa: PLC0415
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415
 
     configuration, place = stored_at(options)

@@ -15,9 +15,8 @@ from pytest_automation_report.server.pages.run.page import page_values
 from pytest_automation_report.server.pages.runs.search import found
 from pytest_automation_report.server.pages.runs.values import project_values, suite_values, suites_values
 from pytest_automation_report.server.pages.state import VIEWS, RunFilters, RunState, TestState
-from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.handlers import result_values
-from pytest_automation_report.server.pages.test.neighbours import MOST
+from pytest_automation_report.server.pages.test.links import MOST, CommonValues
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.clusters import Cluster

@@ -9,24 +9,25 @@ must come in by a link that opens once; then it keeps a pass in a cookie::
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
+import falcon
+
+from pytest_automation_report.server.http.application import add_converters
 from pytest_automation_report.server.http.middleware import HEALTH, OPENING, Extension
-from pytest_automation_report.server.pages.access import (
-    OpeningForm,
-    OpeningLink,
-    PageAccess,
-    has_pass,
-    remember_target,
-)
+from pytest_automation_report.server.pages.access import OpeningForm, OpeningLink, PageAccess, has_pass, remember_target
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
-from pytest_automation_report.server.pages.compression import compress
-from pytest_automation_report.server.pages.gone import GONE, Removed, removed_at
-from pytest_automation_report.server.pages.inside import Inside
-from pytest_automation_report.server.pages.links import link, route_of
-from pytest_automation_report.server.pages.page import frame_of
+from pytest_automation_report.server.pages.links import link, own_path, route_of
+from pytest_automation_report.server.pages.page import THEME_COOKIE, THEMES, WITHOUT_CLOCK, frame_of
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of
@@ -34,12 +35,7 @@ from pytest_automation_report.server.pages.report.handlers import ReportDocument
 from pytest_automation_report.server.pages.report.shown_tests import PageSource
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS, RunDownload
-from pytest_automation_report.server.pages.run.handlers import (
-    RunBranchPage,
-    RunFailuresText,
-    RunLivePage,
-    RunPage,
-)
+from pytest_automation_report.server.pages.run.handlers import RunBranchPage, RunFailuresText, RunLivePage, RunPage
 from pytest_automation_report.server.pages.runs.handlers import (
     HomePage,
     LatestRun,
@@ -48,22 +44,20 @@ from pytest_automation_report.server.pages.runs.handlers import (
     SuitePage,
 )
 from pytest_automation_report.server.pages.runs.search import SearchPage
-from pytest_automation_report.server.pages.test.case import CasePage
-from pytest_automation_report.server.pages.test.code_links import NO_LINKS
-from pytest_automation_report.server.pages.test.handlers import TestPage
-from pytest_automation_report.server.pages.theme import ThemeChoice
+from pytest_automation_report.server.pages.test.handlers import CasePage, TestPage
+from pytest_automation_report.server.pages.test.links import NO_LINKS
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
-from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.errors import ApiError, not_found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import falcon
+    from collections.abc import Callable, Iterable, Mapping
 
     from pytest_automation_report.api.models import Token
+    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.report.files import FileRule
-    from pytest_automation_report.server.pages.test.code_links import CodeLinks
+    from pytest_automation_report.server.pages.test.links import CodeLinks
     from pytest_automation_report.server.store.store import Store
+
 
 _OPENING_FORM: Final = "/open"
 _TESTMO_RUN_PATH: Final = "/automation/runs/view/{run_id:id}"
@@ -267,3 +261,157 @@ def _is_api(req: falcon.Request) -> bool:
 
 def _is_artifact(path: str) -> bool:
     return path == ARTIFACTS or path.startswith(f"{ARTIFACTS}/")
+
+
+GONE: Final = 410
+"""Status of a page whose run or test was removed."""
+
+_find = re.compile(r"/(automation/runs/view|runs|results)/([0-9]{1,18})(?:/|$)").match
+_OF_SUITE: Final = (
+    'SELECT MAX(r."id") FROM "run" AS r JOIN "removed_run" AS g ON g."source_id" = r."source_id" WHERE g."id" = ?'
+)
+
+
+class Removed(NamedTuple):
+    """A removed run or test; ``newest`` is a run that may be looked at instead, 0 if the store has none."""
+
+    title: str
+    newest: int
+
+
+def removed_at(path: str, reader: PageReader) -> Removed | None:
+    """Return what stood at a path of the site; None if the path names nothing that the store can ever have had.
+
+    Ids grow, so a run with a lower id than the newest one was removed. Its suite was noted when it was removed. A page
+    of a run that is there can lack something else, such as the run that it is compared with.
+    """
+    match = _find(path)
+    if match is None:
+        return None
+    number, table = int(match[2]), "result" if match[1] == "results" else "run"
+    rows = reader.connection.execute(f'SELECT 1 FROM "{table}" WHERE "id" = ?', (number,))
+    newest, highest = (reader.connection.number(f'SELECT MAX("id") FROM "{name}"') for name in ("run", table))
+    if rows or not 1 <= number <= highest:
+        return None
+    if table == "result":
+        return Removed("This test's result is no longer stored", newest)
+    return Removed(f"Run #{number} is no longer stored", reader.connection.number(_OF_SUITE, (number,)) or newest)
+
+
+_SMALLEST_BYTES: Final = 1_000
+# More would cost more time than it saves: 71 KB become 4.2 KB with 6 and 4.4 KB with 5.
+_LEVEL: Final = 5
+_GZIP: Final = zlib.MAX_WBITS | 16
+_is_text = re.compile(r"text/|image/svg|application/(?:json|xml)").match
+_find_encoding = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=([01](?:\.[0-9]*)?)\s*)?(?=,|$)", re.IGNORECASE).search
+
+
+def compress(req: falcon.Request, resp: falcon.Response) -> None:
+    """Compress the text of a response if the client takes gzip and the text is not short; a stream as it is sent."""
+    pieces = resp.stream if isinstance(resp.stream, Iterator) else None
+    if (pieces is None and len(resp.data or b"") < _SMALLEST_BYTES) or not _is_text(resp.content_type or ""):
+        return
+    resp.append_header("Vary", "Accept-Encoding")
+    match = _find_encoding(req.get_header("Accept-Encoding", default=""))
+    if match is None or (match[1] is not None and not float(match[1])):
+        return
+    if pieces is not None:
+        resp.stream = _compressed(pieces)
+    else:
+        # Without a time in it the same page has the same bytes.
+        resp.data = gzip.compress(resp.data or b"", _LEVEL, mtime=0)
+    resp.set_header("Content-Encoding", "gzip")
+
+
+def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a stream compressed, in pieces as they become full."""
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    for piece in pieces:
+        if packed := compressor.compress(piece):
+            yield packed
+    yield compressor.flush()
+
+
+_FIRST_REDIRECT = 300
+
+
+class Inside:
+    """The pages of these routes; owned by the site, and used by one report at a time or by several."""
+
+    def __init__(self, routes: Iterable[tuple[str, object]]) -> None:
+        self._application: falcon.App[falcon.Request, falcon.Response] = falcon.App()
+        add_converters(self._application)
+        self._application.add_error_handler(Exception, _raise)
+        for template, resource in routes:
+            self._application.add_route(template, resource)
+
+    def __call__(self, address: str) -> str:
+        """Return the HTML of a page by its address; it shows moments, and not the time since them.
+
+        Raises `ApiError` as the page does, and `LookupError` for an address that is no page.
+        """
+        path, _, query = address.partition("?")
+        statuses: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> object:
+            del headers, exc_info
+            statuses.append(status)
+            return io.BytesIO().write
+
+        body = b"".join(self._application(_environ(path, query), start))  # type: ignore[arg-type]
+        if not statuses or int(statuses[0][:3]) >= _FIRST_REDIRECT:
+            raise LookupError(f"{address}: {statuses[0] if statuses else 'no answer'}")
+        return body.decode("utf-8")
+
+
+def _environ(path: str, query: str) -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "SERVER_NAME": "report",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        WITHOUT_CLOCK: True,
+    }
+
+
+def _raise(req: falcon.Request, resp: falcon.Response, error: Exception, params: Mapping[str, Any]) -> None:
+    del req, resp, params
+    if isinstance(error, falcon.HTTPError):
+        raise LookupError(error.title or error.status) from error  # noqa: TRY004 - no address of a page
+    raise error
+
+
+_YEAR_SECONDS: Final = 365 * 24 * 3600
+
+
+class ThemeChoice:
+    """The address that stores a theme; the pages' script does the same without a request."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, theme: str) -> None:
+        """Store the theme in a cookie and go back; raises `ApiError` (404) for an unknown one."""
+        if theme not in (*THEMES, "system"):
+            raise not_found("theme")
+        if theme in THEMES:
+            # The script reads and writes it, too, and it has nothing that another site must not know.
+            resp.set_cookie(
+                THEME_COOKIE,
+                theme,
+                path="/",
+                max_age=_YEAR_SECONDS,
+                secure=False,
+                http_only=False,
+                same_site="Lax",
+            )
+        else:
+            resp.unset_cookie(THEME_COOKIE, path="/")
+        resp.status, resp.location = 303, own_path(req.get_param("to"))

@@ -12,9 +12,8 @@ from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageRe
 from pytest_automation_report.server.pages.rendering import render
 from pytest_automation_report.server.pages.report.fragments import addresses_in
 from pytest_automation_report.server.pages.state import TestState, result_state
-from pytest_automation_report.server.pages.test.code_links import NO_LINKS
-from pytest_automation_report.server.pages.test.common import CommonValues
 from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
+from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues
 from pytest_automation_report.server.store.database import marks
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.report.tests import ReportedTest, ReportedTests
-    from pytest_automation_report.server.pages.test.code_links import CodeLinks
+    from pytest_automation_report.server.pages.test.links import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
 _STATES: Final = frozenset({"attempt", "out"})

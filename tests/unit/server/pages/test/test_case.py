@@ -1,6 +1,6 @@
 """The page of a test whatever the run."""
 
-from pytest_automation_report.server.pages.test.case import duration_line
+from pytest_automation_report.server.pages.test.handlers import duration_line
 from pytest_automation_report.server.pages.test.history import Outcome
 from support.service import a_test
 from support.website import Site, failing

@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.server.pages.test.code_links import NO_LINKS, CodeLinks
+from pytest_automation_report.server.pages.test.links import NO_LINKS, CodeLinks
 from support.service import command_runner
 
 LINKS = CodeLinks("https://code.example/blob/{commit}/{file}#L{line}", "vscode://file/work/{file}:{line}")

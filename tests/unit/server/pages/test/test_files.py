@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_automation_report.server.pages.attachments import with_defaults
-from pytest_automation_report.server.pages.test.files import files_of, preview_of, previewed
+from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
 from pytest_automation_report.server.store.artifact_rows import StoredContent
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.media_types import DOWNLOAD, TEXT

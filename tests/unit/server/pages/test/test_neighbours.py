@@ -5,7 +5,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import quote
 
-from pytest_automation_report.server.pages.test.neighbours import neighbours_of
+from pytest_automation_report.server.pages.test.links import neighbours_of
 from support.service import a_test
 from support.website import Site, failing
 

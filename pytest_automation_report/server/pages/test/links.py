@@ -1,11 +1,13 @@
-"""Find the test before and after the one that is shown, in the list from which the reader came."""
+"""Links of a test's page: to the tests before and after it, back to the run's page, and to the code."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote
 
 from pytest_automation_report.server.pages.run.head import RunFacts
 from pytest_automation_report.server.pages.run.test_list import TestList
@@ -16,13 +18,13 @@ from pytest_automation_report.server.store.findings import stored_findings, summ
 from pytest_automation_report.server.store.reasons import hexadecimal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.test.common import CommonValues
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
+
 
 MOST: Final = 2_000
 """Most tests of a list through which a reader can go with previous and next."""
@@ -39,6 +41,27 @@ class Neighbours:
     after: int | None
     position: int
     words: str
+
+
+_Value = TypeVar("_Value")
+
+
+class CommonValues:
+    """The values that pages of several tests share: the run, its failures, its workers.
+
+    Owned by one page, or by the report whose pages of tests are read in one transaction; of no use after it.
+    """
+
+    def __init__(self, reader: PageReader) -> None:
+        self.reader = reader
+        self._known: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, read: Callable[[], _Value]) -> _Value:
+        """Return the value of the first call of ``read`` for this key; callers must not change it."""
+        if key not in self._known:
+            self._known[key] = read()
+        value: _Value = self._known[key]
+        return value
 
 
 def neighbours_in(
@@ -145,3 +168,37 @@ def _at(ids: Sequence[int], result_id: int, noun: str, *, has_more: bool = False
         place + 1,
         f"{place + 1:,} of {'more than ' if has_more else ''}{len(ids):,} {noun}s",
     )
+
+
+_PLACEHOLDER: Final = re.compile(r"\{(commit|file|line)\}")
+_ABSOLUTE: Final = re.compile(r"[/\\]|[A-Za-z]:|\.\.[/\\]|<")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLinks:
+    """Templates with ``{file}``, ``{line}`` and, for ``source``, ``{commit}``; an empty one makes no links."""
+
+    source: str = ""
+    editor: str = ""
+
+    def source_url(self, path: str, line: int, commit: str) -> str:
+        """Return the address of a line on the host of the code; empty if it has none or the commit is not known."""
+        if not commit and "{commit}" in self.source:
+            return ""
+        return _filled(self.source, path, line, commit)
+
+    def editor_url(self, path: str, line: int) -> str:
+        """Return the address that opens a line in the editor; empty for code outside of the project."""
+        return _filled(self.editor, path, line, "")
+
+
+NO_LINKS: Final = CodeLinks()
+"""No template is set."""
+
+
+def _filled(template: str, path: str, line: int, commit: str) -> str:
+    """Return a template with its placeholders filled in; no text of a test can change its scheme or host."""
+    if not template or not path or _ABSOLUTE.match(path):
+        return ""
+    values = {"commit": commit, "file": path.replace("\\", "/"), "line": str(max(1, line))}
+    return _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe="/"), template)
