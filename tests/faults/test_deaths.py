@@ -16,16 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from support.delivered_results import assert_complete
-from support.deliveries import numbered
 from support.needs import needed
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
 from support.sessions import (
-    clean_environment,
     reporting_arguments,
-    run,
     send,
     session_environment,
     skip_without_workers,
@@ -92,8 +88,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of each seed, or of the one that is asked for."""
     one = metafunc.config.getoption("--seed")
     count = int(metafunc.config.getoption("--deaths") or 0)
-    if "lives" in metafunc.fixturenames:
-        count = max(1, count // 10)  # each dies about ten times
     metafunc.parametrize("seed", range(count) if one is None else [int(one)])
 
 
@@ -152,30 +146,6 @@ def run_to_call(folder: Path, server: ScriptedServer, death: Death) -> int:
     if b"ptrace" in done.stderr:
         pytest.skip(f"strace may not trace here: {done.stderr.decode()}")
     return done.returncode
-
-
-@pytest.fixture
-def lives() -> list[str]:
-    """Return the results of a session whose sender dies again and again."""
-    return numbered(700)
-
-
-def test_sender_that_dies_again_and_again(tmp_path: Path, seed: int, lives: list[str]) -> None:
-    """A sender that is killed at random moments, until it is done, has brought everything once."""
-    with checked_scripted_server() as server:
-        command = [
-            sys.executable,
-            "-m",
-            "support.sender_kill_loop",
-            server.address,
-            str(tmp_path),
-            str(seed),
-            str(len(lives)),
-        ]
-        done = run(command, tmp_path, clean_environment(PYTHONPATH=os.pathsep.join(sys.path)))
-        assert done.exit == 0, f"seed {seed}: {done.text}"
-        print(f"killed {int(done.out)} times")  # noqa: T201 - `-rP` shows the totals of a long run
-        assert_complete(server, lives)
 
 
 def test_death(tmp_path: Path, seed: int) -> None:

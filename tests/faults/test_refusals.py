@@ -10,7 +10,7 @@ from support.fault_projects import GatedProject
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer, redirect
 from support.scripted_server.server import ScriptedServer
-from support.scripted_server.variants import OPERATIONS, PickyServer, naming, unknown_alias
+from support.scripted_server.variants import PickyServer, naming, unknown_alias
 from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import TOKEN, Ran, run_session, send, session_environment
 from support.terminal_summary import printed_counts, printed_send_command
@@ -114,20 +114,6 @@ def test_result_refused(tmp_path: Path) -> None:
         assert "key: It is wrong." in again.err
         assert result_names(server) == [each for each in expected() if each != "test_number[1]"]
         assert_one_run(server)
-
-
-def test_batch_too_large(tmp_path: Path) -> None:
-    """A batch that is too large for the server arrives in smaller ones; nothing is left behind."""
-    project = GatedProject(tmp_path, 6, 2)
-    with checked_scripted_server() as server:
-        server.script([Rule("POST", OPERATIONS["append-thread"], answer(413, {"message": "Payload Too Large"}))])
-        with RunningSession(tmp_path, address=server.address) as running:
-            running.until(lambda: project.is_at(2), "the second test")
-            project.let_through(2)
-            ran = running.end()
-        assert (ran.exit, printed_counts(ran).delivered) == (0, 6)
-        assert_complete(server, expected())
-        assert spools(tmp_path) == []
 
 
 def test_unknown_status_is_told(tmp_path: Path) -> None:

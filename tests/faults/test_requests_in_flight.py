@@ -9,30 +9,10 @@ import pytest
 
 from support.delivered_results import assert_complete
 from support.deliveries import session_of_workers
-from support.scripted_server.faults import Rule, answer, held
+from support.scripted_server.faults import Rule, held
 from support.scripted_server.server import ScriptedServer
 from support.sessions import Ran, run_session, send, session_environment
 from unit.delivery.test_in_flight import APPEND, NAMES
-
-
-def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedServer) -> None:
-    """The command says by its exit code that the token was refused, whatever was answered after it."""
-    spool = tmp_path / "spool"
-    spool.mkdir(mode=0o700)
-    session_of_workers(spool, server, 3).close()
-    late = Rule("POST", APPEND, held(), first=2, count=None)
-    server.script([Rule("POST", APPEND, answer(401)), late])
-
-    def answer_late() -> None:
-        server.wait_until(lambda: any(each.status == 401 for each in server.log))
-        server.release()
-
-    releasing = threading.Thread(target=answer_late)
-    releasing.start()
-    arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
-    ran = send(tmp_path, *arguments, env=session_environment())
-    releasing.join()
-    assert ran.exit == 4, ran.text
 
 
 @pytest.mark.parametrize("way", ["pytest", "send"])

@@ -1,7 +1,6 @@
 """Several requests under way at the same time, at a session's end: never two to one thread, none lost or doubled."""
 
 import re
-import threading
 from collections import defaultdict
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from support.deliveries import (
     until_appends_are_under_way,
 )
 from support.scripted_server.checked import checked_in_process
-from support.scripted_server.faults import Rule, answer, applied_but, delayed, held, throttled
+from support.scripted_server.faults import Rule, answer, applied_but, delayed, throttled
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN
 
@@ -214,35 +213,6 @@ def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
                 retry_policy.back_off("again", "no route")
             assert waits(stepper, 0.9 * factor * seconds)
             assert not waits(stepper, 0.2 * factor * seconds)
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_round_trips_at_the_end(tmp_path: Path, server: ScriptedServer, workers: int) -> None:
-    """The results of all workers and the note of the run are under way to the server at the same time."""
-    written = session_of_workers(tmp_path, server, workers)
-    server.script([
-        Rule("POST", APPEND, held(), count=workers),
-        Rule("POST", r"/runs/\d+/append$", held()),
-    ])  # fmt: skip
-    failures: list[BaseException] = []
-
-    def live() -> None:
-        try:
-            assert lived(written, server, max_in_flight=4).is_finished
-        except BaseException as error:  # noqa: BLE001 - raised by the test
-            failures.append(error)
-
-    sender = threading.Thread(target=live)
-    sender.start()
-    try:
-        server.wait_until(lambda: sum(each.path.endswith("/append") for each in server.log) == workers + 1)
-        assert not any(each.path.endswith("/complete") for each in server.log)
-    finally:
-        server.release()
-        sender.join()
-    assert failures == []
-    assert_complete(server, NAMES[:workers])
-    assert server.connection_count <= 4
 
 
 def test_embedded_store_has_one_request_at_a_time() -> None:
