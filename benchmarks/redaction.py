@@ -16,7 +16,6 @@ from random import Random
 from time import process_time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_automation_report.api.models import encoded
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
 
@@ -69,7 +68,7 @@ def main() -> None:
         print(f"{name:<22}" + "".join(f"{each:>23.1f} us" for each in row))
 
 
-def recorded(rules: RecordingOptions, output: str) -> str:
+def recorded(rules: RecordingOptions, output: str) -> bytes:
     """Return the record of one test, which failed when it has output."""
     recorder = Recorder(rules)
     node = "tests/test_cart.py::test_total"
@@ -79,9 +78,9 @@ def recorded(rules: RecordingOptions, output: str) -> str:
         sections = [("Captured stdout call", output)] if output else []
         text = "def test_total():\n>       assert 1 == 2\nE       assert 1 == 2\n" if is_failed else ""
         recorder.add(Report(node, when, "failed" if is_failed else "passed", None, text, sections, [], 0.001))
-    finished = recorder.finish(node, observed_us=3000)
+    finished = recorder.finish(node, number=1, began=0, moment=3000)
     assert finished is not None
-    return encoded(finished.test)
+    return finished.framed()
 
 
 def median(call: Callable[[], object], repeat: int) -> float:

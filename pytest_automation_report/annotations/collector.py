@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.annotations.hooks import UserErrors
 from pytest_automation_report.api.limits import STEP_LIMIT
-from pytest_automation_report.recording.annotations import Annotations, TimedStep, merged
+from pytest_automation_report.recording.annotations import Annotations, merged
+from pytest_automation_report.spool.record_kinds import Step as TimedStep
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.api.models import Artifact, Field
-    from pytest_automation_report.recording.annotations import StepStatus
     from pytest_automation_report.spool.artifacts import ArtifactSpool
+    from pytest_automation_report.spool.record_kinds import StepStatus
     from pytest_automation_report.text.redaction import TextCleaner
 
 # Limits of memory, for a test that adds in an endless loop. A result shows fewer: the recorder cuts it to the API's
@@ -67,7 +68,7 @@ class OpenStep:
         """
         steps = tuple(child.timed(places, depth - 1) for child in self.children) if depth else ()
         files = tuple(places[id(artifact)] for artifact in self.artifacts if id(artifact) in places)
-        return TimedStep(self.name, self.status or "skipped", self.elapsed_us, steps, files)
+        return TimedStep(self.name, self.status or "skipped", self.elapsed_us, files, steps)
 
 
 _open_step: ContextVar[OpenStep | None] = ContextVar("automation_report_step", default=None)

@@ -211,7 +211,14 @@ class PostgresDatabase(Struct, frozen=True):
         return self.shown
 
 
-_encode = Encoder().encode
+def _text(value: object) -> str:
+    """Return the text of a subclass of `str`: one with colours, or one of another plugin."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise NotImplementedError(type(value))
+
+
+_encode = Encoder(enc_hook=_text).encode
 
 
 def encode(value: object) -> bytes:
@@ -219,7 +226,7 @@ def encode(value: object) -> bytes:
     try:
         return _encode(value)
     except UnicodeEncodeError:
-        return Unpatched.encode(to_builtins(value)).encode()
+        return Unpatched.encode(to_builtins(value, enc_hook=_text)).encode()
 
 
 def decode(text: bytes | str, decoder: Decoder[T]) -> T:
@@ -230,16 +237,3 @@ def decode(text: bytes | str, decoder: Decoder[T]) -> T:
         raise
     except (DecodeError, UnicodeEncodeError):
         return convert(Unpatched.decode(text if isinstance(text, str) else text.decode()), decoder.type)
-
-
-_TESTS = Decoder(Test)
-
-
-def encoded(test: Test) -> str:
-    """Return the test's body as compact ASCII JSON."""
-    return Unpatched.encode(to_builtins(test))
-
-
-def decode_test(text: bytes | str) -> Test:
-    """Decode the body of a test; raises `ValueError` if it is none."""
-    return decode(text, _TESTS)

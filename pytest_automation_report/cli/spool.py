@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import to_builtins
 
 from pytest_automation_report.cli.context import (
     Exit,
@@ -54,7 +54,7 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
     spool = configuration_of(options)[0].spool
     sessions = [read_spooled_session(folder, time.time()) for folder in session_folders(spool)]
     if is_json:
-        click.echo(json.dumps([{**asdict(session), "left": session.left} for session in sessions], indent=2))
+        click.echo(json.dumps([{**to_builtins(session), "left": session.left} for session in sessions], indent=2))
         return Exit.DONE
     if is_person_reading():
         echo_table(_COLUMNS, [_row(session) for session in sessions])

@@ -13,11 +13,12 @@ import os
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.api.limits import BATCH_TESTS
-from pytest_automation_report.api.models import Field, FieldType, decode_test, encoded
+from pytest_automation_report.api.models import Field, FieldType, encode
+from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
 from pytest_automation_report.spool.ledger_records import AliasRecord
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.text.patterns import lazy_pattern
@@ -75,10 +76,9 @@ class Batch(Struct, frozen=True):
         ``observed`` is the time since the batch before in microseconds, None if it was not measured. ``extensions`` are
         those that the server stores, ``members`` is the JSON of the thread's own ones, each with a comma behind it.
         """
-        # Joined as text: for 100 tests that takes 0.07 ms, and to parse and dump them again 1.04 ms.
-        tests = ",".join([result.body(extensions) for result in self.results])
-        observed_member = "" if observed is None else f'"elapsed_observed":{observed},'
-        return f'{{{members}{observed_member}"elapsed_computed":{self.computed},"tests":[{tests}]}}'.encode("ascii")
+        tests = b",".join([result.body(extensions) for result in self.results])
+        observed_member = b"" if observed is None else b'"elapsed_observed":%d,' % observed
+        return b'{%b%b"elapsed_computed":%d,"tests":[%b]}' % (members.encode(), observed_member, self.computed, tests)
 
 
 def batch_from(
@@ -92,7 +92,7 @@ def batch_from(
     keys: set[str] = set()
     size = _ENVELOPE_BYTES
     for result in results:
-        result_bytes = result.size  # the JSON is ASCII
+        result_bytes = result.size
         if batch and (len(batch) == max_tests or size + result_bytes > max_bytes or result.key in keys):
             return Batch(tuple(batch), is_full=True)
         batch.append(result)
@@ -162,15 +162,15 @@ def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str |
     """
     if reduction == "whole" and alias is None:
         return result
-    test = decode_test(result.test)
+    test = result.test
     if reduction == "bare":
         test = replace(test, fields=(Field(LEFT_OUT_FIELD, string(reason)),), artifacts=())
     elif reduction == "cut":
         test = replace(test, fields=tuple(_cut(field) for field in test.fields))
     if alias is not None:
         test = replace(test, status=alias)
-    extensions = result.extensions if reduction == "whole" else ""
-    return result._replace(test=encoded(test), extensions=extensions)
+    extensions = result.extensions if reduction == "whole" else NO_EXTENSIONS
+    return replace(result, test=test, extensions=extensions, size=len(encode(test)) + len(encode(extensions)))
 
 
 def _cut(field: Field) -> Field:
@@ -354,7 +354,7 @@ class RefusalHandling:
 
     def _alias_change(self, result: Result) -> AliasRecord | None:
         """Return the next alias for a result whose alias the server does not know, None if there is none."""
-        refused = str(json.loads(result.test)["status"])
+        refused = result.test.status
         now = self._aliases.next_for(result.status, refused)
         return None if now is None else AliasRecord(result.status, refused, now)
 
@@ -415,7 +415,7 @@ class RejectedResults:
     def add(self, result: Result, reason: str) -> None:
         """Append a result; raises `OSError` if the file cannot be written."""
         line = json.dumps(
-            {"worker": result.worker, "id": result.nodeid, "why": reason, "test": json.loads(result.test)}
+            {"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)}
         )
         descriptor = os.open(self._path, _FLAGS, 0o600)
         with os.fdopen(descriptor, "a", encoding="ascii") as file:

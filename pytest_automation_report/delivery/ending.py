@@ -295,7 +295,7 @@ def write_unless_full(ledger: LedgerFile, log: Callable[[str], None], record: Re
         if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
             ledger.write(record)
     except (OSError, SpoolError) as error:
-        log(f"the {record.kind} could not be written: {error}")
+        log(f"the {record.__struct_config__.tag} could not be written: {error}")
 
 
 def excerpt_from(document: Json) -> Json:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.json_values import JsonError
+from msgspec import Struct, ValidationError, convert, field
+
 from pytest_automation_report.api.models import DIED_NOTE
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ _READ_AHEAD: Final = 1000
 """Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory."""
 
 
-class SessionFollower(MutableValue):
+class SessionFollower(Struct):
     """Reads a session's files into queues and notices the session's end; owned by the sender.
 
     ``controller`` is the leading pytest process, None if there is none to follow, as in `automation-report send`.
@@ -107,8 +107,8 @@ def options_of(session: SessionManifest) -> RecordingOptions:
     Parsed here and not with the manifest, since `spool` does not import `recording`.
     """
     try:
-        return RecordingOptions.from_body(session.rules)
-    except JsonError as error:
+        return convert(session.rules, RecordingOptions)
+    except ValidationError as error:
         raise SpoolError(f"session {session.id}: its recording options cannot be read: {error}") from error
 
 

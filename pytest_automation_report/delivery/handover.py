@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.json_values import JsonValue
-from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
+from msgspec import Struct, field
+
+from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token  # noqa: TC001 - msgspec reads the annotations
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 _EMBEDDED: Final[Mapping[str, float]] = {"batch_age": 1.0}
 
 
-class Timeouts(JsonValue):
+class Timeouts(Struct, frozen=True):
     """All durations of the sender, and of pytest's wait for it, in seconds; tests shorten them."""
 
     request: float = 30.0  # one request as a whole
@@ -61,12 +61,15 @@ def timeouts_from(environ: Mapping[str, str], *, is_embedded: bool = False, **ov
     return Timeouts(**{**own, **overrides, **Unpatched.decode(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
-class RedactionSettings(JsonValue):
+class RedactionSettings(Struct, frozen=True):
     """The redaction of texts that only the sender sees: a user's patterns, secret values and the built-in patterns."""
 
     patterns: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = ()
     is_builtin: bool = True
+
+    def __repr__(self) -> str:
+        return f"RedactionSettings(patterns={self.patterns!r}, is_builtin={self.is_builtin!r})"
 
     def redaction(self) -> Redaction:
         """Create the redaction."""
@@ -75,7 +78,7 @@ class RedactionSettings(JsonValue):
         return Redaction(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
 
 
-class SenderConfig(JsonValue):
+class SenderConfig(Struct, frozen=True):
     """Everything that pytest hands over to the sender, as JSON through a pipe and never in a file: it has the token.
 
     ``controller`` is the process id of the leading pytest process. ``captured`` are the files in which that process
@@ -95,7 +98,7 @@ class SenderConfig(JsonValue):
     epoch: float | None = None
 
 
-class Runtime(Value):
+class Runtime(Struct, frozen=True):
     """The outside world of the sender, which tests replace.
 
     ``clock`` is monotonic, ``wall`` the time since 1970, both in seconds. ``random`` returns numbers from 0 to 1, and

@@ -54,6 +54,7 @@ import os
 if os.fork():
     os._exit(0)
 {_BEGIN}
+from msgspec.json import decode
 from pytest_automation_report.delivery.stores import import_client
 from pytest_automation_report.delivery.handover import SenderConfig
 from pytest_automation_report.delivery.process import run
@@ -62,7 +63,7 @@ config = lines.readline()
 if not config.endswith(b'\\n'):
     os._exit(0)  # pytest ended before its session began
 os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-run(SenderConfig.from_body(json.loads(config)))
+run(decode(config, type=SenderConfig))
 os._exit(0)  # all is closed, and to unload each module would be an eighth of the cost of a short session
 """
 
@@ -152,7 +153,10 @@ class SenderProcess:
         """Let the sender deliver a session; raises `LaunchError` if it could not be started, or ended before."""
         try:
             if self._error is None:
-                self._write(Unpatched.encode(config.body()))
+                # Not before: the sender starts while this process imports it.
+                from pytest_automation_report.api.models import encode  # noqa: PLC0415 - see above
+
+                self._write(encode(config).decode())
         except OSError:
             self._error = LaunchError(f"{sys.executable} ended before the sender got its session")
         status = self.close()

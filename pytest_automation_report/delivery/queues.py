@@ -7,16 +7,15 @@ whose worker crashed and whose test ran again on another one, and reruns that ne
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.api.extensions import phases_member
-from pytest_automation_report.api.limits import fit_to_limits
-from pytest_automation_report.api.models import encoded
-from pytest_automation_report.delivery.crashed_attempts import CrashedAttempts, attempt_from
-from pytest_automation_report.delivery.results import NotRun, Result, Start, WorkerQueue
-from pytest_automation_report.recording.synthetic_results import UNTESTED, not_run_test, passed_test, unfinished_test
-from pytest_automation_report.spool.artifacts import MARK
+from msgspec.structs import replace
+
+from pytest_automation_report.api.models import Test, encode
+from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions, folded
+from pytest_automation_report.delivery.results import NotRun, Result, WorkerQueue
+from pytest_automation_report.recording.identity import identity_of, one_based
+from pytest_automation_report.recording.synthetic_results import UNTESTED, not_run_test, unfinished_attempt
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.record_kinds import (
     AGAIN,
@@ -29,19 +28,18 @@ from pytest_automation_report.spool.record_kinds import (
     FinishRecord,
     IdsRecord,
     OpenRecord,
-    PassRecord,
     PlanRecord,
     PropertyRecord,
     StartRecord,
 )
-from pytest_automation_report.values import replace
+from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from pytest_automation_report.api.models import Artifact, Field, Json
-    from pytest_automation_report.recording.attempts import EarlierAttempt
     from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.spool.record_kinds import Attempt
     from pytest_automation_report.spool.records import PositionedRecord, Record
 
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
@@ -67,7 +65,11 @@ class WorkerQueues:
         self._last_words = last_words if options.keeps_output("error") else lambda _: ""
         self.shown_last_words: dict[str, str] = {}
         self._orphans = orphans or {}
-        self._crashed = CrashedAttempts(options)
+        # Attempts that crashed their workers, by the node id of their test, until that has a result: its next attempt
+        # may stand in the queue of any worker.
+        self._crashed: dict[str, list[Attempt]] = {}
+        # Tests whose crash pytest-xdist counts as a failure although it runs them again.
+        self._failed_by_crash: set[str] = set()
         self.by_worker: dict[str, WorkerQueue] = {}
         self.end: EndRecord | None = None
         self.properties: list[Field] = []
@@ -116,20 +118,17 @@ class WorkerQueues:
         start = queue.open
         if start is None:
             return None
-        identity, test = passed_test(start.nodeid, (start.file, start.line, ""), self._options, 0)
-        return {"key": identity.key, "name": test.name, "folder": test.folder, "since": start.started_us}
+        identity = identity_of(start.nodeid, prefix=self._options.prefix)
+        return {"key": identity.key, "name": identity.name, "folder": identity.folder, "since": start.moment}
 
     def apply(self, worker: str, placed: PositionedRecord) -> None:
-        """Apply one record of the worker's file; kinds of later versions are ignored."""
+        """Apply one record of the worker's file."""
         queue, record = self.of(worker), placed.record
         match record:
-            case PassRecord():
-                self._pass(queue, placed, record)
             case FinishRecord():
                 self._finish(queue, placed.offset, record)
             case StartRecord():
-                moment, line = record.moment, record.line
-                self._start(queue, Start(placed.offset, record.number, moment, record.nodeid, record.file, line))
+                self._start(queue, placed.offset, record)
             case OpenRecord():
                 queue.pid = record.pid
                 queue.started_us = queue.started_us if record.began is None else record.began
@@ -138,7 +137,7 @@ class WorkerQueues:
             case PlanRecord():
                 self.is_dist_each = record.each
             case CloseRecord():
-                queue.elapsed_correction_us = record.elapsed_correction or 0
+                queue.elapsed_correction_us = record.elapsed_correction
                 self._close(queue, record.moment, record.detail)
             case CrashRecord():
                 self._crash(record)
@@ -153,18 +152,17 @@ class WorkerQueues:
             case IdsRecord():
                 self._not_run.collect(offset, record.ids)
             case ArtifactRecord():
-                if queue.open is not None and queue.open.attempt_number == record.number:
+                if queue.open is not None and queue.open.number == record.number:
                     queue.open_artifacts.append(record.artifact)
             case CapturedRecord():
                 queue.captured_files = record.files
             case PropertyRecord():
-                if record.artifact is None:
-                    assert record.field is not None
+                if record.field is not None:
                     self._add_property(record.field)
-                elif len(self.artifacts) < _MAX_PROPERTIES:
+                if record.artifact is not None and len(self.artifacts) < _MAX_PROPERTIES:
                     self.artifacts.append(record.artifact)
             case _:
-                pass  # of a later version
+                pass
 
     def _add_property(self, field: Field) -> None:
         """Add a field of the run; every worker records a session's properties, so each is added once."""
@@ -188,7 +186,8 @@ class WorkerQueues:
         for queue in self.by_worker.values():
             crashed, queue.crashed_pending_rerun = queue.crashed_pending_rerun, None
             if crashed is not None:
-                self._crashed.drop_last(crashed.nodeid)
+                # It has become the result: the attempts before it are those that crashed other workers.
+                self._crashed[crashed.nodeid].pop()
                 self._enqueue_orphan(queue, crashed)
         self._enqueue_not_run()
         self.is_decided = True
@@ -201,19 +200,7 @@ class WorkerQueues:
             queue.started_us = queue.ended_us = ended_us
             # Counted as a result without an attempt, so that the test stays in the number of tests not run.
             queue.collection_results += 1
-            queue.add(
-                Result(
-                    worker=NOT_RUN,
-                    offset=offset,
-                    attempt_number=-1,
-                    nodeid=nodeid,
-                    key=test.key,
-                    status=UNTESTED,
-                    elapsed=0,
-                    ended_us=ended_us,
-                    test=encoded(test),
-                )
-            )
+            queue.add(Result(NOT_RUN, offset, -1, nodeid, UNTESTED, ended_us, test, size=len(encode(test))))
 
     def merge_crashed(self) -> None:
         """Add the attempts that crashed other workers to the waiting results of the same tests.
@@ -221,77 +208,91 @@ class WorkerQueues:
         Call it when all available records have been applied: the crash report of an attempt stands in the controller's
         file, and may be read after the result of the next attempt, which stands in the file of another worker.
         """
-        if not self._crashed.has_any:
+        if not self._crashed:
             return
         for queue in self.by_worker.values():
             for index, result in enumerate(tuple(queue.results)):
                 earlier = self._pop_crashed(result.nodeid)
                 if earlier:
-                    queue.replace(index, self._crashed.merged(result, earlier))
+                    queue.replace(index, self._folded(result, (*earlier, *result.attempts)))
 
-    def _start(self, queue: WorkerQueue, start: Start) -> None:
+    def _start(self, queue: WorkerQueue, offset: int, start: StartRecord) -> None:
         self._not_run.begin(start.nodeid)
         if queue.started_us is None:
-            queue.started_us = start.started_us
+            queue.started_us = start.moment
         if queue.open is not None:
-            self._close_orphan(queue, queue.open, "died", _LOST, ended_us=start.started_us)
+            self._close_orphan(queue, queue.open, "died", _LOST, ended_us=start.moment)
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid != start.nodeid:
             self._close_pending_rerun(queue)
-        queue.start(start)
-
-    def _pass(self, queue: WorkerQueue, placed: PositionedRecord, record: PassRecord) -> None:
-        """Create the result of a passed test: the recorder leaves that to the sender, to save the tests' time."""
-        number, nodeid, file, line, ended_us = record.number, record.nodeid, record.file, record.line, record.moment
-        if queue.open is None or queue.open.attempt_number != number:
-            # The reader drops a START whose PASS follows it at once; `begun` is the offset of the dropped record.
-            offset = placed.offset if placed.begun < 0 else placed.begun
-            self._start(queue, Start(offset, number, record.began, nodeid, file, line))
-        if queue.open is not None and number in queue.orphans:
-            self._close_orphan(queue, queue.open, "died", "", ended_us=ended_us)
-            return
-        elapsed = record.elapsed
-        identity, test = passed_test(nodeid, (file, line, ""), self._options, elapsed)
-        queue.finish(ended_us)
-        phases = phases_member(elapsed, record.setup, record.teardown)
-        extensions = f"{{{phases}}}" if phases else ""
-        # Positional: this runs for almost every test of a session, and keywords cost time.
-        queue.add(
-            Result(
-                queue.worker, placed.offset, number, nodeid, identity.key, "passed", elapsed, ended_us, encoded(test),
-                False, False, record.began, extensions,  # noqa: FBT003 - as above
-            )
-        )  # fmt: skip
+        queue.start(offset, start)
 
     def _finish(self, queue: WorkerQueue, offset: int, record: FinishRecord) -> None:
-        start = queue.open
-        if start is None or start.attempt_number != record.number:
-            start = None  # a result without an attempt: a module that cannot be collected
-        elif start.attempt_number in queue.orphans:
-            self._close_orphan(queue, start, "died", "", ended_us=record.moment)
-            return
-        result = Result(
-            worker=queue.worker,
-            offset=offset,
-            attempt_number=record.number,
-            nodeid=start.nodeid if start else "",
-            key=record.key,
-            status=record.status,
-            elapsed=record.elapsed,
-            ended_us=record.moment,
-            test=record.test,
-            has_files=MARK in record.test,
-            started_us=start.started_us if start else -1,
-            extensions=record.extensions if _is_object(record.extensions) else "",
-        )
-        queue.finish(result.ended_us)
-        if queue.started_us is None:
-            queue.started_us = result.ended_us - result.elapsed
-        if start is None:
-            queue.collection_results += 1
+        if record.began is not None:
+            if queue.open is None or queue.open.number != record.number:
+                # The START is damaged.
+                self._start(
+                    queue, offset, StartRecord(record.number, record.began, record.nodeid, record.file, record.line)
+                )
+            if queue.open is not None and record.number in queue.orphans:
+                self._close_orphan(queue, queue.open, "died", "", ended_us=record.moment)
+                return
+        elif queue.started_us is None:
+            queue.started_us = record.moment - (record.attempt.elapsed or 0)
+        pending = queue.pending_rerun
+        before = pending.attempts if pending is not None and pending.nodeid == record.nodeid else ()
+        result = self._result(queue, offset, record, (*before, *record.hidden, record.attempt))
+        queue.finish(record.moment)
+        queue.collection_results += record.began is None
         if record.is_final:
             queue.add(result)
         else:
             queue.pending_rerun = result
+
+    def _result(
+        self,
+        queue: WorkerQueue,
+        offset: int,
+        record: FinishRecord,
+        attempts: tuple[Attempt, ...],
+        *,
+        is_orphan: bool = False,
+    ) -> Result:
+        """Return the result of a test: who it is follows from its node id, unless the record says otherwise."""
+        if record.key is None or record.folder is None or record.name is None:
+            identity = identity_of(record.nodeid, prefix=self._options.prefix)
+            key, folder, name = (
+                record.key or identity.key,
+                record.folder or identity.folder,
+                record.name or identity.name,
+            )
+        else:
+            key, folder, name = record.key, record.folder, record.name
+        file, line = string(record.file) or None, one_based(record.line)
+        base = Test(key, name, folder, "", file=file, line=line, assertions=record.assertions)
+        result = Result(
+            queue.worker, offset, record.number, record.nodeid, record.attempt.status, record.moment, base,
+            is_orphan=is_orphan, extensions=NO_EXTENSIONS if record.began is None else Extensions(started=record.began),
+        )  # fmt: skip
+        return self._folded(result, attempts)
+
+    def _folded(self, result: Result, attempts: tuple[Attempt, ...]) -> Result:
+        """Return a result of these attempts.
+
+        A test that pytest has counted as failed stays failed, with the first field of its last crash, even if it passed
+        when it ran again: pytest's own summary and exit code say so, too.
+        """
+        *earlier, last = attempts
+        if result.nodeid in self._failed_by_crash and earlier and last.status != "error":
+            last = replace(last, status="error", fields=(*earlier[-1].fields[:1], *last.fields))
+        test, extensions = folded(result.test, (*earlier, last), self._options, started=result.extensions.started)
+        return replace(
+            result,
+            status=last.status,
+            test=test,
+            extensions=extensions,
+            attempts=attempts,
+            size=len(encode(test)) + len(encode(extensions)),
+        )
 
     def _close(self, queue: WorkerQueue, ended_us: int, detail: str) -> None:
         if queue.open is not None:
@@ -308,15 +309,19 @@ class WorkerQueues:
         if queue.interrupted_nodeid == nodeid or (queue.is_closed and queue.open is None):
             return
         # Without a START, which a full disk may have cost, the report is all there is: -1 is no attempt's number.
-        start = queue.open or Start(queue.position, -1, ended_us, nodeid, record.file, record.line)
+        start, offset = queue.open, queue.open_offset
+        if start is None:
+            start, offset = StartRecord(-1, ended_us, nodeid, record.file, record.line), queue.position
         detail = "\n\n".join(filter(None, (record.text, self._show_last_words(queue.worker, record.words))))
-        result = self._unfinished_result(queue, start, "crashed", detail, ended_us=ended_us)
+        result = self._unfinished_result(queue, offset, start, "crashed", detail, ended_us=ended_us)
         if record.outcome not in {"rerun", AGAIN}:
             self._enqueue_orphan(queue, result)
             queue.is_closed = True
             return
-        attempts = [result] if queue.pending_rerun is None else [queue.pending_rerun, result]
-        self._crashed.add(start.nodeid, attempts, are_failures=record.outcome == AGAIN)
+        if record.outcome == AGAIN:
+            self._failed_by_crash.add(start.nodeid)
+        before = () if queue.pending_rerun is None else queue.pending_rerun.attempts
+        self._crashed.setdefault(start.nodeid, []).extend((*before, *result.attempts))
         # In this order: the test may have crashed another worker before, whose attempt is followed by this one.
         self._release_crashed(result.nodeid)
         queue.crash(result)
@@ -325,9 +330,9 @@ class WorkerQueues:
         words = self.shown_last_words[worker] = known or self._last_words(worker)
         return words
 
-    def _pop_crashed(self, nodeid: str) -> list[EarlierAttempt]:
+    def _pop_crashed(self, nodeid: str) -> list[Attempt]:
         """Return and forget the crashed attempts of a test that now has a result; empty if there are none."""
-        earlier = self._crashed.pop(nodeid)
+        earlier = self._crashed.pop(nodeid, [])
         if earlier:
             self._release_crashed(nodeid)
         return earlier
@@ -338,20 +343,24 @@ class WorkerQueues:
             if queue.crashed_pending_rerun is not None and queue.crashed_pending_rerun.nodeid == nodeid:
                 queue.release()
 
-    def _close_orphan(self, queue: WorkerQueue, start: Start, kind: Unfinished, detail: str, *, ended_us: int) -> None:
-        """Add the result of an attempt that never finished."""
-        self._enqueue_orphan(queue, self._unfinished_result(queue, start, kind, detail, ended_us=ended_us))
+    def _close_orphan(
+        self, queue: WorkerQueue, start: StartRecord, kind: Unfinished, detail: str, *, ended_us: int
+    ) -> None:
+        """Add the result of the attempt that runs, which never finished."""
+        self._enqueue_orphan(
+            queue, self._unfinished_result(queue, queue.open_offset, start, kind, detail, ended_us=ended_us)
+        )
 
     def _enqueue_orphan(self, queue: WorkerQueue, orphan: Result) -> None:
         """Add an orphan with all attempts before it, and end the queue's attempt.
 
         All attempts are merged here at once, the pending rerun last: no other result of the test will follow.
         """
-        earlier = self._pop_crashed(orphan.nodeid)
+        earlier: Sequence[Attempt] = self._pop_crashed(orphan.nodeid)
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid == orphan.nodeid:
-            earlier = [*earlier, attempt_from(queue.pending_rerun)]
+            earlier = (*earlier, *queue.pending_rerun.attempts)
         queue.open = queue.pending_rerun = None
-        queue.add(self._crashed.merged(orphan, earlier))
+        queue.add(self._folded(orphan, (*earlier, *orphan.attempts)) if earlier else orphan)
 
     def _close_pending_rerun(self, queue: WorkerQueue) -> None:
         """Make the last rerun the result: no other attempt has followed it."""
@@ -360,38 +369,19 @@ class WorkerQueues:
             queue.add(result)
 
     def _unfinished_result(
-        self, queue: WorkerQueue, start: Start, kind: Unfinished, detail: str, *, ended_us: int
+        self, queue: WorkerQueue, offset: int, start: StartRecord, kind: Unfinished, detail: str, *, ended_us: int
     ) -> Result:
-        unfinished = unfinished_test(
+        is_open = start is queue.open
+        attempt = unfinished_attempt(
             start.nodeid,
-            (start.file, start.line, ""),
             self._options,
             kind=kind,
             detail=detail,
-            observed_us=max(0, ended_us - start.started_us),
+            observed_us=max(0, ended_us - start.moment),
             worker=queue.worker,
+            # A crash report without a START is of no attempt that runs: artifacts cannot belong to it.
+            artifacts=queue.open_artifacts if is_open else (),
         )
-        # A crash report without a START is of no attempt that runs: artifacts cannot belong to it.
-        artifacts = tuple(queue.open_artifacts) if start is queue.open else ()
-        text = encoded(fit_to_limits(replace(unfinished.test, artifacts=artifacts)))
-        return Result(
-            worker=queue.worker,
-            offset=start.offset,
-            attempt_number=start.attempt_number,
-            nodeid=start.nodeid,
-            key=unfinished.identity.key,
-            status=unfinished.status,
-            elapsed=unfinished.test.elapsed or 0,
-            ended_us=max(ended_us, start.started_us),
-            test=text,
-            is_orphan=True,
-            has_files=MARK in text,
-            started_us=start.started_us if start is queue.open else -1,
-        )
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return type(json.loads(text)) is dict
-    except (ValueError, RecursionError):
-        return False
+        moment, began = max(ended_us, start.moment), start.moment if is_open else None
+        record = FinishRecord(start.number, moment, start.nodeid, attempt, began, start.file, start.line)
+        return self._result(queue, offset, record, (attempt,), is_orphan=True)

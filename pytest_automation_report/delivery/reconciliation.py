@@ -8,7 +8,6 @@ sent again until the user decides that.
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -67,8 +66,7 @@ def arrived_ranges(
 
 
 def _folder_and_name(result: Result) -> tuple[str, str]:
-    test = json.loads(result.test)
-    return test["folder"], test["name"]
+    return result.test.folder, result.test.name
 
 
 def ranges_of(has_arrived: Sequence[bool], batch: Sequence[Result]) -> Ranges:
@@ -356,7 +354,5 @@ class Reconciliation:
     def _decide(self, record: Closing) -> Outcome:
         """Close the intent with this record of the ledger."""
         self._ledger.write(record)
-        members = record.body()
-        del members["i"]
-        self._log(f"reconciled {self.intent.operation}: {record.kind} {members or ''}")
+        self._log(f"reconciled {self.intent.operation}: {record}")
         return "done"

@@ -2,90 +2,79 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.extensions import ATTEMPTS, COLOURS, COMPARISON, PHASES, STARTED, STEPS
-from pytest_automation_report.values import MutableValue, field
+from msgspec import Struct, field
+
+from pytest_automation_report.api.extensions import EXTENSIONS
+from pytest_automation_report.api.models import encode
+from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions
+from pytest_automation_report.spool.artifacts import spooled_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterator, Sequence
 
-    from pytest_automation_report.api.models import Artifact, Json
+    from pytest_automation_report.api.models import Artifact, Json, Test
+    from pytest_automation_report.spool.record_kinds import Attempt, StartRecord
+
+_OF_TESTS: Final = frozenset(EXTENSIONS) & set(Extensions.__struct_fields__)
 
 
-# The names of a result's extensions that are one text.
-_IN_TEXT: Final = (PHASES, STEPS, COMPARISON, COLOURS, ATTEMPTS)
-_STARTED_BYTES: Final = 32  # the member ``started``, and commas
+class Result(Struct, frozen=True):
+    """One result that waits to be sent.
 
-
-# `Result` and `Start` are created once for every test: a tuple is created in half the time of a frozen dataclass.
-class Result(NamedTuple):
-    """One result that waits to be sent; ``test`` is the JSON that the server gets.
-
-    ``offset`` is the place of its record in the worker's file, and identifies it within the worker. ``elapsed`` is in
-    microseconds, ``ended_us`` in microseconds since the session began. An *orphan* is an attempt that never finished:
-    its result is created here, from its START. ``has_files`` if the test refers to files that must be uploaded first.
-    ``started_us`` is in microseconds since the session began, -1 if unknown. ``extensions`` is a JSON object with the
-    other extensions of the test, empty without any.
+    ``offset`` is the place of its record in the worker's file, and identifies it within the worker. ``ended_us`` is in
+    microseconds since the session began. An *orphan* is an attempt that never finished: its result is created here,
+    from its START. ``attempts`` are those of the test, oldest first, of which ``test`` was folded. ``size`` is its
+    length in the body of an append in bytes, with all extensions.
     """
 
     worker: str
     offset: int
     attempt_number: int
     nodeid: str
-    key: str
     status: str
-    elapsed: int
     ended_us: int
-    test: str
+    test: Test
+    extensions: Extensions = NO_EXTENSIONS
+    attempts: tuple[Attempt, ...] = ()
     is_orphan: bool = False
-    has_files: bool = False
-    started_us: int = -1
-    extensions: str = ""
+    size: int = 0
 
     @property
-    def size(self) -> int:
-        """Upper bound of the bytes that the result takes in the body of an append, with all extensions."""
-        return len(self.test) + len(self.extensions) + _STARTED_BYTES
+    def key(self) -> str:
+        """Key of the test."""
+        return self.test.key
 
-    def body(self, extensions: Collection[str]) -> str:
+    @property
+    def elapsed(self) -> int:
+        """Duration of the last attempt in microseconds, 0 if it is not known."""
+        return self.test.elapsed or 0
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the test refers to files that must be uploaded first."""
+        return any(spooled_file(artifact.url) is not None for artifact in self.test.artifacts)
+
+    def body(self, extensions: Collection[str]) -> bytes:
         """Return the JSON of the test with those of its extensions that the server stores."""
-        if not extensions:
-            return self.test
-        members = [f'"started":{self.started_us}'] if STARTED in extensions and self.started_us >= 0 else []
-        if self.extensions:
-            # Nearly always all are stored: their JSON is copied and not decoded.
-            is_complete = all(name in extensions for name in _IN_TEXT)
-            text = self.extensions if is_complete else _filtered(self.extensions, extensions)
-            members += filter(None, [text[1:-1]])
-        return f"{self.test[:-1]},{','.join(members)}}}" if members else self.test
+        test = encode(self.test)
+        members = encode(self.extensions) if extensions else b"{}"
+        if members != b"{}" and not _OF_TESTS.issubset(extensions):
+            # Nearly always all are stored.
+            names = self.extensions.__struct_fields__
+            shown = {name: getattr(self.extensions, name) for name in names if name in extensions}
+            members = encode(Extensions(**shown))
+        return test if members == b"{}" else b"%b,%b" % (test[:-1], members[1:])
 
 
-def _filtered(text: str, names: Container[str]) -> str:
-    """Return a JSON object without the members of other names."""
-    members = {name: value for name, value in json.loads(text).items() if name in names}
-    return json.dumps(members, separators=(",", ":"))
-
-
-class Start(NamedTuple):
-    """An attempt that has begun."""
-
-    offset: int
-    attempt_number: int
-    started_us: int
-    nodeid: str
-    file: str
-    line: int | None
-
-
-class WorkerQueue(MutableValue):
+class WorkerQueue(Struct):
     """The results of one worker and the state of the test that it runs; owned by `WorkerQueues`.
 
     ::
 
-                START              PASS or final FINISH: a result
+                START              final FINISH: a result
         idle ------------> running ------------------------------------> idle
                             | | |
                             | | |  FINISH that a rerun follows
@@ -123,13 +112,15 @@ class WorkerQueue(MutableValue):
     ended_us: int = 0
     position: int = 0
     is_closed: bool = False
-    open: Start | None = None
+    # The attempt that runs, and the offset of its record.
+    open: StartRecord | None = None
+    open_offset: int = 0
     open_artifacts: list[Artifact] = field(default_factory=list)
     pending_rerun: Result | None = None
     crashed_pending_rerun: Result | None = None
     # The test that CLOSE cut short: a crash report of it, which follows, must not become a second result.
     interrupted_nodeid: str = ""
-    captured_files: Sequence[Sequence[object]] = ()
+    captured_files: Sequence[tuple[str, int, int, int]] = ()
     collection_results: int = 0
     elapsed_correction_us: int = 0
 
@@ -154,10 +145,10 @@ class WorkerQueue(MutableValue):
         self.counts[result.status] += 1
         self.results[index] = result
 
-    def start(self, start: Start) -> None:
+    def start(self, offset: int, start: StartRecord) -> None:
         """Begin an attempt; a pending rerun of the same test stays pending until the attempt ends."""
-        self.open = start
-        self.ended_us = max(self.ended_us, start.started_us)
+        self.open, self.open_offset = start, offset
+        self.ended_us = max(self.ended_us, start.moment)
         self.open_artifacts.clear()
 
     def finish(self, ended_us: int) -> None:
@@ -186,7 +177,7 @@ class WorkerQueue(MutableValue):
         self.is_closed = True
 
 
-class NotRun(MutableValue):
+class NotRun(Struct):
     """Finds the tests that were collected but never began; holds nothing unless ``is_enabled``."""
 
     is_enabled: bool

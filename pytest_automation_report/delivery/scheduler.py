@@ -403,10 +403,10 @@ class RunningTests:
             return False
         now = self._life.runtime.clock()
         seen = self._seen.get(queue.worker)
-        if seen is None or seen[0] != start.attempt_number:
-            self._seen[queue.worker] = start.attempt_number, now
+        if seen is None or seen[0] != start.number:
+            self._seen[queue.worker] = start.number, now
             return False
-        is_shown = self._shown.get(queue.worker) == start.attempt_number
+        is_shown = self._shown.get(queue.worker) == start.number
         return not is_shown and now - seen[1] >= SHOWN_AFTER_SECONDS
 
     def members(self, queue: WorkerQueue) -> str:
@@ -421,7 +421,7 @@ class RunningTests:
             members += f'"collection":{json.dumps(queue.collection, separators=(",", ":"))},'
         if RUNNING in self._extensions and not self.is_refused:
             test = self._life.queues.running_test(queue)
-            self._shown[queue.worker] = _NONE if queue.open is None else queue.open.attempt_number
+            self._shown[queue.worker] = _NONE if queue.open is None else queue.open.number
             members += f'"running":{json.dumps([] if test is None else [test], separators=(",", ":"))},'
         return members
 

@@ -7,7 +7,6 @@ then has a field that names the file and the reason.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from functools import partial
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from pytest_automation_report.api.limits import fit_to_limits
-from pytest_automation_report.api.models import Artifact, Field, decode_test, encoded
+from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.api.responses import StoredFile
+from pytest_automation_report.delivery.attempts import with_kept_files
 from pytest_automation_report.delivery.stores import ArtifactStoreError, ServerStore
 from pytest_automation_report.errors import (
     NotSentError,
@@ -63,8 +63,6 @@ class Uploads:
         self._are_all_kept = life.options.files_folder is not None
         self._folder = life.options.files_folder or life.folder.path
         self._given_up: dict[str, str] = {}
-        # The spooled artifacts of a result, by the result's JSON: a waiting result is asked for them again and again.
-        self._artifacts: dict[str, list[Artifact]] = {}
         self._tries: Counter[str] = Counter()
         # The file whose upload had no response: another request shows whether the server or the file is to blame.
         self._in_doubt = ""
@@ -82,7 +80,7 @@ class Uploads:
     def next_for(self, results: Iterable[Result]) -> RepeatableStep | None:
         """Return the request for the next file of these results, None when all of them are stored or given up."""
         return self.next_upload(
-            artifact for result in results if result.has_files for artifact in self._spooled_artifacts(result)
+            artifact for result in results if result.has_files for artifact in _spooled_artifacts(result)
         )
 
     def next_upload(self, artifacts: Iterable[Artifact]) -> RepeatableStep | None:
@@ -106,10 +104,9 @@ class Uploads:
     def release(self, batch: Batch) -> None:
         """Remove the files of results that the server has; ``batch`` is as it was before `resolved`."""
         for result in batch.results:
-            for name in map(_name, self._spooled_artifacts(result) if result.has_files else ()):
+            for name in map(_name, _spooled_artifacts(result) if result.has_files else ()):
                 if name in self._stored and not self._is_kept(result, name):
                     remove_spooled(self._folder, name)
-            self._artifacts.pop(result.test, None)
 
     def _is_kept(self, result: Result, name: str) -> bool:
         """Whether a file stays until the report is written: a small one of a failure, if the server has no pages."""
@@ -123,14 +120,6 @@ class Uploads:
             return False
         self._free_bytes -= size
         return True
-
-    def _spooled_artifacts(self, result: Result) -> list[Artifact]:
-        """Return the artifacts of a result whose files wait in the spool."""
-        if result.test not in self._artifacts:
-            bodies = json.loads(result.test).get("artifacts", ())
-            artifacts = (Artifact(**body) for body in bodies)
-            self._artifacts[result.test] = list(filter(is_spooled, artifacts))
-        return self._artifacts[result.test]
 
     def check_server(self) -> None:
         """Read the run, to learn whether the server responds and stores files.
@@ -202,16 +191,13 @@ class Uploads:
     def _resolved_result(self, result: Result) -> Result:
         if not result.has_files:
             return result
-        test = decode_test(result.test)
+        test, extensions = result.test, result.extensions
         artifacts, fields = self.addressed(test.artifacts)
-        extensions = result.extensions
-        if fields and '"files":' in extensions:
-            from pytest_automation_report.recording.extensions import with_kept_files  # noqa: PLC0415 - few files fail
-
+        if fields:
             kept = [not is_spooled(artifact) or _name(artifact) in self._stored for artifact in test.artifacts]
-            extensions = with_kept_files(extensions, test.artifacts, kept)
+            extensions = with_kept_files(extensions, result.attempts, kept)
         test = replace(test, fields=(*test.fields, *fields), artifacts=artifacts)
-        return result._replace(test=encoded(fit_to_limits(test)), extensions=extensions)
+        return replace(result, test=fit_to_limits(test), extensions=extensions)
 
     def addressed(self, artifacts: Iterable[Artifact]) -> tuple[tuple[Artifact, ...], tuple[Field, ...]]:
         """Return artifacts with their URLs, and fields in the place of those that are not stored.
@@ -238,6 +224,11 @@ class Uploads:
 def is_spooled(artifact: Artifact) -> bool:
     """Whether an artifact is a file that waits in the spool."""
     return spooled_file(artifact.url) is not None
+
+
+def _spooled_artifacts(result: Result) -> list[Artifact]:
+    """Return the artifacts of a result whose files wait in the spool."""
+    return list(filter(is_spooled, result.test.artifacts))
 
 
 def _name(artifact: Artifact) -> str:

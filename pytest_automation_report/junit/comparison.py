@@ -5,7 +5,6 @@ The results are read from the spool with the sender's own code, so the compariso
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.delivery.queues import WorkerQueues
@@ -75,5 +74,4 @@ def _differences(results: Mapping[str, list[Result]], cases: Mapping[str, JunitC
 
 
 def _name(result: Result) -> str:
-    test = json.loads(result.test)
-    return f"{test['folder']}.{test['name']}"
+    return f"{result.test.folder}.{result.test.name}"

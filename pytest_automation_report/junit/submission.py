@@ -11,14 +11,22 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.api.models import encoded
+from msgspec import to_builtins
+
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitDocument, JunitError, JunitResult
 from pytest_automation_report.spool.folder import MAIN, new_session_folder
 from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.names import new_session_name
-from pytest_automation_report.spool.record_kinds import CloseRecord, EndRecord, OpenRecord, PropertyRecord
-from pytest_automation_report.spool.records import FORMAT, finish_record
+from pytest_automation_report.spool.record_kinds import (
+    Attempt,
+    CloseRecord,
+    EndRecord,
+    FinishRecord,
+    OpenRecord,
+    PropertyRecord,
+)
+from pytest_automation_report.spool.records import FORMAT
 from pytest_automation_report.spool.sessions import remove_abandoned
 from pytest_automation_report.text.files import open_file
 from pytest_automation_report.values import MutableValue, field
@@ -102,18 +110,20 @@ class Submission(MutableValue):
         self._number += 1
         self.counts[result.status] += 1
         self._computed += result.test.elapsed or 0
-        self._write(
-            finish_record(
-                self._number,
-                0,
-                key=result.test.key,
-                status=result.status,
-                elapsed=result.test.elapsed or 0,
-                is_final=True,
-                test=encoded(result.test),
-            ),
-            self._lane(result.host),
+        test = result.test
+        record = FinishRecord(
+            self._number,
+            0,
+            "",
+            Attempt(result.status, test.elapsed, fields=test.fields, artifacts=test.artifacts),
+            file=test.file or "",
+            line=None if test.line is None else test.line - 1,
+            key=test.key,
+            folder=test.folder,
+            name=test.name,
+            assertions=test.assertions,
         )
+        self._write(record.framed(), self._lane(result.host))
 
     def _lane(self, host: str) -> SpoolWriter:
         """Return the writer of a host's results; the first host has the first one, and so have too many hosts."""
@@ -151,7 +161,7 @@ class Submission(MutableValue):
             database=endpoint.database,
             run=run,
             joined_run=joined_run,
-            rules=self.rules.for_sender().body(),
+            rules=to_builtins(self.rules.for_sender()),
             pid=os.getpid(),
             is_closing=is_closing,
             is_measured=self.observed is not None,

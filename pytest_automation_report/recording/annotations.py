@@ -5,38 +5,19 @@ All texts are clean: they were cut and redacted when they were added.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from pytest_automation_report.values import Value, field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_automation_report.api.models import Artifact, Field
-
-StepStatus: TypeAlias = 'Literal["passed", "failed", "skipped"]'
-"""Status of a step, as the server's markup has it."""
+    from pytest_automation_report.spool.record_kinds import Step, StepStatus
 
 
-class TimedStep(Value):
-    """A step with those inside it; ``elapsed_us`` is None if it did not end.
-
-    ``files`` are the places of the artifacts that were attached in it, among the artifacts of its attempt.
-    """
-
-    name: str
-    status: StepStatus
-    elapsed_us: int | None
-    steps: tuple[TimedStep, ...]
-    files: tuple[int, ...] = ()
-
-    def moved(self, count: int) -> TimedStep:
-        """Return the step after ``count`` artifacts were put before those of its attempt."""
-        steps = tuple(step.moved(count) for step in self.steps)
-        return replace(self, steps=steps, files=tuple(place + count for place in self.files))
-
-
-class Annotations(Value):
+class Annotations(Struct, frozen=True):
     """Fields, artifacts and steps of one attempt.
 
     ``steps`` holds the first steps in their order, ``timed_steps`` the same as trees; ``counts`` are of all steps.
@@ -49,7 +30,7 @@ class Annotations(Value):
     counts: Mapping[StepStatus, int] = field(default_factory=dict)
     key: str | None = None
     folder: str | None = None
-    timed_steps: tuple[TimedStep, ...] = ()
+    timed_steps: tuple[Step, ...] = ()
 
 
 def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
@@ -72,8 +53,14 @@ def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
     )
 
 
-def _merged_steps(parts: Iterable[Annotations]) -> Iterator[TimedStep]:
+def _merged_steps(parts: Iterable[Annotations]) -> Iterator[Step]:
     count = 0
     for part in parts:
-        yield from (step.moved(count) for step in part.timed_steps) if count else part.timed_steps
+        yield from (_moved(step, count) for step in part.timed_steps) if count else part.timed_steps
         count += len(part.artifacts)
+
+
+def _moved(step: Step, count: int) -> Step:
+    """Return a step after ``count`` artifacts were put before those of its attempt."""
+    steps = tuple(_moved(inner, count) for inner in step.steps)
+    return replace(step, steps=steps, files=tuple(place + count for place in step.files))

@@ -7,7 +7,6 @@ tests may count references. Texts are redacted later, for the one comparison tha
 
 from __future__ import annotations
 
-import json
 from enum import Enum
 from functools import partial
 from itertools import chain, islice
@@ -58,7 +57,6 @@ _BRACKETS: Final = {"items": ("[", "]"), "entries": ("{", "}"), "fields": ("", "
 # Members whose value is the name of what stands beside it as `value`.
 _NAMING: Final = frozenset({"name", "key"})
 _MISSING: Final = object()
-_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
 def captured_sides(operator: str, left: object, right: object) -> Sides:
@@ -69,13 +67,13 @@ def captured_sides(operator: str, left: object, right: object) -> Sides:
     return operator, capture.single(left), capture.single(right)
 
 
-def encoded_comparison(sides: Sides, cleaner: TextCleaner) -> str:
-    """Return a captured comparison as JSON without secrets, empty if the captured sides are equal."""
+def clean_comparison(sides: Sides, cleaner: TextCleaner) -> Node | None:
+    """Return a captured comparison without secrets, as the extension has it; None if the captured sides are equal."""
     operator, left, right = sides
     if operator == "==" and left == right:
-        return ""
+        return None
     text = _Written(operator, left, right, cleaner)
-    return _encode({"operator": operator, "left": text.cleaned(left), "right": text.cleaned(right)})
+    return {"operator": operator, "left": text.cleaned(left), "right": text.cleaned(right)}
 
 
 class _Capture:

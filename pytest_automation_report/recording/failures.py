@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.limits import cut_end, utf16_length
-from pytest_automation_report.values import Value
+from msgspec import Struct
+
+from pytest_automation_report.recording.identity import identity_of, one_based
+from pytest_automation_report.text.limits import cut_end, string, utf16_length
 
 if TYPE_CHECKING:
-    from pytest_automation_report.api.models import Status, Test
+    from pytest_automation_report.api.models import Status
+    from pytest_automation_report.spool.record_kinds import FinishRecord
 
 SHOWN: Final = 50
 """Most failures of one process that are stored."""
@@ -24,7 +27,7 @@ _MAX_BYTES: Final = 20_000
 _TEXT_UNITS: Final = 240
 
 
-class FailedTest(Value):
+class FailedTest(Struct, frozen=True):
     """A failed test: its name, and the first line of its failure.
 
     ``line`` is the 1-based line at which it failed, or the line of the test if that is not known.
@@ -38,17 +41,18 @@ class FailedTest(Value):
     line: int | None = None
 
     @classmethod
-    def of_test(cls, test: Test, status: Status, line: int | None = None) -> FailedTest:
-        """Return the failure of a result, at this line of its file if it is known; the texts are clean already."""
-        failure = next((field for field in test.fields if field.is_highlight), None)
+    def of_record(cls, record: FinishRecord, prefix: str) -> FailedTest:
+        """Return the failure of an attempt; ``prefix`` is that of the folders, the texts are clean already."""
+        attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
+        failure = next((field for field in attempt.fields if field.is_highlight), None)
         text = "" if failure is None else failure.meta.get("message") or failure.value or ""
         return cls(
-            status,
-            cut_end(test.folder, _TEXT_UNITS),
-            cut_end(test.name, _TEXT_UNITS),
+            attempt.status,
+            cut_end(record.folder or identity.folder, _TEXT_UNITS),
+            cut_end(record.name or identity.name, _TEXT_UNITS),
             cut_end(text.strip().partition("\n")[0], _TEXT_UNITS),
-            cut_end(test.file or "", _TEXT_UNITS),
-            test.line if line is None else line,
+            cut_end(string(record.file), _TEXT_UNITS),
+            one_based(record.line) if attempt.line is None else attempt.line,
         )
 
     @property
@@ -66,11 +70,11 @@ class Failures:
         self.kept: list[FailedTest] = []
         self._remaining_bytes = _MAX_BYTES
 
-    def add(self, test: Test, status: Status, line: int | None = None) -> None:
-        """Store the failure of a result while there is room."""
+    def add(self, record: FinishRecord, prefix: str) -> None:
+        """Store the failure of an attempt while there is room."""
         if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
             return
-        failure = FailedTest.of_test(test, status, line)
+        failure = FailedTest.of_record(record, prefix)
         texts = (failure.folder, failure.name, failure.message, failure.file)
         # The longest that ASCII JSON can be: two bytes for a quote or a backslash, six for a unit as \uXXXX.
         self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.visible import visible
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

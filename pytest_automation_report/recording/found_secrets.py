@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pytest_automation_report.api.limits import fit_to_limits
+from msgspec.structs import replace
+
 from pytest_automation_report.api.models import FieldType
 from pytest_automation_report.text.redaction import KnownSecrets
 from pytest_automation_report.text.secret_values import marked, unmasked
 from pytest_automation_report.text.visible import ColouredText
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_automation_report.api.models import Field, Test
-
-# Users' tests patch `json`: saved at import.
-_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+    from pytest_automation_report.api.models import Artifact, Field
+    from pytest_automation_report.spool.record_kinds import Step
 
 
 class FoundSecrets:
@@ -38,10 +35,17 @@ class FoundSecrets:
 
         return remarked(text, mask)
 
-    def of_test(self, test: Test) -> Test:
-        """Return a result without the values in its fields and in the names of its files."""
-        artifacts = tuple(replace(artifact, name=self.hidden(artifact.name)) for artifact in test.artifacts)
-        return fit_to_limits(replace(test, fields=tuple(map(self._field, test.fields)), artifacts=artifacts))
+    def of_fields(self, fields: Iterable[Field]) -> tuple[Field, ...]:
+        """Return fields without the values."""
+        return tuple(map(self._field, fields))
+
+    def of_artifacts(self, artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
+        """Return artifacts without the values in the names of their files."""
+        return tuple(replace(artifact, name=self.hidden(artifact.name)) for artifact in artifacts)
+
+    def of_steps(self, steps: Iterable[Step]) -> tuple[Step, ...]:
+        """Return steps without the values in their names."""
+        return tuple(replace(step, name=self.hidden(step.name), steps=self.of_steps(step.steps)) for step in steps)
 
     def _field(self, field: Field) -> Field:
         is_kept = field.value is None or field.type is FieldType.URL
@@ -49,13 +53,10 @@ class FoundSecrets:
         meta = {name: self.hidden(text) for name, text in field.meta.items()}
         return replace(field, name=self.hidden(field.name), value=value, meta=meta)
 
-    def of_json(self, text: str) -> str:
-        """Return JSON without the values in its texts; ``text`` may be empty."""
-        return _encode(self._of_value(json.loads(text))) if text else text
-
-    def _of_value(self, value: Any) -> Any:  # noqa: ANN401 - what JSON holds
+    def of_value(self, value: Any) -> Any:  # noqa: ANN401 - what JSON holds
+        """Return a value of JSON without the values in its texts."""
         if isinstance(value, dict):
-            return {self.hidden(name): self._of_value(part) for name, part in value.items()}
-        if isinstance(value, list):
-            return [self._of_value(part) for part in value]
+            return {self.hidden(name): self.of_value(part) for name, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.of_value(part) for part in value]
         return self.hidden(value) if isinstance(value, str) else value

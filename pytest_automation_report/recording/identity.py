@@ -10,21 +10,21 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.patterns import lazy_pattern
-
-# Characters that XML 1.0 does not allow, and DEL. As the complement of the allowed ones it would take 2 ms to compile
-# at each start of pytest.
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     import re
 
+# Characters that XML 1.0 does not allow, and DEL. As the complement of the allowed ones it would take 2 ms to compile
+# at each start of pytest.
 _NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_NAME = "(no name)"
 
 
-class TestIdentity(Value):
+class TestIdentity(Struct, frozen=True):
     """Folder, name and key of a test on the server, and its node id (``raw``).
 
     ``is_respelled`` is True if folder and name, escaped and cut, do not show the node id unchanged.
@@ -68,6 +68,11 @@ def key_of(folder: str, name: str) -> str:
     """Return the key: SHA-256 of ``folder.name``. Lone surrogates have no UTF-8, but must not make two keys equal."""
     address = f"{folder}.{name}" if folder else name
     return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def one_based(line: int | None) -> int | None:
+    """Return pytest's line of a test, which counts from 0, as editors count it; None if it is not known."""
+    return None if line is None or line < 0 else line + 1
 
 
 @lru_cache(maxsize=1024)

@@ -6,20 +6,21 @@ sender.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from typing import Literal, TypeAlias
 
-from pytest_automation_report.api.json_values import JsonValue
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
-from pytest_automation_report.api.models import Status
+from pytest_automation_report.api.models import Status  # noqa: TC001 - msgspec reads the annotations
 from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner
-from pytest_automation_report.values import field, replace
 
 Output: TypeAlias = Literal["failed", "all", "none"]
 """Tests whose captured output is recorded."""
 
 
-class RecordingOptions(JsonValue):
+class RecordingOptions(Struct, frozen=True):
     """Settings of the recorder.
 
     ``prefix`` stands before folders, as ``--junit-prefix`` does in pytest's XML.
@@ -37,10 +38,10 @@ class RecordingOptions(JsonValue):
     ``browser_artifacts``: attach screenshots, videos and traces of browser plugins.
     """
 
-    prefix: str = field(default="", required=True)
-    output: Output = field(default="failed", required=True)
-    statuses: Mapping[Status, str] = field(default_factory=dict, required=True)
-    redact: tuple[str, ...] = field(default=(), required=True)
+    prefix: str = ""
+    output: Output = "failed"
+    statuses: Mapping[Status, str] = field(default_factory=dict)
+    redact: tuple[str, ...] = ()
     markers: tuple[str, ...] = ()
     link_templates: Mapping[str, str] = field(default_factory=dict)
     output_annotations: bool = False
@@ -49,9 +50,13 @@ class RecordingOptions(JsonValue):
     artifact_size: int = ARTIFACT_BYTES
     artifact_total: int = ARTIFACTS_BYTES
     browser_artifacts: bool = True
-    secrets: tuple[str, ...] = field(default=(), repr=False, key=None)
+    secrets: tuple[str, ...] = ()
     report_not_run: bool = False
     is_shared: bool = False
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "secrets")
+        return f"RecordingOptions({', '.join(shown)})"
 
     def alias(self, status: Status) -> str:
         """Return the status's name on the wire: its alias, or the status itself without one."""
@@ -60,6 +65,10 @@ class RecordingOptions(JsonValue):
     def keeps_output(self, status: Status) -> bool:
         """Whether the captured output of a test with this status is recorded."""
         return self.output == "all" or (self.output == "failed" and status in {"failure", "error"})
+
+    def without_secrets(self) -> RecordingOptions:
+        """Return the options as they may be sent or written: each process collects secrets from its environment."""
+        return replace(self, secrets=())
 
     def for_sender(self) -> RecordingOptions:
         """Return the options without redaction: texts are clean before they reach the sender."""

@@ -10,9 +10,10 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
+from msgspec import Struct
+
 from pytest_automation_report.api.models import Field, FieldType, Status
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from abc import abstractmethod
@@ -70,8 +71,8 @@ if TYPE_CHECKING:
 
 PHASES = ("setup", "call", "teardown")
 
-Times: TypeAlias = "tuple[int, int, int]"
-"""Microseconds of an attempt, of its setup and of its teardown; the last two are -1 if they are not known."""
+Times: TypeAlias = "tuple[int, int | None, int | None]"
+"""Microseconds of an attempt, of its setup and of its teardown; the last two are None if they are not known."""
 
 # A crash message that begins with the name of an exception: ``pkg.SomeError: text`` or the name alone.
 _EXCEPTION = lazy_pattern(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|\s*\Z|\s*\n)")
@@ -84,7 +85,7 @@ _SKIP_ENTRY_LENGTH = 3
 _DOCTEST = lazy_pattern(r"^.+:(?P<line>\d+): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
 
 
-class Phase(Value):
+class Phase(Struct, frozen=True):
     """A phase that did not simply pass: texts without secrets, cut to the limits.
 
     ``message`` is the ``message`` attribute of pytest's JUnit XML; for a doctest it is the example that failed.

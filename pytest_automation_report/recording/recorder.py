@@ -1,55 +1,53 @@
-"""Turn pytest's reports of one attempt into one result of the API.
+"""Turn pytest's reports of one attempt into its record.
 
-Nothing above this folder knows pytest's phases, and nothing below it knows the server's statuses. The caller passes all
-times, so that a test that patches the clock cannot change a result.
+Nothing above this folder knows pytest's phases. The caller passes all times, so that a test that patches the clock
+cannot change a result.
 
-Plugins repeat tests in two ways, and both end as one result that carries the attempts before it:
+Plugins repeat tests in two ways, and the sender makes one result of all attempts:
 
-- pytest-rerunfailures and flaky log a start and a finish for each attempt. `Recorder` keeps the attempts that are not
-  final (`PreviousAttempts`) until the next start of the same test.
+- pytest-rerunfailures and flaky log a start and a finish for each attempt: each has its record.
 - pytest-retry logs one start and one finish for all attempts. `RunningAttempt` then gets a second report of the call,
   and keeps the first one as a `HiddenAttempt`.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
-from pytest_automation_report.api.models import Artifact, Field, Status, Test
+from msgspec.structs import replace
+
+from pytest_automation_report.api.limits import FIELD_LIMIT
+from pytest_automation_report.api.models import Artifact, Field, Status
 from pytest_automation_report.recording.annotations import Annotations, merged
-from pytest_automation_report.recording.attempts import EarlierAttempt, with_earlier_attempts
-from pytest_automation_report.recording.extensions import encoded_extensions, extensions_of, with_attempts
 from pytest_automation_report.recording.fields import printed_annotations, property_field
-from pytest_automation_report.recording.identity import TestIdentity, identity_of
+from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, read_phase
 from pytest_automation_report.recording.running_attempt import (
     ALL_PASSED,
-    NO_ATTEMPTS,
-    PreviousAttempts,
+    NOTHING_LEFT,
+    Leftovers,
     RunningAttempt,
     without_earlier,
 )
 from pytest_automation_report.recording.steps import Subtests, context_of, steps_field
 from pytest_automation_report.recording.synthetic_results import (
-    AttemptResult,
     Location,
-    file_and_line,
+    colours_of,
     node_id_fields,
     output_fields,
 )
+from pytest_automation_report.spool.record_kinds import Attempt, FinishRecord
 from pytest_automation_report.text.limits import STRING_UNITS, string
 from pytest_automation_report.text.redaction import safe_str
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.recording.comparison import Sides
-    from pytest_automation_report.recording.found_secrets import FoundSecrets
-    from pytest_automation_report.recording.phases import Phase, Report, Times
+    from pytest_automation_report.recording.phases import Phase, Report
+    from pytest_automation_report.recording.running_attempt import HiddenAttempt
     from pytest_automation_report.recording.steps import Context
     from pytest_automation_report.text.redaction import TextCleaner
 
@@ -60,7 +58,7 @@ _NO_CALL = (
 
 
 class Recorder:
-    """Build one result from pytest's reports of each attempt; owned by the process that runs the tests.
+    """Build the record of each attempt from pytest's reports; owned by the process that runs the tests.
 
     ``groups`` maps node ids to which pytest-xdist added a ``@group`` to those without; its owner may go on filling it.
     Raises ``re.error`` for a redaction that is not a regular expression.
@@ -71,21 +69,16 @@ class Recorder:
         self._groups = {} if groups is None else groups
         self._cleaner = cleaner_for(options)
         self._open: dict[str, RunningAttempt] = {}
-        self._before: dict[str, PreviousAttempts] = {}
+        # What attempts that are not final left, until the next start of the same test.
+        self._before: dict[str, Leftovers] = {}
         self._needs_output = options.keeps_output("passed") or options.output_annotations
         # A prefix that must be respelled makes each folder differ from its node id: 0 then excludes all node ids.
         is_plain_prefix = options.prefix.isascii() and options.prefix.isprintable()
         self._max_plain_length = STRING_UNITS - len(options.prefix) if is_plain_prefix else 0
 
-    def start(self, nodeid: str, location: Location) -> int:
-        """Begin an attempt of a test and return its number: 1, or one more than a last attempt that was not final."""
-        before = self._before.pop(nodeid, NO_ATTEMPTS)
-        abandoned = self._open.get(nodeid)
-        if abandoned is not None:
-            # A second start without a finish: the attempt counts, its reports are lost.
-            before = replace(abandoned.before, number=abandoned.before.number + 1)
-        self._open[nodeid] = RunningAttempt(before, location)
-        return before.number + 1
+    def start(self, nodeid: str, location: Location) -> None:
+        """Begin an attempt of a test."""
+        self._open[nodeid] = RunningAttempt(self._before.pop(nodeid, NOTHING_LEFT), location)
 
     def add(self, report: Report) -> None:
         """Add the report of a phase or of a subtest to its attempt."""
@@ -106,32 +99,68 @@ class Recorder:
         attempt.sections = report.sections
         attempt.properties = report.user_properties
 
-    def finish_plain_pass(self, nodeid: str, *, observed_us: int) -> Times | None:
-        """End an attempt whose result is fully described by node id and location; return its times.
+    def finish(
+        self,
+        nodeid: str,
+        *,
+        number: int,
+        began: int,
+        moment: int,
+        annotations: Sequence[Annotations | None] = (),
+        comparison: Sides | None = None,
+    ) -> FinishRecord | None:
+        """End an attempt and return its record, None if it was never started.
 
-        Most attempts are such passes. The caller writes them as a short PASS record, and the sender builds the result:
-        that takes 7 instead of 18 microseconds of pytest's process for each test (see `pass_record`). Returns None, and
-        ends nothing, for an attempt that has anything else to report: output, properties, earlier attempts, or a node
-        id that folder and name do not show unchanged.
+        ``number`` is that of its START, and ``began`` and ``moment`` are its times. ``annotations`` are the user's: the
+        last entry belongs to this attempt, those before it to the hidden attempts within the same start and finish.
+        ``comparison`` is the one that failed the attempt.
         """
-        attempt = self._open.get(nodeid)
-        if (
-            attempt is None
-            or attempt.phases != ALL_PASSED
-            or attempt.before is not NO_ATTEMPTS
-            or attempt.subtests is not None
-            or attempt.properties
-            or (attempt.sections and self._needs_output)
-            or not self._is_plain(self._groups.get(nodeid, nodeid))
-        ):
+        attempt = self._open.pop(nodeid, None)
+        if attempt is None:
             return None
-        del self._open[nodeid]
-        return attempt.times_us(observed_us)
+        nodeid_of_item, nodeid = nodeid, self._groups.get(nodeid, nodeid)
+        file, line = ("", None) if attempt.location is None else attempt.location[:2]
+        # Items of other plugins may have a line that is not an integer. It becomes None: the result is still sent.
+        line = line if type(line) is int else None
+        times = attempt.times_us(moment - began)
+        if not annotations and self._is_plain_pass(attempt, nodeid):
+            return FinishRecord(number, moment, nodeid, Attempt("passed", *times), began, file, line)
+        phases = attempt.notable_phases()
+        status, is_final = attempt.verdict(phases)
+        if not is_final:
+            self._before[nodeid_of_item] = Leftovers(attempt.sections, attempt.properties)
+        own = annotations[-1] if annotations else None
+        # First: a comparison may show that a value is a secret.
+        values = self._clean(comparison) if comparison is not None and status != "passed" else None
+        fields, artifacts = self._fields(attempt, phases, nodeid, status, own)
+        hidden = [self._hidden(*each) for each in _with_annotations(attempt.hidden, annotations[:-1])]
+        hide = self._hiding()
+        failing_line = next((phase.line for phase in phases if phase.line is not None), None)
+        ended = hide(
+            Attempt(status, *times, fields, artifacts, () if own is None else own.timed_steps, {}, values, failing_line)
+        )
+        added = merged(annotations)
+        key, folder = (None, None) if added is None else (added.key, added.folder)
+        return FinishRecord(
+            number, moment, nodeid, ended, began, file, line, is_final, tuple(map(hide, hidden)), key, folder
+        )
+
+    def _is_plain_pass(self, attempt: RunningAttempt, nodeid: str) -> bool:
+        """Whether an attempt passed and has nothing else to report, as most do: that costs a third of the others."""
+        return (
+            attempt.phases == ALL_PASSED
+            and attempt.before is NOTHING_LEFT
+            and attempt.subtests is None
+            and not attempt.hidden
+            and not attempt.properties
+            and not (attempt.sections and self._needs_output)
+            and self._is_plain(nodeid)
+        )
 
     def _is_plain(self, nodeid: str) -> bool:
         """Whether folder and name certainly show this node id unchanged.
 
-        The check is cheap and may be False for a node id that is shown unchanged: `finish` handles such a test.
+        The check is cheap and may be False for a node id that is shown unchanged: `_fields` finds that out.
         """
         return (
             0 < len(nodeid) < self._max_plain_length
@@ -140,76 +169,33 @@ class Recorder:
             and not nodeid.endswith("::")
         )
 
-    def finish(
-        self,
-        nodeid: str,
-        *,
-        observed_us: int,
-        annotations: Sequence[Annotations | None] = (),
-        comparison: Sides | None = None,
-    ) -> AttemptResult | None:
-        """End an attempt and return its result, None if it was never started.
-
-        ``annotations`` are the user's: the last entry belongs to this attempt, those before it to the hidden attempts
-        within the same start and finish. ``comparison`` is the one that failed the attempt.
-        """
-        attempt = self._open.pop(nodeid, None)
-        if attempt is None:
-            return None
-        identity = identity_of(self._groups.get(nodeid, nodeid), prefix=self._options.prefix)
-        identity = _with_user_key(identity, merged(annotations))
-        phases = attempt.notable_phases()
-        status, is_final = attempt.verdict(phases)
-        own_annotations = annotations[-1] if annotations else None
-        times = attempt.times_us(observed_us)
-        test = self._build_test(attempt, phases, identity, status, own_annotations, times[0])
-        # First: a comparison may show that a value is a secret.
-        values = self._encoded(comparison) if comparison is not None and status != "passed" else ""
-        secrets = self._found_secrets()
-        test, extensions = _without(
-            secrets, test, lambda test: encoded_extensions(times, own_annotations, test, values)
-        )
-        earlier = (*attempt.before.attempts, *self._hidden_attempts(attempt, test, annotations[:-1], secrets))
-        number = attempt.before.number + 1
-        if not is_final:
-            attempts = (*earlier, EarlierAttempt(test, extensions))
-            self._before[nodeid] = PreviousAttempts(number, attempts, attempt.sections, attempt.properties)
-        line = next((phase.line for phase in phases if phase.line is not None), None)
-        if earlier:
-            test = with_earlier_attempts(test, [other.test for other in earlier])
-            extensions = with_attempts(extensions, earlier)
-        return AttemptResult(identity, test, is_final, status, number, line, extensions)
-
-    def _found_secrets(self) -> FoundSecrets | None:
-        """Return what the texts of this attempt showed to be secrets, None for most."""
+    def _hiding(self) -> Callable[[Attempt], Attempt]:
+        """Return the function that hides what the texts of this attempt showed to be secrets, in few tests any."""
         found = self._cleaner.take_found()
         if not found:
-            return None
+            return _with_colours
         from pytest_automation_report.recording.found_secrets import FoundSecrets  # noqa: PLC0415 - few have any
 
-        return FoundSecrets(found)
+        secrets = FoundSecrets(found)
 
-    def _encoded(self, comparison: Sides) -> str:
+        def hide(attempt: Attempt) -> Attempt:
+            return _with_colours(
+                replace(
+                    attempt,
+                    fields=secrets.of_fields(attempt.fields),
+                    artifacts=secrets.of_artifacts(attempt.artifacts),
+                    steps=secrets.of_steps(attempt.steps),
+                    comparison=secrets.of_value(attempt.comparison),
+                )
+            )
+
+        return hide
+
+    def _clean(self, comparison: Sides) -> Json | None:
         # Not before: most sessions have no failed comparison.
-        from pytest_automation_report.recording.comparison import encoded_comparison  # noqa: PLC0415
+        from pytest_automation_report.recording.comparison import clean_comparison  # noqa: PLC0415
 
-        return encoded_comparison(comparison, self._cleaner)
-
-    def _build_test(
-        self,
-        attempt: RunningAttempt,
-        phases: Sequence[Phase],
-        identity: TestIdentity,
-        status: Status,
-        annotations: Annotations | None,
-        elapsed_us: int,
-    ) -> Test:
-        """Return the result of one attempt, without the attempts before it."""
-        fields, artifacts = self._fields(attempt, phases, identity, status, annotations)
-        file, line = file_and_line(attempt.location)
-        key, name, folder, alias = identity.key, identity.name, identity.folder, self._options.alias(status)
-        # All members by position: 1.2 us instead of 2.5.
-        return fit_to_limits(Test(key, name, folder, alias, elapsed_us, file, line, fields, artifacts, None))
+        return clean_comparison(comparison, self._cleaner)
 
     def _add_subtest(self, attempt: RunningAttempt, report: Report, context: Context) -> None:
         """Count a subtest and keep its output, which pytest does not add to the output of its test."""
@@ -227,7 +213,7 @@ class Recorder:
         self,
         attempt: RunningAttempt,
         phases: Sequence[Phase],
-        identity: TestIdentity,
+        nodeid: str,
         status: Status,
         annotations: Annotations | None,
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
@@ -241,7 +227,8 @@ class Recorder:
         if attempt.sections or subtests is not None:
             sections = without_earlier(attempt.sections, attempt.before.sections)
             others += self._output_fields(sections, subtests, status)
-        others += node_id_fields(identity, self._cleaner)
+        if not self._is_plain(nodeid):
+            others += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
         if attempt.properties:
             others += _property_fields(attempt.properties, attempt.before.properties, self._cleaner)
         if annotations is not None:
@@ -277,61 +264,37 @@ class Recorder:
         later = [section for section in sections if not section[0].endswith(" setup")]
         return output_fields([*setup, *subtest_sections, *later], self._cleaner)
 
-    def _hidden_attempts(
-        self,
-        attempt: RunningAttempt,
-        test: Test,
-        annotations: Sequence[Annotations | None],
-        secrets: FoundSecrets | None,
-    ) -> list[EarlierAttempt]:
-        """Return a result for each hidden attempt: a copy of the last one with its own status, fields and artifacts."""
-        attempts: list[EarlierAttempt] = []
-        for hidden, added in zip(attempt.hidden, _distributed(annotations, len(attempt.hidden)), strict=True):
-            fields = _phase_fields(hidden.notable_phases(), hidden.subtests)
-            if hidden.subtests is not None:
-                fields += hidden.subtests.fields(FIELD_LIMIT - len(fields), added)
-            elif added is not None and added.steps:
-                fields.append(steps_field(added.steps, added.counts))
-            fields += self._output_fields(hidden.sections, hidden.subtests, hidden.status())
-            fields += added.fields if added is not None else ()
-            artifacts = added.artifacts if added is not None else ()
-            alias, elapsed = self._options.alias(hidden.status()), hidden.elapsed_us
-            hidden_test = replace(test, status=alias, elapsed=elapsed, fields=tuple(fields), artifacts=artifacts)
-            attempts.append(
-                EarlierAttempt(
-                    *_without(secrets, fit_to_limits(hidden_test), partial(extensions_of, annotations=added))
-                )
-            )
-        return attempts
+    def _hidden(self, hidden: HiddenAttempt, added: Annotations | None) -> Attempt:
+        """Return an attempt that a plugin repeated between start and finish."""
+        fields = _phase_fields(hidden.notable_phases(), hidden.subtests)
+        if hidden.subtests is not None:
+            fields += hidden.subtests.fields(FIELD_LIMIT - len(fields), added)
+        elif added is not None and added.steps:
+            fields.append(steps_field(added.steps, added.counts))
+        fields += self._output_fields(hidden.sections, hidden.subtests, hidden.status())
+        fields += added.fields if added is not None else ()
+        artifacts, steps = ((), ()) if added is None else (added.artifacts, added.timed_steps)
+        return Attempt(hidden.status(), hidden.elapsed_us, fields=tuple(fields), artifacts=artifacts, steps=steps)
 
 
-def _without(secrets: FoundSecrets | None, test: Test, extensions: Callable[[Test], str]) -> tuple[Test, str]:
-    """Return a result and its extensions without these secrets."""
-    if secrets is None:
-        return test, extensions(test)
-    test = secrets.of_test(test)
-    return test, secrets.of_json(extensions(test))
+def _with_colours(attempt: Attempt) -> Attempt:
+    colours = colours_of(attempt.fields)
+    return replace(attempt, colours=colours) if colours else attempt
 
 
-def _distributed(annotations: Sequence[Annotations | None], count: int) -> list[Annotations | None]:
-    """Distribute the annotations of hidden attempts over the ``count`` of them that pytest reported.
+def _with_annotations(
+    hidden: Sequence[HiddenAttempt], annotations: Sequence[Annotations | None]
+) -> list[tuple[HiddenAttempt, Annotations | None]]:
+    """Return hidden attempts with their annotations; the last one that pytest reported gets all that remain.
 
-    The last one gets all that remain. pytest-retry runs, for example, four attempts and reports the first and the
-    last: then there is one hidden attempt, and it gets the annotations of the first three.
+    pytest-retry runs, for example, four attempts and reports the first and the last: then there is one hidden attempt,
+    and it gets the annotations of the first three.
     """
-    if not count:
-        return []
-    last = count - 1
-    return [*(merged(annotations[index : index + 1]) for index in range(last)), merged(annotations[last:])]
-
-
-def _with_user_key(identity: TestIdentity, annotations: Annotations | None) -> TestIdentity:
-    """Return the identity with the key and the folder that the user set."""
-    if annotations is None or (annotations.key is None and annotations.folder is None):
-        return identity
-    key = identity.key if annotations.key is None else annotations.key
-    folder = identity.folder if annotations.folder is None else annotations.folder
-    return replace(identity, key=key, folder=folder)
+    last = len(hidden) - 1
+    return [
+        (attempt, merged(annotations[index : index + 1] if index < last else annotations[index:]))
+        for index, attempt in enumerate(hidden)
+    ]
 
 
 def _phase_fields(phases: Sequence[Phase], subtests: Subtests | None) -> list[Field]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from msgspec import Struct
+
 from pytest_automation_report.recording.phases import PHASES, Phase, Times, worst_status
-from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Status
-    from pytest_automation_report.recording.attempts import EarlierAttempt
     from pytest_automation_report.recording.steps import Subtests
     from pytest_automation_report.recording.synthetic_results import Location
 
@@ -21,20 +21,14 @@ _Entry = TypeVar("_Entry")
 _RERUN: Final = "rerun"
 
 
-class PreviousAttempts(Value):
-    """The attempts of one test that were not final, and the output and properties that they left in pytest's item.
+class Leftovers(Struct, frozen=True):
+    """What the attempts of a test before this one left in pytest's item: it keeps one for all of them."""
 
-    ``number`` is the number of the last of these attempts, ``attempts`` are those with reports. pytest keeps one item
-    for all attempts, so each report also holds the ``sections`` and ``properties`` of the attempts before it.
-    """
-
-    number: int = 0
-    attempts: tuple[EarlierAttempt, ...] = ()
     sections: Sequence[tuple[str, str]] = ()
     properties: Sequence[tuple[str, object]] = ()
 
 
-class HiddenAttempt(Value):
+class HiddenAttempt(Struct, frozen=True):
     """One attempt that a plugin repeated between pytest's start and finish of a test: its call and its subtests.
 
     ``call`` is None for a call that passed. ``elapsed_us`` is the time of the call by pytest's clock, in microseconds.
@@ -56,7 +50,7 @@ class HiddenAttempt(Value):
         return worst_status(["failure" if has_failed else "passed", *(phase.status for phase in self.notable_phases())])
 
 
-NO_ATTEMPTS: Final = PreviousAttempts()
+NOTHING_LEFT: Final = Leftovers()
 ALL_PASSED: Final[Mapping[str, None]] = dict.fromkeys(PHASES)
 """The phases of an attempt that passed without anything to report: most attempts, so that one comparison finds them."""
 
@@ -66,7 +60,7 @@ class RunningAttempt:
 
     __slots__ = ("before", "durations", "hidden", "location", "phases", "properties", "sections", "subtests")
 
-    def __init__(self, before: PreviousAttempts, location: Location) -> None:
+    def __init__(self, before: Leftovers, location: Location) -> None:
         self.before = before
         self.location = location
         # None stands for a phase that simply passed.
@@ -110,7 +104,7 @@ class RunningAttempt:
         sections = without_earlier(self.sections, self.before.sections)
         self.hidden = (*self.hidden, HiddenAttempt(self.phases.pop("call"), self.subtests, elapsed_us, sections))
         self.subtests = None
-        self.before = replace(self.before, sections=self.sections, properties=self.properties)
+        self.before = Leftovers(self.sections, self.properties)
 
     def times_us(self, observed_us: int) -> Times:
         """Return the sum of the phases' durations, and those of setup and teardown.
@@ -122,7 +116,7 @@ class RunningAttempt:
         total_us = sum(durations.values()) * 1e6
         # Phases cannot last longer than the attempt around them: such a sum comes from a frozen or moved clock.
         if not 0 < total_us <= observed_us or min(durations.values()) < 0:
-            return observed_us, -1, -1
+            return observed_us, None, None
         setup, teardown = durations.get("setup", 0.0), durations.get("teardown", 0.0)
         return min(round(total_us), observed_us), int(setup * 1e6), int(teardown * 1e6)
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Protocol
 
-    from pytest_automation_report.recording.annotations import Annotations, StepStatus
+    from pytest_automation_report.recording.annotations import Annotations
     from pytest_automation_report.recording.phases import Phase, Report
+    from pytest_automation_report.spool.record_kinds import StepStatus
     from pytest_automation_report.text.redaction import TextCleaner
 
     class Context(Protocol):

@@ -1,7 +1,7 @@
-"""Build results without the phases of a test: collection errors, skipped modules, crashed, plain and not-run tests.
+"""Build results without the phases of a test: collection errors, skipped modules, crashed and not-run tests.
 
-pytest's processes use `collection_test`; the sender uses the others, since the process that could have reported the
-test is dead, left out what the sender can work out, or never reached the test.
+pytest's processes use `collection_record`; the sender uses the others, since the process that could have reported the
+test is dead, or never reached the test.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from pytest_automation_report.api.models import Field, FieldType, Status, Test
 from pytest_automation_report.recording.identity import TestIdentity, identity_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
+from pytest_automation_report.spool.record_kinds import Attempt, FinishRecord
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value, replace
+from pytest_automation_report.text.visible import ColouredText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.recording.phases import CollectionReport
+    from pytest_automation_report.spool.record_kinds import Colours
     from pytest_automation_report.text.redaction import TextCleaner
+    from pytest_automation_report.text.visible import Span
 
 Location: TypeAlias = "tuple[str, int | None, str] | None"
 """pytest's ``location`` of a test: path, line (0-based), name in the file."""
@@ -40,86 +44,60 @@ UNTESTED = "untested"
 _RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
 
 
-class AttemptResult(Value):
-    """The result of one attempt of one test.
+def collection_record(report: CollectionReport, options: RecordingOptions) -> FinishRecord | None:
+    """Return the result of a module (or other node) that pytest could not collect, or skipped; None for others.
 
-    ``test`` is complete: it can be sent as the test's result. ``is_final`` is False if the plugin announced another
-    attempt; then ``test`` counts only if no other attempt follows. ``number`` counts the attempts from 1. ``line`` is
-    the 1-based line of the test's file at which it failed, None if that is not known. ``extensions`` is a JSON object,
-    empty without any.
+    Its number and its moment are set by the process that writes it.
     """
-
-    identity: TestIdentity
-    test: Test
-    is_final: bool
-    status: Status
-    number: int = 1
-    line: int | None = None
-    extensions: str = ""
-
-
-def collection_test(report: CollectionReport, options: RecordingOptions) -> AttemptResult | None:
-    """Return the result of a module (or other node) that pytest could not collect, or skipped; None for others."""
     if report.outcome == "passed":
         return None
-    identity = identity_of(report.nodeid, prefix=options.prefix)
+    folder = None
     if "::" not in report.nodeid:
         # pytest's XML writes a module's name as the class, too, so the result stands in a folder of that name.
         module = identity_of(report.nodeid).name
         folder = string(f"{options.prefix}.{module}") if options.prefix else module
-        identity = replace(identity, folder=folder)
     cleaner = cleaner_for(options)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
     cause = _skip_field(report, cleaner) if status == "skipped" else _collection_error_field(report, cleaner)
-    fields = [cause, *(output_fields(report.sections, cleaner) if options.keeps_output(status) else ())]
-    path = string(report.nodeid.partition("::")[0]) or None
-    test = Test(identity.key, identity.name, identity.folder, options.alias(status), file=path, fields=tuple(fields))
-    # Not before: the sender, which uses this module, needs no extensions.
-    from pytest_automation_report.recording.extensions import extensions_of  # noqa: PLC0415
-
-    test = fit_to_limits(test)
-    return AttemptResult(identity, test, is_final=True, status=status, extensions=extensions_of(test, None))
+    fields = (cause, *(output_fields(report.sections, cleaner) if options.keeps_output(status) else ()))
+    attempt = Attempt(status, fields=fields, colours=colours_of(fields))
+    return FinishRecord(0, 0, report.nodeid, attempt, file=report.nodeid.partition("::")[0], folder=folder)
 
 
-def unfinished_test(
+def unfinished_attempt(
     nodeid: str,
-    location: Location,
     options: RecordingOptions,
     *,
     kind: Unfinished,
     detail: str,
     observed_us: int | None,
     worker: str,
-) -> AttemptResult:
-    """Return the error result of a test that was running when its process ended.
+    artifacts: Iterable[Artifact] = (),
+) -> Attempt:
+    """Return an attempt that was running when its process ended.
 
     ``nodeid`` must not have pytest-xdist's ``@group``. ``detail`` is further text for the error: a crash report, the
     last captured output. ``observed_us`` is the time since the test's start, None if that is not known.
     """
-    identity = identity_of(nodeid, prefix=options.prefix)
     cleaner = cleaner_for(options)
     sentence = _sentence(kind, worker)
     error = console_field("Error", cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
-    fields = (error, *node_id_fields(identity, cleaner))
-    file, line = file_and_line(location)
-    elapsed_us = None if observed_us is None else max(0, observed_us)
-    test = Test(identity.key, identity.name, identity.folder, options.alias("error"), elapsed_us, file, line, fields)
-    return AttemptResult(identity, fit_to_limits(test), is_final=True, status="error")
+    fields = (error, *node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner))
+    return Attempt(
+        "error", None if observed_us is None else max(0, observed_us), fields=fields, artifacts=tuple(artifacts)
+    )
 
 
-def passed_test(
-    nodeid: str, location: Location, options: RecordingOptions, elapsed_us: int
-) -> tuple[TestIdentity, Test]:
-    """Return identity and result of a test that passed without anything else to report (a PASS record).
-
-    It has no field with the node id, as other results have: the sender does not know the secrets that a node id may
-    hold. `Recorder.finish_plain_pass` therefore accepts only node ids that folder and name show unchanged.
-    """
-    identity = identity_of(nodeid, prefix=options.prefix)
-    file, line = file_and_line(location)
-    key, name, folder, alias = identity.key, identity.name, identity.folder, options.alias("passed")
-    # All members by position: this runs for almost every test of a session.
-    return identity, Test(key, name, folder, alias, elapsed_us, file, line, (), (), None)
+def colours_of(fields: Iterable[Field]) -> Colours:
+    """Return the coloured parts of fields by name: of several fields of one name those of the first."""
+    colours: dict[str, Sequence[Span]] = {}
+    for field in fields:
+        # Nearly all values have no colours: this loop is all that they cost.
+        if type(field.value) is ColouredText:
+            colours.setdefault(field.name, field.value.spans)
+        elif colours:
+            colours.setdefault(field.name, ())
+    return {name: tuple(spans) for name, spans in colours.items() if spans}
 
 
 def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
@@ -129,14 +107,6 @@ def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
     cause = Field("Not run", "The session ended before this test started.")
     fields = (cause, *node_id_fields(identity, cleaner_for(options)))
     return fit_to_limits(Test(identity.key, identity.name, identity.folder, UNTESTED, file=path, fields=fields))
-
-
-def file_and_line(location: Location) -> tuple[str | None, int | None]:
-    """Return the path and the 1-based line of a location, None for each that is not known."""
-    if location is None:
-        return None, None
-    path, line, _ = location
-    return string(path) or None, None if line is None or line < 0 else line + 1
 
 
 def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> list[Field]:

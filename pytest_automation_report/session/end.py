@@ -213,6 +213,7 @@ class SessionEnd:
             modules=running.hooks.modules,
             skipped_modules=running.hooks.skipped_modules,
             is_each=getattr(config.option, "dist", "no") == "each",
+            prefix=running.hooks.prefix,
             crashed=running.controller.failures.kept if running.controller is not None else (),
         )
         return self._outcome(counts, tail.state, running)

@@ -6,18 +6,18 @@ all objects that it needs at each test. It opens no socket, starts no thread and
 
 from __future__ import annotations
 
-import functools
 import os
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.annotations.artifacts import attachment
 from pytest_automation_report.annotations.collector import AnnotationCollector
 from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
-from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, encoded
+from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.failures import FAILED, Failures
 from pytest_automation_report.recording.options import cleaner_for
@@ -39,30 +39,24 @@ from pytest_automation_report.session.collection import (
 from pytest_automation_report.spool.artifacts import ArtifactSpool
 from pytest_automation_report.spool.record_kinds import (
     ArtifactRecord,
+    Attempt,
     CapturedRecord,
     CloseRecord,
     OpenRecord,
     PropertyRecord,
+    StartRecord,
 )
-from pytest_automation_report.spool.records import (
-    FORMAT,
-    attempt_header,
-    finish_record,
-    pass_record,
-    start_record,
-)
+from pytest_automation_report.spool.records import FORMAT
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_automation_report.annotations.hooks import ArtifactFile
-    from pytest_automation_report.api.models import Test
     from pytest_automation_report.recording.annotations import Annotations
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.recording.synthetic_results import AttemptResult
     from pytest_automation_report.session.failed_comparisons import FailedComparisons
+    from pytest_automation_report.spool.record_kinds import FinishRecord
     from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 
@@ -98,7 +92,7 @@ class RuntestHooks(Hooks):
         pytest_runtest_logstart    START is on disk: from now on a death of the process leaves a result
         pytest_runtest_setup       annotations go to this item
         pytest_runtest_logreport   a phase, or a subtest, goes to the recorder
-        pytest_runtest_logfinish   PASS or FINISH is on disk: the result exists
+        pytest_runtest_logfinish   FINISH is on disk: the result exists
 
     """
 
@@ -125,10 +119,9 @@ class RuntestHooks(Hooks):
         self.collector.on_artifact = self._write_artifact
         self.properties = SuiteProperties(self.write, self.collector.cleaner)
         self._markers = Markers(options, self.collector)
-        # The last attempt: its number in this process, its start, and the part that its START and PASS share.
+        # The last attempt: its number in this process, and its start.
         self._attempt_number = 0
         self._started_us = 0
-        self._attempt_header = ""
         # Node id of the running attempt, None between tests.
         self._open_nodeid: str | None = None
         # Node id and status of an attempt that a plugin wants to run again. If another test starts, no rerun came (the
@@ -200,10 +193,11 @@ class RuntestHooks(Hooks):
         if self._comparisons is not None:
             self._comparisons.take()  # those of the attempt before, of which none has failed it
         self._recorder.start(nodeid, location)
-        plain_nodeid = self._plain_nodeids.get(nodeid, nodeid)
-        self._attempt_header = attempt_header(plain_nodeid, location[0], location[1])
+        plain_nodeid, (file, line, _) = self._plain_nodeids.get(nodeid, nodeid), location
+        # Items of other plugins may have a line that is not an integer.
+        line = line if type(line) is int else None
         self._open_nodeid = nodeid
-        self._writer.write(start_record(self._attempt_number, self._started_us, self._attempt_header))
+        self._writer.write(StartRecord(self._attempt_number, self._started_us, plain_nodeid, file, line).framed())
 
     # tryfirst: other plugins' setup, and fixtures, may annotate already.
     @pytest.hookimpl(tryfirst=True)
@@ -249,40 +243,35 @@ class RuntestHooks(Hooks):
 
     def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:
         """Write the result of an attempt, if its reports make one."""
-        now = self._clock.now()
-        observed_us = now - self._started_us
-        # Most tests pass without texts or annotations. A PASS record costs this process less than half of a FINISH (the
-        # numbers stand at `pass_record`), and the sender builds the result.
-        if nodeid == self._open_nodeid and not annotations:
-            times = self._recorder.finish_plain_pass(nodeid, observed_us=observed_us)
-            if times is not None:
-                self._open_nodeid = None
-                header = self._attempt_header
-                if self._writer.write(pass_record(self._attempt_number, now, self._started_us, times, header)):
-                    self.counts["passed"] += 1
-                return
         comparison = None if self._comparisons is None else self._comparisons.take()
-        result = self._recorder.finish(nodeid, observed_us=observed_us, annotations=annotations, comparison=comparison)
+        record = self._recorder.finish(
+            nodeid,
+            number=self._attempt_number,
+            began=self._started_us,
+            moment=self._clock.now(),
+            annotations=annotations,
+            comparison=comparison,
+        )
         self._open_nodeid = None
-        if result is not None:
-            self._pending_rerun = None if result.is_final else (nodeid, result.status)
-            self._write_result(result, self._attempt_number, now)
+        if record is not None:
+            self._pending_rerun = None if record.is_final else (nodeid, record.attempt.status)
+            self._write_result(record)
 
-    def write_module_result(self, result: AttemptResult) -> None:
+    def write_module_result(self, record: FinishRecord) -> None:
         """Write the result of a module that could not be collected, or skipped itself; no attempt precedes it."""
         self._attempt_number += 1
         self.modules += 1
-        self.skipped_modules += result.status == "skipped"
-        self._write_result(result, self._attempt_number, self._clock.now())
+        self.skipped_modules += record.attempt.status == "skipped"
+        self._write_result(replace(record, number=self._attempt_number, moment=self._clock.now()))
 
-    def _write_result(self, result: AttemptResult, number: int, finished_us: int) -> None:
-        record = _record_of(result, number, finished_us, result.test)
-        is_written = self._writer.write(record, functools.partial(_short_record_of, result, number, finished_us))
+    def _write_result(self, record: FinishRecord) -> None:
+        status = record.attempt.status
+        is_written = self._writer.write(record.framed(), lambda: _short(record).framed())
         # A child that a test forked does not own the spool: it writes nothing, so its results do not count.
-        if is_written and result.is_final:
-            self.counts[result.status] += 1
-            if result.status in FAILED:
-                self.failures.add(result.test, result.status, result.line)
+        if is_written and record.is_final:
+            self.counts[status] += 1
+            if status in FAILED:
+                self.failures.add(record, self._options.prefix)
 
     def write(self, record: bytes) -> None:
         """Append a record that is not about one test."""
@@ -367,26 +356,19 @@ class RuntestHooks(Hooks):
         self._writer.close()
 
     @property
+    def prefix(self) -> str:
+        """The text before the folders of tests."""
+        return self._options.prefix
+
+    @property
     def losses(self) -> WriteLosses:
         """The records that the disk refused."""
         return self._writer.losses
 
 
-def _record_of(result: AttemptResult, number: int, finished_us: int, test: Test) -> bytes:
-    return finish_record(
-        number,
-        finished_us,
-        key=result.identity.key,
-        status=result.status,
-        elapsed=test.elapsed or 0,
-        is_final=result.is_final,
-        test=encoded(test),
-        extensions=result.extensions,
-    )
-
-
-def _short_record_of(result: AttemptResult, number: int, finished_us: int) -> bytes:
-    """Return the record without its texts, for a full disk: the outcome is worth more than they are."""
-    fields = (*(field for field in result.test.fields if field.meta == ATTEMPTS_META), _LEFT_OUT)
-    test = replace(result.test, fields=fields, artifacts=())
-    return _record_of(replace(result, extensions=""), number, finished_us, test)
+def _short(record: FinishRecord) -> FinishRecord:
+    """Return a record without its texts, for a full disk: the outcome is worth more than they are."""
+    whole = record.attempt
+    attempt = Attempt(whole.status, whole.elapsed, whole.setup, whole.teardown, (_LEFT_OUT,), line=whole.line)
+    hidden = tuple(Attempt(earlier.status, earlier.elapsed, fields=(_LEFT_OUT,)) for earlier in record.hidden)
+    return replace(record, attempt=attempt, hidden=hidden)

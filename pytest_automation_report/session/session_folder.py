@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from msgspec import to_builtins
+
 from pytest_automation_report.api.models import Field, NewRun
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.settings.resolver import spool_candidates
@@ -67,7 +69,7 @@ def _written(
         database=candidate.endpoint.database,
         run=replace(run, fields=(*own_fields, *run.fields)),
         joined_run=candidate.run_id,
-        rules=options.for_sender().body(),
+        rules=to_builtins(options.for_sender()),
         pid=os.getpid(),
         pid_birth=process_start_time(os.getpid()),
         run_tag=sharing.tag,

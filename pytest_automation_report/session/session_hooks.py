@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.synthetic_results import collection_test
+from pytest_automation_report.recording.synthetic_results import collection_record
 from pytest_automation_report.session.collection import write_collected_ids
 from pytest_automation_report.session.end import SessionEnd
 from pytest_automation_report.session.run_hook_calls import call_finished_hooks
@@ -94,7 +94,7 @@ class SessionHooks(Hooks):
         if report.passed or self._running is None or report.nodeid in self._uncollected:
             return
         self._uncollected.add(report.nodeid)
-        result = collection_test(report, self._setup.options)
+        result = collection_record(report, self._setup.options)
         if result is not None:
             self._running.hooks.write_module_result(result)
 

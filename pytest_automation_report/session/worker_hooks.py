@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from msgspec import convert, to_builtins
 
 from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
 from pytest_automation_report.annotations.markers import marker_names
@@ -42,7 +42,7 @@ class WorkerHooks(RuntestHooks):
         self.close()
         self.shut()
         if self.losses != WriteLosses():
-            getattr(session.config, "workeroutput", {})[LOSSES] = asdict(self.losses)
+            getattr(session.config, "workeroutput", {})[LOSSES] = to_builtins(self.losses)
 
 
 class RemoteWorkerHooks(Hooks):
@@ -110,6 +110,6 @@ def worker_options(shared: Mapping[str, Any], environ: Mapping[str, str]) -> Rec
 
     The options are sent without secrets, since their JSON also stands in the session's manifest on disk.
     """
-    options = RecordingOptions.from_body(shared["rules"])
+    options = convert(shared["rules"], RecordingOptions)
     token = token_from(environ, shared["token_file"]).token
     return replace(options, secrets=secrets_from(environ, token, is_builtin=options.redact_builtin))

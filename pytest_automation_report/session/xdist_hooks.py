@@ -7,6 +7,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from msgspec import to_builtins
 
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.handover import RedactionSettings
@@ -15,12 +16,12 @@ from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.failures import Failures
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.steps import context_of
-from pytest_automation_report.recording.synthetic_results import unfinished_test
+from pytest_automation_report.recording.synthetic_results import unfinished_attempt
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import RuntestHooks
 from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN, head_and_tail
-from pytest_automation_report.spool.record_kinds import AGAIN, CapturedRecord, CrashRecord, OpenRecord
+from pytest_automation_report.spool.record_kinds import AGAIN, CapturedRecord, CrashRecord, FinishRecord, OpenRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.values import Value
 
@@ -83,7 +84,7 @@ class ControllerHooks(Hooks):
         """Send a worker the folder of the spool and the options for recording, before it starts."""
         node.workerinput["automation_report"] = {
             "folder": str(self._folder.path),
-            "rules": self._options.body(),
+            "rules": to_builtins(self._options.without_secrets()),
             "token_file": self._token_file,
             "epoch": self._clock.epoch,
         }
@@ -179,20 +180,20 @@ class ControllerHooks(Hooks):
         if recorder is not None:
             recorder.give_up()
         nodeid = _without_group(report.nodeid) if self._is_grouped else report.nodeid
-        place = (report.location[0], self._lines.get(report.nodeid), nodeid)
+        file, line = report.location[0], self._lines.get(report.nodeid)
         if report.outcome == "failed" and not self._is_pending:
-            known = unfinished_test(
-                nodeid, place, self._options, kind="crashed", detail="", observed_us=None, worker=worker
+            attempt = unfinished_attempt(
+                nodeid, self._options, kind="crashed", detail="", observed_us=None, worker=worker
             )
-            self.failures.add(known.test, known.status)
+            self.failures.add(FinishRecord(0, 0, nodeid, attempt, file=file, line=line), self._options.prefix)
         record = CrashRecord(
             self._clock.now(),
             worker,
             nodeid,
-            place[0],
+            file,
             outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
             text=cleaner_for(self._options).console(report.longreprtext),
-            line=place[1],
+            line=line,
             words=self._captured.last_words(worker),
         )
         self._writer.write(record.framed())

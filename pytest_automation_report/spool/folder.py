@@ -18,16 +18,15 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.json_values import JsonError
+from pytest_automation_report.api.models import decode, encode
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.manifest import SessionManifest, manifest_bytes
+from pytest_automation_report.spool.manifest import FORMATS, MANIFESTS, SessionManifest
 from pytest_automation_report.spool.names import is_session_name
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, EndRecord
 from pytest_automation_report.spool.records import FORMAT, Decoder
 from pytest_automation_report.spool.removal import remove_session
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter, ignore
 from pytest_automation_report.text.files import Disk, read_file, write_draft
-from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +165,7 @@ class SessionFolder:
 
     def write_session(self, session: SessionManifest) -> None:
         """Write ``session.json``."""
-        write_draft(Disk(), os.fspath(self.path / SESSION_FILE), [manifest_bytes(session)])
+        write_draft(Disk(), os.fspath(self.path / SESSION_FILE), [encode(session)])
         self._known = session, self.began_ns
 
     def bind(self, session: SessionManifest) -> None:
@@ -178,7 +177,7 @@ class SessionFolder:
         """
         path = self.path / SESSION_FILE
         began_ns = self.began_ns
-        file = ManifestFile(os.fspath(path), manifest_bytes(session), began_ns, ())
+        file = ManifestFile(os.fspath(path), encode(session), began_ns, ())
         try:
             file.write_copy(Disk(), is_durable=True)
             file.show(Disk())
@@ -199,27 +198,25 @@ class SessionFolder:
 
     def _session_file(self, session: SessionManifest, written_ns: int) -> ManifestFile:
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
-        return ManifestFile(os.fspath(self.path / SESSION_FILE), manifest_bytes(session), written_ns, ignored)
+        return ManifestFile(os.fspath(self.path / SESSION_FILE), encode(session), written_ns, ignored)
 
     def read_session(self) -> SessionManifest:
         """Read the manifest; raises `SpoolError` if it is missing, unreadable or of another format."""
         path = self.path / SESSION_FILE
         try:
             path = self._session_path
-            document = Unpatched.decode(read_file(path, _MAX_MANIFEST_BYTES, is_foreign=True).decode("ascii"))
-            format_ = document["format"]
+            text = read_file(path, _MAX_MANIFEST_BYTES, is_foreign=True)
+            format_ = decode(text, FORMATS).format
             if format_ != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {format_}, this version reads {FORMAT})")
-            session = SessionManifest.from_body(document)
+            session = decode(text, MANIFESTS)
             self._known = session, self.began_ns
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
-        except JsonError as error:
-            raise SpoolError(f"{path}: cannot be read: {error}") from error
         except OSError as error:
             raise SpoolError(f"{path}: cannot be read: {error.strerror or error}") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise SpoolError(f"{path}: cannot be read: {error!r}") from error
+        except (ValueError, RecursionError) as error:
+            raise SpoolError(f"{path}: cannot be read: {error}") from error
         return session
 
     def check_owner(self) -> None:

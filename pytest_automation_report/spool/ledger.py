@@ -16,6 +16,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import Struct, field
+
 from pytest_automation_report.spool.ledger_records import (
     AckRecord,
     AliasRecord,
@@ -39,7 +41,6 @@ from pytest_automation_report.spool.ledger_records import (
     UnheldRecord,
     UnstoredRecord,
 )
-from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.records import Record
 
 
-class OffsetRanges(MutableValue):
+class OffsetRanges(Struct):
     """Ranges of offsets, added in any order; ``count`` is the number of results in them.
 
     Ranges instead of single offsets: memory grows with the number of batches, not with that of results.
@@ -80,7 +81,7 @@ class OffsetRanges(MutableValue):
         return index >= 0 and offset <= self._lasts[index]
 
 
-class WorkerProgress(MutableValue):
+class WorkerProgress(Struct):
     """The delivery of one worker's results: the ranges by outcome, and the threads that they were sent to.
 
     ``thread`` is the open thread, None if there is none; ``in_thread`` is the number of its results, and
@@ -104,7 +105,7 @@ class WorkerProgress(MutableValue):
         return offset in self.acknowledged or offset in self.rejected or offset in self.held or offset in self.dropped
 
 
-class LedgerState(MutableValue):
+class LedgerState(Struct):
     """The sum of a ledger's records.
 
     Only `apply` changes it, so a sender that continues and one that restarts have the same state.
@@ -123,7 +124,6 @@ class LedgerState(MutableValue):
     is_done: bool = False
     sender_pid: int = 0
     done: DoneRecord = field(default_factory=DoneRecord)
-    # The ledger before this one is lost, and with it which results were sent.
     # Intents by number, without those that were closed.
     open_intents: dict[int, Intent] = field(default_factory=dict)
     next_number: int = 1
@@ -192,7 +192,7 @@ class LedgerState(MutableValue):
         return f"the server shows {shown} of {confirmed} results that it confirmed"
 
     def apply(self, record: Record) -> None:
-        """Add one record; unknown kinds, of later versions, change nothing."""
+        """Add one record."""
         match record:
             case ReadyRecord():
                 self.is_ready, self.is_done, self.sender_pid = True, False, record.pid

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.json_values import JsonError
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.ledger import LedgerState
@@ -23,7 +22,7 @@ from pytest_automation_report.spool.ledger_records import (
     TroubleRecord,
     UnstoredRecord,
 )
-from pytest_automation_report.spool.records import Decoder, record_from, unframed
+from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.spool.writer import is_moved, restored
 from pytest_automation_report.text.files import Disk
 
@@ -55,7 +54,7 @@ def ledger_from(path: Path) -> LedgerState:
             for piece in bytes_from(path, 0):
                 for placed in decoder.feed(piece):
                     state.apply(placed.record)
-        except JsonError as error:
+        except (ValueError, RecursionError) as error:
             raise SpoolError(f"{path}: a record cannot be used: {error}") from error
     return state
 
@@ -107,6 +106,5 @@ class LedgerFile:
             )
         self._is_torn = False
         # Decoded from its own bytes, so that the state is the one that a later sender reads from the file.
-        decoded = record_from(unframed(framed[:-1]) or "", LEDGER_KINDS)
-        assert decoded is not None
-        self.state.apply(decoded)
+        for placed in Decoder(LEDGER_KINDS, is_strict=True).feed(framed):
+            self.state.apply(placed.record)

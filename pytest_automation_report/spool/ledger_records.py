@@ -2,7 +2,7 @@
 
 Before each POST that changes something the sender writes an intent, and after it one record that closes the intent.
 `LedgerState.apply` applies all of them, in the sender, in a later sender, and in pytest, which reads along to see when
-the sender is done. A member with its default is left out.
+the sender is done.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
+from msgspec import field
+from msgspec.json import Decoder as JsonDecoder
+
+from pytest_automation_report.api.models import Int64
 from pytest_automation_report.spool.records import Record
-from pytest_automation_report.values import field
 
 Operation: TypeAlias = Literal[
     "create_run",
@@ -31,13 +34,13 @@ ReportState: TypeAlias = Literal["begun", "written", "late", "none"]
 """State of a run's HTML report: it is being written, it is there, it comes later, or there is none."""
 
 
-class ReadyRecord(Record, kind="ready"):
+class ReadyRecord(Record, frozen=True, tag="ready"):
     """A sender began. Pytest gets its process id from it, to notice its death."""
 
-    pid: int
+    pid: Int64
 
 
-class DoneRecord(Record, kind="done"):
+class DoneRecord(Record, frozen=True, tag="done"):
     """A sender ended, for which pytest waits.
 
     ``left`` counts the results that remain, ``damaged`` the records that cannot be used, and ``torn`` the files that
@@ -47,26 +50,26 @@ class DoneRecord(Record, kind="done"):
     """
 
     complete: bool = False
-    left: int = 0
-    damaged: int = 0
-    torn: int = 0
+    left: Int64 = 0
+    damaged: Int64 = 0
+    torn: Int64 = 0
     why: str = ""
-    shown: int | None = None
-    seen: Mapping[str, int] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    shown: Int64 | None = None
+    seen: Mapping[str, Int64] = field(default_factory=dict)
+    counts: Mapping[str, Int64] = field(default_factory=dict)
 
 
-class JoinedRecord(Record, kind="joined"):
+class JoinedRecord(Record, frozen=True, tag="joined"):
     """The id of a run that exists already. ``run create`` or another job has created it, so no intent shows it.
 
     ``note`` is for the user, where it is not simply the run that the settings name.
     """
 
-    run: int
+    run: Int64
     note: str = ""
 
 
-class Intent(Record, kind="intent"):
+class Intent(Record, frozen=True, tag="intent"):
     """A POST is about to be sent. Without it a sender killed after sending could send the same results again.
 
     ``at`` is the time in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last
@@ -74,20 +77,20 @@ class Intent(Record, kind="intent"):
     microseconds. Of a note, ``count`` is the number of its fields and ``note`` the digest of their names and values.
     """
 
-    number: int = field(key="i")
-    operation: Operation = field(key="op")
-    worker: str = field(default="", required=True)
-    thread: int = field(default=0, required=True)
-    first: int = field(default=0, required=True)
-    last: int = field(default=0, required=True)
-    count: int = field(default=0, required=True)
+    number: Int64 = field(name="i")
+    operation: Operation = field(name="op")
+    worker: str = ""
+    thread: Int64 = 0
+    first: Int64 = 0
+    last: Int64 = 0
+    count: Int64 = 0
     # Number of results in the thread before this batch: what the thread has more was brought by the batch.
-    known: int = field(default=0, required=True)
+    known: Int64 = 0
     # Numbers of the attempts that are reported although they never finished. Their FINISH may still come, from a
     # process that outlives the session's end: it must not be a second result.
-    orphans: tuple[int, ...] = field(default=(), required=True)
-    observed: int = field(default=0, required=True)
-    computed: int = field(default=0, required=True)
+    orphans: tuple[Int64, ...] = ()
+    observed: Int64 = 0
+    computed: Int64 = 0
     at: float = 0.0
     note: str = ""
 
@@ -97,63 +100,63 @@ class Intent(Record, kind="intent"):
         return is_append and self.thread == later.thread and later.known >= self.known + self.count
 
 
-class AckRecord(Record, kind="ack"):
+class AckRecord(Record, frozen=True, tag="ack"):
     """Closes an intent: applied by the server. ``id`` is that of the created run or thread, None for other requests."""
 
-    number: int = field(key="i")
-    id: int | None = None
+    number: Int64 = field(name="i")
+    id: Int64 | None = None
 
 
-class PartRecord(Record, kind="part"):
+class PartRecord(Record, frozen=True, tag="part"):
     """Closes an intent: applied for these ranges of the batch, each with its first and last offset and its results."""
 
-    number: int = field(key="i")
-    ranges: tuple[tuple[int, int, int], ...]
+    number: Int64 = field(name="i")
+    ranges: tuple[tuple[Int64, Int64, Int64], ...]
 
 
-class NotRecord(Record, kind="not"):
+class NotRecord(Record, frozen=True, tag="not"):
     """Closes an intent: not applied, so it is sent again. ``why`` is for people who read the ledger."""
 
-    number: int = field(key="i")
+    number: Int64 = field(name="i")
     why: str = ""
 
 
-class RejectedRecord(Record, kind="rejected"):
+class RejectedRecord(Record, frozen=True, tag="rejected"):
     """Closes an intent: the server refused the whole batch, and will refuse it again."""
 
-    number: int = field(key="i")
+    number: Int64 = field(name="i")
     why: str
 
 
-class HeldRecord(Record, kind="held"):
+class HeldRecord(Record, frozen=True, tag="held"):
     """Closes an intent: the server cannot show whether it was applied. The batch waits for the user's decision."""
 
-    number: int = field(key="i")
+    number: Int64 = field(name="i")
     why: str
 
 
-class DroppedRecord(Record, kind="dropped"):
+class DroppedRecord(Record, frozen=True, tag="dropped"):
     """Closes an intent as ``held`` does: by the user's decision the batch is not sent again."""
 
-    number: int = field(key="i")
+    number: Int64 = field(name="i")
     why: str
 
 
-class UnheldRecord(Record, kind="unheld"):
+class UnheldRecord(Record, frozen=True, tag="unheld"):
     """The user's decision by ``send --unknown``: held results are sent again or dropped."""
 
     dropped: bool
 
 
-class AsideRecord(Record, kind="aside"):
+class AsideRecord(Record, frozen=True, tag="aside"):
     """One result that the server refuses; the rest of its batch is sent without it."""
 
     worker: str
-    offset: int
+    offset: Int64
     why: str
 
 
-class AliasRecord(Record, kind="alias"):
+class AliasRecord(Record, frozen=True, tag="alias"):
     """The server does not know a status, so another alias is used from now on.
 
     Without it each sender would be refused once more.
@@ -164,19 +167,19 @@ class AliasRecord(Record, kind="alias"):
     now: str
 
 
-class FencedRecord(Record, kind="fenced"):
+class FencedRecord(Record, frozen=True, tag="fenced"):
     """The worker's thread was completed: the worker needs a new one."""
 
     worker: str
 
 
-class FencingIsRecord(Record, kind="fencing-is"):
+class FencingIsRecord(Record, frozen=True, tag="fencing-is"):
     """Whether completed threads of this server accept results: found out once, by a probe."""
 
     fencing: Fencing
 
 
-class StoredRecord(Record, kind="stored"):
+class StoredRecord(Record, frozen=True, tag="stored"):
     """A file of a result was uploaded to this URL at this time, in seconds since 1970.
 
     Without it, and `UnstoredRecord`, each file would be uploaded again.
@@ -184,18 +187,18 @@ class StoredRecord(Record, kind="stored"):
 
     name: str
     url: str
-    mime_type: str = field(default="", key="type")
+    mime_type: str = field(default="", name="type")
     at: float = 0.0
 
 
-class UnstoredRecord(Record, kind="unstored"):
+class UnstoredRecord(Record, frozen=True, tag="unstored"):
     """A file of a result was not uploaded, with the reason."""
 
     name: str
     why: str
 
 
-class FindingsRecord(Record, kind="findings"):
+class FindingsRecord(Record, frozen=True, tag="findings"):
     """Written before ``done``: what changed in the run since an earlier one, for pytest's summary.
 
     Only a server of ours has it. `delivery.findings` has the members of ``excerpt``.
@@ -204,7 +207,7 @@ class FindingsRecord(Record, kind="findings"):
     excerpt: dict[str, Any]
 
 
-class ReportRecord(Record, kind="report"):
+class ReportRecord(Record, frozen=True, tag="report"):
     """The HTML report of the run is being written, or what became of it; pytest waits, though no response arrives.
 
     ``why`` is the reason why there is no report, empty for other states.
@@ -212,33 +215,30 @@ class ReportRecord(Record, kind="report"):
 
     file: str
     state: ReportState
-    why: str = field(default="", required=True)
+    why: str = ""
 
 
-class TroubleRecord(Record, kind="trouble"):
+class TroubleRecord(Record, frozen=True, tag="trouble"):
     """Why nothing is sent at the moment: pytest's wait ends sooner, and the summary shows the reason.
 
     ``error_class`` decides the summary's advice and the exit code; ``is_run_gone`` if the run is completed or unknown.
     """
 
     why: str
-    error_class: str = field(key="class")
-    is_run_gone: bool = field(default=False, key="gone")
+    error_class: str = field(name="class")
+    is_run_gone: bool = field(default=False, name="gone")
 
 
-class NewRunRecord(Record, kind="new-run"):
+class NewRunRecord(Record, frozen=True, tag="new-run"):
     """The user sends the rest to a new run (``send --new-run``): run and threads before it are not used any more."""
 
 
 Closing: TypeAlias = "AckRecord | PartRecord | NotRecord | RejectedRecord | HeldRecord | DroppedRecord"
 """A record that closes an intent."""
 
-LEDGER_KINDS: Final[Mapping[str, type[Record]]] = {
-    record.kind: record
-    for record in (
-        ReadyRecord, DoneRecord, JoinedRecord, Intent, AckRecord, PartRecord, NotRecord, RejectedRecord,
-        HeldRecord, DroppedRecord, UnheldRecord, AsideRecord, AliasRecord, FencedRecord,
-        FencingIsRecord, StoredRecord, UnstoredRecord, FindingsRecord, ReportRecord, TroubleRecord, NewRunRecord,
-    )
-}  # fmt: skip
-"""All kinds of records in a ledger, by the names that stand in the records."""
+LEDGER_KINDS: Final = JsonDecoder(
+    ReadyRecord | DoneRecord | JoinedRecord | Intent | AckRecord | PartRecord | NotRecord | RejectedRecord
+    | HeldRecord | DroppedRecord | UnheldRecord | AsideRecord | AliasRecord | FencedRecord | FencingIsRecord
+    | StoredRecord | UnstoredRecord | FindingsRecord | ReportRecord | TroubleRecord | NewRunRecord
+)  # fmt: skip
+"""Decodes all kinds of records in a ledger."""

@@ -5,33 +5,34 @@ Pytest writes it before the first record; the sender and ``automation-report sen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from typing import Final
 
-from pytest_automation_report.api.json_values import JsonValue
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Json, NewRun
+from msgspec import Struct, field
+from msgspec.json import Decoder
+
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Int64, Json, NewRun
 from pytest_automation_report.spool.records import FORMAT
-from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import field
 
 
-class SessionManifest(JsonValue):
+class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format", tag=FORMAT):
     """The run that one session reports, and its destination."""
 
     id: str
     # Scheme, host and port of the server. Empty, or 0 for the project, if the settings had no usable one: then
     # ``automation-report send`` decides it.
     origin: str
-    project_id: int
+    project_id: Int64
     # Path of the embedded store, empty for a remote server.
     database: str
     run: NewRun
     # Id of a run that exists already, None if the session creates its run.
-    joined_run: int | None
+    joined_run: Int64 | None
     # The recording options, for the results that only the sender can create.
     rules: Json
     # Pytest's process, and its start time: ids are used again. "" where the system does not show start times.
-    pid: int
-    pid_birth: str = field(default="", required=True)
+    pid: Int64
+    pid_birth: str = ""
     # This session completes the joined run. Others leave that to the one who created it.
     is_closing: bool = False
     # False if the times of the records do not come from a clock: `submit` makes them up from durations.
@@ -49,7 +50,7 @@ class SessionManifest(JsonValue):
     # Of an imported session with results of several hosts: which host's a worker's records are.
     hosts: Mapping[str, str] = field(default_factory=dict)
     # When the session's clock began, in microseconds since 1970, 0 if unknown.
-    started_us: int = 0
+    started_us: Int64 = 0
     # Path of the HTML file for the report of the run, empty for none.
     report: str = ""
 
@@ -64,6 +65,14 @@ class SessionManifest(JsonValue):
         return self.origin == EMBEDDED_ORIGIN
 
 
-def manifest_bytes(session: SessionManifest) -> bytes:
-    """Encode a manifest as the JSON that `SessionManifest.from_body` decodes."""
-    return Unpatched.encode({"format": FORMAT, **session.body()}).encode("ascii")
+class ManifestFormat(Struct, frozen=True):
+    """The part of a manifest that every version has."""
+
+    format: Int64
+
+
+FORMATS: Final = Decoder(ManifestFormat)
+"""Decodes the format of a manifest."""
+
+MANIFESTS: Final = Decoder(SessionManifest)
+"""Decodes a manifest."""

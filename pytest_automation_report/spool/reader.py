@@ -5,28 +5,29 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct, field
+
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, CrashRecord
-from pytest_automation_report.spool.records import Decoder, PositionedRecord
+from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.text.files import open_file
-from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_automation_report.spool.folder import SessionFolder
-
+    from pytest_automation_report.spool.records import PositionedRecord
 
 _END: Final = b'{"k":"end"'
 # Longest END: its reason is a text of a user, whose characters may all be escaped.
 _END_BYTES: Final = 8192
-# Read at once: about 2,000 tests with START and PASS.
+# Read at once: about 2,000 tests with START and FINISH.
 _PIECE_BYTES: Final = 512 << 10
-# About 500 tests with START and PASS, more than a batch of 250: reading sooner would not send more in a request.
+# About 500 tests with START and FINISH, more than a batch of 250: reading sooner would not send more in a request.
 _NEWS_BYTES: Final = 128 << 10
 
 
-class SpoolReader(MutableValue):
+class SpoolReader(Struct):
     """Reads the records that were appended since the last read; owned by the sender.
 
     Workers' files may appear at any moment. ``is_behind`` is whether the last read left a file before its end.

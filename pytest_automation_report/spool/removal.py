@@ -13,11 +13,12 @@ import stat
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.artifacts import is_spooled_name
 from pytest_automation_report.spool.names import is_session_name
 from pytest_automation_report.text.terminal import sanitize
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ that shows which of them were sent, and its lock.
 """
 
 
-class LeftoverCounts(Value):
+class LeftoverCounts(Struct, frozen=True):
     """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
 
     ``alone`` names the folders that were left alone although they are as old: they hold something else, too.

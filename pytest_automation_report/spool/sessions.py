@@ -10,13 +10,14 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from msgspec import Struct
+
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import empty_folders, hidden_folders, is_lock_taken, session_folders
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.reader import SpoolReader
-from pytest_automation_report.spool.record_kinds import FinishRecord, PassRecord
+from pytest_automation_report.spool.record_kinds import FinishRecord
 from pytest_automation_report.spool.removal import LeftoverCounts, foreign_in, last_change_under, remove_session
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,7 +184,7 @@ def _is_locked(folder: SessionFolder) -> bool:
         os.close(descriptor)
 
 
-class SpooledSession(Value):
+class SpooledSession(Struct, frozen=True):
     """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
 
     ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path.
@@ -244,6 +245,4 @@ def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
 def _results(folder: SessionFolder) -> int:
     """Return the number of final results; attempts that are followed by another one are not counted."""
     records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
-    return sum(
-        isinstance(record, PassRecord) or (isinstance(record, FinishRecord) and record.is_final) for record in records
-    )
+    return sum(isinstance(record, FinishRecord) and record.is_final for record in records)

@@ -8,8 +8,9 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from pytest_automation_report.text.files import Disk, write_draft
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,10 +35,10 @@ _LOOK_SECONDS: Final = 1.0
 _RESERVED_BYTES: Final = 256 << 10
 """Free space that long records do not use: enough for about 500 outcomes without texts."""
 
-_RESULTS: Final = (b'{"k":"finish"', b'{"k":"pass"')
+_RESULT: Final = b'{"k":"finish"'
 
 
-class ManifestFile(Value):
+class ManifestFile(Struct, frozen=True):
     """Restore a deleted ``session.json`` and its folder; every process that writes there can do so.
 
     ``path`` is the path of the file. ``written_ns`` is the time when it was first written, in nanoseconds since 1970,
@@ -130,7 +131,7 @@ def _copy_content(disk: Disk, source: int, target: int) -> None:
         offset += disk.write(target, piece)
 
 
-class WriteLosses(Value):
+class WriteLosses(Struct, frozen=True):
     """Count what could not be written: results and other records that are only in memory, results without texts."""
 
     results: int = 0
@@ -344,4 +345,4 @@ class SpoolWriter:
 
 
 def _is_result(record: bytes) -> bool:
-    return any(kind in record[:40] for kind in _RESULTS)
+    return _RESULT in record[:40]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import decode_test
 from pytest_automation_report.recording.failures import FAILED, SHOWN, FailedTest, Failures
 from pytest_automation_report.recording.synthetic_results import UNTESTED
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
@@ -20,7 +19,6 @@ from pytest_automation_report.spool.record_kinds import (
     CloseRecord,
     CollectedRecord,
     FinishRecord,
-    PassRecord,
 )
 from pytest_automation_report.spool.records import Decoder
 
@@ -51,13 +49,13 @@ class _WorkerFile(Struct, frozen=True):
     failures: tuple[FailedTest, ...]
 
     @classmethod
-    def read(cls, worker: str, path: Path) -> _WorkerFile:
+    def read(cls, worker: str, path: Path, prefix: str) -> _WorkerFile:
         """Read the COLLECTED and CLOSE records of a worker, or count its results if it did not end in order."""
         # Both records stand in the first or last 64 KiB, so the end of a large session reads no whole file.
         first, last = head_and_tail(path)
         collected = next((entry.record for entry in (*last, *first) if isinstance(entry.record, CollectedRecord)), None)
         closing = next((entry.record for entry in last if isinstance(entry.record, CloseRecord)), None)
-        closing = closing or _count_results(path)
+        closing = closing or _count_results(path, prefix)
         return cls(
             worker=worker,
             counts=closing.counts,
@@ -135,7 +133,7 @@ class SessionCounts(Struct, frozen=True):
         return self.is_done and self.is_complete and not (self.rejected or self.held or self.left or self.damaged)
 
 
-def tally_from(
+def tally_from(  # noqa: PLR0913 - what each process knows
     folder: SessionFolder,
     state: LedgerState,
     leading_counts: Mapping[str, int],
@@ -143,14 +141,16 @@ def tally_from(
     modules: int,
     skipped_modules: int,
     is_each: bool,
+    prefix: str = "",
     crashed: Sequence[FailedTest] = (),
 ) -> SessionCounts:
     """Return the session's numbers.
 
     ``leading_counts`` are the results of the leading process by status. ``is_each`` means that every worker ran every
-    test (``--dist=each``). ``crashed`` are tests whose worker crashed; their failures stand in no worker's file.
+    test (``--dist=each``). ``prefix`` stands before the folders of tests. ``crashed`` are tests whose worker crashed;
+    their failures stand in no worker's file.
     """
-    files = [_WorkerFile.read(worker, folder.written(worker)) for worker in folder.workers()]
+    files = [_WorkerFile.read(worker, folder.written(worker), prefix) for worker in folder.workers()]
     # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
     failures = [*crashed, *(failure for file in files for failure in file.failures)]
     # The sender's own count of a file, once it has read all of it. Workers whose files are gone are not counted.
@@ -212,17 +212,15 @@ def _expected_tests(files: Sequence[_WorkerFile], *, is_each: bool) -> int | Non
     return sum(collected) if is_each else max(collected)
 
 
-def _count_results(path: Path) -> CloseRecord:
+def _count_results(path: Path, prefix: str) -> CloseRecord:
     """Count the results of a worker without a CLOSE record, in the form of that record."""
     counts: Counter[str] = Counter()
     failures = Failures()
     decoder = Decoder(SPOOL_KINDS)
     for piece in bytes_from(path, 0):
         for record in (entry.record for entry in decoder.feed(piece)):
-            if isinstance(record, PassRecord):
-                counts["passed"] += 1
-            elif isinstance(record, FinishRecord) and record.is_final:
-                counts[record.status] += 1
-                if record.status in FAILED:
-                    failures.add(decode_test(record.test), record.status)
+            if isinstance(record, FinishRecord) and record.is_final:
+                counts[record.attempt.status] += 1
+                if record.attempt.status in FAILED:
+                    failures.add(record, prefix)
     return CloseRecord(0, counts, failures.rows)

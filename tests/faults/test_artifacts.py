@@ -248,5 +248,5 @@ def forge(records: Path, old: str, new: str) -> None:
     """Write records anew with another text in them, as whoever makes up a spool would."""
     lines = records.read_bytes().split(b"\n")
     payloads = [unframed(line) for line in lines if line]
-    assert any(old in (each or "") for each in payloads)
-    records.write_bytes(b"".join(framed((each or "").replace(old, new)) for each in payloads))
+    assert any(old.encode() in (each or b"") for each in payloads)
+    records.write_bytes(b"".join(framed((each or b"").replace(old.encode(), new.encode())) for each in payloads))

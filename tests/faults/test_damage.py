@@ -23,7 +23,7 @@ def session(tmp_path: Path, server: ScriptedServer) -> Path:
 def finish_of(records: bytes, number: int) -> int:
     """Return where the record of this result's end begins."""
     lines = records.splitlines(keepends=True)
-    places = [sum(map(len, lines[:index])) for index, line in enumerate(lines) if b'"k":"pass"' in line]
+    places = [sum(map(len, lines[:index])) for index, line in enumerate(lines) if b'"k":"finish"' in line]
     return places[number]
 
 
@@ -47,7 +47,7 @@ def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, pla
 
 
 def test_flipped_byte_of_a_beginning(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
-    """What a damaged START said its result says, too: nothing is lost."""
+    """What a damaged START said its FINISH says, too: it is counted, and nothing is lost."""
     path = session / "main.records"
     data = path.read_bytes()
     lines = data.splitlines(keepends=True)
@@ -55,7 +55,8 @@ def test_flipped_byte_of_a_beginning(tmp_path: Path, server: ScriptedServer, ses
     lines[number] = lines[number].replace(b"test_number", b"test_xumber")
     path.write_bytes(b"".join(lines))
     assert path.read_bytes() != data
-    assert sent(tmp_path, server).exit == 0
+    ran = sent(tmp_path, server)
+    assert (ran.exit, "1 damaged records that cannot be read" in ran.err) == (3, True)
     assert_complete(server, [f"test_number[{number}]" for number in range(4)])
     assert {result_named(server, f"test_number[{number}]")["status"] for number in range(4)} == {"passed"}
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.spool.records import Decoder
 from support.checked_server import CheckedServer
 from support.needs import needed
-from support.records import members_of
+from support.records import members_in
 from support.session_processes import spools
 from support.sessions import Ran, run, run_session, send, session_environment
 
@@ -126,11 +125,11 @@ def test_results_that_never_reach_the_disk_are_told(
 
 WRITER = """
 import pathlib, sys
-from pytest_automation_report.spool.records import plain_record
+from pytest_automation_report.spool.records import framed
 from pytest_automation_report.spool.writer import SpoolWriter
 writer = SpoolWriter(pathlib.Path(sys.argv[1]))
 for number in range(12):
-    writer.write(plain_record("x", n=number, text="y" * 50))
+    writer.write(framed(b'{"k":"x","n":%d,"text":"yyyyyyyyyyyyyyyyyyyyyyyyyyyy"}' % number))
 writer.close()
 print(writer.failures, writer.waiting, writer.trouble)
 """
@@ -160,7 +159,7 @@ def test_writes_that_fail_lose_nothing(tmp_path: Path, inject: str, words: str) 
     failures, waiting, trouble = ran.stdout.split(maxsplit=2)
     assert (failures, waiting) == ("4", "0")
     assert words in trouble
-    assert [members_of(each.record)["n"] for each in Decoder().feed(path.read_bytes())] == list(range(12))
+    assert [each["n"] for each in members_in(path.read_bytes())] == list(range(12))
 
 
 def read_only(project: Path) -> None:

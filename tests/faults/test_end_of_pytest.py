@@ -1,15 +1,15 @@
 """A sender whose pytest ends, dies or leaves: what it still delivers, writes and removes."""
 
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.json import decode, encode
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.dispatcher import Delivery
@@ -40,7 +40,7 @@ def handed_over(written: WrittenSession, controller: int) -> SenderConfig:
         timeouts=Timeouts(**SHORT_LIMITS),
         hiding=RedactionSettings(("pin-[0-9]+",), ("s3cr3t-value",), is_builtin=False),
     )
-    assert SenderConfig.from_body(json.loads(json.dumps(handover.body()))) == handover
+    assert decode(encode(handover), type=SenderConfig) == handover
     assert "s3cr3t-value" not in repr(handover)
     return handover
 

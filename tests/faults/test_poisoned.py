@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.spool.records import framed, plain_record
+from pytest_automation_report.spool.records import framed
 from support.delivered_results import assert_one_run, result_names
 from support.fault_projects import GatedProject
+from support.records import line
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent, spools, unsent_session
 from support.sessions import TOKEN, clean_environment, run, run_session, send
@@ -33,22 +34,17 @@ def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer
     os.mkfifo(pipe)  # whoever reads it waits for ever
     with ScriptedServer(token=TOKEN) as elsewhere:
         places = [f"{elsewhere.address}/picture.png", secret.as_uri(), pipe.as_uri(), str(pipe), f"@{pipe}"]
-        test = {
-            "key": "0" * 64,
-            "name": "test_poisoned",
-            "folder": "test_it",
+        attempt = {
             "status": "passed",
             "fields": [{"type": 5, "name": "Link", "value": each} for each in places],
             "artifacts": [{"name": "Log", "url": each} for each in places],
         }
         more = {"path": str(pipe), "file": str(pipe), "url": elsewhere.address, "origin": elsewhere.address}
-        members = {"k": "finish", "n": 9, "t": 1, "key": test["key"], "status": "passed", "elapsed": 1, "final": True}
-        start = plain_record("start", n=9, t=0, id="test_it.py::test_poisoned", line=0, **{**more, "file": str(pipe)})
-        payload = json.dumps({**members, **more}, separators=(",", ":"))
+        where = {"id": "test_it.py::test_poisoned", "line": 0, **more}
         (session / "gw7.records").write_bytes(
-            plain_record("open", format=1, worker="gw7", pid=0, t=0, **more)
-            + start
-            + framed(f'{payload[:-1]},"test":{json.dumps(test)}}}')
+            line("open", format=1, worker="gw7", pid=0, t=0, **more)
+            + line("start", n=9, t=0, **where)
+            + line("finish", n=9, t=1, began=0, attempt=attempt, **where)
         )
         (session / "gw8.records").symlink_to(secret)
         document = json.loads((session / "session.json").read_text())
@@ -77,20 +73,20 @@ def listed(folder: Path) -> list[dict[str, Any]]:
 
 
 UNUSABLE = [
-    plain_record("finish"),
-    plain_record("close", t="soon", counts={}),
-    plain_record("start", n=[], t={}, id=5, file=None, line="x"),
-    framed('{"k":"collected","count":' + "[" * 100_000 + "]" * 100_000 + "}"),
-    framed('{"k":"close","t":1e400,"counts":{}}'),
+    line("finish"),
+    line("close", t="soon", counts={}),
+    line("start", n=[], t={}, id=5, file=None, line="x"),
+    framed(b'{"k":"collected","count":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    framed(b'{"k":"close","t":1e400,"counts":{}}'),
+    line("of-a-later-version", anything=1),
 ]
-LATER = plain_record("of-a-later-version", anything=1)
 
 
 def test_records_of_wrong_content(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
     """Records whose checksum is right and that say nothing are passed over and counted; the results around arrive."""
     path = session / "main.records"
     first, rest = path.read_bytes().split(b"\n", 1)
-    path.write_bytes(b"".join([first, b"\n", *UNUSABLE, LATER, rest]))
+    path.write_bytes(b"".join([first, b"\n", *UNUSABLE, rest]))
     assert ("kept", 3) in [(each["state"], each["results"]) for each in listed(tmp_path)]
     ran = sent(tmp_path, server)
     assert ran.exit == 3, ran.text
@@ -101,15 +97,15 @@ def test_records_of_wrong_content(tmp_path: Path, server: ScriptedServer, sessio
 
 def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
     """Where it is not known what was sent nothing is, it is told, and other sessions are sent."""
-    (session / "ledger").write_bytes(plain_record("intent", i=1))
+    (session / "ledger").write_bytes(line("intent", i=1))
     assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
-    told = f"{session / 'ledger'}: a record cannot be used: intent.op: "
+    told = f"{session / 'ledger'}: a record cannot be used: Object missing required field `op`"
     # In any order: both sessions may have begun in one second.
     sessions = [(kept["results"], kept["trouble"].startswith(told)) for kept in listed(tmp_path)]
     assert sorted(sessions) == [(0, True), (3, False)]
     ran = sent(tmp_path, server)
     assert ran.exit == 3
-    assert f"kept: {session / 'ledger'}: a record cannot be used: intent.op: " in ran.err
+    assert f"kept: {session / 'ledger'}: a record cannot be used: Object missing required field `op`" in ran.err
     assert "3 results sent" in ran.err
     assert result_names(server) == EXPECTED
     assert spools(tmp_path) == [session]

@@ -13,9 +13,9 @@ from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.record_kinds import OpenRecord
-from pytest_automation_report.spool.records import plain_record
 from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
+from support.records import line
 from support.scripted_server.checked import checked_scripted_server
 from support.sessions import clean_environment, run
 
@@ -41,9 +41,9 @@ def test_records_of_a_killed_process(tmp_path: Path) -> None:
     assert pids(files) == [0, 1]
     folder.written("gw0").rename(folder.records("gw0"))
     with folder.records("gw0").open("ab") as file:
-        file.write(plain_record("open", format=1, worker="gw0", pid=2, t=0))
+        file.write(line("open", format=1, worker="gw0", pid=2, t=0))
     assert pids(files) == [2]
-    (folder.path / "gw1.records~").write_bytes(plain_record("open", format=1, worker="gw0", pid=3, t=0))
+    (folder.path / "gw1.records~").write_bytes(line("open", format=1, worker="gw0", pid=3, t=0))
     folder.remove()
     assert not folder.path.exists()
 

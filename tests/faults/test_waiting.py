@@ -11,7 +11,7 @@ import pytest
 from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.session.end import LedgerTail, wait_for_sender
 from pytest_automation_report.spool.ledger_records import ReportRecord
-from pytest_automation_report.spool.records import plain_record
+from support.records import line
 
 LIMITS = Timeouts()
 INTENT = {"op": "create_run", "worker": "", "thread": 0, "first": 0, "last": 0, "count": 0, "known": 0, "orphans": []}
@@ -30,7 +30,7 @@ class Ledger:
     def write(self, kind: str, **members: object) -> None:
         """Append a record."""
         with self.path.open("ab") as file:
-            file.write(plain_record(kind, **members))
+            file.write(line(kind, **members))
 
     def intend(self) -> None:
         """Append an intent."""

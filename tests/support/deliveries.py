@@ -6,10 +6,11 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.api.models import Artifact, Field, NewRun, Test, encoded
+from msgspec import convert
+
+from pytest_automation_report.api.models import Artifact, Field, FieldType, NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
@@ -23,14 +24,9 @@ from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.reader import SpoolReader
-from pytest_automation_report.spool.records import (
-    attempt_header,
-    finish_record,
-    pass_record,
-    plain_record,
-    start_record,
-)
+from pytest_automation_report.spool.record_kinds import Attempt
 from pytest_automation_report.spool.writer import SpoolWriter
+from support.records import finish_line, line, start_line
 from support.scripted_adapter import client_of
 from support.sessions import SHORT_LIMITS
 
@@ -82,13 +78,13 @@ class WrittenSession:
             database="",
             run=NewRun(name="ours", source="suite", fields=(*own, *fields)),
             joined_run=joined_run,
-            rules=RecordingOptions().body(),
+            rules={},
             pid=1,
         )
         self.folder.write_session(self.session)
         self._writer = self.folder.writer("main")
         self._count = 0
-        self._writer.write(plain_record("open", format=1, worker="main", pid=0, t=0))
+        self._writer.write(line("open", format=1, worker="main", pid=0, t=0))
 
     @classmethod
     def reopened(cls, other: WrittenSession) -> WrittenSession:
@@ -108,29 +104,24 @@ class WrittenSession:
 
     def collect(self, count: int) -> None:
         """Write the number of collected tests."""
-        self._writer.write(plain_record("collected", count=count, repeated=[]))
+        self._writer.write(line("collected", count=count, repeated=[]))
 
     def start(self, name: str) -> None:
         """Begin a test."""
         self._count += 1
         moment = 10 * self._count
-        self._writer.write(start_record(self._count, moment, attempt_header(f"test_it.py::{name}", "test_it.py", 0)))
+        self._writer.write(start_line(self._count, moment, f"test_it.py::{name}", "test_it.py", 0))
 
     def finish(self, name: str, text: str = "", file: str = "", *, has_failed: bool = False) -> None:
         """End the test that has begun; ``file`` is the name in the stash of one that it adds."""
         moment = 10 * self._count + 5
-        key = sha256(f"test_it.{name}".encode()).hexdigest()
         artifacts = (Artifact(file, spooled_address(file, file)),) if file else ()
-        status, alias = ("failure", "failed") if has_failed else ("passed", "passed")
-        test = Test(key, name, "test_it", alias, 5, "test_it.py", 1, (Field("Text", text),), artifacts)
-        record = finish_record(
-            self._count, moment, key=key, status=status, elapsed=5, is_final=True, test=encoded(test)
-        )
-        if not text and not file and not has_failed:
-            record = pass_record(
-                self._count, moment, moment - 5, (5, 2, 1), attempt_header(f"test_it.py::{name}", "test_it.py", 0)
-            )
-        self._writer.write(record)
+        attempt = Attempt("passed", 5, 2, 1)
+        if text or file or has_failed:
+            fields = (Field("Text", text, FieldType.TEXT),)
+            attempt = Attempt("failure" if has_failed else "passed", 5, fields=fields, artifacts=artifacts)
+        nodeid, began = f"test_it.py::{name}", moment - 5
+        self._writer.write(finish_line(self._count, moment, nodeid, "test_it.py", 0, attempt, began=began))
 
     def add(self, *names: str, text: str = "") -> None:
         """Run these tests."""
@@ -145,7 +136,7 @@ class WrittenSession:
         """
         main, self._writer = self._writer, SpoolWriter(self.folder.records(worker))
         try:
-            self._writer.write(plain_record("open", format=1, worker=worker, pid=0, t=0))
+            self._writer.write(line("open", format=1, worker=worker, pid=0, t=0))
             for name in names:
                 self.start(name)
                 self.finish(name, file=file)
@@ -154,7 +145,7 @@ class WrittenSession:
             if dies_in:
                 self.start(dies_in)
             else:
-                self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": len(names)}))
+                self._writer.write(line("close", t=10 * self._count + 9, counts={"passed": len(names)}))
         finally:
             self._writer.close()
             self._writer = main
@@ -162,7 +153,7 @@ class WrittenSession:
     def describe(self, file: str) -> None:
         """Add a file of this name in the stash to the run."""
         self._keep(file)
-        self._writer.write(plain_record("property", artifact={"name": file, "url": spooled_address(file, file)}))
+        self._writer.write(line("property", artifact={"name": file, "url": spooled_address(file, file)}))
 
     def fail_with(self, name: str, file: str, size: int) -> None:
         """Run a test that adds a file of this size and fails."""
@@ -177,8 +168,8 @@ class WrittenSession:
 
     def end(self) -> None:
         """End the session in order."""
-        self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": self._count}))
-        self._writer.write(plain_record("end", t=10 * self._count + 9, exit=0, reason="all tests passed"))
+        self._writer.write(line("close", t=10 * self._count + 9, counts={"passed": self._count}))
+        self._writer.write(line("end", t=10 * self._count + 9, exit=0, reason="all tests passed"))
 
     def close(self) -> None:
         """Close the file."""
@@ -255,7 +246,7 @@ def stepping(
     clock, timeouts = clock or Clock(), timeouts or Timeouts()
     ledger = LedgerFile(written.folder.ledger)
     orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
-    queues = WorkerQueues(RecordingOptions.from_body(written.session.rules), orphans)
+    queues = WorkerQueues(convert(written.session.rules, RecordingOptions), orphans)
     # This process stands for a pytest that lives: nothing is decided before the session's end is written.
     following = SessionFollower(SpoolReader(written.folder), queues, timeouts, Process(os.getpid()))
     try:

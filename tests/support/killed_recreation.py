@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.records import plain_record
 from pytest_automation_report.spool.writer import SpoolWriter
 from support.deliveries import SESSION_ID, WrittenSession
+from support.records import line
 
 
 def die_at_rename() -> None:
@@ -28,7 +28,7 @@ def record(path: Path) -> None:
     for number in range(3):
         if number == 2:
             shutil.rmtree(folder.path)
-        writer.write(plain_record("open", format=1, worker="gw0", pid=number, t=0))
+        writer.write(line("open", format=1, worker="gw0", pid=number, t=0))
 
 
 def lead(path: Path, address: str) -> None:

@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec import convert, to_builtins
 
 import pytest_automation_report
-from pytest_automation_report.api.models import encoded
+from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.synthetic_results import AttemptResult, collection_test
+from pytest_automation_report.recording.synthetic_results import collection_record
+from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, FinishRecord
+from pytest_automation_report.spool.records import Decoder, PositionedRecord
 from support.repository import TESTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_automation_report.delivery.results import Result as SentResult
     from pytest_automation_report.recording.phases import Report
 
 # Before pytest 9 subtests are a plugin's; without it the tests that need them are skipped.
@@ -68,6 +74,23 @@ class MadeReport:
     context: object = None
 
 
+def results_of(records: Iterable[FinishRecord], rules: RecordingOptions | None = None) -> Iterator[SentResult]:
+    """Yield for each attempt the result that the sender would have if no other attempt came."""
+    queues = WorkerQueues((rules or RecordingOptions()).for_sender())
+    queue = queues.of("main")
+    for offset, each in enumerate(records):
+        queues.apply("main", PositionedRecord(offset, each))
+        result = queue.results[-1] if each.is_final else queue.pending_rerun
+        assert result is not None
+        yield result
+
+
+def result_of(record: FinishRecord | None, rules: RecordingOptions | None = None) -> SentResult:
+    """Return the result that the sender makes of one attempt."""
+    assert record is not None
+    return next(results_of([record], rules))
+
+
 @dataclass
 class Recorded:
     """What a suite came to: attempts in their order, and the cases of the JUnit XML."""
@@ -91,7 +114,7 @@ class Recording:
     def __init__(self, rules: RecordingOptions) -> None:
         self.rules = rules
         self.recorder = Recorder(rules)
-        self.results: list[Result] = []
+        self.records: list[FinishRecord] = []
         self._begun = 0.0
 
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
@@ -104,28 +127,26 @@ class Recording:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         observed = round((time.perf_counter() - self._begun) * 1e6)
-        self._keep(self.recorder.finish(nodeid, observed_us=observed))
+        self._keep(self.recorder.finish(nodeid, number=len(self.records), began=0, moment=observed))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        self._keep(collection_test(report, self.rules))
+        self._keep(collection_record(report, self.rules))
 
-    def _keep(self, finished: AttemptResult | None) -> None:
-        if finished is not None:
-            body = json.loads(encoded(finished.test))
-            self.results.append(Result(finished.status, finished.is_final, finished.number, body))
+    def _keep(self, record: FinishRecord | None) -> None:
+        if record is not None:
+            self.records.append(record)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(
-        Recording(RecordingOptions.from_body(json.loads(os.environ[_RULES]))), "recording-suite"
+        Recording(convert(json.loads(os.environ[_RULES]), RecordingOptions)), "recording-suite"
     )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     recording = config.pluginmanager.get_plugin("recording-suite")
     assert isinstance(recording, Recording)
-    rows = [(each.status, each.is_final, each.number, each.body) for each in recording.results]
-    Path(os.environ[_RESULTS]).write_text(json.dumps(rows), encoding="utf-8")
+    Path(os.environ[_RESULTS]).write_bytes(b"".join(each.framed() for each in recording.records))
 
 
 def record(pytester: pytest.Pytester, *args: str, rules: RecordingOptions | None = None) -> Recorded:
@@ -133,14 +154,18 @@ def record(pytester: pytest.Pytester, *args: str, rules: RecordingOptions | None
 
     It has a process of its own: flaky and pytest-retry keep state in their modules and patch pytest's runner.
     """
-    results, xml = pytester.path / "results.json", pytester.path / "junit.xml"
+    results, xml = pytester.path / "results.records", pytester.path / "junit.xml"
     folders = (TESTS, Path(pytest_automation_report.__file__).parent.parent)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         patch.delenv("PYTEST_ADDOPTS", raising=False)
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
-        patch.setenv(_RULES, json.dumps((rules or RecordingOptions()).body()))
+        patch.setenv(_RULES, json.dumps(to_builtins(rules or RecordingOptions())))
         patch.setenv(_RESULTS, str(results))
         pytester.runpytest_subprocess("-p", "support.recorded_suites", f"--junitxml={xml}", *args)
-    rows = json.loads(results.read_text("utf-8"))
-    return Recorded([Result(*row) for row in rows], list(ET.parse(xml).iter("testcase")))
+    records = [each for _, each in Decoder(SPOOL_KINDS).feed(results.read_bytes()) if isinstance(each, FinishRecord)]
+    rows = [
+        Result(sent.status, each.is_final, len(sent.attempts), to_builtins(sent.test))
+        for each, sent in zip(records, results_of(records, rules), strict=True)
+    ]
+    return Recorded(rows, list(ET.parse(xml).iter("testcase")))

@@ -1,29 +1,57 @@
-"""Records as they stand in the files of a session: by their kinds and the members of their JSON."""
+"""Records as they stand in the files of a session: by their kinds and the members of their JSON, and of attempts."""
 
-from collections.abc import Mapping
-from typing import Any
+from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_automation_report.api.models import decode
 from pytest_automation_report.spool.ledger_records import LEDGER_KINDS
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS
-from pytest_automation_report.spool.records import Record, UnknownRecord, plain_record, record_from, unframed
+from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, Attempt, FinishRecord, StartRecord
+from pytest_automation_report.spool.records import framed, unframed
+
+if TYPE_CHECKING:
+    from pytest_automation_report.spool.records import Record
 
 
-def spool_record(kind: str, test: str = "", **members: Any) -> Record:  # noqa: ANN401 - whatever stands in a record
-    """Return a record of a spool as its reader decodes it; raises `JsonError` if it is not as its kind declares it."""
-    payload = unframed(plain_record(kind, **members)[:-1])
-    assert payload is not None
-    record = record_from(f'{payload[:-1]},"test":{test}}}' if test else payload, SPOOL_KINDS)
-    assert record is not None
+def line(kind: str, **members: Any) -> bytes:  # noqa: ANN401 - whatever stands in a record
+    """Return the line of a record, be it as its kind declares it or not."""
+    return framed(json.dumps({"k": kind, **members}, separators=(",", ":")).encode())
+
+
+def members_in(data: bytes) -> list[dict[str, Any]]:
+    """Return the members of all whole records in a file."""
+    payloads = map(unframed, data.split(b"\n"))
+    return [json.loads(payload) for payload in payloads if payload]
+
+
+def spool_record(kind: str, **members: Any) -> Record:  # noqa: ANN401 - as above
+    """Return a record of a spool as its reader decodes it; raises `ValueError` if it is not as its kind declares it."""
+    record: Record = decode(json.dumps({"k": kind, **members}), SPOOL_KINDS)
     return record
 
 
 def ledger_record(kind: str, **members: Any) -> Record:  # noqa: ANN401 - as above
-    """Return a record of a ledger as its reader decodes it; raises `JsonError` if it is not as its kind declares it."""
-    document = {"k": kind, **members}
-    return LEDGER_KINDS[kind].from_body(document) if kind in LEDGER_KINDS else UnknownRecord(document)
+    """Return a record of a ledger as its reader decodes it; raises `ValueError` if it does not fit its kind."""
+    record: Record = decode(json.dumps({"k": kind, **members}), LEDGER_KINDS)
+    return record
 
 
-def members_of(record: Record) -> Mapping[str, Any]:
-    """Return the members of a record that was read without a table of kinds."""
-    assert isinstance(record, UnknownRecord)
-    return record.members
+def start_line(number: int, moment: int, nodeid: str, file: str, lineno: int | None = None) -> bytes:
+    """Return the line of an attempt that begins."""
+    return StartRecord(number, moment, nodeid, file, lineno).framed()
+
+
+def finish_line(
+    number: int,
+    moment: int,
+    nodeid: str,
+    file: str,
+    lineno: int | None,
+    attempt: Attempt,
+    *,
+    began: int = 0,
+    **more: Any,  # noqa: ANN401 - members of the record
+) -> bytes:
+    """Return the line of an attempt that ended."""
+    return FinishRecord(number, moment, nodeid, attempt, began, file, lineno, **more).framed()

@@ -35,7 +35,7 @@ TABLE: dict[str, frozenset[str]] = {
         "failures": "text",
         "api": "text errors values unpatched",
         "export": "failures api text",
-        "recording": "api text values unpatched",
+        "recording": "spool api text values unpatched",
         "ci": "api text values unpatched",
         "spool": "api text errors values unpatched",
         "server": "findings failures export api text errors values",

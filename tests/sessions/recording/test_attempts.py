@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_automation_report.api.limits import FIELD_LIMIT
-from pytest_automation_report.api.models import Field, FieldType, Test
-from pytest_automation_report.recording.attempts import with_earlier_attempts
 from pytest_automation_report.recording.options import RecordingOptions
 from support.recorded_suites import HAS_SUBTESTS, record
 
@@ -140,71 +137,3 @@ def test_flaky_hides_its_attempts_and_that_is_told(pytester: pytest.Pytester) ->
     assert list(third.fields) == ["Attempts", "Attempt 1", "Attempt 2", "Output", "run"]
     assert "no outcome of its call" in third.values["Attempt 2"]
     assert third.values["Output"] == "run 3\n"
-
-
-def _test(text: str, *fields: Field, status: str = "failure") -> Test:
-    shown = (Field("Failure", text, FieldType.CONSOLE, {"message": text}, is_highlight=True),) if text else ()
-    return Test("k", "n", "f", status, fields=(*shown, *fields))
-
-
-def _shown(test: Test) -> dict[str, str | None]:
-    return {each.name: each.value for each in test.fields}
-
-
-def test_attempts_of_two_workers_are_numbered_on() -> None:
-    """Attempts on a worker that crashed come before those of the worker that ran the test again."""
-    crashed = Test("k", "n", "f", "error", fields=(Field("Error", "crashed", FieldType.CONSOLE, is_highlight=True),))
-    first = with_earlier_attempts(_test("", status="passed"), [_test("one")])
-    assert _shown(first) == {"Attempts": "2", "Attempt 1": "one"}
-    assert _shown(with_earlier_attempts(first, [_test("zero"), crashed])) == {
-        "Attempts": "4",
-        "Attempt 1": "zero",
-        "Attempt 2": "crashed",
-        "Attempt 3": "one",
-    }
-
-
-def test_a_worker_that_began_again_is_told_from_one_that_went_on() -> None:
-    """An attempt that carries others than those known comes from another worker, and all of them count."""
-    other = with_earlier_attempts(_test("two"), [_test("other")])
-    assert _shown(with_earlier_attempts(_test("", status="passed"), [_test("one"), other])) == {
-        "Attempts": "4",
-        "Attempt 1": "one",
-        "Attempt 2": "other",
-        "Attempt 3": "two",
-    }
-
-
-def test_attempts_that_carry_those_before_are_counted_once() -> None:
-    """It is the same whether each earlier attempt comes alone, with those before it, or only the last comes."""
-    one = _test("one")
-    two = with_earlier_attempts(_test("two"), [one])
-    three = with_earlier_attempts(_test("three"), [one, two])
-    expected = {"Attempts": "4", "Attempt 1": "one", "Attempt 2": "two", "Attempt 3": "three"}
-    last = _test("", status="passed")
-    for earlier in ([one, two, three], [three], [one, _test("two"), _test("three")], [two, _test("three")]):
-        assert _shown(with_earlier_attempts(last, earlier)) == expected
-    assert with_earlier_attempts(last, []) is last
-
-
-def test_many_attempts_leave_room_for_the_result() -> None:
-    """However many attempts there were, failure and output stay, the latest attempts are shown and all are counted."""
-    earlier: list[Test] = []
-    for number in range(1, 41):
-        earlier.append(with_earlier_attempts(_test(f"text {number}"), earlier))
-    test = with_earlier_attempts(_test("last", Field("Output", "out", FieldType.CONSOLE)), earlier)
-    shown = _shown(test)
-    assert len(test.fields) == FIELD_LIMIT
-    assert (shown["Failure"], shown["Attempts"], shown["Output"]) == ("last", "41", "out")
-    assert shown["Attempt 40"] == "text 40"
-    assert "Attempt 1" not in shown
-    crowded = with_earlier_attempts(_test("last", *(Field(f"p{each}", "") for each in range(24))), earlier)
-    assert list(_shown(crowded))[:5] == ["Failure", "Attempts", "Attempt 38", "Attempt 39", "Attempt 40"]
-    assert len(crowded.fields) == FIELD_LIMIT
-
-
-def test_an_attempt_with_two_texts_shows_both() -> None:
-    """An attempt that failed in its call and in its teardown is shown with both, each under its name."""
-    error = Field("Error", "closing", FieldType.CONSOLE, is_highlight=True)
-    test = with_earlier_attempts(_test("", status="passed"), [_test("calling", error)])
-    assert _shown(test)["Attempt 1"] == "Failure\ncalling\n\nError\nclosing"

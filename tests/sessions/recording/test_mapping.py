@@ -1,5 +1,6 @@
 """Every row of the mapping on real suites: pytest's words on one side, one result of the server on the other."""
 
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -152,7 +153,11 @@ def test_texts_of_skips(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("output", "with_output"), [("failed", ["test_bad"]), ("all", ["test_good", "test_bad"]), ("none", [])]
 )
-def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str, with_output: list[str]) -> None:
+def test_output_is_kept_as_the_rules_say(
+    pytester: pytest.Pytester,
+    output: Any,  # noqa: ANN401 - a Literal's values
+    with_output: list[str],
+) -> None:
     """Captured output of all phases stays with failed tests, with all, or with none; nothing is there twice."""
     pytester.makepyfile(
         test_output="""
@@ -169,7 +174,7 @@ def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str,
             assert 0
     """
     )
-    final = record(pytester, rules=RecordingOptions.from_body({**RecordingOptions().body(), "output": output})).final
+    final = record(pytester, rules=RecordingOptions(output=output)).final
     assert [name for name, each in final.items() if "Output" in each.fields] == with_output
     assert all(final[name].values["Output"] == "before\nduring\nafter\n" for name in with_output)
 

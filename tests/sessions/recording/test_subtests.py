@@ -6,12 +6,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pytest_automation_report.api.limits import FIELD_LIMIT
-from pytest_automation_report.api.models import encoded
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.text.limits import TEXT_UNITS
-from support.recorded_suites import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record
+from support.recorded_suites import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record, result_of
 
 pytestmark = needs_subtests
 
@@ -144,9 +143,9 @@ def test_a_hundred_steps_are_all_shown() -> None:
         for _ in range(number):
             recorder.add(MadeReport("call", context=SimpleNamespace(msg="s", kwargs={})))
         recorder.add(MadeReport("call"))
-        finished = recorder.finish(NODE, observed_us=10_000)
+        finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
         assert finished is not None
-        steps = next(each.value for each in finished.test.fields if each.name == "Steps")
+        steps = next(each.value for each in finished.attempt.fields if each.name == "Steps")
         assert steps is not None
         assert steps.endswith(expected)
         assert steps.count("<test-step ") == 100
@@ -163,10 +162,10 @@ def test_descriptions_that_have_no_text_do_not_hurt() -> None:
     recorder.start(NODE, None)
     recorder.add(MadeReport("call", context=SimpleNamespace(msg="\ud800\x00", kwargs={"bad": Bad()})))
     recorder.add(MadeReport("call"))
-    finished = recorder.finish(NODE, observed_us=10_000)
+    finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
     assert finished is not None
-    assert "bad=&lt;Bad without a text: RuntimeError&gt;" in encoded(finished.test)
-    assert encoded(finished.test).isascii()
+    assert b"bad=&lt;Bad without a text: RuntimeError&gt;" in finished.framed()
+    assert finished.framed().isascii()
 
 
 @pytest.mark.parametrize("text", ["contains 1 failed subtest", "contains 12 failed subtests", ""])
@@ -178,10 +177,10 @@ def test_the_remark_that_subtests_failed_is_no_failure_of_its_own(text: str) -> 
             context = SimpleNamespace(msg="s", kwargs={})
             recorder.add(MadeReport("call", "failed", longreprtext="why", context=context))
         recorder.add(MadeReport("call", "failed", longreprtext=text))
-        finished = recorder.finish(NODE, observed_us=10_000)
+        finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
         assert finished is not None
-        assert finished.status == "failure"
-        assert [each.name for each in finished.test.fields] == expected
+        assert finished.attempt.status == "failure"
+        assert [each.name for each in finished.attempt.fields] == expected
 
 
 def test_subtests_belong_to_their_attempt() -> None:
@@ -191,10 +190,10 @@ def test_subtests_belong_to_their_attempt() -> None:
     for outcome, main in (("failed", "retried"), ("passed", "passed")):
         recorder.add(MadeReport("call", outcome, longreprtext="why", context=context))
         recorder.add(MadeReport("call", main))
-    finished = recorder.finish(NODE, observed_us=10_000)
+    finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
     assert finished is not None
-    assert finished.status == "passed"
-    shown = {each.name: each.value for each in finished.test.fields}
+    assert finished.attempt.status == "passed"
+    shown = {each.name: each.value for each in result_of(finished).test.fields}
     assert shown["Subtests"] == "1: 1 passed"
     assert shown["Attempt 1"] == "why"
 
@@ -205,10 +204,16 @@ def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
     recorder.add(MadeReport("call", "retried", longreprtext="first"))
     recorder.add(MadeReport("call", "failed", longreprtext="why", context=SimpleNamespace(msg="s", kwargs={})))
     recorder.add(MadeReport("call"))
-    finished = recorder.finish(NODE, observed_us=10_000)
+    finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
     assert finished is not None
-    assert finished.status == "failure"
-    assert [each.name for each in finished.test.fields] == ["Failure [s]", "Attempts", "Attempt 1", "Subtests", "Steps"]
+    assert finished.attempt.status == "failure"
+    assert [each.name for each in result_of(finished).test.fields] == [
+        "Failure [s]",
+        "Attempts",
+        "Attempt 1",
+        "Subtests",
+        "Steps",
+    ]
 
 
 def test_a_context_that_is_no_subtest_is_left_alone() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_automation_report.api.models import Test
 from pytest_automation_report.delivery.batches import batch_from
 from pytest_automation_report.delivery.results import Result
 from support.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
@@ -13,7 +14,8 @@ MIB = 1 << 20
 
 
 def one(number: int, *, key: str | None = None, size: int = 100) -> Result:
-    return Result("main", number, number, "", key or str(number), "passed", 7, number, "x" * size)
+    test = Test(key or str(number), "n", "f", "passed", 7)
+    return Result("main", number, number, "", "passed", number, test, size=size)
 
 
 def appends(server: ScriptedServer) -> list[list[str]]:
@@ -67,11 +69,11 @@ def test_full_batches_do_not_wait(server: ScriptedServer, written: WrittenSessio
 
 def test_large_results_make_small_batches(server: ScriptedServer, written: WrittenSession) -> None:
     """No append has more than 4 MiB."""
-    written.add(*numbered(5), text="x" * int(1.5 * MIB))
+    written.add(*numbered(200), text="\u20ac" * 16_000)
     written.end()
     with stepping(written) as stepper:
         delivered(stepper)
-    assert [len(each) for each in appends(server)] == [2, 2, 1]
+    assert [len(each) for each in appends(server)] == [86, 86, 28]
     assert max(len(each.body) for each in server.log) <= 4 * MIB
 
 

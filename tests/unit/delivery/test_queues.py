@@ -1,24 +1,19 @@
 """From records to results: what never finished, what crashed, what ran again elsewhere."""
 
-import json
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from pytest_automation_report.api.models import Field, FieldType, Status, Test
+from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import NOT_RUN
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS
-from pytest_automation_report.spool.records import (
-    Decoder,
-    attempt_header,
-    finish_record,
-    pass_record,
-    plain_record,
-    start_record,
-)
+from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, Attempt, FinishRecord, Step
+from pytest_automation_report.spool.records import Decoder
+from support.records import finish_line, line, start_line
 
 
 class Files:
@@ -41,45 +36,41 @@ class Files:
 
 
 def _told(result: Result) -> tuple[str, str, list[str]]:
-    test = json.loads(result.test)
-    return test["name"], test["status"], [each["name"] for each in test.get("fields", [])]
+    return result.test.name, result.test.status, [each.name for each in result.test.fields]
+
+
+def _texts(result: Result) -> str:
+    return "\n".join(each.value or "" for each in result.test.fields)
 
 
 def _start(number: int, name: str, moment: int = 0) -> bytes:
-    return start_record(number, moment, attempt_header(f"t.py::{name}", "t.py", 3))
+    return start_line(number, moment, f"t.py::{name}", "t.py", 3)
 
 
 def _finish(
-    number: int, name: str, *, status: str = "passed", is_final: bool = True, moment: int = 10, extensions: str = ""
+    number: int,
+    name: str,
+    *,
+    status: Status = "passed",
+    is_final: bool = True,
+    moment: int = 10,
+    **more: Any,  # noqa: ANN401 - members of the attempt
 ) -> bytes:
-    fields = [] if status == "passed" else [{"type": 4, "name": "Failure", "value": "assert 0", "is_highlight": True}]
-    test = {"key": f"k{name}", "name": name, "folder": "t", "status": status, "elapsed": 5, "fields": fields}
-    return finish_record(
-        number,
-        moment,
-        key=f"k{name}",
-        status=status,
-        elapsed=5,
-        is_final=is_final,
-        test=json.dumps(test),
-        extensions=extensions,
-    )
+    fields = () if status == "passed" else (Field("Failure", "assert 0", FieldType.CONSOLE, is_highlight=True),)
+    attempt = Attempt(status, 5, fields=fields, **more)
+    return finish_line(number, moment, f"t.py::{name}", "t.py", 3, attempt, began=moment - 6, is_final=is_final)
 
 
 def _crash(worker: str, name: str, outcome: str = "failed") -> bytes:
-    return plain_record(
+    return line(
         "crash", t=50, worker=worker, id=f"t.py::{name}", file="t.py", outcome=outcome, text=f"{worker} crashed"
     )
 
 
-def _pass(number: int, name: str, *, moment: int = 10) -> bytes:
-    return pass_record(number, moment, moment - 6, (5, 1, 2), attempt_header(f"t.py::{name}", "t.py", 3))
-
-
 def test_passed_attempt_is_a_result() -> None:
-    """A PASS makes the result that the server gets, by the session's rules, with its START and without."""
+    """A FINISH makes the result that the server gets, by the session's rules, with its START and without."""
     rules = RecordingOptions(prefix="p", statuses={"passed": "ok"})
-    for records in (_start(1, "a") + _pass(1, "a"), _pass(1, "a")):
+    for records in (_start(1, "a", 4) + _finish(1, "a"), _finish(1, "a")):
         for pieces in ([records], [records[:60], records[60:]]):
             files = Files(rules)
             for piece in pieces:
@@ -88,50 +79,34 @@ def test_passed_attempt_is_a_result() -> None:
             (result,) = queue.results
             assert (result.nodeid, result.status, result.elapsed, result.ended_us) == ("t.py::a", "passed", 5, 10)
             key = sha256(b"p.t.a").hexdigest()
-            assert result.key == key
-            assert json.loads(result.test) == {
-                "key": key, "name": "a", "folder": "p.t", "status": "ok", "elapsed": 5, "file": "t.py", "line": 4,
-            }  # fmt: skip
-            assert (queue.counts, queue.collection_results, queue.open, queue.started_us, queue.ended_us) == (
-                {"passed": 1},
-                0,
-                None,
-                queue.started_us,
-                10,
-            )
-            assert queue.started_us in {0, 4}
+            assert result.test == Test(key, "a", "p.t", "ok", 5, "t.py", 4)
+            assert result.extensions == Extensions(started=4)
+            assert (queue.counts, queue.collection_results, queue.open) == ({"passed": 1}, 0, None)
+            assert (queue.started_us, queue.ended_us) == (4, 10)
 
 
-@pytest.mark.parametrize("times", [(5, -1, -1), (5, -1, 2), (5, 1, -1)])
-def test_a_pass_without_phases_has_none(times: tuple[int, int, int]) -> None:
-    """Phases that the session did not measure are not sent; the start of the test is."""
+def test_result_without_an_attempt() -> None:
+    """A module, or a case of a result file, says itself where it stands, and counts as no test that was run."""
     files = Files()
-    files.write("gw0", pass_record(1, 10, 4, times, attempt_header("t.py::a", "t.py", 3)))
-    (result,) = files.queues.of("gw0").results
-    assert (result.started_us, result.extensions) == (4, "")
+    attempt = Attempt("error", None, fields=(Field("Error", "boom"),))
+    files.write("main", FinishRecord(1, 7, "a.py", attempt, folder="a", file="a.py").framed())
+    whole = FinishRecord(2, 0, "", Attempt("passed", 5), key="k", folder="f", name="n", line=2, assertions=3)
+    files.write("main", whole.framed())
+    queue = files.queues.of("main")
+    module, case = queue.results
+    assert (module.test.folder, module.test.name, module.test.file, module.elapsed) == ("a", "a", "a.py", 0)
+    assert case.test == Test("k", "n", "f", "passed", 5, None, 3, assertions=3)
+    assert (queue.collection_results, case.extensions) == (2, Extensions())
 
 
-@pytest.mark.parametrize(
-    ("extensions", "kept"),
-    [('{"steps":[]}', '{"steps":[]}'), ("", ""), ("[1]", ""), ('{"steps":', ""), ("[" * 9999, "")],
-)
-def test_extensions_of_a_damaged_record_are_left_out(extensions: str, kept: str) -> None:
-    """Extensions that are no JSON object would make the request unreadable: the result is sent without them."""
+def test_finish_ends_what_was_before() -> None:
+    """A FINISH without its START tells of another test that never finished, and of a rerun that nothing followed."""
     files = Files()
-    record = finish_record(
-        1, 9, key="k", status="passed", elapsed=5, is_final=True, test='{"key":"k"}', extensions=extensions
-    )
-    files.write("gw0", _start(1, "a"), record)
-    (result,) = files.queues.of("gw0").results
-    assert (result.extensions, result.test) == (kept, '{"key":"k"}')
-
-
-def test_pass_ends_what_was_before() -> None:
-    """A PASS without its START tells of another test that never finished, and of a rerun that nothing followed."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _pass(2, "b"))
+    files.write("gw0", _start(1, "a"), _finish(2, "b"))
     assert files.results() == [("a", "error", ["Error"]), ("b", "passed", [])]
-    files.write("gw0", _start(3, "c"), _finish(3, "c", status="failure", is_final=False), _start(4, "d"), _pass(4, "d"))
+    files.write(
+        "gw0", _start(3, "c"), _finish(3, "c", status="failure", is_final=False), _start(4, "d"), _finish(4, "d")
+    )
     assert files.results()[2:] == [("c", "failure", ["Failure"]), ("d", "passed", [])]
 
 
@@ -143,7 +118,7 @@ def test_rerun_attempt_without_a_next_is_the_result(after: str) -> None:
     if after == "other test":
         files.write("gw0", _start(2, "b"))
     elif after == "close":
-        files.write("gw0", plain_record("close", t=9, counts={}))
+        files.write("gw0", line("close", t=9, counts={}))
     else:
         files.queues.finalize("died")
     assert files.results()[0] == ("a", "failure", ["Failure"])
@@ -156,7 +131,7 @@ def test_open_attempt_is_an_error_at_the_end(kind: Any, words: str) -> None:  # 
     files.write("main", _start(1, "a"), _finish(1, "a"), _start(2, "b"))
     files.queues.finalize(kind)
     assert files.results("main") == [("a", "passed", []), ("b", "error", ["Error"])]
-    assert words in files.queues.of("main").results[1].test
+    assert words in _texts(files.queues.of("main").results[1])
 
 
 def test_crash_is_the_result_of_the_running_test() -> None:
@@ -165,18 +140,18 @@ def test_crash_is_the_result_of_the_running_test() -> None:
     files.write("gw0", _start(1, "a"))
     files.write("controller", _crash("gw0", "a"))
     assert files.results() == [("a", "error", ["Error"])]
-    assert "gw0 crashed" in files.queues.of("gw0").results[0].test
+    assert "gw0 crashed" in _texts(files.queues.of("gw0").results[0])
     files.queues.finalize("interrupted")
     assert len(files.results()) == 1
 
 
 def _added(number: int, name: str) -> bytes:
-    return plain_record("artifact", n=number, artifact={"name": name, "url": f"https://files.test/{name}"})
+    return line("artifact", n=number, artifact={"name": name, "url": f"https://files.test/{name}"})
 
 
 def _artifacts(files: Files, worker: str) -> list[tuple[str, str | None]]:
     (result,) = files.queues.of(worker).results
-    return [(each["name"], each.get("note")) for each in json.loads(result.test).get("artifacts", [])]
+    return [(each.name, each.note) for each in result.test.artifacts]
 
 
 def test_crashed_attempt_keeps_its_own_artifacts() -> None:
@@ -233,28 +208,37 @@ def test_failed_then_crashed_then_passed_is_one_result() -> None:
     files.write("gw1", _start(1, "a"), _finish(1, "a"))
     files.queues.merge_crashed()
     assert files.results("gw1") == [("a", "passed", ["Attempts", "Attempt 1", "Attempt 2"])]
-    number, first, second = json.loads(files.queues.of("gw1").results[0].test)["fields"]
-    assert "assert 0" in first["value"]
-    assert "gw0 crashed" in second["value"]
-    assert number["value"] == "3"
+    number, first, second = files.queues.of("gw1").results[0].test.fields
+    assert "assert 0" in (first.value or "")
+    assert "gw0 crashed" in (second.value or "")
+    assert number.value == "3"
 
 
-def test_extensions_of_attempts_in_several_processes_are_numbered_as_their_fields_are() -> None:
+def test_attempts_in_several_processes_are_numbered_on() -> None:
     """What each process knows of its attempts stands under the numbers that the result has for them."""
     files = Files()
-    first = '{"phases":[1,2,3],"steps":[{"name":"s","status":"passed"}]}'
-    files.write(
-        "gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False, extensions=first), _start(2, "a")
-    )
+    steps = (Step("s", "passed"),)
+    failed = _finish(1, "a", status="failure", is_final=False, steps=steps)
+    files.write("gw0", _start(1, "a"), failed, _start(2, "a"))
     files.write("controller", _crash("gw0", "a", "rerun"))
-    last = '{"phases":[4,5,6],"attempts":[{"number":1,"output":{"Output":"x"}},5,{"number":"2"}]}'
-    files.write("gw1", _start(1, "a"), _finish(1, "a", extensions=last))
+    files.write("gw1", _start(1, "a"), failed, _start(2, "a"), _finish(2, "a"))
     files.queues.merge_crashed()
     (result,) = files.queues.of("gw1").results
-    assert json.loads(result.extensions) == {
-        "phases": [4, 5, 6],
-        "attempts": [{"number": 1, **json.loads(first)}, {"number": 3, "output": {"Output": "x"}}],
-    }
+    names = ["Attempts", "Attempt 1", "Attempt 2", "Attempt 3"]
+    assert [field.name for field in result.test.fields] == names
+    assert result.test.fields[0].value == "4"
+    assert result.extensions.attempts == (EarlierAttempt(1, steps=steps), EarlierAttempt(3, steps=steps))
+
+
+def test_crash_that_counts_as_a_failure_stays_one() -> None:
+    """A test whose crash pytest has counted stays an error, with the crash, although it passed when it ran again."""
+    files = Files()
+    files.write("gw0", _start(1, "a"))
+    files.write("controller", _crash("gw0", "a", "again"))
+    files.write("gw1", _start(1, "a"), _finish(1, "a"))
+    files.queues.merge_crashed()
+    assert files.results("gw1") == [("a", "error", ["Error", "Attempts", "Attempt 1"])]
+    assert files.queues.of("gw1").counts == {"error": 1, "passed": 0}
 
 
 def test_crash_on_every_attempt_is_one_result_in_the_last_lane() -> None:
@@ -285,23 +269,23 @@ def test_two_crashes_without_a_third_run_are_one_result() -> None:
 def test_worker_that_ends_in_order_interrupts_its_test() -> None:
     """An open test of a worker that says that it ends was interrupted; xdist's crash report is the same result."""
     files = Files()
-    files.write("gw0", _start(1, "a"), plain_record("close", t=9, counts={}))
+    files.write("gw0", _start(1, "a"), line("close", t=9, counts={}))
     files.write("controller", _crash("gw0", "a"))
     files.queues.finalize("interrupted")
     assert files.results() == [("a", "error", ["Error"])]
-    assert "interrupted" in files.queues.of("gw0").results[0].test
+    assert "interrupted" in _texts(files.queues.of("gw0").results[0])
 
 
 def test_session_is_closing_once_all_workers_have_ended() -> None:
     """A session is on its way to its end when each worker has told its own; the controller's comes long after."""
     files, told = Files(), []
-    files.write("controller", plain_record("plan", each=False))
+    files.write("controller", line("plan", each=False))
     files.queues.of(NOT_RUN)  # of the tests without a result, which ends with all others
     files.write("gw0", _start(1, "a"))
     files.write("gw1", _start(1, "b"))
     for worker in ("gw0", "gw1"):
         told.append(files.queues.is_closing)
-        files.write(worker, _finish(1, "a"), plain_record("close", t=20, counts={}))
+        files.write(worker, _finish(1, "a"), line("close", t=20, counts={}))
     assert [*told, files.queues.is_closing] == [False, False, True]
 
 
@@ -310,7 +294,7 @@ def test_lost_finish_is_told() -> None:
     files = Files()
     files.write("gw0", _start(1, "a"), _start(2, "b"), _finish(2, "b"))
     assert files.results() == [("a", "error", ["Error"]), ("b", "passed", [])]
-    assert "damaged or could not be written" in files.queues.of("gw0").results[0].test
+    assert "damaged or could not be written" in _texts(files.queues.of("gw0").results[0])
 
 
 def test_attempt_reported_as_unfinished_stays_so() -> None:
@@ -322,23 +306,10 @@ def test_attempt_reported_as_unfinished_stays_so() -> None:
     assert offsets == sorted(offsets)
 
 
-@pytest.mark.parametrize("is_cut", [False, True], ids=["together", "apart"])
-def test_attempt_reported_as_unfinished_keeps_its_place(is_cut: bool) -> None:  # noqa: FBT001 - pytest gives it by name
-    """It is known by the offset of its START, also where its PASS stands beside that: it is settled, not sent again."""
+def test_attempt_reported_as_unfinished_keeps_its_place() -> None:
+    """It is known by the offset of its START: it is settled, not sent again."""
     files = Files(gw0={2})
-    for piece in (
-        (_start(1, "a") + _pass(1, "a") + _start(2, "b"), _pass(2, "b"))
-        if is_cut
-        else (_start(1, "a") + _pass(1, "a") + _start(2, "b") + _pass(2, "b"),)
-    ):
-        files.write("gw0", piece)
-    assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
+    before = _start(1, "a") + _finish(1, "a")
+    files.write("gw0", before + _start(2, "b") + _finish(2, "b"))
     orphan = files.queues.of("gw0").results[1]
-    assert (orphan.offset, orphan.is_orphan) == (len(_start(1, "a") + _pass(1, "a")), True)
-
-
-def test_records_of_later_versions_are_passed_over() -> None:
-    """A kind of record that this version does not know changes nothing."""
-    files = Files()
-    files.write("gw0", plain_record("novelty", x=1), _start(1, "a"), _finish(1, "a"))
-    assert files.results() == [("a", "passed", [])]
+    assert (orphan.offset, orphan.is_orphan) == (len(before), True)

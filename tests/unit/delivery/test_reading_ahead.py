@@ -11,9 +11,9 @@ from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.records import plain_record
 from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import Stepper, WrittenSession, ended_session, lived, stepping
+from support.records import line
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer
@@ -24,7 +24,7 @@ WORKERS = ("gw0", "gw1")
 GONE = Process(2**30)
 """A process that is gone: no system has so large an id."""
 
-CONTROLLER_BEGINS = plain_record("open", format=1, worker="controller", pid=0, t=0)
+CONTROLLER_BEGINS = line("open", format=1, worker="controller", pid=0, t=0)
 
 
 @pytest.mark.parametrize("is_own", [False, True], ids=["send", "pytest-died"])
@@ -75,9 +75,7 @@ def test_workers_of_xdist_wait_on_disk(tmp_path: Path) -> None:
     with checked_in_process() as server:
         server.checks.clear()  # reading so many bodies by the contract takes long; other tests do it
         written = WrittenSession(tmp_path, server.address)
-        written.folder.records("controller").write_bytes(
-            plain_record("open", format=1, worker="controller", pid=0, t=0)
-        )
+        written.folder.records("controller").write_bytes(line("open", format=1, worker="controller", pid=0, t=0))
         for worker in WORKERS:
             written.add_worker(worker, *of_worker(worker, 6000))
         written.end()
@@ -140,7 +138,7 @@ def test_crash_after_results_that_are_not_read_yet(tmp_path: Path) -> None:
             assert stepper.following.files.is_behind
             about = {"id": "test_it.py::test_it", "file": "test_it.py", "line": 0}
             with controller.open("ab") as file:
-                file.write(plain_record("crash", t=9, worker="gw0", outcome="rerun", text="gw0 crashed", **about))
+                file.write(line("crash", t=9, worker="gw0", outcome="rerun", text="gw0 crashed", **about))
             written.end()
             while not stepper.delivery.is_finished:
                 stepper.clock.now += 0 if stepper.step() else 0.5

@@ -4,10 +4,10 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.api.models import Field, FieldType, Test, decode_test, encoded
+from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.delivery.batches import reduced
 from pytest_automation_report.delivery.results import Result
 from support.delivered_results import assert_complete, result_names
@@ -236,13 +236,13 @@ def test_forms_of_a_result() -> None:
         Field("Page", "<b>" * 5000, FieldType.HTML),
     )
     test = Test("0" * 64, "test_it", "tests", "passed", 5, fields=fields)
-    result = Result("main", 7, 1, "id", test.key, "passed", 5, 9, encoded(test))
+    result = Result("main", 7, 1, "id", "passed", 9, test)
     assert reduced(result, "whole") is result
-    cut = decode_test(reduced(result, "cut").test)
+    cut = reduced(result, "cut").test
     assert [len(each.value or "") < 5000 for each in cut.fields] == [True] * 3
     assert [each.type for each in cut.fields] == [FieldType.STRING, FieldType.HTML, FieldType.TEXT]
     assert cut.fields[1] == fields[1]
-    bare = decode_test(reduced(result, "bare", "too large", "ok").test)
+    bare = reduced(result, "bare", "too large", "ok").test
     assert [each.value for each in bare.fields] == ["too large"]
     assert (bare.status, bare.key, bare.name) == ("ok", test.key, "test_it")
     assert reduced(result, "bare").offset == 7

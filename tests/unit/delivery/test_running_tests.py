@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from pytest_automation_report.api.extensions import EXTENSIONS
+from pytest_automation_report.api.models import Test
+from pytest_automation_report.delivery.attempts import Extensions
 from pytest_automation_report.delivery.batches import Batch
 from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.delivery.scheduler import SHOWN_AFTER_SECONDS
@@ -182,24 +185,26 @@ def test_the_next_sender_asks_before_it_sends(server: ScriptedServer, written: W
     assert [test["started"] for _, _, test in server.results] == [10, 20]
 
 
-def _result(extensions: str, started_us: int = 7) -> Result:
-    return Result("main", 0, 1, "t.py::a", "k", "passed", 1, 2, '{"key":"k"}', False, False, started_us, extensions)  # noqa: FBT003
+TEST = {"key": "k", "name": "n", "folder": "f", "status": "passed"}
+PHASES = {"phases": [1, 2, 3]}
+COMPARED = {"comparison": {"operator": "=="}}
+
+
+def _result(**extensions: Any) -> Result:  # noqa: ANN401 - its members
+    return Result("main", 0, 1, "t.py::a", "passed", 2, Test("k", "n", "f", "passed"), Extensions(**extensions))
 
 
 @pytest.mark.parametrize(
     ("result", "announced", "test"),
     [
-        (_result('{"phases":[1,2,3],"steps":[]}'), {"started", "phases", "steps", "comparison"},
-         {"key": "k", "started": 7, "phases": [1, 2, 3], "steps": []}),
-        (_result('{"phases":[1,2,3],"steps":[]}'), {"steps"}, {"key": "k", "steps": []}),
-        (_result('{"phases":[1,2,3]}'), {"running"}, {"key": "k"}),
-        (_result('{"phases":[1,2,3]}'), set(), {"key": "k"}),
-        (_result("", -1), {"started", "phases"}, {"key": "k"}),
-        (_result(""), {"started"}, {"key": "k", "started": 7}),
+        (_result(started=7, **PHASES, **COMPARED), set(EXTENSIONS), {**TEST, "started": 7, **PHASES, **COMPARED}),
+        (_result(started=7, **PHASES, **COMPARED), {"comparison"}, {**TEST, **COMPARED}),
+        (_result(started=7, **PHASES), {"running"}, TEST),
+        (_result(started=7, **PHASES), set(), TEST),
+        (_result(), {"started", "phases"}, TEST),
     ],
 )  # fmt: skip
 def test_the_body_of_a_result_has_what_is_announced(result: Result, announced: set[str], test: object) -> None:
-    """Of the extensions of a result those are sent that the server stores; the estimated size has room for all."""
+    """Of the extensions of a result those are sent that the server stores."""
     body = Batch((result,), is_full=False).body(None, announced)
     assert json.loads(body)["tests"] == [test]
-    assert len(result.body(announced)) <= result.size

@@ -1,76 +1,78 @@
-"""The lines that spool and ledger are made of."""
+"""The lines that spool and ledger are made of, and what a record must have to be used."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
+from pytest_automation_report.api.models import Artifact, Field, FieldType, NewRun
+from pytest_automation_report.delivery.follower import options_of
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.record_kinds import (
-    AGAIN,
     SPOOL_KINDS,
+    ArtifactRecord,
+    Attempt,
+    CapturedRecord,
+    CloseRecord,
+    CollectedRecord,
+    CrashRecord,
+    EndRecord,
     FinishRecord,
     IdsRecord,
+    OpenRecord,
+    PlanRecord,
+    PropertyRecord,
     StartRecord,
+    Step,
     collected_names,
 )
-from pytest_automation_report.spool.records import (
-    Decoder,
-    attempt_header,
-    finish_record,
-    framed,
-    pass_record,
-    plain_record,
-    start_record,
-)
-from support.records import members_of
+from pytest_automation_report.spool.records import Decoder, Record, framed
+from support.records import line, spool_record
 
-TEXTS = st.text(max_size=40)
-RECORDS = st.lists(st.dictionaries(TEXTS, TEXTS, max_size=3), max_size=6)
+RECORDS = st.lists(st.lists(st.text(max_size=40), max_size=3).map(tuple).map(IdsRecord), max_size=6)
 
 
-def _line(members: dict[str, str]) -> bytes:
-    return plain_record("any", more=members)
-
-
-def _kinds(decoder: Decoder, *pieces: bytes) -> list[str]:
-    return [placed.record.kind for piece in pieces for placed in decoder.feed(piece)]
+def _records(*pieces: bytes, decoder: Decoder | None = None) -> list[Record]:
+    decoder = decoder or Decoder(SPOOL_KINDS)
+    return [placed.record for piece in pieces for placed in decoder.feed(piece)]
 
 
 @given(RECORDS, st.integers(1, 30))
-def test_records_come_back_in_any_pieces(records: list[dict[str, str]], size: int) -> None:
+def test_records_come_back_in_any_pieces(records: list[IdsRecord], size: int) -> None:
     """What was written is read again, however the bytes are cut on their way, with its place in the file."""
-    data = b"".join(map(_line, records))
-    decoder = Decoder()
+    data = b"".join(record.framed() for record in records)
+    decoder = Decoder(SPOOL_KINDS)
     found = [each for start in range(0, len(data), size) for each in decoder.feed(data[start : start + size])]
-    assert [members_of(each.record)["more"] for each in found] == records
-    assert not decoder.is_torn
-    assert decoder.damaged == 0
-    assert all(data[each.offset :].startswith(_line(more)) for each, more in zip(found, records, strict=True))
+    assert [each.record for each in found] == records
+    assert (decoder.is_torn, decoder.damaged) == (False, 0)
+    assert all(data[each.offset :].startswith(each.record.framed()) for each in found)
 
 
 @given(RECORDS.filter(bool), st.data())
-def test_torn_last_record_is_tolerated(records: list[dict[str, str]], data: st.DataObject) -> None:
+def test_torn_last_record_is_tolerated(records: list[IdsRecord], data: st.DataObject) -> None:
     """A file that ends in the middle of a record gives all records before it, and says that it is torn."""
-    lines = [_line(each) for each in records]
+    lines = [record.framed() for record in records]
     cut = data.draw(st.integers(1, len(lines[-1]) - 1))
-    decoder = Decoder()
-    found = decoder.feed(b"".join(lines)[:-cut])
-    assert [members_of(each.record)["more"] for each in found] == records[:-1]
-    assert decoder.is_torn
-    assert decoder.damaged == 0
+    decoder = Decoder(SPOOL_KINDS)
+    assert _records(b"".join(lines)[:-cut], decoder=decoder) == records[:-1]
+    assert (decoder.is_torn, decoder.damaged) == (True, 0)
 
 
 @given(RECORDS.filter(bool), st.data())
-def test_flipped_byte_costs_at_most_its_record(records: list[dict[str, str]], data: st.DataObject) -> None:
+def test_flipped_byte_costs_at_most_its_record(records: list[IdsRecord], data: st.DataObject) -> None:
     """A changed byte damages the record it is in, or the next one too when it was a newline, and is counted."""
-    lines = [_line(each) for each in records]
-    whole = bytearray(b"".join(lines))
+    whole = bytearray(b"".join(record.framed() for record in records))
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] ^= data.draw(st.integers(1, 255))
-    decoder = Decoder()
-    found = [members_of(each.record)["more"] for each in decoder.feed(bytes(whole) + b"\n")]
+    decoder = Decoder(SPOOL_KINDS)
+    found = _records(bytes(whole) + b"\n", decoder=decoder)
     assert len(records) - len(found) in {1, 2}
     assert decoder.damaged >= 1
     assert all(each in records for each in found)
@@ -78,88 +80,70 @@ def test_flipped_byte_costs_at_most_its_record(records: list[dict[str, str]], da
 
 def test_reader_goes_on_after_a_short_write() -> None:
     """After a record that was written in part, a newline is enough for the next one to be read."""
-    decoder = Decoder()
-    half = plain_record("half")[:20]
-    assert _kinds(decoder, half, b"\n", plain_record("next")) == ["next"]
+    decoder, record = Decoder(SPOOL_KINDS), PlanRecord(each=True)
+    assert _records(record.framed()[:20], b"\n", record.framed(), decoder=decoder) == [record]
     assert decoder.damaged == 1
 
 
-def test_extensions_stand_beside_the_test() -> None:
-    """A FINISH may have extensions: their JSON goes through unchanged."""
-    test = json.dumps({"name": ',"ext":{"k":1},"test":{}'})
-    extensions = json.dumps({"steps": [{"name": '","test":{"x":1},"ext":{"y":2}'}]}, separators=(",", ":"))
-    line = finish_record(3, 40, key="ab", status="passed", elapsed=7, is_final=True, test=test, extensions=extensions)
-    (placed,) = Decoder(SPOOL_KINDS).feed(line)
-    assert placed.record == FinishRecord(3, 40, "ab", "passed", 7, is_final=True, test=test, extensions=extensions)
-
-
 def test_start_takes_any_node_id() -> None:
-    """An attempt's start holds node ids with quotes, newlines, lone surrogates and the marks of other records."""
-    nodeid = 'a.py::t[\n"\ud800,"test":]'
-    (placed,) = Decoder(SPOOL_KINDS).feed(start_record(1, 2, attempt_header(nodeid, "a.py", None)))
-    assert placed.record == StartRecord(1, 2, nodeid, "a.py")
-
-
-@pytest.mark.parametrize("line", [True, 2.0, "7"])
-def test_line_that_is_none(line: int) -> None:
-    """What a plugin gives for the line of its test, and is no integer, is left out: the test is told."""
-    (placed,) = Decoder(SPOOL_KINDS).feed(start_record(1, 2, attempt_header("a.py::t", "a.py", line)))
-    assert placed.record == StartRecord(1, 2, "a.py::t", "a.py")
-
-
-WHICH = attempt_header("a.py::b", "a.py", 1)
-BEGUN = start_record(12, 3, WHICH)
-
-
-def test_start_with_its_pass_is_left_out() -> None:
-    """A START is told by its place alone when its PASS follows; in two pieces both come."""
-    passed = pass_record(12, 9, 3, (6, 2, 1), WHICH)
-    decoder = Decoder()
-    first, second, third, last = decoder.feed(
-        plain_record("any") + BEGUN + passed + BEGUN + passed + plain_record("any")
-    )
-    assert (first.begun, second.record.kind, third.record.kind, last.begun) == (-1, "pass", "pass", -1)
-    place = len(plain_record("any"))
-    assert (second.begun, second.offset) == (place, place + len(BEGUN))
-    assert (third.begun, third.offset) == (second.offset + len(passed), second.offset + len(passed) + len(BEGUN))
-    start, passed_alone = [each for piece in (BEGUN, passed) for each in decoder.feed(piece)]
-    assert (start.record.kind, start.begun) == ("start", -1)
-    assert (passed_alone.record.kind, passed_alone.begun) == ("pass", -1)
-    assert decoder.damaged == 0
+    """An attempt's start holds node ids with quotes, newlines and lone surrogates."""
+    start = StartRecord(1, 2, 'a.py::t[\n"\ud800,"test":]', "a\udc80.py", None)
+    assert _records(start.framed()) == [start]
 
 
 @pytest.mark.parametrize(
-    ("following", "kinds"),
+    "payload",
     [
-        (pass_record(1, 9, 3, (6, 2, 1), WHICH), ["start", "pass"]),
-        (pass_record(123, 9, 3, (6, 2, 1), WHICH), ["start", "pass"]),
-        (pass_record(12, 9, 3, (6, 2, 1), WHICH).replace(b"a.py", b"b.py"), ["start"]),
-        (finish_record(12, 9, key="k", status="failure", elapsed=1, is_final=True, test="{}"), ["start", "finish"]),
-        (start_record(12, 9, WHICH), ["start", "start"]),
-        (b"\n", ["start"]),
+        "[]", '{"k":1}', "{", "[" * 100_000, '{"k":"of-another-version"}', '{"k":"end"}', '{"k":"open","pid":"1"}',
+        '{"k":"open","pid":9223372036854775808}', '{"k":"start","n":1,"t":true,"id":"x","file":"f"}',
+        '{"k":"finish","n":1,"t":1,"id":"x","attempt":{"status":"wonderful"}}',
+        '{"k":"finish","n":1,"t":1,"id":"x","attempt":{"status":"passed","fields":[5]}}',
+        '{"k":"finish","n":1,"t":1,"id":"x","attempt":{"status":"passed","steps":' + '[{"steps":' * 3000 + "}]" * 3000,
+        '{"k":"artifact","n":1,"artifact":{"name":"n","url":"u","more":1}}',
     ],
-    ids=["other", "longer", "damaged", "finish", "start", "blank"],
-)
-def test_start_without_its_pass_is_told(following: bytes, kinds: list[str]) -> None:
-    """A START is left out for the whole PASS of the same attempt alone."""
-    assert _kinds(Decoder(), BEGUN + following) == kinds
+)  # fmt: skip
+def test_what_is_no_record_is_damaged(payload: str) -> None:
+    """A line whose checksum is right and whose JSON is no record of its kind counts as damaged and stops nothing."""
+    decoder = Decoder(SPOOL_KINDS)
+    good = PlanRecord(each=True)
+    assert _records(framed(payload.encode()) + good.framed(), decoder=decoder) == [good]
+    assert decoder.damaged == 1
 
 
-def test_what_is_no_record_is_damaged() -> None:
-    """A line whose checksum is right but whose JSON is no object with a kind counts as damaged and stops nothing."""
-    lines: list[Any] = [framed("[]"), framed('{"k":1}'), framed("{"), framed("[" * 100_000), plain_record("good")]
-    decoder = Decoder()
-    assert _kinds(decoder, *lines) == ["good"]
-    assert decoder.damaged == 4
+FILE = Artifact("page.png", "spooled:main-1 page.png", None, "image/png", 5)
 
 
-def test_attempt_that_is_no_result() -> None:
-    """An attempt after which another follows is none of the results; a later reader knows it by the same words."""
-    line = finish_record(1, 2, key="ab", status="failure", elapsed=7, is_final=False, test='{"name":"x"}')
-    assert line[18:] == (
-        b'{"k":"finish","n":1,"t":2,"key":"ab","status":"failure","elapsed":7,"final":false,"test":{"name":"x"}}\n'
-    )
-    assert AGAIN == "again"
+@pytest.mark.parametrize(
+    "record",
+    [
+        OpenRecord(5, 2, 1, "gw0", 1), PlanRecord(each=True), CollectedRecord(5, (("a", 2), ("b", 3)), {"tests": 5}),
+        IdsRecord(("a", "b")), CapturedRecord((("stdout", 3, 4, 5),)), StartRecord(1, 2, "a.py::b", "a.py", 3),
+        ArtifactRecord(1, FILE), CrashRecord(7, "gw0", "a.py::b", "a.py", "failed", "died", 3, "words"),
+        PropertyRecord(Field("Build", "7")), PropertyRecord(artifact=FILE), EndRecord("done", 7, 1),
+        FinishRecord(1, 9, "a.py::b", Attempt("passed", 7, 3, 1), 2, "a.py", 4),
+        FinishRecord(
+            1, 9, "a.py::b",
+            Attempt(
+                "failure", 7, None, None, (Field("Log", "\u20ac", FieldType.CONSOLE, {"m": "v"}, is_highlight=True),),
+                (FILE,), (Step("s", "passed", 5, (0,), (Step("t", "failed"),)),), {"Log": ((0, 1, "31"),)},
+                {"operator": "==", "left": {}, "right": {}}, 12,
+            ),
+            2, "a.py", 4, is_final=False, hidden=(Attempt("error"),), key="k", folder="f", name="n", assertions=3,
+        ),
+        CloseRecord(7, {"passed": 2}, (("error", "f", "n", "m", "a.py", 5),), "Ctrl-C", ("w",), 1, ("t",), 20),
+    ],
+    ids=lambda record: record.__struct_config__.tag,
+)  # fmt: skip
+def test_records_come_back(record: Record) -> None:
+    """A record is read as it was written, with each of its members; members of later versions are passed over."""
+    assert _records(record.framed()) == [record]
+    assert spool_record(str(record.__struct_config__.tag), **{**_members(record), "of-a-later-version": [1]}) == record
+
+
+def _members(record: Record) -> dict[str, Any]:
+    members: dict[str, Any] = to_builtins(record)
+    del members["k"]
+    return members
 
 
 @given(st.integers(0, 1200))
@@ -167,15 +151,48 @@ def test_attempt_that_is_no_result() -> None:
 def test_names_of_all_tests(count: int) -> None:
     """Records name every collected test once, in their order, at most 500 in one."""
     nodeids = [f"test_{number}" for number in range(count)]
-    records = [each.record for each in Decoder(SPOOL_KINDS).feed(b"".join(collected_names(nodeids)))]
+    records = _records(*collected_names(nodeids))
     assert [name for record in records if isinstance(record, IdsRecord) for name in record.ids] == nodeids
     assert len(records) == -(-count // 500)
 
 
 def test_longest_record() -> None:
     """A line of 64 MiB is waited for; one that is longer is given up, however its end looks."""
-    longest, decoder = 64 << 20, Decoder()
+    longest, decoder = 64 << 20, Decoder(SPOOL_KINDS)
     assert decoder.feed(bytes(longest)) == []
     assert (decoder.damaged, decoder.is_torn) == (0, True)
     assert decoder.feed(b"0") == []
     assert (decoder.damaged, decoder.is_torn, decoder.position) == (1, False, longest + 1)
+    assert _records(b"0\n" + line("plan", each=True), decoder=decoder) == [PlanRecord(each=True)]
+    assert decoder.damaged == 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SessionFolder:
+    folder = SessionFolder(tmp_path / "20260102T030405-00000001")
+    folder.path.mkdir()
+    run, rules = NewRun(name="n", source="s"), to_builtins(RecordingOptions())
+    folder.write_session(SessionManifest("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", run, None, rules, 1))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rules": None}, {"rules": 5}, {"run": []}, {"run": None}, {"joined_run": "x"}, {"pid": None}],
+    ids=json.dumps,
+)
+def test_session_of_wrong_content(folder: SessionFolder, change: dict[str, object]) -> None:
+    """A session that says less than a sender needs cannot be read, and the error names its file."""
+    path = folder.path / "session.json"
+    assert folder.read_session().project_id == 1
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
+        folder.read_session()
+
+
+def test_session_without_usable_recording_options(folder: SessionFolder) -> None:
+    """A sender refuses a session whose recording options it cannot use, and the error names the session."""
+    path = folder.path / "session.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rules": {"prefix": "a", "statuses": 5}}))
+    with pytest.raises(SpoolError, match="recording options cannot be read"):
+        options_of(folder.read_session())

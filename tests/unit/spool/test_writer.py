@@ -11,12 +11,10 @@ import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder, new_session_folder, session_folders
 from pytest_automation_report.spool.manifest import SessionManifest
-from pytest_automation_report.spool.records import Decoder, plain_record
 from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
-from support.records import members_of
+from support.records import line, members_in
 
 
 @pytest.fixture
@@ -28,7 +26,7 @@ def writer(tmp_path: Path) -> Iterator[SpoolWriter]:
 
 
 def _numbers(path: Path) -> list[int]:
-    return [members_of(each.record)["n"] for each in Decoder().feed(path.read_bytes())]
+    return [each["n"] for each in members_in(path.read_bytes())]
 
 
 def _path(tmp_path: Path) -> Path:
@@ -49,14 +47,14 @@ def test_folders_are_private_and_git_ignores_them(tmp_path: Path) -> None:
 
 def test_descriptor_taken_over_by_a_test_is_not_written_to(writer: SpoolWriter, tmp_path: Path) -> None:
     """When a test closes our descriptor and its own file gets the number, that file stays as it is, nothing is lost."""
-    writer.write(plain_record("x", n=1))
+    writer.write(line("x", n=1))
     number = writer._descriptor
     os.close(number)
     foreign = os.open(tmp_path / "foreign", os.O_RDWR | os.O_CREAT)
     if foreign != number:
         os.dup2(foreign, number)
         os.close(foreign)
-    writer.write(plain_record("x", n=2))
+    writer.write(line("x", n=2))
     os.close(number)
     assert (tmp_path / "foreign").read_bytes() == b""
     assert _numbers(_path(tmp_path)) == [1, 2]
@@ -65,9 +63,9 @@ def test_descriptor_taken_over_by_a_test_is_not_written_to(writer: SpoolWriter, 
 def test_deleted_folder_is_made_again(writer: SpoolWriter, tmp_path: Path) -> None:
     """When a test deletes the spool, the next record makes it again, with all that was in the file before."""
     for number in range(2000):
-        writer.write(plain_record("x", n=number, text="x" * 1000))
+        writer.write(line("x", n=number, text="x" * 1000))
     shutil.rmtree(tmp_path / "folder")
-    writer.write(plain_record("x", n=2000))
+    writer.write(line("x", n=2000))
     assert _numbers(_path(tmp_path)) == list(range(2001))
     assert [each.name for each in (tmp_path / "folder").iterdir()] == ["main.records"]
 
@@ -80,12 +78,12 @@ def test_record_that_cannot_be_written_is_kept_and_written_later(writer: SpoolWr
         raise full
 
     working, writer._disk.write = writer._disk.write, refuse
-    writer.write(plain_record("x", n=1))
-    writer.write(plain_record("x", n=2))
+    writer.write(line("x", n=1))
+    writer.write(line("x", n=2))
     assert (writer.waiting, writer.failures) == (2, 2)
     assert "No space left on device" in writer.trouble
     writer._disk.write = working
-    writer.write(plain_record("x", n=3))
+    writer.write(line("x", n=3))
     assert writer.waiting == 0
     assert _numbers(_path(tmp_path)) == [1, 2, 3]
 
@@ -93,13 +91,13 @@ def test_record_that_cannot_be_written_is_kept_and_written_later(writer: SpoolWr
 def test_short_write_leaves_nothing_behind(writer: SpoolWriter, tmp_path: Path) -> None:
     """Of a record of which the disk takes a part no part stays, and the whole is written later."""
     working = writer._disk.write
-    writer.write(plain_record("x", n=0))
+    writer.write(line("x", n=0))
     writer._disk.write = lambda descriptor, data: working(descriptor, bytes(data)[:9])
-    writer.write(plain_record("x", n=1))
-    assert _path(tmp_path).read_bytes() == plain_record("x", n=0)
+    writer.write(line("x", n=1))
+    assert _path(tmp_path).read_bytes() == line("x", n=0)
     writer._disk.write = working
-    writer.write(plain_record("x", n=2))
-    assert _path(tmp_path).read_bytes() == b"".join(plain_record("x", n=number) for number in range(3))
+    writer.write(line("x", n=2))
+    assert _path(tmp_path).read_bytes() == b"".join(line("x", n=number) for number in range(3))
 
 
 def test_short_write_that_cannot_be_taken_back_damages_one_record(writer: SpoolWriter, tmp_path: Path) -> None:
@@ -111,9 +109,9 @@ def test_short_write_that_cannot_be_taken_back_damages_one_record(writer: SpoolW
 
     writer._disk.write = lambda descriptor, data: working(descriptor, bytes(data)[:9])
     writer._disk.ftruncate = refuse
-    writer.write(plain_record("x", n=1))
+    writer.write(line("x", n=1))
     writer._disk.write, writer._disk.ftruncate = working, shorten
-    writer.write(plain_record("x", n=2))
+    writer.write(line("x", n=2))
     assert _numbers(_path(tmp_path)) == [1, 2]
 
 
@@ -128,16 +126,16 @@ def test_text_goes_before_outcomes(writer: SpoolWriter, tmp_path: Path) -> None:
 
     writer._disk.write = full
     for number in range(3):
-        writer.write(plain_record("finish", n=number, text="x" * 200), lambda: plain_record("finish", n=7))
+        writer.write(line("finish", n=number, text="x" * 200), lambda: line("finish", n=7))
     assert _numbers(_path(tmp_path)) == [7, 7, 7]
     assert writer.losses == WriteLosses(0, 0, 3, f"{_path(tmp_path)}: No space left on device")
     writer._disk.write = lambda *_: full(0, bytes(300))
-    writer.write(plain_record("finish", n=8, text="x"), lambda: plain_record("finish", n=9))
-    writer.write(plain_record("close"))
+    writer.write(line("finish", n=8, text="x"), lambda: line("finish", n=9))
+    writer.write(line("close"))
     assert writer.losses == WriteLosses(1, 1, 4, f"{_path(tmp_path)}: No space left on device")
     writer._disk.write = working
-    writer.write(plain_record("finish", n=10))
-    last = (plain_record("finish", n=9), plain_record("close"), plain_record("finish", n=10))
+    writer.write(line("finish", n=10))
+    last = (line("finish", n=9), line("close"), line("finish", n=10))
     assert _path(tmp_path).read_bytes().endswith(b"".join(last))
 
 
@@ -145,15 +143,15 @@ def test_memory_holds_the_last_thousand_records(writer: SpoolWriter) -> None:
     """What waits for the disk does not grow for ever; each result that had to go is counted."""
     writer._disk.write = lambda *_: 0
     for number in range(1500):
-        writer.write(plain_record("finish" if number % 3 else "start", n=number))
+        writer.write(line("finish" if number % 3 else "start", n=number))
     assert (writer.waiting, writer.losses.results, writer.losses.records) == (1000, 1000, 333)
 
 
 def test_texts_are_left_out_while_the_disk_is_nearly_full(writer: SpoolWriter, tmp_path: Path) -> None:
     """The last room of a disk is for outcomes: a record with texts goes without them, a short one as it is."""
     writer._disk.fstatvfs = lambda _: os.statvfs_result((4096, 4096, 1000, 60, 60, 10, 10, 10, 0, 255))
-    writer.write(plain_record("finish", n=1, text="x" * 2000), lambda: plain_record("finish", n=2))
-    writer.write(plain_record("finish", n=3, text="x" * 200), lambda: plain_record("finish", n=4))
+    writer.write(line("finish", n=1, text="x" * 2000), lambda: line("finish", n=2))
+    writer.write(line("finish", n=3, text="x" * 200), lambda: line("finish", n=4))
     assert _numbers(_path(tmp_path)) == [2, 3]
     assert writer.losses == WriteLosses(0, 0, 1, f"{_path(tmp_path)}: the disk is nearly full")
 
@@ -165,7 +163,7 @@ def test_patched_modules_do_not_reach_the_writer(
     with monkeypatch.context() as patch:
         for name in ("write", "open", "fstat", "getpid", "makedirs", "pread", "rename", "ftruncate", "fstatvfs"):
             patch.setattr(os, name, None)
-        writer.write(plain_record("x", n=1))
+        writer.write(line("x", n=1))
     assert _numbers(_path(tmp_path)) == [1]
 
 
@@ -205,4 +203,4 @@ def _session() -> SessionManifest:
         (Link("job", "https://ci.example.com/1", "note"),),
         (Artifact("log", "https://ci.example.com/log", None, "text/plain", 3),),
     )  # fmt: skip
-    return SessionManifest("id", EMBEDDED_ORIGIN, 1, "/store", run, None, RecordingOptions().body(), 1, "77")
+    return SessionManifest("id", EMBEDDED_ORIGIN, 1, "/store", run, None, {}, 1, "77")

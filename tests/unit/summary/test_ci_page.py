@@ -3,12 +3,13 @@
 import html
 import json
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Field, FieldType, Json, Test
+from pytest_automation_report.api.models import Field, FieldType, Json, Status
 from pytest_automation_report.recording.failures import SHOWN, FailedTest, Failures
+from pytest_automation_report.spool.record_kinds import Attempt, FinishRecord
 from pytest_automation_report.summary.ci_page import (
     ANNOTATED,
     JobPage,
@@ -214,19 +215,19 @@ def test_failures_that_nobody_knows() -> None:
     assert annotation_lines("Jenkins", [FAILED], 1, "x") == []
 
 
-def _failing(name: str, message: str) -> Test:
+def _failing(name: str, message: str, status: Status = "failure") -> FinishRecord:
     field = Field("Failure", "text", FieldType.CONSOLE, {"message": message}, is_highlight=True)
-    return Test("k", name, "f", "failed", fields=(Field("a", "b"), field), file="t.py", line=3)
+    attempt = Attempt(status, fields=(Field("a", "b"), field))
+    return FinishRecord(1, 2, f"f.py::{name}", attempt, file="t.py", line=2)
 
 
 def test_first_line_of_the_message() -> None:
     """A failure tells the first line of its message, else of its text, cut to a few hundred characters."""
-    assert FailedTest.of_test(_failing("n", "\n one\ntwo"), "failure") == FailedTest(
-        "failure", "f", "n", "one", "t.py", 3
-    )
-    assert FailedTest.of_test(_failing("n", ""), "error").message == "text"
-    assert FailedTest.of_test(Test("k", "n", "f", "failed"), "failure").message == ""
-    long = FailedTest.of_test(_failing("n" * 700, "m" * 700), "failure")
+    first = FailedTest.of_record(_failing("n", "\n one\ntwo"), "p")
+    assert first == FailedTest("failure", "p.f", "n", "one", "t.py", 3)
+    assert FailedTest.of_record(_failing("n", "", "error"), "").message == "text"
+    assert FailedTest.of_record(FinishRecord(1, 2, "f.py::n", Attempt("failure", line=9)), "").line == 9
+    long = FailedTest.of_record(_failing("n" * 700, "m" * 700), "")
     assert (len(long.name), len(long.message)) == (240, 240)
 
 
@@ -235,7 +236,7 @@ def test_failures_are_bounded(sign: str) -> None:
     """What a process keeps of its failures has a bounded number and size, whatever they say, and comes back whole."""
     failures = Failures()
     for each in range(1000):
-        failures.add(_failing(f"{each}{sign * 400}", sign * 400), "failure")
+        failures.add(_failing(f"{each}{sign * 400}", sign * 400), "")
     assert 1 < len(failures.kept) <= SHOWN
     body = json.dumps(failures.rows)
     assert len(body) < 26_000

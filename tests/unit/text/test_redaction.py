@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from pytest_automation_report.api.models import Field, FieldType, Token
 from pytest_automation_report.recording.fields import clean_field, property_field, typed_field
@@ -511,9 +512,10 @@ def test_the_token_is_hidden_also_when_the_rest_is_off() -> None:
 def test_rules_carry_no_secret() -> None:
     """Neither the text nor the JSON of the rules shows a secret; a worker finds its own and the token."""
     rules = RecordingOptions(redact=("pin",), secrets=("hunter2-hunter2",))
-    assert "hunter2" not in repr(rules) + json.dumps(rules.body())
+    assert "hunter2" not in repr(rules) + json.dumps(to_builtins(rules.without_secrets()))
     found = worker_options(
-        {"rules": rules.body(), "token_file": ""}, {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"}
+        {"rules": to_builtins(rules.without_secrets()), "token_file": ""},
+        {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"},
     )
     assert (found.redact, found.redact_builtin) == (("pin",), True)
     assert found.secrets == ("tok-en-1", "tok-en-1", "val-12345")

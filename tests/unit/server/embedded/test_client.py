@@ -26,7 +26,7 @@ from pytest_automation_report.api.models import (
     Resources,
     Test,
     Token,
-    encoded,
+    encode,
 )
 from pytest_automation_report.errors import ClientError, StoreError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.server.embedded.client import StoreClient
@@ -86,7 +86,7 @@ def _both(ways: tuple[Way, Way], *calls: Callable[[Client], object]) -> list[obj
 
 
 def _tests(*tests: Test | dict[str, object], **members: object) -> bytes:
-    texts = [encoded(test) if isinstance(test, Test) else json.dumps(test) for test in tests]
+    texts = [encode(test).decode() if isinstance(test, Test) else json.dumps(test) for test in tests]
     rest = "".join(f',"{name}":{json.dumps(value)}' for name, value in members.items())
     return f'{{"tests":[{",".join(texts)}]{rest}}}'.encode()
 

@@ -1,0 +1,285 @@
+"""Fold the attempts of a test into its one result, in the words of the contract and with its extensions.
+
+The server stores one result of a test. Under reruns that is the last attempt, and each attempt before it becomes one
+console field of it::
+
+    Attempts    3                          the number of attempts, with the last one
+    Attempt 1   AssertionError: ...        failure, user's fields and steps of the first attempt
+    Attempt 2   AssertionError: ...
+
+Artifacts of earlier attempts get a note: ``attempt 2``, or ``attempt 2: their own note``. A server of ours stores more
+of each attempt beside the contract; the latest attempts come first into the room that there is.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
+from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, Json, Test, encode
+from pytest_automation_report.api.step_markup import parse_steps
+from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end, cut_middle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.spool.record_kinds import Attempt, Colours, Step
+
+# The server stores 64 KiB of each extension, and 256 KiB of `attempts`.
+_MAX_STEPS_CHARACTERS: Final = 32_000
+_MAX_COLOURS_CHARACTERS: Final = 32_000
+_MAX_ATTEMPTS_BYTES: Final = 128_000
+# Of a step without its name and its files, of each of these, and of a coloured part without its style.
+_STEP_CHARACTERS: Final = 64
+_FILE_CHARACTERS: Final = 5
+_SPAN_CHARACTERS: Final = 18
+# Of a text that is cut, at most six characters stand for one. Below this room a rest of it would say nothing.
+_CHARACTERS_OF_ONE: Final = 6
+_MIN_TEXT_BYTES: Final = 1_000
+# This many attempts are shown even if the test's own fields fill all places.
+_MIN_SHOWN: Final = 3
+
+_OUTPUTS: Final = frozenset({"Output", "Errors", "Log"})
+# Names of fields that we make: a field with another name was added by the user.
+_OUR_NAMES: Final = frozenset({*_OUTPUTS, "Node id", "Subtests", "Unexpected pass"})
+_TEXT: Final = "Text"
+
+
+class EarlierAttempt(Struct, frozen=True, omit_defaults=True):
+    """What a server of ours shows of an attempt before the last one, beside its field."""
+
+    number: int
+    phases: tuple[int, int, int] | None = None
+    comparison: Json | None = None
+    steps: tuple[Step, ...] = ()
+    output: Mapping[str, str] = field(default_factory=dict)
+    colours: Colours = field(default_factory=dict)
+
+
+class Extensions(Struct, frozen=True, omit_defaults=True):
+    """What a server of ours stores of a test beside the contract; `api.extensions` describes the members."""
+
+    started: int | None = None
+    phases: tuple[int, int, int] | None = None
+    steps: tuple[Step, ...] = ()
+    comparison: Json | None = None
+    colours: Colours = field(default_factory=dict)
+    attempts: tuple[EarlierAttempt, ...] = ()
+
+
+NO_EXTENSIONS: Final = Extensions()
+
+
+def folded(
+    base: Test, attempts: Sequence[Attempt], options: RecordingOptions, *, started: int | None = None
+) -> tuple[Test, Extensions]:
+    """Return the result of a test with these attempts, oldest first, and its extensions.
+
+    ``base`` has key, names and place of the test. ``started`` is when the last attempt began, in microseconds of the
+    session.
+    """
+    *earlier, last = attempts
+    alias, fields, artifacts = options.alias(last.status), last.fields, last.artifacts
+    if earlier:
+        fields = _with_attempts(fields, earlier, options)
+        artifacts = (*artifacts, *_artifacts_of(earlier))
+    # By position: this runs for each test of a session.
+    test = Test(
+        base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, fields, artifacts, base.assertions
+    )
+    test = fit_to_limits(test)
+    extensions = Extensions(
+        started,
+        _phases(last),
+        _fitted_steps(last.steps, [_MAX_STEPS_CHARACTERS]) if last.steps else (),
+        last.comparison,
+        _fitted_colours(last, test.fields) if last.colours else {},
+        _entries(earlier) if earlier else (),
+    )
+    return test, extensions
+
+
+def with_kept_files(extensions: Extensions, attempts: Sequence[Attempt], kept: Sequence[bool]) -> Extensions:
+    """Return the extensions of a result with the new places of its files in steps.
+
+    ``kept`` has a flag for each artifact of the result: whether it still has it.
+    """
+    *earlier, last = attempts
+    counts = [len(attempt.artifacts) for attempt in (last, *earlier)]
+    flags = [kept[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]
+    of_attempts = tuple(
+        replace(entry, steps=_moved(entry.steps, _places(flags[entry.number]))) for entry in extensions.attempts
+    )
+    return replace(extensions, steps=_moved(extensions.steps, _places(flags[0])), attempts=of_attempts)
+
+
+def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], options: RecordingOptions) -> tuple[Field, ...]:
+    """Return the fields of a result with those that show its earlier attempts, behind the highlighted ones."""
+    highlights = [field_ for field_ in own if field_.is_highlight]
+    others = [field_ for field_ in own if not field_.is_highlight]
+    # One place is for the number of attempts. If places are few, the latest attempts are shown.
+    max_shown = max(_MIN_SHOWN, FIELD_LIMIT - len(own) - 1)
+    shown = [
+        _attempt_field(number, attempt, options.alias(attempt.status)) for number, attempt in enumerate(earlier, 1)
+    ]
+    total = Field("Attempts", str(len(earlier) + 1), meta=ATTEMPTS_META)
+    return (*highlights, total, *shown[-max_shown:], *others)
+
+
+def _attempt_field(number: int, attempt: Attempt, alias: str) -> Field:
+    """Return the field of an earlier attempt: its failures and the user's fields as one text."""
+    failures = _failures(attempt)
+    meta = {**(failures[0].meta if failures else {}), "status": alias}
+    if attempt.elapsed is not None:
+        meta["elapsed"] = str(attempt.elapsed)
+    return Field(f"Attempt {number}", _text_of(attempt, alias), FieldType.CONSOLE, meta)
+
+
+def _failures(attempt: Attempt) -> list[Field]:
+    return [field_ for field_ in attempt.fields if field_.is_highlight and field_.type is FieldType.CONSOLE]
+
+
+def _text_of(attempt: Attempt, alias: str) -> str:
+    failures = _failures(attempt)
+    if not failures:
+        text = f"This attempt ended as {alias}."
+    elif len(failures) == 1:
+        text = failures[0].value or ""
+    else:
+        text = "\n\n".join(f"{field_.name}\n{field_.value}" for field_ in failures)
+    # In a test with subtests the steps field also shows the subtests: it is not the user's.
+    ours = _OUR_NAMES | ({"Steps"} if any(field_.name == "Subtests" for field_ in attempt.fields) else set())
+    added = [field_ for field_ in attempt.fields if not field_.is_highlight and field_.name not in ours]
+    return console("\n\n".join((text, "\n".join(map(_field_text, added)))) if added else text)
+
+
+def _field_text(field_: Field) -> str:
+    """Return a field as text: ``name: value``, or one line for each step."""
+    value = field_.value or ""
+    steps = parse_steps(value)
+    return f"{field_.name}: {value}" if steps is None else "\n".join(f"[{status}] {text}" for status, text in steps)
+
+
+def _artifacts_of(earlier: Sequence[Attempt]) -> Iterable[Artifact]:
+    """Yield the artifacts of earlier attempts, with the numbers of their attempts in their notes."""
+    for number, attempt in enumerate(earlier, 1):
+        for artifact in attempt.artifacts:
+            note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
+            yield replace(artifact, note=cut_end(note, NOTE_UNITS))
+
+
+def _phases(attempt: Attempt) -> tuple[int, int, int] | None:
+    """Return the microseconds of setup, call and teardown; the call is the rest."""
+    setup, teardown = attempt.setup, attempt.teardown
+    if setup is None or teardown is None or setup < 0 or teardown < 0:
+        return None
+    return setup, max(0, (attempt.elapsed or 0) - setup - teardown), teardown
+
+
+def _fitted_steps(steps: Iterable[Step], room: list[int]) -> tuple[Step, ...]:
+    """Return steps in their order while ``room`` characters last."""
+    fitted: list[Step] = []
+    for step in steps:
+        # Six characters stand for one that is not ASCII.
+        room[0] -= _STEP_CHARACTERS + (len(step.name) if step.name.isascii() else _CHARACTERS_OF_ONE * len(step.name))
+        room[0] -= _FILE_CHARACTERS * len(step.files)
+        if room[0] < 0:
+            break
+        fitted.append(replace(step, steps=_fitted_steps(step.steps, room)) if step.steps else step)
+    return tuple(fitted)
+
+
+def _fitted_colours(attempt: Attempt, fields: Iterable[Field]) -> Colours:
+    """Return the colours of an attempt's fields, the first ones while there is room; a text that was cut has none."""
+    colours: dict[str, tuple[tuple[int, int, str], ...]] = {}
+    before, now = _by_name(attempt.fields), _by_name(fields)
+    room = _MAX_COLOURS_CHARACTERS
+    for name, spans in attempt.colours.items():
+        if now.get(name) != before.get(name):
+            continue
+        room -= _CHARACTERS_OF_ONE * len(name)
+        sizes = accumulate(_SPAN_CHARACTERS + len(span[2]) for span in spans)
+        shown = tuple(span for span, size in zip(spans, sizes, strict=True) if size <= room)
+        room -= sum(_SPAN_CHARACTERS + len(span[2]) for span in spans)
+        if shown:
+            colours[name] = shown
+    return colours
+
+
+def _by_name(fields: Iterable[Field]) -> dict[str, str | None]:
+    """Return the values of fields by name: of several fields of one name the first."""
+    values: dict[str, str | None] = {}
+    for field_ in fields:
+        values.setdefault(field_.name, field_.value)
+    return values
+
+
+def _entries(earlier: Sequence[Attempt]) -> tuple[EarlierAttempt, ...]:
+    """Return the entries of earlier attempts that have anything to show."""
+    room = [_MAX_ATTEMPTS_BYTES]
+    entries = [_entry(number, earlier[number - 1], room) for number in range(len(earlier), 0, -1)]
+    return tuple(entry for entry in reversed(entries) if entry != EarlierAttempt(entry.number))
+
+
+def _entry(number: int, attempt: Attempt, room: list[int]) -> EarlierAttempt:
+    """Return the entry of one attempt without the parts for which there is no room; long output is cut."""
+    phases, steps = _phases(attempt), _fitted_steps(attempt.steps, [_MAX_STEPS_CHARACTERS])
+    colours = _fitted_colours(attempt, attempt.fields)
+    output: dict[str, str] = {}
+    shown: dict[str, tuple[tuple[int, int, str], ...]] = {}
+    entry = EarlierAttempt(
+        number,
+        phases if phases and _takes(phases, room) else None,
+        attempt.comparison if attempt.comparison and _takes(attempt.comparison, room) else None,
+        steps if steps and _takes(steps, room) else (),
+        output,
+        shown,
+    )
+    texts = _by_name(
+        field_ for field_ in attempt.fields if field_.name in _OUTPUTS and field_.type is FieldType.CONSOLE
+    )
+    for name, text in texts.items():
+        if text and _takes(text, room):
+            output[name] = text
+        elif text and room[0] >= _MIN_TEXT_BYTES:
+            output[name] = cut_middle(text, room[0] // (1 if text.isascii() else _CHARACTERS_OF_ONE))
+            room[0] = 0
+    # The text of the attempt begins with its only failure, unless it was cut.
+    failures = _failures(attempt)
+    if len(failures) == 1 and _text_of(attempt, "").startswith(failures[0].value or ""):
+        texts[_TEXT] = output[_TEXT] = failures[0].value or ""
+        colours = {**colours, _TEXT: colours.get(failures[0].name, ())}
+    kept = [name for name in output if output[name] == texts[name] and colours.get(name)]
+    output.pop(_TEXT, None)
+    shown.update((name, colours[name]) for name in kept if _takes(colours[name], room))
+    return entry
+
+
+def _takes(value: object, room: list[int]) -> bool:
+    """Whether a value has room, which it then takes."""
+    size = len(encode(value))
+    if size > room[0]:
+        return False
+    room[0] -= size
+    return True
+
+
+def _places(flags: Sequence[bool]) -> dict[int, int]:
+    return {place: sum(flags[:place]) for place, is_kept in enumerate(flags) if is_kept}
+
+
+def _moved(steps: Iterable[Step], places: Mapping[int, int]) -> tuple[Step, ...]:
+    """Return steps whose files have new places; those that are gone are left out."""
+    return tuple(
+        replace(
+            step,
+            files=tuple(places[place] for place in step.files if place in places),
+            steps=_moved(step.steps, places),
+        )
+        for step in steps
+    )
