@@ -19,10 +19,10 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from msgspec import convert
+from msgspec import Struct, convert, field
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import NewRun, Resources, Test, Token, joined
-from pytest_automation_report.values import Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ _PATH: Final = re.compile(r"/api/v1(?:/projects/[0-9]+)?/automation/runs(?:/(thr
 _SUCCESS: Final = range(200, 300)
 
 
-class ReceivedThread(Value):
+class ReceivedThread(Struct, frozen=True):
     """Hold a thread of a run: its fields and artifacts, and its tests in the order of their arrival."""
 
     id: int
@@ -42,7 +42,7 @@ class ReceivedThread(Value):
     is_completed: bool = False
 
 
-class ReceivedRun(Value):
+class ReceivedRun(Struct, frozen=True):
     """Hold a run with all later additions; ``threads`` are in the order of their creation."""
 
     id: int

@@ -10,13 +10,15 @@ import difflib
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pytest_automation_report.api.models import Artifact, Field, Link, Resources
 from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_address, typed_field
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.redaction import safe_str
-from pytest_automation_report.values import Value, field, replace
 
 if TYPE_CHECKING:
     import os
@@ -54,7 +56,7 @@ LazyContent: TypeAlias = "Content | Callable[[], Content]"
 """The same, or a function that returns it, which is called in reported sessions only."""
 
 
-class ArtifactFile(Value):
+class ArtifactFile(Struct, frozen=True):
     """A file to add to a result or a run, with the same ways to an address as a file of the function `artifact`.
 
     ``content`` is a path, bytes, or a function that returns either. Without ``name`` the file's own name is used.
@@ -65,7 +67,7 @@ class ArtifactFile(Value):
     mime_type: str | None = None
 
 
-class Additions(Value, kw_only=True):
+class Additions(Struct, frozen=True, kw_only=True):
     """Additions to one result.
 
     ``key`` and ``folder`` replace those that the result has by itself, unless they are None. A key with other
@@ -79,7 +81,7 @@ class Additions(Value, kw_only=True):
     artifacts: Sequence[Artifact | ArtifactFile] = ()
 
 
-class RunAdditions(Value, kw_only=True):
+class RunAdditions(Struct, frozen=True, kw_only=True):
     """Additions to the run that a session creates; ``name`` replaces the run's own name, unless it is None.
 
     Files are copied at the session's start and stored before the run is completed.
@@ -92,7 +94,7 @@ class RunAdditions(Value, kw_only=True):
     artifacts: Sequence[Artifact | ArtifactFile] = ()
 
 
-class Summary(Value, kw_only=True):
+class Summary(Struct, frozen=True, kw_only=True):
     """The numbers of a session after the delivery.
 
     ``run`` is the run's id, None if no run was created. ``url`` is its web page, for the embedded store the address at
@@ -196,7 +198,7 @@ _KEY: Final = lazy_pattern("[a-z0-9]{1,64}")
 _TAG: Final = lazy_pattern(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
 
 
-class CleanRunAdditions(Value):
+class CleanRunAdditions(Struct, frozen=True):
     """Validated and redacted additions to a run; ``name`` is empty if the run keeps its name."""
 
     name: str = ""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from pytest_automation_report.errors import RefusedError
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from pytest_automation_report.ci.facts import (
     BuildInfo,
     CiJob,
@@ -26,7 +28,6 @@ from pytest_automation_report.ci.facts import (
 from pytest_automation_report.ci.git import Checkout
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

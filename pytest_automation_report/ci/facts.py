@@ -9,11 +9,13 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +30,7 @@ _REMOTE_SCHEMES: Final = frozenset({"https", "http", "ssh", "git", "git+ssh"})
 _SCP_REMOTE: Final = lazy_pattern(r"(?:[^@/:\s]+@)?([A-Za-z0-9.-]+):(?!/?/)(\S+)")
 
 
-class Shard(Value):
+class Shard(Struct, frozen=True):
     """The number of one of several parallel jobs, from 1; ``total`` is None if it is unknown."""
 
     index: int
@@ -38,7 +40,7 @@ class Shard(Value):
         return str(self.index) if self.total is None else f"{self.index}/{self.total}"
 
 
-class CiJob(Value):
+class CiJob(Struct, frozen=True):
     """A job as its provider names it; all jobs of a matrix have the name if ``is_shared``.
 
     ``execution`` is greater each time the job runs, where the provider has such a number.
@@ -49,7 +51,7 @@ class CiJob(Value):
     execution: int | None = None
 
 
-class BuildInfo(Value, kw_only=True):
+class BuildInfo(Struct, frozen=True, kw_only=True):
     """The facts of one build; an unknown one is None.
 
     ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed, ``merge_commit`` the
@@ -125,7 +127,7 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
         kept |= {"commit", "merge_commit", "uncommitted_changes"}
         if first.commit != other.commit:
             kept |= {"commit_subject", "commits"}
-    names = [name for name in BuildInfo.__dataclass_fields__ if name not in kept and getattr(first, name) is None]
+    names = [name for name in BuildInfo.__struct_fields__ if name not in kept and getattr(first, name) is None]
     return replace(first, **{name: getattr(other, name) for name in names})
 
 

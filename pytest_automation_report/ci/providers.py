@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from pytest_automation_report.ci.facts import BuildInfo, Shard, all_of, subject_of, text_of, without_user
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import Value, replace
 
 ReadFile: TypeAlias = Callable[[str], str]
 """Returns the text of a file by its path, "" if it cannot be read or is too large."""
@@ -101,7 +103,7 @@ def _no_custom_facts(_: Environ, __: ReadFile) -> BuildInfo:
     return BuildInfo()
 
 
-class Provider(Value, kw_only=True):
+class Provider(Struct, frozen=True, kw_only=True):
     """The variables of one provider, each fact's in order of preference: the first one that is set is used.
 
     ``marks`` detect the provider: a variable that is set, or ``NAME=value``. ``branch`` may hold a whole ref, which is

@@ -7,8 +7,9 @@ import os
 import select
 import sys
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,8 +65,7 @@ class TextEnds:
         self._tail, self._tail_length = [tail], len(tail)
 
 
-@dataclass(slots=True)
-class _Channel:
+class _Channel(Struct):
     """One stream of the command: it writes to ``command_end``, a thread copies from ``source`` to ``target``."""
 
     target: int

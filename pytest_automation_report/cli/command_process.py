@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from pytest_automation_report.cli.command_output import STDERR, STDOUT
 from pytest_automation_report.cli.interrupts import ENDING, OF_COMMAND
@@ -28,8 +29,7 @@ _FORWARDED: Final = ENDING | OF_COMMAND
 _OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """End of a command: its exit code as in a shell, its time in microseconds, and both in words."""
 
     code: int

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import Struct
 
 from pytest_automation_report.api.models import Field, FieldType, Test, Token
 from pytest_automation_report.cli.command_output import CommandOutput
@@ -143,8 +143,7 @@ def _open_output() -> CommandOutput | None:
     return output
 
 
-@dataclass(slots=True)
-class _SessionResults:
+class _SessionResults(Struct):
     """Results of the command's own pytest sessions. The defaults are the safe answers where that is not known yet.
 
     With ``sent`` other than DONE the run stays open, and with ``has_results`` no result is reported for the command.
@@ -155,8 +154,7 @@ class _SessionResults:
     is_interrupted: bool = False
 
 
-@dataclass(slots=True)
-class _CommandRun:
+class _CommandRun(Struct):
     """The run of one command; owned by `execute`. Before the command has run, errors are shown and never raised."""
 
     configuration: Settings

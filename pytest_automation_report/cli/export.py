@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec.structs import replace
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, setting_options, with_exit_codes
 from pytest_automation_report.cli.output import write_file

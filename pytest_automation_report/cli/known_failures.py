@@ -6,9 +6,10 @@ lines and those that begin with ``#`` are passed over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.terminal import printable
@@ -24,8 +25,7 @@ class KnownFailuresError(ValueError):
     """A file of known failures cannot be read; the message names the file and the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFailure:
+class KnownFailure(Struct, frozen=True):
     """A test, ``folder.name`` or its key, that may fail up to and including ``until``."""
 
     until: date

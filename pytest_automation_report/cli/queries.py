@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import click
+from msgspec import Struct
 
 from pytest_automation_report.api.run_pages import MOST_RUNS, learn_kind, run_pages
 from pytest_automation_report.ci.detection import facts_for, is_ci
@@ -69,8 +69,7 @@ class NoRunsYetError(click.UsageError):
     """Nothing was reported to the embedded store yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """An open server or store to read from, with the settings that led to it."""
 
     client: Client

@@ -8,11 +8,12 @@ import random
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import Struct
 
 from pytest_automation_report.cli.context import (
     CONNECTION,
@@ -101,8 +102,7 @@ def _is_closing(folder: SessionFolder) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class SendOptions:
+class SendOptions(Struct, frozen=True):
     """Way to send a session: the decision about unconfirmed results, and whether the remaining ones go to a new run.
 
     With ``prints_run`` the run's id is printed to stdout, if there is one.

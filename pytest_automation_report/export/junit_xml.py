@@ -9,11 +9,12 @@ so the tests of one file are one suite, which has the file. The user's fields an
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from hashlib import sha256
 from html import escape
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from pytest_automation_report.api.models import FieldType
 from pytest_automation_report.api.urls import is_web_address
@@ -31,8 +32,7 @@ _MICROSECONDS: Final = 1_000_000
 _END_OF_PROPERTY: Final = "[[/PROPERTY]]"
 
 
-@dataclass(slots=True)
-class _Suite:
+class _Suite(Struct):
     """The tests of one file: their numbers, and the places of their elements, pairs of start and length in bytes."""
 
     file: str | None = None

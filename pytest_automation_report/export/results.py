@@ -7,8 +7,9 @@ missing, and the forms have less.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType
 from pytest_automation_report.api.step_markup import parse_steps
@@ -35,8 +36,7 @@ _ATTEMPT: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 _PLACED: Final = {*OUTPUTS, "Skipped", "Steps"}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """The text of one failure, or of a skip: ``kind`` is ``failure``, ``error`` or ``skipped``."""
 
     kind: Literal["failure", "error", "skipped"]
@@ -45,8 +45,7 @@ class Problem:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """An attempt before the last one; ``number`` counts from 1, ``status`` is the word that the client sent."""
 
     number: int
@@ -61,8 +60,7 @@ class Attempt:
         return self.status == "error"
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedRun:
+class ExportedRun(Struct, frozen=True):
     """A run; ``elapsed`` is in microseconds, times are the server's texts in ISO 8601, None if unknown.
 
     ``source`` is empty if the server did not name it.
@@ -111,8 +109,7 @@ class ExportedRun:
         return self.fields.get("Commit", "")
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedTest:
+class ExportedTest(Struct, frozen=True):
     """One result; ``elapsed`` is in microseconds, ``status`` the name of its status for programs, empty if unknown."""
 
     key: str

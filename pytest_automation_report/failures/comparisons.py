@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.failures.differences import Difference, Differences, differences, marked
 from pytest_automation_report.failures.values import Comparison, Value, read_comparison, read_value, text_of
@@ -53,8 +55,7 @@ _APPROX_ROW: Final = re.compile(r"(?P<index>.+?)\s+\| (?P<left>.+?)\s+\| (?P<rig
 _TRUNCATED: Final = re.compile(r"\.\.\.Full output truncated|^\.\.\.$|Skipping [0-9]+ identical", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(Struct, frozen=True):
     """An ``assert`` as its source code has it.
 
     ``condition`` is all of it without its message. ``left`` and ``right`` are the compared expressions and ``operator``
@@ -67,15 +68,13 @@ class Assertion:
     right: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """One cell of the table: a text in pieces, those marked that differ from the other side."""
 
     segments: Segments
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A path that differs; a side is None if it has no such part."""
 
     path: str
@@ -83,8 +82,7 @@ class Row:
     right: Side | None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """The differing paths of a comparison, with the expressions of both sides.
 
     ``equal_count`` counts equal parts, ``more`` the differences that the table leaves out. ``is_complete`` is False if

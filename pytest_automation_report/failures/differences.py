@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from msgspec import Struct, field
 
 from pytest_automation_report.failures.values import text_of
 
@@ -31,8 +32,7 @@ _NUMBERS: Final = frozenset({"int", "float", "bool"})
 _SETS: Final = frozenset({"set", "frozenset"})
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A path at which two values differ, as Python would write it: ``['berth']['each']``, empty for the whole value.
 
     A side is None if it has no such part.
@@ -43,8 +43,7 @@ class Difference:
     right: Value | None
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
+class Differences(Struct, frozen=True):
     """The paths at which two values differ, and the number of parts that are equal.
 
     ``more`` counts differences beyond `MAX_ROWS`. ``is_complete`` is False if parts of a value were left out before.
@@ -56,8 +55,7 @@ class Differences:
     is_complete: bool = True
 
 
-@dataclass(slots=True)
-class _Collector:
+class _Collector(Struct):
     """Rows and counts of one comparison."""
 
     rows: list[Difference] = field(default_factory=list)

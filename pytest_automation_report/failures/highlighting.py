@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from pytest_automation_report.text.colours import SGR, StyleState, sequences_from
 from pytest_automation_report.text.visible import visible
@@ -90,8 +91,7 @@ _COLOURS: Final = ("dim", "bad", "ok", "warn", "info", "note", "aqua", "")
 _WORDS: Final = {"1": "bold", "2": "dim", "3": "italic", "4": "underline"}
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(Struct, frozen=True):
     """The lines of a text; ``omitted`` lines are left out after the first ``head`` ones."""
 
     lines: tuple[TerminalLine, ...]

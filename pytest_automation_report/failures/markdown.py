@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from pytest_automation_report.failures.reading import Call, read_failure
 
@@ -22,8 +23,7 @@ _MAX_DETAILS: Final = 4_000
 _LINKS: Final = {"cause": "because of", "context": "while handling"}
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedFailure:
+class ReportedFailure(Struct, frozen=True):
     """A failed test for its report; everything but ``title`` may be empty.
 
     ``text`` is the failure as pytest wrote it, ``message`` and ``type_name`` are those of its field. ``place`` is file

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from pytest_automation_report.failures.comparisons import assertion_of, table_from_text, table_from_values
 from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
@@ -21,8 +22,7 @@ _MAX_TYPE: Final = 200
 _ASSERT: Final = re.compile(r"^assert ", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class ShownException:
+class ShownException(Struct, frozen=True):
     """One exception of a failure as it is shown.
 
     ``said`` is one line: the message, or the condition of the assertion as the source code has it. ``details`` are the
@@ -109,16 +109,14 @@ _LONGEST_CYCLE: Final = 4
 _LEAST_REPEATS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One frame that is shown by itself; ``is_open``: with its code."""
 
     frame: Frame
     is_open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(Struct, frozen=True):
     """Frames behind one line; ``title`` says which: ``3 calls in packages``, ``58 more calls of walk``."""
 
     title: str

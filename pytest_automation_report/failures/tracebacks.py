@@ -7,9 +7,10 @@ short entries. A text in none of these forms has no traceback: readers then get 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,8 +46,7 @@ _ERROR_MARK: Final = re.compile(r"E( +|$)")
 _SOURCE_FIRST: Final = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
 
 
-@dataclass(frozen=True, slots=True)
-class CodeLine:
+class CodeLine(Struct, frozen=True):
     """One line of source code; ``number`` is None if it is not known. ``is_hit``: this line raised."""
 
     number: int | None
@@ -54,8 +54,7 @@ class CodeLine:
     is_hit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One call: where it is, its code as far as pytest printed it, and its local variables as (name, text).
 
     ``line`` is 1-based and 0 if not known; ``function`` is empty if not known. ``repeats`` counts calls of the same
@@ -77,8 +76,7 @@ class Frame:
         return "\n".join(lines[hits[-1] :]) if hits else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """One exception: the lines that describe it, its frames, outermost first, and how it led to the next one.
 
     ``remark`` is further text of pytest: that frames were left out, an exception group's tree.
@@ -100,15 +98,13 @@ class Raised:
         return exception_parts("\n".join(self.lines))[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Traceback:
+class Traceback(Struct, frozen=True):
     """The exceptions of a failure: the one that let the test fail first, then those that led to it."""
 
     exceptions: tuple[Raised, ...]
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """A frame that is being read."""
 
     path: str = ""

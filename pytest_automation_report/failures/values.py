@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 _MAX_CHARACTERS: Final = 60_000
 _MAX_DEPTH: Final = 60
@@ -38,8 +39,7 @@ _TOKEN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """One value: a leaf with its text, or a container with its parts.
 
     ``type`` is the name of its class, empty if not known. ``text`` is a string's own characters, and the representation
@@ -66,8 +66,7 @@ class Value:
         return self.is_leaf and self.text is None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """A comparison that failed: ``left operator right``."""
 
     operator: str

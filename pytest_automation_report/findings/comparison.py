@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from pytest_automation_report.findings.selections import has_last_failures, includes
 
@@ -29,8 +30,7 @@ _COMPLETE_SHARE: Final = 0.9
 _FEW_TESTS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(Struct, frozen=True):
     """Facts of a run that the choice of a base depends on.
 
     ``config`` is 0 if the run has none, ``branch`` and ``target_branch`` are empty if they are not known. ``tests`` is
@@ -61,16 +61,14 @@ class RunFacts:
         return self.has_died or self.tests - self.untested < self.collected
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """The run that another one is compared with, and why it is this one."""
 
     run: RunFacts
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
-class Changes(Generic[Key]):
+class Changes(Struct, Generic[Key], frozen=True):
     """Keys of tests by what changed since the base, each sorted.
 
     A test that the base does not have is newly failing if it fails, and a new test in any case. A skipped test has not

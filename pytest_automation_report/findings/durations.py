@@ -7,9 +7,10 @@ own speed in 1 of 500.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,8 +50,7 @@ _COMPARED_RUNS: Final = 4
 _ROUNDS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A test that got slower or faster: durations in microseconds, at the speed of a usual run."""
 
     elapsed: int

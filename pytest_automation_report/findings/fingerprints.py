@@ -10,10 +10,11 @@ fingerprints are computed anew with it, since they are compared with new ones.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 VERSION: Final = 2
 
@@ -181,8 +182,7 @@ _MARKED: Final = re.compile(r"^>\s+(\S[^\n]*)", re.MULTILINE)
 _FOREIGN: Final = re.compile(r"^(?:\.\.[/\\]|[/\\]|[A-Za-z]:)|site-packages|dist-packages|[/\\]lib[/\\]python[0-9]|^<")
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """One failed test: kind, type of the exception, first line of the message, place.
 
     ``type_name`` is empty if it is not known. ``place`` is ``file:function`` of the innermost frame in the user's code,
@@ -197,8 +197,7 @@ class Failure:
     statement: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True):
     """``value`` is 16 hexadecimal digits; ``title`` is the failure's line with its masks, ``place`` the added place."""
 
     value: str

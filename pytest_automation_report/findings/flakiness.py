@@ -13,9 +13,10 @@ this guard were right in 4 to 14 of 100 cases, with it in all.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,8 +66,7 @@ class Outcome(NamedTuple):
     is_storm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Flakiness:
+class Flakiness(Struct, frozen=True):
     """State of a test over its last 100 decided runs, and what it follows from.
 
     ``retries``, ``commits`` and ``isolated`` count the evidence. ``failed`` of ``runs`` decided runs had a failure or a

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,8 +38,7 @@ class TimedResult(NamedTuple):
     started: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Neighbouring tests of one kind in a lane, with ids from ``result`` to ``last``; times in microseconds."""
 
     start: int
@@ -49,8 +49,7 @@ class Block:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Waste:
+class Waste(Struct, frozen=True):
     """The test that kept all other workers waiting: lane, id of its result, start and end, microseconds waited."""
 
     worker: int

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerTime:
+class WorkerTime(Struct, frozen=True):
     """One worker of a run; times in microseconds.
 
     ``started`` and ``ended`` count from the start of the run. ``tests`` is the sum of its tests' durations.
@@ -22,8 +22,7 @@ class WorkerTime:
     tests: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimeShares:
+class TimeShares(Struct, frozen=True):
     """Shares of the workers' wall time, in microseconds; ``before`` to ``waiting`` add up to all workers' ``wall``.
 
     ``balanced`` is the wall time that the same durations would take if they were spread evenly over the workers.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,8 +37,7 @@ class Share(NamedTuple):
         return self.chosen < self.tests
 
 
-@dataclass(frozen=True, slots=True)
-class Wholeness:
+class Wholeness(Struct, frozen=True):
     """How many tests were collected, and how many of them no job ran, or more than one; ``jobs`` are those to blame."""
 
     tests: int

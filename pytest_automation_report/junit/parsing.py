@@ -10,8 +10,9 @@ import re
 from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
+from msgspec import Struct, field
+
 from pytest_automation_report.recording.identity import key_of
-from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,7 @@ class JunitError(ValueError):
     """The XML cannot be used; the message is the reason."""
 
 
-class JunitCase(MutableValue):
+class JunitCase(Struct):
     """All cases of one key: their name with its folder, and the worst and the last of their statuses."""
 
     name: str
@@ -74,7 +75,7 @@ def _parse(parser: expat.XMLParserType, piece: bytes, *, is_last: bool) -> None:
         raise
 
 
-class _Reader(MutableValue):
+class _Reader(Struct):
     """Handles the elements of one document; text between them is ignored."""
 
     cases: dict[str, JunitCase] = field(default_factory=dict)
@@ -116,7 +117,7 @@ _BEGIN: Final = re.compile(r"\s*\[\[PROPERTY\|(.+)\]\]")
 _END: Final = "[[/PROPERTY]]"
 
 
-class Property(Value):
+class Property(Struct, frozen=True):
     """A named value of a case; ``is_text`` if it was written as a text of several lines."""
 
     name: str

@@ -13,6 +13,8 @@ from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
 
+from msgspec import Struct, field
+
 from pytest_automation_report.api.limits import STEP_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test
 from pytest_automation_report.api.step_markup import CLOSING_TAG, OPENING_TAG
@@ -23,7 +25,6 @@ from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
-from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,7 +61,7 @@ _TYPES: Final = MimeTypes()
 _TYPES.add_type("text/plain", ".log")
 
 
-class JunitResult(Value):
+class JunitResult(Struct, frozen=True):
     """One case: the test as it is sent, its status before any alias, and the ``hostname`` of its suite.
 
     Tools name there the machine or, as Playwright does, the browser that ran the suite.
@@ -104,7 +105,7 @@ class JunitDocument:
         return self._reader.total if stated is None else stated
 
 
-class _Top(MutableValue):
+class _Top(Struct):
     """An element whose time may be that of the whole document: the root, or the only suite in such an element."""
 
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -121,7 +122,7 @@ class _Top(MutableValue):
         return self.child.stated_elapsed()
 
 
-class _Text(MutableValue):
+class _Text(Struct):
     """The text of one element; each of its runs is stripped, except CDATA sections."""
 
     name: str
@@ -145,7 +146,7 @@ class _Text(MutableValue):
         return "".join(self.runs)
 
 
-class _Case(MutableValue):
+class _Case(Struct):
     """The parts of the open case that were read so far."""
 
     attributes: Mapping[str, str]
@@ -156,7 +157,7 @@ class _Case(MutableValue):
     has_properties: bool = False
 
 
-class _Node(MutableValue):
+class _Node(Struct):
     """An open element: its role, and the text that its characters are added to."""
 
     role: _Role

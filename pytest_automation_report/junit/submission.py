@@ -29,7 +29,6 @@ from pytest_automation_report.spool.record_kinds import (
 from pytest_automation_report.spool.records import FORMAT
 from pytest_automation_report.spool.sessions import remove_abandoned
 from pytest_automation_report.text.files import open_file
-from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,29 +44,21 @@ _PIECE_BYTES = 1 << 16
 _MAX_LANES = 50
 
 
-class Submission(MutableValue):
+class Submission:
     """A session that is being filled; owned by the command that fills it.
 
     ``observed`` is the time in microseconds that the command has measured, None if it has measured none.
     """
 
-    spool: Path
-    rules: RecordingOptions
-    observed: int | None = None
-    counts: Counter[str] = field(default_factory=Counter)
-    files: int = 0
-    # The hosts of the results, each with the writer of its own records: results of one test on two hosts are those of
-    # two jobs.
-    _lanes: dict[str, tuple[str, SpoolWriter]] = field(default_factory=dict)
-    _elapsed: int = 0
-    _computed: int = 0
-    _number: int = 0
-    _folder: SessionFolder = field(init=False)
-    _writer: SpoolWriter = field(init=False)
-
-    def __post_init__(self) -> None:
-        remove_abandoned(self.spool, now=time.time())
-        self._folder = new_session_folder(self.spool, new_session_name(), is_hidden=True)
+    def __init__(self, spool: Path, rules: RecordingOptions, observed: int | None = None) -> None:
+        self.rules, self.observed = rules, observed
+        self.counts: Counter[str] = Counter()
+        self.files = self._elapsed = self._computed = self._number = 0
+        # The hosts of the results, each with the writer of its own records: results of one test on two hosts are those
+        # of two jobs.
+        self._lanes: dict[str, tuple[str, SpoolWriter]] = {}
+        remove_abandoned(spool, now=time.time())
+        self._folder = new_session_folder(spool, new_session_name(), is_hidden=True)
         self._writer = self._folder.writer(MAIN)
         self._write(OpenRecord(os.getpid(), began=0, worker=MAIN, format=FORMAT).framed())
 

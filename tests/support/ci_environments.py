@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from pytest_automation_report.ci.facts import BuildInfo, Shard
-from pytest_automation_report.values import replace
 
 Case: TypeAlias = Literal["push", "pull request", "tag", "rerun", "parallel"]
 

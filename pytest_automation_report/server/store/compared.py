@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from pytest_automation_report.findings.comparison import Base, RunFacts, base_of
 from pytest_automation_report.server.store.derived import says_death

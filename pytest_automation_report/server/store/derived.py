@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
 from pytest_automation_report.server.store.statuses import ResultClass

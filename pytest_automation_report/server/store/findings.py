@@ -6,9 +6,10 @@ The document is part of the API and of the console command: see ``docs/findings.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import asdict
 
 from pytest_automation_report.findings.comparison import changes_between, is_partial
 from pytest_automation_report.findings.durations import HISTORY, LAST, change_of, is_observed, ranked
@@ -185,7 +186,7 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
     }
     is_whole = run["is_completed"] and not has_part and not facts.lacks_tests and not untested and not is_torn(whole)
     changes = changes_between(subject.before, verdicts, has_part=not is_whole)
-    lists = {name: getattr(changes, name) for name in changes.__dataclass_fields__}
+    lists = {name: getattr(changes, name) for name in changes.__struct_fields__}
     failures = Failures(connection, subject.series)
     known = histories(connection, subject.series, failures.unstable())
     flaky = flaky_in_run(subject, failures, known)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import asdict
 
 from pytest_automation_report.findings.lanes import TimedResult, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.database import marks, share_run

@@ -9,7 +9,7 @@ from support.sessions import run, run_session, session_environment
 
 HOOKS = """
     import json
-    from dataclasses import asdict
+    from msgspec.structs import asdict
     from pathlib import Path
 
     import pytest

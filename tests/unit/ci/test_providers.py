@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import MARKS, ci_facts, is_ci
 from pytest_automation_report.ci.facts import BuildInfo, CiJob
 from pytest_automation_report.ci.providers import PROVIDERS
-from pytest_automation_report.values import replace
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA, Case, Job
 
 CASES: tuple[Case, ...] = ("push", "pull request", "tag", "rerun", "parallel")

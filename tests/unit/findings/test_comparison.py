@@ -1,8 +1,7 @@
 """Which run another one is compared with, and what has changed since."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.findings.comparison import Changes, RunFacts, base_of, changes_between, is_partial, since
 from pytest_automation_report.findings.flakiness import Verdict

@@ -1,8 +1,7 @@
 """The proof that the jobs of a run ran each collected test once."""
 
-from dataclasses import asdict
-
 import pytest
+from msgspec.structs import asdict
 
 from pytest_automation_report.findings.wholeness import Share, wholeness_of
 from pytest_automation_report.text.terminal import wholeness_words

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import asdict
 
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
 from pytest_automation_report.server.pages.numbers import duration, quantity

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import asdict
 
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
