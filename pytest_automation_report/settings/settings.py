@@ -363,7 +363,7 @@ class Settings:
             branch=self.branch or None,
             build=self.build or None,
             attempt=self.attempt,
-            shard=self.shard,
+            shard=self.shard or None,  # the default is empty, as of each setting that is parsed
             url=self.job_url or None,
         )
 

@@ -10,7 +10,7 @@ VERDICTS: dict[str, Verdict] = {"P": "passed", "F": "failed", "S": "skipped"}
 
 
 def run(id_: int, branch: str = "main", tests: int = 100, **facts: object) -> RunFacts:
-    return replace(RunFacts(id_, branch=branch, tests=tests), **facts)  # type: ignore[arg-type]
+    return replace(RunFacts(id_, branch=branch, tests=tests), **facts)
 
 
 TOPIC = run(10, "topic")
