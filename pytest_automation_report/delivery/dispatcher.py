@@ -6,35 +6,17 @@ its outcome is written to the ledger.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pytest_automation_report.delivery.request_outcomes import ResponseHandler
-from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests, Life, Request
+from pytest_automation_report.delivery.requests import InFlightRequests, Life, Request
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.uploads import Uploads
-
-if TYPE_CHECKING:
-    from pytest_automation_report.api.client import Client
-    from pytest_automation_report.delivery.handover import Runtime, Timeouts
-    from pytest_automation_report.delivery.queues import WorkerQueues
-    from pytest_automation_report.spool.ledger_file import LedgerFile
-    from pytest_automation_report.spool.manifest import SessionManifest
 
 
 class Delivery(Life):
     """The delivery of a session, step by step; owned by the sender that holds the session's lock."""
 
-    def __init__(
-        self,
-        session: SessionManifest,
-        client: Client,
-        ledger: LedgerFile,
-        queues: WorkerQueues,
-        timeouts: Timeouts,
-        runtime: Runtime,
-        options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 - immutable
-    ) -> None:
-        super().__init__(session, client, ledger, queues, timeouts, runtime, options)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.in_flight: InFlightRequests[Request] = InFlightRequests()
         self.uploads = Uploads(self)
         self.responses = ResponseHandler(self, self.uploads)

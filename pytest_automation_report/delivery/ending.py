@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.follower import SessionFollower
     from pytest_automation_report.delivery.handover import Timeouts
-    from pytest_automation_report.spool.ledger_file import LedgerFile
     from pytest_automation_report.spool.liveness import Process
     from pytest_automation_report.spool.records import Record
 
@@ -75,14 +74,11 @@ class Deadlines:
         return self.clock() - self._progress_at > self.timeouts.send_progress
 
     def seconds_for_findings(self, *, is_interrupted: bool) -> float:
-        """Return how long to wait for findings; 0 or less if there is no time left.
+        """Return how long to wait for findings, 0 if there is no time left.
 
         The sender is to be done long before pytest's wait ends: pytest would report that the delivery is not confirmed.
         """
-        if self.session_ended_at is None:
-            return 0.0
-        longest = self.timeouts.exit_interrupted if is_interrupted else self.timeouts.exit_all
-        left = longest - (self.clock() - self.session_ended_at) - _SECONDS_TO_END
+        left = self.seconds_for_report(is_interrupted=is_interrupted)
         return min(self.timeouts.findings, self.timeouts.exit_progress / 2, left)
 
     def seconds_for_report(self, *, is_interrupted: bool) -> float:
@@ -169,7 +165,9 @@ class DeliveryEnd:
             return None
         ask = partial(client.findings_document, state.run)
         request = LateAnswer(f"findings of run {state.run}", lambda: excerpt_from(ask()), log)
-        write_excerpt(self._ledger, request.wait(seconds), log)
+        excerpt = request.wait(seconds)
+        if excerpt is not None:
+            self._write_unless_full(FindingsRecord(excerpt))
         return request
 
     def _write_report(self) -> LateAnswer[ReportRecord] | None:
@@ -181,31 +179,36 @@ class DeliveryEnd:
         is_from_spool = not session.is_embedded and client.artifact_bytes is None and self._delivery.is_finished
         if not state.is_complete and not is_from_spool:
             why = unfinished_reason(session, state.run, is_open=self._delivery.is_finished)
-            self._note_report(ReportRecord(session.report, "none", why))
+            self._write_unless_full(ReportRecord(session.report, "none", why))
             return None
-        self._note_report(ReportRecord(session.report, "begun"))
+        self._write_unless_full(ReportRecord(session.report, "begun"))
         seconds = None  # `automation-report send` waits as long as it takes
         if self._controller is not None:
             seconds = self._deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
         creates_folder, words = self._controller is not None, self._delivery.queues.shown_last_words.copy()
         write = partial(write_report, self._delivery, state.run, words, creates_folder=creates_folder)
         report = LateAnswer(f"report of run {state.run}", write, self._log)
-        self._note_report(report.wait(seconds) or self._late_report)
+        self._write_unless_full(report.wait(seconds) or self._late_report)
         return report
 
     @property
     def _late_report(self) -> ReportRecord:
         return ReportRecord(self._session.report, "late")
 
-    def _note_report(self, state: ReportRecord) -> None:
-        """Write the state of the report to the ledger."""
-        write_unless_full(self._ledger, self._log, state)
+    def _write_unless_full(self, record: Record) -> None:
+        """Write a record for the summary to the ledger, unless the disk is nearly full: the totals need the rest."""
+        try:
+            disk = os.statvfs(self._ledger.folder)
+            if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
+                self._ledger.write(record)
+        except (OSError, SpoolError) as error:
+            self._log(f"the {record.__struct_config__.tag} could not be written: {error}")
 
     def _note_late_report(self, state: ReportRecord) -> None:
         """Write what became of a report for which pytest did not wait: a later session's summary shows a failure."""
         # A folder that was removed meanwhile would be created again.
         if self._state.is_report_late and self._delivery.folder.ledger.exists():
-            self._note_report(state)
+            self._write_unless_full(state)
 
     def _write_totals(self, counts: LateAnswer[int] | None) -> None:
         """Write the totals, the last record of this life, for pytest's summary."""
@@ -280,22 +283,6 @@ class LateAnswer(Generic[T]):
         except (AutomationReportError, KeyError, TypeError, ValueError, AttributeError) as error:
             # A release of the server before findings refuses the URL; a later one may have another document.
             self._log(f"no {self._what}: {error!r}")
-
-
-def write_excerpt(ledger: LedgerFile, excerpt: Json | None, log: Callable[[str], None]) -> None:
-    """Write an excerpt to the ledger, unless there is none or the disk is nearly full: the totals need the rest."""
-    if excerpt is not None:
-        write_unless_full(ledger, log, FindingsRecord(excerpt))
-
-
-def write_unless_full(ledger: LedgerFile, log: Callable[[str], None], record: Record) -> None:
-    """Write a record for the summary to the ledger, unless the disk is nearly full: the totals need the rest."""
-    try:
-        disk = os.statvfs(ledger.folder)
-        if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
-            ledger.write(record)
-    except (OSError, SpoolError) as error:
-        log(f"the {record.__struct_config__.tag} could not be written: {error}")
 
 
 def excerpt_from(document: Json) -> Json:

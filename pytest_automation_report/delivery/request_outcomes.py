@@ -12,8 +12,6 @@ from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
     StoreError,
-    ThrottledError,
-    TokenRefusedError,
     UnknownAnswerError,
 )
 from pytest_automation_report.spool.ledger_records import AckRecord, AsideRecord, NotRecord, RejectedRecord
@@ -61,7 +59,7 @@ class ResponseHandler:
             self._retry_policy.handle_error(error)
         except RefusedError as error:
             self._refused(request, error)
-        except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
+        except (ClientError, StoreError) as error:
             self._not_applied(request.intent, error)
         else:
             self._ledger.write(AckRecord(request.intent.number, made))
@@ -125,11 +123,11 @@ class ResponseHandler:
             self._client.append_thread(thread, b"{}")
         except (NotSentError, UnknownAnswerError) as error:
             self._retry_policy.probe_failed(str(error))
-        except (ThrottledError, TokenRefusedError, StoreError) as error:
-            self._retry_policy.handle_error(error)
         except RefusedError as error:
             self._log(f"{error}: a response all the same")
             self._retry_policy.append_answered()
+        except (ClientError, StoreError) as error:
+            self._retry_policy.handle_error(error)
         else:
             self._retry_policy.probe_answered()
             self._retry_policy.append_answered()
@@ -138,8 +136,6 @@ class ResponseHandler:
         """Show the test that a worker runs; return False if the server has refused that."""
         try:
             self._client.append_thread(thread, f"{{{extensions[:-1]}}}".encode("ascii"))
-        except TokenRefusedError as error:
-            self._retry_policy.handle_error(error)
         except RefusedError as error:
             # Results may still be accepted: to stop here would keep them from the server.
             self._log(f"{reason_of(error)}: running tests are not shown")

@@ -91,24 +91,21 @@ class DeliveryOptions(Struct, frozen=True):
     files_folder: Path | None = None
 
 
-class Life:
+class Life(Struct, dict=True, eq=False):
     """One life of a sender: what all parts of its delivery share."""
 
-    def __init__(
-        self,
-        session: SessionManifest,
-        client: Client,
-        ledger: LedgerFile,
-        queues: WorkerQueues,
-        timeouts: Timeouts,
-        runtime: Runtime,
-        options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 - immutable
-    ) -> None:
-        self.session, self.client, self.ledger, self.queues = session, client, ledger, queues
-        self.timeouts, self.runtime, self.options = timeouts, runtime, options
-        self.folder, self.state = SessionFolder(ledger.folder), ledger.state
+    session: SessionManifest
+    client: Client
+    ledger: LedgerFile
+    queues: WorkerQueues
+    timeouts: Timeouts
+    runtime: Runtime
+    options: DeliveryOptions = DeliveryOptions()
+
+    def __post_init__(self) -> None:
+        self.folder, self.state = SessionFolder(self.ledger.folder), self.ledger.state
         self.rejected = RejectedResults(self.folder.rejected)
-        self.retry_policy = RetryPolicy(ledger, timeouts, runtime)
+        self.retry_policy = RetryPolicy(self.ledger, self.timeouts, self.runtime)
         self.refusals = RefusalHandling(self.state.aliases)
 
 

@@ -19,15 +19,7 @@ from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.delivery.attempts import with_kept_files
 from pytest_automation_report.delivery.stores import ArtifactStoreError, ServerStore
-from pytest_automation_report.errors import (
-    NotSentError,
-    RefusedError,
-    SpoolError,
-    StoreError,
-    ThrottledError,
-    TokenRefusedError,
-    UnknownAnswerError,
-)
+from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
 from pytest_automation_report.spool.ledger_records import StoredRecord, UnstoredRecord
 from pytest_automation_report.text.limits import string
@@ -172,12 +164,12 @@ class Uploads:
         except UnknownAnswerError as error:
             self._in_doubt = self._in_doubt or name
             self._retry_policy.handle_error(error)
-        except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
-            self._retry_policy.handle_error(error)
         except RefusedError as error:
             if name:
                 self._give_up(name, f"the server would not take it ({error})")
             return True
+        except (ClientError, StoreError) as error:
+            self._retry_policy.handle_error(error)
         else:
             self._retry_policy.succeeded()
             return True

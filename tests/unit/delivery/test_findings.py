@@ -210,7 +210,7 @@ def test_findings_that_come_late(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("passed", "is_interrupted", "seconds"),
-    [(0.0, False, 3.0), (28.0, False, 1.0), (29.5, False, -0.5), (0.0, True, 2.0), (2.5, True, -0.5)],
+    [(0.0, False, 3.0), (28.0, False, 1.0), (29.5, False, 0.0), (0.0, True, 2.0), (2.5, True, 0.0)],
 )
 def test_time_for_findings(passed: float, is_interrupted: bool, seconds: float) -> None:  # noqa: FBT001 - a parameter
     """Findings never take so long that pytest's own wait would end, which is shorter after Ctrl-C."""
