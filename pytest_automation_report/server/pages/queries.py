@@ -12,20 +12,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pytest_automation_report.api.models import RUN_KEY_TAG
+from pytest_automation_report.server.pages.state import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.reads import Reader, run_condition
-from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.pages.state import Lane, RunFilters
+    from pytest_automation_report.server.pages.state import RunFilters
     from pytest_automation_report.server.store.store import Store
 
 T = TypeVar("T")
+
+_ANY: Final = Search()
 
 PAGE_ROWS: Final = 150
 """Rows of one page of a run: with more of them a page has over 2,500 elements."""
@@ -81,28 +83,6 @@ _HISTORY: Final = (
     ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
     ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Conditions for the tests of a page; None is any.
-
-    ``text`` is a part of the name, folder, file or message, or a node id, as a terminal shows it. ``folder`` is a whole
-    folder, ``fingerprint`` a reason, ``ids`` are results of which a list of findings consists. ``is_flaky``: passed
-    after a failed attempt. ``lane`` is a worker, or a block of its lane.
-    """
-
-    text: str = ""
-    folder: str | None = None
-    fingerprint: int | None = None
-    ids: Collection[int] | None = None
-    is_flaky: bool = False
-    lane: Lane | None = None
-
-    @property
-    def is_any(self) -> bool:
-        """Whether the search has no condition."""
-        return self == Search()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +211,12 @@ class PageReader(Reader):
 
     def found_runs(self, text: str, source_id: int | None) -> list[Json]:
         """Return the newest runs with this text in their name or branch, or with a commit that begins with it."""
-        found, values = self._like({"name": f"%{_escaped(text)}%", "branch": f"%{_escaped(text)}%"}, "OR")
-        begins, commit = self._like({"commit": f"{_escaped(text)}%"}, "OR")
+        own_text = escaped(text)
+        patterns = {"name": f"%{own_text}%", "branch": f"%{own_text}%", "commit": f"{own_text}%"}
+        found, values = like_any(self._like, patterns)
         own, source = ("", ()) if source_id is None else (' AND "source_id" = ?', (source_id,))
-        rest = f'({found} OR {begins}){own} ORDER BY "id" DESC LIMIT ?'
-        return self._runs('"id", "project_id"', rest, *values, *commit, *source, _FOUND_RUNS)
+        rest = f'({found}){own} ORDER BY "id" DESC LIMIT ?'
+        return self._runs('"id", "project_id"', rest, *values, *source, _FOUND_RUNS)
 
     def slowest(self, run_ids: Sequence[int], count: int) -> list[int]:
         """Return the cases of the slowest results of these runs, without quick ones."""
@@ -324,8 +305,8 @@ class PageReader(Reader):
                 rows += self._of_status(run_id, status, MAX_FAILURES - len(rows), 0)
         return rows
 
-    def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search = Search()) -> list[Json]:
-        condition, values = self._conditions(search)
+    def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search = _ANY) -> list[Json]:
+        condition, values = search.sql(self._like)
         return self._results(_TEST, _OF_STATUS.format(condition), run_id, status, status, *values, limit, offset)
 
     def ordered_tests(
@@ -339,7 +320,7 @@ class PageReader(Reader):
         size: int = PAGE_ROWS,
     ) -> Rows:
         """Return a page of a run's tests of some statuses, slowest first or in the order of their arrival."""
-        condition, values = self._conditions(search)
+        condition, values = search.sql(self._like)
         rest = _SLOWEST_FIRST if is_slowest_first else _AS_THEY_RAN
         rest = rest.format(marks([*statuses]) or "NULL", condition)
         of_page = (size + 1, (page - 1) * size)
@@ -348,12 +329,12 @@ class PageReader(Reader):
 
     def first_tests(self, run_id: int, text: str, count: int) -> list[Json]:
         """Return some tests of a run that a text finds, in no order."""
-        condition, values = self._conditions(Search(text))
+        condition, values = Search(text).sql(self._like)
         return self._results(_TEST, f'"run_id" = ?{condition} LIMIT ?', run_id, *values, count)
 
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""
-        condition, values = self._conditions(search)
+        condition, values = search.sql(self._like)
         rest = f'"run_id" = ?{condition} GROUP BY "status"'
         return {
             row["status"]: row["count"] for row in self._results('"status", COUNT(*) AS "count"', rest, run_id, *values)
@@ -457,6 +438,11 @@ class PageReader(Reader):
 
     # Statements
 
+    @property
+    def _like(self) -> str:
+        """The word for a pattern in a condition, whatever the capitals."""
+        return "ILIKE" if self.connection.is_postgres else "LIKE"
+
     def _ask(self, sql: str, *values: object) -> list[Json]:
         return self.connection.rows(sql, values)
 
@@ -472,67 +458,9 @@ class PageReader(Reader):
             raise not_found(what)
         return row
 
-    def _like(self, patterns: Mapping[str, str], word: str) -> tuple[str, list[object]]:
-        """Return the condition that columns are like these patterns, whatever their capitals; and its values."""
-        like = "ILIKE" if self.connection.is_postgres else "LIKE"
-        conditions = [f"\"{column}\" {like} ? ESCAPE '\\'" for column in patterns]
-        return f" {word} ".join(conditions), list(patterns.values())
-
-    def _conditions(self, search: Search) -> tuple[str, list[object]]:
-        """Return the conditions of a search, each after an AND, and their values."""
-        found: list[tuple[str, Sequence[object]]] = []
-        if search.text:
-            found.append(self._like(*_patterns(search.text)))
-        if search.folder is not None:
-            found.append(('"folder" = ?', (search.folder,)))
-        if search.fingerprint is not None:
-            found.append(('"fingerprint" = ?', (search.fingerprint,)))
-        if search.ids is not None:
-            found.append((f'"id" IN ({marks([*search.ids]) or "NULL"})', [*search.ids]))
-        if search.is_flaky:
-            found.append(('"failed_attempts" IS NOT NULL', ()))
-        if search.lane is not None:
-            found.append(_in_lane(search.lane))
-        return "".join(f" AND ({sql})" for sql, _ in found), [value for _, values in found for value in values]
-
 
 def _on_branch(source_id: int, branch: str | None) -> tuple[str, tuple[object, ...]]:
     """Return the condition for runs of a source, of any branch for None, and its values."""
     if not branch:
         return '"source_id" = ?' + ("" if branch is None else ' AND "branch" IS NULL'), (source_id,)
     return '"source_id" = ? AND "branch" = ?', (source_id, branch)
-
-
-_OF_KIND: Final = {
-    "failed": f'"result_class" = {ResultClass.FAILURE}',
-    "skipped": f'"result_class" NOT IN ({ResultClass.SUCCESS}, {ResultClass.FAILURE})',
-    "passed": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NULL',
-    "flaky": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NOT NULL',
-}
-
-
-def _in_lane(lane: Lane) -> tuple[str, Sequence[object]]:
-    if not lane.kind:
-        return '"thread_id" = ?', (lane.thread,)
-    return f'"thread_id" = ? AND "id" BETWEEN ? AND ? AND {_OF_KIND[lane.kind]}', (lane.thread, lane.first, lane.last)
-
-
-def _patterns(text: str) -> tuple[dict[str, str], str]:
-    """Return what the columns of a test that a text finds are like, and the word between these conditions.
-
-    A node id is split into folder and name; other texts are a part of a name, folder, file or message.
-    """
-    path, colons, inner = text.partition("::")
-    if not colons:
-        return dict.fromkeys(("name", "folder", "file", "message"), f"%{_escaped(text)}%"), "OR"
-    names, bracket, params = inner.partition("[")
-    scopes, _, last = names.rpartition("::")
-    module = path.replace("\\", "/").removesuffix(".py").replace("/", ".")
-    folder = _escaped(f"{module}.{scopes.replace('::', '.')}" if scopes else module)
-    # A whole name is pasted, with or without its parameters; one that is still being typed is found by its beginning.
-    name = _escaped(f"{last}[{params}" if bracket else last)
-    return {"folder": f"%{folder}" if last else f"%{folder}%", "name": f"{name}%"}, "AND"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

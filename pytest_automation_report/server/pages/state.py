@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl, urlencode
 from pytest_automation_report.server.http.query_parameters import Parameter, in_range, one_of, query_from
 from pytest_automation_report.server.http.request_body import storable
 from pytest_automation_report.server.pages.links import link
-from pytest_automation_report.server.store.statuses import STATUS_SLOTS, RunStatus
+from pytest_automation_report.server.store.database import marks
+from pytest_automation_report.server.store.statuses import STATUS_SLOTS, ResultClass, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.http.query_parameters import Query
@@ -267,6 +268,87 @@ class RunFilters:
     def at(self, page: int) -> dict[str, Any]:
         """Return the parameters of another page."""
         return replace(self, page=page).query
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Conditions for the tests of a page; None is any.
+
+    ``text`` is a part of the name, folder, file or message, or a node id, as a terminal shows it. ``folder`` is a whole
+    folder, ``fingerprint`` a reason, ``ids`` are results of which a list of findings consists. ``is_flaky``: passed
+    after a failed attempt. ``lane`` is a worker, or a block of its lane.
+    """
+
+    text: str = ""
+    folder: str | None = None
+    fingerprint: int | None = None
+    ids: Collection[int] | None = None
+    is_flaky: bool = False
+    lane: Lane | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether the search has no condition."""
+        return self == Search()
+
+    def sql(self, like: str) -> tuple[str, list[Any]]:
+        """Return the conditions, each after an AND, and their values; ``like`` is the word for a pattern."""
+        found: list[tuple[str, Sequence[object]]] = []
+        if self.text:
+            found.append(like_any(like, *_patterns(self.text)))
+        if self.folder is not None:
+            found.append(('"folder" = ?', (self.folder,)))
+        if self.fingerprint is not None:
+            found.append(('"fingerprint" = ?', (self.fingerprint,)))
+        if self.ids is not None:
+            found.append((f'"id" IN ({marks([*self.ids]) or "NULL"})', [*self.ids]))
+        if self.is_flaky:
+            found.append(('"failed_attempts" IS NOT NULL', ()))
+        if self.lane is not None:
+            found.append(_in_lane(self.lane))
+        return "".join(f" AND ({sql})" for sql, _ in found), [value for _, values in found for value in values]
+
+
+_OF_KIND: Final = {
+    "failed": f'"result_class" = {ResultClass.FAILURE}',
+    "skipped": f'"result_class" NOT IN ({ResultClass.SUCCESS}, {ResultClass.FAILURE})',
+    "passed": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NULL',
+    "flaky": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NOT NULL',
+}
+
+
+def _in_lane(lane: Lane) -> tuple[str, Sequence[object]]:
+    if not lane.kind:
+        return '"thread_id" = ?', (lane.thread,)
+    return f'"thread_id" = ? AND "id" BETWEEN ? AND ? AND {_OF_KIND[lane.kind]}', (lane.thread, lane.first, lane.last)
+
+
+def _patterns(text: str) -> tuple[dict[str, str], str]:
+    """Return what the columns of a test that a text finds are like, and the word between these conditions.
+
+    A node id is split into folder and name; other texts are a part of a name, folder, file or message.
+    """
+    path, colons, inner = text.partition("::")
+    if not colons:
+        return dict.fromkeys(("name", "folder", "file", "message"), f"%{escaped(text)}%"), "OR"
+    names, bracket, params = inner.partition("[")
+    scopes, _, last = names.rpartition("::")
+    module = path.replace("\\", "/").removesuffix(".py").replace("/", ".")
+    folder = escaped(f"{module}.{scopes.replace('::', '.')}" if scopes else module)
+    # A whole name is pasted, with or without its parameters; one that is still being typed is found by its beginning.
+    name = escaped(f"{last}[{params}" if bracket else last)
+    return {"folder": f"%{folder}" if last else f"%{folder}%", "name": f"{name}%"}, "AND"
+
+
+def like_any(like: str, patterns: Mapping[str, str], word: str = "OR") -> tuple[str, list[str]]:
+    """Return the condition that columns are like these patterns, whatever their capitals; and its values."""
+    conditions = [f"\"{column}\" {like} ? ESCAPE '\\'" for column in patterns]
+    return f" {word} ".join(conditions), list(patterns.values())
+
+
+def escaped(text: str) -> str:
+    """Return a text for a pattern, in which it finds itself alone."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:

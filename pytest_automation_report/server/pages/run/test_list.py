@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows, Search
+from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.names import common_phrase
-from pytest_automation_report.server.pages.state import FLAKY
+from pytest_automation_report.server.pages.state import FLAKY, Search
 from pytest_automation_report.server.pages.statuses import parts, ranked
 
 if TYPE_CHECKING:
