@@ -72,6 +72,13 @@ def test_a_run_is_found_by_any_of_its_tags(service: Service) -> None:
         assert _ids(service, f"tags={query}") == expected, query
 
 
+def test_runs_of_a_branch_and_those_without_one_are_found(service: Service) -> None:
+    """An empty branch finds the runs whose client named none."""
+    main = service.new_run(fields=[{"type": 1, "name": "Branch", "value": "main"}])
+    without = service.new_run()
+    assert (_ids(service, "branch=main"), _ids(service, "branch=")) == ([main], [without])
+
+
 def test_a_tag_that_was_made_visible_is_found_as_it_was_sent(service: Service) -> None:
     """What is done to a text when it is stored is done to the text that it is looked up by."""
     answer = service.raw("POST", f"{API}{RUNS}", b'{"name": "n", "source": "s", "tags": ["a\\u0000b"]}')

@@ -194,6 +194,7 @@ def test_a_list_is_filtered_and_searched_by_its_address(site: Site) -> None:
     assert shown("status=3") == ["test_0"]
     assert shown("status=2,3") == ["test_0", "test_1[x-y]", "test_2", "test_3"]
     assert shown("status=flaky") == ["test_3"]
+    assert 'class="ic flaky"' in site.shown(f"/runs/{run}?view=tests&group=none&status=flaky").partition("data-row")[2]
     assert shown("q=REFUSED") == ["test_0"]
     assert shown("q=a/test_a.py") == ["test_0", "test_1[x-y]"]
     assert shown("q=a/test_a.py::TestX::test_1[x-y]") == ["test_1[x-y]"]
