@@ -23,7 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pytest_automation_report.api.models import NewRun, Resources
-from pytest_automation_report.server.embedded.client import StoreClient
+from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.parsers import RawSetting
 

@@ -27,7 +27,7 @@ _EDITOR_REMEDY: Final = "write an address that your editor opens, with {file} an
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pytest_automation_report.server.http.middleware import AccessLogEntry
+    from pytest_automation_report.server.http.guard import AccessLogEntry
     from pytest_automation_report.server.store.store import Store
 
 
@@ -137,7 +137,7 @@ def serve(  # noqa: PLR0913 - one for each option
     The first line on stdout is the address alone. On stderr stand the link that opens the pages and the settings to
     report here.
     """
-    from pytest_automation_report.server.http.middleware import ServerOptions  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.http.guard import ServerOptions  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.http.serving import (  # noqa: PLC0415
         TOKEN_VARIABLE,
         ServeOptions,
@@ -219,7 +219,7 @@ def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, m
 
 def _check_port(host: str, port: int) -> None:
     """Raise `SettingError` for a host and port that cannot be listened on."""
-    from pytest_automation_report.server.http.hosts import listening_address  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.http.guard import listening_address  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.http.serving import listening  # noqa: PLC0415 - as above
 
     try:

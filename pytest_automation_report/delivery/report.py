@@ -32,7 +32,7 @@ from pytest_automation_report.values import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_automation_report.server.embedded.client import StoreClient
+    from pytest_automation_report.server.api.embedded import StoreClient
     from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.spool.manifest import SessionManifest
 
@@ -121,7 +121,7 @@ def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: 
     The store has the times of the session, and nothing of earlier runs. Its ledger is beside it. Raises `SpoolError` if
     the results cannot be stored.
     """
-    from pytest_automation_report.server.embedded.client import StoreClient  # noqa: PLC0415 - only a few reports need it
+    from pytest_automation_report.server.api.embedded import StoreClient  # noqa: PLC0415 - only a few reports need it
 
     # The run is complete when this session's results are in it, also if other jobs report into it.
     session = replace(

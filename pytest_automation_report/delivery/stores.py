@@ -175,7 +175,7 @@ def _first_line(error: Exception) -> str:
 def import_client(*, is_embedded: bool) -> None:
     """Import the modules that `connected` needs: the sender does so before it knows its session."""
     if is_embedded:
-        import pytest_automation_report.server.embedded.client  # noqa: PLC0415 - servers need no store
+        import pytest_automation_report.server.api.embedded  # noqa: PLC0415 - servers need no store
     else:
         import pytest_automation_report.api.http  # noqa: F401, PLC0415 - loads requests, 100 ms
 
@@ -194,7 +194,7 @@ def connected(
     server as a whole. ``on_answer`` is called with the headers of each response of a server.
     """
     if endpoint.is_embedded:
-        from pytest_automation_report.server.embedded.client import StoreClient  # noqa: PLC0415 - servers need no store
+        from pytest_automation_report.server.api.embedded import StoreClient  # noqa: PLC0415 - servers need no store
 
         with StoreClient(Path(endpoint.database), endpoint.project_id) as store_client:
             yield store_client

@@ -211,11 +211,9 @@ def test_upkeep(shop: Path) -> None:
 
 def test_health_and_limits(shop: Path) -> None:
     """The health address needs no token; the limits of the page are the code's."""
-    from pytest_automation_report.server.http import request_body as bodies  # noqa: PLC0415 - of this test alone
-    from pytest_automation_report.server.http import schemas  # noqa: PLC0415
-    from pytest_automation_report.server.http.channels import Deadlines  # noqa: PLC0415
-    from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED  # noqa: PLC0415
-    from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_DEPTH  # noqa: PLC0415
+    from pytest_automation_report.server.api import bodies, decoding  # noqa: PLC0415 - of this test alone
+    from pytest_automation_report.server.http.application import MAX_MEMBERS  # noqa: PLC0415
+    from pytest_automation_report.server.http.connections import Deadlines  # noqa: PLC0415
     from pytest_automation_report.server.http.serving import CONNECTIONS  # noqa: PLC0415
     from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES  # noqa: PLC0415
     from pytest_automation_report.server.store.database import MAX_ATTACHED, MAX_THREADS  # noqa: PLC0415
@@ -225,14 +223,14 @@ def test_health_and_limits(shop: Path) -> None:
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     mebi = 1024 * 1024
     for told in (
-        f"{MAX_BODY_BYTES // mebi} MiB, before and after gzip; JSON {MAX_DEPTH} levels deep",
+        f"{decoding.MAX_BODY_BYTES // mebi} MiB, before and after gzip; JSON {decoding.MAX_DEPTH} levels deep",
         f"| one artifact | {MAX_CONTENT_BYTES // mebi} MiB |",
-        f"| {bodies.MAX_VALUES:,}; a gzip body has at most {bodies.MAX_MEMBERS:,} members |",
-        f"| tests of one append | {schemas.MAX_TESTS:,} |",
-        f"| {schemas.MAX_ENTRIES:,} each; {schemas.MAX_TAGS} |",
+        f"| {decoding.MAX_VALUES:,}; a gzip body has at most {MAX_MEMBERS:,} members |",
+        f"| tests of one append | {bodies.MAX_TESTS:,} |",
+        f"| {bodies.MAX_ENTRIES:,} each; {bodies.MAX_TAGS} |",
         f"| {MAX_ATTACHED // mebi} MiB together |",
-        f"| {schemas.NAME_LENGTH:,} characters |",
-        f"| {MISTAKES_LISTED}, the others are counted |",
+        f"| {bodies.NAME_LENGTH:,} characters |",
+        f"| {decoding.MISTAKES_LISTED}, the others are counted |",
         f"| threads of one run | {MAX_THREADS:,} |",
         f"| {Deadlines().header_seconds:g} s, then {Deadlines().body_seconds:g} s to arrive |",
         f"| a connection without a request | {Deadlines().idle_seconds:g} s |",

@@ -2,7 +2,7 @@
 
 from msgspec import convert
 
-from pytest_automation_report.server.http.schemas import RunBody
+from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.inputs import ThreadSubmission
 from pytest_automation_report.server.store.store import Store

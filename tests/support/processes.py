@@ -13,7 +13,7 @@ WRITER = """
 import json, sys
 from pathlib import Path
 from pytest_automation_report.api.models import NewRun, Resources
-from pytest_automation_report.server.embedded.client import StoreClient
+from pytest_automation_report.server.api.embedded import StoreClient
 
 database, run_name, appends = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with StoreClient(database, 1) as client:

@@ -24,7 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 """Folders and modules at the top of the package, from the lowest floor to the highest."""
 
-SERVER_FLOORS: tuple[str, ...] = ("store", "http", "embedded", "pages")
+SERVER_FLOORS: tuple[str, ...] = ("store", "api", "http", "pages")
 """Folders of the server, from the lowest floor to the highest."""
 
 TABLE: dict[str, frozenset[str]] = {

@@ -1,4 +1,4 @@
-"""The REST API over the store: routes, checks of requests, JSON of responses, the HTTP server.
+"""The HTTP server over the REST API: connections, checks of requests, responses.
 
-Runs in `serve`; the embedded client uses its bodies and lists. Imports `server.store`, and no pages.
+Runs in `serve`. Imports `server.api` and `server.store`, and no pages.
 """

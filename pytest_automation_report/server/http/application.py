@@ -1,29 +1,44 @@
-"""Create the WSGI application: its routes, and one JSON form for every error."""
+"""Create the WSGI application: its routes, what answers them, and one JSON form for every error."""
 
 from __future__ import annotations
 
 import logging
 import re
+import tempfile
 import uuid
-from typing import TYPE_CHECKING, Any
+import zlib
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from urllib.parse import quote
 
 import falcon
 from falcon.routing import BaseConverter
+from msgspec.json import encode
 
-from pytest_automation_report.server.http import resources
-from pytest_automation_report.server.http.artifacts import ArtifactResource, ArtifactsResource
-from pytest_automation_report.server.http.middleware import HEALTH, AccessLog, RequestGuard, ServerOptions, without_code
+from pytest_automation_report.api.artifacts import file_name
+from pytest_automation_report.server.api.changes import CHANGES, OPTIONAL_BODIES, complete_run, create_run
+from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
+from pytest_automation_report.server.api.documents import DOCUMENTS
+from pytest_automation_report.server.http.guard import HEALTH, AccessLog, RequestGuard, ServerOptions, without_code
+from pytest_automation_report.server.store.artifact_rows import too_large
+from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
-from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.artifacts import ArtifactContents, stored_artifact
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.media_types import DOWNLOAD
+from pytest_automation_report.server.store.store import IdempotentRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_automation_report.api.models import Token
-    from pytest_automation_report.server.http.middleware import Extension
+    from pytest_automation_report.server.api.changes import Change
+    from pytest_automation_report.server.api.documents import Document
+    from pytest_automation_report.server.http.guard import Extension
+    from pytest_automation_report.server.store.artifact_rows import StoredContent
     from pytest_automation_report.server.store.store import Store
+
 
 _logger = logging.getLogger(__name__)
 
@@ -45,7 +60,7 @@ def create_application(
     application.add_error_handler(Exception, _answer_internal_error)
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
     application.add_error_handler(ApiError, _answer_api_error)
-    application.add_route(HEALTH, resources.HealthResource())
+    application.add_route(HEALTH, HealthResource())
     _add_api_routes(application, store, options)
     contents = ArtifactContents(store, max_bytes=options.max_artifact_bytes)
     application.add_route(ARTIFACTS, ArtifactsResource(contents))
@@ -66,7 +81,7 @@ def _add_api_routes(
     application: falcon.App[falcon.Request, falcon.Response], store: Store, options: ServerOptions
 ) -> None:
     """Add the routes of the API; for an id that its converter refuses, falcon answers 404."""
-    for path, resource in resources.api_resources(store, options):
+    for path, resource in api_resources(store, options):
         application.add_route(_API + path.format("{record_id:id}"), resource)
 
 
@@ -133,3 +148,190 @@ def _answer_internal_error(
 def _write(resp: falcon.Response, value: Mapping[str, object]) -> None:
     resp.content_type = falcon.MEDIA_JSON
     resp.data = json_text(value).encode("utf-8", "replace")
+
+
+CONTENT_POLICY: Final = (
+    "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+)
+"""Policy of an opened file. Inline styles are allowed, since browsers use them to show pictures and videos."""
+
+# A larger upload waits in a temporary file: its hash must be known before it can be stored.
+_IN_MEMORY_BYTES: Final = 1024 * 1024
+_PART_BYTES: Final = 64 * 1024
+_HEADERS: Final = {
+    "Accept-Ranges": "bytes",
+    # A URL has the hash of its content, so the content never changes.
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class ArtifactsResource:
+    """Uploads of artifact files."""
+
+    def __init__(self, contents: ArtifactContents) -> None:
+        self._contents = contents
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Store the body and answer with its URL."""
+        if (req.content_length or 0) > MAX_CONTENT_BYTES:
+            raise too_large()
+        name = req.get_param("name") or "file"
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as body:
+            while part := req.bounded_stream.read(_PART_BYTES):
+                body.write(part)
+            body.seek(0)
+            content = self._contents.put(cast("BinaryIO", body))
+        resp.status = 201
+        resp.data = json_text(stored_artifact(content, name)).encode("utf-8", "replace")
+
+
+class ArtifactResource:
+    """A stored file. The name in its URL is for users alone: the hash identifies the file."""
+
+    def __init__(self, contents: ArtifactContents) -> None:
+        self._contents = contents
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, content_hash: str, name: str = "file") -> None:
+        """Send the file, or a range of its bytes."""
+        content = self._contents.find(content_hash)
+        if content is None:
+            raise ApiError(404, "This artifact is not stored here, or was removed.")
+        start, end = _byte_range(req, content)
+        resp.set_headers(_HEADERS)
+        tag = f'"{content.hash}"'
+        resp.set_header("ETag", tag)
+        if req.get_header("If-None-Match") == tag:
+            resp.status = 304
+            return
+        resp.content_type = content.media_type
+        disposition = "attachment" if content.media_type == DOWNLOAD else "inline"
+        resp.set_header("Content-Disposition", f"{disposition}; filename*=UTF-8''{quote(file_name(name), safe='')}")
+        if end - start < content.size:
+            resp.status = 206
+            resp.content_range = (start, end - 1, content.size)
+        resp.set_stream(self._contents.read(content.hash, start, end), end - start)
+
+
+def _byte_range(req: falcon.Request, content: StoredContent) -> tuple[int, int]:
+    """Return the offsets of the first requested byte and of the end: of the whole file, if the request has no range."""
+    requested = req.range if req.range_unit == "bytes" else None
+    if requested is None:
+        return 0, content.size
+    first, last = requested
+    # falcon writes "the last N bytes" as first = -N, and "to the end" as last = -1.
+    start = max(0, content.size + first) if first < 0 else first
+    end = content.size if last < 0 else min(last + 1, content.size)
+    if start >= end:
+        raise falcon.HTTPRangeNotSatisfiable(content.size)
+    return start, end
+
+
+MAX_MEMBERS = 1000
+"""Most gzip members of a compressed body; usual clients send one."""
+
+_GZIP = 31  # of zlib: only gzip, of any window
+_GZIP_PIECE_BYTES = 64 * 1024
+
+
+class HealthResource:
+    """Health check of the server; needs no token."""
+
+    def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
+        """Answer 200."""
+        resp.data = b'{"status":"ok"}'
+
+
+class ApiResource:
+    """A URL with one id: what a GET of it returns, what a POST does, and what is called with the id after a POST."""
+
+    def __init__(
+        self, store: Store, document: Document | None, change: Change | None, done: Callable[[int], None] | None
+    ) -> None:
+        self._store = store
+        self._done = done
+        # falcon answers 405 for a method that a resource does not have.
+        if document is not None:
+            self.on_get = partial(self._read, document)
+        if change is not None:
+            self.on_post = partial(self._apply, change)
+
+    def _read(self, document: Document, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
+        content = document(self._store, record_id, req.params)
+        if isinstance(content, bytes):
+            resp.data = content
+        else:
+            resp.stream = content
+
+    def _apply(self, change: Change, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
+        """Apply a change, once for its idempotency key."""
+        body = received(req, b"{}" if change in OPTIONAL_BODIES else None)
+        key = req.context.get("idempotency_key")
+        request = None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
+        response = change(self._store, record_id, body, request)
+        resp.status = response.status
+        if response.body is not None:
+            resp.data = encode(response.body)
+        if self._done is not None:
+            self._done(record_id)
+
+
+def api_resources(store: Store, options: ServerOptions) -> Iterator[tuple[str, ApiResource]]:
+    """Yield the paths of the contract and those beside it, with ``{}`` for their id, and what answers them."""
+    strictly = partial(create_run, are_references_strict=options.are_references_strict)
+    for path in {**DOCUMENTS, **CHANGES}:
+        change = CHANGES.get(path)
+        done = options.on_run_completed if change is complete_run else None
+        yield path, ApiResource(store, DOCUMENTS.get(path), strictly if change is create_run else change, done)
+
+
+def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
+    """Return the body of a request; ``missing`` stands for one that was not sent, where that is allowed.
+
+    Raises `ApiError` for a body that is too large, of another type, or compressed otherwise than by gzip.
+    """
+    length = req.content_length or 0
+    check_length(length)
+    body = req.bounded_stream.read(length) if length else b""
+    if not body:
+        if missing is None:
+            raise ApiError(400, "The request has no body; send a JSON object.")
+        return missing
+    if (req.content_type or "").partition(";")[0].strip().lower() != "application/json":
+        raise ApiError(415, "The request body must be sent as application/json.")
+    encoding = req.get_header("Content-Encoding", default="identity").strip().lower()
+    if encoding == "identity":
+        return body
+    if encoding in ("gzip", "x-gzip"):
+        return _gunzipped(body)
+    raise ApiError(415, "The request body must be sent as it is or compressed by gzip.")
+
+
+def _gunzipped(body: bytes) -> bytes:
+    """Return what a gzip body holds; never more of it is made than may be read.
+
+    A member is fed in pieces of the body: zlib copies what follows the end of a member, which for many small members
+    in one piece took quadratic time.
+    """
+    parts, room, view, position = list[bytes](), MAX_BODY_BYTES, memoryview(body), 0
+    member, members = zlib.decompressobj(_GZIP), 1
+    try:
+        while position < len(view):
+            if member.eof:
+                member, members = zlib.decompressobj(_GZIP), members + 1
+            if members > MAX_MEMBERS:
+                raise ApiError(400, f"The request body has more than {MAX_MEMBERS} gzip members.")
+            piece = view[position : position + _GZIP_PIECE_BYTES]
+            parts.append(member.decompress(piece, room + 1))
+            room -= len(parts[-1])
+            if room < 0:
+                raise ApiError(413, f"The request body holds more than {MAX_BODY_BYTES} bytes.")
+            position += len(piece) - len(member.unused_data)
+    except zlib.error as error:
+        raise ApiError(400, "The request body is not gzip data.") from error
+    if not member.eof:
+        raise ApiError(400, "The request body is cut gzip data.")
+    return b"".join(parts)

@@ -7,20 +7,21 @@ import re
 import resource
 import secrets
 import socket
+import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from queue import Queue
+from typing import TYPE_CHECKING, Any, Final
 
 from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.channels import Deadlines
-from pytest_automation_report.server.http.findings_worker import FindingsWorker
-from pytest_automation_report.server.http.hosts import answered_hosts, listening_address
-from pytest_automation_report.server.http.middleware import ServerOptions, TokenCheck
-from pytest_automation_report.server.http.waitress_loop import Loop
+from pytest_automation_report.server.http.connections import Deadlines, Loop
+from pytest_automation_report.server.http.guard import ServerOptions, TokenCheck, answered_hosts, listening_address
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
+from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.private_files import TOKEN_BYTES, TOKEN_LENGTH, read_or_create_secret
 from pytest_automation_report.text.files import read_file
 
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from pytest_automation_report.server.http.hosts import Address
-    from pytest_automation_report.server.http.middleware import Extension
+    from pytest_automation_report.server.http.guard import Address, Extension
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
+
 
 TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds the server's token."""
@@ -227,3 +228,55 @@ def _url(listener: socket.socket) -> str:
     name, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(name), str(name))  # noqa: S104 - it is compared, not listened on  # nosec B104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+_logger = logging.getLogger(__name__)
+
+_SECONDS_TO_END: Final = 10.0
+"""How long the end of the process waits for the run that is being computed; 100,000 tests take 3 seconds."""
+
+
+class FindingsWorker:
+    """One thread that computes the findings of runs, one after the other, in the order of their completion.
+
+    Nothing is lost if it does not get to a run: its findings are computed when they are first asked for.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._run_ids: Queue[int | None] = Queue()
+        self._is_closed = False
+        # Started by the first run: most servers of developers only show runs.
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def add(self, run_id: int) -> None:
+        """Compute the findings of a completed run soon; returns at once."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._run_ids.put(run_id)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="findings", daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        """End the thread after the run that it is at; the store may be closed then."""
+        with self._lock:
+            self._is_closed = True
+            thread = self._thread
+        if thread is not None:
+            self._run_ids.put(None)
+            thread.join(_SECONDS_TO_END)
+
+    def _work(self) -> None:
+        while (run_id := self._run_ids.get()) is not None:
+            if self._is_closed:
+                return
+            try:
+                findings(self._store, run_id)
+            except ApiError as error:
+                # The run was removed meanwhile, or other processes use the store: the next reader computes it.
+                _logger.info("findings of run %s: %s", run_id, error.message)
+            except Exception:
+                _logger.exception("findings of run %s could not be computed", run_id)

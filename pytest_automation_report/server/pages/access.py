@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
-from pytest_automation_report.server.http.middleware import OPENING
+from pytest_automation_report.server.http.guard import OPENING
 from pytest_automation_report.server.pages.links import link, own_path
 from pytest_automation_report.server.pages.page import frame_of, is_encrypted
 from pytest_automation_report.server.pages.rendering import render, set_html

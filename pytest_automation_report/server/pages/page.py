@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pytest_automation_report.server.http.hosts import is_answered
+from pytest_automation_report.server.http.guard import is_answered
 from pytest_automation_report.server.pages.links import own_path
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import render, set_html

@@ -23,7 +23,7 @@ from urllib.parse import unquote_to_bytes
 import falcon
 
 from pytest_automation_report.server.http.application import add_converters
-from pytest_automation_report.server.http.middleware import HEALTH, OPENING, Extension
+from pytest_automation_report.server.http.guard import HEALTH, OPENING, Extension
 from pytest_automation_report.server.pages.access import OpeningForm, OpeningLink, PageAccess, has_pass, remember_target
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.links import link, own_path, route_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from pytest_automation_report.server.http.query_parameters import Parameter, in_range, one_of, query_from
-from pytest_automation_report.server.http.request_body import storable
+from pytest_automation_report.server.api.decoding import storable
+from pytest_automation_report.server.api.queries import Parameter, in_range, one_of, query_from
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.statuses import STATUS_SLOTS, ResultClass, RunStatus
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.http.query_parameters import Query
+    from pytest_automation_report.server.api.queries import Query
     from pytest_automation_report.server.pages.links import Link
 
 VIEWS: Final = ("failures", "tests", "changes", "time", "details")

@@ -6,7 +6,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from pytest_automation_report.api.models import Field, NewRun, Resources
-from pytest_automation_report.server.embedded.client import StoreClient
+from pytest_automation_report.server.api.embedded import StoreClient
 with StoreClient(Path(sys.argv[1]), 1) as client:
     client.create_run(NewRun("run", "suite"), key="1")
     client.create_thread(1, Resources((Field("Worker", "main"),)), key="2")

@@ -10,7 +10,7 @@ from psycopg_pool import PoolClosed
 
 from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.http.schemas import RunBody
+from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.database import lock_contents, lock_run

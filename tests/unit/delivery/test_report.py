@@ -22,7 +22,7 @@ from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.report import OWN_RESULTS, embedded_report, refusal_of_kept
 from pytest_automation_report.errors import RefusedError
-from pytest_automation_report.server.embedded.client import StoreClient
+from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store

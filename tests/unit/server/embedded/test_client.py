@@ -29,7 +29,7 @@ from pytest_automation_report.api.models import (
     encode,
 )
 from pytest_automation_report.errors import ClientError, StoreError, ThrottledError, UnknownAnswerError
-from pytest_automation_report.server.embedded.client import StoreClient
+from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.server.store import store as stores
 from pytest_automation_report.server.store.store import Store
 from support.service import START

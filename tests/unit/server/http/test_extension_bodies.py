@@ -7,7 +7,7 @@ import pytest
 
 from pytest_automation_report.api.extensions import EXTENSIONS, EXTENSIONS_HEADER, announced
 from pytest_automation_report.failures.values import Comparison, Value
-from pytest_automation_report.server.http.extension_bodies import (
+from pytest_automation_report.server.api.bodies import (
     MAX_ATTEMPTS_BYTES,
     MAX_EXTENSION_BYTES,
     MAX_EXTENSION_DEPTH,

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from falcon.testing import TestClient
 
-from pytest_automation_report.server.http import findings_worker
+from pytest_automation_report.server.http import serving
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.findings_worker import FindingsWorker
-from pytest_automation_report.server.http.middleware import ServerOptions
+from pytest_automation_report.server.http.guard import ServerOptions
+from pytest_automation_report.server.http.serving import FindingsWorker
 from pytest_automation_report.server.store import findings as store_findings
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.store import Store
@@ -106,7 +106,7 @@ def test_errors_end_no_worker(
         findings(service.store, run_id)
         assert store is service.store
 
-    monkeypatch.setattr(findings_worker, "findings", failing)
+    monkeypatch.setattr(serving, "findings", failing)
     run = a_run(service)
     worker = FindingsWorker(service.store)
     with caplog.at_level(logging.INFO):
@@ -127,7 +127,7 @@ def test_an_end_with_runs_that_wait(service: Service, monkeypatch: pytest.Monkey
         assert may_go_on.wait(60)
         findings(store, run_id)
 
-    monkeypatch.setattr(findings_worker, "findings", slow)
+    monkeypatch.setattr(serving, "findings", slow)
     worker = FindingsWorker(service.store)
     worker.add(first)
     worker.add(second)

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from falcon.testing import Result
 
-from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED
-from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_VALUES
-from pytest_automation_report.server.http.schemas import MAX_TESTS
+from pytest_automation_report.server.api.bodies import MAX_TESTS
+from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, MAX_VALUES, MISTAKES_LISTED
 from pytest_automation_report.server.store.database import MAX_ATTACHED
 from support.service import API, ON_SQLITE, Service, a_test
 

@@ -8,8 +8,15 @@ from falcon.testing import Result, TestClient
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.http.hosts import answered_hosts, is_answered, listening_address
-from pytest_automation_report.server.http.middleware import AccessLogEntry, Extension, RateLimit, ServerOptions
+from pytest_automation_report.server.http.guard import (
+    AccessLogEntry,
+    Extension,
+    RateLimit,
+    ServerOptions,
+    answered_hosts,
+    is_answered,
+    listening_address,
+)
 from pytest_automation_report.server.pages.assets import ASSETS
 from pytest_automation_report.server.pages.site import Pages
 from support.service import API, TOKEN, Service

@@ -9,7 +9,7 @@ from wsgiref.validate import validator
 import pytest
 from falcon.testing import TestClient, create_environ
 
-from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES
+from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES
 from support.service import API, TOKEN, Service
 
 RUNS = f"{API}/projects/1/automation/runs"

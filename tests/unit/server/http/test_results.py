@@ -3,7 +3,7 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from pytest_automation_report.server.http.schemas import NAME_LENGTH
+from pytest_automation_report.server.api.bodies import NAME_LENGTH
 from pytest_automation_report.server.store import statuses
 from support.service import ON_SQLITE, Service, a_test
 

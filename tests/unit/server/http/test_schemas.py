@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_automation_report.server.http import schemas
-from pytest_automation_report.server.http.mistakes import Mistakes, examined
-from pytest_automation_report.server.http.request_body import _object_from, body_from
-from pytest_automation_report.server.http.schemas import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH, NOTE_LENGTH
+from pytest_automation_report.server.api import bodies
+from pytest_automation_report.server.api.bodies import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH, NOTE_LENGTH
+from pytest_automation_report.server.api.decoding import Mistakes, _object_from, body_from, examined
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 
@@ -29,13 +28,13 @@ RUN = {
     "name": "n", "source": "s", "config": "c", "config_id": 1, "milestone": "m", "milestone_id": 1, "tags": ["a"],
     "fields": [FIELD], "artifacts": [ARTIFACT], "links": [LINK],
 }  # fmt: skip
-BODIES: dict[str, tuple[type[schemas.Body], dict[str, Any]]] = {
-    "run": (schemas.RunBody, RUN),
-    "run append": (schemas.RunAppendBody, {"fields": [FIELD], "artifacts": [ARTIFACT], "links": [LINK]}),
-    "run completion": (schemas.RunCompletionBody, {"measure_elapsed": True}),
-    "thread": (schemas.ThreadBody, THREAD),
-    "thread completion": (schemas.ThreadCompletionBody, {"elapsed_observed": 1, "elapsed_computed": 2}),
-    "thread append": (schemas.thread_append(DEFAULT_STATUSES), {**THREAD, "tests": [TEST]}),
+BODIES: dict[str, tuple[type[bodies.Body], dict[str, Any]]] = {
+    "run": (bodies.RunBody, RUN),
+    "run append": (bodies.RunAppendBody, {"fields": [FIELD], "artifacts": [ARTIFACT], "links": [LINK]}),
+    "run completion": (bodies.RunCompletionBody, {"measure_elapsed": True}),
+    "thread": (bodies.ThreadBody, THREAD),
+    "thread completion": (bodies.ThreadCompletionBody, {"elapsed_observed": 1, "elapsed_computed": 2}),
+    "thread append": (bodies.thread_append(DEFAULT_STATUSES), {**THREAD, "tests": [TEST]}),
 }
 
 NO_TEXTS = (b"null", b"true", b"1", b"2.5", b"[]", b"{}")
@@ -123,7 +122,7 @@ def changed(body: dict[str, Any], path: str, value: bytes | None) -> bytes:
     return json.dumps(whole).encode().replace(b'"@VALUE@"', value)
 
 
-def verdict(read: Callable[[], schemas.Body]) -> tuple[int, object]:
+def verdict(read: Callable[[], bodies.Body]) -> tuple[int, object]:
     """Return the body, or the status with the mistakes by path."""
     try:
         return 200, read()
@@ -168,7 +167,7 @@ def test_messages_say_what_is_expected() -> None:
         "artifacts": [{"name": "a", "url": "x"}],
     }  # fmt: skip
     with pytest.raises(ApiError) as refused:
-        body_from(json.dumps(body).encode(), schemas.RunBody)
+        body_from(json.dumps(body).encode(), bodies.RunBody)
     assert refused.value.errors == {
         "name": ["This property may not be null."],
         "source": [f"Must be a text of 1 to {NAME_LENGTH} characters."],
@@ -191,7 +190,7 @@ def test_messages_say_what_is_expected() -> None:
 
 def test_of_a_property_that_comes_twice_the_last_counts() -> None:
     """It does so also if the first value is none that the property takes."""
-    run = body_from(b'{"name":1,"source":"s","name":"n"}', schemas.RunBody)
+    run = body_from(b'{"name":1,"source":"s","name":"n"}', bodies.RunBody)
     assert run.name == "n"
     assert refused_paths(b'{"name":"n","source":"s","name":1}', "run") == ["name"]
 
@@ -200,7 +199,7 @@ def test_stored_json_has_the_properties_that_were_sent() -> None:
     """Null and defaults that were sent are stored, properties that were not sent or are unknown are not."""
     field = {"other": 1, "is_highlight": False, "value": None, "type": 1.0, "name": "ä"}
     body = {"fields": [field, {"type": 2, "name": "n"}], "artifacts": [{"url": "a:b", "name": "n", "size": None}]}
-    attachments = body_from(json.dumps(body).encode(), schemas.RunAppendBody).attachments()
+    attachments = body_from(json.dumps(body).encode(), bodies.RunAppendBody).attachments()
     assert [(attachment.kind, attachment.body) for attachment in attachments] == [
         ("fields", '{"type":1,"name":"ä","value":null,"is_highlight":false}'),
         ("fields", '{"type":2,"name":"n"}'),
@@ -239,9 +238,9 @@ def test_both_ways_come_to_the_same(kind: str, data: st.DataObject, seed: int) -
     body = changed(good, path, json.dumps(data.draw(_json)).encode())
     body = _damaged(body, chance) if seed % 2 else body
 
-    def slowly() -> schemas.Body:
+    def slowly() -> bodies.Body:
         mistakes = Mistakes()
-        value: schemas.Body = examined({**_object_from(body), "other": None}, declared, mistakes)
+        value: bodies.Body = examined({**_object_from(body), "other": None}, declared, mistakes)
         mistakes.refuse()
         return value
 
@@ -252,7 +251,7 @@ def test_bodies_are_nothing_to_the_garbage_collector() -> None:
     """A test without fields and artifacts makes no tracked object: large appends would start full collections."""
     tests = [{"key": f"k{number}", "name": "n", "folder": "f", "status": "passed"} for number in range(250)]
     body = json.dumps({"tests": tests}).encode()
-    declared = schemas.thread_append(DEFAULT_STATUSES)
+    declared = bodies.thread_append(DEFAULT_STATUSES)
     body_from(body, declared)  # the decoder is made once
     gc.disable()
     try:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.server.http.views import iso_time
+from pytest_automation_report.server.api.documents import iso_time
 from pytest_automation_report.server.store.statuses import COUNT_NAMES
 from support.service import Service, a_test
 

@@ -1,7 +1,6 @@
 """Apply the client's requests to the store in this process, without HTTP and without a socket.
 
-The requests are those that `api.http` sends to a server, and the functions behind the server's URLs apply them:
-`server.http.changes` and `server.http.documents`.
+The requests are those that `api.http` sends to a server, and the functions behind the server's URLs apply them.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pytest_automation_report.api.classification import HttpResponse, classify
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.extensions import EXTENSIONS
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.http.changes import CHANGES
+from pytest_automation_report.server.api.changes import CHANGES
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import json_text
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.classification import ApiRequest
     from pytest_automation_report.api.models import Json, PostgresDatabase
+
 
 T = TypeVar("T")
 
@@ -137,7 +137,7 @@ def _addressed(request: ApiRequest) -> tuple[str, int]:
 
 def _read(store: Store, request: ApiRequest) -> object:
     """Return the JSON of a request that changes nothing, as a client reads it from a server."""
-    from pytest_automation_report.server.http.documents import DOCUMENTS  # noqa: PLC0415 - only some sessions read
+    from pytest_automation_report.server.api.documents import DOCUMENTS  # noqa: PLC0415 - only some sessions read
 
     path, record_id = _addressed(request)
     content = DOCUMENTS[path](store, record_id, request.query)

@@ -1,8 +1,9 @@
-"""Declare the bodies of requests once: decoding, checks and the words of refusals follow from these structs.
+"""Declare the bodies of requests once: decoding, checks, words of refusals and the columns of the store follow.
 
-msgspec decodes and checks a body in one pass and stops at its first mistake. `mistakes` then reads the body property by
+msgspec decodes and checks a body in one pass and stops at its first mistake. `decoding` then reads the body property by
 property with the same declarations, so that the answer names every mistake. A ``description`` completes its sentence
-"Must be ...".
+"Must be ...". The contract lets servers ignore properties that they do not know: an extension that is malformed or too
+large is ignored for the same reason, so that its result is stored.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from msgspec.json import Encoder
 from msgspec.structs import replace
 
-from pytest_automation_report.server.http import extension_bodies
 from pytest_automation_report.server.store.inputs import (
     INT64_MAX,
     RunSubmission,
@@ -30,6 +30,187 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.inputs import Kind
     from pytest_automation_report.server.store.statuses import ResultStatus, StatusTable
+
+
+MAX_EXTENSION_BYTES: Final = 64 * 1024
+"""Largest JSON of one extension that is stored; our clients send at most half of it."""
+
+MAX_ATTEMPTS_BYTES: Final = 256 * 1024
+"""Largest JSON of all earlier attempts of a test."""
+
+MAX_EXTENSION_DEPTH: Final = 32
+"""How deep steps and values may be nested."""
+
+MAX_RUNNING: Final = 100
+"""Most tests that run at the same time in one thread."""
+
+_NAME_LENGTH: Final = 4096
+_ExtensionName = Annotated[str, Meta(max_length=_NAME_LENGTH)]
+_Amount = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+_Style = Annotated[str, Meta(pattern=r"\A[0-9]{1,3}(;[0-9]{1,3}){0,5}\Z")]
+
+
+class _Extension(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An object within an extension; properties of newer clients are ignored."""
+
+
+class StepBody(_Extension, frozen=True, kw_only=True):
+    """A step with the steps inside it; ``elapsed`` is in microseconds.
+
+    ``files`` are places in the list of the artifacts of its attempt, from 0.
+    """
+
+    name: _ExtensionName
+    status: Literal["passed", "failed", "skipped"]
+    elapsed: _Amount | UnsetType = UNSET
+    files: tuple[_Amount, ...] = ()
+    steps: tuple[StepBody, ...] = ()
+
+
+class ValueBody(_Extension, frozen=True, kw_only=True):
+    """A value or a part of one; see `failures.values.Value` for the properties."""
+
+    type: _ExtensionName
+    text: str | UnsetType = UNSET
+    items: tuple[ValueBody, ...] | UnsetType = UNSET
+    entries: tuple[tuple[ValueBody, ValueBody], ...] | UnsetType = UNSET
+    fields: tuple[tuple[_ExtensionName, ValueBody], ...] | UnsetType = UNSET
+    size: _Amount | UnsetType = UNSET
+    start: _Amount = 0
+
+
+class ComparisonBody(_Extension, frozen=True, kw_only=True):
+    """The sides of a comparison that failed."""
+
+    operator: _ExtensionName
+    left: ValueBody
+    right: ValueBody
+
+
+class RunningBody(_Extension, frozen=True, kw_only=True):
+    """A test that runs; ``since`` is in microseconds since its session began."""
+
+    key: _ExtensionName
+    name: _ExtensionName
+    folder: _ExtensionName
+    since: _Amount
+
+
+class JobBody(_Extension, frozen=True, kw_only=True):
+    """The job whose results a thread has; see `api.extensions.JOB`."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=_NAME_LENGTH)]
+    attempt: _Amount = 1
+
+
+class CollectionBody(_Extension, frozen=True, kw_only=True):
+    """The tests that a session collected, by their digest and number, and how many of them it was to run."""
+
+    digest: Annotated[str, Meta(pattern=r"\A[0-9a-f]{16,64}\Z")]
+    tests: _Amount
+    chosen: _Amount
+
+
+Colours = dict[_ExtensionName, tuple[tuple[_Amount, _Amount, _Style], ...]]
+
+
+class AttemptBody(_Extension, frozen=True, kw_only=True):
+    """An attempt before the last one: its captured output by the names of fields, and its other extensions.
+
+    ``colours`` are those of the output, and of the text of the field ``Attempt N`` by the name ``Text``.
+    """
+
+    number: Annotated[int, Meta(ge=1, le=999_999_999)]
+    output: dict[_ExtensionName, str] | UnsetType = UNSET
+    phases: tuple[_Amount, _Amount, _Amount] | UnsetType = UNSET
+    steps: tuple[StepBody, ...] = ()
+    comparison: ComparisonBody | UnsetType = UNSET
+    colours: Colours | UnsetType = UNSET
+
+
+Started = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+Phases = tuple[_Amount, _Amount, _Amount]
+Steps = tuple[StepBody, ...]
+Attempts = tuple[AttemptBody, ...]
+Running = Annotated[tuple[RunningBody, ...], Meta(max_length=MAX_RUNNING)]
+
+_encoded: Final = Encoder().encode
+
+
+def phase_columns(phases: Phases | UnsetType, elapsed: int | UnsetType) -> tuple[int | None, int | None]:
+    """Return the microseconds of setup and teardown, None for both if they are more than the whole test took."""
+    if phases is UNSET or elapsed is UNSET or phases[0] + phases[2] > elapsed:
+        return None, None
+    return phases[0], phases[2]
+
+
+def steps_column(steps: Steps | UnsetType) -> str | None:
+    """Return steps as JSON, None if there are none or they are too large."""
+    return _bounded_text(steps) if steps is not UNSET and steps and _are_flat(steps) else None
+
+
+def comparison_column(comparison: ComparisonBody | UnsetType) -> str | None:
+    """Return a comparison as JSON, None if there is none or it is too large."""
+    return _bounded_text(comparison) if comparison is not UNSET and _is_flat(comparison) else None
+
+
+def colours_column(colours: Colours | UnsetType) -> str | None:
+    """Return coloured parts of fields as JSON, None if there are none or they are too large."""
+    return _bounded_text(colours) if colours is not UNSET and colours else None
+
+
+def attempts_column(attempts: Attempts | UnsetType) -> str | None:
+    """Return earlier attempts as JSON, None if there are none, or if they are too large or nested too deeply."""
+    if attempts is UNSET or not attempts:
+        return None
+    is_flat = all(
+        _are_flat(attempt.steps) and (attempt.comparison is UNSET or _is_flat(attempt.comparison))
+        for attempt in attempts
+    )
+    return _bounded_text(attempts, MAX_ATTEMPTS_BYTES) if is_flat else None
+
+
+def running_column(running: Running | UnsetType) -> str | None:
+    """Return the running tests as JSON, None if the request has nothing about them."""
+    return None if running is UNSET else _bounded_text(running)
+
+
+def collection_column(collection: CollectionBody | UnsetType) -> str | None:
+    """Return the collected tests as JSON, None if the request has nothing about them."""
+    return None if collection is UNSET else _bounded_text(collection)
+
+
+def _are_flat(steps: Sequence[StepBody]) -> bool:
+    """Whether steps are nested no deeper than the limit."""
+    level = steps
+    for _ in range(MAX_EXTENSION_DEPTH):
+        level = tuple(step for parent in level for step in parent.steps)
+        if not level:
+            return True
+    return False
+
+
+def _is_flat(comparison: ComparisonBody) -> bool:
+    """Whether the values of a comparison are nested no deeper than the limit."""
+    level: list[ValueBody] = [comparison.left, comparison.right]
+    for _ in range(MAX_EXTENSION_DEPTH):
+        level = [part for value in level for part in _parts(value)]
+        if not level:
+            return True
+    return False
+
+
+def _parts(value: ValueBody) -> tuple[ValueBody, ...]:
+    items = () if value.items is UNSET else value.items
+    entries = () if value.entries is UNSET else value.entries
+    fields = () if value.fields is UNSET else value.fields
+    return (*items, *(part for entry in entries for part in entry), *(part for _, part in fields))
+
+
+def _bounded_text(value: object, most_bytes: int = MAX_EXTENSION_BYTES) -> str | None:
+    body = _encoded(value)
+    return body.decode() if len(body) <= most_bytes else None
+
 
 NOTE_LENGTH: Final = 80
 """Longest note, in characters."""
@@ -127,12 +308,12 @@ class TestBody(Body, frozen=True, kw_only=True):
     assertions: _Count | UnsetType = UNSET
     fields: _Fields = ()
     artifacts: _Artifacts = ()
-    started: extension_bodies.Started | UnsetType = UNSET
-    phases: extension_bodies.Phases | UnsetType = UNSET
-    steps: extension_bodies.Steps | UnsetType = UNSET
-    comparison: extension_bodies.ComparisonBody | UnsetType = UNSET
-    colours: extension_bodies.Colours | UnsetType = UNSET
-    attempts: extension_bodies.Attempts | UnsetType = UNSET
+    started: Started | UnsetType = UNSET
+    phases: Phases | UnsetType = UNSET
+    steps: Steps | UnsetType = UNSET
+    comparison: ComparisonBody | UnsetType = UNSET
+    colours: Colours | UnsetType = UNSET
+    attempts: Attempts | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"started", "phases", "steps", "comparison", "colours", "attempts"})
 
@@ -150,11 +331,11 @@ class TestBody(Body, frozen=True, kw_only=True):
             _text(self.fields) if self.fields else None,
             _text(self.artifacts) if self.artifacts else None,
             None if self.started is UNSET else self.started,
-            *extension_bodies.phase_columns(self.phases, self.elapsed),
-            extension_bodies.steps_column(self.steps),
-            extension_bodies.comparison_column(self.comparison),
-            extension_bodies.colours_column(self.colours),
-            extension_bodies.attempts_column(self.attempts),
+            *phase_columns(self.phases, self.elapsed),
+            steps_column(self.steps),
+            comparison_column(self.comparison),
+            colours_column(self.colours),
+            attempts_column(self.attempts),
         )
 
 
@@ -225,8 +406,8 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
 
     fields: _Fields = ()
     artifacts: _Artifacts = ()
-    session_started: extension_bodies.Started | UnsetType = UNSET
-    job: extension_bodies.JobBody | UnsetType = UNSET
+    session_started: Started | UnsetType = UNSET
+    job: JobBody | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection"})
 
@@ -244,8 +425,8 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
     """An addition to a thread; `thread_append` returns its form for a project's statuses."""
 
     tests: tuple[TestBody, ...] = ()
-    running: extension_bodies.Running | UnsetType = UNSET
-    collection: extension_bodies.CollectionBody | UnsetType = UNSET
+    running: Running | UnsetType = UNSET
+    collection: CollectionBody | UnsetType = UNSET
 
     def addition(self, statuses: StatusTable) -> ThreadSubmission:
         """Return the addition as the store takes it; the body must have been checked with the same statuses."""
@@ -253,8 +434,8 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
         submission = self.submission([test.row(by_alias) for test in self.tests], statuses)
         return replace(
             submission,
-            running=extension_bodies.running_column(self.running),
-            collection=extension_bodies.collection_column(self.collection),
+            running=running_column(self.running),
+            collection=collection_column(self.collection),
         )
 
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from pytest_automation_report.server.http.mistakes import Mistakes
-from pytest_automation_report.server.http.request_body import storable
+from pytest_automation_report.server.api.decoding import Mistakes, storable
 from pytest_automation_report.server.store.inputs import INT64_MAX
 from pytest_automation_report.server.store.reads import RUN_FILTERS, RunFilter
 from pytest_automation_report.server.store.references import RUN_REFERENCES, SOURCE_REFERENCES
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.models import Json
+
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DIGITS: Final = re.compile(r"[0-9]{1,19}").fullmatch

@@ -9,8 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_automation_report.server.http import schemas
-from pytest_automation_report.server.http.request_body import body_from
+from pytest_automation_report.server.api.bodies import (
+    RunAppendBody,
+    RunBody,
+    RunCompletionBody,
+    ThreadBody,
+    ThreadCompletionBody,
+    thread_append,
+)
+from pytest_automation_report.server.api.decoding import body_from
 from pytest_automation_report.server.store.errors import ApiError, not_found
 from pytest_automation_report.server.store.project_rows import thread_statuses
 from pytest_automation_report.server.store.store import StoredResponse
@@ -33,26 +40,26 @@ def create_run(
     are_references_strict: bool = False,
 ) -> StoredResponse:
     """Create a run; with strict references it may only name existing records."""
-    run = body_from(body, schemas.RunBody).submission()
+    run = body_from(body, RunBody).submission()
     is_strict = are_references_strict
     return _applied(store, request, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict))
 
 
 def append_to_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Add fields, artifacts and links to a run."""
-    attachments = body_from(body, schemas.RunAppendBody).attachments()
+    attachments = body_from(body, RunAppendBody).attachments()
     return _applied(store, request, lambda writer: writer.append_to_run(run_id, attachments))
 
 
 def complete_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Complete a run and its open threads."""
-    measure = body_from(body, schemas.RunCompletionBody).measure_elapsed
+    measure = body_from(body, RunCompletionBody).measure_elapsed
     return _applied(store, request, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
 
 
 def create_thread(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Create a thread."""
-    thread = body_from(body, schemas.ThreadBody).submission()
+    thread = body_from(body, ThreadBody).submission()
     return _applied(store, request, lambda writer: writer.create_thread(run_id, thread))
 
 
@@ -63,7 +70,7 @@ def append_to_thread(store: Store, thread_id: int, body: bytes, request: Idempot
     if statuses is None:
         raise not_found("thread")
     try:
-        addition = body_from(body, schemas.thread_append(statuses)).addition(statuses)
+        addition = body_from(body, thread_append(statuses)).addition(statuses)
     except ApiError:
         # A repetition is valid even if the project has renamed a status of its tests since the first request.
         earlier = None if request is None else store.earlier_response(request)
@@ -75,7 +82,7 @@ def append_to_thread(store: Store, thread_id: int, body: bytes, request: Idempot
 
 def complete_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Complete a thread."""
-    observed, computed = body_from(body, schemas.ThreadCompletionBody).durations()
+    observed, computed = body_from(body, ThreadCompletionBody).durations()
     return _applied(store, request, lambda writer: writer.complete_thread(thread_id, observed, computed))
 
 

@@ -1,0 +1,312 @@
+"""Read a request's body as it is declared; a response lists its first 100 mistakes and counts the others.
+
+Not every JSON reader and database accepts NUL and lone surrogates. They are escaped here, once, so that everything
+behind this module can store each text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from itertools import chain, islice
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar, Union, cast, get_args, get_origin
+
+from msgspec import DecodeError, Meta, Struct, UnsetType, ValidationError, convert
+from msgspec.json import Decoder
+from msgspec.structs import fields
+
+from pytest_automation_report.server.store.errors import ApiError, validation_error
+from pytest_automation_report.server.store.inputs import INT64_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.api.bodies import Body
+
+
+MISTAKES_LISTED: Final = 100
+"""Most mistakes that a response lists."""
+
+# A body has up to a million values, and each mistake takes microseconds to find. A batch of a usual client has fewer.
+_MISTAKES_COUNTED: Final = 5000
+_PATH_LENGTH: Final = 200
+
+
+class Mistakes:
+    """The mistakes of one body by dotted path; memory and response stay small for any number of them."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, Sequence[str]] = {}
+        self._unlisted = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the rest of the body is not examined any more."""
+        return self._unlisted >= _MISTAKES_COUNTED
+
+    def add(self, path: str, message: str) -> None:
+        """Add the mistake of the value at this path."""
+        if len(self._listed) < MISTAKES_LISTED:
+            self._listed[path[:_PATH_LENGTH]] = [message]
+        else:
+            self._unlisted += 1
+
+    def refuse(self) -> None:
+        """Raise `ApiError` (422) if there was a mistake."""
+        if not self._listed:
+            return
+        if not self._unlisted:
+            raise validation_error(self._listed)
+        unlisted = f"at least {self._unlisted}" if self.is_full else self._unlisted
+        message = f"The request has values that cannot be used: the first {len(self._listed)}, and {unlisted} more."
+        raise ApiError(422, message, self._listed)
+
+
+def examined(value: object, annotation: Any, mistakes: Mistakes, path: str = "") -> Any:  # noqa: ANN401 - any declared type
+    """Return a value as its declared type; add each of its mistakes, with which the result has no meaning.
+
+    Raises `ApiError` for a list that is longer than a whole request may have it.
+    """
+    try:
+        return convert(value, annotation)
+    except ValidationError:
+        declared = _declared(annotation)
+    if value is None:
+        mistakes.add(path, "This property may not be null.")
+    elif declared.struct is not None:
+        if isinstance(value, dict):
+            return _examined_properties(value, declared.struct, mistakes, path)
+        mistakes.add(path, "Must be an object.")
+    elif not isinstance(value, (list, dict)) or not isinstance(value, declared.container):
+        mistakes.add(path, f"Must be {declared.meta.description}.")
+    elif len(value) > (declared.meta.max_length or 0):
+        _refuse_length(len(value), declared.meta, mistakes, path)
+    else:
+        return _examined_entries(value, declared, mistakes, path)
+    return None
+
+
+class _Declared(NamedTuple):
+    """A declared type taken apart: a struct, a JSON ``list`` or ``dict`` of entries of one type, or a single value."""
+
+    struct: type[Struct] | None
+    container: type | tuple[()]
+    entry: Any
+    meta: Meta
+
+
+@lru_cache(maxsize=256)
+def _declared(annotation: Any) -> _Declared:  # noqa: ANN401 - any declared type
+    meta = Meta()
+    if get_origin(annotation) in (Union, UnionType):  # of one type with null, or with a missing value
+        (annotation,) = (one for one in get_args(annotation) if one not in (type(None), UnsetType))
+    if get_origin(annotation) is Annotated:
+        annotation, meta = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return _Declared(None, list, get_args(annotation)[0], meta)
+    if get_origin(annotation) is dict:
+        return _Declared(None, dict, get_args(annotation)[1], meta)
+    is_struct = isinstance(annotation, type) and issubclass(annotation, Struct)
+    return _Declared(annotation if is_struct else None, (), None, meta)
+
+
+def _examined_properties(value: dict[str, Any], struct: type[Struct], mistakes: Mistakes, path: str) -> Any:  # noqa: ANN401 - a struct
+    """Return a struct of the properties that it declares; the others, and malformed extensions, are ignored."""
+    properties = _properties(struct)
+    known = {declared.name: value[declared.name] for declared in properties if declared.name in value}
+    if len(known) < len(value):  # perhaps the others were all that msgspec refused
+        return examined(known, struct, mistakes, path)
+    prefix = f"{path}." if path else ""
+    ignorable: frozenset[str] = getattr(struct, "ignorable", frozenset())
+    for declared in properties:
+        if declared.name in known and declared.name in ignorable:
+            try:
+                known[declared.name] = convert(known[declared.name], declared.type)
+            except ValidationError:
+                del known[declared.name]
+        elif declared.name in known:
+            known[declared.name] = examined(known[declared.name], declared.type, mistakes, prefix + declared.name)
+        elif declared.required:
+            mistakes.add(prefix + declared.name, "This property is required.")
+            known[declared.name] = None
+    return struct(**known)
+
+
+_properties = lru_cache(maxsize=256)(fields)
+
+
+def _examined_entries(value: Any, declared: _Declared, mistakes: Mistakes, path: str) -> Any:  # noqa: ANN401 - a list or an object
+    pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+    entries = []
+    for name, entry in pairs:
+        if mistakes.is_full:
+            break
+        entries.append((name, examined(entry, declared.entry, mistakes, f"{path}.{name}")))
+    return dict(entries) if isinstance(value, dict) else tuple(entry for _, entry in entries)
+
+
+def _refuse_length(length: int, meta: Meta, mistakes: Mistakes, path: str) -> None:
+    if meta.extra is not None:
+        message = f"The request has {length} {path}; at most {meta.max_length} are taken: send fewer at once."
+        raise ApiError(meta.extra["status"], message)
+    mistakes.add(path, f"Has {length} entries; at most {meta.max_length} are taken.")
+
+
+B = TypeVar("B", bound="Body")
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Largest body that is read, and largest one that a compressed body may become."""
+
+MAX_VALUES = 1_000_000
+"""Most values of a body: entries of its lists and properties of its objects."""
+
+MAX_DEPTH = 64
+"""How deep the lists and objects of a body may be nested."""
+
+_TOO_LARGE = INT64_MAX + 1
+_TEXTS_AT_ONCE = 20_000
+_MARKS = (b",", b"[", b"{")
+# Without escapes in the text, which are taken out before: for each of them ``re`` would need memory to go back.
+_JSON_TEXT = re.compile(rb'"[^"]*"?')
+_UNSAFE = re.compile("[\x00\ud800-\udfff]")
+_MAYBE_UNSAFE = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+
+
+def check_length(length: int) -> None:
+    """Raise `ApiError` (413) for a body that has too many bytes."""
+    if length > MAX_BODY_BYTES:
+        raise ApiError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
+
+
+def body_from(body: bytes, declared: type[B]) -> B:
+    """Return a body as it is declared.
+
+    Raises `ApiError`: 422 with every mistake, 400 for bytes that are no JSON object, 413 for more bytes than
+    `MAX_BODY_BYTES`, or for more values than `MAX_VALUES`.
+    """
+    check_length(len(body))
+    _check_values(body)
+    if b"\\u0000" not in body:  # msgspec would take it for a text like any other
+        try:
+            decoder: Decoder[B] = _decoder(declared)
+            return decoder.decode(body)
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+    mistakes = Mistakes()
+    value: Any = examined(_object_from(body), declared, mistakes)
+    mistakes.refuse()
+    return cast("B", value)
+
+
+@lru_cache(maxsize=64)
+def _decoder(declared: type[B]) -> Decoder[B]:
+    return Decoder(declared)
+
+
+def _object_from(body: bytes) -> Json:
+    try:
+        value = _parsed(body.decode("utf-8", "surrogatepass"))
+        if _MAYBE_UNSAFE.search(body):
+            value = _storable_value(value)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, f"The request body is not readable JSON: {_reason(error)}") from error
+    if not isinstance(value, dict):
+        raise ApiError(400, "The request body is JSON, but no object.")
+    if _is_too_deep(value):
+        raise ApiError(400, f"The request body is nested too deeply: more than {MAX_DEPTH} levels.")
+    return value
+
+
+def storable(text: str) -> str:
+    """Return a text with NUL and lone surrogates escaped; all other characters stay as the client sent them."""
+    return _UNSAFE.sub(_spelled, text)
+
+
+def _check_values(body: bytes) -> None:
+    """Refuse a body of very many values before they are made: an empty object of two bytes takes 64 of memory."""
+    if sum(map(body.count, _MARKS)) > MAX_VALUES and _has_too_many_values(body):
+        message = f"The request body has more than {MAX_VALUES} values: send fewer at once."
+        raise ApiError(413, message)
+
+
+def _has_too_many_values(body: bytes) -> bool:
+    """Count the marks outside of texts, which may have any number of them: tracebacks show source code.
+
+    The texts are taken out some thousand at a time, since ``re`` needs 170 bytes of memory for each one.
+    """
+    body = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    values = begin = 0
+    texts = islice(_JSON_TEXT.finditer(body), _TEXTS_AT_ONCE - 1, None, _TEXTS_AT_ONCE)
+    for end in chain((text.end() for text in texts), [len(body)]):
+        outside = _JSON_TEXT.sub(b"", body[begin:end])
+        values += sum(map(outside.count, _MARKS))
+        if values > MAX_VALUES:
+            return True
+        begin = end
+    return False
+
+
+def _is_too_deep(value: Any) -> bool:  # noqa: ANN401 - what JSON holds is known only after it was looked at
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401 - what JSON holds is known only after it was looked at
+    """Parse strictly; a number with more digits than Python converts is one that no property takes."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_number)
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        if "digit" not in str(error):
+            raise
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_number, parse_int=_bounded)
+
+
+def _number(text: str) -> float:
+    """Return an integer for one that is written like 2.0, as JSON Schema has it."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _bounded(digits: str) -> int:
+    return int(digits) if len(digits) <= len(str(INT64_MAX)) + 1 else _TOO_LARGE
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return str(error)
+
+
+def _storable_value(value: object) -> object:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(name): _storable_value(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_storable_value(entry) for entry in value]
+    return value
+
+
+def _spelled(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\u{code:04x}" if code else "\\x00"

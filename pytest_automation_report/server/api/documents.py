@@ -1,0 +1,336 @@
+"""Read the store and write the JSON of the API's lists and records, for the server and for the embedded client.
+
+Reads are functions that the store calls, since it may have to run a transaction again. ``parameters`` are those of the
+query; each function raises `ApiError` for a wrong one (422), and for a record that does not exist (404).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.json import Decoder, Encoder
+
+from pytest_automation_report.server.api.queries import (
+    FINDINGS,
+    FLAKY,
+    RUN_PAGE,
+    RUN_QUERY,
+    SOURCE_PAGE,
+    SOURCE_QUERY,
+    TEST_PAGE,
+    WHOLE_RESULTS,
+    is_set,
+    query_from,
+)
+from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.flaky import flaky_tests
+from pytest_automation_report.server.store.references import USER_ID
+from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, RunStatus
+from pytest_automation_report.server.store.whole_results import WholeResults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.inputs import Kind
+    from pytest_automation_report.server.store.reads import Item, Page, Reader, RunRecord
+    from pytest_automation_report.server.store.references import Reference
+    from pytest_automation_report.server.store.store import Store
+
+    _Attached: TypeAlias = defaultdict[tuple[Kind, "int | None"], list[object]]
+    Parameters: TypeAlias = Mapping[str, str | list[str]]
+    References: TypeAlias = dict[Reference, list[Json]]
+    Document: TypeAlias = Callable[[Store, int, Parameters], "bytes | Iterator[bytes]"]
+
+# A property that was not sent is null, and a missing ``meta`` is empty; those that responses do not have are dropped.
+
+
+class _FieldView(Struct, gc=False):
+    type: Any = None
+    name: Any = None
+    value: Any = None
+    meta: Any = field(default_factory=dict)
+
+
+class _ArtifactView(Struct, gc=False):
+    name: Any = None
+    note: Any = None
+    url: Any = None
+    mime_type: Any = None
+    size: Any = None
+
+
+class _LinkView(Struct, gc=False):
+    name: Any = None
+    note: Any = None
+    url: Any = None
+
+
+_DECODERS: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    "fields": Decoder(_FieldView).decode,
+    "artifacts": Decoder(_ArtifactView).decode,
+    "links": Decoder(_LinkView).decode,
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_NOT_FOUND: Final = 404
+_encode: Final = Encoder().encode
+_SOURCE_STATUSES: Mapping[int | None, ResultClass] = {
+    RunStatus.SUCCESS: ResultClass.SUCCESS,
+    RunStatus.FAILURE: ResultClass.FAILURE,
+}
+
+
+def page_view(page: Page[Item], view: Callable[[Item], Json]) -> Json:
+    """Return a page with its numbers; they are null for an empty list, which has no pages."""
+    last = -(-page.total // page.size) or None  # rounded up
+    return {
+        "page": page.number if last else None,
+        "prev_page": min(page.number - 1, last) if last and page.number > 1 else None,
+        "next_page": page.number + 1 if last and page.number < last else None,
+        "last_page": last,
+        "per_page": page.size,
+        "total": page.total,
+        "result": [view(item) for item in page.items],
+    }
+
+
+def run_view(run: RunRecord) -> Json:
+    """Return a run with its threads."""
+    row, attached = run.row, _attached(run.attachments)
+    # A run that late results have opened again keeps the time of its completion in the store.
+    completed = row["completed"] if row["is_completed"] else None
+    return {
+        "id": row["id"],
+        "project_id": row["project"],
+        "source_id": row["source"],
+        "name": row["name"],
+        "status": row["status"],
+        "config_id": row["config"],
+        "milestone_id": row["milestone"],
+        "elapsed": row["elapsed"],
+        "is_completed": row["is_completed"],
+        **{name: row[name] for name in COUNT_NAMES},
+        "artifacts": attached["artifacts", None],
+        "fields": attached["fields", None],
+        "links": attached["links", None],
+        "tags": json.loads(row["tags"]),
+        "threads": [_thread(thread, attached) for thread in run.threads],
+        "thread_count": row["thread_count"],
+        "thread_active_count": row["thread_active_count"],
+        "thread_completed_count": row["thread_count"] - row["thread_active_count"],
+        "created_at": iso_time(row["created"]),
+        "created_by": USER_ID,
+        "updated_at": iso_time(row["updated"]),
+        "updated_by": _user(row["updated"]),
+        "completed_at": iso_time(completed),
+        "completed_by": _user(completed),
+    }
+
+
+def test_view(row: Mapping[str, Any]) -> Json:
+    """Return one result of a run."""
+    return {
+        "automation_test_id": row["id"],
+        "automation_case_id": row["case"],
+        "repository_case_id": None,
+        "repository_case_ids": [],
+        "key": row["key"],
+        "name": row["name"],
+        "folder": row["folder"],
+        "status": row["result_class"],
+        "elapsed": row["elapsed"],
+        "thread_id": row["thread"],
+        "created_at": iso_time(row["created"]),
+    }
+
+
+def source_view(row: Mapping[str, Any]) -> Json:
+    """Return a source with the status of its latest run."""
+    return {
+        "id": row["id"],
+        "project_id": row["project"],
+        "name": row["name"],
+        "status": int(_SOURCE_STATUSES.get(row["last_run_status"], ResultClass.NEUTRAL)),
+        "is_retired": False,
+        "run_count": row["run_count"],
+        "test_count_average": _rounded(row["test_average"]),
+        "elapsed_average": _rounded(row["elapsed_average"]),
+        "ran_at": iso_time(row["ran"]),
+        "created_at": iso_time(row["created"]),
+        "created_by": USER_ID,
+        "updated_at": None,
+        "updated_by": None,
+        "retired_at": None,
+        "retired_by": None,
+    }
+
+
+def iso_time(microseconds: int | None) -> str | None:
+    """Return a time, in microseconds since 1970, in the contract's form with whole milliseconds; None for None."""
+    if microseconds is None:
+        return None
+    time = _EPOCH + timedelta(milliseconds=microseconds // 1000)
+    return f"{time.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+
+
+def _thread(row: Json, attached: _Attached) -> Json:
+    elapsed = row["elapsed_computed"] if row["elapsed_observed"] is None else row["elapsed_observed"]
+    return {
+        "id": row["id"],
+        "index": row["position"],
+        "name": f"Thread {row['position']}",
+        "status": row["status"],
+        "elapsed": elapsed,
+        "is_completed": row["is_completed"],
+        **{name: row[name] for name in COUNT_NAMES},
+        "artifacts": attached["artifacts", row["id"]],
+        "fields": attached["fields", row["id"]],
+        "created_at": iso_time(row["created"]),
+        "created_by": USER_ID,
+        "completed_at": iso_time(row["completed"]),
+        "completed_by": _user(row["completed"]),
+    }
+
+
+def _attached(attachments: Sequence[Json]) -> _Attached:
+    """Return the fields, artifacts and links of a run by their kind and thread, in the order of their arrival."""
+    views: _Attached = defaultdict(list)
+    for row in attachments:
+        views[row["kind"], row["thread"]].append(_DECODERS[row["kind"]](row["body"]))
+    return views
+
+
+def _user(time_us: int | None) -> int | None:
+    """Return the user of a change; None if there was no change."""
+    return None if time_us is None else USER_ID
+
+
+def _rounded(average: float | None) -> int | None:
+    return None if average is None else round(average)
+
+
+def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
+    """Return a run, with its threads unless ``threads=0``."""
+    query = query_from(RUN_QUERY, parameters)
+
+    def question(reader: Reader) -> tuple[RunRecord, References]:
+        run = reader.run(run_id, max_threads=_most_threads(query))
+        return run, reader.references([run.row], run.row["project"], query["expands"])
+
+    run, expands = store.read(question)
+    return _encode({"result": run_view(run), "expands": expands})
+
+
+def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iterator[bytes]:
+    """Yield a page of a project's runs in pieces, each run as it is when its turn comes.
+
+    So the threads of one run are in memory at a time.
+    """
+    query = query_from(RUN_PAGE, parameters)
+
+    def question(reader: Reader) -> tuple[Page[Json], References]:
+        page = reader.run_page(project_id, query)
+        return page, reader.references(page.items, project_id, query["expands"])
+
+    page, expands = store.read(question)
+    return _pieces(store, page, expands, _most_threads(query))
+
+
+def _most_threads(query: Json) -> int | None:
+    return None if is_set(query, "threads") else 0
+
+
+def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
+    """Return a page of a run's results."""
+    query = query_from(TEST_PAGE, parameters)
+    page = store.read(lambda reader: reader.test_page(run_id, query))
+    return _encode(page_view(page, test_view))
+
+
+def results_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
+    """Return whole results of a run, those after the one of the id ``after``; this is beside the contract."""
+    query = query_from(WHOLE_RESULTS, parameters)
+    results, following = store.read(
+        lambda reader: WholeResults(reader, run_id).page(query["after"], query["status_id"])
+    )
+    return _encode({"result": {"tests": results, "next": following}})
+
+
+def sources_document(store: Store, project_id: int, parameters: Parameters) -> bytes:
+    """Return a page of a project's sources."""
+    query = query_from(SOURCE_PAGE, parameters)
+
+    def question(reader: Reader) -> tuple[Page[Json], References]:
+        page = reader.source_page(project_id, query)
+        return page, reader.references(page.items, project_id, query["expands"])
+
+    page, expands = store.read(question)
+    return _encode({**page_view(page, source_view), "expands": expands})
+
+
+def source_document(store: Store, source_id: int, parameters: Parameters) -> bytes:
+    """Return a source."""
+    query = query_from(SOURCE_QUERY, parameters)
+
+    def question(reader: Reader) -> tuple[Json, References]:
+        source = reader.source(source_id)
+        return source, reader.references([source], source["project"], query["expands"])
+
+    row, expands = store.read(question)
+    return _encode({"result": source_view(row), "expands": expands})
+
+
+def findings_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
+    """Return the findings of a run, compared with the run that fits best or with the run ``base``.
+
+    They are beside the contract, and computed at the first request after the run's completion.
+    """
+    query = query_from(FINDINGS, parameters)
+    return _encode({"result": findings(store, run_id, query["base"])})
+
+
+def flaky_document(store: Store, source_id: int, parameters: Parameters) -> bytes:
+    """Return the flaky, broken and suspect tests of a source on ``branch`` or its main branch; beside the contract."""
+    query = query_from(FLAKY, parameters)
+    return _encode({"result": flaky_tests(store, source_id, query["branch"])})
+
+
+def _pieces(store: Store, page: Page[Json], expands: References, max_threads: int | None) -> Iterator[bytes]:
+    envelope = {**page_view(replace(page, items=()), dict), "expands": expands}
+    envelope.pop("result")
+    yield _encode(envelope)[:-1] + b',"result":['
+    separator = b""
+    for row in page.items:
+        try:
+            run = store.read(partial(_run, run_id=row["id"], max_threads=max_threads))
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            continue  # it was removed since the page was read
+        yield separator + _encode(run_view(run))
+        separator = b","
+    yield b"]}"
+
+
+def _run(reader: Reader, run_id: int, max_threads: int | None) -> RunRecord:
+    return reader.run(run_id, max_threads)
+
+
+DOCUMENTS: Final[Mapping[str, Document]] = {
+    "/projects/{}/automation/runs": runs_document,
+    "/projects/{}/automation/sources": sources_document,
+    "/automation/runs/{}": run_document,
+    "/automation/runs/{}/tests": tests_document,
+    "/automation/runs/{}/results": results_document,
+    "/automation/runs/{}/findings": findings_document,
+    "/automation/sources/{}": source_document,
+    "/automation/sources/{}/flaky": flaky_document,
+}
+"""What a GET returns, by its path with ``{}`` for the id of the project, run or source."""
