@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.dispatcher import Delivery
@@ -36,7 +37,6 @@ from pytest_automation_report.spool.liveness import Process, process_start_time
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import Disk
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,6 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
 from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.delivery.dispatcher import Delivery
@@ -27,7 +29,6 @@ from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

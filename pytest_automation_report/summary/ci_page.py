@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
 from pytest_automation_report.recording.failures import SHOWN
@@ -32,7 +33,6 @@ from pytest_automation_report.text.names import title_of
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.terminal import pluralize
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
