@@ -1,8 +1,6 @@
 """The server down at the start, in the middle, to the end: the tests run, nothing is lost, nothing doubled."""
 
-import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -21,8 +19,7 @@ EVERY = [*FINISHED, "test_running", "test_after"]
 
 def run_told_command(folder: Path, ran: Ran) -> Ran:
     """Run the very command that the summary names, as a user would paste it."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return run(printed_send_command(ran), folder, session_environment(PATH=path))
+    return run(printed_send_command(ran), folder, session_environment())
 
 
 def test_down_from_the_start(tmp_path: Path) -> None:

@@ -76,24 +76,6 @@ def test_permission_revoked(tmp_path: Path) -> None:
         assert_complete(server, expected())
 
 
-def test_run_deleted(tmp_path: Path) -> None:
-    """When the run is gone nothing more is sent, and what is left is kept."""
-    with checked_scripted_server() as server:
-
-        def delete() -> None:
-            del server.store.runs[2]
-            server.store.threads.clear()
-
-        ran = halfway(tmp_path, server, delete)
-        assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
-        assert "404" in ran.out
-        again = sent(tmp_path, server)
-        assert again.exit == 3
-        assert "4 to be sent" in again.err
-        assert "404" in again.err
-        assert result_names(server) == expected()[:2]
-
-
 def test_result_refused(tmp_path: Path) -> None:
     """A result that the server will not take is kept as rejected with the reason; the others arrive."""
     project = GatedProject(tmp_path, 6, 2)

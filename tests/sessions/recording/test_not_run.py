@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from compatibility.world.differing import differ
-from compatibility.world.plugins import search_path
 from support.checked_server import CheckedServer
 from support.session_processes import eventually, spools
 from support.sessions import run_session, session_environment
@@ -75,19 +74,6 @@ def test_not_run_of_each_worker(tmp_path: Path, server: CheckedServer) -> None:
     fields = fields_of(tmp_path, server, suite, "-n", "2", "--dist", "each", "--max-worker-restart=0")
     assert int(fields["Not run"]) == 20 - len(server.tests())
     assert {worker for worker, _ in server.tests()} == {"gw0", "gw1"}
-
-
-@pytest.mark.parametrize("method", ["signal", "thread"])
-def test_not_run_after_a_time_out(tmp_path: Path, server: CheckedServer, method: str) -> None:
-    """pytest-timeout by signal fails a test and goes on, by thread it ends pytest: the rest is counted as not run."""
-    arguments = ("--timeout=1", f"--timeout-method={method}")
-    suite = _SUITE.replace("{}", "time.sleep(60)")
-    fields = fields_of(tmp_path, server, suite, *arguments, **search_path("pytest-timeout"))
-    statuses = {test["name"]: test["status"] for _, test in server.tests()}
-    if method == "signal":
-        assert (len(statuses), statuses["test_each[3]"], fields.get("Not run")) == (10, "failure", None)
-    else:
-        assert (len(statuses), statuses["test_each[3]"], fields.get("Not run")) == (4, "error", "6")
 
 
 def test_not_run_after_a_collection_error(tmp_path: Path) -> None:

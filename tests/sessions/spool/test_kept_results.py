@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from pathlib import Path
 
 import pytest
@@ -10,19 +9,12 @@ import pytest
 from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.sessions import TOKEN, Ran, session_environment
+from support.terminal_summary import printed_send_command
 
 OPTION = "--automation-report-"
 URL = "AUTOMATION_REPORT_URL"
 PROJECT_ID = "AUTOMATION_REPORT_PROJECT_ID"
 NOBODY = "http://127.0.0.1:1"
-
-
-def send_words(ran: Ran) -> list[str]:
-    """Return the arguments of the one command that a session printed to send the rest."""
-    (command,) = [line.partition("send: ")[2] for line in ran.out.splitlines() if line.startswith("send: ")]
-    name, *words = shlex.split(command)
-    assert name == "automation-report"
-    return words
 
 
 def mistaken(project: Project, variables: dict[str, str]) -> Ran:
@@ -49,7 +41,7 @@ def test_printed_command_delivers_once_the_mistake_is_mended(
     variables = {name: value.format(url=server.address) for name, value in mistake.items()}
     ran = mistaken(project, variables)
     assert "project 0" not in ran.text
-    words = send_words(ran)
+    words = printed_send_command(ran)[1:]
     (elsewhere := tmp_path / "elsewhere").mkdir()
     refused = console(elsewhere, *words, env=session_environment() | variables)
     why = "--project-id: missing" if mistake == {URL: "{url}"} else "cannot be used"
@@ -76,7 +68,7 @@ def test_summary_says_what_is_missing(project: Project, server: CheckedServer) -
 
 def test_known_part_of_a_destination_counts(project: Project, server: CheckedServer) -> None:
     """Results whose address was right, and only the project wrong, do not go to another address."""
-    words = send_words(mistaken(project, {URL: NOBODY, PROJECT_ID: "one"}))
+    words = printed_send_command(mistaken(project, {URL: NOBODY, PROJECT_ID: "one"}))[1:]
     right = session_environment() | {URL: server.address, PROJECT_ID: "1"}
     kept = console(project.root, "send", env=right)
     assert kept.exit == 3, kept.text
@@ -107,7 +99,7 @@ def test_session_stays_with_the_destination_that_it_was_sent_to(
 def test_printed_command_of_the_store_works_from_any_folder(tmp_path: Path, where: str) -> None:
     """Results for the embedded store arrive there, also where another project's ini file names a server."""
     project = Project(tmp_path / "my project")
-    words = send_words(project.report(f"{OPTION}delivery=later"))
+    words = printed_send_command(project.report(f"{OPTION}delivery=later"))[1:]
     database = project.state / "store.sqlite3"
     options = [f"--spool={project.state / 'spool'}", "--url=local", f"--database={database}", "--project-id=1"]
     assert words == ["send", *options]
@@ -131,7 +123,7 @@ def test_printed_command_has_what_the_ini_file_said(tmp_path: Path, server: Chec
     env = session_environment()
     del env["AUTOMATION_REPORT_TOKEN"]
     ran = project.pytest("--automation-report", env=env)
-    words = send_words(ran)
+    words = printed_send_command(ran)[1:]
     assert all(re.fullmatch(r"--[a-z-]+=.+", each) for each in words[1:]), words
     project.write("my token", TOKEN)
     sent = console(tmp_path, *words, env=env)

@@ -1,26 +1,17 @@
 """Sessions at the edges: where the printed command runs, what is counted, what is told when pytest tells nothing."""
 
-import os
-import re
-import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.checked_server import CheckedServer
-from support.sessions import TOKEN, Ran, run, run_session, session_environment
+from support.sessions import TOKEN, run, run_session, session_environment
+from support.terminal_summary import printed_send_command
 
 LATER = "--automation-report-delivery=later"
 PASSES = "def test_passes():\n    pass\n"
-
-
-def _printed_command(ran: Ran, folder: Path, env: Mapping[str, str]) -> Ran:
-    """Run the command that the summary names in the folder where pytest was started."""
-    (command,) = re.findall(r"^send: (.*)$", ran.out, re.MULTILINE)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return run(shlex.split(command), folder, {**env, "PATH": path})
 
 
 def _in_another_project(folder: Path) -> list[str]:
@@ -49,7 +40,7 @@ def test_printed_command_sends_from_where_pytest_was_started(
     """Whatever root folder and ini file pytest used, the command that it names delivers what was kept."""
     ran = run_session(tmp_path, LATER, *prepare(tmp_path))
     assert ran.exit == 0, ran.text
-    sent = _printed_command(ran, tmp_path, session_environment())
+    sent = run(printed_send_command(ran), tmp_path, session_environment())
     assert sent.exit == 0, sent.text
     assert "1 result sent to run 1, nothing is left" in sent.err
 
@@ -122,17 +113,6 @@ def test_strict_fails_a_session_that_could_not_be_reported_at_all(tmp_path: Path
     assert ran.exit == 11, ran.text
     assert "nothing can be reported" in ran.out
     assert ran.out.count("exit status 11: all tests passed, but not all results were delivered") == 1
-
-
-def test_patched_json_leaves_the_summary_whole(tmp_path: Path) -> None:
-    """A test that leaves json's functions patched changes nothing about the end of the session."""
-    (tmp_path / "test_suite.py").write_text(
-        "import json\n\ndef test_patches():\n    json.loads = json.dumps = json.load = json.dump = None\n"
-    )
-    ran = run_session(tmp_path)
-    assert ran.exit == 0, ran.text
-    assert "1 of 1 result delivered in 1 thread: 1 passed" in ran.out
-    assert "error in reporting" not in ran.text
 
 
 def test_ended_session_of_a_process_that_lives_on_is_sent(tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 import re
-import shlex
 import socket
 import sys
 from pathlib import Path
@@ -8,7 +7,8 @@ import pytest
 
 from support.checked_server import CheckedServer
 from support.projects import MIXED, Project, console
-from support.sessions import TOKEN, Ran, run, send, session_environment
+from support.sessions import TOKEN, run, send, session_environment
+from support.terminal_summary import printed_send_command
 
 OPTION = "--automation-report-"
 NOBODY = "http://127.0.0.1:9"
@@ -31,14 +31,6 @@ def without_token() -> dict[str, str]:
     return env
 
 
-def send_words(ran: Ran) -> list[str]:
-    """Return the arguments of the one command that a session printed to send the rest."""
-    (command,) = [line.partition("send: ")[2] for line in ran.out.splitlines() if line.startswith("send: ")]
-    name, *words = shlex.split(command)
-    assert name == "automation-report"
-    return words
-
-
 def test_printed_command_has_what_only_the_command_line_said(project: Project, server: CheckedServer) -> None:
     """Token file, spool and address of the session's own arguments stand in the command that delivers its results."""
     token_file = project.write("the token", "")
@@ -48,7 +40,7 @@ def test_printed_command_has_what_only_the_command_line_said(project: Project, s
     assert ran.text.count("is empty: write the token into it") == 1
     token_file.write_text(TOKEN)
     (project.root / "below").mkdir()
-    sent = console(project.root / "below", *send_words(ran), env=without_token())
+    sent = console(project.root / "below", *printed_send_command(ran)[1:], env=without_token())
     assert (sent.exit, sent.out) == (0, ""), sent.text
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
 
@@ -60,7 +52,7 @@ def test_missing_token_is_told_once_and_results_are_sent_later(project: Project,
     assert ran.text.count("no token: set AUTOMATION_REPORT_TOKEN") == 1
     assert "1 result kept" in ran.out
     assert server.log == []
-    words = send_words(ran)
+    words = printed_send_command(ran)[1:]
     refused = console(project.root, *words, env=without_token())
     assert (refused.exit, refused.out) == (4, ""), refused.text
     assert "AUTOMATION_REPORT_TOKEN" in refused.err
@@ -204,14 +196,6 @@ def test_session_that_cannot_be_kept_anywhere_is_told_once(
     assert ran.text.count("nothing can be reported") == 1
     assert "error in reporting" not in ran.text
     assert server.log == []
-
-
-def test_root_folder_whose_state_folder_is_a_file(project: Project) -> None:
-    """A file where the plugin keeps its state is told like any other trouble."""
-    project.write(".automation-report", "")
-    ran = project.report(env={**session_environment(), **NOWHERE})
-    assert ran.exit == 0, ran.text
-    assert ran.text.count("nothing can be reported") == 1
 
 
 def test_warnings_as_errors_find_nothing(project: Project, server: CheckedServer) -> None:

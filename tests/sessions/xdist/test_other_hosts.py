@@ -85,11 +85,3 @@ def test_missing_annotations_are_shown_once(test: str, suite: Suite, request: py
     assert result.body["status"] == "passed"
     assert "fields" not in result.body
     assert suite.ran.out.count(NOTICE) == 1, suite.ran.out
-
-
-def test_annotations_of_workers_on_this_host_stay(suite: Suite) -> None:
-    """Workers that write to the spool report their annotations, and nothing is said about other hosts."""
-    suite.write("test_suite.py", "def test_it(automation_report): automation_report.field('a', 'b')")
-    (result,) = suite.report("-n2").values()
-    assert result.values == {"a": "b"}
-    assert NOTICE not in suite.ran.out
