@@ -1,24 +1,192 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from urllib.parse import urlsplit
 
 import pytest
 
+from pytest_automation_report.server.pages.page import Page
+from pytest_automation_report.server.store.errors import unreachable
+from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.maintenance import remove_run
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE, chromium
 from support.contract import Contract
-from support.page_states import State, page_states, show
+from support.service import a_test
+from support.website import Site, failing
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
+    from playwright.sync_api import Page as BrowserPage
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
+
+HOME = "http://pages.test"
+REASONS = 25
+
+
+class State(NamedTuple):
+    """One state: its site, the path of a page that shows it, a heading of that page, a sentence below it."""
+
+    site: Site
+    path: str
+    heading: str
+    sentence: str
+    has_pass: bool = True
+
+
+def field(name: str, value: str) -> dict[str, Any]:
+    return {"type": 1, "name": name, "value": value}
+
+
+def attempts_field(number: str) -> dict[str, Any]:
+    return {**field("Attempts", number), "meta": {"counts": "attempts"}}
+
+
+def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> dict[str, State]:
+    """Return the states by their names; the sites' stores are in the folder, and one of them cannot be read."""
+    site, empty, busy = (Site(folder / f"{name}.db", contract) for name in ("store", "empty", "busy"))
+    now_us = site.service.clock.now
+    # The clock of the pages stands still, however long a test takes.
+    monkeypatch.setattr(Page, "now_us", lambda _: now_us)
+    site.service.clock.now = now_us - 120_000_000
+    silent = site.run_of(
+        a_test(0), a_test(1), source="silent", name="silent", fields=[field("Collected", "9")], is_open=True
+    )
+    site.service.clock.now += 60_000_000
+    main: dict[str, Any] = {"fields": [field("Branch", "main"), field("Commit", 40 * "a")], "source": "backend"}
+    removed = site.run_of(a_test(0), a_test(1), **main)
+    findings(site.service.store, removed)
+    site.run_of(a_test(0), a_test(1), a_test(2, "skipped"), **main)
+    retried = a_test(1, fields=[*a_test(1).get("fields", []), attempts_field("2")])
+    passed = site.run_of(a_test(0), retried, a_test(2, "skipped"), **main)
+    failed = site.run_of(failing(0), a_test(1), **main)
+    branch: dict[str, Any] = {"fields": [field("Branch", "fix/rounding")], "source": "backend"}
+    first_on_branch = site.run_of(failing(0), failing(1, message="KeyError: 'id'"), **branch)
+    first = site.run_of(a_test(0), source="frontend")
+    crash = "The worker gw1 crashed while it ran this test (signal 9)"
+    notes = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
+    site.run_of(a_test(0), a_test(1), source="died")
+    died = site.run_of(a_test(0), failing(1, message=crash), source="died", fields=notes)
+    causes = [failing(number, message=f"{_word(number)}Error: no") for number in range(REASONS)]
+    huge = site.run_of(*causes, *map(a_test, range(REASONS, 400)), source="huge")
+    site.service.clock.now = now_us - 3_000_000
+    running = site.service.new_run(source="running", name="now", fields=[field("Collected", "4")])
+    thread = site.service.new_thread(running, session_started=site.service.clock.now)
+    now = [{"key": "key3", "name": "test_3[x]", "folder": "tests.a", "since": 0}]
+    site.service.append(thread, a_test(0), failing(1), running=now)
+    retry = site.result_ids(site.run_of(_tried(6), source="tried", fields=[field("Branch", "main")]))[0]
+    site.service.store.write(partial(remove_run, removed))
+    busy.run_of(a_test(0))
+    # A browser that has its pass comes to a store that cannot be read.
+    busy.get("/")
+    monkeypatch.setattr(busy.service.store, "read", _refuse)
+    return {
+        "nothing yet": State(empty, "/", "Waiting for the first run", "pytest --automation-report"),
+        "running": State(site, f"/runs/{running}", "2 of 4 tests ran, 1 failed", "Running now"),
+        "results still to arrive": State(site, f"/runs/{silent}", "2 of 9 results are here", "automation-report send"),
+        "nothing failed": State(site, f"/runs/{passed}", "Both tests passed", "Worth a look"),
+        "failed": State(site, f"/runs/{failed}", "1 of 2 tests failed", "1 reason is new since"),
+        "first run on a branch": State(
+            site, f"/runs/{first_on_branch}", "Both tests failed", "No earlier run on fix/rounding"
+        ),
+        "first run at all": State(
+            site, f"/runs/{first}", "The only test passed", "No earlier run of this suite is known"
+        ),
+        "nothing to compare": State(
+            site, f"/runs/{first}?view=changes", "Nothing to compare with", "from the second run on"
+        ),
+        "session died": State(site, f"/runs/{died}", "The session died after 2 of 1,216 tests", "did not run"),
+        "nothing found": State(site, f"/runs/{huge}?q=tesst_1", "No test has “tesst_1”", "test_1 is in"),
+        "many reasons": State(site, f"/runs/{huge}", "25 of 400 tests failed, for 25 reasons", "5 more reasons"),
+        "the rest of many reasons": State(site, f"/runs/{huge}?page=2", "25 of 400", "The reasons before these"),
+        "the last of six attempts": State(site, f"/results/{retry}", "test_0", "drawn with a depth of 2.1 m"),
+        "an earlier attempt": State(
+            site, f"/results/{retry}?attempt=2&show=pytest", "Attempt 6", "drawn with a depth of 1.4 m"
+        ),
+        "run removed": State(
+            site, f"/runs/{removed}", f"Run #{removed} is no longer stored", f"Show run #{first_on_branch}, the newest"
+        ),
+        "store busy": State(busy, "/runs/1", "The store is busy", "tries again in 5 seconds"),
+        "not found": State(site, "/runs/99", "Not found", "Show the runs"),
+        "wrong address": State(site, f"/runs/{failed}?sort=up", "This URL is not valid", "Must be one of"),
+        "closed": State(
+            site, f"/runs/{failed}", "These pages open with a link", "then the page that you asked for", has_pass=False
+        ),
+    }
+
+
+def show(page: BrowserPage, state: State) -> None:
+    """Open the page of a state: its site answers the browser in this process."""
+
+    def answer(route: Route) -> None:
+        split = urlsplit(route.request.url)
+        path = f"{split.path}?{split.query}" if split.query else split.path
+        ask = state.site.get if state.has_pass or path.startswith("/static/") else state.site.raw
+        found = ask(path)
+        headers = {name: value for name, value in found.headers.items() if name != "content-length"}
+        route.fulfill(status=found.status_code, headers=headers, body=found.content)
+
+    page.unroute_all()
+    page.route(f"{HOME}/**", answer)
+    page.goto(f"{HOME}{state.path}")
+
+
+def _tried(attempts: int) -> dict[str, Any]:
+    """Return a test that failed in each attempt, with colours, steps, a comparison and output of each."""
+    said, text = (
+        "assert 71 == 72",
+        ">       assert depth == 2\nE       assert 71 == 72\n\ntests/test_map.py:12: AssertionError",
+    )
+    earlier = [
+        {
+            "number": number,
+            "output": {"Output": f"drawn with a depth of 1.{number + 2} m", "Log": "a warning"},
+            "phases": [100_000, 200_000, 0],
+            "steps": [
+                {"name": "draw", "status": "passed", "elapsed": 2_000_000},
+                {"name": "measure", "status": "failed", "elapsed": 90_000},
+            ],
+            "colours": {"Text": [[0, 1, "1;31"], [26, 50, "31"]], "Output": [[0, 5, "32"], [6, 10, "2;33"]]},
+            "comparison": {
+                "operator": "==",
+                "left": {"type": "int", "text": "71"},
+                "right": {"type": "int", "text": "72"},
+            },
+        }
+        for number in range(1, attempts)
+    ]
+    last = {"type": 4, "name": "Failure", "value": text, "is_highlight": True, "meta": {"message": said}}
+    output = {"type": 4, "name": "Output", "value": "drawn with a depth of 2.1 m\nand more"}
+    before = [
+        {"type": 4, "name": f"Attempt {number}", "value": text,
+         "meta": {"status": "failure", "message": said, "phase": "call"}}
+        for number in range(1, attempts)
+    ]  # fmt: skip
+    spans = ["1;31", "32", "33", "34", "35", "36", "2", "7;31", "1;4;93"]
+    return failing(
+        0,
+        fields=[last, output, attempts_field(str(attempts)), *before],
+        steps=[{"name": f"step {number}", "status": "passed", "elapsed": 5_000 * number} for number in range(3)],
+        colours={"Output": [[place * 3, place * 3 + 3, span] for place, span in enumerate(spans)]},
+        attempts=earlier,
+    )
+
+
+def _refuse(_: object) -> NoReturn:
+    raise unreachable()
+
+
+def _word(number: int) -> str:
+    return f"{chr(65 + number)}lpha"
 
 
 @pytest.fixture(scope="module")

@@ -522,18 +522,6 @@ def test_a_list_follows_what_runs(visit: Visit) -> None:
     assert visit.is_at_home()
 
 
-def test_a_browser_goes_on_to_the_page_that_it_asked_for(visit: Visit) -> None:
-    """A closed page takes the link, which was printed elsewhere, and then shows the run."""
-    context = visit.browser.new_context(base_url=visit.address)
-    page = context.new_page()
-    page.goto("/runs/2?view=details")
-    page.get_by_label("Link or code").fill(f"{visit.address}/open/{TEAM_CODE}")
-    page.get_by_role("button", name="Open").click()
-    page.wait_for_url(f"{visit.address}/runs/2?view=details")
-    page.get_by_role("heading", name=re.compile("260 tests")).wait_for()
-    context.close()
-
-
 def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
     """The first stop skips to the content; chips, tests and details are stops with a visible focus."""
     page = visit.page()
