@@ -64,8 +64,7 @@ def test_first_command_runs_the_main_job(tmp_path: Path) -> None:
     """From a clone, the README's line installs the project and reports the shop to the embedded store."""
     clone = tmp_path / "clone"
     _clone(clone)
-    done = bash(block("README.md", "examples/shop"), clone, clean_environment())
-    assert done.returncode == 1, done.stdout + done.stderr
+    done = bash(block("README.md", "examples/shop"), clone, clean_environment(), exits=1)
     assert "15 of 15 results delivered in 1 thread: 10 passed, 1 failed, 1 error, 3 skipped" in done.stdout
     assert (clone / "examples" / "shop" / ".automation-report" / "store.sqlite3").exists()
 
@@ -74,8 +73,7 @@ def test_embedded_commands_run(shop: Path) -> None:
     """Reporting to the embedded store and reading it work as they are written; the summary ends as the page says."""
     assert ("console", "$ pytest --automation-report\n") in blocks("README.md")
     for _ in range(2):
-        done = bash("pytest --automation-report", shop, environment())
-        assert done.returncode == 1, done.stdout + done.stderr
+        done = bash("pytest --automation-report", shop, environment(), exits=1)
     assert "look at it: automation-report open 2\n" in done.stdout
     done = bash("set -e\n" + block("README.md", "run list"), shop, environment())
     assert (done.returncode, done.stdout) == (0, "2\n1\n2\n"), done.stderr
@@ -97,8 +95,7 @@ def test_way_of_a_newcomer(shop: Path, tmp_path: Path) -> None:
     venv.EnvBuilder(with_pip=True, symlinks=True).create(shop / ".venv")
     env = environment()
     env["PATH"] = os.pathsep.join((str(shop / ".venv" / "bin"), env["PATH"]))
-    done = bash(f"set -e\n{block('README.md', 'pip install ../')}\npytest --automation-report", shop, env)
-    assert done.returncode == 1, done.stdout + done.stderr
+    done = bash(f"set -e\n{block('README.md', 'pip install ../')}\npytest --automation-report", shop, env, exits=1)
     assert "15 of 15 results delivered" in done.stdout
     assert (shop / ".venv" / "bin" / "automation-report").exists()
     bare = {**env, "PATH": "/usr/bin:/bin"}
@@ -155,16 +152,14 @@ def test_testmo_commands_run(shop: Path, tmp_path: Path) -> None:
         given = settings.replace("https://example.testmo.net", server.address).partition("ini_options]\n")[2]
         with (shop / "pyproject.toml").open("a", encoding="utf-8") as file:
             file.write(given)
-        done = bash(block("README.md", "-n 4"), shop, environment())
-        assert done.returncode == 1, done.stdout + done.stderr
+        bash(block("README.md", "-n 4"), shop, environment(), exits=1)
         assert len(server.tests()) == 15
         assert [each["source"] for each in server.runs()] == ["backend"]
 
 
 def test_commands_for_several_jobs_run(shop: Path) -> None:
     """A run that is made first, joined by sessions, added to and completed holds the sessions' results."""
-    done = bash(block("README.md", "run create"), shop, environment())
-    assert done.returncode == 0, done.stdout + done.stderr
+    bash(block("README.md", "run create"), shop, environment(), exits=0)
     shown = bash("automation-report run show 1 --json", shop, environment())
     assert '"is_completed": true' in shown.stdout
     assert '"total_count": 15' in shown.stdout
@@ -175,8 +170,7 @@ def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
     """Sessions with one key share a run, which is completed when as many jobs are in as there are."""
     session, completion = block("README.md", "--run-key").splitlines()
     env = environment(GITLAB_CI="true", CI_PIPELINE_ID="7")
-    done = bash(f"{session}; {session}; {completion.replace('jobs 4', 'jobs 2')}", shop, env)
-    assert done.returncode == 0, done.stdout + done.stderr
+    bash(f"{session}; {session}; {completion.replace('jobs 4', 'jobs 2')}", shop, env, exits=0)
     shown = bash("automation-report run show 1 --json; automation-report run list", shop, environment()).stdout
     assert '"is_completed": true' in shown
     assert '"total_count": 30' in shown
@@ -185,8 +179,7 @@ def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
 
 def test_comparison_runs(shop: Path) -> None:
     """Both report once, as the page of the migration says, and nothing differs."""
-    done = bash(block("docs/migration.md", "compare_junit"), shop, environment())
-    assert done.returncode == 1, done.stdout + done.stderr
+    done = bash(block("docs/migration.md", "compare_junit"), shop, environment(), exits=1)
     assert "compared with junit.xml: keys and statuses are the same (15 compared)" in done.stdout
 
 
@@ -208,8 +201,7 @@ def test_commands_that_run_a_tool_run_it(shop: Path) -> None:
     env = environment()
     env["PATH"] = os.pathsep.join((str(npm.parent), env["PATH"]))
     for command in block("README.md", "-- npm test").splitlines():
-        done = bash(command, shop, env)
-        assert done.returncode == 1, done.stderr
+        bash(command, shop, env, exits=1)
     shown = bash("automation-report run list", shop, env)
     assert (shown.stdout, shown.stderr.count(": completed, 15 results, 2 failed")) == ("2\n1\n", 2), shown.stderr
 
@@ -217,8 +209,7 @@ def test_commands_that_run_a_tool_run_it(shop: Path) -> None:
 def test_command_that_runs_again_what_failed(shop: Path) -> None:
     """After a reported session the README's line runs its failures alone."""
     bash("pytest --automation-report", shop, environment())
-    done = bash(block("README.md", "rerun-failed"), shop, environment())
-    assert done.returncode == 1, done.stdout + done.stderr
+    done = bash(block("README.md", "rerun-failed"), shop, environment(), exits=1)
     assert "1 failed, 13 deselected, 1 error" in done.stdout
 
 
@@ -234,8 +225,7 @@ def test_step_that_always_runs_sends_the_rest(shop: Path, tmp_path: Path) -> Non
         )
         done = bash(first["run"], shop, env)
         assert "15 results kept" in done.stdout, done.stdout + done.stderr
-        done = bash(second["run"], shop, {**env, "AUTOMATION_REPORT_TOKEN": "a-token"})
-        assert done.returncode == 0, done.stderr
+        done = bash(second["run"], shop, {**env, "AUTOMATION_REPORT_TOKEN": "a-token"}, exits=0)
         assert len(server.tests()) == 15
 
 

@@ -35,8 +35,12 @@ def environment(*folders: Path, **more: str) -> dict[str, str]:
     return clean_environment(PATH=path, **more)
 
 
-def bash(script: str, folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a script to its end, at most five minutes; what it left is returned, whatever its exit status."""
-    return subprocess.run(
+def bash(
+    script: str, folder: Path, env: Mapping[str, str], exits: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end, at most five minutes, and return what it left; fail if its exit status is another."""
+    done = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=300, check=False
     )
+    assert exits in {None, done.returncode}, done.stdout + done.stderr
+    return done

@@ -66,12 +66,10 @@ def test_server_that_was_down(tmp_path: Path, server: ScriptedServer) -> None:
     """Files wait with their results while the server is down; the command sends both, and leaves nothing."""
     (tmp_path / "test_files.py").write_text(SUITE)
     server.down()
-    ran = run_session(tmp_path, address=server.address)
-    assert ran.exit == 0
+    ran = run_session(tmp_path, address=server.address, exits=0)
     assert printed_counts(ran).kept == 3
     server.up()
-    done = sent(tmp_path, server)
-    assert done.exit == 0, done.text
+    sent(tmp_path, server, exits=0)
     assert spools(tmp_path) == []
     assert_kept(server)
 
@@ -80,8 +78,7 @@ def test_results_do_not_wait_for_the_files_of_later_ones(project: Path, server: 
     """An append goes out as soon as its own results' files are stored, however many other files wait."""
     (project / "test_files.py").write_text(SUITE.replace("range(3)", "range(300)"))
     unsent_session(project, server)
-    done = sent(project, server)
-    assert done.exit == 0, done.text
+    sent(project, server, exits=0)
     paths = ["append" if "tests" in (each.json or {}) else each.path for each in server.log]
     assert paths.count("append") == 2
     assert paths.count("/artifacts") == 300
@@ -147,8 +144,7 @@ def test_token_that_is_refused_for_a_file(tmp_path: Path, server: ScriptedServer
     """A refused token stops the sender at a file, too; results and files are kept, and sent when it is taken again."""
     (tmp_path / "test_files.py").write_text(SUITE)
     server.script([Rule("POST", UPLOAD, answer(401, {"message": "Unauthenticated."}))])
-    ran = run_session(tmp_path, address=server.address)
-    assert ran.exit == 0
+    ran = run_session(tmp_path, address=server.address, exits=0)
     assert printed_counts(ran).kept == 3
     assert "the token was refused" in ran.out
     assert sent(tmp_path, server).exit == 0
@@ -194,8 +190,7 @@ def test_session_with_a_linked_folder_is_refused(project: Path, secret: Path, se
     (project / "test_files.py").write_text(ONE)
     session = unsent_session(project, server)
     in_linked_folder(session / "files" / "main-1", secret)
-    done = sent(project, server)
-    assert done.exit == 3, done.text
+    done = sent(project, server, exits=3)
     assert "files is a link or a pipe, which no session makes" in done.err
     assert (server.artifacts, server.results) == ({}, [])
 
@@ -212,8 +207,7 @@ def test_send_reads_no_file_but_the_sessions_own(project: Path, tmp_path: Path, 
         secrets[number].parent.mkdir()
         secrets[number].write_bytes(SECRET)
         poison(session / "files" / f"main-{number + 1}", secrets[number])
-    done = sent(project, server)
-    assert done.exit == 0, done.text
+    done = sent(project, server, exits=0)
     assert server.artifacts == {}
     names = [f"test_number[{number}]" for number, _ in enumerate(POISONS)]
     assert_complete(server, names)
@@ -234,8 +228,7 @@ def test_record_that_names_a_file_elsewhere(project: Path, secret: Path, server:
     session = unsent_session(project, server)
     for number, name in enumerate(ELSEWHERE):
         forge(session / "main.records", f"spooled:main-{number + 1} ", f"spooled:{name.format(secret=secret)} ")
-    done = sent(project, server)
-    assert done.exit == 0, done.text
+    sent(project, server, exits=0)
     assert server.artifacts == {}
     names = [f"test_number[{number}]" for number, _ in enumerate(ELSEWHERE)]
     assert_complete(server, names)

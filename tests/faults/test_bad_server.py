@@ -48,8 +48,7 @@ def test_fault_at_each_operation(tmp_path: Path, fault: object) -> None:
     with checked_scripted_server() as server:
         server.script([Rule("POST", path, fault) for path in OPERATIONS.values()])  # type: ignore[arg-type]
         limits = {"request": 0.4, "exit_down": 10.0}
-        ran = run_session(tmp_path, address=server.address, env=session_environment(limits))
-        assert ran.exit == 1
+        ran = run_session(tmp_path, address=server.address, env=session_environment(limits), exits=1)
         assert (printed_counts(ran).delivered, printed_counts(ran).seen) == (4, 4), ran.text
         assert_complete(server, [*project.names, "test_fails"])
         assert spools(tmp_path) == []
@@ -106,13 +105,11 @@ def test_part_of_a_batch(tmp_path: Path) -> None:
         before = result_names(server)
         assert len(before) == len(set(before)) == 6 - held + held // 2
         for _ in range(2):
-            sent = send(tmp_path, "--url", server.address, "--project-id", "1")
-            assert sent.exit == 3
+            sent = send(tmp_path, "--url", server.address, "--project-id", "1", exits=3)
             assert f"{held} held" in sent.err
         assert result_names(server) == before
         assert_one_run(server)
-        dropped = send(tmp_path, "--url", server.address, "--project-id", "1", "--unknown", "drop")
-        assert dropped.exit == 0
+        dropped = send(tmp_path, "--url", server.address, "--project-id", "1", "--unknown", "drop", exits=0)
         assert f"{held} results dropped" in dropped.err
         assert result_names(server) == before
         assert spools(tmp_path) == []
@@ -124,12 +121,10 @@ def test_server_that_never_answers_well(tmp_path: Path) -> None:
     with checked_scripted_server() as server:
         server.script([Rule("*", "/api", answer(500), count=None)])
         limits = {"exit_all": 3.0, "alone": 0.1}
-        ran = run_session(tmp_path, address=server.address, env=session_environment(limits))
-        assert ran.exit == 0
+        ran = run_session(tmp_path, address=server.address, env=session_environment(limits), exits=0)
         assert printed_counts(ran).kept == 3
         assert "the server's answers were lost or broken" in ran.out
         wait_for_senders(tmp_path)
         server._rules.clear()
-        sent = send(tmp_path, "--url", server.address, "--project-id", "1")
-        assert sent.exit == 0, sent.text
+        send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
         assert_complete(server, project.names)

@@ -35,8 +35,7 @@ def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, pla
     data[finish_of(bytes(data), 1) + place] ^= 1
     path.write_bytes(bytes(data))
     for _ in range(2):
-        ran = sent(tmp_path, server)
-        assert ran.exit == 3
+        ran = sent(tmp_path, server, exits=3)
         assert "1 damaged records that cannot be read" in ran.err
         assert f"kept in {session}" in ran.err
         assert path.read_bytes() == data
@@ -66,8 +65,7 @@ def test_cut_tail(tmp_path: Path, server: ScriptedServer, session: Path) -> None
     path = session / "main.records"
     data = path.read_bytes()
     path.write_bytes(data[: finish_of(data, 2) + 40])
-    ran = sent(tmp_path, server)
-    assert ran.exit == 0
+    ran = sent(tmp_path, server, exits=0)
     assert "1 of its files end in the middle of a record" in ran.err
     assert_complete(server, ["test_number[0]", "test_number[1]", "test_number[2]"])
     assert "died before it finished" in field_texts(result_named(server, "test_number[2]"))
@@ -77,8 +75,7 @@ def test_cut_tail(tmp_path: Path, server: ScriptedServer, session: Path) -> None
 def test_damaged_ledger(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
     """A ledger with a torn last record is read up to there, and what is written after it can be read again."""
     (session / "ledger").write_bytes(b"0000")
-    ran = sent(tmp_path, server)
-    assert ran.exit == 0
+    sent(tmp_path, server, exits=0)
     assert_complete(server, [f"test_number[{number}]" for number in range(4)])
 
 
@@ -88,8 +85,7 @@ def test_newer_format(tmp_path: Path, server: ScriptedServer, session: Path) -> 
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "format": document["format"] + 1}))
     before = sorted(each.name for each in session.iterdir())
-    ran = sent(tmp_path, server)
-    assert ran.exit == 3
+    ran = sent(tmp_path, server, exits=3)
     assert "written by another version (format 2, this version reads 1)" in ran.err
     assert server.log == []
     assert sorted(each.name for each in session.iterdir()) == before
@@ -99,8 +95,7 @@ def test_newer_format(tmp_path: Path, server: ScriptedServer, session: Path) -> 
 def test_unreadable_session(tmp_path: Path, server: ScriptedServer, session: Path, content: str) -> None:
     """A session that cannot be read is kept and told; no traceback."""
     (session / "session.json").write_text(content)
-    ran = sent(tmp_path, server)
-    assert ran.exit == 3
+    ran = sent(tmp_path, server, exits=3)
     assert "session.json: cannot be read" in ran.err
     assert "Traceback" not in ran.text
     assert server.log == []
@@ -111,8 +106,7 @@ def test_spool_for_another_address(tmp_path: Path, server: ScriptedServer, sessi
     with checked_scripted_server() as other:
         there, here = ["--url", other.address, "--project-id"], ["--url", server.address, "--project-id"]
         for arguments in ([*there, "1"], [*here, "2"], []):
-            ran = send(tmp_path, *arguments)
-            assert ran.exit == 3
+            ran = send(tmp_path, *arguments, exits=3)
             assert f"it is for {server.address}, project 1: name that with --url and --project-id" in ran.err
         assert other.log == []
     assert server.log == []
@@ -122,10 +116,8 @@ def test_spool_for_another_address(tmp_path: Path, server: ScriptedServer, sessi
 def test_other_sessions_are_sent_past_a_bad_one(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
     """One session that cannot be sent keeps no other back."""
     (session / "session.json").write_text("{")
-    ran = run_session(tmp_path, "--automation-report-delivery", "later", address=server.address)
-    assert ran.exit == 0
-    done = sent(tmp_path, server)
-    assert done.exit == 3
+    run_session(tmp_path, "--automation-report-delivery", "later", address=server.address, exits=0)
+    done = sent(tmp_path, server, exits=3)
     assert "4 results sent" in done.err
     assert len(result_names(server)) == 4
     assert_one_run(server)

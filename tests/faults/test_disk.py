@@ -39,11 +39,9 @@ def test_full_disk_takes_all_outcomes(
     """On a disk that becomes full texts go before outcomes: each result arrives once, and the rest is reported."""
     (project / "test_it.py").write_text(FILLING)
     spool = ["--automation-report-spool", str(small_disk / "spool"), "--automation-report-delivery=later"]
-    ran = run_session(project, "-n", workers, *spool, address=embedded_server.address)
-    assert ran.exit == 1, ran.text
+    ran = run_session(project, "-n", workers, *spool, address=embedded_server.address, exits=1)
     assert "results went without texts, since the disk took no more: " in ran.text
-    sent = send(project, "--spool", spool[1], "--url", embedded_server.address, "--project-id", "1")
-    assert sent.exit == 0, sent.text
+    send(project, "--spool", spool[1], "--url", embedded_server.address, "--project-id", "1", exits=0)
     assert statuses(embedded_server) == {"failure": 100}
     whole = [test for _, test in embedded_server.tests() if any(each["name"] == "Output" for each in test["fields"])]
     assert 10 < len(whole) < 90
@@ -67,8 +65,7 @@ def test_worker_that_cannot_write_runs_its_tests(project: Path, embedded_server:
     """A worker for whom the disk has no file runs as all do, and the main process records for it."""
     (project / "conftest.py").write_text(REFUSED)
     (project / "test_it.py").write_text(FILLING)
-    ran = run_session(project, "-n", "2", address=embedded_server.address)
-    assert ran.exit == 1, ran.text
+    run_session(project, "-n", "2", address=embedded_server.address, exits=1)
     assert statuses(embedded_server) == {"failure": 100}
     assert {worker for worker, _ in embedded_server.tests()} == {"gw0", "gw1"}
 
@@ -97,8 +94,9 @@ def test_unlimited():
 def test_results_of_a_while_without_room_arrive(project: Path, embedded_server: CheckedServer, delivery: str) -> None:
     """What a file could not take for a while, records cut short included, waits in memory and arrives once."""
     (project / "test_it.py").write_text(LIMITED.format(end="resource.setrlimit(resource.RLIMIT_FSIZE, (SOFT, HARD))"))
-    ran = run_session(project, "-n0", f"--automation-report-delivery={delivery}", address=embedded_server.address)
-    assert ran.exit == 1, ran.text
+    ran = run_session(
+        project, "-n0", f"--automation-report-delivery={delivery}", address=embedded_server.address, exits=1
+    )
     assert "results went without texts" in ran.text
     if delivery == "later":
         assert send(project, "--url", embedded_server.address, "--project-id", "1").exit == 0
@@ -115,8 +113,7 @@ def test_results_that_never_reach_the_disk_are_told(
     options = ["--automation-report-strict", "--dist=loadfile"] if workers != "0" else ["--automation-report-strict"]
     # The end is not on disk, so pytest waits for `exit_down` alone: enough for a sender that starts on a busy machine.
     env = session_environment({"exit_down": 3.0})
-    ran = run_session(project, "-n", workers, *options, address=embedded_server.address, env=env)
-    assert ran.exit == 11, ran.text
+    ran = run_session(project, "-n", workers, *options, address=embedded_server.address, env=env, exits=11)
     (line,) = [each for each in ran.out.splitlines() if "could not be written to disk" in each]
     lost = int(line.split()[0])
     assert ".records: " in line
@@ -192,16 +189,16 @@ def test_results_are_kept_elsewhere(
     read_only(project)
     env = {name: value for name, value in session_environment().items() if name not in {"HOME", "XDG_STATE_HOME"}}
     env |= {name: value.format(tmp_path) for name, value in variables.items()}
-    ran = run_session(project, f"--automation-report-delivery={delivery}", address=embedded_server.address, env=env)
-    assert ran.exit == 1, ran.text
+    ran = run_session(
+        project, f"--automation-report-delivery={delivery}", address=embedded_server.address, env=env, exits=1
+    )
     spool = elsewhere(project, ran)
     assert str(spool).startswith(f"{tmp_path}/{place}"), ran.text
     assert spool.parent.stat().st_mode & 0o777 == 0o700 or spool.stat().st_mode & 0o777 == 0o700
     if delivery == "later":
         (command,) = [each for each in ran.out.splitlines() if each.startswith("send: ")]
         assert str(spool) in command
-        sent = send(project, *command.split()[3:], env=env)
-        assert sent.exit == 0, sent.text
+        send(project, *command.split()[3:], env=env, exits=0)
     assert statuses(embedded_server) == {"passed": 1, "failure": 1}
     assert list(spool.glob("*/*")) == []
 
@@ -211,8 +208,7 @@ def test_store_moves_with_the_spool(tmp_path: Path, project: Path) -> None:
     (project / "test_it.py").write_text("def test_it(): pass\n")
     read_only(project)
     env = {**session_environment(), "XDG_STATE_HOME": str(tmp_path / "state")}
-    ran = run_session(project, env=env)
-    assert ran.exit == 0, ran.text
+    ran = run_session(project, env=env, exits=0)
     assert "1 of 1 result delivered" in ran.text
     store = elsewhere(project, ran).parent / "store.sqlite3"
     assert f"automation-report open 1 --database {store}" in ran.text
@@ -227,8 +223,7 @@ def test_no_place_for_results(tmp_path: Path, project: Path, home: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "tmp").mkdir()
     env = {**session_environment(), "TMPDIR": str(tmp_path / "tmp"), "XDG_STATE_HOME": "state"}
-    ran = run_session(project, env={**env, "HOME": home.format(tmp_path)})
-    assert ran.exit == 0, ran.text
+    ran = run_session(project, env={**env, "HOME": home.format(tmp_path)}, exits=0)
     assert ran.text.count("nothing can be reported: ") == 1
     assert f"{project}/.automation-report" in ran.text
     assert not list((tmp_path / "tmp").glob("pytest-automation-report*"))
@@ -262,13 +257,11 @@ def test_deleted_spool_is_made_again(
     """When a test deletes all that we keep, results of before and after arrive once, and what is kept can be sent."""
     (project / "test_it.py").write_text(DELETING)
     ran = run_session(
-        project, "-n", workers, f"--automation-report-delivery={delivery}", address=embedded_server.address
+        project, "-n", workers, f"--automation-report-delivery={delivery}", address=embedded_server.address, exits=1
     )
-    assert ran.exit == 1, ran.text
     if delivery == "later":
         assert (project / ".automation-report" / ".gitignore").read_text() == "*\n"
-        sent = send(project, "--url", embedded_server.address, "--project-id", "1")
-        assert sent.exit == 0, sent.text
+        sent = send(project, "--url", embedded_server.address, "--project-id", "1", exits=0)
         assert "61 results sent" in sent.text
     else:
         assert "61 of 61 results delivered" in ran.text
@@ -303,8 +296,7 @@ def test_renamed_spool_is_made_again(
 ) -> None:
     """When a test renames all that we keep, its results arrive as they are, once, also from the renamed folder."""
     (project / "test_it.py").write_text(RENAMING.format(place=place, after=after, seconds=seconds))
-    ran = run_session(project, address=embedded_server.address)
-    assert ran.exit == 1, ran.text
+    ran = run_session(project, address=embedded_server.address, exits=1)
     assert f"{31 + after} of {31 + after} results delivered" in ran.text
     failed = 3 + -(-after // 10)
     expected = {"passed": 31 + after - failed, "failure": failed}
@@ -322,10 +314,8 @@ def test_a_session_whose_files_are_gone_has_not_died(project: Path, embedded_ser
         "import os, pathlib, signal\n\ndef test_first():\n    pass\n\ndef test_last():\n"
         "    pathlib.Path('.automation-report/spool').rename('moved')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    ran = run_session(project, address=embedded_server.address)
-    assert ran.exit == -signal.SIGKILL, ran.text
-    sent = send(project, "--url", embedded_server.address, "--project-id", "1", "--spool=moved")
-    assert sent.exit == 0, sent.text
+    run_session(project, address=embedded_server.address, exits=-signal.SIGKILL)
+    send(project, "--url", embedded_server.address, "--project-id", "1", "--spool=moved", exits=0)
     assert statuses(embedded_server) == {"passed": 1, "error": 1}
 
 
@@ -359,8 +349,7 @@ def test_last(): assert 0
 def test_descriptors_that_tests_close_and_take(project: Path, embedded_server: CheckedServer, delivery: str) -> None:
     """A test that closes all descriptors, and takes their numbers, costs no result and gets none in its files."""
     (project / "test_it.py").write_text(CLOSING)
-    ran = run_session(project, "-s", f"--automation-report-delivery={delivery}", address=embedded_server.address)
-    assert ran.exit == 1, ran.text
+    run_session(project, "-s", f"--automation-report-delivery={delivery}", address=embedded_server.address, exits=1)
     if delivery == "later":
         assert send(project, "--url", embedded_server.address, "--project-id", "1").exit == 0
     assert statuses(embedded_server) == {"passed": 4, "failure": 1}

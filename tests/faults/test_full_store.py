@@ -37,15 +37,13 @@ def test_a_full_disk_of_the_store_is_named(project: Path, small_disk: Path, *, i
         with (small_disk / "filling").open("wb") as file:
             file.write(b"x" * (os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize - 40_000))
     database = small_disk / "store.sqlite3"
-    ran = run_session(project, "--tb=no", "-rN", f"--automation-report-database={database}")
-    assert ran.exit == 1, ran.text
+    ran = run_session(project, "--tb=no", "-rN", f"--automation-report-database={database}", exits=1)
     assert " results kept in " in ran.out
     assert "disk is full" in ran.out, ran.out[-1500:]
     assert len(spools(project)) == 1
     (small_disk / "filling").unlink(missing_ok=True)
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    sent = send(project, f"--database={database}")
-    assert sent.exit == 0, sent.text
+    send(project, f"--database={database}", exits=0)
     assert spools(project) == []
 
 

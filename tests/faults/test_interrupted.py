@@ -170,8 +170,7 @@ def test_worker_that_dies_before_the_sender_looks(tmp_path: Path, embedded_serve
     """A test that ends its worker at once has its last words, also if the sender was busy for as long as it lived."""
     (tmp_path / "conftest.py").write_text(STOPS_SENDER)
     (tmp_path / "test_suite.py").write_text("import os\ndef test_dies():\n    print('last words')\n    os._exit(3)\n")
-    ran = run_session(tmp_path, "-n", "1", "--max-worker-restart=0", address=embedded_server.address)
-    assert ran.exit == 1, ran.text
+    run_session(tmp_path, "-n", "1", "--max-worker-restart=0", address=embedded_server.address, exits=1)
     wait_for_senders(tmp_path)
     ((_, test),) = embedded_server.tests()
     assert "Captured stdout, the last of it\nlast words\n" in test["fields"][0]["value"]

@@ -88,8 +88,7 @@ def test_records_of_wrong_content(tmp_path: Path, server: ScriptedServer, sessio
     first, rest = path.read_bytes().split(b"\n", 1)
     path.write_bytes(b"".join([first, b"\n", *UNUSABLE, rest]))
     assert ("kept", 3) in [(each["state"], each["results"]) for each in listed(tmp_path)]
-    ran = sent(tmp_path, server)
-    assert ran.exit == 3, ran.text
+    ran = sent(tmp_path, server, exits=3)
     assert f"{len(UNUSABLE)} damaged records that cannot be read" in ran.err
     assert result_names(server) == EXPECTED
     assert_one_run(server)
@@ -103,8 +102,7 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     # In any order: both sessions may have begun in one second.
     sessions = [(kept["results"], kept["trouble"].startswith(told)) for kept in listed(tmp_path)]
     assert sorted(sessions) == [(0, True), (3, False)]
-    ran = sent(tmp_path, server)
-    assert ran.exit == 3
+    ran = sent(tmp_path, server, exits=3)
     assert f"kept: {session / 'ledger'}: a record cannot be used: Object missing required field `op`" in ran.err
     assert "3 results sent" in ran.err
     assert result_names(server) == EXPECTED
@@ -118,8 +116,7 @@ def test_spool_that_is_none(tmp_path: Path, place: str) -> None:
     (tmp_path / "closed").mkdir(mode=0o000)
     if place == "closed" and os.access(tmp_path / "closed", os.R_OK):
         pytest.skip("whoever runs this may read everything")
-    ran = send(tmp_path, "--spool", place, "--url", "http://127.0.0.1:1", "--project-id", "1")
-    assert ran.exit == 3
+    ran = send(tmp_path, "--spool", place, "--url", "http://127.0.0.1:1", "--project-id", "1", exits=3)
     assert f"Error: the spool {tmp_path / place} " in ran.err
     assert "is no folder: name the folder of a spool with --spool" in ran.err or "cannot be read: " in ran.err
     assert "Traceback" not in ran.text

@@ -23,8 +23,7 @@ from support.terminal_summary import printed_counts
 def kept_session(folder: Path, server: ScriptedServer, count: int) -> list[str]:
     """Leave a session of this many tests in the spool; return their names."""
     project = GatedProject(folder, count)
-    ran = run_session(folder, *LATER, address=server.address)
-    assert ran.exit == 0
+    ran = run_session(folder, *LATER, address=server.address, exits=0)
     assert printed_counts(ran).kept == count
     return project.names
 
@@ -46,8 +45,7 @@ def test_killed_as_the_session_begins(tmp_path: Path, server: ScriptedServer) ->
     assert ran.exit == 0
     assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (0, 3)
     assert re.search(r"the sender (did not become ready|\(process [0-9]+\) has died)", ran.out)
-    sent = send(tmp_path, "--url", server.address, "--project-id", "1")
-    assert sent.exit == 0, sent.text
+    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
     assert_complete(server, project.names)
 
 
@@ -69,8 +67,7 @@ def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: 
     assert ran.exit == 0
     assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (0, 3)
     assert f"the sender (process {sender}) has died" in ran.out
-    sent = send(tmp_path, "--url", server.address, "--project-id", "1")
-    assert sent.exit == 0, sent.text
+    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
     assert spools(tmp_path) == []
     assert_complete(server, project.names)
 
@@ -130,8 +127,7 @@ def test_command_beside_one_that_takes_long(tmp_path: Path, server: ScriptedServ
     with sending(tmp_path, server) as first:
         server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
         env = session_environment({"exit_all": 0.1, "alone": 0.1})
-        second = send(tmp_path, "--url", server.address, "--project-id", "1", env=env)
-        assert second.exit == 3
+        second = send(tmp_path, "--url", server.address, "--project-id", "1", env=env, exits=3)
         assert f"another sender (process {first.pid}) is at work on it" in second.err
         server.release()
         first.communicate(timeout=30)
@@ -144,8 +140,7 @@ def test_command_while_the_session_lives(tmp_path: Path, server: ScriptedServer)
     project = GatedProject(tmp_path, 3, 1)
     with RunningSession(tmp_path, address=server.address) as running:
         running.until(lambda: project.is_at(1), "the second test")
-        early = send(tmp_path, "--url", server.address, "--project-id", "1")
-        assert early.exit == 3
+        early = send(tmp_path, "--url", server.address, "--project-id", "1", exits=3)
         assert f"its pytest (process {running.pid}) is still running" in early.err
         project.let_through(1)
         ran = running.end()

@@ -37,8 +37,7 @@ def test_results_of_a_worker_that_crashed_are_counted(project: Path, embedded_se
     tests = "".join(f"def test_before_{number}(): pass\n" for number in range(3))
     (project / "test_it.py").write_text(f"import os\n{tests}def test_crashes(): os._exit(1)\ndef test_after(): pass\n")
     later = "--automation-report-delivery=later"
-    ran = run_session(project, "-n", "1", "-p", "no:randomly", later, address=embedded_server.address)
-    assert ran.exit == 1, ran.text
+    ran = run_session(project, "-n", "1", "-p", "no:randomly", later, address=embedded_server.address, exits=1)
     assert "0 of 4 results delivered: 4 passed" in ran.out
 
 
@@ -61,8 +60,7 @@ def test_sessions_that_end_early(
         "def pytest_runtest_logfinish(nodeid):\n    if 'test_last' in nodeid:\n        raise RuntimeError('breaks')\n"
     )
     env = {**session_environment(), "PYTHONPATH": str(project)}
-    ran = run_session(project, *arguments, address=embedded_server.address, env=env)
-    assert ran.exit == code, ran.text
+    run_session(project, *arguments, address=embedded_server.address, env=env, exits=code)
     found = statuses(embedded_server)
     assert {name: found.get(name) for name in expected} == expected
     assert len(embedded_server.runs()) == (1 if expected else 0)
@@ -81,8 +79,7 @@ def test_it(value):
 def test_odd_names_and_texts_arrive(project: Path, embedded_server: CheckedServer) -> None:
     """38: control characters, lone surrogates and brackets in ids and output arrive as text, each test with a key."""
     (project / "test_it.py").write_text(NAMES)
-    ran = run_session(project, address=embedded_server.address)  # pytest-xdist's own wire takes no lone surrogate
-    assert ran.exit == 1, ran.text
+    run_session(project, address=embedded_server.address, exits=1)  # pytest-xdist's own wire takes no lone surrogate
     tests = [test for _, test in embedded_server.tests()]
     assert len({each["key"] for each in tests}) == len(tests) == 7
     for each in tests:
@@ -94,8 +91,9 @@ def test_odd_names_and_texts_arrive(project: Path, embedded_server: CheckedServe
 def test_one_test_run_twice_is_two_results(project: Path, embedded_server: CheckedServer) -> None:
     """41: a test that is named twice and run twice has two results, never both in one request."""
     (project / "test_it.py").write_text("def test_it(): pass\ndef test_other(): pass\n")
-    ran = run_session(project, "--keep-duplicates", "test_it.py", "test_it.py", address=embedded_server.address)
-    assert ran.exit == 0, ran.text
+    ran = run_session(
+        project, "--keep-duplicates", "test_it.py", "test_it.py", address=embedded_server.address, exits=0
+    )
     names = Counter(test["name"] for _, test in embedded_server.tests())
     assert f"{sum(names.values())} passed" in ran.out
     for each in embedded_server.posts("/append"):

@@ -41,8 +41,7 @@ def test_spool_of_another_owner_is_not_sent(tmp_path: Path, server: ScriptedServ
     ]
     for says, remedy in remedies:
         before = sorted(each.name for each in session.iterdir())
-        ran = sent(tmp_path, server)
-        assert ran.exit == 3
+        ran = sent(tmp_path, server, exits=3)
         assert f"{session.name}: kept: {says}" in ran.err
         assert server.log == []
         assert sorted(each.name for each in session.iterdir()) == before
@@ -87,8 +86,7 @@ def test_session_file_without_an_end(tmp_path: Path, server: ScriptedServer, ses
     """A session file of any size costs no more memory than one of ours: it is told, and kept."""
     with (session / "session.json").open("r+b") as file:
         file.truncate(1 << 26)
-    ran = sent(tmp_path, server)
-    assert ran.exit == 3
+    ran = sent(tmp_path, server, exits=3)
     assert "session.json: cannot be read: it has more than 16,777,216 bytes" in ran.err
 
 
@@ -101,7 +99,6 @@ def test_records_without_an_end(tmp_path: Path, server: ScriptedServer, session:
         file.truncate(place)
         file.seek(place + (100 << 20))
         file.write(b"\n" + data[place:])
-    ran = sent(tmp_path, server)
-    assert ran.exit == 3
+    ran = sent(tmp_path, server, exits=3)
     assert "1 damaged records that cannot be read" in ran.err
     assert_complete(server, ["test_number[0]", "test_number[1]"])

@@ -59,14 +59,20 @@ class Project:
         path.write_text(text)
         return path
 
-    def report(self, *arguments: str, address: str | None = None, env: Mapping[str, str] | None = None) -> Ran:
+    def report(
+        self,
+        *arguments: str,
+        address: str | None = None,
+        env: Mapping[str, str] | None = None,
+        exits: int | None = None,
+    ) -> Ran:
         """Run a reported session."""
-        return run_session(self.root, *arguments, address=address, env=env)
+        return run_session(self.root, *arguments, address=address, env=env, exits=exits)
 
-    def pytest(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
+    def pytest(self, *arguments: str, env: Mapping[str, str] | None = None, exits: int | None = None) -> Ran:
         """Run a session with these arguments alone."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-        return run(command, self.root, env if env is not None else session_environment())
+        return run(command, self.root, env if env is not None else session_environment(), exits=exits)
 
     @property
     def sessions(self) -> list[Path]:
@@ -79,10 +85,10 @@ class Project:
         return self.root / ".automation-report"
 
 
-def console(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
+def console(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, exits: int | None = None) -> Ran:
     """Run the console command to its end."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", *arguments]
-    return run(command, folder, env if env is not None else session_environment())
+    return run(command, folder, env if env is not None else session_environment(), exits=exits)
 
 
 @contextmanager

@@ -105,27 +105,42 @@ def skip_without_workers(command: Sequence[str]) -> None:
         pytest.skip("pytest-xdist is not installed")
 
 
-def run(command: list[str], folder: Path, env: Mapping[str, str], **more: Any) -> Ran:  # noqa: ANN401 - subprocess's own
+def run(
+    command: list[str],
+    folder: Path,
+    env: Mapping[str, str],
+    *,
+    exits: int | None = None,
+    **more: Any,  # noqa: ANN401 - subprocess's own
+) -> Ran:
     """Run a command to its end, at most two minutes, and return what it left.
 
-    Fails when the tests' token is in its output. Skips the test when the command needs pytest-xdist and that is not
-    installed.
+    Fails when the tests' token is in its output, and if it does not end with the status ``exits``. Skips the test when
+    the command needs pytest-xdist and that is not installed.
     """
     skip_without_workers(command)
     done = subprocess.run(
         command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120, check=False, **more
     )
     assert not holds_token((done.stdout + done.stderr).encode(errors="replace"), TOKEN)
-    return Ran(done.returncode, done.stdout, done.stderr)
+    ran = Ran(done.returncode, done.stdout, done.stderr)
+    assert exits is None or ran.exit == exits, ran.text
+    return ran
 
 
-def run_session(folder: Path, *arguments: str, address: str | None = None, env: Mapping[str, str] | None = None) -> Ran:
+def run_session(
+    folder: Path,
+    *arguments: str,
+    address: str | None = None,
+    env: Mapping[str, str] | None = None,
+    exits: int | None = None,
+) -> Ran:
     """Run a reported pytest session in this folder."""
     command = [*reporting_arguments(address), *arguments]
-    return run(command, folder, env if env is not None else session_environment())
+    return run(command, folder, env if env is not None else session_environment(), exits=exits)
 
 
-def send(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
+def send(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, exits: int | None = None) -> Ran:
     """Run ``automation-report send`` in this folder."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", "send", *arguments]
-    return run(command, folder, env if env is not None else session_environment())
+    return run(command, folder, env if env is not None else session_environment(), exits=exits)

@@ -210,8 +210,7 @@ def test_address_of_a_run_in_the_embedded_store(suite: Suite) -> None:
     """``summary.url`` of the embedded store is the address at which ``automation-report serve`` shows the run."""
     suite.write("conftest.py", HOOKS)
     suite.write("test_suite.py", "def test_ok(): pass")
-    ran = run_session(suite.root)
-    assert ran.exit == 0, ran.text
+    run_session(suite.root, exits=0)
     url = json.loads((suite.root / "summary.json").read_text())["url"]
     assert url == "http://127.0.0.1:8000/automation/runs/view/1"
     command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--help"]

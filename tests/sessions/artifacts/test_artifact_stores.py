@@ -112,11 +112,9 @@ def test_a_folder_is_a_store(shop: Project, testmo: ScriptedServer, *, is_later:
         (command,) = [line.removeprefix("send: ") for line in ran.out.splitlines() if line.startswith("send: ")]
         for name, value in store:
             assert f"--{name}={shop.root / value if name == 'artifact-store' else value}" in command.replace("'", "")
-        sent = console(
+        console(
             shop.root, "send", "--url", testmo.address, "--project-id", "1",
-            *[word for name, value in store for word in (f"--{name}", value)],
-        )  # fmt: skip
-        assert sent.exit == 0, sent.text
+            *[word for name, value in store for word in (f"--{name}", value)], exits=0)  # fmt: skip
     contents = {"the page.png": b"in the project", "dump.txt": b"in memory", "far.txt": b"outside of it"}
     found = artifacts(testmo)
     assert set(found) == set(contents)
@@ -231,7 +229,7 @@ def test_a_bucket_is_filled_later(shop: Project, testmo: ScriptedServer, amazon:
         f"AUTOMATION_REPORT_{name}": value
         for name, value in (("ARTIFACT_STORE", "s3://shots"), ("ARTIFACT_URL", "https://cdn.example"))
     }
-    sent = console(
+    console(
         shop.root,
         "send",
         "--url",
@@ -239,8 +237,8 @@ def test_a_bucket_is_filled_later(shop: Project, testmo: ScriptedServer, amazon:
         "--project-id",
         "1",
         env=session_environment(None, **amazon, **variables),
+        exits=0,
     )
-    assert sent.exit == 0, sent.text
     assert artifacts(testmo)["dump.txt"]["url"] == f"https://cdn.example/{key(b'in memory', 'dump.txt')}"
     assert read(amazon, key(b"in memory", "dump.txt")) == b"in memory"
     assert shop.sessions == []

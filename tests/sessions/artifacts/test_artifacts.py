@@ -108,8 +108,7 @@ def test_every_way_to_add_a_file_is_kept(project: Project, server: CheckedServer
     project.write("notes.txt", "the notes")
     project.write("test_suite.py", suite(ALL_WAYS))
     project.write("conftest.py", suite(HOOK))
-    ran = project.report(*arguments, address=server.address)
-    assert ran.exit == 0, ran.text
+    ran = project.report(*arguments, address=server.address, exits=0)
     tests = {test["name"]: test for _, test in server.tests()}
     artifacts = tests["test_all"]["artifacts"]
     assert contents_at(server, artifacts) == EXPECTED
@@ -140,8 +139,7 @@ def test_the_embedded_store_keeps_files(project: Project) -> None:
         automation_report.artifact(PNG, f"page {number}.png")
     """),
     )
-    ran = project.report()
-    assert ran.exit == 0, ran.text
+    project.report(exits=0)
     store = Store(project.state / "store.sqlite3")
     try:
         urls = [each["url"] for each in artifacts_in(store)]
@@ -156,8 +154,7 @@ def test_attempts_keep_their_own_files(project: Project, server: CheckedServer) 
     """Three attempts write one file again and again: the result has all three, each as it was, with its attempt."""
     pytest.importorskip("pytest_rerunfailures")
     project.write("test_suite.py", suite(RERUN))
-    ran = project.report("-p", "no:flaky", "-p", "no:pytest-retry", address=server.address)
-    assert ran.exit == 0, ran.text
+    project.report("-p", "no:flaky", "-p", "no:pytest-retry", address=server.address, exits=0)
     ((_, test),) = server.tests()
     found = {each.get("note", "last"): contents_at(server, [each])["page.txt"] for each in test["artifacts"]}
     assert found == {"last": b"attempt 3", "attempt 1": b"attempt 1", "attempt 2": b"attempt 2"}
@@ -177,8 +174,7 @@ def test_another_server_is_never_given_a_file(project: Project, testmo: Scripted
         automation_report.artifact(b"1", "dump")
     """),
     )
-    ran = project.report(address=testmo.address)
-    assert ran.exit == 0, ran.text
+    ran = project.report(address=testmo.address, exits=0)
     assert all(each.path.startswith("/api/v1/") for each in testmo.log)
     tests = {test["name"]: test for _, _, test in testmo.results}
     fields = {each["name"]: each["value"] for each in tests["test_one"]["fields"]}
@@ -206,8 +202,7 @@ def test_what_is_too_large_or_gone_is_told(project: Project, server: CheckedServ
     """),
     )
     project.write("pytest.ini", "[pytest]\nautomation_report_artifact_size = 3KB\n")
-    ran = project.report(address=server.address)
-    assert ran.exit == 0, ran.text
+    ran = project.report(address=server.address, exits=0)
     ((_, test),) = server.tests()
     assert [each["name"] for each in test["artifacts"]] == ["fits"]
     fields = {each["name"]: each["value"] for each in test["fields"]}
@@ -231,8 +226,7 @@ def test_waiting_files_have_a_limit_together(project: Project) -> None:
         automation_report.artifact(bytes([number]) * 600, f"file {number}")
     """),
     )
-    ran = project.report("--automation-report-delivery", "later", "-oautomation_report_artifact_total=2KB")
-    assert ran.exit == 0, ran.text
+    ran = project.report("--automation-report-delivery", "later", "-oautomation_report_artifact_total=2KB", exits=0)
     (session,) = project.sessions
     assert sorted((each.name, each.stat().st_size) for each in (session / "files").iterdir()) == [
         (f"main-{number}", 600) for number in (1, 2, 3)
@@ -260,8 +254,7 @@ def test_files_are_kept_whatever_a_test_patches(project: Project, server: Checke
         monkeypatch.undo()
     """),
     )
-    ran = project.report(address=server.address)
-    assert ran.exit == 0, ran.text
+    project.report(address=server.address, exits=0)
     ((_, test),) = server.tests()
     assert contents_at(server, test["artifacts"]) == {"a.txt": b"under patches", "b.txt": b"bytes"}
 
@@ -276,8 +269,7 @@ def test_names_are_redacted(project: Project, server: CheckedServer) -> None:
         automation_report.artifact(tmp_path / "s3cret-3.txt")
     """),
     )
-    ran = project.report("-oautomation_report_redact=s3cret-[0-9]", address=server.address)
-    assert ran.exit == 0, ran.text
+    ran = project.report("-oautomation_report_redact=s3cret-[0-9]", address=server.address, exits=0)
     assert "s3cret" not in str(server.log)
     ((_, test),) = server.tests()
     assert test["artifacts"][0]["name"] == "[redacted].txt"
@@ -286,8 +278,7 @@ def test_names_are_redacted(project: Project, server: CheckedServer) -> None:
 
 def test_a_session_without_files_makes_no_folder(project: Project) -> None:
     """Whoever adds no file pays nothing: no folder, no record."""
-    ran = project.report("--automation-report-delivery", "later")
-    assert ran.exit == 0, ran.text
+    project.report("--automation-report-delivery", "later", exits=0)
     (session,) = project.sessions
     assert not (session / "files").exists()
 

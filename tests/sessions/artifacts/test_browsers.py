@@ -147,8 +147,7 @@ def test_files_of_playwright_attach_themselves(project: Project, server: Checked
     options = ["--screenshot=only-on-failure", "--tracing=retain-on-failure"]
     repeated = ("--reruns=1", "-p", "no:flaky", "-p", "no:pytest-retry")
     env = session_environment({"exit_progress": 20.0}, PYTHONPATH=str(plugin))
-    ran = project.report(*options, *repeated, address=server.address, env=env)
-    assert ran.exit == 0, ran.text
+    project.report(*options, *repeated, address=server.address, env=env, exits=0)
     tests = {test["name"].partition("[")[0]: test for _, test in server.tests()}
     assert "artifacts" not in tests["test_passes"]
     artifacts = tests["test_fails"]["artifacts"]
@@ -169,8 +168,7 @@ def test_videos_of_playwright_attach_themselves(
     project.write("conftest.py", CONFTEST)
     project.write("test_suite.py", PAGES)
     env = session_environment({"exit_progress": 20.0}, PYTHONPATH=str(plugin), PLAYWRIGHT_BROWSERS_PATH=str(folder))
-    ran = project.report("--video=retain-on-failure", address=server.address, env=env)
-    assert ran.exit == 1, ran.text
+    project.report("--video=retain-on-failure", address=server.address, env=env, exits=1)
     tests = {test["name"].partition("[")[0]: test for _, test in server.tests()}
     assert "artifacts" not in tests["test_passes"]
     videos = [each for each in tests["test_fails"]["artifacts"] if each["name"] == "video.webm"]
@@ -188,8 +186,7 @@ def test_a_real_driver_shows_what_the_browser_shows(
     folder = _installed(SELENIUM, tmp_path_factory.mktemp("selenium"))
     project.write("test_suite.py", CHROME)
     env = session_environment({"exit_progress": 20.0}, PYTHONPATH=str(folder))
-    ran = project.report(address=server.address, env=env)
-    assert ran.exit == 1, ran.text
+    ran = project.report(address=server.address, env=env, exits=1)
     assert "1 failed, 1 passed" in ran.out
     tests = {test["name"]: test for _, test in server.tests()}
     seen = (project.root / "seen.png").read_bytes()
@@ -205,8 +202,7 @@ def test_a_failed_tests_driver_shows_what_it_shows(
     """A Selenium driver among the fixtures of a failed test adds its screenshot; one that is gone changes nothing."""
     project.write("selenium.py", "")
     project.write("test_suite.py", f"PNG = {PNG!r}\n{DRIVER}")
-    ran = project.report("-p", "selenium", *arguments, address=server.address, env=with_path(project))
-    assert ran.exit == 1, ran.text
+    ran = project.report("-p", "selenium", *arguments, address=server.address, env=with_path(project), exits=1)
     tests = {test["name"]: test for _, test in server.tests()}
     assert contents_at(server, tests["test_fails"]["artifacts"]) == {"driver.png": PNG}
     assert contents_at(server, tests["test_setup_fails"]["artifacts"]) == {"driver.png": PNG}
@@ -219,8 +215,9 @@ def test_it_can_be_turned_off(project: Project, server: CheckedServer) -> None:
     """With the setting off, nothing of a browser is asked or added."""
     project.write("selenium.py", "")
     project.write("test_suite.py", f"PNG = {PNG!r}\n{DRIVER}")
-    ran = project.report("-oautomation_report_browser_artifacts=false", address=server.address, env=with_path(project))
-    assert ran.exit == 1, ran.text
+    ran = project.report(
+        "-oautomation_report_browser_artifacts=false", address=server.address, env=with_path(project), exits=1
+    )
     assert all("artifacts" not in test for _, test in server.tests())
     assert "driver.png" not in ran.out
 

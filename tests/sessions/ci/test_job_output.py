@@ -75,8 +75,7 @@ def test_summary_and_marks(project: Project, server: CheckedServer, tmp_path: Pa
     """
     summary = tmp_path / "summary.md"
     summary.write_text("before")
-    ran = project.report(*arguments, address=server.address, env=environment(tmp_path))
-    assert ran.exit == 1, ran.text
+    ran = project.report(*arguments, address=server.address, env=environment(tmp_path), exits=1)
     name = server.runs()[0]["name"]
     before, head, _, totals, _, *table = lines_of(summary)
     assert before == "before"
@@ -152,8 +151,7 @@ def test_rerun_that_passes(project: Project, tmp_path: Path) -> None:
 def test_summary_that_cannot_be_written(project: Project, tmp_path: Path) -> None:
     """A summary that cannot be written is told with its path and reason, and changes nothing else."""
     env = {**environment(tmp_path), "GITHUB_STEP_SUMMARY": str(tmp_path)}
-    ran = project.report("-k", "ok", env=env)
-    assert ran.exit == 0
+    ran = project.report("-k", "ok", env=env, exits=0)
     assert f"the job's summary could not be written: {tmp_path}: " in ran.out
     assert "1 of 1 result delivered" in ran.out
 
@@ -173,8 +171,7 @@ def test_github_marks_can_be_switched_off(project: Project, tmp_path: Path) -> N
         ("-oautomation_report_ci_annotations=false", environment(tmp_path)),
         ("-v", session_environment(TF_BUILD="True")),
     ):
-        ran = project.report(option, env=env)
-        assert ran.exit == 1, ran.text
+        ran = project.report(option, env=env, exits=1)
         assert [line for line in ran.out.splitlines() if line.startswith(("::", "##vso"))] == []
 
 
@@ -249,13 +246,11 @@ def test_buildkite_annotation(project: Project, tmp_path: Path, agent: Path) -> 
         "annotate", "--style", "error", "--context", "automation-report-01-ab",
     ]  # fmt: skip
     assert lines_of(tmp_path / "text")[2] == "**2 failed, 1 error, 1 passed, 1 skipped** in run 1"
-    ran = project.report(option, "-k", "ok", env=_buildkite(path, AGENT_EXIT="3"))
-    assert ran.exit == 0
+    ran = project.report(option, "-k", "ok", env=_buildkite(path, AGENT_EXIT="3"), exits=0)
     assert "the build is not annotated: buildkite-agent ended with status 3" in ran.out
 
 
 def test_buildkite_without_agent(project: Project, tmp_path: Path) -> None:
     """Where there is no agent, that is told and changes nothing else."""
-    ran = project.report("-oautomation_report_ci_annotations=true", "-k", "ok", env=_buildkite(str(tmp_path)))
-    assert ran.exit == 0
+    ran = project.report("-oautomation_report_ci_annotations=true", "-k", "ok", env=_buildkite(str(tmp_path)), exits=0)
     assert "the build is not annotated: buildkite-agent is not in the PATH" in ran.out

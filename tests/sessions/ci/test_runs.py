@@ -41,8 +41,7 @@ def test_pull_request(project: Path, server: CheckedServer, tmp_path: Path, work
     event.write_text(EVENT)
     environ = {**PUSHES["GitHub"], **JOBS["GitHub"]["pull request"].more, "GITHUB_EVENT_PATH": str(event)}
     options = ("-oautomation_report_branch_tag=true", "--automation-report-tags=nightly")
-    ran = run_session(project, *workers, *options, address=server.address, env={**session_environment(), **environ})
-    assert ran.exit == 0, ran.text
+    run_session(project, *workers, *options, address=server.address, env={**session_environment(), **environ}, exits=0)
     fields, links, run = told(server)
     assert list(fields) == [
         "Session id", *SOFTWARE, "CI", "Branch", "Commit", "Merge commit", "Pull request", "Target branch", "Build",
@@ -121,8 +120,7 @@ def test_changes_and_children(project: Path, server: CheckedServer) -> None:
     git(project, "update-index", "--index-version", "4")
     for change in (os.utime, lambda path: path.write_text("[pytest]\n# changed\n")):
         change(project / "pytest.ini")
-        ran = run_session(project, address=server.address)
-        assert ran.exit == 0, ran.text
+        run_session(project, address=server.address, exits=0)
     fields = [{each["name"]: each["value"] for each in run["fields"]} for run in server.runs()]
     assert [each["Commit subject"] for each in fields] == ["one", "one"]
     assert sorted(each.get("Uncommitted changes", "") for each in fields) == ["", "yes"]
@@ -135,8 +133,7 @@ def test_less_is_told(project: Path, server: CheckedServer, facts: str, names: l
     """A run tells nothing of git, or nothing but what was said, when it is to."""
     git(project, "init", "--quiet", "--initial-branch", "main")
     options = (f"-oautomation_report_facts={facts}", "-oautomation_report_shard=2")
-    ran = run_session(project, *options, address=server.address, env=session_environment(CI="true", BUILD="9"))
-    assert ran.exit == 0, ran.text
+    run_session(project, *options, address=server.address, env=session_environment(CI="true", BUILD="9"), exits=0)
     assert [each for each in told(server)[0] if each not in {"Ended", "Collected"}] == names
 
 
@@ -184,8 +181,7 @@ def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
 )
 def test_mistakes(project: Path, option: str, message: str) -> None:
     """A value that cannot be used ends the session before collection with its option, the value and what to write."""
-    ran = run_session(project, option)
-    assert ran.exit == 4
+    ran = run_session(project, option, exits=4)
     assert message in ran.err
     assert "secret" not in ran.text
 
@@ -194,8 +190,7 @@ def test_console_command_tells_the_same(project: Path, server: CheckedServer) ->
     """A run that the console command creates tells the same facts."""
     environ = {**PUSHES["GitLab"], **JOBS["GitLab"]["parallel"].more, "AUTOMATION_REPORT_BRANCH_TAG": "1"}
     options = ("run", "create", "--url", server.address, "--project-id=1", "--source=suite", "--attempt=2")
-    ran = console(project, *options, env={**session_environment(), **environ})
-    assert ran.exit == 0, ran.text
+    console(project, *options, env={**session_environment(), **environ}, exits=0)
     fields, links, run = told(server)
     assert fields == {"CI": "GitLab", "Branch": "main", "Commit": SHA, "Build": "7", "Attempt": "2", "Shard": "2/5"}
     assert set(links) == {"CI job", "Commit"}

@@ -67,8 +67,7 @@ def test_token_is_nowhere_after_a_session(
     """A delivered session with failures leaves the token in no output and no file."""
     project = Project(tmp_path / "project", MIXED)
     log = ["--log-file=all.log", "--log-file-level=DEBUG", "--junitxml=junit.xml", "--debug=debug.log"]
-    ran = project.report(*arguments, *log, address=server.address, env=env)
-    assert ran.exit == 1, ran.text
+    ran = project.report(*arguments, *log, address=server.address, env=env, exits=1)
     assert len(server.tests()) == 3
     assert not finds(ran.text.encode())
     assert files_with_token(tmp_path, server.database.parent) == []
@@ -120,13 +119,11 @@ def test_refused_token_is_told_but_not_shown(tmp_path: Path, env: dict[str, str]
     """A token that the server refuses is in no file, log or message of session and console, and its remedy is told."""
     project = Project(tmp_path / "project", MIXED)
     with CheckedServer(tmp_path / "store.sqlite3", "another") as server:
-        ran = project.report("-n2", "-vv", address=server.address, env=env)
-        assert ran.exit == 1, ran.text
+        ran = project.report("-n2", "-vv", address=server.address, env=env, exits=1)
         assert "set AUTOMATION_REPORT_TOKEN to one that is valid for this project" in ran.text
         assert "3 results kept" in ran.text
         assert files_with_token(tmp_path) == []
-        sent = send(project.root, "--url", server.address, "--project-id", "1", env=env)
-        assert sent.exit == 4, sent.text
+        sent = send(project.root, "--url", server.address, "--project-id", "1", env=env, exits=4)
     assert not finds((ran.text + sent.text).encode())
     assert len(project.sessions) == 1
     assert files_with_token(tmp_path) == []

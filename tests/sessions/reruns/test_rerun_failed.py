@@ -37,17 +37,16 @@ def test_only_what_failed_runs_again(
     project.write("test_suite.py", SUITE)
     project.write("test_broken.py", BROKEN)
     address = server.address if place == "server" else None
-    first = project.report("--continue-on-collection-errors", address=address)
-    assert first.exit == 1, first.text
+    project.report("--continue-on-collection-errors", address=address, exits=1)
     arguments = ["-v", "--automation-report-rerun-failed", *workers]
-    again = project.report(*arguments, address=address, env=session_environment(FIXED="1"))
-    assert again.exit == 0, again.text
+    again = project.report(*arguments, address=address, env=session_environment(FIXED="1"), exits=0)
     assert "running again the failed tests of run 1: 3 tests" in again.out
     assert "3 tests deselected that did not fail in run 1" in again.out
     passed = {line.rpartition("::")[2] for line in again.out.splitlines() if "PASSED" in line}
     assert {each.split()[0] for each in passed} == {"test_number[1]", "test_setup", "test_inside"}
-    named = project.report("--automation-report-rerun-failed", "2", address=address, env=session_environment(FIXED="1"))
-    assert named.exit == 0, named.text
+    named = project.report(
+        "--automation-report-rerun-failed", "2", address=address, env=session_environment(FIXED="1"), exits=0
+    )
     assert (
         named.out.count("nothing failed in run 2: no test is run (--automation-report-rerun-failed=all runs all)") == 2
     )
@@ -87,12 +86,10 @@ def test_project_with_files_named_as_dependencies(project: Project) -> None:
 def test_nothing_failed(project: Project) -> None:
     """When nothing failed before, no test runs and the exit code is 0; with ``=all`` all tests run."""
     assert project.report().exit == 0
-    none = project.report("--automation-report-rerun-failed", "-n", "2")
-    assert none.exit == 0, none.text
+    none = project.report("--automation-report-rerun-failed", "-n", "2", exits=0)
     assert "passed" not in none.out.splitlines()[-1]
     assert "nothing failed in run 1: no test is run (--automation-report-rerun-failed=all runs all)" in none.out
-    every = project.report("--automation-report-rerun-failed=all")
-    assert every.exit == 0, every.text
+    every = project.report("--automation-report-rerun-failed=all", exits=0)
     assert "nothing failed in run 1: all tests are run" in every.out
     assert "1 passed" in every.out.splitlines()[-1]
     assert "deselected" not in every.out
@@ -104,8 +101,7 @@ def test_what_failed_is_not_among_the_tests(project: Project) -> None:
     project.write("test_suite.py", "def test_a(): assert 0\n")
     assert project.report().exit == 1
     project.write("test_suite.py", "def test_b(): pass\n")
-    ran = project.report("--automation-report-rerun-failed")
-    assert ran.exit == 5, ran.text
+    ran = project.report("--automation-report-rerun-failed", exits=5)
     assert "1 test deselected that did not fail in run 1" in ran.out
     assert "1 test that failed in run 1 not among the collected ones: test_suite.test_a" in ran.out
 
@@ -146,6 +142,5 @@ def test_keys_are_printed_alone(project: Project) -> None:
 )
 def test_run_that_is_not_there_is_a_usage_error(project: Project, arguments: tuple[str, ...], part: str) -> None:
     """Where it cannot be known what failed, no test runs: running all, or none, would be a guess."""
-    ran = project.pytest(*arguments)
-    assert ran.exit == 4, ran.text
+    ran = project.pytest(*arguments, exits=4)
     assert part in ran.err

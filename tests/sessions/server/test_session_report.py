@@ -80,8 +80,7 @@ def test_a_forged_spool_overwrites_no_file(tmp_path: Path) -> None:
         (session,) = project.sessions
         manifest = json.loads((session / "session.json").read_text())
         (session / "session.json").write_text(json.dumps({**manifest, "report": str(precious)}))
-        sent = send(project.root, env={**ENV, **environ})
-        assert sent.exit == 0, sent.text
+        sent = send(project.root, env={**ENV, **environ}, exits=0)
         assert (f"write it with automation-report html 1 -o {precious}" in sent.err) is (text == "precious"), sent.text
         assert precious.read_text(encoding="utf-8").startswith(text)
 
@@ -186,15 +185,13 @@ def test_report_that_fails_after_pytest(tmp_path: Path) -> None:
 def test_file_that_cannot_be_written(tmp_path: Path) -> None:
     """A report that cannot be written is shown with its reason; exit code and delivery are as without it."""
     project = Project(tmp_path, SUITE)
-    ran = project.report(f"{OPTION}=test_suite.py/report.html", env=ENV)
-    assert ran.exit == 0
+    ran = project.report(f"{OPTION}=test_suite.py/report.html", env=ENV, exits=0)
     (line,) = lines_about(ran)
     assert line.startswith(f"no report in {tmp_path}/test_suite.py/report.html: it cannot be written (")
     assert line.endswith("): name a file in a folder that can be written")
     assert "1 of 1 result delivered" in ran.out
     assert project.sessions == []
-    refused = project.report(f"{OPTION}=test_suite.py", env=ENV)
-    assert refused.exit == 4
+    refused = project.report(f"{OPTION}=test_suite.py", env=ENV, exits=4)
     assert "name a file that ends in .html or .htm, a device or a pipe, or - for stdout" in refused.text
 
 
@@ -203,8 +200,7 @@ def test_session_that_is_sent_later(tmp_path: Path) -> None:
     project = Project(tmp_path, SUITE)
     ran = project.report(f"{OPTION}=report.html", "--automation-report-delivery=later", env=ENV)
     assert (ran.exit, lines_about(ran), (tmp_path / "report.html").exists()) == (0, [], False)
-    sent = send(tmp_path)
-    assert sent.exit == 0
+    sent = send(tmp_path, exits=0)
     assert f": report: {tmp_path / 'report.html'}\n" in sent.err
     assert heading(tmp_path / "report.html") == "1 test, none failed"
 
@@ -212,8 +208,7 @@ def test_session_that_is_sent_later(tmp_path: Path) -> None:
 def test_run_that_jobs_share(tmp_path: Path) -> None:
     """A run that stays open for other jobs has no report yet, and the summary names the command that writes it."""
     project = Project(tmp_path, SUITE)
-    ran = project.report(f"{OPTION}=report.html", "--automation-report-run-key=build-7", env=ENV)
-    assert ran.exit == 0
+    ran = project.report(f"{OPTION}=report.html", "--automation-report-run-key=build-7", env=ENV, exits=0)
     (line,) = lines_about(ran)
     assert "run 1 stays open for other jobs: write it with automation-report html 1 -o report.html" in line
     assert not (tmp_path / "report.html").exists()

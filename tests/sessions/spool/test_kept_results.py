@@ -19,8 +19,7 @@ NOBODY = "http://127.0.0.1:1"
 
 def mistaken(project: Project, variables: dict[str, str]) -> Ran:
     """Run a session with a mistake in its environment; nothing of it can be sent."""
-    ran = project.pytest("--automation-report", f"{OPTION}source=suite", env=session_environment() | variables)
-    assert ran.exit == 0, ran.text
+    ran = project.pytest("--automation-report", f"{OPTION}source=suite", env=session_environment() | variables, exits=0)
     assert "1 result kept" in ran.out
     return ran
 
@@ -46,8 +45,7 @@ def test_printed_command_delivers_once_the_mistake_is_mended(
     refused = console(elsewhere, *words, env=session_environment() | variables)
     why = "--project-id: missing" if mistake == {URL: "{url}"} else "cannot be used"
     assert (refused.exit, why in refused.err) == (2, True), refused.text
-    sent = console(elsewhere, *words, env=session_environment() | {URL: server.address, PROJECT_ID: "1"})
-    assert sent.exit == 0, sent.text
+    console(elsewhere, *words, env=session_environment() | {URL: server.address, PROJECT_ID: "1"}, exits=0)
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
     assert project.sessions == []
 
@@ -70,8 +68,7 @@ def test_known_part_of_a_destination_counts(project: Project, server: CheckedSer
     """Results whose address was right, and only the project wrong, do not go to another address."""
     words = printed_send_command(mistaken(project, {URL: NOBODY, PROJECT_ID: "one"}))[1:]
     right = session_environment() | {URL: server.address, PROJECT_ID: "1"}
-    kept = console(project.root, "send", env=right)
-    assert kept.exit == 3, kept.text
+    kept = console(project.root, "send", env=right, exits=3)
     assert f"it is for {NOBODY}: name that with --url" in kept.err
     assert server.log == []
     assert f"--url={NOBODY}" in words
@@ -105,8 +102,7 @@ def test_printed_command_of_the_store_works_from_any_folder(tmp_path: Path, wher
     assert words == ["send", *options]
     other = Project(tmp_path / "other")
     other.write("pytest.ini", f"[pytest]\nautomation_report_url = {NOBODY}\nautomation_report_project_id = 7\n")
-    sent = console(project.root if where == "the same folder" else other.root, *words)
-    assert sent.exit == 0, sent.text
+    sent = console(project.root if where == "the same folder" else other.root, *words, exits=0)
     assert "1 result sent to run 1" in sent.err
     assert project.sessions == []
     assert not other.state.exists()
@@ -126,6 +122,5 @@ def test_printed_command_has_what_the_ini_file_said(tmp_path: Path, server: Chec
     words = printed_send_command(ran)[1:]
     assert all(re.fullmatch(r"--[a-z-]+=.+", each) for each in words[1:]), words
     project.write("my token", TOKEN)
-    sent = console(tmp_path, *words, env=env)
-    assert sent.exit == 0, sent.text
+    console(tmp_path, *words, env=env, exits=0)
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]

@@ -38,8 +38,7 @@ def test_printed_command_sends_from_where_pytest_was_started(
     prepare: Callable[[Path], list[str]], tmp_path: Path
 ) -> None:
     """Whatever root folder and ini file pytest used, the command that it names delivers what was kept."""
-    ran = run_session(tmp_path, LATER, *prepare(tmp_path))
-    assert ran.exit == 0, ran.text
+    ran = run_session(tmp_path, LATER, *prepare(tmp_path), exits=0)
     sent = run(printed_send_command(ran), tmp_path, session_environment())
     assert sent.exit == 0, sent.text
     assert "1 result sent to run 1, nothing is left" in sent.err
@@ -50,8 +49,7 @@ def test_tests_are_counted_beside_many_modules_that_cannot_be_collected(tmp_path
     for number in range(130):
         (tmp_path / f"test_broken_{number}.py").write_text("import module_that_is_not_installed\n" + "#" * 500)
     (tmp_path / "test_zero.py").write_text(PASSES)
-    ran = run_session(tmp_path)
-    assert ran.exit == 2, ran.text
+    ran = run_session(tmp_path, exits=2)
     assert "1 test collected = 0 reported + 1 not run, and 130 modules that could not be collected" in ran.out
 
 
@@ -62,8 +60,7 @@ def test_modules_that_skip_themselves_are_told_from_those_that_cannot_be_collect
         (tmp_path / f"test_skipped_{number}.py").write_text(
             "import pytest\npytest.skip('not here', allow_module_level=True)"
         )
-    ran = run_session(tmp_path)
-    assert ran.exit == 2, ran.text
+    ran = run_session(tmp_path, exits=2)
     modules = "1 module that could not be collected and 2 modules that skipped themselves"
     assert f"0 tests collected = 0 reported + 0 not run, and {modules}" in ran.out
 
@@ -98,8 +95,7 @@ def test_test_whose_start_was_not_told_is_not_the_one_before(
     (tmp_path / "conftest.py").write_text(ODD_START.format(start=start))
     (tmp_path / "test_suite.py").write_text("def test_first(): pass\ndef test_second(): pass\ndef test_third(): pass\n")
     with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
-        ran = run_session(tmp_path, address=server.address)
-        assert ran.exit == 0, ran.text
+        ran = run_session(tmp_path, address=server.address, exits=0)
         found = sorted(test["name"] for _, test in server.tests())
     assert found == names
     assert told in ran.out
@@ -109,8 +105,9 @@ def test_strict_fails_a_session_that_could_not_be_reported_at_all(tmp_path: Path
     """With strict, a spool that cannot be made is no success."""
     (tmp_path / "test_suite.py").write_text(PASSES)
     env = session_environment(HOME="nowhere", XDG_STATE_HOME="", TMPDIR="/proc/none")
-    ran = run_session(tmp_path, "--automation-report-strict", "--automation-report-spool=/proc/none/spool", env=env)
-    assert ran.exit == 11, ran.text
+    ran = run_session(
+        tmp_path, "--automation-report-strict", "--automation-report-spool=/proc/none/spool", env=env, exits=11
+    )
     assert "nothing can be reported" in ran.out
     assert ran.out.count("exit status 11: all tests passed, but not all results were delivered") == 1
 
@@ -133,8 +130,7 @@ def test_session_without_a_summary_of_pytests_tells_where_it_went(tmp_path: Path
     (tmp_path / "test_suite.py").write_text(
         "import pytest\n\ndef test_leaves():\n    pytest.exit('enough', returncode=7)\n"
     )
-    ran = run_session(tmp_path)
-    assert ran.exit == 7, ran.text
+    ran = run_session(tmp_path, exits=7)
     assert "1 of 1 result delivered in 1 thread: 1 error" in ran.err
     assert "look at it: automation-report open 1" in ran.err
 
@@ -154,6 +150,5 @@ def test_sender_gets_the_paths_of_libraries_alone(tmp_path: Path) -> None:
         "            pathlib.Path('seen').write_bytes(environ)\n"
     )
     (tmp_path / "test_suite.py").write_text(PASSES)
-    ran = run_session(tmp_path, env=session_environment(LD_LIBRARY_PATH="/of/ours", MINE="secret"))
-    assert ran.exit == 0, ran.text
+    run_session(tmp_path, env=session_environment(LD_LIBRARY_PATH="/of/ours", MINE="secret"), exits=0)
     assert (tmp_path / "seen").read_bytes().split(b"\0") == [b"LD_LIBRARY_PATH=/of/ours", b""]

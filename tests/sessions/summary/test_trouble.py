@@ -35,8 +35,7 @@ def test_printed_command_has_what_only_the_command_line_said(project: Project, s
     """Token file, spool and address of the session's own arguments stand in the command that delivers its results."""
     token_file = project.write("the token", "")
     own = [f"{OPTION}token-file={token_file}", f"{OPTION}spool=my spool"]
-    ran = project.report(*own, address=server.address, env=without_token())
-    assert ran.exit == 0, ran.text
+    ran = project.report(*own, address=server.address, env=without_token(), exits=0)
     assert ran.text.count("is empty: write the token into it") == 1
     token_file.write_text(TOKEN)
     (project.root / "below").mkdir()
@@ -47,8 +46,7 @@ def test_printed_command_has_what_only_the_command_line_said(project: Project, s
 
 def test_missing_token_is_told_once_and_results_are_sent_later(project: Project, server: CheckedServer) -> None:
     """Without a token tests run, it is told once, and the printed command delivers the results once there is one."""
-    ran = project.report(address=server.address, env=without_token())
-    assert ran.exit == 0, ran.text
+    ran = project.report(address=server.address, env=without_token(), exits=0)
     assert ran.text.count("no token: set AUTOMATION_REPORT_TOKEN") == 1
     assert "1 result kept" in ran.out
     assert server.log == []
@@ -64,8 +62,7 @@ def test_missing_token_is_told_once_and_results_are_sent_later(project: Project,
 
 def test_delivery_later_sends_nothing_until_told(project: Project, server: CheckedServer) -> None:
     """With delivery=later a session needs no token and no server, says how to send, and ``send`` delivers it once."""
-    ran = project.report("-n2", f"{OPTION}delivery=later", address=server.address, env=without_token())
-    assert ran.exit == 0, ran.text
+    ran = project.report("-n2", f"{OPTION}delivery=later", address=server.address, env=without_token(), exits=0)
     assert "no token" not in ran.text
     assert ran.out.count("send: automation-report send") == 1
     assert server.log == []
@@ -85,8 +82,7 @@ def test_delivery_later_sends_nothing_until_told(project: Project, server: Check
 )
 def test_undelivered_results_are_told_whatever_is_silenced(how: list[str], project: Project) -> None:
     """Results that were not delivered are told with the command that sends them, also where pytest is kept quiet."""
-    ran = project.report(*how, address=NOBODY)
-    assert ran.exit == 0, ran.text
+    ran = project.report(*how, address=NOBODY, exits=0)
     assert ran.text.count("1 result kept") == 1
     assert ran.text.count("send: automation-report send") == 1
 
@@ -103,8 +99,7 @@ def test_undelivered_results_are_told_whatever_is_silenced(how: list[str], proje
 def test_exit_status_is_that_of_pytest_when_the_server_is_down(end: str, status: int, project: Project) -> None:
     """With a server that is down, pytest's exit status is what the tests led to, and the results are told and kept."""
     project.write("test_suite.py", ANY_END.format(end=end))
-    ran = project.report(address=NOBODY)
-    assert ran.exit == status, ran.text
+    ran = project.report(address=NOBODY, exits=status)
     assert re.findall(r"(\d+) results? kept", ran.text) == ["2"]
     assert ran.text.count("send: automation-report send") == 1
     assert len(project.sessions) == 1
@@ -116,8 +111,7 @@ def test_strict_fails_a_session_whose_results_were_not_delivered(project: Projec
     assert (delivered.exit, "exit status" in delivered.text) == (0, False)
     why = "exit status 11: all tests passed, but not all results were delivered (--automation-report-strict)"
     for quiet in ("-v", "-qq"):
-        ran = project.report(f"{OPTION}strict", quiet, address=NOBODY)
-        assert ran.exit == 11, ran.text
+        ran = project.report(f"{OPTION}strict", quiet, address=NOBODY, exits=11)
         assert ran.text.count(why) == 1, ran.text
     project.write("test_suite.py", MIXED)
     failed = project.report(f"{OPTION}strict", address=NOBODY)
@@ -190,8 +184,7 @@ def test_session_that_cannot_be_kept_anywhere_is_told_once(
     project.write("taken", "")
     project.write("test_suite.py", MIXED)
     env = {**session_environment(), **NOWHERE}
-    ran = project.report(*workers, f"{OPTION}spool={spool}", address=server.address, env=env)
-    assert ran.exit == 1, ran.text
+    ran = project.report(*workers, f"{OPTION}spool={spool}", address=server.address, env=env, exits=1)
     assert "1 failed, 1 passed, 1 skipped" in ran.out
     assert ran.text.count("nothing can be reported") == 1
     assert "error in reporting" not in ran.text
@@ -216,8 +209,7 @@ def test_tests_that_share_a_key_are_named_once(tmp_path: Path, server: CheckedSe
     project = Project(tmp_path / "project")
     project.write("test_a.py", "class TestB:\n    def test_same(self): pass\n")
     project.write("test_a/TestB.py", "def test_same(): pass\n")
-    ran = project.report("-n2", "test_a.py", "test_a/TestB.py", address=server.address)
-    assert ran.exit == 0, ran.text
+    ran = project.report("-n2", "test_a.py", "test_a/TestB.py", address=server.address, exits=0)
     assert len({test["key"] for _, test in server.tests()}) == 1
     assert len(server.tests()) == 2
     assert ran.text.count("2 tests share one key") == 1
@@ -226,15 +218,13 @@ def test_tests_that_share_a_key_are_named_once(tmp_path: Path, server: CheckedSe
 
 def test_prefix_of_junit_xml_stands_before_folders(project: Project, server: CheckedServer) -> None:
     """Folders have the prefix that pytest gives the classes in its own XML."""
-    ran = project.report("--junit-prefix=linux", address=server.address)
-    assert ran.exit == 0, ran.text
+    project.report("--junit-prefix=linux", address=server.address, exits=0)
     assert [test["folder"] for _, test in server.tests()] == ["linux.test_suite"]
 
 
 def test_header_tells_target_without_token(project: Project, server: CheckedServer) -> None:
     """The head of the output names address, project and source, and a passing session leaves nothing in the spool."""
-    ran = project.report(address=f"{server.address}/api/v1/")
-    assert ran.exit == 0, ran.text
+    ran = project.report(address=f"{server.address}/api/v1/", exits=0)
     (line,) = [each for each in ran.out.splitlines() if each.startswith("automation report: to ")]
     assert f"{server.address}, project 1, source suite" in line
     assert TOKEN not in ran.text

@@ -18,8 +18,7 @@ def started(command: list[str], project: Project, env: dict[str, str]) -> subpro
 
 def test_sessions_join_one_run_at_the_same_time(project: Project, server: CheckedServer) -> None:
     """Two sessions, told by option and by variable, add threads to a run made before and leave it open."""
-    made = console(project.root, "run", "create", *connection(server), "--source", "suite", "--name", "shared")
-    assert made.exit == 0, made.text
+    made = console(project.root, "run", "create", *connection(server), "--source", "suite", "--name", "shared", exits=0)
     run_id = made.out.strip()
     by_option = [*reporting_arguments(server.address), "--automation-report-run-id", run_id]
     by_variable = [*reporting_arguments(server.address), "-n2"]
@@ -44,8 +43,7 @@ def test_sessions_join_one_run_at_the_same_time(project: Project, server: Checke
 
 def test_run_that_cannot_be_joined_is_told_and_results_are_kept(project: Project, server: CheckedServer) -> None:
     """Joining a run that the server does not have keeps the results and tells why."""
-    ran = project.report("--automation-report-run-id", "77", address=server.address)
-    assert ran.exit == 0, ran.text
+    ran = project.report("--automation-report-run-id", "77", address=server.address, exits=0)
     assert "1 result kept" in ran.out
     assert "refused" in ran.out
     assert len(project.sessions) == 1
