@@ -20,6 +20,7 @@ from support.scripted_server.faults import (
     reset_before,
     throttled,
 )
+from support.scripted_server.server import ScriptedServer
 from support.scripted_server.variants import OPERATIONS, HalfServer, LossyServer
 from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import TOKEN, run_session, send, session_environment
@@ -41,23 +42,22 @@ FAILING = "def test_fails():\n    assert 1 == 2\n"
         pytest.param(throttled(), id="throttled-without-a-time"),
     ],
 )
-def test_fault_at_each_operation(tmp_path: Path, fault: object) -> None:
+def test_fault_at_each_operation(tmp_path: Path, server: ScriptedServer, fault: object) -> None:
     """A session whose every kind of request meets the fault once delivers each result once before it ends."""
     project = GatedProject(tmp_path, 3)
     (tmp_path / "test_failing.py").write_text(FAILING)
-    with checked_scripted_server() as server:
-        server.script([Rule("POST", path, fault) for path in OPERATIONS.values()])  # type: ignore[arg-type]
-        limits = {"request": 0.4, "exit_down": 10.0}
-        ran = run_session(tmp_path, address=server.address, env=session_environment(limits), exits=1)
-        assert (printed_counts(ran).delivered, printed_counts(ran).seen) == (4, 4), ran.text
-        assert_complete(server, [*project.names, "test_fails"])
-        assert spools(tmp_path) == []
+    server.script([Rule("POST", path, fault) for path in OPERATIONS.values()])  # type: ignore[arg-type]
+    limits = {"request": 0.4, "exit_down": 10.0}
+    ran = run_session(tmp_path, address=server.address, env=session_environment(limits), exits=1)
+    assert (printed_counts(ran).delivered, printed_counts(ran).seen) == (4, 4), ran.text
+    assert_complete(server, [*project.names, "test_fails"])
+    assert spools(tmp_path) == []
 
 
-def test_late_copy_meets_a_closed_thread(tmp_path: Path) -> None:
+def test_late_copy_meets_a_closed_thread(tmp_path: Path, server: ScriptedServer) -> None:
     """A request that a gateway gave up and applies later finds its thread closed."""
     project = GatedProject(tmp_path, 2, 1)
-    with checked_scripted_server() as server, RunningSession(tmp_path, address=server.address) as running:
+    with RunningSession(tmp_path, address=server.address) as running:
         server.script([Rule("POST", OPERATIONS["append-thread"], late(502))])
         running.until(lambda: project.is_at(1), "the second test")
 
@@ -115,16 +115,15 @@ def test_part_of_a_batch(tmp_path: Path) -> None:
         assert spools(tmp_path) == []
 
 
-def test_server_that_never_answers_well(tmp_path: Path) -> None:
+def test_server_that_never_answers_well(tmp_path: Path, server: ScriptedServer) -> None:
     """500 to everything from the start keeps everything, and pytest is not held up."""
     project = GatedProject(tmp_path, 3)
-    with checked_scripted_server() as server:
-        server.script([Rule("*", "/api", answer(500), count=None)])
-        limits = {"exit_all": 3.0, "alone": 0.1}
-        ran = run_session(tmp_path, address=server.address, env=session_environment(limits), exits=0)
-        assert printed_counts(ran).kept == 3
-        assert "the server's answers were lost or broken" in ran.out
-        wait_for_senders(tmp_path)
-        server._rules.clear()
-        send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
-        assert_complete(server, project.names)
+    server.script([Rule("*", "/api", answer(500), count=None)])
+    limits = {"exit_all": 3.0, "alone": 0.1}
+    ran = run_session(tmp_path, address=server.address, env=session_environment(limits), exits=0)
+    assert printed_counts(ran).kept == 3
+    assert "the server's answers were lost or broken" in ran.out
+    wait_for_senders(tmp_path)
+    server._rules.clear()
+    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
+    assert_complete(server, project.names)

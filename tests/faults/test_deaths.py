@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from support.needs import needed
-from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
 from support.sessions import (
@@ -148,38 +147,37 @@ def run_to_call(folder: Path, server: ScriptedServer, death: Death) -> int:
     return done.returncode
 
 
-def test_death(tmp_path: Path, seed: int) -> None:
+def test_death(tmp_path: Path, server: ScriptedServer, seed: int) -> None:
     """Whoever dies, and when: no result is lost, none is there twice, none that was not whole has passed."""
     death = Death.from_seed(seed)
     for number in range(3):
         (tmp_path / f"test_suite{number}.py").write_text(SUITE)
     if death.deletes:
         (tmp_path / f"deletes-{death.deletes}").touch()
-    with checked_scripted_server() as server:
-        live = run_to_call if death.victim == "call" else run_to_death
-        exit_status = live(tmp_path, server, death)
-        wait_for_senders(tmp_path)
-        replay = f"{death}\nreplay: {sys.executable} -m pytest tests/faults/test_deaths.py --seed {seed}\n"
-        if spools(tmp_path):
-            sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+    live = run_to_call if death.victim == "call" else run_to_death
+    exit_status = live(tmp_path, server, death)
+    wait_for_senders(tmp_path)
+    replay = f"{death}\nreplay: {sys.executable} -m pytest tests/faults/test_deaths.py --seed {seed}\n"
+    if spools(tmp_path):
+        sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+        replay += sent.text
+        if death.deletes and sent.exit == 3 and "deleted the spool" in sent.text:
+            # The ledger went with it: what is here is held, since some of it may have arrived.
+            if server.results:
+                assert max(Counter(shown(test) for _, _, test in server.results).values()) == 1, replay
+                return
+            sent = send(tmp_path, "--url", server.address, "--project-id", "1", "--unknown=send")
             replay += sent.text
-            if death.deletes and sent.exit == 3 and "deleted the spool" in sent.text:
-                # The ledger went with it: what is here is held, since some of it may have arrived.
-                if server.results:
-                    assert max(Counter(shown(test) for _, _, test in server.results).values()) == 1, replay
-                    return
-                sent = send(tmp_path, "--url", server.address, "--project-id", "1", "--unknown=send")
-                replay += sent.text
-            assert sent.exit == 0, replay
-        assert spools(tmp_path) == [], replay
-        results = [test for _, _, test in server.results]
-        arrived = Counter(shown(test) for test in results)
-        assert max(arrived.values(), default=1) == 1, replay
-        missing = begun(tmp_path).keys() - arrived.keys()
-        assert not missing, f"{sorted(missing)} {replay}"
-        queues = 2 if death.arguments else 1
-        assert len(arrived.keys() - begun(tmp_path).keys()) <= queues, replay
-        assert sum(test["status"] != "passed" for test in results) <= 2 * queues, replay
-        if exit_status == 0:
-            assert arrived.keys() == begun(tmp_path).keys(), replay
-            assert len(arrived) == TESTS, replay
+        assert sent.exit == 0, replay
+    assert spools(tmp_path) == [], replay
+    results = [test for _, _, test in server.results]
+    arrived = Counter(shown(test) for test in results)
+    assert max(arrived.values(), default=1) == 1, replay
+    missing = begun(tmp_path).keys() - arrived.keys()
+    assert not missing, f"{sorted(missing)} {replay}"
+    queues = 2 if death.arguments else 1
+    assert len(arrived.keys() - begun(tmp_path).keys()) <= queues, replay
+    assert sum(test["status"] != "passed" for test in results) <= 2 * queues, replay
+    if exit_status == 0:
+        assert arrived.keys() == begun(tmp_path).keys(), replay
+        assert len(arrived) == TESTS, replay

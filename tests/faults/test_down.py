@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.delivered_results import assert_complete, result_names
 from support.fault_projects import FINISHED, GatedProject, StoppingProject
-from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import Ran, run, send, session_environment
 from support.terminal_summary import printed_counts, printed_send_command
@@ -22,51 +22,49 @@ def run_told_command(folder: Path, ran: Ran) -> Ran:
     return run(printed_send_command(ran), folder, session_environment())
 
 
-def test_down_from_the_start(tmp_path: Path) -> None:
+def test_down_from_the_start(tmp_path: Path, server: ScriptedServer) -> None:
     """All tests run, pytest ends about 1 s after the last one, and the command that it names delivers all."""
     StoppingProject(tmp_path, end="pass")
-    with checked_scripted_server() as server:
-        server.down()
-        with RunningSession(tmp_path, address=server.address, env=session_environment(SOON_OVER)) as running:
-            ran = running.end()
-        waited = time.time() - (tmp_path / "finished").stat().st_mtime
-        assert ran.exit == 0
-        assert 0.9 < waited < 4.0
-        assert (printed_counts(ran).kept, printed_counts(ran).delivered) == (6, 0)
-        assert "the server could not be reached" in ran.out
-        wait_for_senders(tmp_path)
-        server.up()
-        sent = run_told_command(tmp_path, ran)
-        assert sent.exit == 0, sent.text
-        assert "6 results sent to run 2, nothing is left" in sent.err
-        assert spools(tmp_path) == []
-        assert_complete(server, EVERY)
-        requests = len(server.log)
-        again = run_told_command(tmp_path, ran)
-        assert again.exit == 0
-        assert "nothing to send" in again.err
-        assert len(server.log) == requests
-        assert result_names(server) == sorted(EVERY)
+    server.down()
+    with RunningSession(tmp_path, address=server.address, env=session_environment(SOON_OVER)) as running:
+        ran = running.end()
+    waited = time.time() - (tmp_path / "finished").stat().st_mtime
+    assert ran.exit == 0
+    assert 0.9 < waited < 4.0
+    assert (printed_counts(ran).kept, printed_counts(ran).delivered) == (6, 0)
+    assert "the server could not be reached" in ran.out
+    wait_for_senders(tmp_path)
+    server.up()
+    sent = run_told_command(tmp_path, ran)
+    assert sent.exit == 0, sent.text
+    assert "6 results sent to run 2, nothing is left" in sent.err
+    assert spools(tmp_path) == []
+    assert_complete(server, EVERY)
+    requests = len(server.log)
+    again = run_told_command(tmp_path, ran)
+    assert again.exit == 0
+    assert "nothing to send" in again.err
+    assert len(server.log) == requests
+    assert result_names(server) == sorted(EVERY)
 
 
-def test_sender_does_not_stay(tmp_path: Path) -> None:
+def test_sender_does_not_stay(tmp_path: Path, server: ScriptedServer) -> None:
     """When pytest has ended the sender goes on for its own time only, not for what pytest might have waited."""
     StoppingProject(tmp_path, end="pass")
-    with checked_scripted_server() as server:
-        server.down()
-        limits = {"exit_all": 600.0, "exit_down": 0.3, "alone": 0.3}
-        with RunningSession(tmp_path, address=server.address, env=session_environment(limits)) as running:
-            assert running.end().exit == 0
-        wait_for_senders(tmp_path)
-        server.up()
-        send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
-        assert_complete(server, EVERY)
+    server.down()
+    limits = {"exit_all": 600.0, "exit_down": 0.3, "alone": 0.3}
+    with RunningSession(tmp_path, address=server.address, env=session_environment(limits)) as running:
+        assert running.end().exit == 0
+    wait_for_senders(tmp_path)
+    server.up()
+    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
+    assert_complete(server, EVERY)
 
 
-def test_down_in_the_middle_and_back(tmp_path: Path) -> None:
+def test_down_in_the_middle_and_back(tmp_path: Path, server: ScriptedServer) -> None:
     """What could not be sent while the server was down is sent when it is back, before pytest ends."""
     project = GatedProject(tmp_path, 6, 2, 4)
-    with checked_scripted_server() as server, RunningSession(tmp_path, address=server.address) as running:
+    with RunningSession(tmp_path, address=server.address) as running:
         running.until(lambda: project.is_at(2), "the second test")
         running.until(lambda: acknowledged(tmp_path) == 2, "two results are acknowledged")
         server.down()
@@ -83,11 +81,11 @@ def test_down_in_the_middle_and_back(tmp_path: Path) -> None:
         assert_complete(server, project.names)
 
 
-def test_down_to_the_end(tmp_path: Path) -> None:
+def test_down_to_the_end(tmp_path: Path, server: ScriptedServer) -> None:
     """What was sent before the server went down is not sent again by the command that delivers the rest."""
     project = GatedProject(tmp_path, 6, 2)
     env = session_environment(SOON_OVER)
-    with checked_scripted_server() as server, RunningSession(tmp_path, address=server.address, env=env) as running:
+    with RunningSession(tmp_path, address=server.address, env=env) as running:
         running.until(lambda: project.is_at(2), "the second test")
         running.until(lambda: acknowledged(tmp_path) == 2, "two results are acknowledged")
         server.down()
@@ -103,33 +101,31 @@ def test_down_to_the_end(tmp_path: Path) -> None:
         assert_complete(server, project.names)
 
 
-def test_send_to_a_server_that_is_down(tmp_path: Path) -> None:
+def test_send_to_a_server_that_is_down(tmp_path: Path, server: ScriptedServer) -> None:
     """The command gives up after some time without an answer, keeps what it has, and says so by exit code 3."""
     GatedProject(tmp_path, 2)
-    with checked_scripted_server() as server:
-        server.down()
-        with RunningSession(tmp_path, "--automation-report-delivery", "later", address=server.address) as running:
-            ran = running.end()
-        env = session_environment({"send_progress": 0.5})
-        sent = send(tmp_path, "--url", server.address, "--project-id", "1", env=env, exits=3)
-        assert "2 to be sent" in sent.err
-        assert len(spools(tmp_path)) == 1
-        server.up()
-        assert run_told_command(tmp_path, ran).exit == 0
-        assert_complete(server, ["test_number[0]", "test_number[1]"])
+    server.down()
+    with RunningSession(tmp_path, "--automation-report-delivery", "later", address=server.address) as running:
+        ran = running.end()
+    env = session_environment({"send_progress": 0.5})
+    sent = send(tmp_path, "--url", server.address, "--project-id", "1", env=env, exits=3)
+    assert "2 to be sent" in sent.err
+    assert len(spools(tmp_path)) == 1
+    server.up()
+    assert run_told_command(tmp_path, ran).exit == 0
+    assert_complete(server, ["test_number[0]", "test_number[1]"])
 
 
-def test_interrupted_while_down(tmp_path: Path) -> None:
+def test_interrupted_while_down(tmp_path: Path, server: ScriptedServer) -> None:
     """After Ctrl-C with the server down, the interrupted test is among the kept results, and arrives with them."""
     project = StoppingProject(tmp_path)
-    with checked_scripted_server() as server:
-        server.down()
-        with RunningSession(tmp_path, address=server.address, env=session_environment(SOON_OVER)) as running:
-            running.until(lambda: project.is_stopped, "the stopping test runs")
-            running.hit(signal.SIGINT)
-            ran = running.end()
-        assert (printed_counts(ran).kept, printed_counts(ran).not_run) == (len(FINISHED) + 1, 1)
-        wait_for_senders(tmp_path)
-        server.up()
-        assert run_told_command(tmp_path, ran).exit == 0
-        assert_complete(server, [*FINISHED, "test_running"])
+    server.down()
+    with RunningSession(tmp_path, address=server.address, env=session_environment(SOON_OVER)) as running:
+        running.until(lambda: project.is_stopped, "the stopping test runs")
+        running.hit(signal.SIGINT)
+        ran = running.end()
+    assert (printed_counts(ran).kept, printed_counts(ran).not_run) == (len(FINISHED) + 1, 1)
+    wait_for_senders(tmp_path)
+    server.up()
+    assert run_told_command(tmp_path, ran).exit == 0
+    assert_complete(server, [*FINISHED, "test_running"])

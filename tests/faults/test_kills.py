@@ -10,7 +10,6 @@ import pytest
 
 from support.delivered_results import assert_complete, field_texts, result_named, session_note
 from support.fault_projects import FINISHED, WAITS, StoppingProject
-from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import Ran, send
@@ -52,69 +51,69 @@ def stopped(
     ],
 )
 def test_killed_session(
-    tmp_path: Path, arguments: tuple[str, ...], number: signal.Signals, whom: str, exit_code: int
+    tmp_path: Path,
+    server: ScriptedServer,
+    arguments: tuple[str, ...],
+    number: signal.Signals,
+    whom: str,
+    exit_code: int,
 ) -> None:
     """A killed session is delivered by its sender: each finished test once, the running one once as died."""
-    with checked_scripted_server() as server:
-        ran = stopped(tmp_path, server, arguments, WAITS, number, whom)
-        assert ran.exit == exit_code
-        assert_complete(server, [*FINISHED, "test_running"])
-        running = result_named(server, "test_running")
-        assert running["status"] == "error"
-        assert DIED in field_texts(running)
-        assert session_note(server) == "pytest died before the session ended"
+    ran = stopped(tmp_path, server, arguments, WAITS, number, whom)
+    assert ran.exit == exit_code
+    assert_complete(server, [*FINISHED, "test_running"])
+    running = result_named(server, "test_running")
+    assert running["status"] == "error"
+    assert DIED in field_texts(running)
+    assert session_note(server) == "pytest died before the session ended"
 
 
-def test_killed_controller(tmp_path: Path) -> None:
+def test_killed_controller(tmp_path: Path, server: ScriptedServer) -> None:
     """Workers that outlive their controller end by themselves, and what they did arrives once."""
-    with checked_scripted_server() as server:
-        ran = stopped(tmp_path, server, TWO, WAITS, signal.SIGKILL, "pytest")
-        assert ran.exit == -9
-        assert_complete(server, [*FINISHED, "test_running"])
-        running = result_named(server, "test_running")
-        assert running["status"] == "error"
-        assert INTERRUPTED in field_texts(running) or DIED in field_texts(running)
-        assert session_note(server) == "pytest died before the session ended"
+    ran = stopped(tmp_path, server, TWO, WAITS, signal.SIGKILL, "pytest")
+    assert ran.exit == -9
+    assert_complete(server, [*FINISHED, "test_running"])
+    running = result_named(server, "test_running")
+    assert running["status"] == "error"
+    assert INTERRUPTED in field_texts(running) or DIED in field_texts(running)
+    assert session_note(server) == "pytest died before the session ended"
 
 
-def test_killed_worker(tmp_path: Path) -> None:
+def test_killed_worker(tmp_path: Path, server: ScriptedServer) -> None:
     """The test that ran when its worker was killed is reported once, as crashed; another worker goes on."""
-    with checked_scripted_server() as server:
-        ran = stopped(tmp_path, server, ("-n", "2"), WAITS, signal.SIGKILL, "worker")
-        assert ran.exit == 1
-        assert_complete(server, [*FINISHED, "test_running", "test_after"])
-        running = result_named(server, "test_running")
-        assert running["status"] == "error"
-        assert CRASHED in field_texts(running)
-        assert session_note(server) == "tests failed (exit status 1)"
-        assert printed_counts(ran).delivered == 6
+    ran = stopped(tmp_path, server, ("-n", "2"), WAITS, signal.SIGKILL, "worker")
+    assert ran.exit == 1
+    assert_complete(server, [*FINISHED, "test_running", "test_after"])
+    running = result_named(server, "test_running")
+    assert running["status"] == "error"
+    assert CRASHED in field_texts(running)
+    assert session_note(server) == "tests failed (exit status 1)"
+    assert printed_counts(ran).delivered == 6
 
 
-def test_exit_without_a_word(tmp_path: Path) -> None:
+def test_exit_without_a_word(tmp_path: Path, server: ScriptedServer) -> None:
     """After ``os._exit(0)`` in a test pytest says 0 and nothing else; the run shows the test as died."""
-    with checked_scripted_server() as server:
-        ran = stopped(tmp_path, server, (), "os._exit(0)", None, "")
-        assert ran.exit == 0
-        assert "automation report ===" not in ran.out
-        assert_complete(server, [*FINISHED, "test_running"])
-        assert result_named(server, "test_running")["status"] == "error"
-        assert DIED in field_texts(result_named(server, "test_running"))
+    ran = stopped(tmp_path, server, (), "os._exit(0)", None, "")
+    assert ran.exit == 0
+    assert "automation report ===" not in ran.out
+    assert_complete(server, [*FINISHED, "test_running"])
+    assert result_named(server, "test_running")["status"] == "error"
+    assert DIED in field_texts(result_named(server, "test_running"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "whom"), [pytest.param((), "pytest", id="n0"), pytest.param(TWO, "group", id="n2-as-a-terminal-does")]
 )
-def test_interrupted_session(tmp_path: Path, arguments: tuple[str, ...], whom: str) -> None:
+def test_interrupted_session(tmp_path: Path, server: ScriptedServer, arguments: tuple[str, ...], whom: str) -> None:
     """After Ctrl-C each finished test has arrived once, and the running one once as interrupted."""
-    with checked_scripted_server() as server:
-        ran = stopped(tmp_path, server, arguments, WAITS, signal.SIGINT, whom)
-        assert ran.exit == 2
-        assert_complete(server, [*FINISHED, "test_running"])
-        running = result_named(server, "test_running")
-        assert running["status"] == "error"
-        assert INTERRUPTED in field_texts(running)
-        assert session_note(server) == "interrupted by Ctrl-C"
-        assert (printed_counts(ran).delivered, printed_counts(ran).not_run) == (5, 1)
+    ran = stopped(tmp_path, server, arguments, WAITS, signal.SIGINT, whom)
+    assert ran.exit == 2
+    assert_complete(server, [*FINISHED, "test_running"])
+    running = result_named(server, "test_running")
+    assert running["status"] == "error"
+    assert INTERRUPTED in field_texts(running)
+    assert session_note(server) == "interrupted by Ctrl-C"
+    assert (printed_counts(ran).delivered, printed_counts(ran).not_run) == (5, 1)
 
 
 STUBBORN = f"""
@@ -128,26 +127,25 @@ STUBBORN = f"""
     ("end", "exit_code", "words"),
     [pytest.param(WAITS, 2, INTERRUPTED, id="obeys"), pytest.param(STUBBORN, -9, DIED, id="stubborn")],
 )
-def test_cancelled_job(tmp_path: Path, end: str, exit_code: int, words: str) -> None:
+def test_cancelled_job(tmp_path: Path, server: ScriptedServer, end: str, exit_code: int, words: str) -> None:
     """A cancelled job gets SIGINT, then SIGTERM, then SIGKILL: what finished has arrived, whichever ends it.
 
     The pauses between them are 7.5 s and 2.5 s; nothing of ours waits for their end, so here they are short.
     """
     project = StoppingProject(tmp_path, end)
-    with checked_scripted_server() as server:
-        with RunningSession(tmp_path, address=server.address) as running:
-            running.until(lambda: project.is_stopped, "all but the stopping test have finished")
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-                running.hit_group(number)
-                with suppress(subprocess.TimeoutExpired):
-                    running.process.wait(timeout=5 if end == WAITS else 0.2)
-                    break
-            ran = running.end()
-        assert ran.exit == exit_code
-        wait_for_senders(tmp_path)
-        assert spools(tmp_path) == []
-        assert_complete(server, [*FINISHED, "test_running"])
-        assert words in field_texts(result_named(server, "test_running"))
+    with RunningSession(tmp_path, address=server.address) as running:
+        running.until(lambda: project.is_stopped, "all but the stopping test have finished")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            running.hit_group(number)
+            with suppress(subprocess.TimeoutExpired):
+                running.process.wait(timeout=5 if end == WAITS else 0.2)
+                break
+        ran = running.end()
+    assert ran.exit == exit_code
+    wait_for_senders(tmp_path)
+    assert spools(tmp_path) == []
+    assert_complete(server, [*FINISHED, "test_running"])
+    assert words in field_texts(result_named(server, "test_running"))
 
 
 @pytest.mark.parametrize(
@@ -158,12 +156,13 @@ def test_cancelled_job(tmp_path: Path, end: str, exit_code: int, words: str) -> 
         pytest.param(TWO, 3, "internal error of pytest (exit status 3)", id="n2"),
     ],
 )
-def test_session_ended_by_a_test(tmp_path: Path, arguments: tuple[str, ...], exit_code: int, ending: str) -> None:
+def test_session_ended_by_a_test(
+    tmp_path: Path, server: ScriptedServer, arguments: tuple[str, ...], exit_code: int, ending: str
+) -> None:
     """After ``pytest.exit`` in a test that test is reported once, as interrupted, and pytest's exit code stays."""
-    with checked_scripted_server() as server:
-        end = "import pytest; pytest.exit('enough', returncode=7)"
-        ran = stopped(tmp_path, server, arguments, end, None, "")
-        assert ran.exit == exit_code
-        assert_complete(server, [*FINISHED, "test_running"])
-        assert INTERRUPTED in field_texts(result_named(server, "test_running"))
-        assert session_note(server) == ending
+    end = "import pytest; pytest.exit('enough', returncode=7)"
+    ran = stopped(tmp_path, server, arguments, end, None, "")
+    assert ran.exit == exit_code
+    assert_complete(server, [*FINISHED, "test_running"])
+    assert INTERRUPTED in field_texts(result_named(server, "test_running"))
+    assert session_note(server) == ending

@@ -342,23 +342,22 @@ def test_row_elsewhere(row: str) -> None:
     assert f"\ndef {name}(" in (TESTS / file).read_text(encoding="utf-8")
 
 
-def test_real_limits(tmp_path: Path) -> None:
+def test_real_limits(tmp_path: Path, server: ScriptedServer) -> None:
     """With the limits of every day: pytest leaves a server that is down after 1 s, and its sender goes on alone."""
     project = GatedProject(tmp_path, 6, LATEST)
     env = session_environment()
     del env["_AUTOMATION_REPORT_LIMITS"]
-    with checked_scripted_server() as server:
-        server.down()
-        with RunningSession(tmp_path, address=server.address, env=env) as running:
-            running.until(lambda: project.is_at(LATEST), "the test at the gate")
-            project.let_through(LATEST)
-            began = monotonic()
-            ran = running.end()
-            waited = monotonic() - began
-        server.up()
-        assert (ran.exit, printed_counts(ran).kept) == (0, 6)
-        assert 1.0 <= waited < 1.0 + SLACK_SECONDS
-        wait_for_senders(tmp_path)
-        assert acknowledged(tmp_path) == 0
-        assert spools(tmp_path) == []
-        assert_complete(server, project.names)
+    server.down()
+    with RunningSession(tmp_path, address=server.address, env=env) as running:
+        running.until(lambda: project.is_at(LATEST), "the test at the gate")
+        project.let_through(LATEST)
+        began = monotonic()
+        ran = running.end()
+        waited = monotonic() - began
+    server.up()
+    assert (ran.exit, printed_counts(ran).kept) == (0, 6)
+    assert 1.0 <= waited < 1.0 + SLACK_SECONDS
+    wait_for_senders(tmp_path)
+    assert acknowledged(tmp_path) == 0
+    assert spools(tmp_path) == []
+    assert_complete(server, project.names)

@@ -41,39 +41,37 @@ def sent(folder: Path, server: ScriptedServer, token: str = TOKEN) -> Ran:
     return send(folder, "--url", server.address, "--project-id", "1", env=env)
 
 
-def test_token_revoked(tmp_path: Path) -> None:
+def test_token_revoked(tmp_path: Path, server: ScriptedServer) -> None:
     """After 401 nothing more is sent; the command says 4 with that token, and delivers the rest with a right one."""
-    with checked_scripted_server() as server:
-        counts: list[int] = []
+    counts: list[int] = []
 
-        def revoke() -> None:
-            server.token = "renewed-token"
-            counts.append(len(server.log))
+    def revoke() -> None:
+        server.token = "renewed-token"
+        counts.append(len(server.log))
 
-        ran = halfway(tmp_path, server, revoke)
-        assert 1 <= len(server.log) - counts[0] <= 2
-        assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
-        assert "set AUTOMATION_REPORT_TOKEN to one that is valid" in ran.out
-        wrong = sent(tmp_path, server)
-        assert wrong.exit == 4
-        assert "4 to be sent" in wrong.err
-        right = sent(tmp_path, server, token="renewed-token")
-        assert right.exit == 0, right.text
-        assert_complete(server, expected())
-        assert TOKEN not in ran.text + wrong.text
+    ran = halfway(tmp_path, server, revoke)
+    assert 1 <= len(server.log) - counts[0] <= 2
+    assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
+    assert "set AUTOMATION_REPORT_TOKEN to one that is valid" in ran.out
+    wrong = sent(tmp_path, server)
+    assert wrong.exit == 4
+    assert "4 to be sent" in wrong.err
+    right = sent(tmp_path, server, token="renewed-token")
+    assert right.exit == 0, right.text
+    assert_complete(server, expected())
+    assert TOKEN not in ran.text + wrong.text
 
 
-def test_permission_revoked(tmp_path: Path) -> None:
+def test_permission_revoked(tmp_path: Path, server: ScriptedServer) -> None:
     """After 403 nothing more is sent, and the command delivers the rest when it is given back."""
-    with checked_scripted_server() as server:
-        forbidden = Rule("*", "/api", answer(403, {"message": "Forbidden."}), count=None)
-        ran = halfway(tmp_path, server, lambda: server.script([forbidden]))
-        assert 1 <= forbidden.seen <= 2
-        assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
-        assert sent(tmp_path, server).exit == 4
-        server._rules.clear()
-        assert sent(tmp_path, server).exit == 0
-        assert_complete(server, expected())
+    forbidden = Rule("*", "/api", answer(403, {"message": "Forbidden."}), count=None)
+    ran = halfway(tmp_path, server, lambda: server.script([forbidden]))
+    assert 1 <= forbidden.seen <= 2
+    assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
+    assert sent(tmp_path, server).exit == 4
+    server._rules.clear()
+    assert sent(tmp_path, server).exit == 0
+    assert_complete(server, expected())
 
 
 def test_result_refused(tmp_path: Path) -> None:
@@ -107,26 +105,25 @@ def test_unknown_status_is_told(tmp_path: Path) -> None:
         assert printed_counts(ran).delivered == 3
 
 
-def test_run_deleted_goes_to_a_new_one(tmp_path: Path) -> None:
+def test_run_deleted_goes_to_a_new_one(tmp_path: Path, server: ScriptedServer) -> None:
     """What a deleted run cannot take arrives in a new one when that is asked for."""
-    with checked_scripted_server() as server:
 
-        def delete() -> None:
-            del server.store.runs[2]
-            server.store.threads.clear()
+    def delete() -> None:
+        del server.store.runs[2]
+        server.store.threads.clear()
 
-        halfway(tmp_path, server, delete)
-        server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
-        env = session_environment()
-        send(tmp_path, "--url", server.address, "--project-id", "1", "--new-run", env=env, exits=0)
-        assert result_names(server) == expected()
-        assert {run for run, _, _ in server.results} == {2, 3}
+    halfway(tmp_path, server, delete)
+    server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
+    env = session_environment()
+    send(tmp_path, "--url", server.address, "--project-id", "1", "--new-run", env=env, exits=0)
+    assert result_names(server) == expected()
+    assert {run for run, _, _ in server.results} == {2, 3}
 
 
 @pytest.mark.parametrize("status", [302, 308])
-def test_redirect(tmp_path: Path, status: int) -> None:
+def test_redirect(tmp_path: Path, server: ScriptedServer, status: int) -> None:
     """A redirect is not followed, and no token goes there; the command delivers once the address is right."""
-    with checked_scripted_server() as server, ScriptedServer(token=TOKEN) as elsewhere:
+    with ScriptedServer(token=TOKEN) as elsewhere:
         away = [
             Rule(method, "/api", redirect(f"{elsewhere.address}/", status), count=None) for method in ("POST", "GET")
         ]
@@ -141,25 +138,24 @@ def test_redirect(tmp_path: Path, status: int) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "completed"])
-def test_printed_command_leaves_a_run_that_takes_nothing_more(tmp_path: Path, how: str) -> None:
+def test_printed_command_leaves_a_run_that_takes_nothing_more(tmp_path: Path, server: ScriptedServer, how: str) -> None:
     """Where the run is completed or unknown, the printed command says --new-run, and delivers the rest as it stands."""
-    with checked_scripted_server() as server:
 
-        def end() -> None:
-            if how == "deleted":
-                del server.store.runs[2]
-                server.store.threads.clear()
-                server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
-            else:
-                run = server.store.runs[2]
-                run.is_completed = True
-                for thread in run.threads:
-                    thread.is_completed = True
+    def end() -> None:
+        if how == "deleted":
+            del server.store.runs[2]
+            server.store.threads.clear()
+            server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
+        else:
+            run = server.store.runs[2]
+            run.is_completed = True
+            for thread in run.threads:
+                thread.is_completed = True
 
-        ran = halfway(tmp_path, server, end)
-        name, *words = printed_send_command(ran)
-        assert (name, words[-1]) == ("automation-report", "--new-run"), ran.out
-        again = sent(tmp_path, server)
-        assert "add --new-run to send it to a new run" in again.err
-        send(tmp_path, *words[1:], exits=0)
-        assert sorted(result_names(server)) == sorted(expected())
+    ran = halfway(tmp_path, server, end)
+    name, *words = printed_send_command(ran)
+    assert (name, words[-1]) == ("automation-report", "--new-run"), ran.out
+    again = sent(tmp_path, server)
+    assert "add --new-run to send it to a new run" in again.err
+    send(tmp_path, *words[1:], exits=0)
+    assert sorted(result_names(server)) == sorted(expected())

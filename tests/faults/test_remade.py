@@ -16,7 +16,7 @@ from pytest_automation_report.spool.record_kinds import OpenRecord
 from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
 from support.records import line
-from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.server import ScriptedServer
 from support.sessions import clean_environment, run
 
 
@@ -48,31 +48,29 @@ def test_records_of_a_killed_process(tmp_path: Path) -> None:
     assert not folder.path.exists()
 
 
-def test_session_of_a_killed_process(tmp_path: Path) -> None:
+def test_session_of_a_killed_process(tmp_path: Path, server: ScriptedServer) -> None:
     """What was recorded before it was deleted can be sent, though nobody but the process that died knew where to."""
-    with checked_scripted_server() as server:
-        remake(tmp_path, "session", server.address)
-        left = WrittenSession.left_in(tmp_path)
-        assert not (left.folder.path / "session.json").exists()
-        assert lived(left, server).is_finished
-        assert_complete(server, ["test_early"])
+    remake(tmp_path, "session", server.address)
+    left = WrittenSession.left_in(tmp_path)
+    assert not (left.folder.path / "session.json").exists()
+    assert lived(left, server).is_finished
+    assert_complete(server, ["test_early"])
 
 
-def test_sender_makes_a_session_again(tmp_path: Path) -> None:
+def test_sender_makes_a_session_again(tmp_path: Path, server: ScriptedServer) -> None:
     """A sender whose folder is deleted leaves a session, not a ledger of which nobody knows what it is about."""
-    with checked_scripted_server() as server:
-        written = WrittenSession(tmp_path, server.address)
-        written.add("test_early")
-        written.end()
-        written.close()
+    written = WrittenSession(tmp_path, server.address)
+    written.add("test_early")
+    written.end()
+    written.close()
 
-        def delete(delivery: Delivery) -> None:
-            if delivery.state.total("acknowledged") == 1 and written.folder.records("main").exists():
-                shutil.rmtree(written.folder.path)
+    def delete(delivery: Delivery) -> None:
+        if delivery.state.total("acknowledged") == 1 and written.folder.records("main").exists():
+            shutil.rmtree(written.folder.path)
 
-        assert lived(written, server, on_progress=delete).is_finished
-        assert sorted(each.name for each in written.folder.path.iterdir()) == ["ledger", "lock", "session.json"]
-        assert WrittenSession.left_in(tmp_path).session == written.session
+    assert lived(written, server, on_progress=delete).is_finished
+    assert sorted(each.name for each in written.folder.path.iterdir()) == ["ledger", "lock", "session.json"]
+    assert WrittenSession.left_in(tmp_path).session == written.session
 
 
 class KilledError(Exception):
@@ -80,23 +78,22 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize("is_sent", [False, True])
-def test_results_whose_ledger_is_gone_are_sent(tmp_path: Path, is_sent: bool) -> None:  # noqa: FBT001 - a parameter
+def test_results_whose_ledger_is_gone_are_sent(tmp_path: Path, server: ScriptedServer, is_sent: bool) -> None:  # noqa: FBT001 - a parameter
     """A session whose spool was deleted arrives whole; what a sender sent that was killed arrives a second time."""
-    with checked_scripted_server() as server:
-        written = WrittenSession(tmp_path, server.address)
-        written.add("test_early")
+    written = WrittenSession(tmp_path, server.address)
+    written.add("test_early")
 
-        def die(delivery: Delivery) -> None:
-            if delivery.state.total("acknowledged") == 1:
-                raise KilledError
+    def die(delivery: Delivery) -> None:
+        if delivery.state.total("acknowledged") == 1:
+            raise KilledError
 
-        if is_sent:
-            with pytest.raises(KilledError):
-                lived(written, server, controller=Process(os.getpid()), on_progress=die)
-        shutil.rmtree(written.folder.path)
-        written.add("test_late")
-        written.end()
-        written.close()
-        assert lived(WrittenSession.left_in(tmp_path), server).is_finished
-        names = ["test_early"] * is_sent + ["test_early", "test_late"]
-        assert [test["name"] for _, _, test in server.results] == names
+    if is_sent:
+        with pytest.raises(KilledError):
+            lived(written, server, controller=Process(os.getpid()), on_progress=die)
+    shutil.rmtree(written.folder.path)
+    written.add("test_late")
+    written.end()
+    written.close()
+    assert lived(WrittenSession.left_in(tmp_path), server).is_finished
+    names = ["test_early"] * is_sent + ["test_early", "test_late"]
+    assert [test["name"] for _, _, test in server.results] == names

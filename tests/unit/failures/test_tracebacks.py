@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
+from pytest_automation_report.failures.tracebacks import Raised, exception_parts, parse_traceback
 from unit.failures.raised import STYLES, chained, deep, divided, handled, written
 
 ASSERTION = """\
@@ -68,12 +68,17 @@ shop/tree.py:18: in leaf
 E   KeyError: 'leaf'""".replace(":3:.", ":3: ")
 
 
+def exceptions(text: str) -> tuple[Raised, ...]:
+    """Return what a text is read into."""
+    traceback = parse_traceback(text)
+    assert traceback is not None
+    return traceback.exceptions
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_frames_of_every_style(style: str) -> None:
     """Each frame has its file, line, function and the statement that raised, in every style of the installed pytest."""
-    traceback = parse_traceback(written(divided, style))
-    assert traceback is not None
-    (raised,) = traceback.exceptions
+    (raised,) = exceptions(written(divided, style))
     assert (raised.type_name, raised.message) == ("ZeroDivisionError", "division by zero")
     frame = raised.frames[-1]
     assert frame.path.endswith("raised.py")
@@ -86,9 +91,7 @@ def test_frames_of_every_style(style: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_chained_exceptions(style: str) -> None:
     """The exception that let the test fail comes first, and after it its cause, with the frames of the library."""
-    traceback = parse_traceback(written(chained, style))
-    assert traceback is not None
-    failure, cause = traceback.exceptions
+    failure, cause = exceptions(written(chained, style))
     assert (failure.type_name.rpartition(".")[2], failure.link) == ("BookingError", "")
     assert failure.frames[-1].function == "parsed"
     assert (cause.type_name.rpartition(".")[2], cause.link) == ("JSONDecodeError", "cause")
@@ -97,33 +100,27 @@ def test_chained_exceptions(style: str) -> None:
 
 def test_an_exception_while_another_is_handled() -> None:
     """An exception that was handled when the next one was raised is told apart from a cause."""
-    traceback = parse_traceback(written(handled, "long"))
-    assert traceback is not None
-    assert [raised.link for raised in traceback.exceptions] == ["", "context"]
+    found = exceptions(written(handled, "long"))
+    assert [raised.link for raised in found] == ["", "context"]
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_deep_recursion_keeps_its_end(style: str) -> None:
     """The innermost frame is the one that raised, however many calls are around it."""
-    traceback = parse_traceback(written(deep, style))
-    assert traceback is not None
-    (raised,) = traceback.exceptions
+    (raised,) = exceptions(written(deep, style))
     assert raised.frames[-1].statement.strip() == 'return BERTHS["leaf"]'
     assert len(raised.frames) + sum(frame.repeats for frame in raised.frames) >= 60
 
 
 def test_locals_are_read_by_name() -> None:
     """Local variables that pytest printed stand with their frame, by name."""
-    traceback = parse_traceback(written(divided, "long", has_locals=True))
-    assert traceback is not None
-    assert dict(traceback.exceptions[0].frames[-1].variables)["berths"] == "0"
+    found = exceptions(written(divided, "long", has_locals=True))
+    assert dict(found[0].frames[-1].variables)["berths"] == "0"
 
 
 def test_an_assertion_with_locals_of_several_lines() -> None:
     """The statement goes on to its last line, the message has all of its lines, a local may have several."""
-    traceback = parse_traceback(ASSERTION)
-    assert traceback is not None
-    (raised,) = traceback.exceptions
+    (raised,) = exceptions(ASSERTION)
     assert raised.message == "the total is wrong\nassert 2 == 3\n +  where 2 = totals()"
     (frame,) = raised.frames
     assert (frame.path, frame.line, frame.function) == ("tests/test_cart.py", 12, "test_total")
@@ -134,25 +131,21 @@ def test_an_assertion_with_locals_of_several_lines() -> None:
 
 def test_a_message_alone() -> None:
     """The styles `line` and `no` have a message of several lines and no frame."""
-    traceback = parse_traceback(LINE)
-    assert traceback is not None
-    assert traceback.exceptions[0].message == "assert 2 == 3\n  \n  first\n    second"
-    assert traceback.exceptions[0].frames == ()
+    found = exceptions(LINE)
+    assert found[0].message == "assert 2 == 3\n  \n  first\n    second"
+    assert found[0].frames == ()
 
 
 def test_a_missing_fixture() -> None:
     """The line that says which fixture is missing is the message; the list of fixtures is a remark."""
-    traceback = parse_traceback(NO_FIXTURE)
-    assert traceback is not None
-    assert traceback.exceptions[0].message == "fixture 'boat' not found"
-    assert "available fixtures" in traceback.exceptions[0].remark
+    found = exceptions(NO_FIXTURE)
+    assert found[0].message == "fixture 'boat' not found"
+    assert "available fixtures" in found[0].remark
 
 
 def test_an_exception_group() -> None:
     """A group has its own frames and message, and the tree of its members as a remark."""
-    traceback = parse_traceback(GROUP)
-    assert traceback is not None
-    (raised,) = traceback.exceptions
+    (raised,) = exceptions(GROUP)
     assert (raised.type_name, raised.message) == ("ExceptionGroup", "several (1 sub-exception)")
     assert [frame.line for frame in raised.frames] == [113]
     assert "ValueError: one" in raised.remark
@@ -160,16 +153,13 @@ def test_an_exception_group() -> None:
 
 def test_repeats_that_python_left_out() -> None:
     """Calls that Python itself left out are counted."""
-    traceback = parse_traceback(REPEATED)
-    assert traceback is not None
-    assert [(frame.line, frame.repeats) for frame in traceback.exceptions[0].frames] == [(14, 57)]
+    found = exceptions(REPEATED)
+    assert [(frame.line, frame.repeats) for frame in found[0].frames] == [(14, 57)]
 
 
 def test_a_text_that_was_cut_in_its_middle() -> None:
     """Frames before and after the cut are read, and the cut is a remark."""
-    traceback = parse_traceback(CUT)
-    assert traceback is not None
-    (raised,) = traceback.exceptions
+    (raised,) = exceptions(CUT)
     assert raised.message == "'leaf'"
     assert raised.frames[0].function == "test_a"
     assert "20,113 characters cut" in raised.remark
@@ -201,7 +191,6 @@ def test_type_and_message(text: str, parts: tuple[str, str]) -> None:
 
 def test_a_marked_line_may_be_empty() -> None:
     """Pytest marks a statement, but a client may send any text: it is read as far as it goes."""
-    traceback = parse_traceback("    def test_a():\n>   \nE   KeyError: 'a'\n\ntests/a.py:3: KeyError")
-    assert traceback is not None
-    ((frame,),) = [raised.frames for raised in traceback.exceptions]
+    found = exceptions("    def test_a():\n>   \nE   KeyError: 'a'\n\ntests/a.py:3: KeyError")
+    ((frame,),) = [raised.frames for raised in found]
     assert (frame.function, [line.is_hit for line in frame.code]) == ("test_a", [False])
