@@ -1,6 +1,7 @@
 """Small suites that annotate their tests, and what the server has of them."""
 
 import re
+import sys
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
@@ -61,22 +62,25 @@ class Suite:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
 
+    def tests(self, text: str) -> None:
+        """Write the module of tests."""
+        self.write("test_suite.py", text)
+
+    def conftest(self, text: str) -> None:
+        """Write the hooks and fixtures of all tests."""
+        self.write("conftest.py", text)
+
     def report(self, *arguments: str, ini: str = "", exit_status: int = 0) -> dict[str, Reported]:
         """Run a reported session that ends with this status; return its results by name."""
         self.write("pytest.ini", "[pytest]\nautomation_report_output = none\n" + dedent(ini))
         env = session_environment(PYTHONPATH=str(self.root))
-        self.ran = run_session(self.root, *arguments, address=self.server.address, env=env)
-        assert self.ran.exit == exit_status, self.ran.text
+        self.ran = run_session(self.root, *arguments, address=self.server.address, env=env, exits=exit_status)
         return {test["name"]: Reported(test) for _, test in self.server.tests()}
 
     def bare(self, *arguments: str, exit_status: int = 0) -> Ran:
         """Run a session that is not reported."""
-        import sys  # noqa: PLC0415
-
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-        ran = run(command, self.root, session_environment())
-        assert ran.exit == exit_status, ran.text
-        return ran
+        return run(command, self.root, session_environment(), exits=exit_status)
 
     @property
     def run_fields(self) -> list[tuple[str, str]]:

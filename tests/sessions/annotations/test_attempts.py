@@ -62,16 +62,13 @@ def test_steps_stand_before_subtests(suite: Suite) -> None:
     """A test with steps and subtests shows both in one list of steps."""
     if pytest.version_tuple < (9, 0):
         pytest.skip("subtests are pytest's own from version 9")
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         def test_both(subtests, automation_report):
             with automation_report.step("prepare"):
                 automation_report.field("a", "b")
             with subtests.test("one"):
                 pass
-    """,
-    )
+    """)
     (test,) = suite.report().values()
     assert test.steps == [("passed", "prepare"), ("passed", "one")]
     assert test.values["Subtests"] == "1: 1 passed"
@@ -90,9 +87,7 @@ def test_flaky_tells_what_each_attempt_added(suite: Suite) -> None:
 
 def test_test_that_dies_is_reported_without_what_it_added(suite: Suite) -> None:
     """A test whose process dies is an error, and those before it keep what they added."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import os
 
         def test_before(automation_report):
@@ -101,8 +96,7 @@ def test_test_that_dies_is_reported_without_what_it_added(suite: Suite) -> None:
         def test_dies(automation_report):
             automation_report.field("lost", "yes")
             os._exit(3)
-    """,
-    )
+    """)
     tests = suite.report("-n1", "--max-worker-restart=0", exit_status=1)
     assert tests["test_before"].values == {"kept": "yes"}
     assert tests["test_dies"].body["status"] == "error"

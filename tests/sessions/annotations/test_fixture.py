@@ -108,9 +108,7 @@ def test_session_that_is_not_reported_ends_the_same(suite: Suite) -> None:
 @pytest.mark.parametrize("is_reported", [False, True])
 def test_what_can_never_be_used_raises_either_way(suite: Suite, *, is_reported: bool) -> None:
     """A type that there is not, and an artifact of no kind, fail a test whether it is reported or not."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import pytest
 
         def test_wrong(automation_report):
@@ -118,8 +116,7 @@ def test_what_can_never_be_used_raises_either_way(suite: Suite, *, is_reported: 
                 automation_report.field("a", "b", type="colour")
             with pytest.raises(TypeError, match="not int"):
                 automation_report.artifact(3)
-    """,
-    )
+    """)
     if is_reported:
         suite.report()
     else:
@@ -128,9 +125,7 @@ def test_what_can_never_be_used_raises_either_way(suite: Suite, *, is_reported: 
 
 def test_what_is_too_much_is_cut_and_counted(suite: Suite) -> None:
     """However much a test adds, its result keeps the limits and says what is missing; the session counts the rest."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         def test_much(automation_report):
             for number in range(600):
                 automation_report.field(f"field {number}", "x" * 20_000)
@@ -146,8 +141,7 @@ def test_what_is_too_much_is_cut_and_counted(suite: Suite) -> None:
             automation_report.field("odd", Odd())
             automation_report.field("", "\\ud800\\x00")
             automation_report.artifact("https://example.org/" + "a" * 800, "long")
-    """,
-    )
+    """)
     tests = suite.report()
     much = tests["test_much"]
     assert len(much.fields) == 25
@@ -165,9 +159,7 @@ def test_what_is_too_much_is_cut_and_counted(suite: Suite) -> None:
 
 def test_secrets_are_hidden(suite: Suite) -> None:
     """What the patterns of ``redact`` match is hidden in everything that tests add."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import pytest
 
         @pytest.mark.automation_report_field("marked", "s3cret-1")
@@ -178,8 +170,7 @@ def test_secrets_are_hidden(suite: Suite) -> None:
             automation_report.artifact("https://example.org/s3cret-6", "s3cret-7")
             with automation_report.step("s3cret-8"):
                 pass
-    """,
-    )
+    """)
     (test,) = suite.report(ini="automation_report_redact = s3cret-[0-9]").values()
     assert "s3cret" not in str(test.body)
     assert str(test.body).count("[redacted]") == 9  # the step is in the field and in the extension

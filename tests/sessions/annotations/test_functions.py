@@ -6,9 +6,7 @@ from support.annotated_suites import WORKERS, Suite
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, ...], suite: Suite) -> None:
     """Threads, a pool that outlives tests, tasks, and fixtures of every scope add to the test that runs."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import asyncio
         import threading
         from concurrent.futures import ThreadPoolExecutor
@@ -55,8 +53,7 @@ def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, .
                     await asyncio.to_thread(work, "aside")
 
             asyncio.run(both())
-    """,
-    )
+    """)
     tests = suite.report(*arguments, *(["--dist=loadfile"] if arguments else []))
     assert tests["test_thread"].steps == [("passed", "start"), ("passed", "thread")]
     assert tests["test_thread"].values["thread"] == "own"
@@ -80,9 +77,7 @@ def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, .
 
 def test_thread_that_outlives_its_test_adds_to_no_other(suite: Suite) -> None:
     """What a test's own fixture, or a step that it began, is given after its end is dropped, and counted."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import threading
 
         from pytest_automation_report import field, step
@@ -105,8 +100,7 @@ def test_thread_that_outlives_its_test_adds_to_no_other(suite: Suite) -> None:
             go.set()
             done.wait()
             field("own", "yes")
-    """,
-    )
+    """)
     tests = suite.report()
     assert tests["test_next"].fields == [("own", "yes", 1)]
     assert tests["test_starts"].steps == [("skipped", "open step (not finished)")]
@@ -116,9 +110,7 @@ def test_thread_that_outlives_its_test_adds_to_no_other(suite: Suite) -> None:
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_what_no_test_adds_is_counted(arguments: tuple[str, ...], suite: Suite) -> None:
     """Annotations while no test runs are dropped, and told by their number."""
-    suite.write(
-        "conftest.py",
-        """
+    suite.conftest("""
         from pytest_automation_report import artifact, field, step
 
         def pytest_collection_finish(session):
@@ -127,8 +119,7 @@ def test_what_no_test_adds_is_counted(arguments: tuple[str, ...], suite: Suite) 
                 artifact("https://example.org/early")
                 with step("early"):
                     pass
-    """,
-    )
+    """)
     suite.write("test_suite.py", "def test_ok(): pass")
     tests = suite.report(*arguments)
     assert "fields" not in tests["test_ok"].body
@@ -137,9 +128,7 @@ def test_what_no_test_adds_is_counted(arguments: tuple[str, ...], suite: Suite) 
 
 def test_importing_the_package_loads_nothing(suite: Suite) -> None:
     """Importing the package, and the functions outside pytest, loads neither pytest nor the plugin."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import subprocess, sys
 
         CODE = '''
@@ -156,6 +145,5 @@ def test_importing_the_package_loads_nothing(suite: Suite) -> None:
         def test_import():
             import textwrap
             subprocess.run([sys.executable, "-c", textwrap.dedent(CODE)], check=True)
-    """,
-    )
+    """)
     suite.bare()

@@ -91,9 +91,7 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
 def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite) -> None:
     """A file goes by the address that the hook gives; without one by our server's, or a field where nobody keeps it."""
     suite.write("conftest.py", HOOKS)
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         def test_files(automation_report, tmp_path):
             path = tmp_path / "a.txt"
             path.write_text("from a path")
@@ -106,8 +104,7 @@ def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite)
             automation_report.artifact(tmp_path / "e.png", "shot")
             path.unlink()
             automation_report.artifact(lambda: 1 / 0, "broken")
-    """,
-    )
+    """)
     (test,) = suite.report(*arguments).values()
     assert [(each["name"], each["url"], each["size"], each.get("mime_type")) for each in test.artifacts[:3]] == [
         ("a.txt", "https://files.example.org/a.txt", 11, None),
@@ -142,17 +139,14 @@ BROKEN = """
 def test_hook_that_fails_is_told_once(arguments: tuple[str, ...], suite: Suite) -> None:
     """Hooks that raise change neither outcome nor exit code: each is told once, with its file and message."""
     suite.write("conftest.py", BROKEN)
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import pytest
 
         @pytest.mark.parametrize("number", range(4))
         def test_ok(number, automation_report, tmp_path):
             (tmp_path / "a.txt").write_text("a")
             automation_report.artifact(tmp_path / "a.txt")
-    """,
-    )
+    """)
     tests = suite.report(*arguments)
     assert len(tests) == 4
     names = [[*each.values, *(artifact["name"] for artifact in each.artifacts)] for each in tests.values()]
@@ -170,9 +164,7 @@ def test_hook_that_fails_is_told_once(arguments: tuple[str, ...], suite: Suite) 
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_name_that_is_no_hook_is_reported_once(arguments: tuple[str, ...], suite: Suite) -> None:
     """A function named like a hook of ours that is none of them is reported with its file and the nearest name."""
-    suite.write(
-        "conftest.py",
-        """
+    suite.conftest("""
         import pytest
 
         @pytest.hookimpl(optionalhook=True)
@@ -182,8 +174,7 @@ def test_name_that_is_no_hook_is_reported_once(arguments: tuple[str, ...], suite
         @pytest.hookimpl(optionalhook=True)
         def pytest_automation_report_finished(config, summary):
             pass
-    """,
-    )
+    """)
     suite.write(
         "web/conftest.py",
         """
@@ -231,15 +222,12 @@ def test_address_of_a_run_in_the_embedded_store(suite: Suite) -> None:
 )
 def test_answer_that_cannot_be_sent_is_told(answer: str, told: str, suite: Suite) -> None:
     """What a hook returns that the server could not take is left out whole, and told."""
-    suite.write(
-        "conftest.py",
-        f"""
+    suite.conftest(f"""
         from pytest_automation_report import Additions, Artifact, Field
 
         def pytest_automation_report_describe_test(item, report):
             return {answer}
-    """,
-    )
+    """)
     suite.write("test_suite.py", "def test_ok(): pass")
     (test,) = suite.report().values()
     assert "fields" not in test.body
@@ -249,15 +237,12 @@ def test_answer_that_cannot_be_sent_is_told(answer: str, told: str, suite: Suite
 
 def test_hook_can_end_the_session(suite: Suite) -> None:
     """``pytest.exit`` in a hook ends the session as it does anywhere else."""
-    suite.write(
-        "conftest.py",
-        """
+    suite.conftest("""
         import pytest
 
         def pytest_automation_report_describe_test(item, report):
             pytest.exit("enough", 7)
-    """,
-    )
+    """)
     suite.write("test_suite.py", "def test_one(): pass\ndef test_two(): pass")
     suite.report(exit_status=7)
     assert "enough" in suite.ran.out

@@ -99,9 +99,7 @@ def test_markers_of_a_module_and_a_class_are_their_tests_alone(suite: Suite) -> 
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: Suite) -> None:
     """A marker with wrong arguments changes no outcome; the summary names it, and the others are in the result."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import pytest
 
         @pytest.mark.automation_report_field("only a name")
@@ -112,8 +110,7 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
         @pytest.mark.automation_report_field("kept", "yes")
         def test_wrong():
             pass
-    """,
-    )
+    """)
     (test,) = suite.report(*arguments).values()
     assert test.fields == [("kept", "yes", STRING), ("no file", f"{suite.root}/no file (no such file)", STRING)]
     for what in (
@@ -127,17 +124,14 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
 
 def test_markers_that_cannot_be_used_are_told_as_more(suite: Suite) -> None:
     """Where hundreds of tests have a wrong marker the first ten are named, and that there are more is told once."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import pytest
 
         @pytest.mark.parametrize("number", range(200))
         @pytest.mark.automation_report_field("only a name")
         def test_wrong(number):
             pass
-    """,
-    )
+    """)
     assert len(suite.report()) == 200
     assert suite.ran.out.count("marker automation_report_field of ") == 10
     assert suite.ran.out.count("more errors of this kind occurred; the first 10 are shown") == 1
@@ -146,9 +140,7 @@ def test_markers_that_cannot_be_used_are_told_as_more(suite: Suite) -> None:
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_printed_annotations_count_where_they_are_asked_for(arguments: tuple[str, ...], suite: Suite) -> None:
     """With ``output_annotations`` the official tool's lines in a test's output are fields and artifacts of the test."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import sys
 
         def test_prints():
@@ -158,8 +150,7 @@ def test_printed_annotations_count_where_they_are_asked_for(arguments: tuple[str
 
         def test_silent():
             print("nothing")
-    """,
-    )
+    """)
     tests = suite.report(
         "-o", "automation_report_output=all", *arguments, ini="automation_report_output_annotations = true"
     )
@@ -188,9 +179,7 @@ def test_suite_properties_are_fields_of_the_run(
     arguments: tuple[str, ...], junit: tuple[str, ...], suite: Suite
 ) -> None:
     """``record_testsuite_property`` adds to the run, each property once, and JUnit XML gets what pytest gives it."""
-    suite.write(
-        "test_suite.py",
-        """
+    suite.tests("""
         import pytest
 
         @pytest.fixture(scope="session", autouse=True)
@@ -206,8 +195,7 @@ def test_suite_properties_are_fields_of_the_run(
             record_testsuite_property("late", 7)
             record_property("one", "https://example.org/p")
             record_property("two", "a\\nb")
-    """,
-    )
+    """)
     tests = suite.report(*arguments, *junit)
     assert sorted(suite.run_fields) == [
         ("Session", "all tests passed (exit status 0)"),

@@ -72,15 +72,12 @@ def test_missing_annotations_are_shown_once(test: str, suite: Suite, request: py
     """A test on another host arrives without what it adds, by whatever way, and the summary shows that once."""
     suite.write("test_suite.py", test)
     if request.node.callspec.id == "hook":
-        suite.write(
-            "conftest.py",
-            """
+        suite.conftest("""
             from pytest_automation_report import Additions, Field
 
             def pytest_automation_report_describe_test(item, report):
                 return Additions(fields=[Field("a", "b")])
-            """,
-        )
+            """)
     (result,) = suite.report("-n2", "-p", "elsewhere").values()
     assert result.body["status"] == "passed"
     assert "fields" not in result.body
