@@ -1,8 +1,10 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from typing import TypeVar
 
 import pytest
 from psycopg import OperationalError
@@ -23,6 +25,8 @@ from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.writes import Writer
 from support.clusters import Cluster, database_at
 from support.service import ON_POSTGRESQL, Service, a_test
+
+T = TypeVar("T")
 
 NOTHING = StoredResponse(204)
 RUN = RunBody(name="n", source="s").submission()
@@ -47,63 +51,52 @@ def _process(writer: Writer) -> int:
     return writer.connection.number("SELECT pg_backend_pid()")
 
 
+def _waiting(cluster: Cluster, work: Callable[[], T]) -> Future[T]:
+    """Begin something beside this; return once PostgreSQL says that somebody waits for a lock."""
+    pool = ThreadPoolExecutor(1)
+    begun = pool.submit(work)
+    pool.shutdown(wait=False)
+    deadline = time.monotonic() + 30
+    while cluster.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == [(0,)]:
+        assert time.monotonic() < deadline
+    return begun
+
+
+def _elsewhere(service: Service, change: Callable[[Writer], T]) -> T:
+    """Write as another server."""
+    with closing(Store(service.place, clock=service.clock)) as second:
+        return second.write(change)
+
+
 @ON_POSTGRESQL
 def test_a_key_that_another_process_uses_is_waited_for(service: Service, cluster: Cluster) -> None:
     """While one server applies a request, another one keeps its copy waiting and takes other keys; then both agree."""
-    begun, end = threading.Event(), threading.Event()
     same, other = IdempotentRequest("k", "f"), IdempotentRequest("other", "f")
-    responses: list[StoredResponse] = []
-
-    def slowly(_: Writer) -> StoredResponse:
-        begun.set()
-        assert end.wait(30)
-        return StoredResponse(201, {"id": 7})
-
-    first = threading.Thread(target=lambda: responses.append(service.store.change(slowly, same)))
-    first.start()
+    copies: list[Future[StoredResponse]] = []
     with closing(Store(service.place, clock=service.clock)) as second:
-        assert begun.wait(30)
-        copy = threading.Thread(target=lambda: responses.append(second.change(lambda _: NOTHING, same)))
-        copy.start()
-        _wait_for_a_waiting_writer(cluster)
-        assert second.change(lambda _: NOTHING, other) == NOTHING
-        end.set()
-        for thread in (first, copy):
-            thread.join(60)
-    assert responses == [StoredResponse(201, {"id": 7})] * 2
+
+        def slowly(_: Writer) -> StoredResponse:
+            copies.append(_waiting(cluster, lambda: second.change(lambda _: NOTHING, same)))
+            assert second.change(lambda _: NOTHING, other) == NOTHING
+            return StoredResponse(201, {"id": 7})
+
+        assert service.store.change(slowly, same) == copies[0].result(60) == StoredResponse(201, {"id": 7})
 
 
 @ON_POSTGRESQL
 def test_a_copy_of_a_request_that_was_undone_is_applied(service: Service, cluster: Cluster) -> None:
     """A key that waited for another server is free again when that one refused its request."""
-    begun, end = threading.Event(), threading.Event()
     identity = IdempotentRequest("k", "f")
-    refusals: list[ApiError] = []
-    responses: list[StoredResponse] = []
-
-    def refuse(_: Writer) -> StoredResponse:
-        begun.set()
-        assert end.wait(30)
-        raise ApiError(422, "refused")
-
-    def first() -> None:
-        with pytest.raises(ApiError) as refused:
-            service.store.change(refuse, identity)
-        refusals.append(refused.value)
-
+    copies: list[Future[StoredResponse]] = []
     with closing(Store(service.place, clock=service.clock)) as second:
-        threads = [
-            threading.Thread(target=first),
-            threading.Thread(target=lambda: responses.append(second.change(lambda _: NOTHING, identity))),
-        ]
-        threads[0].start()
-        assert begun.wait(30)
-        threads[1].start()
-        _wait_for_a_waiting_writer(cluster)
-        end.set()
-        for thread in threads:
-            thread.join(60)
-    assert ([refusal.status for refusal in refusals], responses) == ([422], [NOTHING])
+
+        def refuse(_: Writer) -> StoredResponse:
+            copies.append(_waiting(cluster, lambda: second.change(lambda _: NOTHING, identity)))
+            raise ApiError(422, "refused")
+
+        with pytest.raises(ApiError, match="refused"):
+            service.store.change(refuse, identity)
+        assert copies[0].result(60) == NOTHING
 
 
 @ON_POSTGRESQL
@@ -178,13 +171,6 @@ def test_who_stops_in_the_middle_loses_its_locks(service: Service, monkeypatch: 
     assert (len(tries), service.run(run_id)["thread_count"]) == (2, 2)
 
 
-def _wait_for_a_waiting_writer(cluster: Cluster) -> None:
-    """Return once PostgreSQL says that somebody waits for a lock."""
-    deadline = time.monotonic() + 30
-    while cluster.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == [(0,)]:
-        assert time.monotonic() < deadline
-
-
 @ON_POSTGRESQL
 @pytest.mark.parametrize(
     ("change", "noun"),
@@ -201,23 +187,13 @@ def test_completed_is_completed_for_those_who_waited(
 ) -> None:
     """A change that came while another server completed the run is refused, whatever it saw before."""
     service.new_thread(service.new_run())
-    told: list[str] = []
 
-    def late() -> None:
-        with closing(Store(service.place)) as second, pytest.raises(ApiError) as refused:
-            second.write(change)
-        told.append(refused.value.message)
-
-    waiting = threading.Thread(target=late)
-
-    def work(writer: Writer) -> None:
+    def work(writer: Writer) -> Future[None]:
         writer.complete_run(1, measure_elapsed=False)
-        waiting.start()
-        _wait_for_a_waiting_writer(cluster)
+        return _waiting(cluster, lambda: _elsewhere(service, change))
 
-    service.store.write(work)
-    waiting.join(30)
-    assert told == [f"The {noun} is completed and takes no changes."]
+    with pytest.raises(ApiError, match=f"The {noun} is completed and takes no changes."):
+        service.store.write(work).result(30)
 
 
 @ON_POSTGRESQL
@@ -226,19 +202,11 @@ def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluste
     service.new_thread(service.new_run())
     addition = ThreadSubmission(5, 7, ())
 
-    def late() -> None:
-        with closing(Store(service.place)) as second:
-            second.write(lambda writer: writer.append_to_thread(1, addition))
-
-    waiting = threading.Thread(target=late)
-
-    def work(writer: Writer) -> None:
+    def work(writer: Writer) -> Future[None]:
         writer.append_to_thread(1, addition)
-        waiting.start()
-        _wait_for_a_waiting_writer(cluster)
+        return _waiting(cluster, lambda: _elsewhere(service, lambda late: late.append_to_thread(1, addition)))
 
-    service.store.write(work)
-    waiting.join(30)
+    service.store.write(work).result(30)
     (thread,) = service.store.read(lambda reader: reader.run(1, max_threads=1)).threads
     assert (thread["elapsed_observed"], thread["elapsed_computed"]) == (10, 14)
 
@@ -252,22 +220,14 @@ def test_who_waits_for_contents_keeps_no_tests(
     artifacts = json_text([{"name": "a.png", "url": content_address("0" * 64, "a.png")}])
     addition = ThreadSubmission(None, None, (), [StoredTest("key", "name", "folder", 2, artifacts=artifacts)])
 
-    def late() -> None:
-        with closing(Store(service.place)) as second:
-            second.write(lambda writer: writer.append_to_thread(1, addition))
-
-    waiting = threading.Thread(target=late)
-
-    def work(writer: Writer) -> None:
+    def work(writer: Writer) -> Future[None]:
         lock_contents(writer.connection)
-        waiting.start()
-        _wait_for_a_waiting_writer(cluster)
+        late = _waiting(cluster, lambda: _elsewhere(service, lambda other: other.append_to_thread(1, addition)))
         monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
-        with closing(Store(service.place)) as third:
-            assert third.write(partial(remove_unused_tests, 1)) == 0
+        assert _elsewhere(service, partial(remove_unused_tests, 1)) == 0
+        return late
 
-    service.store.write(work)
-    waiting.join(30)
+    service.store.write(work).result(30)
     assert service.run(1)["total_count"] == 1
 
 
