@@ -100,8 +100,7 @@ def test_an_open_run_is_not_judged(tmp_path: Path) -> None:
     """A run whose jobs may still send results ends with exit code 3; --allow-partial judges what is there."""
     project = Project(tmp_path, TESTS)
     project.report("--automation-report-run-key", "k")
-    refused = console(project.root, "gate")
-    assert refused.exit == 3, refused.text
+    refused = console(project.root, "gate", exits=3)
     reason = "run 1 is open: its jobs may still send results\n"
     assert refused.err == f"{reason}--allow-partial judges what is there\n"
     allowed = console(project.root, "gate", "--allow-partial")
@@ -113,8 +112,7 @@ def test_flaky_tests_of_the_runs_branch(project: Project) -> None:
     """``flaky`` takes source and branch of the named run, else the main branch; an unknown branch is an error."""
     assert console(project.root, "flaky").err == "no flaky tests on main\n"
     assert console(project.root, "flaky", "2").err == "no flaky tests on feat-a\n"
-    unknown = console(project.root, "flaky", "--branch", "feat-c")
-    assert unknown.exit == 2
+    unknown = console(project.root, "flaky", "--branch", "feat-c", exits=2)
     assert unknown.err.splitlines()[-1] == "Error: no run is of branch 'feat-c': did you mean feat-b or feat-a?"
     nobody = console(project.root, "flaky", "--source", "shopp")
     assert nobody.err.splitlines()[-1] == "Error: no run is of source 'shopp': did you mean shop?"
@@ -166,8 +164,7 @@ def test_who_reads_creates_nothing(tmp_path: Path, words: tuple[str, ...], code:
     below = tmp_path / "b" / ".automation-report" / "store.sqlite3"
     below.parent.mkdir(parents=True)
     below.touch()
-    ran = console(tmp_path, *words)
-    assert ran.exit == code, ran.text
+    ran = console(tmp_path, *words, exits=code)
     if words != ("doctor",):
         assert "there is no store .automation-report/store.sqlite3: " in ran.err
         assert "name one of these with --database: b/.automation-report/store.sqlite3" in ran.err

@@ -47,8 +47,7 @@ def server_options(request: pytest.FixtureRequest) -> list[str]:
 def test_run_by_hand_from_its_creation_to_its_end(project: Project, server_options: list[str]) -> None:
     """A run is made, added to, listed, completed and shown; stdout has ids and JSON alone, refusals exit with 1."""
     description = ["--name", "by hand", "--tags", "one,two", "--fields", "Who=me", "--links", "Job=https://x.example/1"]
-    made = console(project.root, "run", "create", *server_options, "--source", "hand", *description)
-    assert made.exit == 0, made.text
+    made = console(project.root, "run", "create", *server_options, "--source", "hand", *description, exits=0)
     assert made.out == "1\n"
     added = console(
         project.root, "run", "append", "1", *server_options, "--fields", "More=there", "--fields", "Last=here"
@@ -93,8 +92,7 @@ def test_usage_mistake_exits_with_2_and_names_the_option(
     arguments: list[str], parts: list[str], project: Project
 ) -> None:
     """A mistake in the arguments is told in one line that names the option."""
-    ran = console(project.root, *arguments)
-    assert ran.exit == 2, ran.text
+    ran = console(project.root, *arguments, exits=2)
     line = told_in_one_line(ran)
     assert [part for part in parts if part not in line] == []
 
@@ -102,8 +100,7 @@ def test_usage_mistake_exits_with_2_and_names_the_option(
 def test_server_that_cannot_be_reached_or_refuses_the_token(project: Project, tmp_path: Path) -> None:
     """A server that is not there exits with 3, a refused token with 4, each told in one line with what to do."""
     nobody = ["--url", "http://127.0.0.1:9", "--project-id", "1"]
-    ran = console(project.root, "run", "show", "1", *nobody)
-    assert ran.exit == 3, ran.text
+    ran = console(project.root, "run", "show", "1", *nobody, exits=3)
     assert "127.0.0.1:9" in told_in_one_line(ran)
     with CheckedServer(tmp_path / "store.sqlite3", "another") as server:
         ran = console(project.root, "run", "list", "--url", server.address, "--project-id", "1")
@@ -133,8 +130,7 @@ def test_settings_of_ini_file_and_environment_count(
 
 def test_mistake_in_the_environment_stops_the_console_command(project: Project) -> None:
     """Where a session would go on and keep its results, the console command has nothing to go on with."""
-    ran = console(project.root, "run", "create", env=session_environment(AUTOMATION_REPORT_PROJECT_ID="one"))
-    assert ran.exit == 2, ran.text
+    ran = console(project.root, "run", "create", env=session_environment(AUTOMATION_REPORT_PROJECT_ID="one"), exits=2)
     assert "AUTOMATION_REPORT_PROJECT_ID: 'one'" in told_in_one_line(ran)
 
 
@@ -175,8 +171,7 @@ def test_serve_prints_address_and_the_line_that_reports_to_it(project: Project) 
 def test_serve_on_a_port_that_is_taken(project: Project, server: CheckedServer) -> None:
     """A port that is taken is a usage error that names --port and what to do."""
     port = server.address.rpartition(":")[2]
-    ran = console(project.root, "serve", "--port", port)
-    assert ran.exit == 2, ran.text
+    ran = console(project.root, "serve", "--port", port, exits=2)
     line = told_in_one_line(ran)
     assert "--port" in line
     assert port in line

@@ -80,8 +80,7 @@ def test_file_that_cannot_be_compared_is_told(tmp_path: Path, kind: str) -> None
         suite = f"def test_a():\n    with open({str(path)!r}, 'w') as file: file.write('<!DOCTYPE a><a/>')\n"
         (tmp_path / "test_suite.py").write_text(suite)
     words = {"missing": "No such file", "old": "did not write junit.xml: add --junitxml", "broken": "document type"}
-    ran = run_session(tmp_path, "-oautomation_report_compare_junit=junit.xml")
-    assert ran.exit == 0
+    ran = run_session(tmp_path, "-oautomation_report_compare_junit=junit.xml", exits=0)
     (line,) = (line for line in ran.out.splitlines() if line.startswith("not compared: "))
     assert words[kind] in line
 

@@ -330,8 +330,7 @@ PREFLIGHT = "-oautomation_report_preflight=true"
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
 def test_preflight_that_succeeds(project: Project, server: CheckedServer, workers: tuple[str, ...]) -> None:
     """Where all is well the session is reported as without the checks, which were made once."""
-    ran = project.report(PREFLIGHT, *workers, address=server.address)
-    assert ran.exit == 0, ran.text
+    project.report(PREFLIGHT, *workers, address=server.address, exits=0)
     assert len(server.tests()) == 1
     assert [each.path for each in server.log].count("/api/v1/projects/1/automation/sources") == 1
 
@@ -339,8 +338,7 @@ def test_preflight_that_succeeds(project: Project, server: CheckedServer, worker
 def test_preflight_that_fails(project: Project) -> None:
     """A server that does not answer ends the session before collection, with the reason; nothing is left behind."""
     project.write("test_suite.py", "raise SystemExit('collected')\n")
-    ran = project.report(PREFLIGHT, address="http://127.0.0.1:1")
-    assert ran.exit == 4
+    ran = project.report(PREFLIGHT, address="http://127.0.0.1:1", exits=4)
     assert ran.err.startswith("ERROR: -o automation_report_preflight: http://127.0.0.1:1 cannot be used: connection: ")
     assert "Connection refused: check the address (url)" in ran.err
     assert "collected" not in ran.text
@@ -350,8 +348,7 @@ def test_preflight_that_fails(project: Project) -> None:
 def test_preflight_with_a_wrong_token_or_clock(project: Project, server: CheckedServer) -> None:
     """A refused token and a wrong clock end the session; the token is not shown."""
     env = session_environment(AUTOMATION_REPORT_PREFLIGHT="1")
-    ran = project.report(address=server.address, env={**env, "AUTOMATION_REPORT_TOKEN": "wrong-token-7"})
-    assert ran.exit == 4
+    ran = project.report(address=server.address, env={**env, "AUTOMATION_REPORT_TOKEN": "wrong-token-7"}, exits=4)
     assert ran.err.startswith(f"ERROR: AUTOMATION_REPORT_PREFLIGHT: {server.address} cannot be used: token: ")
     assert "wrong-token-7" not in ran.text
     with sources_server(skew_seconds=600) as (address, _):
@@ -362,8 +359,7 @@ def test_preflight_with_a_wrong_token_or_clock(project: Project, server: Checked
 
 def test_preflight_without_a_token(project: Project, server: CheckedServer) -> None:
     """A session whose results would be kept for want of a token does not begin; one that is sent later does."""
-    ran = project.report(PREFLIGHT, address=server.address, env=clean_environment())
-    assert ran.exit == 4
+    ran = project.report(PREFLIGHT, address=server.address, env=clean_environment(), exits=4)
     assert ran.err.startswith(
         "ERROR: -o automation_report_preflight: results cannot be sent: no token: set AUTOMATION_REPORT_TOKEN"
     )
@@ -376,8 +372,7 @@ def test_preflight_of_the_embedded_store(project: Project) -> None:
     project.write("test_suite.py", MIXED)
     assert project.report(PREFLIGHT).exit == 1
     (project.state / "store.sqlite3").write_bytes(b"nonsense" * 1000)
-    ran = project.report(PREFLIGHT)
-    assert ran.exit == 4
+    ran = project.report(PREFLIGHT, exits=4)
     assert "store.sqlite3 cannot be used: database: " in ran.err
 
 

@@ -42,8 +42,7 @@ def test_sessions_of_the_command_join_its_run(
     project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
     """Pytest finds the run, the address and the project without options; the run is completed after it."""
-    ran = console(project.root, "exec", *server_options, "--name", "by exec", "--", *PYTEST)
-    assert ran.exit == 0, ran.text
+    ran = console(project.root, "exec", *server_options, "--name", "by exec", "--", *PYTEST, exits=0)
     assert "joining run 1" in ran.out
     assert "0 results" not in ran.err
     assert "run 1 is completed, nothing is left" in ran.err
@@ -84,8 +83,7 @@ def test_command_that_cannot_be_started(
     project: Project, server: CheckedServer, server_options: list[str], name: str, code: int
 ) -> None:
     """A command that is not there exits as in a shell; the run says why and is completed."""
-    ran = console(project.root, "exec", *server_options, "--", name)
-    assert ran.exit == code, ran.text
+    console(project.root, "exec", *server_options, "--", name, exits=code)
     assert "could not be started" in note(server)["Session"]
     assert len(completions(server)) == 1
 
@@ -100,8 +98,7 @@ def test_files_that_the_command_wrote_are_sent_and_stale_ones_are_not(
     written(project.root / "changed.xml", ["changed"])
     move = "mv new.xml out/ && cp changed.xml out/again.xml; exit 1"
     patterns = ["--results", "out/*.xml", "--results", "./out/again.xml", "--results", "never/*.xml"]
-    ran = console(project.root, "exec", *server_options, *patterns, *shell(move))
-    assert ran.exit == 1, ran.text
+    ran = console(project.root, "exec", *server_options, *patterns, *shell(move), exits=1)
     assert "never/*.xml: the command wrote no such file" in ran.err
     assert "out/stale.xml: not sent: it was there before the command and has not changed" in ran.err
     assert sorted(sent_to(server)) == [("changed", "passed"), ("new", "passed")]
@@ -114,16 +111,14 @@ def test_files_that_the_command_wrote_are_sent_and_stale_ones_are_not(
 def test_only_stale_files_are_no_results(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A command that failed before it wrote its results is an error, whatever an earlier one has left."""
     written(project.root / "out.xml", ["stale"])
-    ran = console(project.root, "exec", *server_options, "--results", "out.xml", *shell("exit 3"))
-    assert ran.exit == 3, ran.text
+    console(project.root, "exec", *server_options, "--results", "out.xml", *shell("exit 3"), exits=3)
     assert sent_to(server) == [("bash", "error")]
 
 
 def test_file_that_breaks_off_is_told(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A file that a command did not finish is passed over with what is wrong, and the command's death is an error."""
     script = "echo '<testsuites><testcase name=' > out.xml; kill -9 $$"
-    ran = console(project.root, "exec", *server_options, "--results", "out.xml", *shell(script))
-    assert ran.exit == 137, ran.text
+    ran = console(project.root, "exec", *server_options, "--results", "out.xml", *shell(script), exits=137)
     assert "passed over: out.xml: it is no whole XML document" in ran.err
     assert sent_to(server) == [("bash", "error")]
 
@@ -201,10 +196,12 @@ def test_joined_run_stays_open(project: Project, server: CheckedServer, server_o
         console(project.root, "exec", "--run-id", run_id, *server_options[:4], *command)
     assert sent_to(server) == [("test_ok", "passed"), ("bash", "error")]
     assert completions(server) == []
-    ran = console(project.root, "run", "complete", run_id, "--expect-jobs", "3", "--timeout", "0s", *server_options[:4])
-    assert ran.exit == 3, ran.text
-    ran = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "0s", *server_options[:4])
-    assert ran.exit == 0, ran.text
+    console(
+        project.root, "run", "complete", run_id, "--expect-jobs", "3", "--timeout", "0s", *server_options[:4], exits=3
+    )
+    console(
+        project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "0s", *server_options[:4], exits=0
+    )
 
 
 @pytest.mark.parametrize("trouble", ["server", "token"])
@@ -216,15 +213,13 @@ def test_trouble_with_reporting_changes_nothing(project: Project, server: Checke
         env = clean_environment()
     place = NOBODY if trouble == "server" else ["--url", server.address, *NOBODY[2:]]
     script = "mv result.xml out.xml; exit 6"
-    ran = console(project.root, "exec", *place, "--results", "out.xml", *shell(script), env=env)
-    assert ran.exit == 6, ran.text
+    ran = console(project.root, "exec", *place, "--results", "out.xml", *shell(script), env=env, exits=6)
     assert "Traceback" not in ran.err
     assert "no run was created" in ran.err
     (folder,) = project.sessions
     session = folder / "session.json"
     session.write_text(session.read_text().replace("http://127.0.0.1:9", server.address))
-    sent = send(project.root, "--url", server.address, "--project-id", "1")
-    assert sent.exit == 0, sent.text
+    send(project.root, "--url", server.address, "--project-id", "1", exits=0)
     assert sent_to(server) == [("one", "passed")]
     assert len(completions(server)) == 1
 
@@ -250,8 +245,7 @@ def test_run_stays_open_while_the_spool_may_hold_some_of_it(
         folder = project.state / "spool" / name
         folder.mkdir(parents=True)
         (folder / "session.json").write_text("{")
-    ran = console(project.root, "exec", *server_options, *shell("exit 0"))
-    assert ran.exit == 0, ran.text
+    ran = console(project.root, "exec", *server_options, *shell("exit 0"), exits=0)
     assert [name for name in names if f"{name}: kept: " not in ran.err] == []
     assert "0 results and the run's end are kept in" in ran.err
     assert completions(server) == []
@@ -261,16 +255,14 @@ def test_token_is_in_no_argument(project: Project, server: CheckedServer, server
     """The command line of the command and of exec itself, as everyone on the machine can read them, have no token."""
     del server
     script = 'tr "\\0" " " < /proc/$$/cmdline; tr "\\0" " " < /proc/$PPID/cmdline; test -n "$AUTOMATION_REPORT_TOKEN"'
-    ran = console(project.root, "exec", *server_options, *shell(script))
-    assert ran.exit == 0, ran.text
+    ran = console(project.root, "exec", *server_options, *shell(script), exits=0)
     assert "exec" in ran.out
     assert TOKEN not in ran.text
 
 
 def test_embedded_store_needs_no_option(project: Project) -> None:
     """Without an address all of it happens in the embedded store."""
-    ran = console(project.root, "exec", "--", *PYTEST)
-    assert ran.exit == 0, ran.text
+    console(project.root, "exec", "--", *PYTEST, exits=0)
     shown = console(project.root, "run", "show", "1")
     assert shown.err.startswith("1: completed, 1 result, 0 failed"), shown.text
 

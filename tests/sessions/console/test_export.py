@@ -126,8 +126,7 @@ def test_from_a_testmo_instance(project: Project) -> None:
 
 def test_failures_as_markdown(project: Project) -> None:
     """``run show --markdown`` prints a failure of each reason in full, with the command that runs it again."""
-    shown = console(project.root, "run", "show", "--markdown")
-    assert shown.exit == 0
+    shown = console(project.root, "run", "show", "--markdown", exits=0)
     assert shown.err == "2 of 3 failures, one of each reason; --test names one\n"
     headings = [line for line in shown.out.splitlines() if line.startswith("### ")]
     assert headings == ["### `test_suite.test_total`", "### `test_suite.test_server[1]`"]
@@ -145,8 +144,7 @@ def test_one_test_as_markdown(project: Project, name: str) -> None:
 
 def test_mistakes_in_names(project: Project) -> None:
     """A test that the run has not is a usage error with the nearest name; two forms at once are one, too."""
-    refused = console(project.root, "run", "show", "1", "--test", "test_suite.test_tota")
-    assert refused.exit == 2
+    refused = console(project.root, "run", "show", "1", "--test", "test_suite.test_tota", exits=2)
     assert "is it test_suite.test_total?" in refused.err
     assert console(project.root, "run", "show", "--json", "--markdown").exit == 2
 

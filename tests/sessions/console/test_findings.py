@@ -205,8 +205,7 @@ def test_known_failures(project: Project) -> None:
     passed = console(project.root, "gate", "--known", str(known))
     assert (passed.exit, passed.err) == (0, "gone: test_suite.test_old\nrun 2: no new failure since run 1\n")
     known.write_text(f"2020-01-01 test_suite.test_total wrong sum\n{tomorrow} test_suite.test_price mended\n")
-    stopped = console(project.root, "gate", "--known", str(known), "--new-failures", "5")
-    assert stopped.exit == 5
+    stopped = console(project.root, "gate", "--known", str(known), "--new-failures", "5", exits=5)
     assert stopped.err.splitlines() == [
         "known failure test_suite.test_price: it does not fail any more, or is not in this run: remove the line",
         "gone: test_suite.test_old",
@@ -225,8 +224,7 @@ def test_known_failures(project: Project) -> None:
 def test_wrong_lines_of_known_failures(project: Project, text: str, message: str) -> None:
     """A line that cannot be read is a usage error that names file, line and remedy."""
     known = project.write("known.txt", text)
-    refused = console(project.root, "gate", "--known", str(known))
-    assert refused.exit == 2
+    refused = console(project.root, "gate", "--known", str(known), exits=2)
     assert message in refused.err.replace("\n", "")
 
 
@@ -246,8 +244,7 @@ def test_main_branches_of_serve(project: Project) -> None:
     unknown = console(project.root, "serve", "--main-branch", "shop=stable")
     assert (unknown.exit, unknown.out) == (2, "")
     assert "the store has no source 'shop'; it has project" in unknown.err
-    nameless = console(project.root, "serve", "--main-branch", "shop=")
-    assert nameless.exit == 2
+    nameless = console(project.root, "serve", "--main-branch", "shop=", exits=2)
     assert "write the name of a branch, or SOURCE=NAME" in nameless.err
 
 

@@ -72,8 +72,7 @@ def test_no_command_sends_a_token_to_an_unconfirmed_address(
 ) -> None:
     """A command stops before its first request when only an ini file names the address, and shows which one."""
     ini = write_ini(checkout, address_line(server))
-    ran = console(checkout.root, *COMMANDS[command], env=env)
-    assert ran.exit == 2, ran.text
+    ran = console(checkout.root, *COMMANDS[command], env=env, exits=2)
     assert server.log == []
     for part in (str(ini), "automation_report_url", f"--url {server.address}", "AUTOMATION_REPORT_URL"):
         assert part in ran.err
@@ -96,8 +95,7 @@ def test_no_token_goes_to_an_unconfirmed_address(
     variables, options, lines = TOKENS[place]
     checkout.write("junit.token", TOKEN)
     write_ini(checkout, address_line(server), *lines)
-    ran = console(checkout.root, "run", "list", *options, env={**without_token(env), **variables})
-    assert ran.exit == 2, ran.text
+    ran = console(checkout.root, "run", "list", *options, env={**without_token(env), **variables}, exits=2)
     assert f"the token is not sent to {server.address}" in ran.err
     assert server.log == []
 
@@ -105,8 +103,7 @@ def test_no_token_goes_to_an_unconfirmed_address(
 def test_exec_runs_its_command_and_sends_nothing(checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
     """``exec`` keeps its results when the address is unconfirmed; the exit code is the command's."""
     write_ini(checkout, address_line(server))
-    ran = console(checkout.root, "exec", "--", "sh", "-c", "exit 7", env=env)
-    assert ran.exit == 7, ran.text
+    ran = console(checkout.root, "exec", "--", "sh", "-c", "exit 7", env=env, exits=7)
     assert f"the token is not sent to {server.address}" in ran.err
     assert server.log == []
     assert len(checkout.sessions) == 1
@@ -119,8 +116,7 @@ def test_the_message_names_the_file(file: str, checkout: Project, server: Checke
     head = {"pyproject.toml": "[tool.pytest.ini_options]", "setup.cfg": "[tool:pytest]"}.get(file, "[pytest]")
     quoted = f'"{server.address}"' if file.endswith(".toml") else server.address
     path = checkout.write(file, f"{head}\nautomation_report_url = {quoted}\nautomation_report_project_id = 1\n")
-    ran = console(checkout.root, "run", "list", env=env)
-    assert ran.exit == 2, ran.text
+    ran = console(checkout.root, "run", "list", env=env, exits=2)
     assert os.path.normpath(path) in ran.err
     assert server.log == []
 
@@ -138,11 +134,9 @@ def test_a_confirmed_address_gets_the_token(
         own.parent.mkdir(parents=True)
         own.write_text(f"# ours\n\n  {server.address}/api/v1/\n")
         own.chmod(0o600)
-    ran = console(checkout.root, "run", "create", *options, env={**env, **variables})
-    assert ran.exit == 0, ran.text
+    console(checkout.root, "run", "create", *options, env={**env, **variables}, exits=0)
     own.unlink(missing_ok=True)
-    again = console(checkout.root, "run", "create", env=env)
-    assert again.exit == 0, again.text
+    console(checkout.root, "run", "create", env=env, exits=0)
     assert len(server.log) == 2
     assert not [file for file in home.rglob("*used/*") if TOKEN in file.name or file.read_text()]
 
@@ -162,8 +156,7 @@ def test_a_home_folder_may_be_a_checkout_of_its_own(
         subprocess.run(["git", "add", "checkout/pytest.ini"], cwd=home, check=True)
     env = {**env, "HOME": str(home)}
     assert console(checkout.root, "run", "create", "--url", server.address, env=env).exit == 0
-    again = console(checkout.root, "run", "create", env=env)
-    assert again.exit == (2 if is_tracked else 0), again.text
+    console(checkout.root, "run", "create", env=env, exits=2 if is_tracked else 0)
     assert [file.name for file in home.rglob("*used/*")] == ([] if is_tracked else [quote(server.address, safe="")])
 
 
@@ -175,8 +168,7 @@ def test_an_address_that_pytest_has_used_is_confirmed(
     ran = checkout.pytest("--automation-report", env=env)
     assert ran.exit == 0, ran.text
     assert "1 of 1 result delivered" in ran.out
-    sent = console(checkout.root, "send", env=env)
-    assert sent.exit == 0, sent.text
+    console(checkout.root, "send", env=env, exits=0)
     assert console(checkout.root, "run", "create", env=env).exit == 0
 
 
@@ -201,8 +193,7 @@ def test_a_list_that_others_may_have_written_does_not_count(
     own.parent.mkdir(parents=True)
     own.write_text(f"{server.address}\n")
     own.chmod(0o666 if folder == home else 0o600)
-    ran = console(checkout.root, "run", "list", env={**env, "HOME": str(folder)})
-    assert ran.exit == 2, ran.text
+    ran = console(checkout.root, "run", "list", env={**env, "HOME": str(folder)}, exits=2)
     assert f"{own} does not count" in ran.err
     assert server.log == []
 
@@ -216,8 +207,7 @@ def test_a_mistake_in_the_list_is_named(
     own.parent.mkdir(parents=True)
     own.write_text("# ours\nreports.example\n")
     own.chmod(0o600)
-    ran = console(checkout.root, "run", "create", env=env)
-    assert ran.exit == 2, ran.text
+    ran = console(checkout.root, "run", "create", env=env, exits=2)
     assert f"{own}, line 2: 'reports.example' cannot be used: write https://reports.example" in ran.err
 
 
@@ -238,8 +228,7 @@ def test_an_ini_file_names_no_token_file_outside_of_its_project(
     (checkout.root / "innocent").symlink_to(home / ".vault-token")
     (checkout.root / "folder").symlink_to(home)
     ini = write_ini(checkout, f"automation_report_token_file = {OUTSIDE[way].format(home=home)}")
-    ran = console(checkout.root, "run", "create", "--url", server.address, env=without_token(env))
-    assert ran.exit == 2, ran.text
+    ran = console(checkout.root, "run", "create", "--url", server.address, env=without_token(env), exits=2)
     for part in (str(ini), "automation_report_token_file", "--token-file", "AUTOMATION_REPORT_TOKEN_FILE"):
         assert part in ran.err
     assert server.log == []
@@ -275,13 +264,11 @@ def test_an_ini_file_chooses_no_certificates(checkout: Project, env: dict[str, s
     ini = write_ini(checkout, "automation_report_ca_file = ca.pem")
     with sources_server(tls=context) as (address, seen):
         place = ["run", "list", "--url", address]
-        ran = console(checkout.root, *place, env=env)
-        assert ran.exit == 2, ran.text
+        ran = console(checkout.root, *place, env=env, exits=2)
         for part in (str(ini), "automation_report_ca_file", "--ca-file", "AUTOMATION_REPORT_CA_FILE"):
             assert part in ran.err
         assert seen == []
-        named = console(checkout.root, *place, "--ca-file", "ca.pem", env=env)
-        assert named.exit == 0, named.text
+        console(checkout.root, *place, "--ca-file", "ca.pem", env=env, exits=0)
         assert console(checkout.root, *place, env=env).exit == 0
         asked = list(seen)
         assert asked != []
@@ -294,8 +281,7 @@ def test_an_ini_file_chooses_no_certificates(checkout: Project, env: dict[str, s
 def test_an_ini_file_allows_no_plain_http(checkout: Project, env: dict[str, str]) -> None:
     """The address that the user names is not reached in the clear because an ini file allows it."""
     ini = write_ini(checkout, "automation_report_allow_http = true")
-    ran = console(checkout.root, "run", "list", "--url", "http://reports.invalid", env=env)
-    assert ran.exit == 2, ran.text
+    ran = console(checkout.root, "run", "list", "--url", "http://reports.invalid", env=env, exits=2)
     for part in ("http://reports.invalid", str(ini), "automation_report_allow_http", "--allow-http"):
         assert part in ran.err
 
@@ -311,8 +297,7 @@ def test_a_forged_spool_chooses_no_address(
     assert json.loads((session / "session.json").read_text())["origin"] == server.address
     with CheckedServer(tmp_path / "own.sqlite3", TOKEN) as own:
         for options in ([], ["--url", own.address], ["--url", own.address, "--new-run", "--unknown=send"]):
-            ran = console(checkout.root, "send", *options, env=env)
-            assert ran.exit == 3, ran.text
+            ran = console(checkout.root, "send", *options, env=env, exits=3)
             assert f"it is for {server.address}" in ran.err
             assert "any address" in ran.err
         write_ini(checkout, address_line(server))
@@ -324,8 +309,7 @@ def test_a_forged_spool_chooses_no_address(
 def test_an_ini_file_names_no_database_server(command: list[str], checkout: Project, env: dict[str, str]) -> None:
     """The password for a database goes to no server that only an ini file names."""
     ini = write_ini(checkout, "automation_report_database = postgresql://ann:geheim@127.0.0.1:9/reports")
-    ran = console(checkout.root, *command, env={**env, "PGPASSWORD": "geheim-too"})
-    assert ran.exit == 2, ran.text
+    ran = console(checkout.root, *command, env={**env, "PGPASSWORD": "geheim-too"}, exits=2)
     for part in (str(ini), "automation_report_database", "--database", "AUTOMATION_REPORT_DATABASE"):
         assert part in ran.err
     assert "geheim" not in ran.err

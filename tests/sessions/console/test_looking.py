@@ -165,8 +165,7 @@ def test_the_last_run_opens_without_its_number(project: Project) -> None:
 def test_serve_of_an_unknown_run(project: Project) -> None:
     """A run that the store does not have is a usage error, which names the command that lists those it has."""
     project.report()
-    ran = console(project.root, "serve", "--open", "--run", "7")
-    assert ran.exit == 2, ran.text
+    ran = console(project.root, "serve", "--open", "--run", "7", exits=2)
     assert "--run: 7" in ran.err
     assert "automation-report run list" in ran.err
 
@@ -218,8 +217,7 @@ def test_last_run_is_shown_without_an_id(project: Project) -> None:
     of_source = console(project.root, "run", "show", "--source", "one")
     assert (of_source.exit, of_source.out) == (0, "1\n"), of_source.text
     assert json.loads(console(project.root, "run", "show", "--json").out)["result"]["id"] == 2
-    nothing = console(project.root, "run", "show", "--source", "three")
-    assert nothing.exit == 2, nothing.text
+    nothing = console(project.root, "run", "show", "--source", "three", exits=2)
     assert nothing.err.splitlines()[-1] == "Error: no run is of source 'three': there is two, one"
 
 
@@ -255,8 +253,7 @@ def test_commands_against_an_address_print_links(
 
 def test_project_of_an_address_to_which_nothing_was_reported(project: Project, server: CheckedServer) -> None:
     """A server that does not know the project refuses; the message says what that may mean."""
-    ran = console(project.root, "run", "list", "--url", server.address, "--project-id", "5")
-    assert ran.exit == 1, ran.text
+    ran = console(project.root, "run", "list", "--url", server.address, "--project-id", "5", exits=1)
     assert "nothing was reported to project 5 yet, or there is no such project" in ran.err
 
 

@@ -35,8 +35,7 @@ def test_missing_token_is_one_line_and_exit_code_4(
 def test_token_file_that_cannot_be_read_is_a_missing_token(project: Project, server: CheckedServer) -> None:
     """A file of the token that is not there exits with 4, too, and is named."""
     place = ["--url", server.address, "--project-id", "1", "--token-file", "token.txt"]
-    ran = console(project.root, "run", "list", *place, env=clean_environment())
-    assert ran.exit == 4, ran.text
+    ran = console(project.root, "run", "list", *place, env=clean_environment(), exits=4)
     assert ran.err.startswith(f"Error: token file '{project.root / 'token.txt'}': cannot be read")
     assert "Usage" not in ran.err
 
@@ -45,8 +44,7 @@ def test_mistake_in_the_settings_goes_before_a_missing_token(project: Project) -
     """Settings that cannot be used are a mistake, with a token or without, also where the spool is empty."""
     env = clean_environment(AUTOMATION_REPORT_PROJECT_ID="one")
     for command in (["send"], ["run", "list"]):
-        ran = console(project.root, *command, "--url", "https://x.example", env=env)
-        assert ran.exit == 2, ran.text
+        ran = console(project.root, *command, "--url", "https://x.example", env=env, exits=2)
         assert "AUTOMATION_REPORT_PROJECT_ID: 'one'" in ran.err
 
 

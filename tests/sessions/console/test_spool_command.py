@@ -29,8 +29,7 @@ def test_list_tells_what_is_kept(project: Project) -> None:
     """Each session is a line, or an object of JSON, with its numbers, age and server."""
     project.report(LATER)
     (session,) = project.sessions
-    listed = console(project.root, "spool", "list")
-    assert listed.exit == 0, listed.text
+    listed = console(project.root, "spool", "list", exits=0)
     store = project.state / "store.sqlite3"
     assert listed.out == f"{session.name}  kept  under a minute  3 to be sent for {store}, project 1\n"
     assert listed.err == "1 session\n"
@@ -122,8 +121,7 @@ def test_drop_removes_what_is_named(project: Project) -> None:
 def test_drop_wants_ids_of_sessions(project: Project, arguments: list[str], words: str) -> None:
     """What names no session is a mistake that says what to write, and nothing is removed."""
     project.report(LATER)
-    dropped = console(project.root, "spool", "drop", *arguments)
-    assert dropped.exit == 2, dropped.text
+    dropped = console(project.root, "spool", "drop", *arguments, exits=2)
     assert words in dropped.err
     assert len(project.sessions) == 1
 

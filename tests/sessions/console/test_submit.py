@@ -70,8 +70,7 @@ def test_patterns_find_files_once(project: Project, server: CheckedServer, serve
     """A quoted pattern finds files in folders below; a file that is named twice counts once."""
     written(project.root / "reports" / "a" / "one.xml", ["one"])
     written(project.root / "reports" / "b" / "two.xml", ["two"])
-    ran = console(project.root, "submit", "reports/**/*.xml", "./reports/a/one.xml", *server_options)
-    assert ran.exit == 0, ran.text
+    console(project.root, "submit", "reports/**/*.xml", "./reports/a/one.xml", *server_options, exits=0)
     assert [test["name"] for _, test in server.tests()] == ["one", "two"]
 
 
@@ -172,8 +171,7 @@ def test_what_a_server_that_is_down_did_not_get_is_sent_later(
         session = folder / "session.json"
         session.write_text(session.read_text().replace("http://127.0.0.1:9", server.address))
         server.script([Rule("POST", r"/threads/\d+/append$", lost_answer(), first=2)])
-        sent = send(project.root, "--url", server.address, "--project-id", "1")
-        assert sent.exit == 0, sent.text
+        send(project.root, "--url", server.address, "--project-id", "1", exits=0)
         assert sorted(test["name"] for _, _, test in server.results) == sorted(f"t{number}" for number in range(600))
     assert project.sessions == []
 
@@ -206,8 +204,7 @@ def test_settings_of_the_ini_file_shape_the_results(
     own.write_text(f"{server.address}\n")
     own.chmod(0o600)
     env = session_environment(XDG_CONFIG_HOME=str(home))
-    ran = console(project.root, "submit", "a.xml", env=env)
-    assert ran.exit == 0, ran.text
+    console(project.root, "submit", "a.xml", env=env, exits=0)
     ((_, test),) = server.tests()
     assert (test["folder"], test["status"]) == ("job.tests.mod", "failed")
     assert test["fields"][0]["value"] == "[redacted]"

@@ -24,8 +24,7 @@ def test_typed_mistake_ends_before_collection(
 ) -> None:
     """A wrong value on the command line or in an ini file is a usage error that names option, value and remedy."""
     project.write("pytest.ini", f"[pytest]\n{ini}\n")
-    ran = project.report(*arguments)
-    assert ran.exit == 4, ran.text
+    ran = project.report(*arguments, exits=4)
     (message,) = [line for line in ran.err.splitlines() if line.startswith("ERROR:")]
     assert [part for part in parts if part not in message] == []
     assert "Traceback" not in ran.text
@@ -36,8 +35,7 @@ def test_typed_mistake_ends_before_collection(
 def test_mistake_in_the_switch_of_an_ini_file_ends_before_collection(project: Project) -> None:
     """A switch that is neither yes nor no is a usage error, for sessions that might not be reported too."""
     project.write("pytest.ini", "[pytest]\nautomation_report = perhaps\n")
-    ran = project.pytest()
-    assert ran.exit == 4, ran.text
+    ran = project.pytest(exits=4)
     assert "pytest.ini: automation_report: 'perhaps' cannot be used: write true or false" in ran.err
     assert "Traceback" not in ran.text
 
@@ -53,8 +51,7 @@ def test_mistake_in_the_environment_is_told_once_and_results_are_kept(
     """With an unusable value in the environment tests run, it is told once with its remedy, and results can be sent."""
     variables = {"AUTOMATION_REPORT_PROJECT_ID": "one", "AUTOMATION_REPORT_URL": server.address}
     arguments = ["--automation-report", f"{OPTION}source=suite"]
-    ran = project.pytest(*how, *arguments, env={**session_environment(), **variables})
-    assert ran.exit == 0, ran.text
+    ran = project.pytest(*how, *arguments, env={**session_environment(), **variables}, exits=0)
     assert ran.text.count("AUTOMATION_REPORT_PROJECT_ID: 'one' cannot be used") == 1
     assert server.log == []
     assert len(project.sessions) == 1
@@ -68,16 +65,14 @@ def test_switch_in_the_environment_that_cannot_be_understood_is_told_once(
     """An unusable AUTOMATION_REPORT is shown, however quiet pytest is, and then the ini file decides."""
     project.write("pytest.ini", f"[pytest]\nautomation_report = {is_on}\nautomation_report_delivery = later\n")
     terminal = [how, "-p", "no:pytest-retry"] if how else []
-    ran = project.pytest("-W", "error", *terminal, env=session_environment(AUTOMATION_REPORT="ja"))
-    assert ran.exit == 0, ran.text
+    ran = project.pytest("-W", "error", *terminal, env=session_environment(AUTOMATION_REPORT="ja"), exits=0)
     assert ran.text.count("AUTOMATION_REPORT: 'ja' cannot be used: write 1 or 0") == 1
     assert len(project.sessions) == is_on
 
 
 def test_variable_that_is_no_setting_is_told(project: Project) -> None:
     """A variable that looks like a setting and is none is told with what it may have meant."""
-    ran = project.report(f"{OPTION}delivery=later", env=session_environment(AUTOMATION_REPORT_SORCE="x"))
-    assert ran.exit == 0, ran.text
+    ran = project.report(f"{OPTION}delivery=later", env=session_environment(AUTOMATION_REPORT_SORCE="x"), exits=0)
     assert ran.text.count("AUTOMATION_REPORT_SORCE: does nothing; did you mean AUTOMATION_REPORT_SOURCE?") == 1
 
 
@@ -114,14 +109,12 @@ def test_misspelled_name_in_an_ini_file_ends_before_collection(
 ) -> None:
     """A misspelled name ends pytest, reported or not, and a command; the value, maybe a token, is not shown."""
     project.write("pytest.ini", f"[pytest]\n{name} = {SECRET}\n")
-    ran = project.pytest(*arguments)
-    assert ran.exit == 4, ran.text
+    ran = project.pytest(*arguments, exits=4)
     (message,) = [line for line in ran.err.splitlines() if line.startswith("ERROR:")]
     assert f"pytest.ini: {name}: is not a setting: " in message
     assert "collected" not in ran.text
     assert not project.state.exists()
-    command = console(project.root, "spool", "list")
-    assert command.exit == 2, command.text
+    command = console(project.root, "spool", "list", exits=2)
     assert f"pytest.ini: {name}: is not a setting: " in command.err
     assert SECRET not in ran.text + command.text
 
@@ -129,11 +122,9 @@ def test_misspelled_name_in_an_ini_file_ends_before_collection(
 def test_unknown_name_in_an_ini_file(project: Project) -> None:
     """A name with our prefix that resembles no setting is an error under pytest, and shown by the console command."""
     project.write("pytest.ini", "[pytest]\nautomation_report_xyzzy = 1\n")
-    ran = project.pytest()
-    assert ran.exit == 4, ran.text
+    ran = project.pytest(exits=4)
     assert "pytest.ini: automation_report_xyzzy: is not a setting: take it out" in ran.err
-    listed = console(project.root, "spool", "list")
-    assert listed.exit == 0, listed.text
+    listed = console(project.root, "spool", "list", exits=0)
     assert listed.err.count("pytest.ini: automation_report_xyzzy: is not a setting: take it out") == 1
 
 
@@ -155,8 +146,7 @@ def test_misspelled_name_in_each_kind_of_file(file: str, text: str, origin: str,
     """A misspelled name is found in each kind of ini file, and behind ``-o``."""
     (project.root / "pytest.ini").unlink()
     project.write(file, text)
-    ran = project.pytest()
-    assert ran.exit == 4, ran.text
+    ran = project.pytest(exits=4)
     assert f"{origin}automation_report_sorce: is not a setting: did you mean automation_report_source?" in ran.err
 
 
@@ -169,5 +159,4 @@ def test_misspelled_name_stops_no_other_session(way: str, project: Project) -> N
         project.write("conftest.py", f"def pytest_addoption(parser):\n{registered}")
     arguments = {"help": ["--help"], "off": ["--no-automation-report"]}.get(way, [])
     variables = {"variable": {"AUTOMATION_REPORT": "0"}, "nested": {"PYTEST_CURRENT_TEST": "x"}}.get(way, {})
-    ran = project.pytest(*arguments, env={**session_environment(), **variables})
-    assert ran.exit == 0, ran.text
+    project.pytest(*arguments, env={**session_environment(), **variables}, exits=0)

@@ -42,8 +42,7 @@ def test_session_that_never_begins_leaves_no_sender(project: Project, server: Ch
     project.write("conftest.py", NEVER_BEGINS)
     # Only this variable is passed on to the sender: by it the test recognises the project's own.
     env = {**session_environment(), "LD_LIBRARY_PATH": os.fspath(project.root)}
-    ran = project.report(address=server.address, env=env)
-    assert ran.exit == 4, ran.text
+    ran = project.report(address=server.address, env=env, exits=4)
     assert "not today" in ran.text
     sender = Path("/proc", (project.root / "sender").read_text(), "cmdline")
     eventually(lambda: not sender.exists() or b"report sender" not in sender.read_bytes(), "the sender has ended")
@@ -56,14 +55,12 @@ def test_session_without_a_spool_has_no_child(project: Project, server: CheckedS
     project.write("test_suite.py", LOOKS_FOR_CHILDREN)
     project.write("taken", "")
     env = {**session_environment(), "HOME": "", "XDG_STATE_HOME": ""}
-    ran = project.report("-o", "automation_report_spool=taken/spool", "-s", address=server.address, env=env)
-    assert ran.exit == 0, ran.text
+    ran = project.report("-o", "automation_report_spool=taken/spool", "-s", address=server.address, env=env, exits=0)
     assert "nothing can be reported" in ran.text
 
 
 def test_tests_see_no_child_and_no_pipe(project: Project, server: CheckedServer) -> None:
     """When the first test runs, the sender is independent and has all it needs."""
     project.write("test_suite.py", LOOKS_FOR_CHILDREN)
-    ran = project.report("-s", address=server.address)
-    assert ran.exit == 0, ran.text
+    project.report("-s", address=server.address, exits=0)
     assert len(server.tests()) == 1

@@ -39,8 +39,7 @@ def test_switch_decides_whether_a_session_is_reported(
 ) -> None:
     """Off, unless option, variable or ini file turn reporting on: the first of them that says something counts."""
     project.write("pytest.ini", f"[pytest]\nautomation_report_delivery = later\n{ini}\n")
-    ran = project.pytest(*arguments, env={**session_environment(), **variables})
-    assert ran.exit == 0, ran.text
+    ran = project.pytest(*arguments, env={**session_environment(), **variables}, exits=0)
     assert len(project.sessions) == is_reported
     assert ("automation report" in ran.text) == is_reported
 
@@ -74,8 +73,7 @@ def test_variables_that_tox_drops(
     """In tox a session to which none of our variables comes says so once, with the line that passes them on."""
     for name, text in files.items():
         project.write(name, text)
-    ran = project.pytest(*arguments, env={**without_ours(), "TOX_ENV_NAME": "py311", **variables})
-    assert ran.exit == 0, ran.text
+    ran = project.pytest(*arguments, env={**without_ours(), "TOX_ENV_NAME": "py311", **variables}, exits=0)
     assert ran.text.count(TOLD) == count
     assert TOLD not in project.pytest(*arguments, env=without_ours()).text
 
@@ -83,8 +81,7 @@ def test_variables_that_tox_drops(
 def test_the_pages_lines_for_tox_are_enough(project: Project) -> None:
     """With the lines that the page shows, a session in tox has nothing to say."""
     project.write("tox.ini", block("docs/ci.md", "pass_env"))
-    ran = project.pytest(ON, env={**without_ours(), "TOX_ENV_NAME": "py311"})
-    assert ran.exit == 0, ran.text
+    ran = project.pytest(ON, env={**without_ours(), "TOX_ENV_NAME": "py311"}, exits=0)
     assert "1 of 1 result delivered" in ran.text
     assert TOLD not in ran.text
 
@@ -107,8 +104,7 @@ def test_session_without_results_leaves_nothing(
     arguments: list[str], status: int, project: Project, server: CheckedServer
 ) -> None:
     """A session that runs no test makes no run and leaves no spool, and pytest's exit status is its own."""
-    ran = project.report(*arguments, address=server.address)
-    assert ran.exit == status, ran.text
+    project.report(*arguments, address=server.address, exits=status)
     assert server.log == []
     assert project.sessions == []
 
@@ -149,8 +145,7 @@ def test_nested_session_reports_only_when_its_own_arguments_ask(
         "AUTOMATION_REPORT_PROJECT_ID": "1",
         "AUTOMATION_REPORT_SOURCE": "suite",
     }
-    ran = project.pytest(*workers, env={**session_environment(), **variables})
-    assert ran.exit == 0, ran.text
+    project.pytest(*workers, env={**session_environment(), **variables}, exits=0)
     names = sorted(test["name"] for _, test in server.tests())
     assert names == ["test_in_process", "test_in_subprocess", "test_with_arguments_of_its_own"]
     assert len(server.runs()) == 1
@@ -158,8 +153,7 @@ def test_nested_session_reports_only_when_its_own_arguments_ask(
 
 def test_plugin_can_be_left_out(project: Project) -> None:
     """With the plugin switched off by pytest's own option nothing is reported, whatever the environment asks."""
-    ran = project.pytest("-p", "no:automation-report", env=session_environment(AUTOMATION_REPORT="1"))
-    assert ran.exit == 0, ran.text
+    ran = project.pytest("-p", "no:automation-report", env=session_environment(AUTOMATION_REPORT="1"), exits=0)
     assert "automation report" not in ran.text
     assert not project.state.exists()
 
