@@ -323,7 +323,7 @@ class RefusalHandling:
     def _reducer(self, bisection: BisectionState) -> Callable[[Result], Result]:
         """Return the function that gives a waiting result the form in which it is sent."""
         if not bisection.reductions and not self._aliases.by_status:
-            return _unchanged
+            return lambda result: result
 
         def reduce(result: Result) -> Result:
             reduction, reason = bisection.reductions.get(result.offset, ("whole", ""))
@@ -346,7 +346,8 @@ class RefusalHandling:
                     rejections.append(Rejection(result, reason))
                 elif change not in alias_changes:
                     alias_changes.append(change)
-            elif _is_reducible(parts) and bisection.reduction_of(result) != "bare":
+            # A bare result leaves out the parts that are wrong.
+            elif all(part.startswith(_REDUCIBLE_PARTS) for part in parts) and bisection.reduction_of(result) != "bare":
                 bisection.reductions[result.offset] = ("bare", reason)
             else:
                 rejections.append(Rejection(result, reason))
@@ -371,15 +372,6 @@ class RefusalHandling:
         if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
             return RefusalDecision(is_final=True)
         return RefusalDecision((Rejection(result, reason),))
-
-
-def _is_reducible(parts: tuple[str, ...]) -> bool:
-    """Whether only such parts of a result are wrong that a bare one leaves out."""
-    return all(part.startswith(_REDUCIBLE_PARTS) for part in parts)
-
-
-def _unchanged(result: Result) -> Result:
-    return result
 
 
 def _named_results(error: RefusedError, count: int) -> dict[int, tuple[str, ...]]:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.requests import Life, RepeatableStep
     from pytest_automation_report.delivery.results import Result
-    from pytest_automation_report.delivery.stores import ArtifactStore
 
 NO_STORE: Final = "the server stores no files (set artifact_url or artifact_store, or implement the hook)"
 
@@ -131,7 +130,9 @@ class Uploads:
 
     def store(self, artifact: Artifact) -> None:
         """Store a spooled file, or give it up if no store takes it."""
-        name, store = _name(artifact), self._store()
+        name, store = _name(artifact), self._artifact_store
+        if store is None and self._client.artifact_bytes is not None:
+            store = ServerStore(self._client)
         if store is None:
             self._give_up(name, NO_STORE)
             return
@@ -143,12 +144,6 @@ class Uploads:
                 )
         except (SpoolError, ArtifactStoreError) as error:
             self._give_up(name, str(error))
-
-    def _store(self) -> ArtifactStore | None:
-        """Return the store to use: the user's own one, else the server's, None if that stores no files."""
-        if self._artifact_store is not None:
-            return self._artifact_store
-        return None if self._client.artifact_bytes is None else ServerStore(self._client)
 
     def _record_stored(self, name: str, stored: StoredFile) -> None:
         self._stored[name] = stored
