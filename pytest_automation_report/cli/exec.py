@@ -12,8 +12,7 @@ import click
 from msgspec import Struct
 
 from pytest_automation_report.api.models import Field, FieldType, Test, Token
-from pytest_automation_report.cli.command_output import CommandOutput
-from pytest_automation_report.cli.command_process import run_command, signal_name
+from pytest_automation_report.cli.command import CommandOutput, Interrupted, Interrupts, run_command, signal_name
 from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
@@ -25,7 +24,6 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
-from pytest_automation_report.cli.interrupts import Interrupted, Interrupts
 from pytest_automation_report.cli.queries import user_shell
 from pytest_automation_report.cli.send import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, join_or_create_run
@@ -46,7 +44,7 @@ from pytest_automation_report.text.terminal import pluralize
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.cli.command_process import Ended
+    from pytest_automation_report.cli.command import Ended
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.folder import SessionFolder

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
+from msgspec import Struct
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_stderr, setting_options, with_exit_codes
-from pytest_automation_report.cli.known_failures import KnownFailuresError, read_known_failures
 from pytest_automation_report.cli.output import echo_result
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.cli.shared_runs import WHICH
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines, test_title
+from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.terminal import is_torn, pluralize, printable, wholeness_words
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.cli.known_failures import KnownFailure
     from pytest_automation_report.cli.queries import Opened
+
 
 _ID: Final = click.IntRange(min=1)
 _LISTS: Final = (
@@ -287,3 +288,46 @@ def _gone_tests(document: Json, most: int | None) -> _Judged:
 
 def _limit(count: int, most: int) -> str:
     return f", at most {most} {'is' if most == 1 else 'are'} allowed" if count > most else ""
+
+
+_PARTS: Final = 3
+_MOST_BYTES: Final = 16 << 20
+
+
+class KnownFailuresError(ValueError):
+    """A file of known failures cannot be read; the message names the file and the line."""
+
+
+class KnownFailure(Struct, frozen=True):
+    """A test, ``folder.name`` or its key, that may fail up to and including ``until``."""
+
+    until: date
+    test: str
+    reason: str
+
+
+def read_known_failures(path: Path) -> list[KnownFailure]:
+    """Return the entries of a file; raises `KnownFailuresError` if it cannot be read, or has a wrong line."""
+    try:
+        lines = read_file(path, _MOST_BYTES).decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise KnownFailuresError(f"{path}: cannot be read ({reason})") from error
+    entries = []
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            entries.append(_entry(line, f"{path}:{number}"))
+    return entries
+
+
+def _entry(line: str, place: str) -> KnownFailure:
+    parts = line.split(maxsplit=_PARTS - 1)
+    if len(parts) < _PARTS:
+        raise KnownFailuresError(
+            f"{place}: {printable(line)!r}: write a date, a test and a reason: 2026-12-31 tests.test_a.test_b why"
+        )
+    try:
+        until = date.fromisoformat(parts[0])
+    except ValueError as error:
+        raise KnownFailuresError(f"{place}: {printable(parts[0])!r} is no date: write it as 2026-12-31") from error
+    return KnownFailure(until, parts[1], parts[2])

@@ -19,11 +19,11 @@ from msgspec import Struct
 
 from pytest_automation_report.api.run_pages import MOST_RUNS, learn_kind, run_pages
 from pytest_automation_report.ci.detection import facts_for, is_ci
-from pytest_automation_report.cli.context import configured, echo_stderr, is_source_named
+from pytest_automation_report.cli.context import configured, echo_stderr, is_source_named, store_to_read
 from pytest_automation_report.cli.shared_runs import NoRunError, connected_to, find_run
-from pytest_automation_report.cli.stores import store_to_read
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.export.results import ExportedTest
+from pytest_automation_report.server.store.statuses import ResultClass, RunStatus
 from pytest_automation_report.summary.console_command import console_command
 from pytest_automation_report.summary.lines import Shell, look_at, run_page, target
 
@@ -40,10 +40,6 @@ WhichRun: TypeAlias = 'int | Literal["last"] | None'
 """What was typed for a run: its id, the newest one wherever it came from, or nothing."""
 
 NOT_FOUND: Final = 404
-FAILURE: Final = 3
-"""Class of results that failed."""
-
-_COMPLETED: Final = (2, 3)
 _NAMES_SHOWN: Final = 5
 _OURS_ONLY: Final = "need the embedded store or a server of automation-report serve: this server has none"
 
@@ -110,7 +106,7 @@ class Opened(Struct, frozen=True):
         if named is not None:
             self._check_run(named)
             return named
-        filters: RunFilters = {"status": _COMPLETED} if is_completed else {}
+        filters: RunFilters = {"status": (RunStatus.SUCCESS, RunStatus.FAILURE)} if is_completed else {}
         words = ["completed run" if is_completed else "run"]
         with project_of(self.configuration):
             if of_source or is_source_named(self.configuration):
@@ -188,7 +184,7 @@ class Opened(Struct, frozen=True):
         Such a server leaves out what a later attempt of a job has replaced. Raises `click.UsageError` for a server that
         lists no results of runs, or lists them without keys.
         """
-        classes = (FAILURE,) if only_failures else ()
+        classes = (ResultClass.FAILURE,) if only_failures else ()
         if self.is_ours and are_whole:
             after: int | None = 0
             while after is not None:
@@ -215,7 +211,7 @@ class Opened(Struct, frozen=True):
 
     def count(self, run: Run, *, only_failures: bool = False) -> int:
         """Return the number of results that `items` yields of a run."""
-        classes = (FAILURE,) if only_failures else ()
+        classes = (ResultClass.FAILURE,) if only_failures else ()
         if self.is_ours:
             return self.client.run_tests(run.id, per_page=100, status_id=classes, has_replaced=False).total
         return run.failure if only_failures else run.total

@@ -15,8 +15,16 @@ import click
 from click.core import ParameterSource
 
 from pytest_automation_report.api.models import SERVE_PORT
-from pytest_automation_report.cli.context import SIZE, Exit, echo_stderr, setting_options, stored_at, with_exit_codes
-from pytest_automation_report.cli.stores import NoStoreError, stores_below
+from pytest_automation_report.cli.context import (
+    SIZE,
+    Exit,
+    NoStoreError,
+    echo_stderr,
+    setting_options,
+    stored_at,
+    stores_below,
+    with_exit_codes,
+)
 from pytest_automation_report.errors import SettingError
 
 _WEB_SCHEMES: Final = frozenset({"http", "https"})
@@ -27,6 +35,7 @@ _EDITOR_REMEDY: Final = "write an address that your editor opens, with {file} an
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.http.guard import AccessLogEntry
     from pytest_automation_report.server.store.store import Store
 
@@ -111,50 +120,29 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
 @click.option("-v", "--verbose", is_flag=True, help="Print each request to stderr.")
 @setting_options("database")
 @with_exit_codes
-def serve(  # noqa: PLR0913 - one for each option
+def serve(
     host: str,
     port: int,
-    token_file: Path | None,
     *,
+    token_file: Path | None,
     pages_token_file: Path | None,
-    allow_remote: bool,
-    allow_host: tuple[str, ...],
-    strict_references: bool,
-    rate_limit: int | None,
-    max_size: int | None,
-    max_artifacts: int,
     is_opened: bool,
     run_id: int | None,
-    revoke_browsers: bool,
-    source_url: str,
-    editor_url: str,
     main_branches: tuple[str, ...],
-    verbose: bool,
-    **options: Any,  # noqa: ANN401 - click passes the settings' options
+    **options: Any,  # noqa: ANN401 - those of `_serve`, and the settings' options
 ) -> int:
     """Serve the embedded store, or one in a PostgreSQL database, on this machine until Ctrl-C or SIGTERM.
 
     The first line on stdout is the address alone. On stderr stand the link that opens the pages and the settings to
     report here.
     """
-    from pytest_automation_report.server.http.guard import ServerOptions  # noqa: PLC0415 - sending needs no server
-    from pytest_automation_report.server.http.serving import (  # noqa: PLC0415
-        TOKEN_VARIABLE,
-        ServeOptions,
-        check_hosts,
-        passes_secret,
-        server_token,
-        team_code,
-    )
-    from pytest_automation_report.server.http.serving import serve as serve_store  # noqa: PLC0415
-    from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
-    from pytest_automation_report.server.pages.test.links import CodeLinks  # noqa: PLC0415
-    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415
+    from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, check_hosts, server_token, team_code  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
-    configuration, place = stored_at(options)
-    check_hosts(host, allow_host, is_remote_allowed=allow_remote)
-    may_move = is_opened and _is_default("port")
+    configuration, place = stored_at({"database": options["database"]})
+    check_hosts(host, options["allow_host"], is_remote_allowed=options["allow_remote"])
     # Before there is a token or a store: a command that cannot serve leaves no file behind.
+    may_move = is_opened and _is_default("port")
     if not may_move:
         _check_port(host, port)
     is_new = isinstance(place, Path) and not place.exists()
@@ -162,48 +150,75 @@ def serve(  # noqa: PLR0913 - one for each option
         raise NoStoreError(place)
     # A database has no folder: then the token is kept where the store of this project would be.
     token = server_token(os.environ, configuration.database, token_file)
-    code = None if pages_token_file is None else team_code(pages_token_file)
     made = Path(f"{configuration.database}.token")
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
-    server_options = ServerOptions(
-        are_references_strict=strict_references,
-        requests_per_minute=rate_limit,
-        log=_log_request if verbose else None,
-        max_artifact_bytes=max_artifacts,
-    )
-    store = Store(place, max_bytes=max_size)
-    _check_run(store, run_id)
-    _set_main_branches(store, main_branches)
-    passes = passes_secret(store, is_new=revoke_browsers)
-    empty_note = _empty_note(store, place, is_new=is_new)
-    looking = _Looking(run_id, is_opened=is_opened)
-    links = CodeLinks(source_url, editor_url)
-    pages = Pages(store, passes, on_link_used=looking.again, code_links=links, team_code=code)
-    serving = ServeOptions(
-        is_remote_allowed=allow_remote, host_names=allow_host, server_options=server_options, extension=pages.extension
-    )
-
-    def announce(address: str) -> None:
-        click.echo(address)
-        echo_stderr(f"serving {place}; Ctrl-C ends it")
-        looking.begin(address, pages.opening_path)
-        if pages_token_file is not None:
-            echo_stderr(f"for a team: {address}/open/CODE, with the code of {pages_token_file}")
-        echo_stderr(f"report to it: {_reporting_line(address, kept)}")
-        if empty_note:
-            echo_stderr(empty_note)
-
-    for note in store.notes:
-        echo_stderr(note)
-
-    def serve_on(chosen: int) -> None:
-        serve_store(store, token, host=host, port=chosen, ready=announce, options=serving)
-
+    code = None if pages_token_file is None else team_code(pages_token_file)
+    store = Store(place, max_bytes=options["max_size"])
     try:
+        _check_run(store, run_id)
+        _set_main_branches(store, main_branches)
+        empty_note = _empty_note(store, place, is_new=is_new)
+        page_link = _PageLink(run_id, is_opened=is_opened)
+
+        def announce(address: str, opening_path: str) -> None:
+            click.echo(address)
+            echo_stderr(f"serving {place}; Ctrl-C ends it")
+            page_link.show(address, opening_path)
+            if pages_token_file is not None:
+                echo_stderr(f"for a team: {address}/open/CODE, with the code of {pages_token_file}")
+            for line in (f"report to it: {_reporting_line(address, kept)}", empty_note):
+                if line:
+                    echo_stderr(line)
+
+        for note in store.notes:
+            echo_stderr(note)
+        serve_on = _server(store, token, host, announce, on_link_used=page_link.show_next, team_code=code, **options)
         _serve_on_a_port(serve_on, host, port, may_move=may_move)
     finally:
         store.close()
     return Exit.DONE
+
+
+def _server(
+    store: Store,
+    token: Token,
+    host: str,
+    announce: Callable[[str, str], None],
+    *,
+    on_link_used: Callable[[str], None],
+    team_code: Token | None,
+    **options: Any,  # noqa: ANN401 - of the command
+) -> Callable[[int], None]:
+    """Return the function that serves a store on a port; ``announce`` gets the address, and the path to the pages."""
+    from pytest_automation_report.server.http.guard import ServerOptions  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.http.serving import ServeOptions, passes_secret  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.http.serving import serve as serve_store  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.pages.test.links import CodeLinks  # noqa: PLC0415 - as above
+
+    server_options = ServerOptions(
+        are_references_strict=options["strict_references"],
+        requests_per_minute=options["rate_limit"],
+        log=_log_request if options["verbose"] else None,
+        max_artifact_bytes=options["max_artifacts"],
+    )
+    passes = passes_secret(store, is_new=options["revoke_browsers"])
+    links = CodeLinks(options["source_url"], options["editor_url"])
+    pages = Pages(store, passes, on_link_used=on_link_used, code_links=links, team_code=team_code)
+    serving = ServeOptions(
+        is_remote_allowed=options["allow_remote"],
+        host_names=options["allow_host"],
+        server_options=server_options,
+        extension=pages.extension,
+    )
+
+    def serve_on(port: int) -> None:
+        def ready(address: str) -> None:
+            announce(address, pages.opening_path)
+
+        serve_store(store, token, host=host, port=port, ready=ready, options=serving)
+
+    return serve_on
 
 
 def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, may_move: bool) -> None:
@@ -236,7 +251,6 @@ def _is_default(parameter: str) -> bool:
 def _check_run(store: Store, run_id: int | None) -> None:
     """Raise `SettingError` for a run that the store does not have."""
     if run_id is not None and not store.read(lambda reader: reader.runs([run_id])):
-        store.close()
         raise SettingError("--run", run_id, "the store has no such run: automation-report run list shows those it has")
 
 
@@ -248,13 +262,11 @@ def _set_main_branches(store: Store, texts: Iterable[str]) -> None:
     for text in sorted(texts, key=lambda text: "=" in text):
         source, mark, branch = text.rpartition("=")
         if not branch or (mark and not source):
-            store.close()
             raise SettingError("--main-branch", text, "write the name of a branch, or SOURCE=NAME")
         if not mark:
             store.main_branch = branch  # of sources that are still to come
         if not store.write(partial(set_main_branch, branch, source if mark else None)) and mark:
             names = ", ".join(store.look(source_names)) or "none yet"
-            store.close()
             raise SettingError("--main-branch", text, f"the store has no source {source!r}; it has {names}")
 
 
@@ -278,15 +290,15 @@ def _log_request(entry: AccessLogEntry) -> None:
     echo_stderr(f"{entry.method} {entry.path} {entry.status} {entry.milliseconds:.0f} ms")
 
 
-class _Looking:
-    """Prints the link to the pages, and opens it in a browser with ``--open``; owned by `serve`."""
+class _PageLink:
+    """The link to the pages, which is opened in a browser with ``--open``; owned by `serve`."""
 
     def __init__(self, run_id: int | None, *, is_opened: bool) -> None:
         self._is_opened = is_opened
         self._end = "" if run_id is None else f"?run={run_id}"
         self._address = ""
 
-    def begin(self, address: str, path: str) -> None:
+    def show(self, address: str, path: str) -> None:
         """Print or open the first link."""
         self._address = address
         link = f"{address}{path}{self._end}"
@@ -295,7 +307,7 @@ class _Looking:
             # In a thread: a browser can take long to start, and its first request needs this server.
             threading.Thread(target=_open, args=(link,), daemon=True).start()
 
-    def again(self, path: str) -> None:
+    def show_next(self, path: str) -> None:
         """Print a link for another browser, once the one before was used."""
         echo_stderr(f"opened; in another browser: {self._address}{path}{self._end}")
 

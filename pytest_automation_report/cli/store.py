@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import AGE, Exit, echo_stderr, setting_options, stored_at, with_exit_codes
+from pytest_automation_report.cli.context import (
+    AGE,
+    Exit,
+    NoStoreError,
+    echo_stderr,
+    setting_options,
+    stored_at,
+    with_exit_codes,
+)
 from pytest_automation_report.cli.output import echo_result
-from pytest_automation_report.cli.stores import NoStoreError
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.text.terminal import pluralize
 

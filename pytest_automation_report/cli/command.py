@@ -1,0 +1,462 @@
+"""Run the command of exec: its process, its output, and the signals that ask it to end."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+
+ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+"""Signals by which users, CI runners and ``timeout`` end a command."""
+
+OF_COMMAND: Final = frozenset({signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH})
+"""Signals that only commands use: without a running command they are ignored."""
+
+_STDERR: Final = 2
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal interrupted a section that can end anywhere."""
+
+
+class Interrupts:
+    """Group the signals of one ``exec``: those within ``same_seconds`` of the first of a group belong to it.
+
+    GNU ``timeout`` signals its child and then the whole group of processes, CI runners signal each process of a job:
+    all these signals are one request to end. A group has one of three effects::
+
+        the first one before the command   the command is not started, and its run is completed
+        one while the command runs         each of its signals is forwarded to the command once
+        a later one                        `Interrupted` is raised, in the current or next `interruptible` section
+    """
+
+    def __init__(self, same_seconds: float) -> None:
+        self.last: int | None = None
+        """The signal that began the newest group."""
+        self.allowed = 1
+        """Number of groups that interrupt nothing: the first one before the command."""
+        self.is_waiting = False
+        """Whether a group came outside of an interruptible section: the next such section raises at once."""
+        self._same_seconds = same_seconds
+        self._began: float | None = None
+        self._numbers: set[int] = set()
+        self._is_interruptible = False
+
+    def install(self) -> None:
+        """Handle the signals from now on, except those that the parent process ignores, as ``nohup`` does."""
+        for number in ENDING | OF_COMMAND:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._received)
+
+    def ignore(self) -> None:
+        """Ignore the signals from now on: no section is left that one could end.
+
+        Python resets its handlers before it has ended. A signal in that moment would end the process, and its
+        exit code would be the signal's instead of the command's. Ignored signals stay ignored.
+        """
+        for number in ENDING | OF_COMMAND:
+            signal.signal(number, signal.SIG_IGN)
+
+    def note(self, number: int) -> tuple[bool, bool]:
+        """Add a signal to its group; return whether it is the first of the group, and the first of its number in it."""
+        now = time.monotonic()
+        is_first = self._began is None or now - self._began >= self._same_seconds
+        if is_first:
+            self._began, self.last = now, number
+            self._numbers.clear()
+        is_new = number not in self._numbers
+        self._numbers.add(number)
+        return is_first, is_new
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Raise `Interrupted` on a group of signals in this section, at once if one is waiting."""
+        self._is_interruptible = True
+        try:
+            if self.is_waiting:
+                self._interrupt()
+            yield
+        finally:
+            self._is_interruptible = False
+
+    def _received(self, number: int, frame: Any) -> None:  # noqa: ANN401 - the signal module's own type
+        del frame
+        if number in OF_COMMAND or not self.note(number)[0]:
+            return
+        if self.allowed:
+            self.allowed -= 1
+        elif self._is_interruptible:
+            self._interrupt()
+        else:
+            if self.is_waiting:
+                _drop_stuck_stderr()
+            self.is_waiting = True
+
+    def _interrupt(self) -> None:
+        self._is_interruptible = self.is_waiting = False
+        raise Interrupted
+
+
+def _drop_stuck_stderr() -> None:
+    """Replace stderr by the null device if its reader, such as a pager, reads no more.
+
+    Called in a handler of signals, which has interrupted the write that waits for the reader: Python then repeats it,
+    on the null device.
+    """
+    writable = select.poll()
+    writable.register(_STDERR, select.POLLOUT)
+    if not writable.poll(0):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, _STDERR)
+        os.close(null)
+
+
+STDOUT: Final = 1
+STDERR: Final = 2
+
+KEPT_CHARACTERS: Final = 1 << 16
+"""Characters of the beginning, and of the end, that are stored: four times a field's, since colours are removed."""
+
+_CHUNK_BYTES: Final = 1 << 16
+_PIPE_BYTES: Final = 1 << 20
+"""Maximum content of a pipe: after this many bytes all that a command wrote before its end is read."""
+
+_IDLE_MILLISECONDS: Final = 50
+_POLL_SECONDS: Final = 0.05
+
+
+class TextEnds:
+    """Stores the beginning and the end of a text that comes in pieces; threads may add to it at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._head = ""
+        self._tail: list[str] = []
+        self._tail_length = 0
+        self._dropped = 0
+
+    def add(self, text: str) -> None:
+        """Append a piece."""
+        with self._lock:
+            remaining = KEPT_CHARACTERS - len(self._head)
+            if remaining:
+                self._head += text[:remaining]
+                text = text[remaining:]
+            if text:
+                self._tail.append(text)
+                self._tail_length += len(text)
+                # Seldom, so that a command that writes single characters does not cost a copy for each of them.
+                if self._tail_length > 2 * KEPT_CHARACTERS:
+                    self._shorten()
+
+    def ends(self) -> tuple[str, int, str]:
+        """Return the beginning, how many characters are missing after it, and the end."""
+        with self._lock:
+            self._shorten()
+            return self._head, self._dropped, "".join(self._tail)
+
+    def _shorten(self) -> None:
+        text = "".join(self._tail)
+        tail = text[-KEPT_CHARACTERS:]
+        self._dropped += len(text) - len(tail)
+        self._tail, self._tail_length = [tail], len(tail)
+
+
+class _Channel(Struct):
+    """One stream of the command: it writes to ``command_end``, a thread copies from ``source`` to ``target``."""
+
+    target: int
+    source: int
+    command_end: int
+    is_drained: threading.Event = field(default_factory=threading.Event)
+
+
+class CommandOutput:
+    """The output of one command: shown at once, its ends stored; owned by the function that runs the command.
+
+    The command gets a pipe for each stream of the user that is no terminal; it writes to a terminal itself, and what it
+    writes there is not stored. If both streams of the user are the same, the command's are the same, too, and its
+    output stays in order. A stream of the user that is closed stays closed. One that fails (a full disk, a reader that
+    has ended) is closed for the command, too, which then ends as it would have ended without us.
+    """
+
+    def __init__(self) -> None:
+        self._ends = TextEnds()
+        self._channels: list[_Channel] = []
+        self._by_stream: dict[int, _Channel] = {}
+        self._ended_reader = self._ended_writer = -1
+
+    def open(self) -> None:
+        """Open the pipes that the command writes to; raises `OSError`, with nothing left open."""
+        try:
+            self._ended_reader, self._ended_writer = os.pipe()
+            streams = [
+                number
+                for number, stream in ((STDOUT, sys.__stdout__), (STDERR, sys.__stderr__))
+                if stream is not None and _is_open(number) and not os.isatty(number)
+            ]
+            for number in streams:
+                if number == STDERR and STDOUT in streams and os.path.sameopenfile(STDOUT, STDERR):
+                    self._by_stream[STDERR] = self._by_stream[STDOUT]
+                else:
+                    self._by_stream[number] = _Channel(number, *os.pipe())
+                    self._channels.append(self._by_stream[number])
+        except OSError:
+            self.close()
+            raise
+
+    def command_end(self, stream: int) -> int | None:
+        """Return the descriptor that replaces a stream for the command, None if it uses ours."""
+        channel = self._by_stream.get(stream)
+        return None if channel is None else channel.command_end
+
+    def start(self) -> None:
+        """Start the threads that copy. Called after the command has started: a fork beside threads can hang."""
+        for channel in self._channels:
+            os.close(channel.command_end)
+            channel.command_end = -1
+            threading.Thread(target=self._pump, args=(channel,), daemon=True).start()
+
+    def drain(self, is_interrupted: Callable[[], bool]) -> None:
+        """Wait until the output that the command wrote before its end is copied, or until ``is_interrupted``.
+
+        Processes that the command has left behind may still write: exec does not wait for them or store their output.
+        """
+        os.close(self._ended_writer)
+        self._ended_writer = -1
+        for channel in self._channels:
+            while not channel.is_drained.wait(_POLL_SECONDS):
+                if is_interrupted():
+                    return
+
+    def text(self) -> tuple[str, int, str]:
+        """Return the beginning, how many characters are missing after it, and the end, as a terminal shows them."""
+        head, missing, tail = self._ends.ends()
+        if not missing:
+            head, tail = head + tail, ""
+        return "\n".join(_visible_lines(head)), missing, "\n".join(_visible_lines(tail))
+
+    def close(self) -> None:
+        """Close the pipes of a command that could not be started."""
+        for channel in self._channels:
+            os.close(channel.source)
+            os.close(channel.command_end)
+        self._channels.clear()
+        self._by_stream.clear()
+        for descriptor in (self._ended_reader, self._ended_writer):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._ended_reader = self._ended_writer = -1
+
+    def _pump(self, channel: _Channel) -> None:
+        # Bytes that are no UTF-8 are spelled as control characters are: \xff.
+        decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        for data in self._chunks(channel):
+            if not channel.is_drained.is_set():
+                self._ends.add(decoder.decode(data))
+            if not _has_written(channel.target, data):
+                break
+        os.close(channel.source)
+        channel.is_drained.set()
+
+    def _chunks(self, channel: _Channel) -> Iterator[bytes]:
+        """Yield the output to the stream's end; set ``is_drained`` once all from before the command's end is read."""
+        waiting = select.poll()
+        waiting.register(channel.source, select.POLLIN)
+        waiting.register(self._ended_reader, select.POLLIN)
+        timeout, remaining = None, _PIPE_BYTES
+        while True:
+            ready = {descriptor for descriptor, _ in waiting.poll(timeout)}
+            if self._ended_reader in ready:
+                waiting.unregister(self._ended_reader)
+                timeout = _IDLE_MILLISECONDS
+            if channel.source in ready:
+                data = os.read(channel.source, _CHUNK_BYTES)
+                if not data:
+                    return
+                yield data
+                remaining -= len(data) if timeout else 0
+            if timeout and (not ready or remaining <= 0):
+                channel.is_drained.set()
+                timeout = None
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _has_written(target: int, data: bytes) -> bool:
+    """Write everything; return False if the stream fails."""
+    view = memoryview(data)
+    waiting = select.poll()
+    waiting.register(target, select.POLLOUT)
+    try:
+        while view:
+            waiting.poll()  # another process may have made the user's terminal or pipe non-blocking
+            view = view[_write(target, view) :]
+    except OSError:
+        return False
+    return True
+
+
+def _write(target: int, data: memoryview) -> int:
+    """Return the number of bytes written, 0 for a non-blocking stream that is full."""
+    try:
+        return os.write(target, data)
+    except BlockingIOError:
+        return 0
+
+
+def _visible_lines(text: str) -> Iterator[str]:
+    """Yield the lines; of one that was overwritten, such as a progress bar, its last state."""
+    for line in text.split("\n"):
+        yield line.rstrip("\r").rpartition("\r")[2]
+
+
+NOT_FOUND: Final = 127
+NOT_STARTED: Final = 126
+"""Exit codes of shells for a command that does not exist, and for one that cannot be started."""
+
+_SIGNAL_CODES: Final = 128
+_FORWARDED: Final = ENDING | OF_COMMAND
+_OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
+
+
+class Ended(Struct, frozen=True):
+    """End of a command: its exit code as in a shell, its time in microseconds, and both in words."""
+
+    code: int
+    microseconds: int
+    words: str
+
+
+def run_command(
+    command: Sequence[str], environ: Mapping[str, str], interrupts: Interrupts, output: CommandOutput | None
+) -> Ended:
+    """Run a command to its end and forward signals to it. It is not started if a signal to end came before.
+
+    Without ``output`` the command writes to our streams itself. Signals of a terminal are not forwarded: the command
+    is in the same group of processes and gets them from the terminal.
+    """
+    began = time.monotonic()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # while it is ignored, the end of a child is not signalled
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
+    try:
+        code, words = _outcome(command, environ, before, interrupts, output)
+        if code < 0 or code > _SIGNAL_CODES:
+            # A CI runner that signals each process of a job may reach us only after the command has ended by it.
+            interrupts.note(abs(code) % _SIGNAL_CODES)
+    finally:
+        interrupts.allowed = 0
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    exit_code = code if code >= 0 else _SIGNAL_CODES - code
+    return Ended(exit_code, round((time.monotonic() - began) * 1e6), f"{command[0]} {words}")
+
+
+def _outcome(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    mask: set[signal.Signals | int],
+    interrupts: Interrupts,
+    output: CommandOutput | None,
+) -> tuple[int, str]:
+    """Return the command's exit code, negative for a signal, and how it ended in words."""
+    if interrupts.last is not None:
+        if output is not None:
+            output.close()
+        return -interrupts.last, f"was not started: {signal_name(interrupts.last)} came first"
+    try:
+        process = _start(command, environ, mask, output)
+    except OSError as error:
+        code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
+        return code, f"could not be started: {error.strerror or error}"
+    code = _wait(process, interrupts, output)
+    return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
+
+
+def _start(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    mask: set[signal.Signals | int],
+    output: CommandOutput | None,
+) -> subprocess.Popen[bytes]:
+    """Start the command; raises `OSError` if it cannot be started."""
+
+    def reset_signals() -> None:
+        for number in _FORWARDED:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)  # our handler would swallow one that comes before the exec
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the command is the user's own
+            command,
+            env=dict(environ),
+            stdout=None if output is None else output.command_end(STDOUT),
+            stderr=None if output is None else output.command_end(STDERR),
+            preexec_fn=reset_signals,  # noqa: PLW1509 - there are no threads
+        )
+    except OSError:
+        if output is not None:
+            output.close()
+        raise
+    if output is not None:
+        output.start()
+    return process
+
+
+def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: CommandOutput | None) -> int:
+    """Wait for the command's end; return its exit code, negative for a signal."""
+    while process.poll() is None:
+        number, is_from_terminal = _next_signal()
+        is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
+        if is_new and not is_from_terminal and process.poll() is None:
+            process.send_signal(number)
+    _note_pending(interrupts)  # signals to the whole group of processes, which ended the command
+    if output is not None:
+        output.drain(lambda: _note_pending(interrupts))
+    return process.returncode
+
+
+def _note_pending(interrupts: Interrupts) -> bool:
+    """Add the pending signals to end to their groups; return whether one of them begins a group."""
+    is_first = False
+    for number in signal.sigpending() & ENDING:
+        signal.sigwait({number})
+        is_first = interrupts.note(number)[0] or is_first
+    return is_first
+
+
+def _next_signal() -> tuple[int, bool]:
+    """Wait for a signal; return it, and whether the terminal has sent it to the command, too."""
+    waited = {*_FORWARDED, signal.SIGCHLD}
+    if sys.platform == "darwin":
+        number = int(signal.sigwait(waited))
+        return number, number in _OF_TERMINALS and os.isatty(0)
+    info = signal.sigwaitinfo(waited)
+    return info.si_signo, info.si_signo in _OF_TERMINALS and info.si_code > 0  # the kernel's codes are positive
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; its number where it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
