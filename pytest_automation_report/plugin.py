@@ -188,7 +188,7 @@ class _SessionPlugin(Hooks):
         setup, sender = session_setup(config, os.environ, switch.warning)
         try:
             # Imported after the sender's start, which imports its modules at the same time.
-            from pytest_automation_report.session.session_hooks import SessionHooks  # noqa: PLC0415 - as above
+            from pytest_automation_report.session.plugin_hooks import SessionHooks  # noqa: PLC0415 - as above
 
             config.pluginmanager.register(SessionHooks(setup, config, sender, self.internal_errors), _REPORTING)
         except BaseException:

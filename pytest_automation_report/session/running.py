@@ -1,4 +1,4 @@
-"""Run one session: its folder in the spool, the hooks that record into it, and its sender."""
+"""Run one session: its folder in the spool, the hooks that record into it, its sender, and the wait at its end."""
 
 from __future__ import annotations
 
@@ -9,19 +9,29 @@ from pytest_automation_report.delivery.handover import RedactionSettings, Sender
 from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.session.collection import captured_files
+from pytest_automation_report.session.run import create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
-from pytest_automation_report.session.session_folder import create_session_folder
-from pytest_automation_report.session.session_run import session_run
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, has_other_folders
+from pytest_automation_report.spool.ledger import LedgerState
+from pytest_automation_report.spool.ledger_records import LEDGER_KINDS, TroubleRecord
+from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.record_kinds import EndRecord, PlanRecord
+from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.summary.counts import tally_from
+from pytest_automation_report.summary.lines import SessionOutcome
+from pytest_automation_report.unpatched import Unpatched
+from pytest_automation_report.values import MutableValue, field, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import pytest
 
     from pytest_automation_report.annotations.hooks import ArtifactFile
+    from pytest_automation_report.delivery.handover import Timeouts
     from pytest_automation_report.delivery.launch import SenderProcess
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.terminal import TerminalReport
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.manifest import SessionManifest
     from pytest_automation_report.text.redaction import TextCleaner
+
 
 _REASONS: Final[Mapping[int, str]] = {
     0: "all tests passed",
@@ -149,7 +160,11 @@ class RunningSession:
         if self._is_closed:
             return
         self._is_closed = True
-        self._restore_folder()
+        try:
+            # The files that a test has deleted; the store is not restored, since its content is lost.
+            self.folder.restore(self._manifest)
+        except OSError as error:
+            self._report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
         reason = interruption or _reason(session, exitstatus, self._setup.cleaner)
         # The workers that the controller records for close before END, which ends the session for the sender.
         self.hooks.close()
@@ -158,24 +173,67 @@ class RunningSession:
         self.hooks.write(EndRecord(reason, self._clock.now(), exitstatus).framed())
         self.hooks.shut()
 
-    @property
-    def losses(self) -> WriteLosses:
-        """The records that the disk refused, of this process and of xdist's workers."""
+    def outcome(self, config: pytest.Config, *, is_interrupted: bool) -> SessionOutcome:
+        """Wait for the sender within limits, then return the counts and the state of the delivery."""
+        tail = LedgerTail(self.folder.ledger)
+        if self.is_sender_started:
+            timeouts = self._setup.timeouts
+            if self.hooks.losses.records:
+                # The END record is not on disk, so the sender learns of the end only when this process ends: waiting
+                # for it as usual would take the whole time for nothing.
+                timeouts = replace(timeouts, exit_progress=timeouts.exit_down)
+            wait_for_sender(
+                tail,
+                timeouts,
+                is_interrupted=is_interrupted,
+                clock=Unpatched.counter,
+                sleep=Unpatched.sleep,
+                notify=self._report.write_wait,
+            )
+        state, database = tail.state, self.configuration.database
+        if self.configuration.endpoint.is_embedded and state.run and not database.exists():
+            self._report.warn(f"{database} was deleted while the tests ran: its runs are lost")
+        counts = tally_from(
+            self.folder,
+            state,
+            self.hooks.counts,
+            modules=self.hooks.modules,
+            skipped_modules=self.hooks.skipped_modules,
+            is_each=getattr(config.option, "dist", "no") == "each",
+            prefix=self.hooks.prefix,
+            crashed=self.controller.failures.kept if self.controller is not None else (),
+        )
+        is_never_ready = self.is_sender_started and not state.is_done and not state.is_ready
+        return SessionOutcome(
+            tally=counts,
+            state=state,
+            folder=str(self.folder.path),
+            is_sent=self.is_sender_started,
+            log=_log_lines(self.folder.log, 3) if is_never_ready else [],
+            ended=int(Unpatched.wall() * 1_000_000),
+            losses=self._losses(),
+            leftovers=self._expire_old_sessions(),
+        )
+
+    def _losses(self) -> WriteLosses:
+        """Return the records that the disk refused, of this process and of xdist's workers."""
         of_workers = self.controller.losses if self.controller is not None else []
         return WriteLosses.together((*of_workers, self.hooks.losses))
+
+    def _expire_old_sessions(self) -> LeftoverCounts:
+        """Count the earlier sessions in the spool, and remove the old ones."""
+        spool = self.configuration.spool
+        if not has_other_folders(spool, self.folder):
+            return LeftoverCounts()
+        from pytest_automation_report.spool.sessions import expire_old_sessions  # noqa: PLC0415 - only with earlier sessions
+
+        return expire_old_sessions(spool, self.folder, keep_days=self.configuration.keep_spool, now=Unpatched.wall())
 
     def unregister(self, config: pytest.Config) -> None:
         """Unregister the hooks, so that a later session of the same process does not call them."""
         for hooks in (self.hooks, self.controller):
             if hooks is not None and config.pluginmanager.is_registered(hooks):
                 config.pluginmanager.unregister(hooks)
-
-    def _restore_folder(self) -> None:
-        """Create again the files that a test has deleted; the store is not restored, since its content is lost."""
-        try:
-            self.folder.restore(self._manifest)
-        except OSError as error:
-            self._report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
 
 
 def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleaner) -> str:
@@ -188,3 +246,174 @@ def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleane
     stop = session.shouldfail or session.shouldstop
     text = _REASONS.get(exitstatus, "ended by a plugin")
     return f"{text}{f', {cleaner.string(stop)}' if isinstance(stop, str) else ''} (exit status {exitstatus})"
+
+
+_QUIET_SECONDS: Final = 1.0
+_MIN_PAUSE_SECONDS: Final = 0.002
+
+
+class LedgerTail(MutableValue):
+    """The state of a ledger that another process writes; `read` applies its new records."""
+
+    path: Path
+    state: LedgerState = field(default_factory=LedgerState)
+    _decoder: Decoder = field(default_factory=lambda: Decoder(LEDGER_KINDS))
+    _read: int = 0
+
+    def read(self) -> bool:
+        """Apply the new records; return whether there were any."""
+        try:
+            if self.path.stat().st_size <= self._read:
+                return False
+        except FileNotFoundError:
+            return False
+        is_new = False
+        for piece in bytes_from(self.path, self._read):
+            self._read += len(piece)
+            for positioned in self._decoder.feed(piece):
+                self.state.apply(positioned.record)
+                is_new = True
+        return is_new
+
+
+def wait_for_sender(
+    tail: LedgerTail,
+    timeouts: Timeouts,
+    *,
+    is_interrupted: bool,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    notify: Callable[[float, str], None],
+) -> None:
+    """Return when the sender is done, has died, or a time limit has passed.
+
+    If the sender has died or never became ready, the state gets a warning. A further Ctrl-C ends the wait. ``notify``
+    is called after a second, and again when only the report is awaited for a second: with the longest time in seconds
+    that the wait goes on, and the path of the report, "" while results are awaited.
+
+    The limits also hold with a clock that stands still: then the pauses between the looks count.
+    """
+    longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
+    began = now = clock()
+    wait = _Wait(tail, timeouts, longest, began=began, progress_at=began)
+    notice = _Notice(notify, longest, began)
+    try:
+        while wait.look(now):
+            notice.update(tail.state, now)
+            pause = _pause(now - began, timeouts.poll)
+            sleep(pause)
+            now = max(clock(), now + pause)
+    except KeyboardInterrupt:
+        return
+    finally:
+        wait.close()
+
+
+class _Notice(MutableValue):
+    """The lines that show a user for what pytest waits: one about the results, one about the report."""
+
+    notify: Callable[[float, str], None]
+    longest: float
+    # When the wait began, and when that for the results or for the report alone did.
+    began: float
+    _since: float = field(init=False)
+    _report: str = ""
+    _is_shown: bool = False
+
+    def __post_init__(self) -> None:
+        self._since = self.began
+
+    def update(self, state: LedgerState, now: float) -> None:
+        """Show a line if its wait takes a second."""
+        report = state.report.file if state.report is not None and state.is_reporting else ""
+        if report != self._report:
+            self._report, self._since, self._is_shown = report, now, False
+        if not self._is_shown and now - self._since >= _QUIET_SECONDS:
+            self._is_shown = True
+            self.notify(self.longest - (now - self.began if report else 0), report)
+
+
+def _pause(waited: float, poll: float) -> float:
+    """Return the seconds until the next look at the ledger: a sixteenth of the wait so far, half a poll at most.
+
+    So pytest sees the last record of a short delivery 3 ms after the sender wrote it, and a long wait costs little.
+    """
+    return min(poll / 2, max(_MIN_PAUSE_SECONDS, waited / 16))
+
+
+class _Wait(MutableValue):
+    """One wait for the sender: its limits and the progress so far; owned by `wait_for_sender`.
+
+    A wait is over by the first of these conditions, asked in this order at each look:
+
+    1. the sender is done;
+    2. the longest wait is over (shorter after Ctrl-C, for which a user wants the prompt back);
+    3. the sender has died;
+    4. no response arrived for `exit_progress` seconds;
+    5. the server is down, and `exit_down` seconds are over: more seconds would not help.
+    """
+
+    tail: LedgerTail
+    timeouts: Timeouts
+    longest: float
+    began: float
+    progress_at: float
+    # Responses in the ledger at the last progress: more of them are progress.
+    responses: int = 0
+    # None until the ledger has its process id, so a death before that cannot be noticed.
+    sender: Process | None = None
+
+    def look(self, now: float) -> bool:
+        """Read the ledger; return whether to wait on."""
+        # Asked before the read: records that the sender wrote just before it ended are then read below.
+        is_gone = self.sender is not None and not self.sender.is_alive()
+        self.tail.read()
+        state = self.tail.state
+        if state.is_done or now - self.began >= self.longest:
+            return False
+        if is_gone:
+            self._warn(f"the sender (process {state.sender_pid}) has died")
+            return False
+        self._note_progress(now)
+        if self._is_useless(now):
+            if not state.is_ready:
+                self._warn("the sender did not become ready")
+            return False
+        return True
+
+    def close(self) -> None:
+        """Release the sender's process descriptor."""
+        if self.sender is not None:
+            self.sender.close()
+
+    def _note_progress(self, now: float) -> None:
+        """Note a response of the server, work on the report, or the sender's start, which a busy machine delays."""
+        state = self.tail.state
+        if self.sender is None and state.is_ready:
+            self.sender = Process(state.sender_pid)
+            self.progress_at = now
+        if state.answers != self.responses:
+            self.responses, self.progress_at = state.answers, now
+        if state.is_reporting:
+            self.progress_at = now  # all is delivered, so no more responses arrive: `longest` alone ends the wait
+
+    def _is_useless(self, now: float) -> bool:
+        """Whether nothing suggests that more time would bring the sender further."""
+        is_down = self.tail.state.trouble_class in {"again", "unknown"}
+        is_stuck = now - self.progress_at >= self.timeouts.exit_progress
+        return is_stuck or (is_down and now - self.began >= self.timeouts.exit_down)
+
+    def _warn(self, reason: str) -> None:
+        """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
+        from pytest_automation_report.spool.log import LAST_WORDS  # noqa: PLC0415 - only without a sender that is done
+
+        lines = _log_lines(self.tail.path.with_name("sender.log"), 1)
+        _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
+        why = f"{reason}: {last_words}" if mark else reason
+        self.tail.state.apply(TroubleRecord(why, "dead"))
+
+
+def _log_lines(path: Path, count: int) -> list[str]:
+    from pytest_automation_report.spool.log import Log  # noqa: PLC0415 - only without a sender that is done
+
+    return Log(path).tail(count)

@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.annotations.hooks import ArtifactFile
     from pytest_automation_report.recording.annotations import Annotations
+    from pytest_automation_report.recording.comparison import FailedComparisons
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.session.failed_comparisons import FailedComparisons
     from pytest_automation_report.spool.record_kinds import FinishRecord
     from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
@@ -225,7 +225,7 @@ class RuntestHooks(Hooks):
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Capture the sides of a failed comparison."""
         if self._comparisons is None:
-            from pytest_automation_report.session.failed_comparisons import FailedComparisons  # noqa: PLC0415 - not before: most sessions have none
+            from pytest_automation_report.recording.comparison import FailedComparisons  # noqa: PLC0415 - not before: most sessions have none
 
             self._comparisons = FailedComparisons()
         self._comparisons.capture(op, left, right)

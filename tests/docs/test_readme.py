@@ -14,7 +14,7 @@ import yaml
 from docs.written import bash, block, blocks, environment, page
 from pytest_automation_report.cli.context import Exit
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
+from pytest_automation_report.session.plugin_hooks import STRICT_EXIT_STATUS
 from pytest_automation_report.settings.settings import SETTINGS, Setting
 from support.checked_server import CheckedServer
 from support.needs import needed

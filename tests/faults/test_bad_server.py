@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
+from pytest_automation_report.session.plugin_hooks import STRICT_EXIT_STATUS
 from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.fault_projects import GatedProject
 from support.scripted_server.checked import checked_scripted_server

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.session.session_run import installed_packages
+from pytest_automation_report.session.run import installed_packages
 from sessions.ci.test_git import git
 from support.checked_server import CheckedServer
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.session.selection import selection_of
+from pytest_automation_report.session.run import selection_of
 
 INI = """
 [pytest]

@@ -43,7 +43,7 @@ def test_traceback_that_another_plugin_has_dropped(project: Project) -> None:
         ("session.terminal", "TerminalReport", "write_summary"),
         ("annotations.collector", "AnnotationCollector", "set_up"),
         ("session.annotation_hooks", "DescribeHooks", "_describe"),
-        ("session.failed_comparisons", "FailedComparisons", "keep"),
+        ("recording.comparison", "FailedComparisons", "keep"),
     ],
 )
 def test_broken_hook_changes_no_verdict(project: Project, module: str, owner: str, name: str) -> None:

@@ -10,8 +10,7 @@ import pytest
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.synthetic_results import collection_record
 from pytest_automation_report.session.collection import write_collected_ids
-from pytest_automation_report.session.end import SessionEnd
-from pytest_automation_report.session.run_hook_calls import call_finished_hooks
+from pytest_automation_report.session.run import call_finished_hooks
 from pytest_automation_report.session.running import RunningSession, start_session
 from pytest_automation_report.session.terminal import TerminalReport
 
@@ -31,7 +30,7 @@ class SessionHooks(Hooks):
         pytest_configure           SessionSetup exists: settings are resolved, nothing is written; the sender starts
           pytest_sessionstart      RunningSession exists: folder in the spool, hooks that record; the sender gets it
             (tests run)            `RuntestHooks`, or `ControllerHooks` with xdist
-          pytest_sessionfinish     RunningSession is closed, SessionEnd waits for the sender and counts: the outcome
+          pytest_sessionfinish     RunningSession is closed, it waits for the sender and counts: the outcome
           pytest_terminal_summary  TerminalReport shows the outcome
         pytest_unconfigure         catches up on closing and showing, removes a folder that is delivered
 
@@ -46,7 +45,6 @@ class SessionHooks(Hooks):
         self._setup = setup
         self._sender = sender
         self._report = TerminalReport(config, setup, self.internal_errors)
-        self._end = SessionEnd(setup.timeouts, self._report)
         # None until the session starts, and if no spool can be written.
         self._running: RunningSession | None = None
         # Node ids of the modules that were reported: with xdist each worker collects all of them.
@@ -132,7 +130,7 @@ class SessionHooks(Hooks):
         if self._running is None:
             return
         self._running.close(session, exitstatus, self._interruption)
-        outcome = self._end.outcome_of(self._running, session.config, is_interrupted=self._is_interrupted)
+        outcome = self._running.outcome(session.config, is_interrupted=self._is_interrupted)
         self._report.outcome = outcome
         call_finished_hooks(session.config, outcome, self._running.configuration, self._report.user_errors)
         self._report.show_on_ci_page(outcome)

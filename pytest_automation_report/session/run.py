@@ -1,0 +1,320 @@
+"""Describe the run that a session creates, create its folder in the spool, and call users' hooks about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from msgspec import to_builtins
+
+from pytest_automation_report.annotations.hooks import DESCRIBE_RUN, FINISHED, Summary, clean_run_additions, files_of
+from pytest_automation_report.api.models import SERVE_PORT, Field, FieldType, NewRun, joined
+from pytest_automation_report.ci.facts import BuildInfo
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.recording.fields import clean_field
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.settings.resolver import spool_candidates
+from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder
+from pytest_automation_report.spool.liveness import process_start_time
+from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.summary.lines import RUN_PAGE, run_page
+from pytest_automation_report.text.limits import string
+from pytest_automation_report.unpatched import Unpatched
+from pytest_automation_report.values import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_automation_report.annotations.hooks import ArtifactFile, UserErrors
+    from pytest_automation_report.settings.run import RunSharing
+    from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.summary.lines import SessionOutcome
+
+
+def software_fields(config: pytest.Config) -> tuple[Field, ...]:
+    """Return the versions of Python, pytest, its plugins, the system and the installed packages as fields."""
+    implementation = platform.python_implementation()
+    python = platform.python_version()
+    packages = [_name_and_version(dist) for _, dist in config.pluginmanager.list_plugin_distinfo()]
+    values = {
+        "Python": python if implementation == "CPython" else f"{python} ({implementation})",
+        "pytest": pytest.__version__,
+        "Plugins": ", ".join(sorted(set(packages))),
+        "OS": ", ".join(filter(None, (_distribution(), _kernel()))),
+    }
+    installed = installed_packages(sys.path)
+    return (
+        *(Field(name, string(value)) for name, value in values.items() if value),
+        *([Field("Packages", installed, FieldType.TEXT)] if installed else []),
+    )
+
+
+def installed_packages(path: Sequence[str]) -> str:
+    """Return the installed packages of a search path, a name and a version in each line, by their names.
+
+    From the names of the folders with their metadata, which costs 0.2 ms where reading the metadata of 100 packages
+    costs 20 ms. A package that stands in two folders is the one of the first, which Python imports.
+    """
+    versions: dict[str, str] = {}
+    for folder in dict.fromkeys(path):
+        if not folder.endswith(("site-packages", "dist-packages")):
+            continue
+        try:
+            names = os.listdir(folder)  # noqa: PTH208 - a Path for each of them would cost more than all else
+        except OSError:
+            continue
+        for file in names:
+            if not file.endswith((".dist-info", ".egg-info")):
+                continue
+            name, dash, version = file.rpartition(".")[0].partition("-")
+            if dash:
+                versions.setdefault(name.replace("_", "-").replace(".", "-").lower(), version.partition("-py")[0])
+    return "\n".join(f"{name} {versions[name]}" for name in sorted(versions))
+
+
+def _name_and_version(dist: Any) -> str:  # noqa: ANN401 - pytest wraps the distribution of importlib.metadata
+    """Return the name and the version of an installed package.
+
+    From the text of its headers: the parser of e-mails, by which a distribution reads them, needs ten times as long.
+    """
+    headers = (dist.read_text("METADATA") or "").partition("\n\n")[0].split("\n")
+    names = [
+        line.removeprefix(prefix) for prefix in ("Name: ", "Version: ") for line in headers if line.startswith(prefix)
+    ]
+    if len(names) == 2:  # noqa: PLR2004 - name and version
+        return " ".join(names)
+    return f"{dist.metadata['Name']} {dist.metadata['Version']}"  # an egg-info, or something of another tool
+
+
+def _distribution() -> str:
+    """Return the name of the Linux distribution, or macOS's version; empty on other systems."""
+    version = platform.mac_ver()[0]
+    if version:
+        return f"macOS {version}"
+    try:
+        release: Mapping[str, str] = platform.freedesktop_os_release()
+    except OSError:
+        return ""
+    return release.get("PRETTY_NAME", "")
+
+
+def _kernel() -> str:
+    """Return the kernel's name and release, and the machine."""
+    # Not `platform.platform`, which starts a process.
+    system = os.uname()
+    return f"{system.sysname} {system.release} {system.machine}"
+
+
+def session_run(
+    config: pytest.Config,
+    configuration: Settings,
+    options: RecordingOptions,
+    user_errors: UserErrors,
+    facts: BuildInfo,
+) -> tuple[NewRun, tuple[ArtifactFile, ...], RunSharing]:
+    """Return the run to create for a session, the files that hooks add to it, and how jobs share it.
+
+    A run that is joined gets no description, since it belongs to another session. A run that jobs share is described
+    only by the values that all of them have in common.
+    """
+    sharing = sharing_of(configuration, facts)
+    if configuration.run_id is not None:
+        return _new_run(configuration, options, facts=BuildInfo(), software=()), (), sharing
+    if sharing.tag:
+        run = _new_run(configuration, options, facts=common_facts(facts), software=())
+        run = sharing.run(run, has_name="name" in configuration.origins)
+    else:
+        software = software_fields(config) if configuration.facts != "none" else ()
+        # Not of a run that jobs share: each of them may select a part, which make the whole suite together.
+        selection = selection_of(config)
+        software = (*software, *((Field(SELECTION_FIELD, string(selection)),) if selection else ()))
+        run = _new_run(configuration, options, facts=facts, software=software)
+    return *described_run(config, run, options, user_errors), sharing
+
+
+def _new_run(
+    configuration: Settings, options: RecordingOptions, *, facts: BuildInfo, software: tuple[Field, ...]
+) -> NewRun:
+    """Return the run, without secrets in its texts."""
+    run = configured_run(configuration, facts, own=software)
+    cleaner = cleaner_for(options)
+    return replace(
+        run,
+        fields=tuple(clean_field(field, cleaner) for field in run.fields),
+        links=tuple(replace(link, url=cleaner.address(link.url)) for link in run.links),
+    )
+
+
+SELECTION_FIELD: Final = "Selection"
+"""Name of the run's field with the options that select tests."""
+
+_VALUES: Final = (("-k", "keyword"), ("-m", "markexpr"))
+_LISTS: Final = (("--deselect", "deselect"), ("--ignore", "ignore"), ("--ignore-glob", "ignore_glob"))
+_SWITCHES: Final = (
+    ("lf", ("--lf", "--last-failed")),
+    ("stepwise", ("--sw", "--stepwise")),
+    ("automation_report_rerun_failed", ("--automation-report-rerun-failed",)),
+)
+
+
+def selection_of(config: pytest.Config) -> str:
+    """Return the options and paths that select some of the tests, as they are typed; empty if all tests are to run.
+
+    Options of ``addopts`` and of PYTEST_ADDOPTS are left out: with them each run has the same tests.
+    """
+    usual = [*config.getini("addopts"), *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
+    words: list[str] = []
+    for option, name in _VALUES:
+        value = str(getattr(config.option, name, "") or "")
+        words += [option, value] if value and not _has(usual, option, value) else []
+    for option, name in _LISTS:
+        values = (str(value) for value in getattr(config.option, name, None) or ())
+        words += [f"{option}={_shown(value, config)}" for value in values if not _has(usual, option, value)]
+    usual_names = {word.partition("=")[0] for word in usual}
+    for name, spellings in _SWITCHES:
+        words += spellings[:1] if getattr(config.option, name, None) and usual_names.isdisjoint(spellings) else ()
+    return shlex.join([*words, *_paths(config, usual)])
+
+
+def _has(words: Sequence[str], option: str, value: str) -> bool:
+    """Whether words of a command line have an option with this value."""
+    return f"{option}={value}" in words or f"{option}{value}" in words or (option, value) in pairwise(words)
+
+
+def _paths(config: pytest.Config, usual: Sequence[str]) -> Iterable[str]:
+    """Return the paths on the command line, unless they are those that pytest would collect anyway."""
+    if config.args_source != config.ArgsSource.ARGS:
+        return ()
+    # A usual word may be the value of an option, so a path that is typed, too, counts as typed.
+    typed = set(map(str, config.invocation_params.args))
+    paths = [_shown(path, config) for path in config.args if path in typed or path not in usual]
+    root_alone = {".", ""}
+    return () if set(paths) <= {*config.getini("testpaths"), *root_alone} else paths
+
+
+def _shown(path: str, config: pytest.Config) -> str:
+    """Return a path relative to the root folder, so that it is the same in each checkout; others as they are."""
+    file, mark, name = path.partition("::")
+    full = Path(os.path.normpath(config.invocation_params.dir / file))
+    if not full.is_relative_to(config.rootpath):
+        return path
+    return f"{full.relative_to(config.rootpath).as_posix()}{mark}{name}"
+
+
+def described_run(
+    config: pytest.Config, run: NewRun, options: RecordingOptions, user_errors: UserErrors
+) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
+    """Return the run with the additions of all hooks, and the files to attach to it."""
+    returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
+    if not returned:
+        return run, ()
+    cleaner = cleaner_for(options)
+    files: list[ArtifactFile] = []
+    # pytest returns the value of the hook that was registered last first: reversed, its name counts.
+    for value in reversed(returned):
+        additions = user_errors.validated(DESCRIBE_RUN, clean_run_additions, value, cleaner)
+        if additions is None:
+            continue
+        files += files_of(value)
+        tags = tuple(dict.fromkeys((*run.tags, *additions.tags)))
+        run = joined(replace(run, name=additions.name or run.name, tags=tags), additions.resources)
+    return run, tuple(files)
+
+
+def call_finished_hooks(
+    config: pytest.Config, outcome: SessionOutcome, configuration: Settings, user_errors: UserErrors
+) -> None:
+    """Call the hooks with the numbers of the session."""
+    user_errors.add_unknown_hooks(config)
+    hook = getattr(config.hook, FINISHED)
+    if not hook.get_hookimpls():
+        return
+    tally = outcome.tally
+    summary = Summary(
+        run=tally.run,
+        url=run_page(configuration, tally.run) or _local_page(tally.run),
+        counts=dict(tally.counts),
+        delivered=tally.acknowledged,
+        kept=tally.left,
+        rejected=tally.rejected,
+        held=tally.held,
+        not_run=max(0, tally.not_run),
+        is_whole=outcome.is_whole,
+    )
+    user_errors.call(FINISHED, hook, config=config, summary=summary)
+
+
+def _local_page(run: int | None) -> str:
+    """Return the address of a run of the embedded store while ``automation-report serve`` shows it; empty for none."""
+    return "" if run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=run)}"
+
+
+def create_session_folder(
+    configuration: Settings,
+    run: NewRun,
+    options: RecordingOptions,
+    sharing: RunSharing,
+    environ: Mapping[str, str],
+    *,
+    name: str,
+    is_followed: bool,
+) -> tuple[Settings, SessionFolder, SessionManifest]:
+    """Create the session's folder in the first candidate that can be written; return that candidate's configuration.
+
+    ``is_followed`` is whether a sender is started with the session. Raises `SpoolError` if no candidate can be written.
+    """
+    reasons: list[str] = []
+    for candidate in spool_candidates(configuration, environ):
+        try:
+            return candidate, *_written(candidate, run, options, sharing, name=name, is_followed=is_followed)
+        except SpoolError as error:  # noqa: PERF203 - two candidates at most
+            reasons.append(str(error))
+    raise SpoolError("; ".join(reasons))
+
+
+def _written(
+    candidate: Settings,
+    run: NewRun,
+    options: RecordingOptions,
+    sharing: RunSharing,
+    *,
+    name: str,
+    is_followed: bool,
+) -> tuple[SessionFolder, SessionManifest]:
+    """Write the session's manifest into a new folder; raises `SpoolError` if that is impossible."""
+    # Hidden until the manifest is written: a sender of another session must not find half of it.
+    folder = new_session_folder(candidate.spool, name, is_hidden=True)
+    # Its id is a field of the run it creates, so that the sender recognises the run after an unknown response. A run
+    # that jobs share is recognised by its tag.
+    own_fields = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
+    manifest = SessionManifest(
+        id=folder.id,
+        origin=candidate.endpoint.origin,
+        project_id=candidate.endpoint.project_id,
+        database=candidate.endpoint.database,
+        run=replace(run, fields=(*own_fields, *run.fields)),
+        joined_run=candidate.run_id,
+        rules=to_builtins(options.for_sender()),
+        pid=os.getpid(),
+        pid_birth=process_start_time(os.getpid()),
+        run_tag=sharing.tag,
+        is_first=sharing.is_first,
+        is_followed=is_followed,
+        thread_fields=sharing.thread_fields(folder.id),
+        job=sharing.thread_job(folder.id),
+        started_us=int(Unpatched.wall() * 1_000_000),
+        report=candidate.html,
+    )
+    try:
+        folder.write_session(manifest)
+        return folder.publish(), manifest
+    except OSError as error:
+        folder.remove()
+        raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
