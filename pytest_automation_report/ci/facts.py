@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 JOB_LINK: Final = "CI job"
 COMMIT_LINK: Final = "Commit"
 
-_SHORT_COMMIT: Final = 10
+COMMIT_CHARACTERS: Final = 10
+"""Characters of a commit in a note or in a history."""
+
 _REMOTE_SCHEMES: Final = frozenset({"https", "http", "ssh", "git", "git+ssh"})
 _SCP_REMOTE: Final = lazy_pattern(r"(?:[^@/:\s]+@)?([A-Za-z0-9.-]+):(?!/?/)(\S+)")
 
@@ -210,7 +212,7 @@ def _fields(facts: BuildInfo) -> list[Field]:
 
 def _links(facts: BuildInfo) -> list[Link]:
     """Return the links to job and commit. A URL that is invalid or too long is left out: a cut one leads nowhere."""
-    note = facts.commit[:_SHORT_COMMIT] if facts.commit else None
+    note = facts.commit[:COMMIT_CHARACTERS] if facts.commit else None
     links = ((JOB_LINK, facts.url, None), (COMMIT_LINK, facts.commit_link, note))
     return [
         Link(name, url, note)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.ci.facts import BuildInfo, repository_page
+from pytest_automation_report.ci.facts import COMMIT_CHARACTERS, BuildInfo, repository_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,6 @@ _SECONDS: Final = 1.0
 
 _MAX_BYTES: Final = 1024 * 1024
 _MAX_COMMITS: Final = 20
-_SHORT_COMMIT: Final = 10
 _BRANCH: Final = "refs/heads/"
 
 # A monitor of the file system is a program that the repository's configuration names, and it would stay.
@@ -77,7 +76,7 @@ class Checkout:
         branch, log, remotes, changes = (*texts, "", "", "")[:4]
         commits = [line.partition(":")[::2] for line in log.split("\n") if ":" in line]
         commit, subject = commits[0] if commits else ("", "")
-        history = [f"{commit[:_SHORT_COMMIT]} {subject}".rstrip() for commit, subject in commits]
+        history = [f"{commit[:COMMIT_CHARACTERS]} {subject}".rstrip() for commit, subject in commits]
         return BuildInfo(
             branch=branch.strip().removeprefix(_BRANCH) if branch.startswith(_BRANCH) else None,
             commit=commit or None,

@@ -26,6 +26,7 @@ from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.statuses import ResultClass, RunStatus
 from pytest_automation_report.summary.console_command import console_command
 from pytest_automation_report.summary.lines import Shell, look_at, run_page, target
+from pytest_automation_report.text.names import SHORT_COMMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,7 +147,7 @@ class Opened(Struct, frozen=True):
         filters["commit"] = facts.commit
         if facts.branch:
             filters["branch"] = facts.branch
-        return f"of commit {facts.commit[:7]}{f' on branch {facts.branch}' if facts.branch else ''}"
+        return f"of commit {facts.commit[:SHORT_COMMIT]}{f' on branch {facts.branch}' if facts.branch else ''}"
 
     def source_id(self, source: str) -> int:
         """Return the id of a source; raises `click.UsageError` with the nearest names if no run has it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.names import title_of
+from pytest_automation_report.text.names import SHORT_COMMIT, title_of
 from pytest_automation_report.text.terminal import change_counts, pluralize
 from pytest_automation_report.text.visible import visible, without_ansi
 
@@ -29,7 +29,6 @@ _REASONS: Final = 10
 _LINE_UNITS: Final = 160
 _TEXT_CHARACTERS: Final = 6_000
 _OUTPUT_CHARACTERS: Final = 2_000
-_SHORT_COMMIT: Final = 7
 _MICROSECONDS: Final = 1_000_000
 _MINUTE: Final = 60
 
@@ -134,7 +133,7 @@ def _verdict(run: ExportedRun, findings: Json | None, url: str) -> list[str]:
 def _run_facts(run: ExportedRun | None) -> Mapping[str, str]:
     if run is None:
         return {}
-    facts = {"Branch": run.branch, "Commit": run.commit[:_SHORT_COMMIT]}
+    facts = {"Branch": run.branch, "Commit": run.commit[:SHORT_COMMIT]}
     return {name: value for name, value in facts.items() if value}
 
 
@@ -146,7 +145,7 @@ def _changes(findings: Json | None) -> str:
     if base is None:
         return "There is no earlier run to be compared with."
     parts = change_counts(counts)
-    commit = f" ({code(str(base['commit'])[:_SHORT_COMMIT])})" if base.get("commit") else ""
+    commit = f" ({code(str(base['commit'])[:SHORT_COMMIT])})" if base.get("commit") else ""
     if not parts:
         return f"Nothing changed since run {base['run']}{commit}."
     return f"**{', '.join(parts.values())}** since run {base['run']}{commit}."

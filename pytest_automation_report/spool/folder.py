@@ -25,8 +25,8 @@ from pytest_automation_report.spool.names import is_session_name
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, EndRecord
 from pytest_automation_report.spool.records import FORMAT, Decoder
 from pytest_automation_report.spool.removal import remove_session
-from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter, ignore
-from pytest_automation_report.text.files import Disk, read_file, write_draft
+from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter
+from pytest_automation_report.text.files import Disk, make_ignored_folder, read_file, write_draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -286,7 +286,7 @@ def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> Se
     _check_links(spool)
     try:
         for folder in _ignored_with(spool):
-            ignored_folder(folder)
+            make_ignored_folder(folder)
         path = spool / f"{_HIDING if is_hidden else ''}{name}"
         path.mkdir(mode=0o700)
     except OSError as error:
@@ -306,11 +306,6 @@ def _check_links(spool: Path) -> None:
 def _ignored_with(spool: Path) -> tuple[Path, ...]:
     """Return the folders that get a ``.gitignore`` when they are created for a spool."""
     return (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,)
-
-
-def ignored_folder(path: Path) -> None:
-    """Create a private folder that git ignores, with its parents; does nothing if it exists."""
-    ignore(Disk(), os.fspath(path))
 
 
 def has_other_folders(spool: Path, own: SessionFolder) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from pytest_automation_report.text.files import Disk, write_draft
+from pytest_automation_report.text.files import Disk, make_ignored_folder, write_draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -64,7 +64,7 @@ class ManifestFile(Struct, frozen=True):
             disk.lstat(self.path)
         except FileNotFoundError:
             for folder in self.ignored:
-                ignore(disk, folder)
+                make_ignored_folder(folder, disk)
             disk.makedirs(self.path.rpartition("/")[0], 0o700, exist_ok=True)
             self.write_copy(disk)
 
@@ -80,16 +80,6 @@ class ManifestFile(Struct, frozen=True):
 
     def _copy_of(self, disk: Disk) -> str:
         return f"{self.path}{COPY}{disk.getpid()}"
-
-
-def ignore(disk: Disk, folder: str) -> None:
-    """Create a private folder that git ignores, with its parents; does nothing if it exists."""
-    disk.makedirs(folder.rpartition("/")[0] or ".", exist_ok=True)
-    try:
-        disk.mkdir(folder, 0o700)
-    except FileExistsError:
-        return
-    write_draft(disk, f"{folder}/.gitignore", [b"*\n"])
 
 
 def is_moved(disk: Disk, path: str, status: os.stat_result) -> bool:

@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
 from pytest_automation_report.recording.failures import SHOWN
-from pytest_automation_report.spool.folder import ignored_folder
 from pytest_automation_report.summary.findings_lines import (
     FLAKY_NOTE,
     failing_notes,
@@ -28,6 +27,7 @@ from pytest_automation_report.summary.findings_lines import (
     reason_note,
 )
 from pytest_automation_report.summary.lines import job_lines, run_page
+from pytest_automation_report.text.files import make_ignored_folder
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.names import title_of
 from pytest_automation_report.text.patterns import lazy_pattern
@@ -344,7 +344,7 @@ class JobOutput:
         """Write GitLab's report of links to the file that the job names as an artifact."""
         folder = self._root / ".automation-report"
         try:
-            ignored_folder(folder)
+            make_ignored_folder(folder)
             (folder / LINKS_FILE).write_text(report, encoding="utf-8")
         except OSError as error:
             self.troubles.append(f"the job's links could not be written: {folder / LINKS_FILE}: {_reason(error)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.names import title_of
+from pytest_automation_report.text.names import SHORT_COMMIT, title_of
 from pytest_automation_report.text.terminal import change_counts, is_torn, pluralize, printable, wholeness_words
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ FLAKY_NOTE: Final = "flaky"
 """First word of the note on a failing test that is known to be flaky."""
 
 _TITLE_UNITS: Final = 140
-_SHORT_COMMIT: Final = 7
 _DAY_US: Final = 86_400_000_000
 _HOUR_US: Final = 3_600_000_000
 _MINUTE_US: Final = 60_000_000
@@ -68,7 +67,7 @@ def changes_line(findings: Json, now: int) -> str:
     parts = change_counts(counts)
     if not parts:
         return ""
-    details = [printable(str(base["commit"]))[:_SHORT_COMMIT]] if base.get("commit") else []
+    details = [printable(str(base["commit"]))[:SHORT_COMMIT]] if base.get("commit") else []
     if base.get("at"):
         details.append(ago(now - base["at"]))
     described = f"run {base['run']}" + (f" ({', '.join(details)})" if details else "")

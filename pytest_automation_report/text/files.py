@@ -69,6 +69,21 @@ def write_draft(
         disk.utime(path, ns=(written_ns, written_ns))
 
 
+def make_ignored_folder(place: str | Path, disk: Disk | None = None, *, is_ours: bool = False) -> None:
+    """Create a private folder that git ignores, with its parents; of an existing one only ours is ignored, too."""
+    disk, folder = disk or Disk(), os.fspath(place)
+    disk.makedirs(folder.rpartition("/")[0] or ".", exist_ok=True)
+    try:
+        disk.mkdir(folder, 0o700)
+    except FileExistsError:
+        if not is_ours:
+            return
+    try:
+        disk.lstat(f"{folder}/.gitignore")
+    except FileNotFoundError:
+        write_draft(disk, f"{folder}/.gitignore", [b"*\n"])
+
+
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a file from its pieces, beside its place and then renamed: other programs never see a half one.
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+SHORT_COMMIT: Final = 7
+"""Characters of a commit's hash where people read it."""
 
 
 class NameParts(NamedTuple):

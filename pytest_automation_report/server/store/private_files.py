@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.text.files import open_file
+from pytest_automation_report.text.files import make_ignored_folder, open_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,11 +45,8 @@ def make_state_folder(path: Path) -> None:
                 f"{place} is a link, so that the store would be somewhere else: remove it, or name the place of the"
                 " store with --database (automation_report_database)"
             )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The folder holds the server's token: `git add .` must not add it, also if no session has created the folder.
-    ignore = folder / ".gitignore"
-    if not os.path.lexists(ignore):
-        ignore.write_text("*\n", encoding="ascii")
+    make_ignored_folder(folder, is_ours=True)
 
 
 def read_or_create_secret(path: Path, noun: str) -> str:

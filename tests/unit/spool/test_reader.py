@@ -22,7 +22,6 @@ from pytest_automation_report.spool.folder import (
     bytes_from,
     head_and_tail,
     hidden_folders,
-    ignored_folder,
     new_session_folder,
     session_folders,
 )
@@ -31,6 +30,7 @@ from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, Attempt, EndRecord
 from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.text.files import make_ignored_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -347,10 +347,10 @@ def test_line_longer_than_any_record() -> None:
 def test_ignored_folder_is_made_once(tmp_path: Path) -> None:
     """A folder is made with its parents and hidden from git; one that is there is left as it is."""
     place = tmp_path / "a" / "b"
-    ignored_folder(place)
+    make_ignored_folder(place)
     assert (place / ".gitignore").read_text() == "*\n"
     (place / ".gitignore").write_text("mine")
-    ignored_folder(place)
+    make_ignored_folder(place)
     assert (place / ".gitignore").read_text() == "mine"
 
 

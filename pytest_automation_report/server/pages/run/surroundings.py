@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.text.names import SHORT_COMMIT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pytest_automation_report.api.models import Json
+
 
 _CUT_LENGTH: Final = 16_000
 """Length of a list of packages from which it may have been cut: clients send 16,384 characters."""
@@ -24,7 +27,7 @@ def commits_since(text: str, base_commit: str | None) -> list[Json]:
         if commit and base_commit and (base_commit.startswith(commit) or commit.startswith(base_commit)):
             return commits
         if commit:
-            commits.append({"hash": commit[:7], "subject": subject})
+            commits.append({"hash": commit[:SHORT_COMMIT], "subject": subject})
     return []
 
 

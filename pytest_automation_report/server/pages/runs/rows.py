@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.numbers import quantity
 from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of, run_summary
+from pytest_automation_report.text.names import SHORT_COMMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.statuses import StatusTable
 
-_SHORT_COMMIT: Final = 7
 _COMMIT_LINK: Final = "commit"
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
 _is_time = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?").fullmatch
@@ -52,7 +52,7 @@ def run_row(
         "words": ", ".join(f"{part['count']:,} {part['status'].name.lower()}" for part in summed["parts"])
         or "no tests",
         "title": "" if is_default_name(row["name"], source, summed["branch"] or "") else row["name"],
-        "commit": (row["commit"] or "")[:_SHORT_COMMIT],
+        "commit": (row["commit"] or "")[:SHORT_COMMIT],
         "subject": fields.get("commit subject", ""),
         "commit_link": next((link["url"] for link in links if link["name"].lower() == _COMMIT_LINK), ""),
         "link": next((link for link in links if link["name"].lower() != _COMMIT_LINK), None),
