@@ -177,7 +177,8 @@ class _SessionPlugin(Hooks):
         switch = settings.switch(config, os.environ)
         _refuse_misspelled(config, switch)
         if switch.is_on and not _is_nested(switch):
-            _refuse_windows(switch)
+            if sys.platform == "win32":
+                raise pytest.UsageError(f"{switch.origin}: Windows is not supported yet: leave it out there")
             self._report(config, switch)
         elif switch.warning and not _is_nested(switch):
             self._warnings.append(switch.warning)
@@ -241,11 +242,6 @@ def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
             error, _ = misspelling(name, settings.ini_origin(config, name))
             if error is not None:
                 raise error
-
-
-def _refuse_windows(switch: Switch) -> None:
-    if sys.platform == "win32":
-        raise pytest.UsageError(f"{switch.origin}: Windows is not supported yet: leave it out there")
 
 
 def _is_nested(switch: Switch) -> bool:

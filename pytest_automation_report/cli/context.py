@@ -202,7 +202,9 @@ def configuration_of(
         project_name=project_name(ini.root),
         local_time=datetime.now().astimezone(),
     )
-    configuration = configuration.changed(warnings=(*configuration.warnings, *_unknown_names(ini)))
+    # A name that resembles no setting may belong to another plugin of pytest.
+    unknown = [str(error) for error, is_meant in _misspelled(ini) if not is_meant]
+    configuration = configuration.changed(warnings=(*configuration.warnings, *unknown))
     configuration, token = token_to_send(configuration, used, os.environ, ini)
     error = configuration.blocking_error if is_hindrance_an_error else ""
     for trouble in configuration.warnings:
@@ -238,11 +240,6 @@ def _misspelled(ini: ProjectIni) -> Iterator[tuple[SettingError, bool]]:
         error, is_meant = misspelling(name, f"{ini.name}: {name}")
         if error is not None:
             yield error, is_meant
-
-
-def _unknown_names(ini: ProjectIni) -> list[str]:
-    """Return a warning for each name that resembles no setting: it may belong to another plugin of pytest."""
-    return [str(error) for error, is_meant in _misspelled(ini) if not is_meant]
 
 
 def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, RawSetting]:

@@ -112,11 +112,8 @@ def plain_nodeids(items: Iterable[pytest.Item]) -> dict[str, str]:
     for item in items:
         nodeid, at, group = item.nodeid.rpartition("@")
         # A parameter may hold an @, too: only the groups of the test's own markers are removed.
-        names = sorted({_group_name(mark) for mark in item.iter_markers("xdist_group")})
+        marks = item.iter_markers("xdist_group")
+        names = sorted({str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks})
         if at and group == "_".join(names):
             plain[item.nodeid] = nodeid
     return plain
-
-
-def _group_name(mark: pytest.Mark) -> str:
-    return str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))

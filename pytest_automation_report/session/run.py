@@ -43,11 +43,13 @@ def software_fields(config: pytest.Config) -> tuple[Field, ...]:
     implementation = platform.python_implementation()
     python = platform.python_version()
     packages = [_name_and_version(dist) for _, dist in config.pluginmanager.list_plugin_distinfo()]
+    system = os.uname()
     values = {
         "Python": python if implementation == "CPython" else f"{python} ({implementation})",
         "pytest": pytest.__version__,
         "Plugins": ", ".join(sorted(set(packages))),
-        "OS": ", ".join(filter(None, (_distribution(), _kernel()))),
+        # Not `platform.platform`, which starts a process.
+        "OS": ", ".join(filter(None, (_distribution(), f"{system.sysname} {system.release} {system.machine}"))),
     }
     installed = installed_packages(sys.path)
     return (
@@ -103,13 +105,6 @@ def _distribution() -> str:
     except OSError:
         return ""
     return release.get("PRETTY_NAME", "")
-
-
-def _kernel() -> str:
-    """Return the kernel's name and release, and the machine."""
-    # Not `platform.platform`, which starts a process.
-    system = os.uname()
-    return f"{system.sysname} {system.release} {system.machine}"
 
 
 def session_run(
@@ -237,9 +232,11 @@ def call_finished_hooks(
     if not hook.get_hookimpls():
         return
     tally = outcome.tally
+    # The page of a run of the embedded store while `automation-report serve` shows it.
+    served = "" if tally.run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=tally.run)}"
     summary = Summary(
         run=tally.run,
-        url=run_page(configuration, tally.run) or _local_page(tally.run),
+        url=run_page(configuration, tally.run) or served,
         counts=dict(tally.counts),
         delivered=tally.acknowledged,
         kept=tally.left,
@@ -249,11 +246,6 @@ def call_finished_hooks(
         is_whole=outcome.is_whole,
     )
     user_errors.call(FINISHED, hook, config=config, summary=summary)
-
-
-def _local_page(run: int | None) -> str:
-    """Return the address of a run of the embedded store while ``automation-report serve`` shows it; empty for none."""
-    return "" if run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=run)}"
 
 
 def create_session_folder(

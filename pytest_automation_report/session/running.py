@@ -203,6 +203,7 @@ class RunningSession:
             prefix=self.hooks.prefix,
             crashed=self.controller.failures.kept if self.controller is not None else (),
         )
+        of_workers = self.controller.losses if self.controller is not None else []
         is_never_ready = self.is_sender_started and not state.is_done and not state.is_ready
         return SessionOutcome(
             tally=counts,
@@ -211,14 +212,9 @@ class RunningSession:
             is_sent=self.is_sender_started,
             log=_log_lines(self.folder.log, 3) if is_never_ready else [],
             ended=int(Unpatched.wall() * 1_000_000),
-            losses=self._losses(),
+            losses=WriteLosses.together((*of_workers, self.hooks.losses)),
             leftovers=self._expire_old_sessions(),
         )
-
-    def _losses(self) -> WriteLosses:
-        """Return the records that the disk refused, of this process and of xdist's workers."""
-        of_workers = self.controller.losses if self.controller is not None else []
-        return WriteLosses.together((*of_workers, self.hooks.losses))
 
     def _expire_old_sessions(self) -> LeftoverCounts:
         """Count the earlier sessions in the spool, and remove the old ones."""

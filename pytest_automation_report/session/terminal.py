@@ -154,12 +154,12 @@ class TerminalReport:
 
     @property
     def _shell(self) -> Shell:
-        return Shell(self._cwd, self._console_command)
+        def command() -> tuple[str, ...]:
+            from pytest_automation_report.summary.console_command import console_command  # noqa: PLC0415 - only to name it
 
-    def _console_command(self) -> tuple[str, ...]:
-        from pytest_automation_report.summary.console_command import console_command  # noqa: PLC0415 - only to name the command
+            return console_command(self._environ, sys.executable)
 
-        return console_command(self._environ, sys.executable)
+        return Shell(self._cwd, command)
 
     def _all_warnings(self) -> list[str]:
         """Return all warnings; texts of users' code and of our errors may hold secrets and are cleaned here."""
