@@ -57,8 +57,8 @@ _TYPES: Final[Mapping[Kind, tuple[IniType, str]]] = {
 }
 """The type that pytest reads from ini files, which a value in native TOML must have exactly; the help's placeholder."""
 
-_KINDS: Final[Mapping[type, Kind]] = {bool: "flag", float: "seconds", int: "integer", str: "text"}
-"""The kind of a setting that names none, by the type of its default."""
+_KINDS: Final[Mapping[type, Kind]] = {bool: "flag", float: "seconds", int: "integer"}
+"""The kind of a setting that names none, by the type of its default; of all other defaults it is text."""
 
 
 class Setting:
@@ -126,7 +126,7 @@ def setting(
     help: str,
     *,
     parse: Callable[[RawSetting], ValueT],
-    default: str | float = ...,
+    default: str | float | None = ...,
     kind: Literal["list", "pairs"] = ...,
     is_option: bool = ...,
 ) -> ValueT: ...
@@ -151,7 +151,7 @@ def setting(
     elif kind is not None:
         default = None if kind == "integer" else ()
     else:
-        kind = _KINDS[type(default)]
+        kind = _KINDS.get(type(default), "text")
     usual: Mapping[Kind, Callable[[RawSetting], Any]] = {
         "choice": lambda raw: parsers.choice(raw, choices),
         "integer": parsers.identifier,
@@ -228,6 +228,7 @@ class Settings:
     attempt: int | None = setting("Number of the job's attempt, from 1; default: the CI provider's", kind="integer")
     shard: Shard | None = setting(
         "Number of this job among parallel ones: 2/5, or 2 if the total is unknown; default: the CI provider's",
+        default=None,
         parse=parsers.shard,
     )
     job_url: str = setting("Web address of the CI job; default: the CI provider's", parse=parsers.page)

@@ -241,6 +241,7 @@ def test_defaults(pytester: pytest.Pytester) -> None:
         "source": "shop",
         "name": "shop 2026-03-04 12:30:15",
         "project_id": 1,
+        "shard": None,
         "statuses": {},
         "link_templates": {},
         "artifact_size": 32_000_000,
