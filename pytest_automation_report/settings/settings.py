@@ -364,7 +364,7 @@ class Settings:
             branch=self.branch or None,
             build=self.build or None,
             attempt=self.attempt,
-            shard=self.shard or None,  # the default is empty, as of each setting that is parsed
+            shard=self.shard,
             url=self.job_url or None,
         )
 
