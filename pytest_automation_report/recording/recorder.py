@@ -12,7 +12,7 @@ Plugins repeat tests in two ways, and the sender makes one result of all attempt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.running_attempt import HiddenAttempt
     from pytest_automation_report.recording.steps import Context
     from pytest_automation_report.text.redaction import TextCleaner
+
+# The location of a test whose plugin gives none.
+_NOWHERE: Final = ("", None, "")
 
 _NO_CALL = (
     "The test did not finish: pytest reported no outcome of its call. "
@@ -119,7 +122,7 @@ class Recorder:
         if attempt is None:
             return None
         nodeid_of_item, nodeid = nodeid, self._groups.get(nodeid, nodeid)
-        file, line = ("", None) if attempt.location is None else attempt.location[:2]
+        file, line, _ = attempt.location or _NOWHERE
         # Items of other plugins may have a line that is not an integer. It becomes None: the result is still sent.
         line = line if type(line) is int else None
         times = attempt.times_us(moment - began)

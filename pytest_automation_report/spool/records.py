@@ -47,17 +47,13 @@ class PositionedRecord(NamedTuple):
 
 def framed(payload: bytes) -> bytes:
     """Frame a JSON object as a line with its length and CRC32."""
-    return b"%b%b\n" % (_header(payload), payload)
+    return b"%08x %08x %b\n" % (len(payload), crc32(payload), payload)
 
 
 def unframed(line: bytes) -> bytes | None:
     """Return the JSON of a line that ends before its newline, or ``None`` if the line is damaged."""
     payload = line[_HEADER_BYTES:]
-    return payload if line[:_HEADER_BYTES] == _header(payload) else None
-
-
-def _header(payload: bytes) -> bytes:
-    return b"%08x %08x " % (len(payload), crc32(payload))
+    return payload if line[:_HEADER_BYTES] == b"%08x %08x " % (len(payload), crc32(payload)) else None
 
 
 class Decoder:
