@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import click
 from msgspec import Struct
 
-from pytest_automation_report.api.run_pages import MOST_RUNS, learn_kind, run_pages
+from pytest_automation_report.api.client import MOST_RUNS, learn_kind, run_pages
 from pytest_automation_report.ci.detection import facts_for, is_ci
 from pytest_automation_report.cli.context import configured, echo_stderr, is_source_named, store_to_read
 from pytest_automation_report.cli.shared_runs import NoRunError, connected_to, find_run

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pytest_automation_report.api.client import MOST_RUNS, run_pages
 from pytest_automation_report.api.limits import fitted_field
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, joined
 from pytest_automation_report.api.responses import Page, Run
-from pytest_automation_report.api.run_pages import MOST_RUNS, run_pages
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.cli.context import (
     AGE,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from pytest_automation_report.api.client import learn_kind
 from pytest_automation_report.api.models import NOTE_FIELD
-from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.cli.context import FACTS, configured, echo_stderr, new_run
 from pytest_automation_report.delivery.handover import Runtime, timeouts_from
 from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key

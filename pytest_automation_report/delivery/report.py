@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from pytest_automation_report.api.client import learn_kind
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
-from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.follower import SessionFollower, note_from, options_of
 from pytest_automation_report.delivery.queues import WorkerQueues

@@ -1,17 +1,20 @@
-"""Compare a run with an earlier one: which run it is compared with, and what changed."""
+"""Compare a run with an earlier one: which one, and what changed; and the jobs of a run with what they collected."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
+import re
+import shlex
+from collections import Counter, defaultdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct
-
-from pytest_automation_report.findings.selections import has_last_failures, includes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.flakiness import Verdict
+
 
 MAIN_BRANCHES: Final = ("main", "master", "trunk", "develop")
 """Names of a main branch, if none is configured: the first that has runs is it."""
@@ -183,3 +186,206 @@ def since(verdicts: Sequence[tuple[int, Verdict]]) -> int | None:
 
 def _sorted(keys: Iterable[Key]) -> tuple[Key, ...]:
     return tuple(sorted(keys))
+
+
+# Options that select by the last failures: each such run has other tests.
+_BY_LAST_FAILURES: Final = frozenset({"--lf", "--sw", "--automation-report-rerun-failed"})
+# Options that select tests, each with its value; a client may send others, and a command is copied into a terminal.
+_SELECTING: Final = ("-k ", "-m ", "--deselect=", "--ignore=", "--ignore-glob=")
+# Options whose value is the next word; each selects among the tests that the others leave.
+_WITH_VALUE: Final = frozenset({"-k", "-m"})
+
+
+def has_last_failures(selection: str) -> bool:
+    """Whether a selection is that of the last failures, which each run has others of."""
+    return not _BY_LAST_FAILURES.isdisjoint(_parts(selection)[0])
+
+
+def includes(wide: str, narrow: str) -> bool:
+    """Whether one selection has all tests of another: it has no further option, and its paths lead to the other's.
+
+    The empty selection is the whole suite. A selection of the last failures includes none, not even the same one.
+    """
+    if has_last_failures(wide):
+        return False
+    wide_options, wide_paths = _parts(wide)
+    options, paths = _parts(narrow)
+    is_below = all(any(_is_below(path, other) for other in wide_paths) for path in paths)
+    return wide_options <= options and (not wide_paths or (bool(paths) and is_below))
+
+
+def command_of(selection: str) -> str:
+    """Return the command that runs the tests of a selection; the whole suite's if it is not one of tests by name.
+
+    The last failures are others by now, and pytest reads a file of options from a word that begins with ``@``.
+    """
+    try:
+        words = shlex.split(selection)
+    except ValueError:  # an unclosed quote: a long selection is cut
+        words = []
+    is_usable = all(option.startswith(_SELECTING) for option in _parts(selection)[0])
+    if not is_usable or any(word.startswith("@") for word in words):
+        words = []
+    return shlex.join(["pytest", "--automation-report", *words])
+
+
+@lru_cache(maxsize=256)
+def _parts(selection: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the options of a selection, each with its value, and its paths."""
+    try:
+        words = iter(shlex.split(selection))
+    except ValueError:
+        # Of another program than ours: an unclosed quote. As one option it is included in nothing but the whole suite.
+        return frozenset({selection}), ()
+    options, paths = set(), []
+    for word in words:
+        if word in _WITH_VALUE:
+            options.add(f"{word} {next(words, '')}")
+        elif word.startswith("-"):
+            options.add(word)
+        elif word:
+            paths.append(word)
+    return frozenset(options), tuple(paths)
+
+
+def _is_below(path: str, other: str) -> bool:
+    """Whether a path to tests is another one, or in its folder, module, class or parametrized function."""
+    return path == other or path.startswith((f"{other}/", f"{other}::", f"{other}["))
+
+
+_SHARD: Final = re.compile(r"(.*?)([0-9]+)/([0-9]+)(.*)")
+
+
+class Share(NamedTuple):
+    """What one session of a job was to run: ``chosen`` of ``tests`` collected ones; ``cases`` are those that it ran.
+
+    ``digest`` is the same in all sessions that collected the same tests.
+    """
+
+    job: str
+    attempt: int
+    digest: str
+    tests: int
+    chosen: int
+    cases: frozenset[int]
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the session was to run a part of what it collected."""
+        return self.chosen < self.tests
+
+
+class Wholeness(Struct, frozen=True):
+    """How many tests were collected, and how many of them no job ran, or more than one; ``jobs`` are those to blame."""
+
+    tests: int
+    missing: int
+    twice: int
+    jobs: tuple[str, ...]
+
+
+def wholeness_of(shares: Sequence[Share]) -> Wholeness | None:
+    """Return whether each collected test ran once; None if the sessions do not say enough to know."""
+    parts: dict[str, list[Share]] = defaultdict(list)
+    for share in shares:
+        if share.is_part:
+            parts[share.digest].append(share)
+    # Ids that differ in each job, as with the address of an object in them: nothing belongs together.
+    is_scattered = len(parts) > 1 and any(len({share.job for share in group}) == 1 for group in parts.values())
+    if is_scattered or not shares:
+        return None
+    found = [*map(_of_parts, parts.values()), *_of_whole_jobs(share for share in shares if not share.is_part)]
+    jobs = dict.fromkeys(job for each in found for job in each.jobs)
+    return Wholeness(
+        sum(each.tests for each in found),
+        sum(each.missing for each in found),
+        sum(each.twice for each in found),
+        tuple(jobs),
+    )
+
+
+def _of_whole_jobs(shares: Iterable[Share]) -> Iterable[Wholeness]:
+    """Yield what each job lacks of its own tests, in all of its attempts."""
+    jobs: dict[tuple[str, str], list[Share]] = defaultdict(list)
+    for share in shares:
+        jobs[share.job, share.digest].append(share)
+    for (job, _), group in jobs.items():
+        missing = max(0, group[0].tests - len(frozenset().union(*(share.cases for share in group))))
+        yield Wholeness(group[0].tests, missing, 0, (job,) if missing else ())
+
+
+def _of_parts(shares: Sequence[Share]) -> Wholeness:
+    """Return what parts of the same tests lack together, and what two of them have: two jobs, or one at once."""
+    ran: dict[int, set[tuple[str, int]]] = defaultdict(set)
+    blamed: dict[str, None] = {}
+    twice = 0
+    for place, share in enumerate(shares):
+        for case in share.cases:
+            ran[case].add((share.job, place))
+    for holders in ran.values():
+        attempts = Counter((shares[place].job, shares[place].attempt) for _, place in holders)
+        if len({job for job, _ in holders}) > 1 or max(attempts.values()) > 1:
+            twice += 1
+            blamed[shares[max(place for _, place in holders)].job] = None
+    missing = max(0, shares[0].tests - len(ran))
+    if missing:
+        done = {share.job for share in shares if len(share.cases) >= share.chosen}
+        jobs = dict.fromkeys(share.job for share in shares)
+        blamed |= dict.fromkeys([*_absent(jobs), *(job for job in jobs if job not in done)])
+    return Wholeness(shares[0].tests, missing, twice, tuple(blamed))
+
+
+def _absent(jobs: Iterable[str]) -> list[str]:
+    """Return the names of shards that never came, if the others are named like ``unit 2/4``."""
+    seen: dict[tuple[str, int, str], set[int]] = defaultdict(set)
+    for job in jobs:
+        match = _SHARD.fullmatch(job)
+        if match is not None:
+            seen[match[1], int(match[3]), match[4]].add(int(match[2]))
+    return [
+        f"{before}{number}/{total}{after}"
+        for (before, total, after), numbers in seen.items()
+        for number in range(1, min(total, 1000) + 1)
+        if number not in numbers
+    ]
+
+
+_RANK: Final[Mapping[Verdict, int]] = {"failed": 0, "passed": 1, "skipped": 2}
+
+
+class JobResult(NamedTuple):
+    """A result of a test: its verdict, and the job and attempt that it is of, None if these are not known."""
+
+    verdict: Verdict
+    job: str | None = None
+    attempt: int | None = None
+
+
+def remaining(results: Sequence[JobResult]) -> list[int]:
+    """Return the places of the results that count: a later attempt of the same job replaces those before it.
+
+    Without a job nothing says that two results are attempts of the same work, so both count.
+    """
+    last: dict[str, int] = {}
+    for result in results:
+        if result.job is not None:
+            last[result.job] = max(last.get(result.job, 0), result.attempt or 1)
+    return [
+        place for place, result in enumerate(results) if result.job is None or (result.attempt or 1) == last[result.job]
+    ]
+
+
+def verdict_of(results: Sequence[JobResult]) -> tuple[int, bool]:
+    """Return the place of the result that decides, and whether an earlier attempt of its job failed.
+
+    A test failed if it failed in any job; jobs that skipped it say less than one that ran it. Two jobs may differ in
+    what they run on, so only attempts of one job can show that a test is flaky.
+    """
+    place = min(remaining(results), key=lambda place: _RANK[results[place].verdict])
+    chosen = results[place]
+    has_failed = any(
+        other.verdict == "failed" and other.job == chosen.job and (other.attempt or 1) < (chosen.attempt or 1)
+        for other in results
+        if chosen.job is not None
+    )
+    return place, has_failed

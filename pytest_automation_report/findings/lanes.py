@@ -1,7 +1,8 @@
-"""Lay the tests of a run out in time, one lane for each worker, with short neighbours drawn as one block."""
+"""Show where the time of a run went: its tests in lanes, one of each worker, and the shares of the workers' time."""
 
 from __future__ import annotations
 
+import heapq
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
 
 Kind: TypeAlias = Literal["failed", "flaky", "skipped", "passed"]
 """Outcome of a test in a lane; a flaky one passed after a failed attempt."""
@@ -148,3 +150,48 @@ def waste_of(lanes: Mapping[int, Sequence[tuple[int, TimedResult]]], wall: int) 
     if waited < max(wall / 50, 1_000_000):
         return None
     return Waste(worker, result.result, start, waited)
+
+
+class WorkerTime(Struct, frozen=True):
+    """One worker of a run; times in microseconds.
+
+    ``started`` and ``ended`` count from the start of the run. ``tests`` is the sum of its tests' durations.
+    """
+
+    started: int
+    ended: int
+    tests: int
+
+
+class TimeShares(Struct, frozen=True):
+    """Shares of the workers' wall time, in microseconds; ``before`` to ``waiting`` add up to all workers' ``wall``.
+
+    ``balanced`` is the wall time that the same durations would take if they were spread evenly over the workers.
+    """
+
+    wall: int
+    before: int
+    tests: int
+    between: int
+    waiting: int
+    balanced: int
+
+
+def time_shares(wall: int, workers: Sequence[WorkerTime], durations: Iterable[int]) -> TimeShares:
+    """Return the shares of a run that took ``wall`` microseconds; ``durations`` are those of its tests.
+
+    A clock that jumped may give a worker less time than its tests took: no share is ever negative.
+    """
+    before = sum(min(max(worker.started, 0), wall) for worker in workers)
+    tests = sum(worker.tests for worker in workers)
+    between = sum(max(0, worker.ended - worker.started - worker.tests) for worker in workers)
+    waiting = sum(max(0, wall - worker.ended) for worker in workers)
+    return TimeShares(wall, before, tests, between, waiting, balanced(durations, len(workers)))
+
+
+def balanced(durations: Iterable[int], workers: int) -> int:
+    """Return the wall time of tests whose longest are begun first, each on the worker that is free first."""
+    ends = [0] * max(1, workers)
+    for duration in sorted(durations, reverse=True):
+        heapq.heapreplace(ends, ends[0] + duration)
+    return max(ends)

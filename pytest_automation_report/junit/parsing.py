@@ -12,12 +12,22 @@ from xml.parsers import expat
 
 from msgspec import Struct, field
 
+from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.recording.identity import key_of
+from pytest_automation_report.spool.folder import bytes_from
+from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.text.limits import string
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from pytest_automation_report.api.models import Status
+    from pytest_automation_report.delivery.results import Result
+    from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.spool.folder import SessionFolder
+
 
 _OUTCOMES: Final[Mapping[str, Status]] = {"skipped": "skipped", "failure": "failure", "error": "error"}
 _SEVERITY: Final[tuple[Status, ...]] = ("passed", "skipped", "failure", "error")
@@ -154,3 +164,58 @@ def split_output(output: str) -> tuple[str, list[Property]]:
         else:
             text_lines.append(line)
     return "\n".join(text_lines).strip(), properties
+
+
+_SHOWN: Final = 10
+
+
+def comparison_lines(folder: SessionFolder, rules: RecordingOptions, path: Path, shown_path: str) -> list[str]:
+    """Compare a session with an XML file; return lines for the summary, the first with the number of differences."""
+    try:
+        if path.stat().st_mtime_ns < folder.began_ns:
+            return [f"not compared: this session did not write {shown_path}: add --junitxml={shown_path}"]
+        cases = junit_cases(bytes_from(path, 0))
+    except OSError as error:
+        return [f"not compared: {shown_path}: {error.strerror or error}: write it with --junitxml={shown_path}"]
+    except JunitError as error:
+        return [f"not compared: {shown_path}: {string(str(error))}"]
+    results = _results(folder, rules)
+    differences = [string(line) for line in _differences(results, cases, shown_path)]
+    if not differences:
+        return [f"compared with {shown_path}: keys and statuses are the same ({len(cases)} compared)"]
+    more = [f"  and {len(differences) - _SHOWN} more"] if len(differences) > _SHOWN else []
+    head = f"compared with {shown_path}: {len(differences)} of {len(cases.keys() | results.keys())} tests differ"
+    return [head, *(f"  {line}" for line in differences[:_SHOWN]), *more]
+
+
+def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[Result]]:
+    """Return the session's results by key."""
+    queues = WorkerQueues(replace(rules, report_not_run=False))  # the XML has no tests that were not run
+    for worker, records in SpoolReader(folder).added():
+        for placed in records:
+            queues.apply(worker, placed)
+    queues.finalize("interrupted")
+    results: dict[str, list[Result]] = {}
+    for queue in queues.by_worker.values():
+        for result in queue.results:
+            results.setdefault(result.key, []).append(result)
+    return results
+
+
+def _differences(results: Mapping[str, list[Result]], cases: Mapping[str, JunitCase], shown_path: str) -> Iterable[str]:
+    """Yield a line for each test that only one of them has, and for each test with another status."""
+    for key, case in cases.items():
+        if key not in results:
+            yield f"only in {shown_path}: {case.name} ({case.worst})"
+            continue
+        # Reruns leave a case for each attempt, and the last one is the result; a failed teardown leaves a second case.
+        statuses = {result.status for result in results[key]}
+        if not statuses & {case.worst, case.last}:
+            yield f"{case.name}: {case.worst} in {shown_path}, {', '.join(sorted(statuses))} in the run"
+    for key, same_key in results.items():
+        if key not in cases:
+            yield f"only in the run: {_name(same_key[0])} ({same_key[0].status})"
+
+
+def _name(result: Result) -> str:
+    return f"{result.test.folder}.{result.test.name}"

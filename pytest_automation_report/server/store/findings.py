@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from pytest_automation_report.findings.comparison import changes_between, is_partial
 from pytest_automation_report.findings.durations import HISTORY, LAST, change_of, is_observed, ranked
 from pytest_automation_report.findings.flakiness import WINDOW
-from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
+from pytest_automation_report.findings.lanes import WorkerTime, time_shares
 from pytest_automation_report.server.store.compared import (
     MAX_TESTS,
     compared_run,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_automation_report.findings.comparison import JobResult, verdict_of
 from pytest_automation_report.findings.durations import (
     HISTORY,
     LAST,
@@ -23,7 +24,6 @@ from pytest_automation_report.findings.durations import (
     usual_speed,
 )
 from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
-from pytest_automation_report.findings.jobs import JobResult, verdict_of
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.run_rows import rows_of
 from pytest_automation_report.server.store.statuses import ResultClass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.findings.wholeness import Share, wholeness_of
+from pytest_automation_report.findings.comparison import Share, wholeness_of
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json

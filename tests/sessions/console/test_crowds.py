@@ -5,9 +5,9 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
+from pytest_automation_report.api.client import PAGE_RUNS, run_pages
 from pytest_automation_report.api.http import ANSWER_BYTES, HttpClient, new_session
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.api.run_pages import PAGE_RUNS, run_pages
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.settings.run import key_tag

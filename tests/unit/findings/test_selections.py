@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.findings.selections import command_of, has_last_failures, includes
+from pytest_automation_report.findings.comparison import command_of, has_last_failures, includes
 
 
 @pytest.mark.parametrize(

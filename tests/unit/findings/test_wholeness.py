@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import asdict
 
-from pytest_automation_report.findings.wholeness import Share, wholeness_of
+from pytest_automation_report.findings.comparison import Share, wholeness_of
 from pytest_automation_report.text.terminal import wholeness_words
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
-from pytest_automation_report.findings.selections import command_of
+from pytest_automation_report.findings.comparison import command_of
 from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.charts import failure_trend
 from pytest_automation_report.server.pages.paging import paging

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
+from pytest_automation_report.findings.lanes import WorkerTime, time_shares
 from pytest_automation_report.server.pages.numbers import duration, quantity
 from pytest_automation_report.server.pages.state import Lane
 from pytest_automation_report.text.names import split_name

@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings import flakiness
-from pytest_automation_report.findings.jobs import JobResult, remaining, verdict_of
+from pytest_automation_report.findings.comparison import JobResult, remaining, verdict_of
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
