@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.inputs import (
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import (
     RunSubmission,
     StoredAttachment,
     StoredTest,
     ThreadSubmission,
     json_text,
 )
-from pytest_automation_report.server.store.store import Store
 
 if TYPE_CHECKING:
     from pytest_automation_report.server.store.writes import Writer

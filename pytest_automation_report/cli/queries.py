@@ -23,7 +23,7 @@ from pytest_automation_report.cli.context import configured, echo_stderr, is_sou
 from pytest_automation_report.cli.shared_runs import NoRunError, connected_to, find_run
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.export.results import ExportedTest
-from pytest_automation_report.server.store.statuses import ResultClass, RunStatus
+from pytest_automation_report.server.store.values import ResultClass, RunStatus
 from pytest_automation_report.summary.console_command import console_command
 from pytest_automation_report.summary.lines import Shell, look_at, run_page, target
 from pytest_automation_report.text.names import SHORT_COMMIT

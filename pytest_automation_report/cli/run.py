@@ -56,7 +56,7 @@ from pytest_automation_report.cli.shared_runs import (
     wait_for_jobs,
 )
 from pytest_automation_report.errors import RefusedError
-from pytest_automation_report.server.store.statuses import RunStatus
+from pytest_automation_report.server.store.values import RunStatus
 from pytest_automation_report.summary.lines import run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.terminal import is_torn, pluralize, wholeness_words

@@ -256,7 +256,7 @@ def _check_run(store: Store, run_id: int | None) -> None:
 
 def _set_main_branches(store: Store, texts: Iterable[str]) -> None:
     """Set main branches as ``NAME`` or ``SOURCE=NAME``; raises `SettingError` for a source that the store lacks."""
-    from pytest_automation_report.server.store.main_branches import set_main_branch, source_names  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.store.writes import set_main_branch, source_names  # noqa: PLC0415 - sending needs no server
 
     # Those of all sources first: one of a single source then wins, whatever the order of the options.
     for text in sorted(texts, key=lambda text: "=" in text):

@@ -39,8 +39,8 @@ _SHOWN_PROBLEMS: Final = 20
 @contextmanager
 def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
     """Yield the opened store; raises `NoStoreError` for a missing file, `StoreError` if it is busy."""
-    from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - as above
 
     if isinstance(place, Path) and not place.exists():
         raise NoStoreError(place)
@@ -143,12 +143,12 @@ def remove_old(opened: Store, runs: Sequence[OldRun]) -> tuple[list[OldRun], int
     Returns those that were removed: runs that have changed since they were chosen stay. And how many artifacts went
     because no run refers to them.
     """
-    from pytest_automation_report.server.store.artifact_rows import remove_unused  # noqa: PLC0415 - only here
-    from pytest_automation_report.server.store.errors import ApiError, DiskFullError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.contents import remove_unused  # noqa: PLC0415 - only here
     from pytest_automation_report.server.store.maintenance import (  # noqa: PLC0415 - only here
         remove_unchanged,
         remove_unused_tests,
     )
+    from pytest_automation_report.server.store.values import ApiError, DiskFullError  # noqa: PLC0415 - as above
 
     removed = []
     if runs:

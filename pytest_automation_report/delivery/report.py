@@ -218,8 +218,8 @@ def embedded_report(
     # The pages and their templates take 0.2 s to load, for which neither sessions nor other commands pay.
     from pytest_automation_report.server.pages.report.files import FileRule  # noqa: PLC0415 - as above
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - as above
 
     if not database.exists():
         raise RefusedError(f"there is no store at {database}: report a session first", _NOT_FOUND)

@@ -210,7 +210,7 @@ def test_health_and_limits(shop: Path) -> None:
     from pytest_automation_report.server.http.application import MAX_MEMBERS  # noqa: PLC0415
     from pytest_automation_report.server.http.connections import Deadlines  # noqa: PLC0415
     from pytest_automation_report.server.http.serving import CONNECTIONS  # noqa: PLC0415
-    from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES  # noqa: PLC0415
+    from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES  # noqa: PLC0415
     from pytest_automation_report.server.store.database import MAX_ATTACHED, MAX_THREADS  # noqa: PLC0415
 
     with _served("automation-report serve", shop) as (address, _), asking() as session:

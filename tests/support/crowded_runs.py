@@ -4,8 +4,8 @@ from msgspec import convert
 
 from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.store.database import StoreConnection
-from pytest_automation_report.server.store.inputs import ThreadSubmission
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import ThreadSubmission
 from pytest_automation_report.server.store.writes import Writer
 
 FIELDS = 3

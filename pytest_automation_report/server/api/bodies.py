@@ -15,7 +15,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from msgspec.json import Encoder
 from msgspec.structs import replace
 
-from pytest_automation_report.server.store.inputs import (
+from pytest_automation_report.server.store.values import (
+    DEFAULT_STATUSES,
     INT64_MAX,
     RunSubmission,
     StoredAttachment,
@@ -23,13 +24,11 @@ from pytest_automation_report.server.store.inputs import (
     ThreadSubmission,
     json_text,
 )
-from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.server.store.inputs import Kind
-    from pytest_automation_report.server.store.statuses import ResultStatus, StatusTable
+    from pytest_automation_report.server.store.values import Kind, ResultStatus, StatusTable
 
 
 MAX_EXTENSION_BYTES: Final = 64 * 1024

@@ -18,9 +18,9 @@ from pytest_automation_report.server.api.bodies import (
     thread_append,
 )
 from pytest_automation_report.server.api.decoding import body_from
-from pytest_automation_report.server.store.errors import ApiError, not_found
-from pytest_automation_report.server.store.project_rows import thread_statuses
+from pytest_automation_report.server.store.records import thread_statuses
 from pytest_automation_report.server.store.store import StoredResponse
+from pytest_automation_report.server.store.values import ApiError, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

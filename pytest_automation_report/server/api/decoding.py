@@ -17,8 +17,7 @@ from msgspec import DecodeError, Meta, Struct, UnsetType, ValidationError, conve
 from msgspec.json import Decoder
 from msgspec.structs import fields
 
-from pytest_automation_report.server.store.errors import ApiError, validation_error
-from pytest_automation_report.server.store.inputs import INT64_MAX
+from pytest_automation_report.server.store.values import INT64_MAX, ApiError, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -28,21 +28,20 @@ from pytest_automation_report.server.api.queries import (
     is_set,
     query_from,
 )
-from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.compared import flaky_tests
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.flaky import flaky_tests
-from pytest_automation_report.server.store.references import USER_ID
-from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, RunStatus
-from pytest_automation_report.server.store.whole_results import WholeResults
+from pytest_automation_report.server.store.reads import WholeResults
+from pytest_automation_report.server.store.records import USER_ID
+from pytest_automation_report.server.store.values import COUNT_NAMES, ApiError, ResultClass, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.inputs import Kind
     from pytest_automation_report.server.store.reads import Item, Page, Reader, RunRecord
-    from pytest_automation_report.server.store.references import Reference
+    from pytest_automation_report.server.store.records import Reference
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.values import Kind
 
     _Attached: TypeAlias = defaultdict[tuple[Kind, "int | None"], list[object]]
     Parameters: TypeAlias = Mapping[str, str | list[str]]

@@ -14,10 +14,9 @@ from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.extensions import EXTENSIONS
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.changes import CHANGES
-from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
-from pytest_automation_report.server.store.errors import ApiError
-from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
+from pytest_automation_report.server.store.values import ApiError, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.server.api.decoding import Mistakes, storable
-from pytest_automation_report.server.store.inputs import INT64_MAX
 from pytest_automation_report.server.store.reads import RUN_FILTERS, RunFilter
-from pytest_automation_report.server.store.references import RUN_REFERENCES, SOURCE_REFERENCES
+from pytest_automation_report.server.store.records import RUN_REFERENCES, SOURCE_REFERENCES
+from pytest_automation_report.server.store.values import INT64_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,14 +20,11 @@ from pytest_automation_report.server.api.changes import CHANGES, OPTIONAL_BODIES
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
 from pytest_automation_report.server.http.guard import HEALTH, AccessLog, RequestGuard, ServerOptions, without_code
-from pytest_automation_report.server.store.artifact_rows import too_large
-from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
-from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
-from pytest_automation_report.server.store.artifacts import ArtifactContents, stored_artifact
-from pytest_automation_report.server.store.errors import ApiError
-from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.media_types import DOWNLOAD
+from pytest_automation_report.server.store.artifacts import ArtifactContents, stored_artifact, too_large
+from pytest_automation_report.server.store.contents import DOWNLOAD, MAX_CONTENT_BYTES
+from pytest_automation_report.server.store.contents import PATH as ARTIFACTS
 from pytest_automation_report.server.store.store import IdempotentRequest
+from pytest_automation_report.server.store.values import ApiError, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.api.changes import Change
     from pytest_automation_report.server.api.documents import Document
     from pytest_automation_report.server.http.guard import Extension
-    from pytest_automation_report.server.store.artifact_rows import StoredContent
+    from pytest_automation_report.server.store.contents import StoredContent
     from pytest_automation_report.server.store.store import Store
 
 

@@ -20,8 +20,7 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitr
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # as above
 from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # as above
 
-from pytest_automation_report.server.store.errors import ApiError
-from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.values import ApiError, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,8 +22,8 @@ import falcon
 from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.api.extensions import EXTENSIONS, EXTENSIONS_HEADER
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
-from pytest_automation_report.server.store.errors import ApiError, validation_error
+from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
+from pytest_automation_report.server.store.values import ApiError, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -19,10 +19,10 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.connections import Deadlines, Loop
 from pytest_automation_report.server.http.guard import ServerOptions, TokenCheck, answered_hosts, listening_address
-from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
-from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.private_files import TOKEN_BYTES, TOKEN_LENGTH, read_or_create_secret
+from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.text.files import read_file
 
 if TYPE_CHECKING:

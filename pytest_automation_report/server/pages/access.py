@@ -15,7 +15,7 @@ from pytest_automation_report.server.http.guard import OPENING
 from pytest_automation_report.server.pages.links import link, own_path
 from pytest_automation_report.server.pages.page import frame_of, is_encrypted
 from pytest_automation_report.server.pages.rendering import render, set_html
-from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.values import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

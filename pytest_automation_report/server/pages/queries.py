@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.server.pages.state import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.reads import Reader, run_condition
+from pytest_automation_report.server.store.values import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

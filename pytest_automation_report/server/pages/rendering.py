@@ -16,7 +16,7 @@ from pytest_automation_report.server.pages import charts, numbers
 from pytest_automation_report.server.pages.assets import asset_path
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.texts import lines, plain, web_address
-from pytest_automation_report.server.store.artifact_urls import content_path
+from pytest_automation_report.server.store.contents import content_path
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:

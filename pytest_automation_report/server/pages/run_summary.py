@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.server.store.values import StatusTable
 
 PART_COLUMNS: Final = ("id", "elapsed", "selection", "collected", "total_count", "untested_count")
 """Columns of a run that say what part of its suite it ran, and for how long."""

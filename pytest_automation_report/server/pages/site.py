@@ -46,8 +46,8 @@ from pytest_automation_report.server.pages.runs.handlers import (
 from pytest_automation_report.server.pages.runs.search import SearchPage
 from pytest_automation_report.server.pages.test.handlers import CasePage, TestPage
 from pytest_automation_report.server.pages.test.links import NO_LINKS
-from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
-from pytest_automation_report.server.store.errors import ApiError, not_found
+from pytest_automation_report.server.store.contents import PATH as ARTIFACTS
+from pytest_automation_report.server.store.values import ApiError, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

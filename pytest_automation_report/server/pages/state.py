@@ -11,7 +11,7 @@ from pytest_automation_report.server.api.decoding import storable
 from pytest_automation_report.server.api.queries import Parameter, in_range, one_of, query_from
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.statuses import STATUS_SLOTS, ResultClass, RunStatus
+from pytest_automation_report.server.store.values import STATUS_SLOTS, ResultClass, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

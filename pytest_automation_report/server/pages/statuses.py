@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pytest_automation_report.server.store.statuses import (
+from pytest_automation_report.server.store.values import (
     STATUS_SLOTS,
     ResultStatus,
     RunStatus,

@@ -1,28 +1,32 @@
-"""Read what the findings of a run are made of: its results, the run that it is compared with, its series."""
+"""Read what the findings of a run are made of: its results, its base, its series, its jobs, and its flaky tests."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from pytest_automation_report.findings.comparison import Base, RunFacts, base_of
-from pytest_automation_report.server.store.derived import says_death
-from pytest_automation_report.server.store.errors import not_found, validation_error
-from pytest_automation_report.server.store.histories import results_of, series_of
-from pytest_automation_report.server.store.run_rows import run_row
-from pytest_automation_report.server.store.wholeness import wholeness
+from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
+from pytest_automation_report.findings.flakiness import flakiness_of
+from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
+from pytest_automation_report.server.store.inserts import says_death
+from pytest_automation_report.server.store.records import rows_of, run_row
+from pytest_automation_report.server.store.values import not_found, validation_error
 from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.flakiness import Verdict
+    from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.store.database import StoreConnection
-    from pytest_automation_report.server.store.histories import CaseResult, Series
+    from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
+    from pytest_automation_report.server.store.store import Store
+
 
 MAX_TESTS: Final = 1000
 """Most tests of each list of a document; the counts have all."""
@@ -114,3 +118,142 @@ def _base(connection: StoreConnection, run: Json, base_id: int | None, main_bran
             return base
         del others[base.run.id]
     return None
+
+
+# A session's threads have the time of its start in common.
+_THREADS: Final = (
+    'SELECT "id", "job", "attempt", "session_started", "collection" FROM "thread" WHERE "run_id" = ?'
+    ' AND "job" IS NOT NULL AND "collection" IS NOT NULL ORDER BY "id"'
+)
+# Not those that are only named since they did not run, whose status is 1 in the contract.
+_CASES: Final = 'SELECT "thread_id", "case_id", "folder", "name" FROM "result" WHERE "run_id" = ? AND "status" <> 1'
+
+
+def wholeness(connection: StoreConnection, run_id: int) -> Json | None:
+    """Return how many tests of a run were collected, are missing and came twice, and from which jobs.
+
+    None if its sessions do not say what they collected, as those of a run that no jobs share.
+    """
+    threads = connection.execute(_THREADS, (run_id,))
+    if not threads:
+        return None
+    cases: dict[int, set[int]] = defaultdict(set)
+    for thread_id, case_id, folder, name in connection.execute(_CASES, (run_id,)):
+        # A module that could not be collected, or skipped itself, is no test.
+        if folder != name and not folder.endswith(f".{name}"):
+            cases[thread_id].add(case_id)
+    sessions: dict[tuple[str, int, int, str], set[int]] = defaultdict(set)
+    for thread_id, job, attempt, started, collection in threads:
+        sessions[job, attempt, started or thread_id, collection] |= cases[thread_id]
+    shares = []
+    for (job, attempt, _, text), ran in sessions.items():
+        collection = json.loads(text)
+        shares.append(
+            Share(job, attempt, collection["digest"], collection["tests"], collection["chosen"], frozenset(ran))
+        )
+    found = wholeness_of(shares)
+    return None if found is None else asdict(found)
+
+
+VERSION: Final = 1
+"""Version of the document of a source's flaky tests."""
+
+_SHOWN_STATES: Final = frozenset({"flaky", "broken", "suspect"})
+_BRANCHES: Final = (
+    'SELECT COALESCE("branch", \'\'), MAX("id") FROM "run" WHERE "source_id" = ? AND "is_completed"'
+    " GROUP BY 1 ORDER BY 2 DESC"
+)
+# Of each configuration.
+_NEWEST: Final = (
+    'SELECT * FROM "run" WHERE "id" IN (SELECT MAX("id") FROM "run" WHERE "source_id" = ?'
+    ' AND COALESCE("branch", \'\') = ? AND "is_completed" GROUP BY "config_id") ORDER BY "id"'
+)
+_NAMES: Final = (
+    'SELECT r."case_id", c."key", r."folder", r."name" FROM "result" AS r JOIN "case" AS c ON c."id" = r."case_id"'
+    ' WHERE r."id" IN (SELECT MAX("id") FROM "result" WHERE "case_id" IN ({ids}) GROUP BY "case_id")'
+)
+
+
+def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Json:
+    """Return the flaky, broken and suspect tests of a source by its completed runs on a branch.
+
+    Without a branch it is the main branch, or that of the newest run if there is none. Raises `ApiError` (404) for an
+    unknown source. A test that runs on several configurations has an entry for each.
+    """
+    main = store.snapshot(partial(main_branch, source_id=source_id, default=store.main_branch))
+    chosen = branch if branch is not None else main
+    return {
+        "version": VERSION,
+        "source": source_id,
+        "branch": chosen,
+        "tests": store.snapshot(partial(flaky_of_source, source_id=source_id, branch=chosen)),
+    }
+
+
+def main_branch(connection: StoreConnection, source_id: int, default: str = "") -> str:
+    """Return the main branch of a source; raises `ApiError` (404) for an unknown source."""
+    configured = main_branch_of(connection, source_id) or default
+    if configured:
+        return configured
+    branches = [name for name, _ in connection.execute(_BRANCHES, (source_id,))]
+    return next((name for name in MAIN_BRANCHES if name in branches), branches[0] if branches else "")
+
+
+def flaky_of_source(
+    connection: StoreConnection,
+    source_id: int,
+    branch: str,
+    *,
+    states: Collection[str] = _SHOWN_STATES,
+    limit: int = MAX_TESTS,
+) -> list[Json]:
+    """Return the tests of these states of a source on a branch.
+
+    There are at most ``limit``, those that cost most.
+    """
+    found: list[tuple[tuple[bool, float, int], int | None, Flakiness]] = []
+    for run in connection.rows(_NEWEST, (source_id, branch)):
+        series = series_of(connection, run)
+        failures = Failures(connection, series)
+        for case_id, history in histories(connection, series, failures.unstable()).items():
+            state = flakiness_of(history.outcomes(failures))
+            if state.state in states:
+                found.append(((state.state != "flaky", -state.low, case_id), run["config"], state))
+    found.sort(key=lambda entry: entry[0])
+    names = names_of(connection, [case_id for (_, _, case_id), _, _ in found[:limit]])
+    return [
+        {**names[case_id], "config": config, **_flaky_entry(state)}
+        for (_, _, case_id), config, state in found[:limit]
+        if case_id in names
+    ]
+
+
+def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, Json]:
+    """Return key, folder and name of these tests, as their last results have them; none if all were removed."""
+    return {
+        case_id: {"key": key, "folder": folder, "name": name}
+        for case_id, key, folder, name in rows_of(connection, _NAMES, cases)
+    }
+
+
+def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, Json]:
+    """Return the flaky, broken and suspect tests of a run by case, those that cost most first."""
+    states = {
+        case_id: flakiness_of(history.outcomes(failures))
+        for case_id, history in known.items()
+        if case_id in subject.results
+    }
+    found = {case_id: _flaky_entry(state) for case_id, state in states.items() if state.state in _SHOWN_STATES}
+    order = sorted(found, key=lambda case_id: (found[case_id]["state"] != "flaky", -found[case_id]["low"], case_id))
+    return {case_id: found[case_id] for case_id in order}
+
+
+def _flaky_entry(state: Flakiness) -> Json:
+    return {
+        "state": state.state,
+        "evidence": {"retries": state.retries, "commits": state.commits, "isolated": state.isolated},
+        "failed": state.failed,
+        "runs": state.runs,
+        "low": round(state.low, 4),
+        "high": round(state.high, 4),
+    }

@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
-from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.values import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -6,8 +6,9 @@ The document is part of the API and of the console command: see ``docs/findings.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
 
@@ -19,12 +20,12 @@ from pytest_automation_report.server.store.compared import (
     MAX_TESTS,
     compared_run,
     facts_of,
+    flaky_in_run,
     main_branch_of,
+    wholeness,
     with_death,
 )
-from pytest_automation_report.server.store.database import share_run
-from pytest_automation_report.server.store.earlier_sources import earlier_source
-from pytest_automation_report.server.store.flaky import flaky_in_run
+from pytest_automation_report.server.store.database import marks, share_run
 from pytest_automation_report.server.store.histories import (
     EarlierDurations,
     Failures,
@@ -34,10 +35,8 @@ from pytest_automation_report.server.store.histories import (
     results_of,
     series_of,
 )
-from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.reasons import hexadecimal, reasons_of
-from pytest_automation_report.server.store.run_rows import mention, rows_of, run_row, run_rows
-from pytest_automation_report.server.store.wholeness import wholeness
+from pytest_automation_report.server.store.records import mention, rows_of, run_row, run_rows
+from pytest_automation_report.server.store.values import hexadecimal, json_text
 from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
+
 
 VERSION: Final = 4
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
@@ -332,3 +332,114 @@ def _time(connection: StoreConnection, subject: ComparedRun) -> Json:
     durations = [case.elapsed for case in subject.results.values() if case.elapsed]
     shares = asdict(time_shares(wall, workers, durations))
     return {**shares, "workers": [asdict(worker) for worker in workers]}
+
+
+# Tests that are looked up in other sources, spread over the run.
+_SAMPLE: Final = 100
+# With fewer tests equal names prove nothing: each suite may have a `tests.test_version.test_version`.
+_LEAST_TESTS: Final = 5
+_LEAST_SHARE: Final = 0.5
+_HAS_EARLIER_RUN: Final = 'SELECT 1 FROM "run" WHERE "source_id" = ? AND "id" < ? LIMIT 1'
+_HAS_OTHER_SOURCE: Final = 'SELECT 1 FROM "source" WHERE "project_id" = ? AND "id" < ? LIMIT 1'
+_KEYS: Final = 'SELECT "key" FROM "case" WHERE "id" IN ({ids})'
+# SQLite has no index of keys alone: it reads all tests of the store once, in the first run of a source only.
+_SAME_TESTS: Final = (
+    'SELECT s."id", s."name", COUNT(*) AS "same" FROM "case" AS c JOIN "source" AS s ON s."id" = c."source_id"'
+    ' WHERE c."key" IN ({keys}) AND s."project_id" = ? AND s."id" < ? GROUP BY s."id", s."name"'
+    ' ORDER BY "same" DESC, s."id" DESC LIMIT 1'
+)
+_RUNS: Final = 'SELECT COUNT(*) FROM "run" WHERE "source_id" = ? AND "id" < ?'
+
+
+def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[int]) -> Json | None:
+    """Return name and number of runs of the older source that has most tests of a run, by its row and its tests.
+
+    None unless it is the first run of its source, and half of its tests at least are known in another source of its
+    project.
+    """
+    source, run_id, project = run["source"], run["id"], run["project"]
+    if len(case_ids) < _LEAST_TESTS or connection.execute(_HAS_EARLIER_RUN, (source, run_id)):
+        return None
+    if not connection.execute(_HAS_OTHER_SOURCE, (project, source)):
+        return None
+    ordered = sorted(case_ids)
+    keys = [key for (key,) in rows_of(connection, _KEYS, ordered[:: len(ordered) // _SAMPLE + 1])]
+    rows = connection.execute(_SAME_TESTS.replace("{keys}", marks(keys)), (*keys, project, source))
+    if not rows or rows[0][2] < len(keys) * _LEAST_SHARE:
+        return None
+    count = connection.number(_RUNS, (rows[0][0], run_id))
+    return {"name": rows[0][1], "runs": count} if count else None
+
+
+_MAX_REASONS: Final = 100
+_FAILURES: Final = (
+    'SELECT r."fingerprint", c."key", r."message", r."phase", r."file" FROM "result" AS r'
+    ' JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" IN ({ids}) ORDER BY r."id"'
+)
+_KNOWN: Final = 'SELECT DISTINCT "fingerprint" FROM "result" WHERE "fingerprint" IN ({ids}) AND "run_id" = ?'
+# The index has the runs of a fingerprint in their order: the first that fits ends the search.
+_FIRST_RUNS: Final = (
+    'WITH f ("fingerprint") AS (VALUES {values})'
+    ' SELECT f."fingerprint", (SELECT r."run_id" FROM "result" AS r JOIN "run" ON "run"."id" = r."run_id"'
+    ' WHERE r."fingerprint" = f."fingerprint" AND "run"."source_id" = ? ORDER BY r."run_id" LIMIT 1) FROM f'
+)
+
+
+def reasons_of(connection: StoreConnection, subject: ComparedRun) -> list[Json]:
+    """Return the reasons of a run's failures, those of most tests first."""
+    groups: dict[int, list[int]] = {}
+    for case in subject.results.values():
+        if case.verdict == "failed" and case.fingerprint is not None:
+            groups.setdefault(case.fingerprint, []).append(case.result_id)
+    order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]
+    base_id = None if subject.base is None else subject.base.run.id
+    known = set() if base_id is None else {row[0] for row in rows_of(connection, _KNOWN, order, (base_id,))}
+    failures = _failures(connection, [result_id for group in order for result_id in groups[group][:MAX_TESTS]])
+    first_runs = _first_runs(connection, subject.run, order)
+    return [
+        {
+            **_described(failures[fingerprint]),
+            "fingerprint": hexadecimal(fingerprint),
+            "count": len(groups[fingerprint]),
+            "is_new": base_id is not None and fingerprint not in known,
+            "since": first_runs.get(fingerprint),
+        }
+        for fingerprint in order
+    ]
+
+
+def _failures(connection: StoreConnection, result_ids: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
+    """Return key, message, phase and file of these results, in their order, by fingerprint."""
+    failures: dict[int, list[tuple[Any, ...]]] = {}
+    for fingerprint, *columns in rows_of(connection, _FAILURES, sorted(result_ids)):
+        failures.setdefault(fingerprint, []).append(tuple(columns))
+    return failures
+
+
+def _described(failures: Sequence[tuple[Any, ...]]) -> Json:
+    # Its expressions take 10 ms to compile: a run without failures does not pay for them.
+    from pytest_automation_report.findings.fingerprints import masked  # noqa: PLC0415
+
+    titles = Counter(message or "" for _, message, _, _ in failures)
+    title, _ = titles.most_common(1)[0]
+    _, _, phase, place = failures[0]
+    return {
+        "title": title,
+        "masked": masked(title),
+        "phase": phase,
+        "place": place,
+        "messages": len(titles),
+        "keys": [key for key, _, _, _ in failures],
+    }
+
+
+def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, Json]:
+    """Return the first run of the source with a failure of each reason."""
+    if not fingerprints:
+        return {}
+    sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
+    rows = connection.execute(sql, (*fingerprints, run["source"]))
+    # None if the run has just been removed.
+    first = {fingerprint: run_id for fingerprint, run_id in rows if run_id is not None}
+    mentions = {row["id"]: mention(row) for row in run_rows(connection, sorted(set(first.values())))}
+    return {fingerprint: mentions[run_id] for fingerprint, run_id in first.items()}

@@ -25,8 +25,8 @@ from pytest_automation_report.findings.durations import (
 )
 from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.run_rows import rows_of
-from pytest_automation_report.server.store.statuses import ResultClass
+from pytest_automation_report.server.store.records import rows_of
+from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

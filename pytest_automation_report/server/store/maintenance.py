@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.database import lock_run, lock_tests
-from pytest_automation_report.server.store.project_rows import project_statuses
 from pytest_automation_report.server.store.reads import IS_REPLACED
+from pytest_automation_report.server.store.records import project_statuses
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
-from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, slot_name
+from pytest_automation_report.server.store.values import COUNT_NAMES, ResultClass, slot_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -17,9 +17,8 @@ from msgspec.structs import asdict
 
 from pytest_automation_report.findings.lanes import TimedResult, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.database import marks, share_run
-from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.run_rows import run_row
-from pytest_automation_report.server.store.statuses import ResultClass
+from pytest_automation_report.server.store.records import run_row
+from pytest_automation_report.server.store.values import ResultClass, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

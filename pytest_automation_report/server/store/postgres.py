@@ -17,8 +17,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection, TransactionRolledBackError
-from pytest_automation_report.server.store.errors import DiskFullError, try_again, unreachable
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, TABLE_NAMES, statements_after
+from pytest_automation_report.server.store.values import DiskFullError, try_again, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

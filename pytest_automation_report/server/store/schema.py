@@ -1,7 +1,7 @@
 """The tables of a store, as one text for SQLite and PostgreSQL.
 
 Times are microseconds since 1970 in UTC, durations are microseconds, ``*_class`` and ``status`` are numbers of
-`statuses`. Each index costs time in every append: a foreign key without one needs none, since no query looks for it
+`values`. Each index costs time in every append: a foreign key without one needs none, since no query looks for it
 alone, or another index begins with its column.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.server.store.statuses import COUNT_NAMES
+from pytest_automation_report.server.store.values import COUNT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection
-from pytest_automation_report.server.store.errors import DiskFullError, try_again
 from pytest_automation_report.server.store.private_files import make_state_folder
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
+from pytest_automation_report.server.store.values import DiskFullError, try_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -18,10 +18,9 @@ from msgspec import Struct
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
-from pytest_automation_report.server.store.errors import try_again, validation_error
-from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
+from pytest_automation_report.server.store.values import json_text, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:

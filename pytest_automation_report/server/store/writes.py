@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.server.store import project_rows
-from pytest_automation_report.server.store.artifact_rows import use
-from pytest_automation_report.server.store.artifact_urls import hashes_in
+from pytest_automation_report.server.store import records
+from pytest_automation_report.server.store.contents import hashes_in, use
 from pytest_automation_report.server.store.database import (
     check_attached,
     check_room,
@@ -22,19 +21,29 @@ from pytest_automation_report.server.store.database import (
     share_run,
     update_row,
 )
-from pytest_automation_report.server.store.derived import run_columns
-from pytest_automation_report.server.store.errors import already_completed, not_found, validation_error
-from pytest_automation_report.server.store.inputs import INT64_MAX
-from pytest_automation_report.server.store.inserts import add_results, replaced_statuses
-from pytest_automation_report.server.store.statuses import COUNT_NAMES, RunStatus, final_status
+from pytest_automation_report.server.store.inserts import add_results, replaced_statuses, run_columns
+from pytest_automation_report.server.store.values import (
+    COUNT_NAMES,
+    INT64_MAX,
+    RunStatus,
+    already_completed,
+    final_status,
+    not_found,
+    validation_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
-    from pytest_automation_report.server.store.inputs import RunSubmission, StoredAttachment, ThreadSubmission
-    from pytest_automation_report.server.store.statuses import ResultStatus
+    from pytest_automation_report.server.store.values import (
+        ResultStatus,
+        RunSubmission,
+        StoredAttachment,
+        ThreadSubmission,
+    )
+
 
 _Named: TypeAlias = Literal["source", "config", "milestone"]
 """The tables whose records are created by their name."""
@@ -111,7 +120,7 @@ class Writer:
             "name": run.name,
             "config_id": self._referenced("config", project_id, run.config_id, run.config),
             "milestone_id": self._referenced("milestone", project_id, run.milestone_id, run.milestone)
-            or project_rows.tagged_milestone(self._connection, project_id, run.tag_names),
+            or records.tagged_milestone(self._connection, project_id, run.tag_names),
             "tags": run.tags,
             "thread_count": 0,
             "thread_active_count": 0,
@@ -202,14 +211,14 @@ class Writer:
         """Add or replace a result status of a project; raises ``ValueError`` for an invalid one."""
         self._add_project(project_id)
         lock_project(self._connection, project_id)
-        project_rows.set_status(self._connection, project_id, status)
+        records.set_status(self._connection, project_id, status)
 
     def set_milestone(self, project_id: int, name: str, tags: Iterable[str]) -> int:
         """Set the tags of a milestone, which is created if missing, and return its id; runs join it by these tags."""
         self._add_project(project_id)
         lock_project(self._connection, project_id)
         milestone_id = self._find_or_create("milestone", project_id, name)
-        project_rows.set_tags(self._connection, milestone_id, tags)
+        records.set_tags(self._connection, milestone_id, tags)
         return milestone_id
 
     def _update_run(
@@ -344,3 +353,15 @@ def _elapsed_totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
     if too_large:
         raise validation_error(too_large)
     return totals
+
+
+def set_main_branch(branch: str, source: str | None, writer: Writer) -> int:
+    """Set the main branch of the sources of this name, or of all; return their number."""
+    if source is None:
+        return writer.connection.change('UPDATE "source" SET "main_branch" = ?', (branch,))
+    return writer.connection.change('UPDATE "source" SET "main_branch" = ? WHERE "name" = ?', (branch, source))
+
+
+def source_names(connection: StoreConnection) -> list[str]:
+    """Return the names of all sources, each once."""
+    return [name for (name,) in connection.execute('SELECT DISTINCT "name" FROM "source" ORDER BY "name"')]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from pytest_automation_report.server.store.artifact_urls import content_hash, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.contents import content_hash, content_path
 from pytest_automation_report.server.store.store import Store
 from support.checked_server import CheckedServer
 from support.projects import Project

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_automation_report.server.pages.page import Page
-from pytest_automation_report.server.store.errors import unreachable
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
+from pytest_automation_report.server.store.values import unreachable
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE, chromium
 from support.contract import Contract

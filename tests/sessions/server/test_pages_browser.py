@@ -12,8 +12,8 @@ import pytest
 
 from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
-from pytest_automation_report.server.store.artifact_urls import content_address, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.contents import content_address, content_path
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE, Windows, chromium, wait_until
 from support.contract import Contract

@@ -14,14 +14,19 @@ from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.store import postgres
-from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.contents import content_address
 from pytest_automation_report.server.store.database import lock_contents, lock_run
-from pytest_automation_report.server.store.errors import ApiError, DiskFullError
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
+from pytest_automation_report.server.store.values import (
+    ApiError,
+    DiskFullError,
+    StoredTest,
+    ThreadSubmission,
+    json_text,
+)
 from pytest_automation_report.server.store.writes import Writer
 from support.clusters import Cluster, database_at
 from support.service import ON_POSTGRESQL, Service, a_test

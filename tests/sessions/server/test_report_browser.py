@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.contents import content_address
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE, Windows, chromium, wait_until
 from support.contract import Contract

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.serving import team_code
-from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
+from pytest_automation_report.server.store.values import DEFAULT_STATUSES
 from support.contract import Contract
 from support.service import API, ON_SQLITE, TOKEN, Service, a_test
 from support.serving import asking, served

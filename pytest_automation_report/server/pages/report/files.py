@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
-from pytest_automation_report.server.store.artifact_urls import PART_BYTES
-from pytest_automation_report.server.store.media_types import is_picture, is_video
+from pytest_automation_report.server.store.artifacts import part_of
+from pytest_automation_report.server.store.contents import PART_BYTES, is_picture, is_video, stored_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.store.artifact_rows import StoredContent
+    from pytest_automation_report.server.store.contents import StoredContent
 
 Which: TypeAlias = Literal["none", "failed", "all"]
 """Tests whose artifacts a report holds: none, those that failed, or all that have a page in it."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.server.pages.rendering import set_html
 from pytest_automation_report.server.pages.report.document import report_of
 from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule
-from pytest_automation_report.server.store.errors import validation_error
-from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.values import json_text, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

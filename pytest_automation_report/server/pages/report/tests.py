@@ -11,8 +11,8 @@ from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.history import Histories
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
 from pytest_automation_report.server.pages.statuses import ranked, shown_status
-from pytest_automation_report.server.store.artifact_urls import content_hash
-from pytest_automation_report.server.store.reasons import hexadecimal
+from pytest_automation_report.server.store.contents import content_hash
+from pytest_automation_report.server.store.values import hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.sentences import RunCounts
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.server.store.values import StatusTable
 
 ATTACHMENTS_SHOWN: Final = 200
 """Most fields, artifacts or links of a run that its page shows."""

@@ -16,7 +16,7 @@ from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.state import run_state
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.whole_results import WholeResults
+from pytest_automation_report.server.store.reads import WholeResults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -23,7 +23,7 @@ from pytest_automation_report.server.pages.run.sentences import (
 from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of
 from pytest_automation_report.server.pages.state import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.statuses import parts
-from pytest_automation_report.server.store.derived import says_death
+from pytest_automation_report.server.store.inserts import says_death
 from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.server.store.values import StatusTable
 
 _is_number = re.compile(r"[0-9]{1,9}").fullmatch
 

@@ -9,7 +9,7 @@ from pytest_automation_report.server.pages.numbers import quantity
 from pytest_automation_report.server.pages.run.sentences import SILENT_US
 from pytest_automation_report.server.pages.run.timeline import clock
 from pytest_automation_report.server.store.extensions import running_tests
-from pytest_automation_report.server.store.run_rows import find_cases
+from pytest_automation_report.server.store.records import find_cases
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:

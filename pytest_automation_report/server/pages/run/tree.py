@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.server.store.values import StatusTable
 
 _TONE_RANKS: Final[Mapping[str, int]] = {
     "fail": 0,

@@ -12,9 +12,9 @@ from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.runs import values
 from pytest_automation_report.server.pages.state import RunFilters, run_filters
-from pytest_automation_report.server.store.errors import ApiError, not_found
+from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.flaky import main_branch
+from pytest_automation_report.server.store.values import ApiError, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.server.store.values import StatusTable
 
 _COMMIT_LINK: Final = "commit"
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch

@@ -12,7 +12,7 @@ from pytest_automation_report.server.pages.run.names import common_phrase
 from pytest_automation_report.server.pages.runs.values import run_rows
 from pytest_automation_report.server.pages.state import short_text, single_values
 from pytest_automation_report.server.pages.statuses import shown_status
-from pytest_automation_report.server.store.flaky import main_branch
+from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:

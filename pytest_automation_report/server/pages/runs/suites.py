@@ -9,10 +9,10 @@ from pytest_automation_report.findings.durations import HISTORY, LAST
 from pytest_automation_report.server.pages.charts import failure_trend
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.runs.rows import summary_sentence
+from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import summaries
-from pytest_automation_report.server.store.flaky import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.histories import histories, series_of
-from pytest_automation_report.server.store.run_rows import find_cases
+from pytest_automation_report.server.store.records import find_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,9 @@ from pytest_automation_report.server.pages.runs import suites
 from pytest_automation_report.server.pages.runs.rows import run_row, summary_sentence
 from pytest_automation_report.server.pages.state import NO_BRANCH, STATUSES, RunFilters
 from pytest_automation_report.server.pages.statuses import RUN_WORDS
-from pytest_automation_report.server.store.errors import not_found
+from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import stored_findings, summaries
-from pytest_automation_report.server.store.flaky import main_branch
+from pytest_automation_report.server.store.values import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,9 +25,9 @@ from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonVal
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
 from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.server.store import extensions
-from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
-from pytest_automation_report.server.store.artifact_urls import hashes_in
-from pytest_automation_report.server.store.reasons import hexadecimal
+from pytest_automation_report.server.store.artifacts import part_of
+from pytest_automation_report.server.store.contents import hashes_in, stored_contents
+from pytest_automation_report.server.store.values import hexadecimal
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.test.links import CodeLinks
     from pytest_automation_report.server.pages.test.view_models import Output, TestFile
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.statuses import StatusTable
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.values import StatusTable
 
 
 # Results before this one that are searched for an earlier picture.

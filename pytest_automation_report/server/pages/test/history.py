@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings import flakiness
 from pytest_automation_report.findings.comparison import JobResult, remaining, verdict_of
-from pytest_automation_report.server.store.statuses import ResultClass
+from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

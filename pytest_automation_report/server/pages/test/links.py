@@ -13,9 +13,8 @@ from pytest_automation_report.server.pages.run.head import RunFacts
 from pytest_automation_report.server.pages.run.test_list import TestList
 from pytest_automation_report.server.pages.state import FLAKY, RunState, run_state
 from pytest_automation_report.server.pages.statuses import shown_status
-from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.findings import stored_findings, summaries
-from pytest_automation_report.server.store.reasons import hexadecimal
+from pytest_automation_report.server.store.values import ApiError, hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.server.store.values import StatusTable
 
 
 MOST: Final = 2_000

@@ -13,16 +13,15 @@ from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.server.pages.state import STREAMS
 from pytest_automation_report.server.pages.test.failure import NO_COLOURS, attempt_number, spans_of
 from pytest_automation_report.server.pages.texts import steps, web_address
-from pytest_automation_report.server.store.artifact_urls import content_hash
+from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, content_hash, is_picture, is_video
 from pytest_automation_report.server.store.extensions import steps as stored_steps
-from pytest_automation_report.server.store.media_types import DOWNLOAD, TEXT, is_picture, is_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.highlighting import Screen
-    from pytest_automation_report.server.store.artifact_rows import StoredContent
+    from pytest_automation_report.server.store.contents import StoredContent
     from pytest_automation_report.server.store.extensions import Colours, EarlierAttempt, StepNode
     from pytest_automation_report.text.visible import Span
 

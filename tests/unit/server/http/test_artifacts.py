@@ -8,16 +8,18 @@ import pytest
 from falcon.testing import Result
 
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.server.store.artifact_urls import (
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.contents import (
+    DOWNLOAD,
     MAX_CONTENT_BYTES,
     PART_BYTES,
+    TEXT,
     content_address,
     content_path,
+    media_type,
 )
-from pytest_automation_report.server.store.artifacts import ArtifactContents
-from pytest_automation_report.server.store.errors import ApiError
-from pytest_automation_report.server.store.media_types import DOWNLOAD, TEXT, media_type
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import ApiError
 from support.service import Service, a_test, command_runner, option
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -11,8 +11,8 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.database import used_bytes
-from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import ApiError
 from support.contract import Contract
 from support.service import API, TOKEN, Service, a_test, command_runner
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from pytest_automation_report.server.api.bodies import NAME_LENGTH
-from pytest_automation_report.server.store import statuses
+from pytest_automation_report.server.store import values
 from support.service import ON_SQLITE, Service, a_test
 
 
@@ -18,7 +18,7 @@ def test_the_status_table_is_that_of_the_contract() -> None:
             "id": each.id,
             "name": each.name,
             "system_name": each.system_name,
-            "count": statuses.slot_name(each.id),
+            "count": values.slot_name(each.id),
             "class": int(each.result_class),
             "is_final": each.is_final,
             "is_untested": each.is_untested,
@@ -26,7 +26,7 @@ def test_the_status_table_is_that_of_the_contract() -> None:
             "is_failed": each.is_failed,
             "aliases": list(each.aliases),
         }
-        for each in statuses.DEFAULT_STATUSES.statuses
+        for each in values.DEFAULT_STATUSES.statuses
     ]
     assert ours == table
 
@@ -35,7 +35,7 @@ def test_every_alias_is_counted_in_the_run_and_in_its_thread(service: Service) -
     """The counts follow the contract's numbering, and the run's are the sums of its threads'."""
     run_id = service.new_run()
     threads = [service.new_thread(run_id) for _ in range(2)]
-    for number, alias in enumerate(statuses.DEFAULT_STATUSES.by_alias):
+    for number, alias in enumerate(values.DEFAULT_STATUSES.by_alias):
         service.append(threads[number % 2], a_test(number, alias))
     run = service.run(run_id)
     expected = {
@@ -50,8 +50,8 @@ def test_every_alias_is_counted_in_the_run_and_in_its_thread(service: Service) -
         "completed_count": 11,
         "total_count": 13,
     }
-    assert {name: run[name] for name in statuses.COUNT_NAMES if run[name]} == expected
-    for name in statuses.COUNT_NAMES:
+    assert {name: run[name] for name in values.COUNT_NAMES if run[name]} == expected
+    for name in values.COUNT_NAMES:
         assert run[name] == sum(thread[name] for thread in run["threads"])
 
 

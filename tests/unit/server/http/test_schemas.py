@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from pytest_automation_report.server.api import bodies
 from pytest_automation_report.server.api.bodies import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH, NOTE_LENGTH
 from pytest_automation_report.server.api.decoding import Mistakes, _object_from, body_from, examined
-from pytest_automation_report.server.store.errors import ApiError
-from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
+from pytest_automation_report.server.store.values import DEFAULT_STATUSES, ApiError
 
 FIELD = {"type": 1, "name": "n", "value": "v", "meta": {"a": "b"}, "is_highlight": True}
 ARTIFACT = {"name": "a", "note": "n", "url": "https://a", "mime_type": "text/plain", "size": 1}

@@ -5,8 +5,8 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import PostgresDatabase
-from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES, ResultStatus
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import DEFAULT_STATUSES, ResultStatus
 from support.contract import Contract
 from support.service import Service, a_test
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.server.api.documents import iso_time
-from pytest_automation_report.server.store.statuses import COUNT_NAMES
+from pytest_automation_report.server.store.values import COUNT_NAMES
 from support.service import Service, a_test
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

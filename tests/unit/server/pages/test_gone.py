@@ -3,9 +3,9 @@ from functools import partial
 
 import pytest
 
-from pytest_automation_report.server.store.errors import unreachable
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
+from pytest_automation_report.server.store.values import unreachable
 from support.service import a_test
 from support.website import Site
 

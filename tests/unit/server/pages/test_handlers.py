@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
+from pytest_automation_report.server.store.values import DEFAULT_STATUSES
 from support.service import a_test
 from support.website import HOSTILE, Site, hostile
 

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from pytest_automation_report.server.store.derived import NOTHING, Derived, derived, run_columns
-from pytest_automation_report.server.store.inputs import StoredAttachment, StoredTest
-from pytest_automation_report.server.store.statuses import ResultClass
+from pytest_automation_report.server.store.inserts import NOTHING, Derived, derived, run_columns
+from pytest_automation_report.server.store.values import ResultClass, StoredAttachment, StoredTest
 
 PASSED, FAILED, NEUTRAL = ResultClass.SUCCESS, ResultClass.FAILURE, ResultClass.NEUTRAL
 

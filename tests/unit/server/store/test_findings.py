@@ -9,13 +9,11 @@ import pytest
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
-from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.compared import flaky_tests
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.flaky import flaky_tests
-from pytest_automation_report.server.store.inputs import RunSubmission, StoredTest, ThreadSubmission
-from pytest_automation_report.server.store.main_branches import set_main_branch, source_names
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
-from pytest_automation_report.server.store.writes import Writer
+from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
+from pytest_automation_report.server.store.writes import Writer, set_main_branch, source_names
 from support.service import SECOND, Service, a_test
 
 MS = 1000

@@ -3,7 +3,7 @@
 import pytest
 from falcon.testing import Result
 
-from pytest_automation_report.server.store import whole_results
+from pytest_automation_report.server.store import reads
 from support.service import Service, a_test
 
 FAILURE = {"name": "Failure", "type": 4, "value": "E   no", "meta": {"message": "no"}, "is_highlight": True}
@@ -35,7 +35,7 @@ def test_results_have_all_that_was_sent(service: Service) -> None:
 
 def test_pages(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each result is on one page, also if others arrive in between; a page ends when its texts are long."""
-    monkeypatch.setattr(whole_results, "PAGE_RESULTS", 2)
+    monkeypatch.setattr(reads, "PAGE_RESULTS", 2)
     run, other = service.new_run(), service.new_run()
     thread = service.new_thread(run)
     service.append(thread, *map(a_test, range(3)))
@@ -48,7 +48,7 @@ def test_pages(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         pages.append([test["key"] for test in result["tests"]])
         after = result["next"]
     assert pages == [["key0", "key1"], ["key2", "key3"], ["key4"]]
-    monkeypatch.setattr(whole_results, "PAGE_CHARACTERS", 1)
+    monkeypatch.setattr(reads, "PAGE_CHARACTERS", 1)
     long = service.new_run()
     service.append(service.new_thread(long), *(a_test(number, "failed", fields=[FAILURE]) for number in range(2)))
     first = results(service, long).json["result"]

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_automation_report.server.store.whole_results import PAGE_RESULTS
+from pytest_automation_report.server.store.reads import PAGE_RESULTS
 from support.junit_schema import mistakes
 from support.service import a_test
 from support.website import HOSTILE, Site, failing, hostile

@@ -4,9 +4,7 @@ import pytest
 
 from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
-from pytest_automation_report.server.store.artifact_rows import StoredContent
-from pytest_automation_report.server.store.artifact_urls import content_address
-from pytest_automation_report.server.store.media_types import DOWNLOAD, TEXT
+from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent, content_address
 
 HASHES = [f"{number:064x}" for number in range(5)]
 CONTENTS = {

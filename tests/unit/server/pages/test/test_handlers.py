@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.contents import content_address
 from support.service import a_test
 from support.website import TRACEBACK, Site, failing
 

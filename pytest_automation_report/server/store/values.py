@@ -1,4 +1,4 @@
-"""Define result statuses and the counts that each one adds to.
+"""Define what the store takes and returns: its errors, result statuses, and the values of valid request bodies.
 
 There are three numberings: ids of result statuses (1 to 25, set by an instance), result classes (what a result means,
 1 to 4), and states of runs and threads (2 to 4). Only this module translates between them.
@@ -6,15 +6,73 @@ There are three numberings: ids of result statuses (1 to 25, set by an instance)
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class ApiError(Exception):
+    """An error that is answered with a 4xx status; nothing of the request was stored.
+
+    ``errors`` maps dotted paths of the body, or names of query parameters, to messages.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        errors: Mapping[str, Sequence[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.errors = errors or {}
+        self.headers = headers or {}
+
+
+def not_found(noun: str) -> ApiError:
+    """Return the error (404) for a URL whose record does not exist."""
+    return ApiError(404, f"There is no {noun} with this id.")
+
+
+def already_completed(noun: str) -> ApiError:
+    """Return the error (422) for a change to a completed run or thread."""
+    return ApiError(422, f"The {noun} is completed and takes no changes.")
+
+
+def validation_error(errors: Mapping[str, Sequence[str]]) -> ApiError:
+    """Return the error (422) for a request with invalid values."""
+    return ApiError(422, "The request has values that cannot be used.", errors)
+
+
+def unreachable() -> ApiError:
+    """Return the error (429) for a database that cannot be reached.
+
+    Clients repeat a request after 429. After a 5xx they would have to find out first whether it was applied.
+    """
+    return ApiError(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
+
+
+class DiskFullError(ApiError):
+    """The store's disk is full (429): the transaction was rolled back, so the request is safe to repeat."""
+
+    def __init__(self) -> None:
+        message = "The disk is full: free space where the store is. Nothing of this request was stored."
+        super().__init__(429, message, headers={"Retry-After": "30"})
+
+
+def try_again() -> ApiError:
+    """Return the error (429) for a locked store: nothing was stored, so the request is safe to repeat."""
+    return ApiError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})
+
 
 STATUS_SLOTS = 25
 """Number of result statuses that an instance can have; ids count from 1."""
@@ -163,3 +221,91 @@ COUNT_NAMES = (
 def final_status(failure_count: int) -> RunStatus:
     """Return the state of a completed run or thread."""
     return RunStatus.FAILURE if failure_count else RunStatus.SUCCESS
+
+
+INT64_MAX = 2**63 - 1
+"""Largest integer that a column can hold."""
+
+Kind: TypeAlias = Literal["fields", "artifacts", "links"]
+
+
+# A tuple, since an append can have 50,000 tests, whose values go into the database by position.
+class StoredTest(NamedTuple):
+    """One test of an append; ``status`` is an id, ``elapsed`` in microseconds, ``fields`` and ``artifacts`` are JSON.
+
+    The order is that of the columns in `inserts`. The last seven are extensions, as in the table ``result``.
+    """
+
+    key: str
+    name: str
+    folder: str
+    status: int
+    elapsed: int | None = None
+    file: str | None = None
+    line: int | None = None
+    assertions: int | None = None
+    fields: str | None = None
+    artifacts: str | None = None
+    started: int | None = None
+    setup: int | None = None
+    teardown: int | None = None
+    steps: str | None = None
+    comparison: str | None = None
+    colours: str | None = None
+    attempts: str | None = None
+
+
+class StoredAttachment(NamedTuple):
+    """One field, artifact or link of a run or thread; ``body`` is a JSON object."""
+
+    kind: Kind
+    body: str
+
+
+class RunSubmission(Struct, frozen=True):
+    """A run to create; ids win over names; ``tags`` is JSON, ``tag_names`` has each tag once."""
+
+    name: str
+    source: str
+    config: str | None
+    config_id: int | None
+    milestone: str | None
+    milestone_id: int | None
+    tags: str
+    attachments: tuple[StoredAttachment, ...]
+    tag_names: tuple[str, ...] = ()
+
+
+class ThreadSubmission(Struct, frozen=True):
+    """The content of a new thread or of an append to a thread; durations in microseconds.
+
+    The tests were validated with ``statuses`` and must be counted with the same ones. The members after them are
+    extensions, as in the table ``thread``; None changes nothing.
+    """
+
+    observed: int | None
+    computed: int | None
+    attachments: tuple[StoredAttachment, ...]
+    tests: Sequence[StoredTest] = ()
+    statuses: StatusTable = DEFAULT_STATUSES
+    session_started: int | None = None
+    job: str | None = None
+    attempt: int | None = None
+    running: str | None = None
+    collection: str | None = None
+
+    @property
+    def extensions(self) -> dict[str, str | int]:
+        """The columns of the thread that it sets."""
+        names = ("session_started", "job", "attempt", "running", "collection")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def json_text(value: object) -> str:
+    """Return a value as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def hexadecimal(fingerprint: int) -> str:
+    """Return a stored fingerprint as its 16 digits."""
+    return fingerprint.to_bytes(8, "big", signed=True).hex()
