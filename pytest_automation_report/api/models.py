@@ -215,7 +215,7 @@ def _text(value: object) -> str:
     """Return the text of a subclass of `str`: one with colours, or one of another plugin."""
     if isinstance(value, str):
         return str.__str__(value)
-    raise NotImplementedError(type(value))
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 _encode = Encoder(enc_hook=_text).encode
