@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from pytest_automation_report.annotations.hooks import DESCRIBE_RUN, FINISHED, Summary, clean_run_additions, files_of
 from pytest_automation_report.api.models import SERVE_PORT, Field, FieldType, NewRun, joined
@@ -27,7 +28,6 @@ from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig
 from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.errors import SpoolError
@@ -22,7 +25,6 @@ from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import tally_from
 from pytest_automation_report.summary.lines import SessionOutcome
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import MutableValue, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -248,7 +250,7 @@ _QUIET_SECONDS: Final = 1.0
 _MIN_PAUSE_SECONDS: Final = 0.002
 
 
-class LedgerTail(MutableValue):
+class LedgerTail(Struct):
     """The state of a ledger that another process writes; `read` applies its new records."""
 
     path: Path
@@ -305,14 +307,14 @@ def wait_for_sender(
         wait.close()
 
 
-class _Notice(MutableValue):
+class _Notice(Struct):
     """The lines that show a user for what pytest waits: one about the results, one about the report."""
 
     notify: Callable[[float, str], None]
     longest: float
     # When the wait began, and when that for the results or for the report alone did.
     began: float
-    _since: float = field(init=False)
+    _since: float = 0.0
     _report: str = ""
     _is_shown: bool = False
 
@@ -337,7 +339,7 @@ def _pause(waited: float, poll: float) -> float:
     return min(poll / 2, max(_MIN_PAUSE_SECONDS, waited / 16))
 
 
-class _Wait(MutableValue):
+class _Wait(Struct):
     """One wait for the sender: its limits and the progress so far; owned by `wait_for_sender`.
 
     A wait is over by the first of these conditions, asked in this order at each look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import Struct
 
 from pytest_automation_report.api.artifacts import is_bucket
 from pytest_automation_report.api.models import Token
@@ -18,7 +19,6 @@ from pytest_automation_report.settings.sources import read_pytest_settings
 from pytest_automation_report.settings.token import secrets_from, token_for
 from pytest_automation_report.spool.names import new_session_name
 from pytest_automation_report.unpatched import Unpatched
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.redaction import TextCleaner
 
 
-class SessionSetup(Value):
+class SessionSetup(Struct, frozen=True):
     """The values of a session that never change after pytest has configured itself.
 
     ``name`` is that of the session's folder. ``environ`` is a copy, since tests change the environment. ``token`` is

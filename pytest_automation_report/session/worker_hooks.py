@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from msgspec import convert, to_builtins
+from msgspec.structs import replace
 
 from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
 from pytest_automation_report.annotations.markers import marker_names
@@ -19,7 +20,6 @@ from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import secrets_from, token_from
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.writer import WriteLosses
-from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

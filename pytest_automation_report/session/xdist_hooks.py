@@ -7,7 +7,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.handover import RedactionSettings
@@ -23,7 +23,6 @@ from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN, head_and_tail
 from pytest_automation_report.spool.record_kinds import AGAIN, CapturedRecord, CrashRecord, FinishRecord, OpenRecord
 from pytest_automation_report.spool.writer import WriteLosses
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -199,7 +198,7 @@ class ControllerHooks(Hooks):
         self._writer.write(record.framed())
 
 
-class _Context(Value):
+class _Context(Struct, frozen=True):
     """The arguments of a subtest as its worker wrote them."""
 
     msg: object

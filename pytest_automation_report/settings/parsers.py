@@ -12,6 +12,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, cast
 
+from msgspec import Struct
+
 from pytest_automation_report.api.artifacts import BUCKETS, OF_FILE, OF_RUN, braced, is_bucket
 from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.api.urls import shown_address, web_address_hint
@@ -20,7 +22,6 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ PLACEHOLDER: Final = lazy_pattern(r"\{([^{}]*)\}")
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
-class RawSetting(Value):
+class RawSetting(Struct, frozen=True):
     """Hold one value that a user wrote; ``origin`` is its spelling, such as ``pytest.ini: automation_report_url``."""
 
     value: RawValue

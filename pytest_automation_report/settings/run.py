@@ -12,12 +12,14 @@ import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from pytest_automation_report.api.models import RUN_KEY_TAG, Field, FieldType, NewRun
 from pytest_automation_report.ci.facts import JOB_LINK, with_facts
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.settings.parsers import PLACEHOLDER
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
-from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,7 @@ _KEY_CHARACTERS: Final = 60
 """Most characters of a key in its tag; the hash after them keeps longer keys apart."""
 
 
-class RunSharing(Value):
+class RunSharing(Struct, frozen=True):
     """Describe how a session takes part in a run of several jobs; ``is_shared`` is false for a separate run.
 
     ``key`` and ``tag`` are empty if the run is joined by its id. ``is_first`` is whether this job creates the run,

@@ -348,7 +348,7 @@ class Settings:
 
     def with_store(self, database: Path) -> Settings:
         """Return a copy with another file of the embedded store."""
-        from pytest_automation_report.values import replace  # noqa: PLC0415 - see the module
+        from msgspec.structs import replace  # noqa: PLC0415 - see the module
 
         endpoint = self.endpoint
         if endpoint.is_embedded:

@@ -11,6 +11,8 @@ import difflib
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from msgspec import Struct, field
+
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.pytest_config import (
@@ -22,7 +24,6 @@ from pytest_automation_report.settings.pytest_config import (
 )
 from pytest_automation_report.settings.settings import PREFIX, SETTINGS, Setting, setting_of
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -252,7 +253,7 @@ _SECTIONS: Final[Mapping[str, str]] = {
 """pytest's section of each ini file, in the order in which pytest looks for the files in each folder."""
 
 
-class ProjectIni(Value):
+class ProjectIni(Struct, frozen=True):
     """Hold the root folder of a project, its ini file's name (empty without one) and the values in it."""
 
     root: Path

@@ -9,10 +9,11 @@ from os.path import exists
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ _UNFILLED: Final = lazy_pattern(r"\$\([\w.-]+\)")
 """A macro of Azure Pipelines without a value, as in builds of forks: Azure leaves its text in the variable."""
 
 
-class TokenResult(Value):
+class TokenResult(Struct, frozen=True):
     """Hold a token, or the reason why it is missing.
 
     ``error`` is that reason as a text for people, without the token; None with a token. ``is_configured`` is false if

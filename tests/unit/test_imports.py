@@ -12,7 +12,7 @@ PACKAGE = "pytest_automation_report"
 ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"text", "findings", "failures", "errors", "values", "unpatched", "guards"}),
+    frozenset({"text", "findings", "failures", "errors", "unpatched", "guards"}),
     frozenset({"api"}),
     frozenset({"export"}),
     frozenset({"recording", "spool", "ci", "server"}),
