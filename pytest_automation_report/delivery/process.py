@@ -75,10 +75,7 @@ class Sender(Struct):
     def run(self) -> Delivery:
         """Deliver until everything is sent or time is up; return the delivery, whose state shows the result."""
         ledger = LedgerFile(self.folder.ledger, self._restore)
-        follower = self._new_follower(ledger)
-        delivery = Delivery(
-            self.session, self.client, ledger, follower.queues, self.timeouts, self.runtime, self.options
-        )
+        follower, delivery = self.begin(ledger)
         try:
             ledger.write(ReadyRecord(os.getpid()))
             self._prepare(follower, delivery)
@@ -92,17 +89,21 @@ class Sender(Struct):
                 os.close(lock)
         return delivery
 
-    def _new_follower(self, ledger: LedgerFile) -> SessionFollower:
+    def begin(self, ledger: LedgerFile) -> tuple[SessionFollower, Delivery]:
+        """Return what follows the session, and its delivery."""
         orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
         last_words = () if self.captured_output is None else (self.captured_output.last_words,)
-        return SessionFollower(
+        queues = WorkerQueues(options_of(self.session), orphans, *last_words)
+        follower = SessionFollower(
             SpoolReader(self.folder),
-            WorkerQueues(options_of(self.session), orphans, *last_words),
+            queues,
             self.timeouts,
             self.controller,
             self.captured_output,
             self.session_time_us,
         )
+        delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)
+        return follower, delivery
 
     def _prepare(self, follower: SessionFollower, delivery: Delivery) -> None:
         """Apply what the user decided about held results of an earlier sender, and about its run."""

@@ -21,17 +21,13 @@ from requests.models import PreparedRequest, Response
 
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.dispatcher import Delivery
-from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.reconciliation import Outcome, Reconciliation
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
-from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.ledger_records import FencedRecord, Intent
 from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import Record
 from support.deliveries import Clock, Stepper, WrittenSession
 from support.scripted_adapter import response_to
@@ -285,14 +281,12 @@ class SenderModel(RuleBasedStateMachine):
         timeouts = Timeouts(batch_age=0.0)
         ledger = LedgerFile(self.written.folder.ledger)
         self.stack.callback(ledger.close)
-        orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
-        queues = WorkerQueues(RecordingOptions(), orphans)
         session = self.stack.enter_context(requests.Session())
         session.mount(ORIGIN, self.network)
         client = HttpClient(session, ORIGIN, Token(TOKEN), project_id=1)
-        following = SessionFollower(SpoolReader(self.written.folder), queues, timeouts, _LIVING)
-        options = DeliveryOptions(max_in_flight=self.max_in_flight)
-        delivery = Delivery(self.written.session, client, ledger, queues, timeouts, self.clock.runtime(), options)
+        options, runtime = DeliveryOptions(max_in_flight=self.max_in_flight), self.clock.runtime()
+        sender = Sender(self.written.folder, self.written.session, timeouts, client, runtime, _LIVING, options)
+        following, delivery = sender.begin(ledger)
         delivery.in_flight = InFlightRequests(self.pending.append)
         self.life = Stepper(delivery, following, self.clock, lambda: self.delivered(0))
         return self.life

@@ -8,22 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from msgspec import convert
-
 from pytest_automation_report.api.models import Artifact, Field, FieldType, NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
-from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
-from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.manifest import SessionManifest
-from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.record_kinds import Attempt
 from pytest_automation_report.spool.writer import SpoolWriter
 from support.records import finish_line, line, start_line
@@ -245,21 +240,19 @@ def stepping(
     """
     clock, timeouts = clock or Clock(), timeouts or Timeouts()
     ledger = LedgerFile(written.folder.ledger)
-    orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
-    queues = WorkerQueues(convert(written.session.rules, RecordingOptions), orphans)
     # This process stands for a pytest that lives: nothing is decided before the session's end is written.
-    following = SessionFollower(SpoolReader(written.folder), queues, timeouts, Process(os.getpid()))
-    try:
-        with client_of(written.session.origin, deadline_seconds=request_seconds) as client:
-            options = DeliveryOptions(unknown, max_in_flight=1 if pending is None else 4)
-            delivery = Delivery(written.session, client, ledger, queues, timeouts, clock.runtime(), options)
-            if pending is not None:
-                delivery.in_flight = InFlightRequests(pending.append)
+    controller, options = Process(os.getpid()), DeliveryOptions(unknown, max_in_flight=1 if pending is None else 4)
+    with client_of(written.session.origin, deadline_seconds=request_seconds) as client:
+        sender = Sender(written.folder, written.session, timeouts, client, clock.runtime(), controller, options)
+        following, delivery = sender.begin(ledger)
+        if pending is not None:
+            delivery.in_flight = InFlightRequests(pending.append)
+        try:
             yield Stepper(delivery, following, clock)
-    finally:
-        following.close()
-        ledger.close()
-        written.close()
+        finally:
+            following.close()
+            ledger.close()
+            written.close()
 
 
 def settled(written: WrittenSession) -> None:
