@@ -16,8 +16,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH
 from pytest_automation_report.api.classification import ApiRequest
-from pytest_automation_report.api.extensions import JOB
-from pytest_automation_report.api.models import encode
+from pytest_automation_report.api.models import JOB, encode
 from pytest_automation_report.api.responses import (
     created_id,
     page_of_runs,
@@ -95,7 +94,7 @@ class Client(ABC):
 
     @property
     def extensions(self) -> frozenset[str]:
-        """The extensions of the contract that the server stores: names of `api.extensions`; others must not be sent."""
+        """The extensions of the contract that the server stores: names of `api.models`; others must not be sent."""
         return self._extensions
 
     @abstractmethod

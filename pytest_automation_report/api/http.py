@@ -37,8 +37,8 @@ from pytest_automation_report import __version__
 from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.client import Client
-from pytest_automation_report.api.extensions import EXTENSIONS_HEADER, announced
 from pytest_automation_report.api.limits import CONNECTIONS
+from pytest_automation_report.api.models import EXTENSIONS_HEADER, announced
 from pytest_automation_report.api.urls import is_loopback
 from pytest_automation_report.errors import SettingError
 

@@ -1,19 +1,25 @@
-"""The request bodies of the API as values, in the words of the contract, and the JSON of a test.
+"""The request bodies of the API, in the words of the contract; its extensions, and the markup of steps.
 
-Texts in these values are clean and cut already (`text.limits`). Elapsed times are whole microseconds. The JSON of a
-test is made once: the text in the spool is the text that the server gets.
+Texts in these values are clean and cut already (`text.limits`). Elapsed times are whole microseconds.
+
+An extension is a property that a server of ours stores beside the contract. Such a server lists its extensions in a
+header of every response; a client sends one only to a server that listed it, so no other server ever gets one. Unknown
+names in the header are ignored, and a name never changes its meaning: an extension whose form changes gets a new name.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from html import escape, unescape
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from msgspec import DecodeError, Meta, Struct, ValidationError, convert, field, to_builtins
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.unpatched import Unpatched
 
 T = TypeVar("T")
@@ -237,3 +243,77 @@ def decode(text: bytes | str, decoder: Decoder[T]) -> T:
         raise
     except (DecodeError, UnicodeEncodeError):
         return convert(Unpatched.decode(text if isinstance(text, str) else text.decode()), decoder.type)
+
+
+EXTENSIONS_HEADER: Final = "Automation-Report-Extensions"
+"""Header of all responses of a server that stores extensions; its value is their names, separated by commas."""
+
+STARTED: Final = "started"
+"""``started`` of a test, in microseconds since the ``session_started`` of its thread, which is in those since 1970.
+
+A thread gets its ``session_started`` with its creation or with any append.
+"""
+
+PHASES: Final = "phases"
+"""``phases`` of a test: the microseconds of setup, call and teardown."""
+
+STEPS: Final = "steps"
+"""``steps`` of a test: a tree of names, statuses and microseconds, with the files that were attached in each."""
+
+RUNNING: Final = "running"
+"""``running`` of an append to a thread: the tests that run now."""
+
+COMPARISON: Final = "comparison"
+"""``comparison`` of a test: operator and both sides of the comparison that failed."""
+
+COLOURS: Final = "colours"
+"""``colours`` of a test: the coloured parts of its fields, by the names of the fields."""
+
+ATTEMPTS: Final = "attempts"
+"""``attempts`` of a test: output, steps, phases, comparison and colours of the attempts before the last one."""
+
+JOB: Final = "job"
+"""``job`` of a thread, with its creation or with any append: name and attempt of the job whose results it has.
+
+A job may have several threads, also at the same time. Of results with one key in one job those of the highest attempt
+replace the others; all that remain, of one job or of several, stand side by side.
+"""
+
+COLLECTION: Final = "collection"
+"""``collection`` of an append to a thread: how many tests its session collected, and how many of them it was to run."""
+
+EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON, COLOURS, ATTEMPTS, JOB, COLLECTION)
+"""All extensions of this release."""
+
+
+def announced(header: str) -> frozenset[str]:
+    """Return those of our extensions that a header lists."""
+    names = {name.strip() for name in header.split(",")}
+    return frozenset(name for name in EXTENSIONS if name in names)
+
+
+OPENING_TAG: Final = "<test-steps>"
+CLOSING_TAG: Final = "</test-steps>"
+
+_WHOLE = lazy_pattern(f"{OPENING_TAG}(.*){CLOSING_TAG}", re.DOTALL)
+_STEP = lazy_pattern(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
+
+
+def step_markup(status: str, text: str) -> str:
+    """Return the markup of one step."""
+    return f'<test-step status="{status}">{escape(text)}</test-step>'
+
+
+def parse_steps(markup: str) -> list[tuple[str, str]] | None:
+    """Return the steps of a field, each as its status and text; None if it has anything but steps in it."""
+    whole = _WHOLE.fullmatch(markup.strip())
+    if whole is None:
+        return None
+    position, steps = 0, list[tuple[str, str]]()
+    while position < len(whole[1]):
+        step = _STEP.match(whole[1], position)
+        if step is None:
+            return None
+        steps.append((step[1], unescape(step[2])))
+        position = step.end()
+    return steps

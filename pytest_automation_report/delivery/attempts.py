@@ -20,8 +20,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
-from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, Json, Test, encode
-from pytest_automation_report.api.step_markup import parse_steps
+from pytest_automation_report.api.models import (
+    ATTEMPTS_META,
+    Artifact,
+    Field,
+    FieldType,
+    Json,
+    Test,
+    encode,
+    parse_steps,
+)
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end, cut_middle
 
 if TYPE_CHECKING:
@@ -62,7 +70,7 @@ class EarlierAttempt(Struct, frozen=True, omit_defaults=True):
 
 
 class Extensions(Struct, frozen=True, omit_defaults=True):
-    """What a server of ours stores of a test beside the contract; `api.extensions` describes the members."""
+    """What a server of ours stores of a test beside the contract; `api.models` describes the members."""
 
     started: int | None = None
     phases: tuple[int, int, int] | None = None

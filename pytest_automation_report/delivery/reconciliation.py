@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.client import run_pages
-from pytest_automation_report.api.extensions import JOB
+from pytest_automation_report.api.models import JOB
 from pytest_automation_report.delivery.requests import digest_of
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
-from pytest_automation_report.api.extensions import EXTENSIONS
-from pytest_automation_report.api.models import encode
+from pytest_automation_report.api.models import EXTENSIONS, encode
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions
 from pytest_automation_report.spool.artifacts import spooled_file
 

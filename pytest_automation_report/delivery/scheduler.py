@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.extensions import COLLECTION, RUNNING, STARTED
-from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD, Field, Resources, encode
+from pytest_automation_report.api.models import (
+    COLLECTED_FIELD,
+    COLLECTION,
+    NOT_RUN_FIELD,
+    NOTE_FIELD,
+    RUNNING,
+    STARTED,
+    Field,
+    Resources,
+    encode,
+)
 from pytest_automation_report.delivery.batches import flush_reason
 from pytest_automation_report.delivery.requests import Request, digest_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup

@@ -19,8 +19,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import run_pages
-from pytest_automation_report.api.extensions import JOB
-from pytest_automation_report.api.models import Field, Resources
+from pytest_automation_report.api.models import JOB, Field, Resources
 from pytest_automation_report.errors import ClientError, RefusedError
 from pytest_automation_report.text.limits import string
 

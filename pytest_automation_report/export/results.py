@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType
-from pytest_automation_report.api.step_markup import parse_steps
+from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, parse_steps
 from pytest_automation_report.text.names import title_of
 
 if TYPE_CHECKING:

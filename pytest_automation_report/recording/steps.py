@@ -9,8 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, STEP_LIMIT
-from pytest_automation_report.api.models import Field, FieldType
-from pytest_automation_report.api.step_markup import CLOSING_TAG, OPENING_TAG, step_markup
+from pytest_automation_report.api.models import CLOSING_TAG, OPENING_TAG, Field, FieldType, step_markup
 from pytest_automation_report.recording.phases import read_phase
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
 from pytest_automation_report.text.redaction import safe_str

@@ -63,7 +63,7 @@ class RunSharing(Struct, frozen=True):
         return (Field(JOB_FIELD, label), *self.fields)
 
     def thread_job(self, session_id: str) -> Json:
-        """Return the job of each thread, as `api.extensions.JOB` describes it; empty for a separate run."""
+        """Return the job of each thread, as `api.models.JOB` describes it; empty for a separate run."""
         return {"name": self.job or session_id, "attempt": self.attempt} if self.is_shared else {}
 
     def run(self, run: NewRun, *, has_name: bool) -> NewRun:

@@ -45,7 +45,7 @@ class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format
     is_followed: bool = False
     # Fields of each thread, to show whose it is in a run of several jobs.
     thread_fields: tuple[Field, ...] = ()
-    # The job of each thread in such a run, as `api.extensions.JOB` describes it; empty for a separate run.
+    # The job of each thread in such a run, as `api.models.JOB` describes it; empty for a separate run.
     job: Json = field(default_factory=dict)
     # Of an imported session with results of several hosts: which host's a worker's records are.
     hosts: Mapping[str, str] = field(default_factory=dict)

@@ -33,22 +33,21 @@ TABLE: dict[str, frozenset[str]] = {
         "text": "unpatched",
         "findings": "",
         "failures": "text",
-        "api": "text errors values unpatched",
+        "api": "text errors unpatched",
         "export": "failures api text",
-        "recording": "spool api text values unpatched",
-        "ci": "api text values unpatched",
-        "spool": "api text errors values unpatched",
-        "server": "findings failures export api text errors values",
-        "annotations": "recording spool api text errors values unpatched",
-        "settings": "recording ci api text errors values",
-        "delivery": "recording server spool api text errors values unpatched",
-        "junit": "delivery settings recording spool api text errors values",
-        "checks": "delivery server spool api text errors values unpatched",
-        "summary": "settings recording spool ci api text errors values unpatched",
-        "session": "annotations checks junit summary delivery settings recording spool ci api text errors values "
+        "recording": "spool api text unpatched",
+        "ci": "api text unpatched",
+        "spool": "api text errors unpatched",
+        "server": "findings failures export api text errors",
+        "annotations": "recording spool api text errors unpatched",
+        "settings": "recording ci api text errors",
+        "delivery": "recording server spool api text errors unpatched",
+        "junit": "delivery settings recording spool api text errors",
+        "checks": "delivery server spool api text errors unpatched",
+        "summary": "settings recording spool ci api text errors unpatched",
+        "session": "annotations checks junit summary delivery settings recording spool ci api text errors "
         "unpatched guards",
-        "cli": "checks junit summary delivery settings recording spool ci server export failures api text errors "
-        "values",
+        "cli": "checks junit summary delivery settings recording spool ci server export failures api text errors",
     }.items()
 }
 """What each folder may import, beside itself."""

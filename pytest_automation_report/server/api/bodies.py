@@ -96,7 +96,7 @@ class RunningBody(_Extension, frozen=True, kw_only=True):
 
 
 class JobBody(_Extension, frozen=True, kw_only=True):
-    """The job whose results a thread has; see `api.extensions.JOB`."""
+    """The job whose results a thread has; see `api.models.JOB`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=_NAME_LENGTH)]
     attempt: _Amount = 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_automation_report.api.classification import HttpResponse, classify
 from pytest_automation_report.api.client import Client
-from pytest_automation_report.api.extensions import EXTENSIONS
+from pytest_automation_report.api.models import EXTENSIONS
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.changes import CHANGES
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES

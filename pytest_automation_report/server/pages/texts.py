@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
-from pytest_automation_report.api.step_markup import parse_steps
+from pytest_automation_report.api.models import parse_steps
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.text.limits import string

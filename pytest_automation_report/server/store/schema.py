@@ -89,7 +89,7 @@ CREATE TABLE thread (
   completed BIGINT,
   session_started BIGINT,  -- time at which the session of its worker began
   running TEXT,  -- JSON list of the tests that run now, null after completion
-  job TEXT, attempt BIGINT,  -- see `api.extensions.JOB`
+  job TEXT, attempt BIGINT,  -- see `api.models.JOB`
   collection TEXT  -- JSON object with the tests that the session collected
 );
 CREATE INDEX thread_run_id ON thread (run_id /*id*/);

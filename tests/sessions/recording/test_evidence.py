@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.extensions import ATTEMPTS, COLOURS, EXTENSIONS, STEPS
+from pytest_automation_report.api.models import ATTEMPTS, COLOURS, EXTENSIONS, STEPS
 from support.checked_server import CheckedServer
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.api.step_markup import CLOSING_TAG, OPENING_TAG, parse_steps, step_markup
+from pytest_automation_report.api.models import CLOSING_TAG, OPENING_TAG, parse_steps, step_markup
 
 
 def test_written_steps_are_read_back() -> None:

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.api.extensions import EXTENSIONS
-from pytest_automation_report.api.models import Test
+from pytest_automation_report.api.models import EXTENSIONS, Test
 from pytest_automation_report.delivery.attempts import Extensions
 from pytest_automation_report.delivery.batches import Batch
 from pytest_automation_report.delivery.results import Result

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.extensions import EXTENSIONS, EXTENSIONS_HEADER, announced
+from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, announced
 from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.api.bodies import (
     MAX_ATTEMPTS_BYTES,
