@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
-from pytest_automation_report.server.store.database import array_text, share_tests
+from pytest_automation_report.server.store.database import array_text, marks, share_tests
 from pytest_automation_report.server.store.records import find_cases, rows_of
-from pytest_automation_report.server.store.values import ResultClass
+from pytest_automation_report.server.store.values import ResultClass, StoredTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.fingerprints import Kind
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.sqlite import SqliteConnection
-    from pytest_automation_report.server.store.values import StatusTable, StoredAttachment, StoredTest
+    from pytest_automation_report.server.store.values import StatusTable, StoredAttachment
+
+
+class Derived(NamedTuple):
+    """Columns of a result, in their order there; ``fingerprint`` is a signed number of 64 bits."""
+
+    failed_attempts: int | None = None
+    phase: str | None = None
+    message: str | None = None
+    fingerprint: int | None = None
 
 
 # The id of a key is read by a subquery: for a join PostgreSQL may read all tests of a source. New keys are inserted in
@@ -32,26 +41,18 @@ _INSERT_CASES: Final = (
     ' ORDER BY "key" ON CONFLICT DO NOTHING'
 )
 _INSERT_CASE: Final = 'INSERT INTO "case" ("id", "source_id", "key") VALUES (?, ?, ?)'
+# The columns of a result that come from its test, in the order of their values, and PostgreSQL's types of them.
+_COLUMNS: Final = (*StoredTest._fields[1:], "result_class", *Derived._fields)
+_INTS: Final = frozenset({"status", "result_class", "failed_attempts"})
+_BIGINTS: Final = frozenset({"elapsed", "line", "assertions", "started", "setup", "teardown", "fingerprint"})
+_TYPES: Final = ["int" if name in _INTS else "bigint" if name in _BIGINTS else "text" for name in _COLUMNS]
+_NAMES: Final = ", ".join(f'"{name}"' for name in _COLUMNS)
+_INSERT: Final = f'INSERT INTO "result" ("run_id", "thread_id", "case_id", {_NAMES}, "created")'
+_INSERT_RESULT: Final = f"{_INSERT} VALUES (?, ?, ?, {marks(_COLUMNS)}, ?)"
 _INSERT_RESULTS: Final = (
-    'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
-    ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
-    ' "colours", "attempts", "failed_attempts", "phase", "message", "fingerprint", "created")'
-    ' SELECT ?, ?, (SELECT "id" FROM "case" AS c WHERE c."source_id" = ? AND c."key" = t."key"),'
-    ' "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields", "artifacts",'
-    ' "started", "setup", "teardown", "steps", "comparison", "colours", "attempts",'
-    ' "failed_attempts", "phase", "message", "fingerprint", ?'
-    " FROM unnest(?::text[], ?::text[], ?::text[], ?::int[], ?::int[], ?::bigint[], ?::text[], ?::bigint[],"
-    " ?::bigint[], ?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::text[],"
-    " ?::text[], ?::text[], ?::int[], ?::text[], ?::text[], ?::bigint[]) WITH ORDINALITY"
-    ' AS t ("key", "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields",'
-    ' "artifacts", "started", "setup", "teardown", "steps", "comparison", "colours", "attempts", "failed_attempts",'
-    ' "phase", "message", "fingerprint", "position") ORDER BY "position"'
-)
-_INSERT_RESULT: Final = (
-    'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
-    ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
-    ' "colours", "attempts", "failed_attempts", "phase", "message", "fingerprint", "created")'
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f'{_INSERT} SELECT ?, ?, (SELECT "id" FROM "case" AS c WHERE c."source_id" = ? AND c."key" = t."key"), {_NAMES}, ?'
+    f" FROM unnest(?::text[], {', '.join(f'?::{each}[]' for each in _TYPES)}) WITH ORDINALITY"
+    f' AS t ("key", {_NAMES}, "position") ORDER BY "position"'
 )
 
 
@@ -74,12 +75,11 @@ def _insert_in_postgres(
     """Insert all with two statements, since each statement is a round trip to the server."""
     source_id = thread["source"]
     share_tests(connection, source_id)
-    keys, names, folders, status_ids, *others = (list(column) for column in zip(*tests, strict=True))
-    connection.execute(_INSERT_CASES, (source_id, array_text(keys), source_id))
+    connection.execute(_INSERT_CASES, (source_id, array_text([test.key for test in tests]), source_id))
     values = (thread["run"], thread["id"], source_id, now)
-    result_classes = [classes[status_id] for status_id in status_ids]
+    result_classes = [classes[test.status] for test in tests]
     rows = zip(*map(derived, tests, result_classes), strict=True)
-    columns = (keys, names, folders, status_ids, result_classes, *others, *rows)
+    columns = (*zip(*tests, strict=True), result_classes, *rows)
     connection.execute(_INSERT_RESULTS, (*values, *map(array_text, columns)))
 
 
@@ -90,10 +90,9 @@ def _insert_in_sqlite(
     cases = _cases_in_sqlite(connection, thread["source"], [test.key for test in tests])
     rows: list[tuple[object, ...]] = []
     for test in tests:
-        key, name, folder, status, *others = test
-        result_class = classes[status]
-        where = (run_id, thread_id, cases[key], name, folder, status, result_class)
-        rows.append((*where, *others, *derived(test, result_class), now))
+        result_class = classes[test.status]
+        where = (run_id, thread_id, cases[test.key])
+        rows.append((*where, *test[1:], result_class, *derived(test, result_class), now))
     connection.execute_many(_INSERT_RESULT, rows)
 
 
@@ -153,15 +152,6 @@ _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000
 _WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
-
-
-class Derived(NamedTuple):
-    """Columns of a result, in their order there; ``fingerprint`` is a signed number of 64 bits."""
-
-    failed_attempts: int | None = None
-    phase: str | None = None
-    message: str | None = None
-    fingerprint: int | None = None
 
 
 NOTHING: Final = Derived()

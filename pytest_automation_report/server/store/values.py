@@ -233,7 +233,7 @@ Kind: TypeAlias = Literal["fields", "artifacts", "links"]
 class StoredTest(NamedTuple):
     """One test of an append; ``status`` is an id, ``elapsed`` in microseconds, ``fields`` and ``artifacts`` are JSON.
 
-    The order is that of the columns in `inserts`. The last seven are extensions, as in the table ``result``.
+    The names are those of the columns. The last seven are extensions, as in the table ``result``.
     """
 
     key: str

@@ -1,22 +1,7 @@
 import json
-from datetime import datetime, timedelta, timezone
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from pytest_automation_report.server.api.documents import iso_time
 from pytest_automation_report.server.store.values import COUNT_NAMES
 from support.service import Service, a_test
-
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-LAST_YEAR_US = 253_370_764_800_000_000
-
-
-@given(st.integers(min_value=-(10**15), max_value=LAST_YEAR_US))
-def test_times_have_milliseconds_and_are_cut(microseconds: int) -> None:
-    """A time is that of the calendar in UTC, with three digits of its second."""
-    whole = (EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="milliseconds")
-    assert iso_time(microseconds) == whole.replace("+00:00", "Z")
 
 
 def test_a_thread_has_the_properties_of_the_contract_in_its_order(service: Service) -> None:

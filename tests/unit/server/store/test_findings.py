@@ -139,13 +139,6 @@ def test_branches_are_apart(runs: Runs) -> None:
     assert based_on(runs.findings(runs("fp", branch="topic"))) == (topic, "same branch")
 
 
-def test_configurations_are_apart(runs: Runs) -> None:
-    """A run on another configuration is no base."""
-    first = runs("pp", config="linux")
-    runs("ff", config="windows")
-    assert based_on(runs.findings(runs("pf", config="linux"))) == (first, "same branch")
-
-
 def test_a_wanted_base(runs: Runs) -> None:
     """Any two runs of a source can be compared; a run of another source, or none, is refused."""
     first, _, third = runs("pp"), runs("ff"), runs("fp")
@@ -249,17 +242,6 @@ def test_another_machine_is_the_usual_one_after_some_runs(runs: Runs) -> None:
         pytest.approx(1800 * MS, rel=0.001),
         pytest.approx(600 * MS, rel=0.001),
     )
-
-
-def test_a_test_that_waits_is_no_slower_on_a_faster_machine(runs: Runs) -> None:
-    """Its durations divided by the speed of their runs say so, and as they were they do not."""
-    run = 0
-    for speed in [2] * 8 + [1] * 3:
-        run = runs.open("pppppp", elapsed=200 * MS * speed)
-        runs.service.append(runs.service.new_thread(run), a_result(6, "p", elapsed=1000 * MS))
-        runs.complete(run)
-    found = runs.findings(run)
-    assert (found["speed"], found["slower"], found["faster"]) == (0.5, [], [])
 
 
 def _change(statement: str, writer: Writer) -> None:
@@ -473,15 +455,6 @@ def test_a_later_attempt_of_a_job_replaces_the_earlier_one(runs: Runs) -> None:
     assert names(found["tests"]["newly_failing"]) == ["test_1"]
     assert [(entry["name"], entry["state"]) for entry in found["flaky"]] == [("test_0", "flaky")]
     assert found["counts"]["in_several_jobs"] == 0
-
-
-def test_ten_thousand_outcomes_of_a_case(runs: Runs) -> None:
-    """A test with very many results in one run is one test."""
-    run = runs.open("")
-    for _ in range(10):
-        runs.service.append(runs.service.new_thread(run), *(a_result(0, "p") for _ in range(1000)))
-    runs.complete(run)
-    assert runs.findings(run)["counts"]["new_tests"] == 0
 
 
 def test_a_clock_that_jumps_back(runs: Runs) -> None:
