@@ -69,8 +69,7 @@ def test_late_copy_meets_a_closed_thread(tmp_path: Path, server: ScriptedServer)
         first = next(each for each in server.log if each.path.endswith("/append"))
         assert not first.is_applied
         project.let_through(1)
-        ran = running.end()
-        assert ran.exit == 0
+        ran = running.end(exits=0)
         assert printed_counts(ran).delivered == 2
         assert_complete(server, project.names)
 
@@ -95,8 +94,7 @@ def test_part_of_a_batch(tmp_path: Path) -> None:
             running.until(lambda: project.is_at(4), "the fourth test")
             server.wait_until(lambda: bool(server.results))
             project.let_through(4)
-            ran = running.end()
-        assert ran.exit == 0
+            ran = running.end(exits=0)
         held = printed_counts(ran).held
         assert held >= 2
         assert printed_counts(ran).delivered == 6 - held

@@ -73,8 +73,7 @@ def test_down_in_the_middle_and_back(tmp_path: Path, server: ScriptedServer) -> 
         running.until(lambda: project.is_at(4), "the fourth test")
         server.up()
         project.let_through(4)
-        ran = running.end()
-        assert ran.exit == 0
+        ran = running.end(exits=0)
         assert printed_counts(ran).delivered == 6
         wait_for_senders(tmp_path)
         assert spools(tmp_path) == []
@@ -90,8 +89,7 @@ def test_down_to_the_end(tmp_path: Path, server: ScriptedServer) -> None:
         running.until(lambda: acknowledged(tmp_path) == 2, "two results are acknowledged")
         server.down()
         project.let_through(2)
-        ran = running.end()
-        assert ran.exit == 0
+        ran = running.end(exits=0)
         assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
         wait_for_senders(tmp_path)
         server.up()

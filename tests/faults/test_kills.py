@@ -140,8 +140,7 @@ def test_cancelled_job(tmp_path: Path, server: ScriptedServer, end: str, exit_co
             with suppress(subprocess.TimeoutExpired):
                 running.process.wait(timeout=5 if end == WAITS else 0.2)
                 break
-        ran = running.end()
-    assert ran.exit == exit_code
+        running.end(exits=exit_code)
     wait_for_senders(tmp_path)
     assert spools(tmp_path) == []
     assert_complete(server, [*FINISHED, "test_running"])

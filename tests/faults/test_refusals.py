@@ -81,8 +81,7 @@ def test_result_refused(tmp_path: Path) -> None:
         with RunningSession(tmp_path, address=server.address) as running:
             running.until(lambda: project.is_at(2), "the second test")
             project.let_through(2)
-            ran = running.end()
-        assert ran.exit == 0
+            ran = running.end(exits=0)
         assert (printed_counts(ran).delivered, printed_counts(ran).rejected) == (5, 1)
         assert "test_number[1]" in ran.out
         assert "key: It is wrong." in ran.out

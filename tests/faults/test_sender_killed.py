@@ -63,8 +63,7 @@ def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: 
         os.kill(sender, signal.SIGKILL)
         server.release()
         project.let_through(1)
-        ran = running.end()
-    assert ran.exit == 0
+        ran = running.end(exits=0)
     assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (0, 3)
     assert f"the sender (process {sender}) has died" in ran.out
     send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)

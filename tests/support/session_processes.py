@@ -87,11 +87,13 @@ class RunningSession:
         """Signal pytest and its children, as a terminal does."""
         os.killpg(self.process.pid, number)
 
-    def end(self, seconds: float = 60.0) -> Ran:
-        """Wait for the session's end."""
+    def end(self, seconds: float = 60.0, exits: int | None = None) -> Ran:
+        """Wait for the session's end, which must have the status ``exits``."""
         self.process.wait(timeout=seconds)
         out, err = ((self._folder / name).read_text(errors="replace") for name in ("stdout.txt", "stderr.txt"))
-        return Ran(self.process.returncode, out, err)
+        ran = Ran(self.process.returncode, out, err)
+        assert exits is None or ran.exit == exits, ran.text
+        return ran
 
     def output(self) -> str:
         """Return what the session and its sender have written so far."""
