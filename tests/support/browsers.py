@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,14 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=str(needed("chromium")), args=arguments)
         yield browser
         browser.close()
+
+
+def press(page: Page, *keys: str, url: str | re.Pattern[str] | None = None) -> None:
+    """Press keys one after another; return when the page has this URL, if one is given."""
+    for key in keys:
+        page.keyboard.press(key)
+    if url is not None:
+        page.wait_for_url(url)
 
 
 def wait_until(page: Page, expression: str, argument: object = None) -> None:

@@ -15,7 +15,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.contents import content_address, content_path
 from support.accessibility import accessibility_faults
-from support.browsers import NARROW, WIDE, Windows, chromium, wait_until
+from support.browsers import NARROW, WIDE, Windows, chromium, press, wait_until
 from support.contract import Contract
 from support.processes import line_of, running
 from support.repository import ROOT
@@ -203,8 +203,7 @@ def test_pages_read_without_scripts(visit: Visit) -> None:
     assert page.locator("a.leaf").count() == 1
     page.goto("/runs/2")
     page.get_by_label("Search tests, messages, files").fill("test_25")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/runs/2?view=tests&q=test_25")
+    press(page, "Enter", url="**/runs/2?view=tests&q=test_25")
     assert page.locator("a.leaf").count() == 11
     page.goto("/results/3")
     assert page.get_by_role("button", name="Copy").count() == 0
@@ -232,22 +231,16 @@ def test_a_test_is_read_with_the_keyboard(visit: Visit) -> None:
     page = visit.page(permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"/results/{first}")
     order = [f"{visit.address}/results/{number}" for number in (first, second)]
-    page.keyboard.press("j" if page.locator("[data-key=j]").count() else "k")
-    page.wait_for_url(order[1])
-    page.keyboard.press("j" if page.locator("[data-key=j]").count() else "k")
-    page.wait_for_url(order[0])
-    page.keyboard.press("h")
-    page.wait_for_url(f"{order[0]}?attempt=1")
+    press(page, "j" if page.locator("[data-key=j]").count() else "k", url=order[1])
+    press(page, "j" if page.locator("[data-key=j]").count() else "k", url=order[0])
+    press(page, "h", url=f"{order[0]}?attempt=1")
     assert "'first'" in page.inner_text("main")
-    page.keyboard.press("l")
-    page.wait_for_url(order[0])
+    press(page, "l", url=order[0])
     page.keyboard.press("Shift+C")
     wait_until(page, "document.getElementById('said').textContent === 'Copied'")
     assert page.evaluate("navigator.clipboard.readText()").startswith("### `tests.a.test_0`")
-    page.keyboard.press("[")
-    page.wait_for_url(f"{visit.address}/results/{earlier}")
-    page.keyboard.press("u")
-    page.wait_for_url(re.compile(rf"{visit.address}/runs/{before}#reason-[0-9a-f]{{16}}$"))
+    press(page, "[", url=f"{visit.address}/results/{earlier}")
+    press(page, "u", url=re.compile(rf"{visit.address}/runs/{before}#reason-[0-9a-f]{{16}}$"))
 
 
 def test_a_slider_is_moved_with_the_keyboard(visit: Visit) -> None:
@@ -328,13 +321,10 @@ def test_keys_of_a_run_do_as_their_twins(visit: Visit) -> None:
         page.locator(f"section.view[aria-label={view.capitalize()}]").wait_for()
     for key, query, count in (("f", "status=3", 2), ("n", "change=newly_failing", 1), ("x", "status=flaky", 1)):
         page.goto(f"/runs/{run}")
-        page.keyboard.press(key)
-        page.wait_for_url(f"**/runs/{run}?view=tests&{query}")
+        press(page, key, url=f"**/runs/{run}?view=tests&{query}")
         assert page.locator("a.leaf").count() == count
-    page.keyboard.press("[")
-    page.wait_for_url(f"**/runs/{before}")
-    page.keyboard.press("]")
-    page.wait_for_url(f"**/runs/{run}")
+    press(page, "[", url=f"**/runs/{before}")
+    press(page, "]", url=f"**/runs/{run}")
 
 
 def test_a_reader_goes_through_a_list_and_back_to_the_row(visit: Visit) -> None:
@@ -345,14 +335,10 @@ def test_a_reader_goes_through_a_list_and_back_to_the_row(visit: Visit) -> None:
     ids = site.result_ids(run)
     page = visit.page()
     page.goto(f"/runs/{run}?view=tests&status=6")
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"**/results/{ids[0]}?*")
+    press(page, "j", "Enter", url=f"**/results/{ids[0]}?*")
     page.get_by_text("1 of 3 tests").wait_for()
-    page.keyboard.press("j")
-    page.wait_for_url(f"**/results/{ids[3]}?*")
-    page.keyboard.press("u")
-    page.wait_for_url(f"**/runs/{run}?view=tests&status=6#t-{ids[3]}")
+    press(page, "j", url=f"**/results/{ids[3]}?*")
+    press(page, "u", url=f"**/runs/{run}?view=tests&status=6#t-{ids[3]}")
     wait_until(page, f"document.activeElement.id === 't-{ids[3]}'")
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement.id") == f"t-{ids[6]}"
@@ -383,19 +369,13 @@ def test_keys_copy_and_go_to_suites_and_latest_runs(visit: Visit) -> None:
     page.keyboard.press("y")
     assert copied() == f"{visit.address}/runs/{run}"
     page.locator("details.cause > summary", has_text="KeyError").focus()
-    page.keyboard.press("o")
-    page.keyboard.press("c")
+    press(page, "o", "c")
     assert copied() == "pytest tests/b.py::test_1"
-    page.keyboard.press("g")
-    page.keyboard.press("l")
-    page.wait_for_url(f"**/runs/{newest}")
+    press(page, "g", "l", url=f"**/runs/{newest}")
     page.goto(f"/runs/{run}")
-    page.keyboard.press("Shift+C")
-    page.wait_for_url(f"**/runs/{run}/failures.txt")
+    press(page, "Shift+C", url=f"**/runs/{run}/failures.txt")
     page.goto(f"/runs/{run}")
-    page.keyboard.press("g")
-    page.keyboard.press("s")
-    page.wait_for_url(re.compile("/sources/[0-9]+"))
+    press(page, "g", "s", url=re.compile("/sources/[0-9]+"))
 
 
 def test_a_worker_and_a_block_of_the_timeline_open_their_lists(visit: Visit) -> None:
@@ -474,30 +454,23 @@ def test_keys_of_lists_do_as_their_twins(visit: Visit) -> None:
     page.keyboard.press("/")
     page.keyboard.type("jt?")
     assert (focused(), page.locator("#q").input_value()) == ("q", "jt?")
-    page.keyboard.press("Escape")
-    page.keyboard.press("Escape")
+    press(page, "Escape", "Escape")
     assert (focused(), page.locator("#q").input_value()) == ("", "")
     page.keyboard.press("?")
     assert page.get_by_role("dialog", name="Keys").is_visible()
     assert axe_api.Axe().run(page).violations_count == 0
-    page.keyboard.press("t")
-    page.keyboard.press("Escape")
+    press(page, "t", "Escape")
     assert not page.get_by_role("dialog", name="Keys").is_visible()
     assert page.locator("html[data-theme]").count() == 0
-    page.keyboard.press("t")
-    page.keyboard.press("t")
+    press(page, "t", "t")
     assert page.locator("html").get_attribute("data-theme") == "dark"
     page.reload()
     assert page.locator("html").get_attribute("data-theme") == "dark"
     page.get_by_label("Light or dark").click()
     page.get_by_role("link", name="As the system").click()
     assert page.locator("html[data-theme]").count() == 0
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{visit.address}{addresses[0]}")
-    page.keyboard.press("g")
-    page.keyboard.press("r")
-    page.wait_for_url(f"{visit.address}/")
+    press(page, "j", "Enter", url=f"{visit.address}{addresses[0]}")
+    press(page, "g", "r", url=f"{visit.address}/")
     assert visit.is_at_home()
 
 
