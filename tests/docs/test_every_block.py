@@ -40,7 +40,7 @@ BLOCKS = {
     },
     "docs/architecture.md": {"pytest (leading process)": f"{NOT_RUN}a drawing"},
     "docs/ci.md": {
-        "# GitLab": "sessions/ci/test_job_output.py::test_gitlabs_file_is_where_the_page_says",
+        "# GitLab": "sessions/ci/test_job_output.py::test_gitlab_links",
         "pass_env": "sessions/startup/test_switch.py::test_the_pages_lines_for_tox_are_enough",
     },
     "docs/console.md": {"bash_source": "docs/test_readme.py::test_shell_completes_commands"},

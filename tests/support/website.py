@@ -1,5 +1,6 @@
 """The pages over a store that tests fill through the API, and a visitor who came in by the link."""
 
+import io
 import re
 from html import unescape
 from pathlib import Path
@@ -10,6 +11,8 @@ from falcon.testing import Result, TestClient
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.contents import content_address
 from support.contract import Contract
 from support.service import TOKEN, Service, a_test
 
@@ -70,6 +73,10 @@ class Site:
             self.service.post(f"/automation/runs/threads/{thread}/complete", {"elapsed_observed": 2_500_000})
             self.service.post(f"/automation/runs/{run}/complete", {})
         return run
+
+    def kept(self, content: bytes, name: str) -> str:
+        """Keep a file of this content, as its upload does; return the URL of an artifact with this name."""
+        return content_address(ArtifactContents(self.service.store).put(io.BytesIO(content)).hash, name)
 
     def result_ids(self, run: int) -> list[int]:
         """Return the ids of a run's tests, in the order of their arrival."""

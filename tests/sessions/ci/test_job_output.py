@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from docs.written import block
-from pytest_automation_report.summary.ci_page import LINKS_FILE
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import session_environment
@@ -202,23 +201,17 @@ def test_azure_and_teamcity_marks(project: Project, tmp_path: Path) -> None:
 
 
 def test_gitlab_links(project: Project, server: CheckedServer) -> None:
-    """GitLab gets a report of links to the run, in a file that the job can name."""
+    """GitLab gets a report of links to the run, in the file that the job of the page about CI names."""
     env = session_environment(GITLAB_CI="true", CI_JOB_URL="https://gitlab.example.org/jobs/5")
     option = "-oautomation_report_ci_annotations=true"
     assert project.report(option, "-k", "error", address=server.address, env=env).exit == 1
-    report = project.state / LINKS_FILE
+    report = project.root / yaml.safe_load(block("docs/ci.md", "# GitLab"))["artifacts"]["reports"]["annotations"]
     (links,) = json.loads(report.read_text()).values()
     assert {each["external_link"]["url"] for each in links} == {f"{server.address}/automation/runs/view/1"}
     assert links[1]["external_link"]["label"] == f"test_suite.test_error: {ERROR}"
     assert project.report(option, "-k", "error", env=env).exit == 1
     (links,) = json.loads(report.read_text()).values()
     assert {each["external_link"]["url"] for each in links} == {"https://gitlab.example.org/jobs/5"}
-
-
-def test_gitlabs_file_is_where_the_page_says() -> None:
-    """The job of the page about CI names the file that sessions write."""
-    job = yaml.safe_load(block("docs/ci.md", "# GitLab"))
-    assert job["artifacts"]["reports"]["annotations"] == f".automation-report/{LINKS_FILE}"
 
 
 @pytest.fixture

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.store.artifacts import ArtifactContents
-from pytest_automation_report.server.store.contents import content_address
 from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE, Windows, chromium, wait_until
 from support.contract import Contract
@@ -106,8 +103,7 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     site.run_of(a_test(0), failing(1), *map(a_test, range(2, 400)), source="shop", fields=branch)
     site.service.clock.now += 60 * SECOND
     failed = [failing(number, file="tests/a.py") for number in (0, 1)]
-    picture = ArtifactContents(site.service.store).put(io.BytesIO(PICTURE)).hash
-    shot = {"name": "shot.png", "url": content_address(picture, "shot.png")}
+    shot = {"name": "shot.png", "url": site.kept(PICTURE, "shot.png")}
     refused = failing(2, "connection refused by port 5432", file="tests/a.py", artifacts=[shot])
     tests = [*failed, refused, flaky, a_test(4, "skipped"), *map(a_test, range(5, 390)), *rules()]
     run = site.run_of(*tests, source="shop", fields=branch)
