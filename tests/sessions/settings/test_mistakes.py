@@ -12,10 +12,6 @@ OPTION = "--automation-report-"
     ("arguments", "ini", "parts"),
     [
         pytest.param([f"{OPTION}url=ftp://x"], "", [f"{OPTION}url", "ftp://x", "https"], id="address"),
-        pytest.param(
-            ["-oautomation_report_exit_wait=-1"], "", ["-o automation_report_exit_wait", "-1.0", "3600"], id="seconds"
-        ),
-        pytest.param([], "automation_report_strict = perhaps", ["pytest.ini", "_strict", "'perhaps'"], id="flag"),
         pytest.param([], "automation_report_run_id = 0", ["pytest.ini", "_run_id", "0", "number"], id="ini integer"),
     ],
 )
@@ -68,12 +64,6 @@ def test_switch_in_the_environment_that_cannot_be_understood_is_told_once(
     ran = project.pytest("-W", "error", *terminal, env=session_environment(AUTOMATION_REPORT="ja"), exits=0)
     assert ran.text.count("AUTOMATION_REPORT: 'ja' cannot be used: write 1 or 0") == 1
     assert len(project.sessions) == is_on
-
-
-def test_variable_that_is_no_setting_is_told(project: Project) -> None:
-    """A variable that looks like a setting and is none is told with what it may have meant."""
-    ran = project.report(f"{OPTION}delivery=later", env=session_environment(AUTOMATION_REPORT_SORCE="x"), exits=0)
-    assert ran.text.count("AUTOMATION_REPORT_SORCE: does nothing; did you mean AUTOMATION_REPORT_SOURCE?") == 1
 
 
 SECRET = "canary-of-an-ini-file"

@@ -16,17 +16,13 @@ OFF = "--no-automation-report"
     [
         pytest.param([], "", {}, False, id="off by default"),
         pytest.param([], "automation_report = true", {}, True, id="ini"),
-        pytest.param([], "automation_report = false", {"AUTOMATION_REPORT": "1"}, True, id="environment over ini"),
-        pytest.param([], "automation_report = true", {"AUTOMATION_REPORT": "0"}, False, id="environment off over ini"),
         pytest.param([], "", {"PYTEST_ADDOPTS": ON}, True, id="addopts variable"),
         pytest.param([], f"addopts = {ON}", {}, True, id="addopts ini"),
         pytest.param([OFF], f"addopts = {ON}", {"AUTOMATION_REPORT": "1"}, False, id="off option wins"),
-        pytest.param([ON], "automation_report = false", {"AUTOMATION_REPORT": "0"}, True, id="on option wins"),
         pytest.param(
             [], "automation_report = true\nautomation_report_when = ci", {}, False, id="in CI only, outside of it"
         ),
         pytest.param([], "automation_report = true\nautomation_report_when = ci", {"CI": "true"}, True, id="in CI"),
-        pytest.param([ON], "automation_report_when = ci", {}, True, id="option outside of CI"),
     ],
 )
 def test_switch_decides_whether_a_session_is_reported(
