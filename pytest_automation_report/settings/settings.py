@@ -80,10 +80,11 @@ class Setting:
         *,
         is_option: bool,
     ) -> None:
-        self.help, self.default, self.kind, self.choices = help, default, kind, choices
-        self.parse, self.is_option = parse, is_option
-        self.ini_type, metavar = _TYPES[kind]
-        self.metavar = "{" + ",".join(choices) + "}" if choices else metavar
+        self.help, self.default, self.choices, self.parse = help, default, choices, parse
+        self.is_option = is_option
+        self.kind: Kind = kind
+        self.ini_type: IniType = _TYPES[kind][0]
+        self.metavar = "{" + ",".join(choices) + "}" if choices else _TYPES[kind][1]
 
     def __set_name__(self, owner: type, name: str) -> None:
         """Derive the spellings: of options, ini files and environment; ``off_option`` turns off a flag that is on."""

@@ -1,6 +1,7 @@
 """Which run a command reads: the one that is named, in CI that of the job's commit, else the newest."""
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -172,10 +173,12 @@ def test_who_reads_creates_nothing(tmp_path: Path, words: tuple[str, ...], code:
 
 
 def test_serve_on_a_taken_port_leaves_nothing(tmp_path: Path) -> None:
-    """A server that cannot listen leaves neither a store nor a token."""
+    """A server that cannot listen says what to do in one line, and leaves neither a store nor a token."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ran = console(tmp_path, "serve", "--port", str(taken.getsockname()[1]))
-    assert ran.exit == 2, ran.text
+        port = taken.getsockname()[1]
+        ran = console(tmp_path, "serve", "--port", str(port), exits=2)
+    assert re.search(rf"--port: {port} .*0 for any free one$", ran.err.strip().splitlines()[-1]), ran.text
+    assert "Traceback" not in ran.text
     assert [*tmp_path.iterdir()] == []
 
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
 import pytest
 
-from pytest_automation_report.cli.main import main
 from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.sessions import Ran, run, session_environment
@@ -166,39 +164,3 @@ def test_serve_prints_address_and_the_line_that_reports_to_it(project: Project) 
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, out, err) == (0, "", "")
-
-
-def test_serve_on_a_port_that_is_taken(project: Project, server: CheckedServer) -> None:
-    """A port that is taken is a usage error that names --port and what to do."""
-    port = server.address.rpartition(":")[2]
-    ran = console(project.root, "serve", "--port", port, exits=2)
-    line = told_in_one_line(ran)
-    assert "--port" in line
-    assert port in line
-    assert "0 for any free one" in line
-
-
-def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    """Yield all commands with the words that call them."""
-    yield " ".join(words), group
-    for name in group.list_commands(click.Context(group)):
-        command = group.get_command(click.Context(group), name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            yield from commands(command, (*words, name))
-        else:
-            yield " ".join((*words, name)), command
-
-
-def test_help_has_a_sentence_for_each_command_and_option(project: Project) -> None:
-    """Help says in whole sentences what each command does and what each of its options is for."""
-    everything = list(commands(main))
-    assert {"run create", "run complete", "send", "serve"} <= dict(everything).keys()
-    for words, command in everything:
-        assert (command.help or "").partition("\n\n")[0].endswith("."), words
-        for option in command.params:
-            if isinstance(option, click.Option):
-                assert (option.help or "").endswith("."), (words, option.opts)
-    ran = console(project.root, "--help")
-    assert (ran.exit, ran.err) == (0, ""), ran.text
-    assert "Exit codes: 0 done, 1 refused by the server, 2 usage or configuration,\n" in ran.out

@@ -1,5 +1,6 @@
 """The help of the console command, as a newcomer reads it."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -49,6 +50,13 @@ def test_a_command_loads_no_other_command(tmp_path: Path) -> None:
     assert run.stderr.splitlines()[-1] == "spool"
 
 
+def test_help_names_the_exit_codes() -> None:
+    """The help of the whole command has every exit code, each with its meaning."""
+    _, told, codes = CONTEXTS[0].command.get_help(CONTEXTS[0]).partition("Exit codes: ")
+    assert told
+    assert set(re.findall(r"\b(\d) [a-z]", codes)) >= set("012345")
+
+
 @EACH
 def test_each_help_ends_with_an_example_that_can_be_typed(context: click.Context) -> None:
     """The example is one of that command, and its options and arguments are what the command takes."""
@@ -67,14 +75,14 @@ def test_each_help_ends_with_an_example_that_can_be_typed(context: click.Context
 
 @EACH
 def test_each_summary_is_a_whole_sentence(context: click.Context) -> None:
-    """Lists of commands show whole sentences, none of them twice, and each help begins with one."""
+    """Lists of commands show whole sentences, none of them twice; each help and each option's help is one."""
     command = context.command
     summary = command.get_short_help_str(60)
     assert summary.endswith(".")
     assert not summary.endswith("...")
     assert [each.command.short_help for each in CONTEXTS].count(summary) == 1
-    first = (command.help or "").partition("\n\n")[0]
-    assert first.endswith(".")
+    options = [each.help or "" for each in command.params if isinstance(each, click.Option)]
+    assert [each for each in ((command.help or "").partition("\n\n")[0], *options) if not each.endswith(".")] == []
 
 
 @EACH

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from support.projects import MIXED, Project, console, paused
-from support.sessions import session_environment
 
 LATER = "--automation-report-delivery=later"
 
@@ -199,9 +198,3 @@ def test_folders_that_are_no_sessions_stay(project: Project) -> None:
     aged(foreign, 100)
     assert project.report().exit == 1
     assert (foreign / "file").exists()
-
-
-def test_help_names_the_commands(project: Project) -> None:
-    """The group's help lists its two commands."""
-    shown = console(project.root, "spool", "--help", env=session_environment()).out
-    assert all(command in shown for command in ("list", "drop"))
