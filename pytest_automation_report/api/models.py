@@ -24,8 +24,8 @@ from pytest_automation_report.unpatched import Unpatched
 
 T = TypeVar("T")
 
-Status: TypeAlias = Literal["passed", "failure", "error", "skipped"]
-"""The four statuses of pytest's outcomes; a setting can give each an alias for the wire."""
+Status: TypeAlias = Literal["passed", "failure", "error", "skipped", "untested"]
+"""pytest's outcomes, to each of which a setting can give an alias for the wire, and that of a test without one."""
 
 Json: TypeAlias = dict[str, Any]
 """A JSON object."""

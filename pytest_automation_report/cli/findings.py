@@ -16,7 +16,8 @@ from pytest_automation_report.cli.output import echo_result
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WhichRun, opened
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.cli.shared_runs import WHICH
-from pytest_automation_report.summary.findings_lines import changes_line, reason_lines, test_title
+from pytest_automation_report.findings.verdict import told
+from pytest_automation_report.summary.findings_lines import changes_line, reason_lines, test_title, verdict_line
 from pytest_automation_report.text.files import read_file
 from pytest_automation_report.text.terminal import is_torn, pluralize, printable, wholeness_words
 
@@ -33,9 +34,11 @@ _LISTS: Final = (
     ("newly_failing", "newly failing"),
     ("still_failing", "still failing"),
     ("fixed", "fixed"),
+    ("passed_again", "passed again"),
     ("newly_skipped", "newly skipped"),
     ("new_tests", "new"),
     ("gone", "gone"),
+    ("not_run", "not run"),
 )
 _MOST_SHOWN: Final = 20
 
@@ -151,6 +154,8 @@ def gate(  # noqa: PLR0913 - one for each option
     for line in (line for kind in kinds for line in kind.lines):
         echo_stderr(line, colour="red")
     missing = not_whole(judged, document)
+    if said := verdict_line(document):
+        echo_stderr(f"{_named(judged)}: {said}", colour="yellow")
     if missing:
         echo_stderr(f"{_named(judged)} {missing}", colour="yellow")
     is_baseless = require_base and document["base"] is None
@@ -202,6 +207,7 @@ def _show(document: Json, *, is_json: bool) -> None:
         return
     base = document["base"]
     echo_result(document["run"])
+    echo_stderr(printable(told(document["verdict"])))
     if base is None:
         echo_stderr(f"run {document['run']} has no earlier run to be compared with")
     else:

@@ -18,6 +18,7 @@ from pytest_automation_report.cli.run import run
 from pytest_automation_report.cli.shared_runs import WHICH, completed_jobs
 from pytest_automation_report.export.markdown import markdown_of
 from pytest_automation_report.export.results import ExportedRun
+from pytest_automation_report.findings.verdict import RunNumbers, told, verdict_of
 from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines
@@ -87,6 +88,7 @@ def show(
 def _failures(reading: Opened, shown: Run) -> Iterator[str]:
     """Yield what changed since the base, the reasons, and the first failed tests with message and since."""
     findings = reading.findings(shown.id) if reading.is_ours else None
+    yield _verdict(shown, findings)
     if findings is not None:
         base = findings["base"]
         changes = changes_line(findings, time.time_ns() // 1000)
@@ -106,13 +108,26 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
         yield f"and {failed - len(tests)} more"
 
 
+def _verdict(shown: Run, findings: Json | None) -> str:
+    """Return what is to be said of a run; of one without findings by its counts."""
+    if findings is not None:
+        return printable(told(findings["verdict"]))
+    numbers = RunNumbers(
+        finished=shown.total, failed=shown.failure, passed=shown.success, is_open=not shown.is_completed
+    )
+    return verdict_of(numbers).long
+
+
 def _since(run_id: int, findings: Json | None) -> dict[str, str]:
     """Return for each failed test, by key, with which run its failures began."""
     if findings is None or findings["base"] is None:
         return {}
     tests = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
-    began = {test["key"]: test["since"]["run"] for test in tests if test["since"]}
-    return {key: " (new)" if run == run_id else f" (since run {run})" for key, run in began.items()}
+    return {
+        test["key"]: f" ({test['kind']})" if test["since"]["run"] == run_id else f" (since run {test['since']['run']})"
+        for test in tests
+        if test["since"]
+    }
 
 
 def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
@@ -159,6 +174,7 @@ def _records(shown: Run) -> Iterator[str]:
 
 
 _MOST: Final = 20
+_KINDS: Final = {"new": "New failure", "back": "The failure is back", "flaky": "The test is known to be flaky"}
 
 
 def failures_as_markdown(reading: Opened, run_id: int, name: str | None) -> str:
@@ -219,6 +235,7 @@ def _changes(test: ExportedTest, findings: Json | None) -> list[str]:
     lists = findings["tests"]
     base = findings["base"]["run"]
     if any(entry["key"] == test.key for entry in lists["newly_failing"]):
-        return [f"New failure: it did not fail in run {base}"]
+        kind = next(entry["kind"] for entry in lists["newly_failing"] if entry["key"] == test.key)
+        return [f"{_KINDS[kind]}: it did not fail in run {base}"]
     since = next((entry["since"] for entry in lists["still_failing"] if entry["key"] == test.key), None)
     return [f"It has failed since run {since['run']}"] if since else []

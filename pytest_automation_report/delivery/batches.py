@@ -152,6 +152,7 @@ _KNOWN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "failure": ("failure", "failed", "fail"),
     "error": ("error", "failure", "failed", "fail"),
     "skipped": ("skipped", "skip", "untested"),
+    "untested": ("untested", "skipped"),
 }
 
 

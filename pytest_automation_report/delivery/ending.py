@@ -250,7 +250,7 @@ _MAX_FAILING: Final = 200
 
 _TEXT_UNITS: Final = 240
 _MIN_FREE_BYTES: Final = 1024 * 1024
-_COUNTS: Final = ("newly_failing", "still_failing", "fixed", "flaky", "slower", "gone")
+_COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "gone")
 
 
 class LateAnswer(Generic[T]):
@@ -299,9 +299,11 @@ def excerpt_from(document: Json) -> Json:
     return {
         "base": None if base is None else {name: base[name] for name in ("run", "commit", "at")},
         "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
+        "verdict": {name: _cut(text) for name, text in document["verdict"].items()},
+        "mine": {name: int(number) for name, number in document["mine"].items()},
         "counts": {name: int(document["counts"][name]) for name in _COUNTS},
         "reasons": [
-            {"count": int(reason["count"]), "is_new": bool(reason["is_new"]), "title": _cut(reason["title"]),
+            {"count": int(reason["count"]), "kind": reason["kind"], "title": _cut(reason["title"]),
              "since": None if reason["since"] is None else int(reason["since"]["run"])}
             for reason in document["reasons"]
         ],
@@ -311,8 +313,9 @@ def excerpt_from(document: Json) -> Json:
 
 def _failing(test: Json, flaky: Json | None, run_id: int) -> Json:
     since = None if test["since"] is None or test["since"]["run"] == run_id else int(test["since"]["run"])
+    kind = "" if test["kind"] is None else str(test["kind"])
     rate = None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])]
-    return {"folder": _cut(test["folder"]), "name": _cut(test["name"]), "since": since, "flaky": rate}
+    return {"folder": _cut(test["folder"]), "name": _cut(test["name"]), "kind": kind, "since": since, "flaky": rate}
 
 
 def _cut(text: str) -> str:

@@ -347,6 +347,8 @@ class WorkerQueues:
         self, queue: WorkerQueue, start: StartRecord, kind: Unfinished, detail: str, *, ended_us: int
     ) -> None:
         """Add the result of the attempt that runs, which never finished."""
+        if kind == "interrupted":  # it stays in the number of tests not run
+            queue.collection_results += 1
         self._enqueue_orphan(
             queue, self._unfinished_result(queue, queue.open_offset, start, kind, detail, ended_us=ended_us)
         )

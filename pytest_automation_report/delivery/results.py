@@ -95,9 +95,10 @@ class WorkerQueue(Struct):
 
     ``started_us`` and ``ended_us`` are in microseconds since the session began. ``counts`` is by pytest's statuses.
     ``orphans`` holds the numbers of attempts that an earlier sender reported as never finished: that stands, even if
-    the file has a result by now. ``collection_results`` counts results without an attempt, as of a module that cannot
-    be imported. ``collection`` is the extension of this name. ``elapsed_correction_us`` is added to the sum of the
-    tests' times, since an imported file may state another time for the whole.
+    the file has a result by now. ``collection_results`` counts results that are no outcome of a test: of a module that
+    cannot be imported, of a test that was interrupted or not reached. ``collection`` is the extension of this name.
+    ``elapsed_correction_us`` is added to the sum of the tests' times, since an imported file may state another time for
+    the whole.
     """
 
     worker: str

@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import asdict
+
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
+from pytest_automation_report.findings.verdict import RunNumbers, fresh, verdict_of
 from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.names import SHORT_COMMIT, title_of
 from pytest_automation_report.text.terminal import change_counts, pluralize
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 COMMENT_BYTES: Final = 60_000
 """Longest comment in bytes: GitHub refuses one of more than 65,536 characters."""
 
+_SIGNS: Final = {"fail": "❌ ", "pass": "✅ "}
 _LISTED: Final = 20
 _REASONS: Final = 10
 _LINE_UNITS: Final = 160
@@ -112,14 +116,15 @@ def _clean(text: str) -> str:
 
 
 def _verdict(run: ExportedRun, findings: Json | None, url: str) -> list[str]:
-    if run.failed:
-        reasons = len(findings["reasons"]) if findings is not None else 0
-        reason_text = f", for {pluralize(reasons, 'reason')}" if reasons > 1 else ""
-        verdict = f"❌ {run.failed:,} of {pluralize(run.total, 'test')} failed{reason_text}"
-    elif run.total:
-        verdict = f"✅ {'Test' if run.total == 1 else f'All {run.total:,} tests'} ran without a failure"
+    if findings is None:
+        passed = run.total - run.failed
+        numbers = RunNumbers(finished=run.total, failed=run.failed, passed=passed, is_open=not run.is_completed)
+        said = asdict(verdict_of(numbers))
     else:
-        verdict = "No test ran"
+        said = findings["verdict"]
+    verdict = f"{_SIGNS.get(said['tone'], '')}{said['long']}"
+    if said["part"]:
+        verdict += f", {said['part'].partition(': ')[0]}: {code(said['part'].partition(': ')[2])}"
     facts = [f"[run {run.id}](<{url}>)" if url else f"run {run.id}", *([code(run.source)] if run.source else [])]
     facts += [f"{name.lower()} {code(value)}" for name, value in _run_facts(run).items()]
     if run.elapsed:
@@ -141,10 +146,10 @@ def _changes(findings: Json | None) -> str:
     """Return what changed since the base in one sentence."""
     if findings is None:
         return ""
-    base, counts = findings["base"], findings["counts"]
+    base = findings["base"]
     if base is None:
         return "There is no earlier run to be compared with."
-    parts = change_counts(counts)
+    parts = change_counts(findings)
     commit = f" ({code(str(base['commit'])[:SHORT_COMMIT])})" if base.get("commit") else ""
     if not parts:
         return f"Nothing changed since run {base['run']}{commit}."
@@ -169,7 +174,7 @@ def _reasons(findings: Json | None) -> list[str]:
     if len(reasons) < 2:  # noqa: PLR2004 - one reason is in the list of failures already
         return []
     lines = [
-        f"- {pluralize(reason['count'], 'test')}{', new' if reason['is_new'] else ''}: {code(reason['title'])}"
+        f"- {pluralize(reason['count'], 'test')}{fresh(reason, ', {}')}: {code(reason['title'])}"
         + (f" in {code(reason['place'])}" if reason["place"] else "")
         for reason in reasons[:_REASONS]
     ]
@@ -204,7 +209,7 @@ def _representatives(
     if findings is None or not findings["reasons"]:
         yield from failures
         return
-    for reason in sorted(findings["reasons"], key=lambda reason: not reason["is_new"]):
+    for reason in sorted(findings["reasons"], key=lambda reason: reason["kind"] != "new"):
         test = next((names[key] for key in reason["keys"] if key in names), None)
         if test is not None:
             yield test

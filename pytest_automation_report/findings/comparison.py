@@ -12,6 +12,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from pytest_automation_report.findings.flakiness import Verdict
 
@@ -75,15 +76,31 @@ class Changes(Struct, Generic[Key], frozen=True):
     """Keys of tests by what changed since the base, each sorted.
 
     A test that the base does not have is newly failing if it fails, and a new test in any case. A skipped test has not
-    been fixed.
+    been fixed. ``passed_again`` are those of ``fixed`` that are flaky: nobody need have fixed them.
     """
 
     newly_failing: tuple[Key, ...] = ()
     still_failing: tuple[Key, ...] = ()
     fixed: tuple[Key, ...] = ()
+    passed_again: tuple[Key, ...] = ()
     new_tests: tuple[Key, ...] = ()
     gone: tuple[Key, ...] = ()
     newly_skipped: tuple[Key, ...] = ()
+    not_run: tuple[Key, ...] = ()
+
+
+class Apart(Struct, Generic[Key], frozen=True):
+    """Keys of both runs that are compared in another way than tests with two outcomes.
+
+    ``modules`` are files that were not collected, which are no tests: ``imported`` are those of the base that the run
+    collected, and ``known`` the tests of these, which are not new. Tests that did ``not_run`` are not gone.
+    """
+
+    modules: AbstractSet[Key] = frozenset()
+    imported: AbstractSet[Key] = frozenset()
+    known: AbstractSet[Key] = frozenset()
+    not_run: AbstractSet[Key] = frozenset()
+    flaky: AbstractSet[Key] = frozenset()
 
 
 def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
@@ -146,26 +163,35 @@ def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
 
 
 def changes_between(
-    base: Mapping[Key, Verdict] | None, run: Mapping[Key, Verdict], *, has_part: bool = False
+    base: Mapping[Key, Verdict] | None,
+    run: Mapping[Key, Verdict],
+    *,
+    has_part: bool = False,
+    apart: Apart[Key] | None = None,
 ) -> Changes[Key]:
-    """Return what changed between two runs; nothing if there is no base.
+    """Return what changed between two runs; nothing but what did not run if there is no base.
 
     ``base`` and ``run`` have the verdict of each test by its key. With ``has_part`` the run had a part of the suite:
     the tests that it does not have are not gone.
     """
+    apart = apart or Apart()
+    not_run = _sorted(apart.not_run - run.keys())
     if base is None:
-        return Changes()
+        return Changes(not_run=not_run)
     failing = {key for key, verdict in run.items() if verdict == "failed"}
     failed = {key for key, verdict in base.items() if verdict == "failed"}
+    fixed = apart.imported | {key for key in failed if run.get(key) == "passed"}
     return Changes(
         newly_failing=_sorted(failing - failed),
         still_failing=_sorted(failing & failed),
-        fixed=_sorted(key for key in failed if run.get(key) == "passed"),
-        new_tests=_sorted(run.keys() - base.keys()),
-        gone=() if has_part else _sorted(base.keys() - run.keys()),
+        fixed=_sorted(fixed - apart.flaky),
+        passed_again=_sorted(fixed & apart.flaky),
+        new_tests=_sorted(run.keys() - base.keys() - apart.modules - apart.known),
+        gone=() if has_part else _sorted(base.keys() - run.keys() - apart.modules - apart.not_run),
         newly_skipped=_sorted(
             key for key, verdict in run.items() if verdict == "skipped" and base.get(key, "skipped") != "skipped"
         ),
+        not_run=not_run,
     )
 
 

@@ -7,7 +7,7 @@ test is dead, or never reached the test.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Field, FieldType, Status, Test
@@ -37,8 +37,8 @@ Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
 ``crashed``: its xdist worker died. ``died``: its pytest process died. ``interrupted``: pytest stopped in the test.
 """
 
-UNTESTED = "untested"
-"""Status of a test that was collected and never started."""
+UNTESTED: Final = "untested"
+"""Status of a test that was collected and never started, or was interrupted."""
 
 # A line of pytest's traceback that shows an exception.
 _RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
@@ -74,17 +74,20 @@ def unfinished_attempt(
     worker: str,
     artifacts: Iterable[Artifact] = (),
 ) -> Attempt:
-    """Return an attempt that was running when its process ended.
+    """Return an attempt that was running when its process ended: an error, or untested if it was interrupted.
 
     ``nodeid`` must not have pytest-xdist's ``@group``. ``detail`` is further text for the error: a crash report, the
     last captured output. ``observed_us`` is the time since the test's start, None if that is not known.
     """
     cleaner = cleaner_for(options)
     sentence = _sentence(kind, worker)
-    error = console_field("Error", cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
-    fields = (error, *node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner))
+    # Who presses Ctrl-C stops a test that may be good: nothing is known of it.
+    name = "Not run" if kind == "interrupted" else "Error"
+    status: Status = UNTESTED if kind == "interrupted" else "error"
+    cause = console_field(name, cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
+    fields = (cause, *node_id_fields(identity_of(nodeid, prefix=options.prefix), cleaner))
     return Attempt(
-        "error", None if observed_us is None else max(0, observed_us), fields=fields, artifacts=tuple(artifacts)
+        status, None if observed_us is None else max(0, observed_us), fields=fields, artifacts=tuple(artifacts)
     )
 
 

@@ -332,7 +332,7 @@ class RuntestHooks(Hooks):
         """Write the CLOSE record. A test that is still running is recorded as interrupted."""
         detail, cleaner, errors = "", self.collector.cleaner.string, self.internal_errors
         if self._open_nodeid is not None:
-            self.counts["error"] += 1
+            self.counts["untested"] += 1
             detail = self._last_words()
         else:
             self._count_pending_rerun()

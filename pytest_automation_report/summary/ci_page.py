@@ -21,10 +21,11 @@ from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
 from pytest_automation_report.recording.failures import SHOWN
 from pytest_automation_report.summary.findings_lines import (
     FLAKY_NOTE,
+    changes_line,
     failing_notes,
-    findings_lines,
     reason_lines,
     reason_note,
+    verdict_line,
 )
 from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.files import make_ignored_folder
@@ -192,7 +193,10 @@ class JobPage(Struct, frozen=True, kw_only=True):
         run = "" if tally.run is None else f"run {tally.run}"
         where = f"[{run}](<{self.url}>)" if self.url and run else run
         lines = [f"### {plain(self.title)}", "", f"**{_counted(tally)}**{f' in {where}' if where else ''}", ""]
-        if tally.not_run > 0:
+        if self.findings is not None:
+            verdict = verdict_line(self.findings)
+            lines += [f"**{plain(verdict)}**", ""] if verdict else []
+        elif tally.not_run > 0:
             lines += [f"{tally.not_run} of {tally.expected} tests were not run.", ""]
         lines += self._changes()
         return [*lines, *(f"- {plain(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
@@ -200,8 +204,9 @@ class JobPage(Struct, frozen=True, kw_only=True):
     def _changes(self) -> list[str]:
         """Return what changed since an earlier run, and a table of reasons if more than one test fails."""
         findings = self.findings
-        if findings is None or not (lines := findings_lines(findings, self.now)):
+        if findings is None or findings["base"] is None:
             return []
+        line = changes_line(findings, self.now)
         reasons = findings["reasons"] if reason_lines(findings) else []
         rows = [
             f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {reason_note(reason)} |"
@@ -209,7 +214,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
         ]
         more = len(reasons) - len(rows)
         table = ["| Reason | Tests | Since |", "| --- | --- | --- |", *rows, ""] if rows else []
-        sentence = [] if lines[0].startswith(" ") else [plain(lines[0]), ""]
+        sentence = [plain(line), ""] if line else []
         return [*sentence, *table, *([f"{more} more reasons.", ""] if more > 0 else [])]
 
     def _table(self, rows: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.findings.verdict import fresh, told
 from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.names import SHORT_COMMIT, title_of
 from pytest_automation_report.text.terminal import change_counts, is_torn, pluralize, printable, wholeness_words
@@ -26,18 +27,27 @@ _MINUTE_US: Final = 60_000_000
 
 
 # Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
-_SINCE_BASE: Final = ("newly_failing", "fixed")
+_SINCE_BASE: Final = ("mine new", "counts fixed")
+
+# Counts say as much of these, which stand beside them.
+_COUNTED: Final = ("passed", "failed", "not whole")
 
 
 def findings_lines(findings: Json | None, now: int) -> list[str]:
-    """Return the lines below a session's numbers: what changed, and the reasons if more than one test fails.
+    """Return the lines below a session's numbers: what they don't say, what changed, and the reasons of several tests.
 
-    Nothing without findings, and nothing in a first run. ``now`` is in microseconds since 1970.
+    Nothing without findings, and of a first run the verdict alone. ``now`` is in microseconds since 1970.
     """
-    if findings is None or findings["base"] is None:
+    if findings is None:
         return []
-    line = changes_line(findings, now)
-    return [*([line] if line else []), *(f"  {reason}" for reason in reason_lines(findings))]
+    lines = filter(None, (verdict_line(findings), changes_line(findings, now) if findings["base"] else ""))
+    return [*lines, *(f"  {reason}" for reason in (reason_lines(findings) if findings["base"] else ()))]
+
+
+def verdict_line(findings: Json) -> str:
+    """Return the verdict of a run if its counts alone would mislead: it was cut short, or is a part of the suite."""
+    verdict = findings["verdict"]
+    return printable(told(verdict)) if verdict["part"] or verdict["kind"] not in _COUNTED else ""
 
 
 def earlier_source_line(findings: Json | None, source: str) -> str:
@@ -59,12 +69,12 @@ def changes_line(findings: Json, now: int) -> str:
 
     ``now`` is in microseconds since 1970.
     """
-    base, counts, whole = findings["base"], findings["counts"], findings.get("whole")
+    base, whole = findings["base"], findings.get("whole")
     if is_torn(whole):
         return f"not whole: {wholeness_words(whole)}"
     if base is None:
         return ""
-    parts = change_counts(counts)
+    parts = change_counts(findings)
     if not parts:
         return ""
     details = [printable(str(base["commit"]))[:SHORT_COMMIT]] if base.get("commit") else []
@@ -92,7 +102,7 @@ def _failing_note(test: Json) -> str:
     if test["flaky"] is not None:
         failed, runs = test["flaky"]
         return f"{FLAKY_NOTE}, {failed} of {pluralize(runs, 'run')} failed"
-    return "new" if test["since"] is None else f"since run {test['since']}"
+    return test["kind"] if test["since"] is None else f"since run {test['since']}"
 
 
 def reason_lines(findings: Json) -> list[str]:
@@ -101,7 +111,7 @@ def reason_lines(findings: Json) -> list[str]:
     if sum(reason["count"] for reason in reasons) <= 1:
         return []
     lines = [
-        f"{reason['count']} {'new: ' if reason['is_new'] else ''}{cut_end(printable(reason['title']), _TITLE_UNITS)}"
+        f"{reason['count']} {fresh(reason, '{}: ')}{cut_end(printable(reason['title']), _TITLE_UNITS)}"
         for reason in reasons[:MAX_REASONS]
     ]
     left = len(reasons) - MAX_REASONS
@@ -109,10 +119,8 @@ def reason_lines(findings: Json) -> list[str]:
 
 
 def reason_note(reason: Json) -> str:
-    """Return since when failures have this reason, for an entry of an excerpt."""
-    if reason["is_new"]:
-        return "new"
-    return "" if reason["since"] is None else f"since run {reason['since']}"
+    """Return whose failures these are, or since when they have this reason, for an entry of an excerpt."""
+    return fresh(reason, "{}") or ("" if reason["since"] is None else f"since run {reason['since']}")
 
 
 def test_title(test: Json) -> str:

@@ -45,21 +45,27 @@ def printable(text: str) -> str:
 
 _MOST_JOBS: Final = 5
 
-# Counts of a run's findings in the order in which people read them, each with its words for one and for many.
+# Numbers of a run's findings in the order in which people read them, each with its words for one and for many.
 _CHANGES: Final = (
-    ("newly_failing", "new failure", "new failures"),
-    ("still_failing", "still failing", "still failing"),
-    ("fixed", "fixed", "fixed"),
-    ("flaky", "flaky", "flaky"),
-    ("slower", "slower", "slower"),
-    ("gone", "gone", "gone"),
+    ("mine", "new", "new failure", "new failures"),
+    ("mine", "back", "back after a while", "back after a while"),
+    ("mine", "flaky", "failure of a test known to be flaky", "failures of tests known to be flaky"),
+    ("mine", "still", "still failing", "still failing"),
+    ("counts", "fixed", "fixed", "fixed"),
+    ("counts", "passed_again", "flaky test passed again", "flaky tests passed again"),
+    ("counts", "flaky", "flaky", "flaky"),
+    ("counts", "slower", "slower", "slower"),
+    ("counts", "gone", "gone", "gone"),
 )
 
 
-def change_counts(counts: Mapping[str, int]) -> dict[str, str]:
-    """Return the counts of a run's findings that are not 0 by their names, in words: ``2 new failures``."""
+def change_counts(findings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the numbers of a run's findings that are not 0 by their names, in words: ``2 new failures``."""
+    numbers = [(member, name, findings[member][name], words) for member, name, *words in _CHANGES]
     return {
-        name: f"{counts[name]} {one if counts[name] == 1 else many}" for name, one, many in _CHANGES if counts[name]
+        f"{member} {name}": f"{number} {words[0] if number == 1 else words[1]}"
+        for member, name, number, words in numbers
+        if number
     }
 
 

@@ -122,7 +122,7 @@ def test_interrupted_while_down(tmp_path: Path, server: ScriptedServer) -> None:
         running.until(lambda: project.is_stopped, "the stopping test runs")
         running.hit(signal.SIGINT)
         ran = running.end()
-    assert (printed_counts(ran).kept, printed_counts(ran).not_run) == (len(FINISHED) + 1, 1)
+    assert (printed_counts(ran).kept, printed_counts(ran).not_run) == (len(FINISHED) + 1, 2)
     wait_for_senders(tmp_path)
     server.up()
     assert run_told_command(tmp_path, ran).exit == 0

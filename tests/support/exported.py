@@ -58,7 +58,7 @@ def a_run(**more: object) -> ExportedRun:
 
 def findings_of(**more: object) -> Json:
     """Return findings in which one test fails anew, for one of two reasons."""
-    entry = {"key": key_of("tests.test_a", "test_new"), "folder": "tests.test_a", "name": "test_new"}
+    entry = {"key": key_of("tests.test_a", "test_new"), "folder": "tests.test_a", "name": "test_new", "kind": "new"}
     names = (
         "newly_failing",
         "still_failing",
@@ -66,17 +66,23 @@ def findings_of(**more: object) -> Json:
         "new_tests",
         "gone",
         "newly_skipped",
+        "passed_again",
         "flaky",
         "slower",
         "faster",
     )
-    reason = {"title": "assert 1 == 2", "place": "tests/test_a.py", "count": 1, "is_new": True, "keys": [entry["key"]]}
+    reason = {"title": "assert 1 == 2", "place": "tests/test_a.py", "count": 1, "kind": "new", "keys": [entry["key"]]}
     return {
         "run": 12,
         "base": {"run": 11, "why": "same branch", "commit": "fedcba9876543210", "at": 1},
+        "verdict": {
+            "kind": "failed", "tone": "fail", "long": "1 of 4 tests failed, for 2 reasons",
+            "short": "1 failed", "part": "",
+        },
+        "mine": {"new": 1, "back": 0, "flaky": 0, "still": 0},
         "counts": {**dict.fromkeys(names, 0), "newly_failing": 1, "fixed": 2, "flaky": 1},
-        "tests": {**{name: [] for name in names[:6]}, "newly_failing": [entry]},
-        "reasons": [reason, {**reason, "title": "no server", "is_new": False, "keys": []}],
+        "tests": {**{name: [] for name in names[:7]}, "newly_failing": [entry]},
+        "reasons": [reason, {**reason, "title": "no server", "kind": "still", "keys": []}],
         "flaky": [{"folder": "tests.test_a", "name": "test_often", "state": "flaky", "failed": 3, "runs": 20}],
         **more,
     }  # fmt: skip

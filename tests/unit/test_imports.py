@@ -34,7 +34,7 @@ TABLE: dict[str, frozenset[str]] = {
         "findings": "",
         "failures": "text",
         "api": "text errors unpatched",
-        "export": "failures api text",
+        "export": "findings failures api text",
         "recording": "spool api text unpatched",
         "ci": "api text unpatched",
         "spool": "api text errors unpatched",
@@ -44,10 +44,11 @@ TABLE: dict[str, frozenset[str]] = {
         "delivery": "recording server spool api text errors unpatched",
         "junit": "delivery settings recording spool api text errors",
         "checks": "delivery server spool api text errors unpatched",
-        "summary": "settings recording spool ci api text errors unpatched",
+        "summary": "findings settings recording spool ci api text errors unpatched",
         "session": "annotations checks junit summary delivery settings recording spool ci api text errors "
         "unpatched guards",
-        "cli": "checks junit summary delivery settings recording spool ci server export failures api text errors",
+        "cli": "checks junit summary delivery settings recording spool ci server export findings failures api text "
+        "errors",
     }.items()
 }
 """What each folder may import, beside itself."""

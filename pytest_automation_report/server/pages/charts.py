@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.numbers import duration, quantity
+from pytest_automation_report.server.pages.run_summary import verdict_in_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
 
 # Width of a bar, and of its smallest part: one failure among 100,000 tests must be seen.
 _BAR: Final = 1_000.0
@@ -49,7 +52,8 @@ def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
 class TrendPoint:
     """One run of a trend: its number, the drawn value, the same in words, its tone, and the address of a click.
 
-    ``label`` stands above the bar if it is the highest or the last one.
+    ``label`` stands above the bar if it is the highest or the last one. ``is_part``: the run did not run all of its
+    suite, so the bar is hollow.
     """
 
     run: int
@@ -58,6 +62,7 @@ class TrendPoint:
     tone: str
     address: str = ""
     label: str = ""
+    is_part: bool = False
 
 
 class TrendBar(NamedTuple):
@@ -101,19 +106,20 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
     return bars
 
 
-def failure_trend(rows: Iterable[Mapping[str, Any]]) -> list[TrendPoint]:
-    """Return the failed tests of some runs, oldest first."""
-    return [
-        TrendPoint(
-            row["id"],
-            row["failure_count"],
-            f"{row['failure_count']:,} failed" if row["failure_count"] else f"{row['success_count']:,} passed",
-            "fail" if row["failure_count"] else "pass" if row["is_completed"] and row["success_count"] else "idle",
-            link("run", row["id"]),
-            f"{row['failure_count']:,}",
+def failure_trend(rows: Iterable[Mapping[str, Any]], known: Mapping[int, Json]) -> list[TrendPoint]:
+    """Return the failed tests of some runs, oldest first; ``known`` has the summaries of their findings by run."""
+    points = []
+    for row in rows:
+        said = verdict_in_list(row, known.get(row["id"]))
+        failed = f"{row['failure_count']:,}"
+        words = f"{row['success_count']:,} passed" if said["kind"] == "passed" else said["short"]
+        tone = "fail" if row["failure_count"] else said["tone"] if said["tone"] in {"fail", "pass"} else "idle"
+        is_part = said["kind"] not in {"passed", "failed"} or bool(said["part"])
+        words = ", ".join(filter(None, (words, said["part"])))
+        points.append(
+            TrendPoint(row["id"], row["failure_count"], words, tone, link("run", row["id"]), failed, is_part=is_part)
         )
-        for row in rows
-    ]
+    return points
 
 
 def duration_trend(rows: Iterable[Mapping[str, Any]]) -> list[TrendPoint]:

@@ -67,7 +67,10 @@ _TEST: Final = (
     '"id", "case_id", "name", "folder", "file", "line", "status", "elapsed", "thread_id", "failed_attempts", "phase",'
     ' "message", "fingerprint"'
 )
-_RUN: Final = '"id", "status", "is_completed", "failure_count", "success_count", "total_count", "created", "commit"'
+_RUN: Final = (
+    '"id", "status", "is_completed", "failure_count", "success_count", "total_count", "created", "commit",'
+    ' "untested_count", "status5_count", "collected", "selection"'
+)
 # In PostgreSQL an order by the id alone would be served by the primary key, in vain for all rows of other runs. An
 # order by the column first can only be served by an index that begins with the column. With ``column = value`` the
 # planner drops the column from the order, so the condition is a range of one value.
@@ -204,9 +207,9 @@ class PageReader(Reader):
         return next(iter(self._runs("*", f'{own} ORDER BY "id" DESC LIMIT 1', *values)), None)
 
     def newest_by_source(self, project_id: int) -> dict[int, Json]:
-        """Return id, status, creation and completion of the newest run of each suite of a project, by suite."""
+        """Return the newest run of each suite of a project, by suite."""
         newest = '"id" IN (SELECT MAX("id") FROM "run" WHERE "project_id" = ? GROUP BY "source_id")'
-        rows = self._runs('"id", "source_id", "status", "created", "is_completed"', newest, project_id)
+        rows = self._runs("*", newest, project_id)
         return {row["source"]: row for row in rows}
 
     def found_runs(self, text: str, source_id: int | None) -> list[Json]:

@@ -32,6 +32,8 @@ CHANGES: Final = (
     "gone",
     "faster",
     "newly_skipped",
+    "passed_again",
+    "not_run",
 )
 """Lists of findings that a page can show alone, by their names in the document."""
 

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import flakiness_of
+from pytest_automation_report.server.store.counted import IS_MODULE
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.inserts import says_death
 from pytest_automation_report.server.store.records import rows_of, run_row
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.flakiness import Flakiness, Verdict
+    from pytest_automation_report.findings.flakiness import Flakiness, Outcome, Verdict
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
     from pytest_automation_report.server.store.store import Store
@@ -125,8 +126,10 @@ _THREADS: Final = (
     'SELECT "id", "job", "attempt", "session_started", "collection" FROM "thread" WHERE "run_id" = ?'
     ' AND "job" IS NOT NULL AND "collection" IS NOT NULL ORDER BY "id"'
 )
-# Not those that are only named since they did not run, whose status is 1 in the contract.
-_CASES: Final = 'SELECT "thread_id", "case_id", "folder", "name" FROM "result" WHERE "run_id" = ? AND "status" <> 1'
+# Not those that are only named since they did not run, whose status is 1 in the contract; and a module is no test.
+_CASES: Final = (
+    f'SELECT "thread_id", "case_id" FROM "result" WHERE "run_id" = ? AND "status" <> 1 AND NOT ({IS_MODULE})'
+)
 
 
 def wholeness(connection: StoreConnection, run_id: int) -> Json | None:
@@ -138,10 +141,8 @@ def wholeness(connection: StoreConnection, run_id: int) -> Json | None:
     if not threads:
         return None
     cases: dict[int, set[int]] = defaultdict(set)
-    for thread_id, case_id, folder, name in connection.execute(_CASES, (run_id,)):
-        # A module that could not be collected, or skipped itself, is no test.
-        if folder != name and not folder.endswith(f".{name}"):
-            cases[thread_id].add(case_id)
+    for thread_id, case_id in connection.execute(_CASES, (run_id,)):
+        cases[thread_id].add(case_id)
     sessions: dict[tuple[str, int, int, str], set[int]] = defaultdict(set)
     for thread_id, job, attempt, started, collection in threads:
         sessions[job, attempt, started or thread_id, collection] |= cases[thread_id]
@@ -243,9 +244,18 @@ def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, C
         for case_id, history in known.items()
         if case_id in subject.results
     }
-    found = {case_id: _flaky_entry(state) for case_id, state in states.items() if state.state in _SHOWN_STATES}
+    found = {
+        # What this run adds is no evidence against itself: a test is known to be flaky by the runs before.
+        case_id: {**_flaky_entry(state), "is_known": _is_known(known[case_id].outcomes(failures)[:-1], state)}
+        for case_id, state in states.items()
+        if state.state in _SHOWN_STATES
+    }
     order = sorted(found, key=lambda case_id: (found[case_id]["state"] != "flaky", -found[case_id]["low"], case_id))
     return {case_id: found[case_id] for case_id in order}
+
+
+def _is_known(before: Sequence[Outcome], state: Flakiness) -> bool:
+    return state.state == "flaky" and flakiness_of(before).state == "flaky"
 
 
 def _flaky_entry(state: Flakiness) -> Json:

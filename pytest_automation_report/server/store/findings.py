@@ -12,18 +12,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.findings.comparison import changes_between, is_partial
+from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
 from pytest_automation_report.findings.durations import HISTORY, LAST, change_of, is_observed, ranked
 from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.lanes import WorkerTime, time_shares
+from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
 from pytest_automation_report.server.store.compared import (
     MAX_TESTS,
     compared_run,
     facts_of,
     flaky_in_run,
     main_branch_of,
+    names_of,
     wholeness,
     with_death,
+)
+from pytest_automation_report.server.store.counted import (
+    IS_MODULE,
+    Modules,
+    lost_tests,
+    modules_of,
+    numbers_of,
+    tests_in,
 )
 from pytest_automation_report.server.store.database import marks, share_run
 from pytest_automation_report.server.store.histories import (
@@ -37,7 +47,6 @@ from pytest_automation_report.server.store.histories import (
 )
 from pytest_automation_report.server.store.records import mention, rows_of, run_row, run_rows
 from pytest_automation_report.server.store.values import hexadecimal, json_text
-from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -51,6 +60,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
+_RAN: Final = ("finished", "failed", "passed", "skipped", "collected", "not_run", "files", "lost")
 
 VERSION: Final = 4
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
@@ -72,8 +82,10 @@ _NAMES: Final = (
     ' JOIN "case" AS c ON c."id" = r."case_id"'
 )
 _THREADS: Final = (
-    'SELECT "created", "elapsed_observed", "elapsed_computed" FROM "thread" WHERE "run_id" = ? ORDER BY "id"'
+    'SELECT "created", "elapsed_observed", "elapsed_computed" FROM "thread" AS t WHERE "run_id" = ? AND EXISTS'
+    f' (SELECT 1 FROM "result" WHERE "thread_id" = t."id" AND "status" <> 1 AND NOT ({IS_MODULE})) ORDER BY "id"'
 )
+"""Threads without a test, as that of xdist's controller, are no workers."""
 
 
 def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
@@ -133,7 +145,7 @@ def stored_findings(connection: StoreConnection, run_id: int) -> Json | None:
 def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int, Json]:
     """Return the summaries of those of these runs whose findings are stored.
 
-    A summary has the number of the base, the counts, and how many reasons the failures have and how many are new.
+    A summary has the number of the base, the verdict, the counts, and how many reasons the failures have.
     """
     rows = rows_of(connection, _SUMMARIES, [*run_ids], (VERSION,))
     return {run_id: json.loads(summary) for run_id, summary in rows}
@@ -144,9 +156,8 @@ def _keep(run: Json, speed: float, document: Json, writer: Writer) -> None:
     base, reasons = document["base"], document["reasons"]
     summary = {
         "base": None if base is None else base["run"],
-        "counts": document["counts"],
+        **{name: document[name] for name in ("verdict", "mine", "counts")},
         "reasons": len(reasons),
-        "new_reasons": sum(reason["is_new"] for reason in reasons),
     }
     share_run(writer.connection, run["id"])
     values = (VERSION, json_text(document), json_text(summary), run["id"], run["updated"])
@@ -173,46 +184,47 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
     """Return the speed of a run and its findings."""
     main_branch = main_branch_of(connection, run["source"]) or main_branch
     subject = compared_run(connection, run, base_id, main_branch)
-    results, base = subject.results, subject.base
-    facts = with_death(connection, facts_of(run))
-    has_part = is_partial(facts, None if base is None else base.run)
-    untested = _untested(connection, run)
+    has_part = is_partial(with_death(connection, facts_of(run)), None if subject.base is None else subject.base.run)
     whole = wholeness(connection, run["id"]) if run["is_completed"] else None
-    verdicts: dict[int, Verdict] = {
-        # Another job of the run, or the same one again, may have run a test that this one did not get to.
-        case_id: case.verdict
-        for case_id, case in results.items()
-        if case.verdict != "skipped" or case_id not in untested
-    }
-    is_whole = run["is_completed"] and not has_part and not facts.lacks_tests and not untested and not is_torn(whole)
-    changes = changes_between(subject.before, verdicts, has_part=not is_whole)
-    lists = {name: getattr(changes, name) for name in changes.__struct_fields__}
     failures = Failures(connection, subject.series)
     known = histories(connection, subject.series, failures.unstable())
     flaky = flaky_in_run(subject, failures, known)
+    known_flaky = {key for key, entry in flaky.items() if entry["is_known"]}
+    reasons = reasons_of(connection, subject, known_flaky)
+    changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part, reasons=len(reasons))
+    lists = {name: getattr(changes, name) for name in changes.__struct_fields__}
     series, durations = _changed_durations(connection, subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
-    tests = _Tests(connection, subject, known)
+    kinds = {
+        **{key: "back" if failures.has_failed_before(key) else "new" for key in changes.newly_failing},
+        **dict.fromkeys(changes.still_failing, "still"),
+    }
+    kinds |= dict.fromkeys(kinds.keys() & known_flaky, "flaky")
+    tests = _Tests(connection, subject, known, kinds)
     tests.load({*_first(lists.values()), *list(flaky)[:MAX_TESTS], *ranked(durations)[:MAX_TESTS]})
     speed = series.last.speed or 1.0
     return speed, {
         "version": VERSION,
         "run": run["id"],
         "base": _base(subject),
-        "earlier_source": earlier_source(connection, run, results.keys()),
+        "earlier_source": earlier_source(connection, run, subject.results.keys()),
         "is_partial": has_part,
         "whole": whole,
         "speed": round(speed / series.usual, 2),
+        "verdict": asdict(verdict_of(numbers)),
+        "ran": {name: getattr(numbers, name) for name in _RAN},
+        "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
         "counts": {
             **{name: len(keys) for name, keys in lists.items()},
+            "not_run": numbers.not_run,
             "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
             "slower": len(slower),
             "faster": len(faster),
-            "in_several_jobs": sum(case.is_shared for case in results.values()),
+            "in_several_jobs": sum(case.is_shared for case in subject.results.values()),
         },
         "tests": {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()},
-        "reasons": reasons_of(connection, subject),
+        "reasons": reasons,
         "flaky": [{**tests.name(key), **entry} for key, entry in list(flaky.items())[:MAX_TESTS]],
         **{
             word: [
@@ -223,6 +235,51 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
         },
         "time": _time(connection, subject),
     }
+
+
+def _changes(
+    connection: StoreConnection,
+    subject: ComparedRun,
+    whole: Json | None,
+    flaky: Mapping[int, Json],
+    *,
+    has_part: bool,
+    reasons: int,
+) -> tuple[Changes[int], RunNumbers]:
+    """Return what changed since the base, and the numbers of the run."""
+    run, base = subject.run, subject.base
+    modules = modules_of(connection, run["id"])
+    before = Modules(frozenset(), {}) if base is None else modules_of(connection, base.run.id)
+    lost = lost_tests(connection, subject.series, modules.broken) - subject.results.keys() if modules.broken else set()
+    numbers = numbers_of(connection, run, modules, whole, lost=len(lost), reasons=reasons)
+    untested = _untested(connection, run)
+    verdicts: dict[int, Verdict] = {
+        # Another job of the run, or the same one again, may have run a test that this one did not get to.
+        case_id: case.verdict
+        for case_id, case in subject.results.items()
+        if case.verdict != "skipped" or case_id not in untested
+    }
+    is_cut = bool(untested) or numbers.is_torn or numbers.not_run > numbers.lost or numbers.ending[0] == "died"
+    not_run = lost | untested
+    if is_cut and run["is_completed"] and base is not None and base.run.selection == numbers.selection:
+        not_run |= (subject.before or {}).keys() - verdicts.keys() - before.cases
+    imported = before.broken.keys() - modules.broken.keys()
+    tests = tests_in(connection, imported, run["id"]) if imported else set[int]()
+    # A file without tests, or one that nobody collected, has not been mended.
+    mended = {before.broken[file] for file in imported if tests_in(connection, [file], run["id"])}
+    changes = changes_between(
+        subject.before,
+        verdicts,
+        has_part=has_part or is_cut or not run["is_completed"],
+        apart=Apart(
+            modules=modules.cases | before.cases,
+            imported=mended,
+            known=tests,
+            not_run=not_run,
+            flaky={case_id for case_id, entry in flaky.items() if entry["state"] == "flaky"},
+        ),
+    )
+    return changes, numbers
 
 
 def _base(subject: ComparedRun) -> Json | None:
@@ -256,8 +313,15 @@ def _changed_durations(connection: StoreConnection, subject: ComparedRun) -> tup
 class _Tests:
     """Names of the tests that a document shows, read in a few statements."""
 
-    def __init__(self, connection: StoreConnection, subject: ComparedRun, known: Mapping[int, CaseHistory]) -> None:
+    def __init__(
+        self,
+        connection: StoreConnection,
+        subject: ComparedRun,
+        known: Mapping[int, CaseHistory],
+        kinds: Mapping[int, str],
+    ) -> None:
         self._connection = connection
+        self._kinds = kinds
         self._subject = subject
         self._known = dict(known)
         self._names: dict[int, Json] = {}
@@ -282,6 +346,8 @@ class _Tests:
             rows += rows_of(self._connection, f"{_NAMES} {condition}", gone, (self._subject.base.run.id,))
         for case_id, key, folder, name, result_id in rows:
             self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
+        lost = [case_id for case_id in gone if case_id not in self._names]
+        self._names |= {key: {**names, "result": None} for key, names in names_of(self._connection, lost).items()}
 
     def name(self, case_id: int) -> Json:
         """Return key, folder and name of a test, and the id of its result."""
@@ -298,6 +364,7 @@ class _Tests:
             **self.name(case_id),
             "status": None if case is None else case.verdict,
             "since": self._since(case_id, case),
+            "kind": self._kinds.get(case_id),
             "fingerprint": fingerprint,
         }
 
@@ -385,23 +452,32 @@ _FIRST_RUNS: Final = (
 )
 
 
-def reasons_of(connection: StoreConnection, subject: ComparedRun) -> list[Json]:
-    """Return the reasons of a run's failures, those of most tests first."""
+def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collection[int]) -> list[Json]:
+    """Return the reasons of a run's failures, those of most tests first; ``flaky`` are known to be flaky."""
     groups: dict[int, list[int]] = {}
-    for case in subject.results.values():
+    others = set[int]()
+    for case_id, case in subject.results.items():
         if case.verdict == "failed" and case.fingerprint is not None:
             groups.setdefault(case.fingerprint, []).append(case.result_id)
+            others |= {case.fingerprint} if case_id not in flaky else set()
     order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]
     base_id = None if subject.base is None else subject.base.run.id
     known = set() if base_id is None else {row[0] for row in rows_of(connection, _KNOWN, order, (base_id,))}
     failures = _failures(connection, [result_id for group in order for result_id in groups[group][:MAX_TESTS]])
     first_runs = _first_runs(connection, subject.run, order)
+
+    def kind(fingerprint: int) -> str:
+        first = first_runs.get(fingerprint)
+        was_seen = first is not None and first["run"] < subject.run["id"]
+        older = "still" if fingerprint in known else "back" if was_seen else "new"
+        return older if fingerprint in others else "flaky"
+
     return [
         {
             **_described(failures[fingerprint]),
             "fingerprint": hexadecimal(fingerprint),
             "count": len(groups[fingerprint]),
-            "is_new": base_id is not None and fingerprint not in known,
+            "kind": None if base_id is None else kind(fingerprint),
             "since": first_runs.get(fingerprint),
         }
         for fingerprint in order

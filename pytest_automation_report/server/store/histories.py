@@ -186,6 +186,14 @@ class Failures:
             return False
         return not shared or (self._found[run_id][case_id].fingerprint or 0) not in shared
 
+    def has_failed_before(self, case_id: int) -> bool:
+        """Whether a test failed in an earlier run of the series."""
+        return any(
+            results[case_id].verdict == "failed"
+            for run_id, results in self._found.items()
+            if run_id != self._last and case_id in results
+        )
+
     def unstable(self) -> set[int]:
         """Return the cases that may be flaky or broken; all others are stable, whatever their other results are."""
         found, failed = set[int](), defaultdict[int, int](int)

@@ -187,7 +187,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
         file=test.file or "",
         name=test.name,
         # pytest's own name for a module that could not be collected stands in both, as in its JUnit XML.
-        is_collection=test.folder == test.name or test.folder.endswith(f".{test.name}"),
+        is_collection=test.line is None and (test.folder == test.name or test.folder.endswith(f".{test.name}")),
     )
     phase = _PHASES.get(meta.get("phase", ""))
     if phase is not None and failure.kind in _PHASES:

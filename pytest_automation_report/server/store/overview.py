@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import asdict
 
 from pytest_automation_report.findings.lanes import TimedResult, blocks_of, starts_of, waste_of
+from pytest_automation_report.server.store.counted import IS_MODULE
 from pytest_automation_report.server.store.database import marks, share_run
 from pytest_automation_report.server.store.records import run_row
 from pytest_automation_report.server.store.values import ResultClass, json_text
@@ -54,7 +55,7 @@ _THREADS: Final = (
 _NAMED: Final = 'SELECT "id", "case_id", "name", "folder", "file", "elapsed" FROM "result" WHERE "id" IN'
 _RESULTS: Final = (
     'SELECT "id", "thread_id", "status", "result_class", "elapsed", "created", "file", "folder", "name",'
-    ' "failed_attempts", "started" FROM "result" WHERE "run_id" = ?'
+    f' "failed_attempts", "started", "status" <> 1 AND NOT ({IS_MODULE}) FROM "result" WHERE "run_id" = ?'
     # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
     ' ORDER BY "run_id", "id"'
 )
@@ -113,7 +114,8 @@ class _Walk:
     flaky_count: int = 0
 
     def add(self, row: tuple[Any, ...]) -> None:
-        result_id, thread, status, result_class, elapsed, created, path, folder, name, failed_attempts, started = row
+        result_id, thread, status, result_class, elapsed, created, path, folder, name, failed_attempts, *rest = row
+        started, is_test = rest
         kind = _kind(result_class, failed_attempts)
         key = path or folder
         file = self.files.get(key)
@@ -126,13 +128,15 @@ class _Walk:
             file.flaky += 1
             self.flaky_count += 1
             self.flaky.append(result_id)
+        function, bracket, parameters = name.partition("[")
+        if bracket:
+            self.functions.setdefault((path or "", folder, function), []).append((result_id, kind, parameters))
+        if not is_test:  # a module, or a test that did not run: no worker's time
+            return
         session = self.sessions.get(thread)
         start = None if started is None or session is None else max(0, session + started - self.began)
         timed = TimedResult(result_id, kind, elapsed or 0, created - self.began, start)
         self.threads.setdefault(thread, []).append(timed)
-        function, bracket, parameters = name.partition("[")
-        if bracket:
-            self.functions.setdefault((path or "", folder, function), []).append((result_id, kind, parameters))
 
 
 def _kind(result_class: int, failed_attempts: int | None) -> Kind:
@@ -232,7 +236,7 @@ def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk
     return {
         "wall": wall,
         "is_exact": all(result.started is not None for lane in placed.values() for _, result in lane),
-        "worker_count": len(threads),
+        "worker_count": len(walk.threads),
         "workers": [
             {
                 "thread": row["id"],

@@ -154,8 +154,10 @@ class Reader:
 
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""
-        # Counts of the run, or of the thread that is asked for, give the total without counting rows.
-        counted: Json | None = self.run_row(run_id)
+        # Counts of the run's threads, or of the one that is asked for, give the total without counting rows; those of
+        # the run itself are without results that a later attempt of their job replaced.
+        self.run_row(run_id)
+        counted: Json | None = self._connection.rows(_ALL_RESULTS, (run_id,))[0]
         column, parent = '"result"."run_id"', run_id
         if query["thread_id"] is not None:
             column, parent = '"result"."thread_id"', query["thread_id"]
@@ -236,6 +238,12 @@ def run_condition(project_id: int, query: Mapping[str, Any]) -> tuple[str, list[
             conditions.append(condition.format(marks(several)))
             values += several
     return " AND ".join(conditions), values
+
+
+_SUM: Final = 'CAST(COALESCE(SUM("{0}_count"), 0) AS BIGINT) AS "{0}_count"'
+_ALL_RESULTS: Final = (
+    f'SELECT {", ".join(map(_SUM.format, ("total", "success", "failure")))} FROM "thread" WHERE "run_id" = ?'
+)
 
 
 def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) -> int:

@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 IS_OLD_PYTEST = int(version("pytest").partition(".")[0]) < 9
 
 SEVERITY = ("passed", "skipped", "failure", "error")
-WORDS = {"passed": "passed", "failed": "failure", "error": "error", "skipped": "skipped"}
+WORDS = {"passed": "passed", "failed": "failure", "error": "error", "skipped": "skipped", "untested": "untested"}
 """The summary's words and the statuses that they stand for."""
 
 ALIKE = (
@@ -336,6 +336,6 @@ def _check_summary(observed: Observed, collected: int) -> None:
     counted = _COLLECTED.search(out)
     assert counted, out
     assert int(counted[1]) == collected == int(counted[2]) + int(counted[3])
-    assert int(counted[2]) + int(counted[4] or 0) + int(counted[5] or 0) == total
+    assert int(counted[2]) + int(counted[4] or 0) + int(counted[5] or 0) + told.get("untested", 0) == total
     assert "error in reporting" not in out, out[-1500:]
     assert "automation report" not in observed.ran.err

@@ -30,7 +30,7 @@ STOPS = rows(
 LEAVES = rows(
     "suite_leaves.py", "suite_leaves",
     (6, "test_passes_first", "passed"),
-    (10, "test_ends_the_session", "error", "Error"),
+    (10, "test_ends_the_session", "untested", "Not run"),
     (14, "test_never", "passed"),
 )  # fmt: skip
 
@@ -67,7 +67,7 @@ def test_leaving(tmp_path: Path) -> None:
     check_rows(observed, LEAVES[:2])
     check_workers(observed, processes=0)
     check(observed, collected=None, unknown_to_xml={"test_ends_the_session"})
-    assert INTERRUPTED in observed.texts("test_ends_the_session")["Error"]
+    assert INTERRUPTED in observed.texts("test_ends_the_session")["Not run"]
     assert "enough is enough" in note(observed)
 
 
@@ -83,7 +83,7 @@ def test_leaving_a_worker(tmp_path: Path, suite: str, *, is_told: bool) -> None:
     check_workers(observed, processes=2)
     collected = len(LEAVES) if is_told else None
     check(observed, collected=collected, unknown_to_xml={each.name for each in LEAVES})
-    assert INTERRUPTED in observed.texts("test_ends_the_session")["Error"]
+    assert INTERRUPTED in observed.texts("test_ends_the_session")["Not run"]
 
 
 def note(observed: Observed) -> str:

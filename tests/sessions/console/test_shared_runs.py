@@ -456,5 +456,5 @@ def test_failed_jobs_that_run_again_replace_their_results(
         form: console(project.root, "run", "export", "1", "--format", form, *server_options[:4]).out
         for form in ("markdown", "junit")
     }
-    assert exported["markdown"].startswith("### ✅ Test ran without a failure\n")
+    assert exported["markdown"].startswith("### ✅ The only test passed\n")
     assert ' tests="1" failures="0" ' in exported["junit"]

@@ -39,7 +39,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_what_failed_is_shown_first(project: Project) -> None:
     """The verdict, the reasons with their counts, and ten failed tests with message and since; the rest is counted."""
     shown = console(project.root, "run", "show")
-    _, verdict, *lines = shown.err.splitlines()
+    _, said, verdict, *lines = shown.err.splitlines()
+    assert said == "  13 of 14 tests failed, for 2 reasons"
     assert verdict.startswith("  1 new failure since run 1 (")
     assert verdict.endswith(", 12 still failing")
     assert lines[:2] == ["  reason: 12 AssertionError: wrong number", "  reason: 1 new: assert 1 == 2"]

@@ -43,7 +43,7 @@ def names(server: CheckedServer) -> dict[str, set[str]]:
     [
         pytest.param("assert 0", ["-x"], "failure", id="x"),
         pytest.param("assert 0", ["--maxfail=1", "-n2", "--dist=loadgroup"], "failure", id="maxfail-n2"),
-        pytest.param("os.kill(os.getpid(), signal.SIGINT); threading.Event().wait(9)", [], "error", id="ctrl-c"),
+        pytest.param("os.kill(os.getpid(), signal.SIGINT); threading.Event().wait(9)", [], "untested", id="ctrl-c"),
         pytest.param("os._exit(0)", [], "error", id="died"),
     ],
 )
@@ -55,15 +55,15 @@ def test_tests_that_were_not_run_are_named(
     ran = run_session(tmp_path, NOT_RUN, *arguments, address=server.address)
     eventually(lambda: bool(server.posts("/complete")) and not spools(tmp_path), "the sender ends")
     found = names(server)
-    assert found[status] == {"test_it"}, ran.text
+    assert "test_it" in found[status], ran.text
     assert sum(map(len, found.values())) == 1_005
     assert "test_after[999]" in found["untested"]
     assert {f"test_before[{each}]" for each in range(4)} <= found["passed"] | found["untested"]
     untested = [test for worker, test in server.tests() if test["status"] == "untested" and worker == "not-run"]
-    assert len(untested) == len(found["untested"])
+    assert len(untested) == len(found["untested"] - {"test_it"})
     assert {each["folder"] for each in untested} == {"test_suite"}
     if "os._exit" not in end:
-        run = len(found["passed"]) + 1
+        run = len(found["passed"]) + len(found.get("failure", ()))
         assert f"1005 tests collected = {run} reported + {1_005 - run} not run" in ran.out
         assert f"{1_005 - run} untested" in ran.out
 

@@ -29,18 +29,26 @@ LIMITS = Timeouts(**{**SHORT_LIMITS, "findings": 5.0})
 
 def a_test(key: str, since: int | None = 7, **more: object) -> Json:
     began = None if since is None else {"run": since, "commit": None, "at": 5}
-    return {"key": key, "folder": "tests", "name": f"test_{key}", "since": began, **more}
+    return {"key": key, "folder": "tests", "name": f"test_{key}", "kind": "new", "since": began, **more}
 
 
 DOCUMENT: Json = {
     "earlier_source": None,
     "run": 7,
     "base": {"run": 6, "why": "same branch", "commit": "a1", "at": 5},
-    "counts": {"newly_failing": 1, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0, "gone": 4},
+    "verdict": {
+        "kind": "failed",
+        "tone": "fail",
+        "long": "3 of 9 tests failed",
+        "short": "3 failed",
+        "part": "x" * 999,
+    },
+    "mine": {"new": 1, "back": 0, "flaky": 0, "still": 2},
+    "counts": {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "new_tests": 7},
     "tests": {"newly_failing": [a_test("a")], "still_failing": [a_test("b", 4), a_test("c", None)], "fixed": []},
     "reasons": [
-        {"count": 2, "is_new": True, "title": "x" * 999, "since": {"run": 7}, "keys": ["a", "b"]},
-        {"count": 1, "is_new": False, "title": "y", "since": None, "keys": ["c"]},
+        {"count": 2, "kind": "new", "title": "x" * 999, "since": {"run": 7}, "keys": ["a", "b"]},
+        {"count": 1, "kind": "still", "title": "y", "since": None, "keys": ["c"]},
     ],
     "flaky": [
         {"key": "a", "state": "flaky", "failed": 3, "runs": 120},
@@ -56,9 +64,12 @@ def test_excerpt_of_a_document() -> None:
     assert excerpt["earlier_source"] is None
     renamed = excerpt_from({**DOCUMENT, "earlier_source": {"name": "x" * 999, "runs": 3}})["earlier_source"]
     assert (len(renamed["name"]), renamed["runs"]) == (240, 3)
-    assert excerpt["counts"] == {"newly_failing": 1, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0, "gone": 4}
+    assert excerpt["counts"] == {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4}
+    assert {**excerpt["verdict"], "part": ""} == {**DOCUMENT["verdict"], "part": ""}
+    assert len(excerpt["verdict"]["part"]) == 240
+    assert excerpt["mine"] == DOCUMENT["mine"]
     first, second = excerpt["reasons"]
-    assert (first["count"], first["is_new"], len(first["title"]), first["since"]) == (2, True, 240, 7)
+    assert (first["count"], first["kind"], len(first["title"]), first["since"]) == (2, "new", 240, 7)
     assert (second["title"], second["since"]) == ("y", None)
     assert [(test["name"], test["since"], test["flaky"]) for test in excerpt["failing"]] == [
         ("test_a", None, [3, 120]),

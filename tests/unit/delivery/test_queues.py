@@ -124,13 +124,16 @@ def test_rerun_attempt_without_a_next_is_the_result(after: str) -> None:
     assert files.results()[0] == ("a", "failure", ["Failure"])
 
 
-@pytest.mark.parametrize(("kind", "words"), [("died", "died before it finished"), ("interrupted", "was interrupted")])
-def test_open_attempt_is_an_error_at_the_end(kind: Any, words: str) -> None:  # noqa: ANN401 - a literal of the code
-    """A test that was running when the session ended is an error that says how."""
+@pytest.mark.parametrize(
+    ("kind", "status", "field", "words"),
+    [("died", "error", "Error", "died before it finished"), ("interrupted", "untested", "Not run", "was interrupted")],
+)
+def test_open_attempt_has_a_result_at_the_end(kind: Any, status: str, field: str, words: str) -> None:  # noqa: ANN401 - a literal of the code
+    """A test that was running when the session ended is an error, or untested if it was interrupted, and says how."""
     files = Files()
     files.write("main", _start(1, "a"), _finish(1, "a"), _start(2, "b"))
     files.queues.finalize(kind)
-    assert files.results("main") == [("a", "passed", []), ("b", "error", ["Error"])]
+    assert files.results("main") == [("a", "passed", []), ("b", status, [field])]
     assert words in _texts(files.queues.of("main").results[1])
 
 
@@ -272,7 +275,7 @@ def test_worker_that_ends_in_order_interrupts_its_test() -> None:
     files.write("gw0", _start(1, "a"), line("close", t=9, counts={}))
     files.write("controller", _crash("gw0", "a"))
     files.queues.finalize("interrupted")
-    assert files.results() == [("a", "error", ["Error"])]
+    assert files.results() == [("a", "untested", ["Not run"])]
     assert "interrupted" in _texts(files.queues.of("gw0").results[0])
 
 

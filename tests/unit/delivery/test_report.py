@@ -37,7 +37,7 @@ from support.deliveries import WrittenSession, numbered
 from support.sessions import SHORT_LIMITS, TOKEN
 from support.store_adapter import StoreAdapter
 
-HEADING = "<h1>3 tests, none failed</h1>"
+HEADING = "<h1>All 3 tests passed</h1>"
 ORIGIN = "http+local://server"
 LIMITS = Timeouts(**{**SHORT_LIMITS, "exit_all": 30.0, "alone": 30.0})
 

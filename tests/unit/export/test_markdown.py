@@ -48,7 +48,7 @@ E   assert 1 == 2
 
 def test_verdicts() -> None:
     """A run says whether all passed, that nothing ran, that it is open, and that it has no base."""
-    assert comment(a_run(failure_count=0), []).startswith("### ✅ All 4 tests ran without a failure\n")
+    assert comment(a_run(failure_count=0), []).startswith("### ✅ All 4 tests passed\n")
     assert comment(a_run(failure_count=0, total_count=0), []).startswith("### No test ran\n")
     assert "not completed yet" in comment(a_run(is_completed=False), [])
     assert "There is no earlier run to be compared with." in comment(a_run(), [], findings_of(base=None))
@@ -67,7 +67,7 @@ def test_a_comment_is_never_too_long(letter: str) -> None:
     """With the longest texts in every place a comment fits, and says what it leaves out."""
     long = letter * 5000
     reasons = [
-        {"title": long, "place": long, "count": 1, "is_new": True, "keys": [f"k{number}"]} for number in range(100)
+        {"title": long, "place": long, "count": 1, "kind": "new", "keys": [f"k{number}"]} for number in range(100)
     ]
     flaky = [{"folder": long, "name": long, "state": "flaky", "failed": 1, "runs": 9}] * 100
     items = [
@@ -87,7 +87,7 @@ def test_texts_of_tests_are_code_only() -> None:
     """Outside of code no text of a test is left: no tag, no mention, no reference, no control character."""
     item = an_item(HOSTILE, "failed", a_problem("Failure", HOSTILE, f"{HOSTILE}\n```\n# no heading"), folder=HOSTILE)
     found = findings_of(
-        reasons=[{"title": HOSTILE, "place": HOSTILE, "count": 2, "is_new": True, "keys": [item["key"]]}] * 2
+        reasons=[{"title": HOSTILE, "place": HOSTILE, "count": 2, "kind": "new", "keys": [item["key"]]}] * 2
     )
     found["tests"]["newly_failing"] = [item]
     for text in (comment(a_run(), exported_from(item), found), markdown_of(exported_from(item)[0], command=HOSTILE)):

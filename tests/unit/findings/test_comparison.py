@@ -3,7 +3,15 @@
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.findings.comparison import Changes, RunFacts, base_of, changes_between, is_partial, since
+from pytest_automation_report.findings.comparison import (
+    Apart,
+    Changes,
+    RunFacts,
+    base_of,
+    changes_between,
+    is_partial,
+    since,
+)
 from pytest_automation_report.findings.flakiness import Verdict
 
 VERDICTS: dict[str, Verdict] = {"P": "passed", "F": "failed", "S": "skipped"}
@@ -122,12 +130,23 @@ def verdicts(text: str) -> dict[str, Verdict]:
         (".", "F", Changes(newly_failing=("a",), new_tests=("a",))),
         ("P", ".", Changes(gone=("a",))),
         ("F", ".", Changes(gone=("a",))),
-        ("PFPF.P", "FFFPF.", Changes(("a", "c", "e"), ("b",), ("d",), ("e",), ("f",))),
+        ("PFPF.P", "FFFPF.", Changes(("a", "c", "e"), ("b",), ("d",), new_tests=("e",), gone=("f",))),
     ],
 )
 def test_changes(before: str, now: str, expected: Changes[str]) -> None:
     """Each test is in the list of what happened to it since the base."""
     assert changes_between(verdicts(before), verdicts(now)) == expected
+
+
+def test_modules_and_tests_that_did_not_run_are_apart() -> None:
+    """A file that was not collected is no test; its tests are not gone, and not new when it is collected again."""
+    broken = Apart(modules={"c"}, not_run={"a"})
+    assert changes_between(verdicts("PP."), verdicts(".PF"), apart=broken) == Changes(
+        newly_failing=("c",), not_run=("a",)
+    )
+    mended = Apart(modules={"c"}, imported={"c"}, known={"a"})
+    assert changes_between(verdicts(".PF"), verdicts("PP."), apart=mended) == Changes(fixed=("c",))
+    assert changes_between(verdicts("F"), verdicts("P"), apart=Apart(flaky={"a"})) == Changes(passed_again=("a",))
 
 
 def test_a_part_of_the_suite_makes_no_test_gone() -> None:

@@ -203,16 +203,17 @@ def test_a_property_without_a_text_does_not_hurt() -> None:
         ("interrupted", "interrupted (Ctrl-C, pytest.exit or -x) before it finished"),
     ],
 )
-def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> None:  # noqa: ANN401 - a Literal's values
-    """A test that was cut short is an error that says how, with what is known besides."""
+def test_unfinished_tests_say_it_in_clear_words(kind: Any, words: str) -> None:  # noqa: ANN401 - a Literal's values
+    """A test that was cut short says how, with what is known besides: an error, or untested if it was interrupted."""
     rules = RecordingOptions(redact=("se[a-z]+et",))
     attempt = unfinished_attempt(NODE, rules, kind=kind, detail="signal 9\n\x1b[1msecret", observed_us=7, worker="gw0")
     (field,) = attempt.fields
+    name, status = ("Not run", "untested") if kind == "interrupted" else ("Error", "error")
     assert words in (field.value or "")
     assert (field.value or "").endswith("\n\nsignal 9\n[redacted]")
-    assert (field.name, field.type, field.is_highlight) == ("Error", FieldType.CONSOLE, True)
+    assert (field.name, field.type, field.is_highlight) == (name, FieldType.CONSOLE, True)
     assert words in field.meta["message"]
-    assert (attempt.status, attempt.elapsed) == ("error", 7)
+    assert (attempt.status, attempt.elapsed) == (status, 7)
     for observed, elapsed in ((None, None), (-1, 0)):
         bare = unfinished_attempt(NODE, rules, kind=kind, detail="", observed_us=observed, worker="main")
         assert bare.elapsed == elapsed

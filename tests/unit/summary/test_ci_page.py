@@ -246,15 +246,17 @@ def test_failures_are_bounded(sign: str) -> None:
 
 FINDINGS: Json = {
     "base": {"run": 6, "commit": "a1b2c3d4", "at": 1},
-    "counts": {"newly_failing": 2, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0, "gone": 0},
+    "verdict": {"kind": "failed", "long": "3 of 10 tests failed", "part": ""},
+    "mine": {"new": 2, "back": 0, "flaky": 0, "still": 1},
+    "counts": {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 0},
     "reasons": [
-        {"count": 2, "is_new": True, "title": "Refused: <port> 1", "since": 7},
-        {"count": 1, "is_new": False, "title": "assert 1 == 2", "since": 4},
+        {"count": 2, "kind": "new", "title": "Refused: <port> 1", "since": 7},
+        {"count": 1, "kind": "still", "title": "assert 1 == 2", "since": 4},
     ],
     "failing": [
-        {"folder": "tests.test_cart", "name": "test_pay[a|b]", "since": 4, "flaky": None},
-        {"folder": "tests.test_cart", "name": "test_new", "since": None, "flaky": None},
-        {"folder": "tests.test_cart", "name": "test_flaky", "since": None, "flaky": [3, 120]},
+        {"folder": "tests.test_cart", "name": "test_pay[a|b]", "kind": "still", "since": 4, "flaky": None},
+        {"folder": "tests.test_cart", "name": "test_new", "kind": "new", "since": None, "flaky": None},
+        {"folder": "tests.test_cart", "name": "test_flaky", "kind": "flaky", "since": None, "flaky": [3, 120]},
     ],
 }
 
@@ -290,7 +292,8 @@ def test_page_with_findings() -> None:
 
 def test_one_reason_needs_no_table() -> None:
     """A page of one failure has no table of reasons, and one without changes no sentence."""
-    one = {**FINDINGS, "reasons": FINDINGS["reasons"][:0], "counts": dict.fromkeys(FINDINGS["counts"], 0)}
+    one = {**FINDINGS, "reasons": FINDINGS["reasons"][:0], "mine": dict.fromkeys(FINDINGS["mine"], 0)}
+    one["counts"] = dict.fromkeys(FINDINGS["counts"], 0)
     text = JobPage(title="suite", tally=tally(FAILED, failure=1), findings=one).text(ROOM)
     assert "Reason" not in text
     assert "since run 6" not in text

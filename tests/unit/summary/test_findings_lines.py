@@ -16,13 +16,16 @@ from pytest_automation_report.summary.findings_lines import test_title as title_
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
-COUNTS = ("newly_failing", "still_failing", "fixed", "flaky", "slower", "gone")
+COUNTS = ("fixed", "flaky", "slower", "gone")
+PASSED = {"kind": "passed", "long": "All 9 tests passed", "part": ""}
 
 
-def findings(*counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
+def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
     return {
+        "verdict": PASSED,
+        "mine": {"new": new, "back": 0, "flaky": 0, "still": still},
         "base": {"run": 12, "commit": "a1b2c3d4e5", "at": NOW - 26 * 60 * MINUTE, **base},
-        "counts": dict(zip(COUNTS, (*counts, 0, 0, 0, 0, 0, 0), strict=False)),
+        "counts": {**dict(zip(COUNTS, (*counts, 0, 0, 0, 0), strict=False)), "passed_again": 0},
         "reasons": [],
     }
 
@@ -40,6 +43,10 @@ def findings(*counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
         (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, yesterday)"),
         (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, yesterday)"),
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
+        (
+            {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0}},
+            "2 back after a while, 1 failure of a test known to be flaky, compared with run 12 (a1b2c3d, yesterday)",
+        ),
         (findings(), ""),
         ({**findings(1), "base": None}, ""),
     ],
@@ -50,12 +57,17 @@ def test_sentence_of_changes(document: Json, line: str) -> None:
 
 
 def test_lines_of_a_session() -> None:
-    """A session shows the sentence and the reasons; nothing without findings, in a first run, or without a change."""
-    document = {**findings(2), "reasons": [a_reason(2, "KeyError: 'id'", is_new=True)]}
+    """A session shows a verdict that its counts don't, the changes and the reasons; nothing without any of them."""
+    document = {**findings(2), "reasons": [a_reason(2, "KeyError: 'id'", kind="new")]}
     assert findings_lines(document, NOW) == [changes_line(document, NOW), "  2 new: KeyError: 'id'"]
     assert findings_lines(None, NOW) == []
     assert findings_lines({**document, "base": None}, NOW) == []
     assert findings_lines(findings(), NOW) == []
+    cut = {**document, "verdict": {"kind": "interrupted", "long": "Interrupted after 3 of 9 tests", "part": ""}}
+    assert findings_lines({**cut, "base": None}, NOW) == ["Interrupted after 3 of 9 tests"]
+    assert findings_lines(cut, NOW)[0] == "Interrupted after 3 of 9 tests"
+    part = {**document, "verdict": {**PASSED, "part": "part of the suite: -k a"}}
+    assert findings_lines(part, NOW)[0] == "All 9 tests passed, part of the suite: -k a"
 
 
 def test_line_of_a_source_that_was_renamed() -> None:
@@ -68,8 +80,8 @@ def test_line_of_a_source_that_was_renamed() -> None:
     assert [earlier_source_line(other, "a") for other in (None, findings(), {"earlier_source": None})] == ["", "", ""]
 
 
-def a_reason(count: int, title: str, *, is_new: bool = False) -> Json:
-    return {"count": count, "title": title, "is_new": is_new}
+def a_reason(count: int, title: str, *, kind: str = "still") -> Json:
+    return {"count": count, "title": title, "kind": kind}
 
 
 def test_lines_of_reasons() -> None:
@@ -77,7 +89,7 @@ def test_lines_of_reasons() -> None:
     many = [a_reason(9 - number, f"reason {number}") for number in range(7)]
     assert reason_lines({"reasons": many}) == [*(f"{9 - n} reason {n}" for n in range(5)), "and 2 more reasons"]
     assert reason_lines({"reasons": [a_reason(1, "one")]}) == []
-    hostile = [a_reason(2, "\x1b]0;title\x07 \u202e" + "x" * 500, is_new=True)]
+    hostile = [a_reason(2, "\x1b]0;title\x07 \u202e" + "x" * 500, kind="new")]
     (line,) = reason_lines({"reasons": hostile})
     assert line.startswith("2 new: ")
     assert line.isprintable()

@@ -136,7 +136,7 @@ class _Report:
         """Return the values of the run for the pages of its tests."""
         record = reader.run(self._run_id, max_threads=0)
         source = reader.source_name(record.row["source"])
-        summary = run_summary(record, self._tests.statuses, source)
+        summary = run_summary(record, self._tests.statuses, source, self._documents.findings)
         return {**summary, "commit": record.row["commit"] or ""}
 
     @property

@@ -41,7 +41,7 @@ class _Kind(NamedTuple):
     tone: str
     status_name: str
     has_parameters: bool
-    is_new: bool
+    marks: tuple[str, ...]
     slower: str
 
 
@@ -100,7 +100,7 @@ def _kind(tests: ReportedTests, test: ReportedTest, name: NameParts) -> _Kind:
         tests.tone(test),
         tests.status_name(test),
         bool(name.parameters),
-        tests.is_new(test),
+        tests.marks(test),
         tests.slower(test),
     )
 
@@ -115,7 +115,7 @@ def _kind_values(kind: _Kind, environment: Environment, run: Json) -> Json:
         "in_function": False,
         "short": NameParts("⟦function⟧", "⟦parameters⟧" if kind.has_parameters else ""),
         "where": "⟦folder⟧",
-        "is_new": kind.is_new,
+        "marks": kind.marks,
         "slower": kind.slower,
         "strip": _STRIP_HOLE,
         "worker": "⟦worker⟧",

@@ -10,6 +10,7 @@ from pytest_automation_report.server.pages.run.changes import percent
 from pytest_automation_report.server.pages.run.details import worker_names
 from pytest_automation_report.server.pages.run.history import Histories
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
+from pytest_automation_report.server.pages.run.reasons import marks_of
 from pytest_automation_report.server.pages.statuses import ranked, shown_status
 from pytest_automation_report.server.store.contents import content_hash
 from pytest_automation_report.server.store.values import hexadecimal
@@ -79,6 +80,7 @@ class ReportedTests:
         self._histories = Histories(reader, record.row, findings)
         self._histories.load_all()
         self._findings = findings
+        self._marks = marks_of(findings)
         self._changes: dict[int, list[str]] = {}
         lists = {**findings["tests"], "slower": findings["slower"], "faster": findings["faster"]}
         for name, entries in lists.items():
@@ -131,9 +133,9 @@ class ReportedTests:
         """The messages of the run's reasons by their fingerprints."""
         return {reason["fingerprint"]: reason["title"] for reason in self._findings["reasons"]}
 
-    def is_new(self, test: ReportedTest) -> bool:
-        """Whether a test fails that did not fail in the base."""
-        return self._findings["base"] is not None and "newly_failing" in self._changes.get(test.id, ())
+    def marks(self, test: ReportedTest) -> tuple[str, ...]:
+        """Return the marks of a failed test."""
+        return self._marks.get(test.id, ())
 
     def slower(self, test: ReportedTest) -> str:
         """Return by how much a test got slower; empty if it did not."""

@@ -23,21 +23,25 @@ _ONE_LIST: Final = 200
 _LISTS: Final = (
     ("newly_failing", "Newly failing", "newly failing", "fail-ink"),
     ("fixed", "Fixed", "fixed", "pass-ink"),
+    ("passed_again", "Passed again, known to be flaky", "passed again", "pass-ink"),
     ("still_failing", "Still failing", "still failing", ""),
     ("slower", "Slower", "slower", "flaky-ink"),
     ("faster", "Faster", "faster", ""),
     ("new_tests", "New tests", "new tests", ""),
     ("gone", "Gone", "gone", ""),
     ("newly_skipped", "Newly skipped", "newly skipped", ""),
+    ("not_run", "Not run", "not run", ""),
 )
 _ALWAYS: Final = {"newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone"}
-_FOLDED: Final = {"newly_failing", "new_tests", "gone", "newly_skipped"}
+_FOLDED: Final = {"newly_failing", "new_tests", "gone", "newly_skipped", "not_run"}
 _NOT_THERE: Final = "not there"
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "newly_failing": ("passed", "failed"),
     "still_failing": ("failed", "failed"),
     "fixed": ("failed", "passed"),
+    "passed_again": ("failed", "passed"),
     "gone": ("there", "gone"),
+    "not_run": ("there", "not run"),
     "newly_skipped": ("ran", "skipped"),
 }
 
@@ -84,7 +88,9 @@ def changes_of(findings: Json, state: RunState, histories: Callable[[int], str],
                 "rows": rows[:most],
                 "rest": max(0, len(rows) - most),
                 "address": state.to(changes=frozenset({name})).address,
-                "list_address": "" if name == "gone" else state.at("tests", changes=frozenset({name})).address,
+                "list_address": ""
+                if name in {"gone", "not_run"}
+                else state.at("tests", changes=frozenset({name})).address,
             }
         )
     return {"moves": moves, "lists": lists}

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.head import RunFacts
-    from pytest_automation_report.server.pages.run.sentences import RunCounts
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.values import StatusTable
 
@@ -71,7 +71,7 @@ def worker_names(record: RunRecord) -> WorkerNames:
     return WorkerNames(names, positions)
 
 
-def where_it_ran(facts: RunFacts, counts: RunCounts) -> list[tuple[str, str]]:
+def where_it_ran(facts: RunFacts, counts: RunNumbers) -> list[tuple[str, str]]:
     """Return the few facts of the rail."""
     values = [(name, facts.field(name)) for name in _RAIL_FIELDS]
     shown = [(name, value) for name, value in values if value]
@@ -79,7 +79,7 @@ def where_it_ran(facts: RunFacts, counts: RunCounts) -> list[tuple[str, str]]:
     return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(counts, collected))])]
 
 
-def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json:
+def details_of(facts: RunFacts, counts: RunNumbers, workers: WorkerNames) -> Json:
     """Return the values of the view of the details."""
     record = facts.record
     fields = attached(record, "fields")
@@ -92,25 +92,25 @@ def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json
         "threads": threads,
         "hidden_threads": max(0, record.row["thread_count"] - len(threads)),
         "expected": collected,
-        "reported": counts.total,
-        "is_complete": collected == counts.total,
+        "reported": counts.finished,
+        "is_complete": collected == counts.finished,
         "not_run": counts.not_run,
         "workers": [(thread["name"], thread["total"]) for thread in threads][:16],
     }
 
 
-def _collected(facts: RunFacts, counts: RunCounts) -> int | None:
+def _collected(facts: RunFacts, counts: RunNumbers) -> int | None:
     """Return the number of collected tests; at least that of the results if there are threads that are not read."""
     record = facts.record
-    return facts.number(COLLECTED_FIELD) if record.row["thread_count"] <= len(record.threads) else counts.expected
+    return facts.number(COLLECTED_FIELD) if record.row["thread_count"] <= len(record.threads) else counts.collected
 
 
-def _arrived(counts: RunCounts, collected: int) -> str:
+def _arrived(counts: RunNumbers, collected: int) -> str:
     """Return in words whether each of the collected tests has a result."""
-    missing = collected - counts.total
+    missing = collected - counts.finished
     if missing < 0:
         # Of modules that cannot be collected, or several of one test: nothing says how many tests these results are of.
-        return f"{collected:,}, {quantity(counts.total, 'result')}"
+        return f"{collected:,}, {quantity(counts.finished, 'result')}"
     if not missing:
         return f"{collected:,}, all reported"
     if counts.is_open:

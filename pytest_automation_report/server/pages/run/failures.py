@@ -23,6 +23,7 @@ from pytest_automation_report.server.pages.run.reasons import (
     families_of,
     groups_by_file,
     lots_of,
+    marks_of,
     says_of,
 )
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
@@ -96,11 +97,15 @@ class FailureCards:
             return []
         return cards_of(found, self.rows)
 
+    @cached_property
+    def _marks(self) -> Mapping[int, tuple[str, ...]]:
+        return {} if self._facts.findings is None else marks_of(self._facts.findings)
+
     @property
     def longest(self) -> int | None:
         """The number of runs for which the oldest reason has failed without a break; None if none failed before."""
         runs = self._histories.run_ids
-        since = [card["since"]["run"] for card in self.cards if card["since"] is not None and not card["is_new"]]
+        since = [card["since"]["run"] for card in self.cards if card["since"] is not None and card["kind"] == "still"]
         lengths = [len([run for run in runs if run >= first]) for first in since]
         return max(lengths, default=0) or None
 
@@ -203,6 +208,7 @@ class FailureCards:
                 **row,
                 "short": split_name(row["name"]),
                 "strip": strip_of(self._histories.letters(row["case"])),
+                "marks": self._marks.get(row["id"], ()),
                 "worker": self._workers.name(row["thread"]),
                 "href": self._state.result(row["id"]),
             }

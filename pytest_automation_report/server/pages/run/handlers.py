@@ -13,8 +13,8 @@ from pytest_automation_report.server.pages.state import run_state, single_values
 if TYPE_CHECKING:
     import falcon
 
+    from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.documents import RunDocuments
-    from pytest_automation_report.server.pages.run.sentences import RunCounts
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.store import Store
 
@@ -102,6 +102,6 @@ class RunFailuresText(_RunPages):
         resp.data = text.encode("utf-8", "replace")
 
 
-def _live_address(state: RunState, counts: RunCounts) -> str:
+def _live_address(state: RunState, counts: RunNumbers) -> str:
     """Return the address of a page's news; it has the numbers that the page shows."""
-    return state.link("run-live", state.run_id, **state.parameters, **{_SEEN: f"{counts.failed}.{counts.total}"})
+    return state.link("run-live", state.run_id, **state.parameters, **{_SEEN: f"{counts.failed}.{counts.finished}"})

@@ -7,23 +7,23 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
+from msgspec.structs import asdict
+
+from pytest_automation_report.api.models import COLLECTED_FIELD
+from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.attachments import attached
-from pytest_automation_report.server.pages.numbers import duration_change, quantity
+from pytest_automation_report.server.pages.numbers import duration_change
 from pytest_automation_report.server.pages.run.sentences import (
     SILENT_US,
-    RunCounts,
     change_sentence,
     death_sentence,
     live_sentence,
-    verdict,
     whole_sentence,
     words,
 )
-from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of
+from pytest_automation_report.server.pages.run_summary import comparable_time, titled
 from pytest_automation_report.server.pages.state import FLAKY, VIEWS, RunState
 from pytest_automation_report.server.pages.statuses import parts
-from pytest_automation_report.server.store.inserts import says_death
 from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
@@ -42,7 +42,17 @@ _CHANGE_CHIPS: Final = (
     ("fixed", "Fixed", "pass-ink"),
     ("slower", "Slower", "flaky-ink"),
 )
-_MOVES: Final = ("newly_failing", "fixed", "still_failing", "new_tests", "gone", "newly_skipped", "slower", "faster")
+_MOVES: Final = (
+    "newly_failing",
+    "fixed",
+    "still_failing",
+    "new_tests",
+    "gone",
+    "newly_skipped",
+    "slower",
+    "faster",
+    "passed_again",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +102,27 @@ class RunFacts:
         return sum(numbers) if numbers else None
 
 
-def counts_of(facts: RunFacts) -> RunCounts:
+def counts_of(facts: RunFacts) -> RunNumbers:
     """Return the numbers that the verdict is made of."""
-    row = facts.row
-    tones = {"fail": 0, "pass": 0, "skip": 0}
-    for part in parts(row, facts.statuses):
-        if part["tone"] in tones:
-            tones[part["tone"]] += part["count"]
-    fields = (json.loads(entry["body"]) for entry in facts.record.attachments if entry["kind"] == "fields")
-    expected = facts.number(COLLECTED_FIELD)
-    not_run = facts.number(NOT_RUN_FIELD)
-    is_open = not row["is_completed"]
-    return RunCounts(
-        total=row["total_count"],
-        failed=row["failure_count"],
+    row, found = facts.row, facts.findings
+    flaky = facts.overview["flaky"]["count"]
+    if row["is_completed"] and found is not None:
+        return RunNumbers(**found["ran"], flaky=flaky)
+    files = 0 if found is None else found["ran"]["files"]
+    finished, collected = row["total_count"] - row["untested_count"] - files, facts.number(COLLECTED_FIELD)
+    # Several results of one test, as subtests have them, may be more than were collected.
+    collected = None if collected is None else max(collected, finished)
+    return RunNumbers(
+        finished=finished,
+        failed=row["failure_count"] - files,
         passed=row["success_count"],
-        flaky=facts.overview["flaky"]["count"],
-        skipped=tones["skip"],
-        not_run=not_run or 0,
-        # Several results of one test, as subtests have them, may be more than were collected.
-        expected=None if expected is None else max(expected, row["total_count"]),
-        reasons=0 if facts.findings is None else len(facts.findings["reasons"]),
-        is_open=is_open,
-        is_silent=is_open and silence_of(facts) >= SILENT_US,
-        has_died=not is_open and any(map(says_death, fields)),
+        skipped=row["status5_count"],
+        flaky=flaky,
+        collected=collected,
+        not_run=0 if collected is None else collected - finished,
+        files=files,
+        is_open=not row["is_completed"],
+        is_silent=not row["is_completed"] and silence_of(facts) >= SILENT_US,
     )
 
 
@@ -124,34 +131,27 @@ def silence_of(facts: RunFacts) -> int:
     return max(0, facts.now - int(facts.row["updated"] or facts.row["created"]))
 
 
-def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: int | None, to_go: int | None) -> Json:
+def head_of(facts: RunFacts, counts: RunNumbers, base_row: Json | None, longest: int | None, to_go: int | None) -> Json:
     """Return heading, sentence and title of the page."""
-    heading, tone = verdict(counts)
-    whole = None if facts.findings is None else facts.findings["whole"]
-    if is_torn(whole) and tone == "pass":
-        heading, tone = f"{quantity(counts.passed, 'test')} passed, the run is not whole", "skip"
+    found = facts.findings
+    said = asdict(verdict_of(counts)) if counts.is_open or found is None else found["verdict"]
+    whole = None if found is None else found["whole"]
     branch = facts.row["branch"] or ""
     sentence = whole_sentence(whole)
     if counts.is_open:
-        sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None)
+        new = None if found is None or found["base"] is None else found["mine"]["new"]
+        sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None, new)
     else:
-        sentence += death_sentence(facts.findings) if counts.has_died else []
+        sentence += death_sentence(found) if said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):
-            sentence += change_sentence(counts, facts.findings, (base_row or {}).get("branch") or "", branch, longest)
-    sign = {"fail": f"✗ {counts.failed:,} failed", "pass": "✓ passed", "live": f"● {counts.total:,}"}.get(tone, "–")  # noqa: RUF001 - typography
-    if counts.is_open:
-        sign = f"● {counts.total:,}{f'/{counts.expected:,}' if counts.expected is not None else ''}"
-        sign += f" ✗ {counts.failed:,}" if counts.failed else ""
-    elif counts.has_died:
-        sign = "✗ died"
+            sentence += change_sentence(counts, found, (base_row or {}).get("branch") or "", branch, longest)
     return {
-        "heading": heading,
-        "tone": tone,
+        "heading": said["long"],
+        "tone": said["tone"],
         "sentence": sentence,
-        "says": f"{heading}. {words(sentence)}",
-        "title": f"{sign} · {facts.own_name or facts.source} #{facts.row['id']}",
-        "has_died": counts.has_died,
+        "says": f"{said['long']}. {words(sentence)}",
+        "title": f"{titled(said)} · {facts.own_name or facts.source} #{facts.row['id']}",
     }
 
 
@@ -169,14 +169,14 @@ def facts_of(facts: RunFacts, base_row: Json | None) -> Json:
         "elapsed": facts.now - row["created"] if not row["is_completed"] else row["elapsed"],
         "is_open": not row["is_completed"],
         "change": None if base_row is None else duration_change(row["elapsed"], comparable_time(row, base_row)),
-        "selection": row["selection"] if base_row is not None and is_part_of(row, base_row) else "",
-        "threads": row["thread_count"],
+        "selection": row["selection"] or "",
+        "threads": facts.overview["worker_count"],
         "links": [link for link in links if link["name"] != "Commit"][:4],
         "tags": json.loads(row["tags"])[:8],
     }
 
 
-def bar_of(facts: RunFacts, counts: RunCounts) -> list[Json]:
+def bar_of(facts: RunFacts, counts: RunNumbers) -> list[Json]:
     """Return the stretches of the bar: one for each status, flaky ones apart, and the tests to come of an open run."""
     stretches: list[Json] = []
     flaky = counts.flaky
@@ -189,8 +189,9 @@ def bar_of(facts: RunFacts, counts: RunCounts) -> list[Json]:
         if count:
             status = part["status"]
             stretches.append({"tone": part["tone"], "name": status.name, "count": count, "key": str(status.id)})
-    missing = counts.not_run if not counts.is_open else max(0, (counts.expected or 0) - counts.total)
-    if missing:
+    # Tests that are named since they did not run have a stretch of their status.
+    missing = counts.not_run - (0 if counts.is_open else facts.row["untested_count"])
+    if missing > 0:
         name = "To come" if counts.is_open else "Not run"
         stretches.append({"tone": "idle", "name": name, "count": missing, "key": ""})
     return stretches
@@ -208,6 +209,9 @@ def chips_of(state: RunState, stretches: Sequence[Json], findings: Json | None) 
             address = state.toggled(stretch["key"]).address
             chips.append({**stretch, "address": address, "is_on": is_on, "chip_key": chip_key})
     changed = {} if findings is None else findings["counts"]
+    if findings is not None:
+        mine = findings["mine"]
+        changed = {**changed, "newly_failing": mine["new"] + mine["back"]}
     changes = [
         {
             "name": name,
@@ -221,6 +225,10 @@ def chips_of(state: RunState, stretches: Sequence[Json], findings: Json | None) 
         if changed.get(change) and (findings or {}).get("base") is not None
     ]
     to_come = next((stretch for stretch in stretches if not stretch["key"]), None)
+    if to_come is not None:
+        has_names = findings is not None and findings["base"] is not None and bool(findings["tests"]["not_run"])
+        address = state.at("changes", changes=frozenset({"not_run"})).address if has_names else ""
+        to_come = {**to_come, "address": address, "is_on": "not_run" in state.changes}
     return {"statuses": chips, "changes": changes, "to_come": to_come}
 
 

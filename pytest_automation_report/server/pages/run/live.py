@@ -14,11 +14,11 @@ from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.details import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.history import Histories
-    from pytest_automation_report.server.pages.run.sentences import RunCounts
     from pytest_automation_report.server.store.extensions import RunningTest
 
 # Twice the median of a test of a few milliseconds is noise.
@@ -36,7 +36,7 @@ def news_tag(reader: PageReader, run_id: int, query: str, now: int) -> str:
     return f'"{sha256(repr((state, query, is_silent)).encode("utf-8", "replace")).hexdigest()[:32]}"'
 
 
-def arrived_words(counts: RunCounts, seen: str) -> str:
+def arrived_words(counts: RunNumbers, seen: str) -> str:
     """Return the words of the pill: what arrived since the page was loaded, which moves nothing by itself.
 
     ``seen`` has the number of failures and of results that the page shows.
@@ -48,30 +48,30 @@ def arrived_words(counts: RunCounts, seen: str) -> str:
         return f"{quantity(counts.failed - int(failed), 'new failure')} below"
     if not counts.is_open:
         return "The run has ended: show all of it"
-    if counts.total > int(total) and not int(total):
-        return f"{quantity(counts.total, 'result')} below"
+    if counts.finished > int(total) and not int(total):
+        return f"{quantity(counts.finished, 'result')} below"
     return ""
 
 
-def time_to_go(facts: RunFacts, counts: RunCounts, reader: PageReader, histories: Histories) -> int | None:
+def time_to_go(facts: RunFacts, counts: RunNumbers, reader: PageReader, histories: Histories) -> int | None:
     """Return about how many microseconds an open run still takes; None if that cannot be said.
 
     By the times that the tests that are still to come took in the run before, spread over the workers; without these
     times by the time that the tests took so far.
     """
-    if counts.expected is None or counts.is_silent or not 0 < counts.total < counts.expected:
+    if counts.collected is None or counts.is_silent or not 0 < counts.finished < counts.collected:
         return None
     before = histories.before
     usual = None if before is None else reader.usual_times(before.id, facts.row["id"])
     workers = max(1, int(facts.row["thread_active_count"]))
-    if usual is not None and usual.known * 2 >= counts.expected:
+    if usual is not None and usual.known * 2 >= counts.collected:
         # Tests that are new were not in it: they count as one of the others.
-        missing = counts.expected - counts.total
+        missing = counts.collected - counts.finished
         known_missing = max(1, usual.known - usual.ran_count)
         speed = 1.0 if facts.findings is None else float(facts.findings["speed"])
         return round(max(0, usual.all - usual.ran) * speed * missing / known_missing / workers)
     elapsed = facts.now - int(facts.row["created"])
-    return round(elapsed * (counts.expected - counts.total) / counts.total)
+    return round(elapsed * (counts.collected - counts.finished) / counts.finished)
 
 
 def running_now(facts: RunFacts, reader: PageReader, histories: Histories, workers: WorkerNames) -> list[Json]:

@@ -39,15 +39,17 @@ from pytest_automation_report.server.pages.run.timeline import (
     waste_sentence,
 )
 from pytest_automation_report.server.pages.run.tree_rows import TreeRows
+from pytest_automation_report.server.store.findings import summaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.charts import TrendPoint
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.documents import Documents
-    from pytest_automation_report.server.pages.run.sentences import Phrase, RunCounts
+    from pytest_automation_report.server.pages.run.sentences import Phrase
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.store import Store
 
@@ -98,7 +100,7 @@ class Frame(TypedDict):
     state: RunState
     view: str
     run: ShownRun
-    counts: RunCounts
+    counts: RunNumbers
     head: Json
     facts: Json
     bar: Sequence[Json]
@@ -258,7 +260,7 @@ class _RunPage:
             "bar": stretches,
             "chips": chips_of(state, self._searched(stretches), facts.findings),
             "tabs": tabs_of(state, self.view, facts),
-            "trend": failure_trend(trend_rows),
+            "trend": failure_trend(trend_rows, summaries(self.reader.connection, [row["id"] for row in trend_rows])),
             "before": earlier[-1] if earlier else None,
             "after": self.reader.next_run(run),
             "base": self._base(),

@@ -78,6 +78,14 @@ def _no_words(type_name: str) -> str:
     return "no message" if type_name else "Failed without a message"
 
 
+_LOTS: Final = (
+    ("new", "New"),
+    ("back", "Back after a while"),
+    ("flaky", "Known to be flaky"),
+    ("still", "Failing before"),
+)
+
+
 def cards_of(findings: Json, failures: Sequence[Json]) -> list[Json]:
     """Return a card for each reason, those of most tests first, without what only a card that is shown has."""
     members: dict[str, list[Json]] = {}
@@ -93,16 +101,19 @@ def cards_of(findings: Json, failures: Sequence[Json]) -> list[Json]:
         if first is not None and (known is None or first["run"] < known["run"]):
             since[entry["fingerprint"]] = first
     has_base = findings["base"] is not None
+    flaky = {entry["key"]: entry["state"] for entry in findings["flaky"]}
     cards = []
     for reason in findings["reasons"]:
         fingerprint = reason["fingerprint"]
-        is_new = has_base and reason["is_new"]
+        is_new = reason["kind"] == "new"
         cards.append(
             {
                 "fingerprint": fingerprint,
                 "count": reason["count"],
                 "messages": reason["messages"],
                 "is_new": is_new,
+                "kind": reason["kind"],
+                "marks": _marks(reason["kind"], is_flaky=any(flaky.get(key) == "flaky" for key in reason["keys"])),
                 "new_count": 0 if is_new or not has_base else newly[fingerprint],
                 "newly": newly[fingerprint],
                 "since": _since(since.get(fingerprint), reason["since"], findings["run"]),
@@ -135,13 +146,25 @@ def _since(began: Json | None, first: Json | None, run_id: int) -> Json | None:
     return first if is_here and first is not None else began
 
 
+def marks_of(findings: Json) -> dict[int, tuple[str, ...]]:
+    """Return the marks of failed tests by their results: new, back, flaky."""
+    flaky = {entry["key"]: entry["state"] for entry in findings["flaky"]}
+    entries = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
+    marks = {entry["result"]: _marks(entry["kind"], is_flaky=flaky.get(entry["key"]) == "flaky") for entry in entries}
+    return {result: found for result, found in marks.items() if found}
+
+
+def _marks(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
+    return (*((kind.capitalize(),) if kind in {"new", "back"} else ()), *(("Flaky",) if is_flaky else ()))
+
+
 def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
-    """Return the lots of cards: new reasons and older ones; one lot if there is nothing to compare with."""
+    """Return the lots of cards, by whose their failures are; one lot if there is nothing to compare with."""
     if not has_base:
         return [{"name": "Failed", "cards": list(cards), "is_new": False}] if cards else []
     lots: list[Json] = [
-        {"name": "New", "cards": [card for card in cards if card["is_new"]], "is_new": True},
-        {"name": "Failing before", "cards": [card for card in cards if not card["is_new"]], "is_new": False},
+        {"name": name, "cards": [card for card in cards if card["kind"] == kind], "is_new": kind == "new"}
+        for kind, name in _LOTS
     ]
     return [
         {**lot, "all_newly": all(card["newly"] == card["count"] for card in lot["cards"])}

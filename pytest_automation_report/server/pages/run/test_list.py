@@ -113,11 +113,12 @@ class TestList:
 
     def _changed(self, change: str) -> Sequence[Json]:
         found = self._facts.findings
-        if found is None or change == "gone":
+        if found is None or change in {"gone", "not_run"}:
             # Tests that are gone have no result in this run.
             return ()
         entries: Sequence[Json] = found[change] if change in {"slower", "faster"} else found["tests"][change]
-        return entries
+        # What a test that is known to be flaky does is nothing new.
+        return [entry for entry in entries if change != "newly_failing" or entry["kind"] != "flaky"]
 
     def _counts(self) -> Mapping[int, int]:
         """Return the number of tests by the ids of the chosen statuses, in the order of the list."""

@@ -9,6 +9,7 @@ from pytest_automation_report.server.pages.numbers import duration
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import percent
+from pytest_automation_report.server.pages.run.reasons import marks_of
 from pytest_automation_report.server.pages.run.tree import (
     Branch,
     branches_of,
@@ -47,8 +48,7 @@ class TreeRows:
         self._sort = state.sort or "failed"
         found = facts.findings or {}
         self._slower = {entry.get("result"): entry for entry in found.get("slower", ())}
-        has_base = bool(found) and found["base"] is not None
-        self._new = {entry.get("result") for entry in found["tests"]["newly_failing"]} if has_base else set()
+        self._marks = marks_of(found) if found else {}
 
     def top(self) -> Json:
         """Return the rows at the top, with those below the open node in their place."""
@@ -118,7 +118,7 @@ class TreeRows:
             "strip": strip_of(self._histories.letters(row["case"])),
             "worker": self._workers.name(row["thread"]),
             "slower": percent(slower["elapsed"], slower["median"]) if slower else "",
-            "is_new": row["id"] in self._new,
+            "marks": self._marks.get(row["id"], ()),
             "in_function": inside.endswith(f"::{name.function}"),
             "href": self._state.result(row["id"]),
             "time": duration(row["elapsed"]),

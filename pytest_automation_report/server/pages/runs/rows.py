@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.pages.attachments import attached
-from pytest_automation_report.server.pages.numbers import quantity
-from pytest_automation_report.server.pages.run_summary import comparable_time, is_part_of, run_summary
+from pytest_automation_report.server.pages.run_summary import comparable_time, run_summary
 from pytest_automation_report.text.names import SHORT_COMMIT
 
 if TYPE_CHECKING:
@@ -40,10 +40,14 @@ def run_row(
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
     links = attached(record, "links")
     collected, not_run = (_count(fields.get(name)) for name in ("collected", "not run"))
-    summed = run_summary(record, table, source)
+    summed = run_summary(record, table, source, summary)
     shown = [{**part, "href": None} for part in summed["parts"]]
     base = bases.get(summary["base"]) if summary and summary["base"] else None
-    missing = max(0, (collected or 0) - row["total_count"]) if summed["is_open"] else not_run or 0
+    missing = not_run or 0
+    if summed["is_open"]:
+        missing = max(0, (collected or 0) - row["total_count"])
+    elif summary is not None:
+        missing = summary["counts"]["not_run"]
     if missing:
         shown.append({"tone": "idle", "count": missing, "href": None})
     return {
@@ -62,24 +66,26 @@ def run_row(
         "is_uncomputed": summary is None and not summed["is_open"],
         "changes": change_words(row, summary),
         "before": None if base is None else comparable_time(row, base),
-        "is_part": base is not None and is_part_of(row, base),
+        # What the counts beside it do not show.
+        "state": summed["said"]["short"] if summed["said"]["kind"] not in {"passed", "failed", "running"} else "",
+        "is_part": bool(row["selection"]),
     }
 
 
 def change_words(row: Json, summary: Json | None) -> list[ChangeWords]:
-    """Return what a completed run changed: new and earlier failures, and fixed tests.
+    """Return what a completed run changed: whose its failures are, and what passes again.
 
     A run that nothing can be compared with has its failures only.
     """
-    counts = {} if summary is None else summary["counts"]
-    if summary is not None and summary["base"]:
-        words = [
-            ChangeWords(counts["newly_failing"], "new", "fail"),
-            ChangeWords(counts["still_failing"], "still", "skip"),
-            ChangeWords(counts["fixed"], "fixed", "pass"),
-        ]
-    else:
+    if summary is None or not summary["base"]:
         words = [ChangeWords(row["failure_count"], "failed", "fail")]
+    else:
+        inks = {"new": "fail", "flaky": "flaky"}
+        words = [ChangeWords(summary["mine"][name], name, inks.get(name, "skip")) for name in MINE]
+        words += [
+            ChangeWords(summary["counts"]["fixed"], "fixed", "pass"),
+            ChangeWords(summary["counts"]["passed_again"], "passed again", "pass"),
+        ]
     return [word for word in words if word.number]
 
 
@@ -92,23 +98,6 @@ def is_default_name(name: str, source: str, branch: str) -> bool:
         return True
     words = rest.split(" ")
     return all(word == branch or (word.startswith("#") and word[1:].isdecimal()) for word in words)
-
-
-def summary_sentence(row: Json | None, summary: Json | None) -> tuple[str, str]:
-    """Return the tone and the sentence of a suite's last run; ``row`` is None if it has none."""
-    if row is None:
-        return "idle", "No run yet"
-    total, failed = row["total_count"], row["failure_count"]
-    if not row["is_completed"]:
-        return "live", f"{quantity(total, 'test')} ran, {failed:,} failed"
-    if not total:
-        return "idle", "The last run has no tests"
-    if not failed:
-        passed = row["success_count"]
-        return "pass", f"{'All ' if passed > 1 else ''}{quantity(passed, 'test')} passed"
-    reasons = summary["reasons"] if summary else 0
-    why = f", for {quantity(reasons, 'reason')}" if reasons else ""
-    return "fail", f"{failed:,} of {quantity(total, 'test')} failed{why}"
 
 
 def _count(text: str | None) -> int | None:

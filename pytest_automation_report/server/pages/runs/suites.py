@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.findings.durations import HISTORY, LAST
 from pytest_automation_report.server.pages.charts import failure_trend
 from pytest_automation_report.server.pages.run.sentences import flaky_evidence
-from pytest_automation_report.server.pages.runs.rows import summary_sentence
+from pytest_automation_report.server.pages.run_summary import verdict_in_list
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.histories import histories, series_of
@@ -35,21 +35,21 @@ def card_of(reader: PageReader, source: Json) -> dict[str, Any]:
     rows = reader.completed_trend(source["id"], branch)
     newest = reader.newest(source["id"], None)
     last = rows[-1] if rows else None
-    summary = None if last is None else summaries(reader.connection, [last["id"]]).get(last["id"])
-    tone, sentence = summary_sentence(last, summary)
+    known = summaries(reader.connection, [row["id"] for row in rows])
+    summary = None if last is None else known.get(last["id"])
+    said = None if last is None else verdict_in_list(last, summary)
     times = [row["elapsed"] for row in rows[:-1] if row["elapsed"]]
     return {
         "id": source["id"],
         "name": source["name"],
         "branch": branch,
-        "tone": tone,
-        "sentence": sentence,
+        "said": said,
         "last": last,
         "running": newest if newest is not None and not newest["is_completed"] else None,
         "flaky": summary["counts"]["flaky"] if summary else None,
         "failing": None if last is None else last["failure_count"],
         "usual": int(median(times)) if times else None,
-        "points": failure_trend(rows),
+        "points": failure_trend(rows, known),
     }
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.findings.verdict import mine
 from pytest_automation_report.server.pages import charts
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.paging import paging
 from pytest_automation_report.server.pages.queries import PAGE_RUNS
+from pytest_automation_report.server.pages.run_summary import titled, verdict_in_list
 from pytest_automation_report.server.pages.runs import suites
-from pytest_automation_report.server.pages.runs.rows import run_row, summary_sentence
+from pytest_automation_report.server.pages.runs.rows import run_row
 from pytest_automation_report.server.pages.state import NO_BRANCH, STATUSES, RunFilters
-from pytest_automation_report.server.pages.statuses import RUN_WORDS
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.values import not_found
@@ -56,7 +57,7 @@ def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
     ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], _NEVER)["id"])
     cards = [suites.card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
     others = [
-        {**source, "run": run, "tone": RUN_WORDS.get(run["status"], ("", "idle"))[1]}
+        {**source, "run": run, "tone": verdict_in_list(run, None)["tone"]}
         for source in ordered[_CARDS_SHOWN:]
         if (run := newest.get(source["id"]))
     ]
@@ -84,7 +85,7 @@ def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[
     document = None if last is None else stored_findings(reader.connection, last["id"])
     flaky = suites.flaky_rows(reader, source_id, filters.branch or "")
     summary = None if last is None else summaries(reader.connection, [last["id"]]).get(last["id"])
-    tone, sentence = summary_sentence(last, summary)
+    said = None if last is None else verdict_in_list(last, summary)
     return {
         "project": project_id,
         "home": reader.home(project_id),
@@ -95,11 +96,12 @@ def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[
         "address_at": lambda page: link("suite", source_id, **{**filters.at(page), "source": None}),
         "main": main_branch(reader.connection, source_id),
         "last": last,
-        "tone": tone,
-        "sentence": sentence,
+        "said": said,
+        "mine": mine(summary["mine"]) if summary else "",
+        "title": "" if said is None else titled(said),
         "summary": summary,
         "green": suites.green_runs(rows),
-        "failures": charts.failure_trend(rows),
+        "failures": charts.failure_trend(rows, summaries(reader.connection, [row["id"] for row in rows])),
         "times": charts.duration_trend(rows),
         "has_branches": any(branches),
         "oldest": _oldest(document, last),
@@ -124,10 +126,10 @@ def project_rows(reader: PageReader, project_ids: Sequence[int]) -> list[dict[st
 
 
 def _oldest(document: Json | None, last: Json | None) -> Json | None:
-    """Return the run with which the oldest reason of the last run's failures began, if that is an earlier run."""
+    """Return the run with which the oldest failure of the last run began, if that is an earlier run."""
     if document is None or last is None:
         return None
-    runs = [reason["since"] for reason in document["reasons"] if reason["since"] and not reason["is_new"]]
+    runs = [entry["since"] for entry in document["tests"]["still_failing"] if entry["since"]]
     first = min(runs, key=lambda run: int(run["run"]), default=None)
     return first if first is not None and first["run"] < last["id"] else None
 

@@ -100,9 +100,11 @@ def test_changes_since_the_run_before(runs: Runs) -> None:
         "newly_failing": ["test_1"],
         "still_failing": ["test_2", "test_3"],
         "fixed": ["test_4"],
+        "passed_again": [],
         "new_tests": ["test_6"],
         "gone": [],
         "newly_skipped": ["test_5"],
+        "not_run": [],
     }
     counts = found["counts"]
     assert (counts["newly_failing"], counts["still_failing"], counts["fixed"], counts["gone"]) == (1, 2, 1, 0)
@@ -124,7 +126,7 @@ def test_the_first_run_has_no_base(runs: Runs) -> None:
     """The first run of a suite has reasons, and no changes."""
     found = runs.findings(runs("pff"))
     assert (found["base"], found["counts"]["newly_failing"], len(found["reasons"])) == (None, 0, 2)
-    assert [reason["is_new"] for reason in found["reasons"]] == [False, False]
+    assert [reason["kind"] for reason in found["reasons"]] == [None, None]
 
 
 def test_branches_are_apart(runs: Runs) -> None:
@@ -163,9 +165,9 @@ def test_reasons(runs: Runs) -> None:
     first = runs("pppf", messages={3: "ValueError: no price for this article"}, commit="a1")
     outage = {number: f"ConnectionRefusedError: [Errno 111] port {5000 + number}" for number in range(3)}
     found = runs.findings(runs("ffff", messages={**outage, 3: "ValueError: no price for this article"}))
-    assert [(reason["count"], reason["is_new"], reason["phase"]) for reason in found["reasons"]] == [
-        (3, True, "call"),
-        (1, False, "call"),
+    assert [(reason["count"], reason["kind"], reason["phase"]) for reason in found["reasons"]] == [
+        (3, "new", "call"),
+        (1, "still", "call"),
     ]
     many, known = found["reasons"]
     assert (many["masked"], many["messages"]) == ("ConnectionRefusedError: [Errno <number>] port <number>", 3)

@@ -137,7 +137,7 @@ def test_all_links_lead_inside(site: Site) -> None:
 def test_the_plain_report_has_what_matters(site: Site) -> None:
     """Without script and style: verdict, counts, what changed, reasons, failures with their text, flaky tests."""
     plain = text_of(ReportFile(site.pages.report(two_runs(site))).plain)
-    assert plain.startswith("2 of 5 tests failed shop, run 2, branch main")
+    assert plain.startswith("2 of 5 tests failed, for 1 reason shop, run 2, branch main")
     assert "Since run 1: 1 new failure, 1 still failing, 0 fixed, 1 flaky." in plain
     assert "2 tests , new : assert 90 == 89" in plain or "2 tests: assert 90 == 89" in plain
     assert "tests.a.test_0 : assert 90 == 89 tests/a.py" in plain
@@ -220,9 +220,9 @@ def test_a_run_without_failures_and_one_without_results(site: Site) -> None:
     """A green run begins with its list of tests; a run without results says so."""
     green = ReportFile(site.pages.report(site.run_of(a_test(0), a_test(1))))
     assert green.data["usual"] == {"view": "tests"}
-    assert text_of(green.plain).startswith("2 tests, none failed")
+    assert text_of(green.plain).startswith("Both tests passed")
     empty = ReportFile(site.pages.report(site.run_of()))
-    assert text_of(empty.plain).startswith("No results")
+    assert text_of(empty.plain).startswith("No test ran")
     assert empty.column("time") == []
 
 

@@ -172,11 +172,13 @@ def test_the_trend_names_the_run_with_which_failures_began() -> None:
     """The first of the last runs that failed without a break has its number below, if there is room for it."""
 
     def began(*failed: int) -> int | None:
+        row = {"success_count": 1, "untested_count": 0, "status5_count": 0, "collected": None, "selection": None}
+        row["is_completed"] = True
         rows = [
-            {"id": 10 + place, "failure_count": count, "success_count": 1, "is_completed": True}
+            {**row, "id": 10 + place, "failure_count": count, "total_count": count + 1}
             for place, count in enumerate(failed)
         ]
-        named = [bar.point.run for bar in trend(failure_trend(rows)) if bar.has_number]
+        named = [bar.point.run for bar in trend(failure_trend(rows, {})) if bar.has_number]
         return next((run for run in named if run not in {rows[0]["id"], rows[-1]["id"]}), None)
 
     assert began(0, 0, 3, 0, 0, 1, 2, 2, 2, 2) == 15

@@ -1,0 +1,203 @@
+"""Say what is to be said of a run: in a sentence, and in a few words for lists and titles.
+
+Pages, terminal, job summary, Markdown, console and the report in one file all take it from here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
+"""Icon and colour of a verdict."""
+
+Kind: TypeAlias = Literal[
+    "running", "died", "interrupted", "stopped", "ended", "not collected", "failed", "no tests", "skipped", "not whole",
+    "passed",
+]  # fmt: skip
+
+Ending: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
+"""How a session ended if not in order, and the number of failures at which it was to stop."""
+
+MINE: Final = ("new", "back", "flaky", "still")
+"""What a failure is to readers who ask whether it is theirs.
+
+It is new, back after it was away, one of a test that is known to be flaky, or it was in the base, too.
+"""
+
+_IN_ORDER: Final[Ending] = ("", 0)
+_DIED: Final = "pytest died"
+_INTERRUPTED: Final = ("interrupted by", "ended by pytest.exit")
+_STOPPED: Final = "stopping after "
+
+
+class RunNumbers(Struct, frozen=True, kw_only=True):
+    """Numbers of the tests of a run, without modules: those are in ``files`` if they could not be collected.
+
+    ``finished`` tests have an outcome: one that was interrupted, or whose process died, has none. ``flaky`` ones passed
+    after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
+    finish, without those that died; ``lost`` ones are those of ``files``. ``selection`` has the options that chose a
+    part of the suite. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: an open run has had no
+    news for a while.
+    """
+
+    finished: int = 0
+    failed: int = 0
+    passed: int = 0
+    skipped: int = 0
+    flaky: int = 0
+    collected: int | None = None
+    not_run: int = 0
+    files: int = 0
+    lost: int = 0
+    reasons: int = 0
+    ending: Ending = _IN_ORDER
+    selection: str = ""
+    is_open: bool = False
+    is_silent: bool = False
+    is_torn: bool = False
+
+
+class Verdict(Struct, frozen=True):
+    """What is to be said: ``long`` is a sentence without its end, ``short`` a few words in lower case.
+
+    ``part`` says which part of the suite it is about, and is empty for the whole suite.
+    """
+
+    kind: Kind
+    tone: Tone
+    long: str
+    short: str
+    part: str = ""
+
+
+def verdict_of(numbers: RunNumbers) -> Verdict:
+    """Return the verdict of a run."""
+    kind, tone, long, short = _open(numbers) if numbers.is_open else _cut(numbers) or _whole(numbers)
+    return Verdict(kind, tone, long, short, f"part of the suite: {numbers.selection}" if numbers.selection else "")
+
+
+def told(verdict: Mapping[str, str]) -> str:
+    """Return a verdict in one line, with the part of the suite that it is about."""
+    return ", ".join(filter(None, (verdict["long"], verdict["part"])))
+
+
+def mine(counts: Mapping[str, int]) -> str:
+    """Return failures by `MINE`, as ``1 new, 2 still``."""
+    return ", ".join(f"{counts[name]:,} {name}" for name in MINE if counts.get(name))
+
+
+def fresh(reason: Mapping[str, str | None], form: str) -> str:
+    """Return whose the failures of a reason are, unless they only go on."""
+    kind = reason["kind"]
+    return form.format(kind) if kind not in (None, "still") else ""
+
+
+def ending_of(notes: Iterable[str]) -> Ending:
+    """Return how the sessions of a run ended, by their notes: the worst of it."""
+    found = [_ending(note) for note in notes]
+    order = ("died", "interrupted", "stopped", "")
+    return min(found, key=lambda ending: order.index(ending[0]), default=_IN_ORDER)
+
+
+def _ending(note: str) -> Ending:
+    if note.startswith(_DIED):
+        return "died", 0
+    if note.startswith(_INTERRUPTED):
+        return "interrupted", 0
+    # pytest's own words for -x and --maxfail; what errors in collection stop is said by its files.
+    _, is_stopped, after = note.partition(_STOPPED)
+    number = after.partition(" ")[0]
+    return ("stopped", int(number)) if is_stopped and number.isdecimal() else _IN_ORDER
+
+
+_Words: TypeAlias = "tuple[Kind, Tone, str, str]"
+
+
+def _open(numbers: RunNumbers) -> _Words:
+    tone: Tone = "flaky" if numbers.is_silent else "live"
+    finished, collected = numbers.finished, numbers.collected
+    failed = f", {numbers.failed:,} failed" if numbers.failed else ""
+    of = "" if collected is None else f" of {collected:,}"
+    short = f"{finished:,}{of} so far{failed}"
+    if numbers.is_silent and collected is not None and collected > finished:
+        return "running", tone, f"{finished:,} of {_quantity(collected, 'result')} are here{failed}", short
+    if not finished and collected is None:
+        return "running", tone, "No test has ended yet", short
+    counted = _quantity(finished, "test") if collected is None else f"{finished:,} of {_quantity(collected, 'test')}"
+    return "running", tone, f"{counted} ran{failed}", short
+
+
+def _cut(numbers: RunNumbers) -> _Words | None:
+    """Return the words for a run that ended before its last test; None for others."""
+    ending, limit = numbers.ending
+    of = max(numbers.collected or 0, numbers.finished + numbers.not_run)
+    after = f"after {numbers.finished:,}" + (f" of {of:,}" if of > numbers.finished else "")
+    failed = f", {numbers.failed:,} failed" if numbers.failed else ""
+    if ending == "died":
+        return "died", "fail", f"The session died {after} {_noun(of)}{failed}", f"died {after}{failed}"
+    if numbers.files and not numbers.finished:
+        long = f"Collection failed: {_quantity(numbers.files, 'file')}, so no test ran"
+        return "not collected", "fail", long, "collection failed"
+    if not numbers.not_run - numbers.lost or numbers.is_torn:
+        return None
+    tone: Tone = "fail" if numbers.failed or numbers.files else "skip"
+    if ending == "interrupted":
+        return "interrupted", tone, f"Interrupted {after} {_noun(of)}{failed}", f"interrupted {after}{failed}"
+    if ending == "stopped":
+        at = "the first failure (-x)" if limit == 1 else f"{limit:,} failures (--maxfail)"
+        return "stopped", "fail", f"Stopped at {at} {after}", f"stopped {after}{failed}"
+    return "ended", tone, f"Ended {after} {_noun(of)}{failed}", f"ended {after}{failed}"
+
+
+def _whole(numbers: RunNumbers) -> _Words:
+    failed, finished, files = numbers.failed, numbers.finished, numbers.files
+    short = f"{failed:,} failed"
+    if files:
+        is_one, file = files == 1, _quantity(files, "file")
+        lost = f", so {_quantity(numbers.lost, 'test')} of {'it' if is_one else 'them'} did not run"
+        uncollected = f"{file} could not be collected"
+        if failed:
+            return "failed", "fail", f"{_failed(numbers)}, and {uncollected}", f"{short}, {file} not collected"
+        return "not collected", "fail", uncollected + (lost if numbers.lost else ""), f"{file} not collected"
+    if failed:
+        return "failed", "fail", _failed(numbers), short
+    if numbers.is_torn:
+        return "not whole", "skip", f"{_quantity(finished, 'test')} passed, the run is not whole", "not whole"
+    if numbers.passed:
+        return "passed", "pass", f"{_all(numbers.passed)} passed", "passed"
+    return _nothing(numbers)
+
+
+def _nothing(numbers: RunNumbers) -> _Words:
+    """Return the words for a run in which no test passed or failed."""
+    finished = numbers.finished
+    if not finished:
+        return "no tests", "skip", "No test ran", "no test ran"
+    if numbers.skipped == finished:
+        return "skipped", "skip", f"{_all(finished)} skipped", f"{finished:,} skipped"
+    return "skipped", "skip", "No test passed", "no test passed"
+
+
+def _failed(numbers: RunNumbers) -> str:
+    reasons = f", for {_quantity(numbers.reasons, 'reason')}" if numbers.reasons and numbers.failed > 1 else ""
+    if numbers.failed == numbers.finished and not numbers.files:
+        return f"{_all(numbers.failed)} failed{reasons}"
+    return f"{numbers.failed:,} of {_quantity(numbers.finished, 'test')} failed{reasons}"
+
+
+def _all(number: int) -> str:
+    """Return ``All 7 tests``, or the words for one or two."""
+    return {1: "The only test", 2: "Both tests"}.get(number, f"All {number:,} tests")
+
+
+def _quantity(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _noun(number: int) -> str:
+    return "test" if number == 1 else "tests"
