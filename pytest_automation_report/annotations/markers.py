@@ -8,8 +8,8 @@ from urllib.parse import quote
 from pytest_automation_report.annotations.artifacts import attachment, check_content
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.fields import field_type_of, property_field, typed_field
+from pytest_automation_report.recording.steps import Annotations
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:

@@ -32,9 +32,9 @@ from pytest_automation_report.delivery.handover import timeouts_from
 from pytest_automation_report.errors import AutomationReportError, ClientError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.submission import Submission
-from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.phases import console_field
+from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import session_folders
@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.cli.command import Ended
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.manifest import SessionManifest
+    from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
 
 FOLDER: Final = "automation-report exec"
 """Folder of the result that reports a failed command without results."""

@@ -37,8 +37,7 @@ from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.settings.sources import project_ini
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.spool.ledger_file import ledger_from
-from pytest_automation_report.spool.liveness import process_start_time
-from pytest_automation_report.spool.log import Log
+from pytest_automation_report.spool.process import Log, process_start_time
 from pytest_automation_report.spool.sessions import remove_empty
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
 from pytest_automation_report.text.terminal import pluralize
@@ -48,9 +47,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.requests import Unknown
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
     from pytest_automation_report.spool.ledger import LedgerState
-    from pytest_automation_report.spool.manifest import SessionManifest
 
 
 _TRUST: Final = "if you know that server: everyone who can write to a spool can write any address into it"

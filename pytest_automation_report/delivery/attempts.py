@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.spool.record_kinds import Attempt, Colours, Step
+    from pytest_automation_report.spool.records import Attempt, Colours, Step
 
 # The server stores 64 KiB of each extension, and 256 KiB of `attempts`.
 _MAX_STEPS_CHARACTERS: Final = 32_000

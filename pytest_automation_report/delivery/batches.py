@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.limits import BATCH_TESTS
 from pytest_automation_report.api.models import Field, FieldType, encode
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
-from pytest_automation_report.spool.ledger_records import AliasRecord
+from pytest_automation_report.spool.ledger import AliasRecord
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.text.patterns import lazy_pattern
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.report import unfinished_reason, write_report
 from pytest_automation_report.errors import AutomationReportError, SpoolError
-from pytest_automation_report.spool.ledger_records import DoneRecord, FindingsRecord, ReportRecord
+from pytest_automation_report.spool.ledger import DoneRecord, FindingsRecord, ReportRecord
 from pytest_automation_report.text.limits import cut_end
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.follower import SessionFollower
     from pytest_automation_report.delivery.handover import Timeouts
-    from pytest_automation_report.spool.liveness import Process
+    from pytest_automation_report.spool.process import Process
     from pytest_automation_report.spool.records import Record
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct, ValidationError, convert, field
 from pytest_automation_report.api.models import DIED_NOTE
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.captured_output import CapturedOutput
     from pytest_automation_report.delivery.handover import Timeouts
     from pytest_automation_report.delivery.queues import WorkerQueues
-    from pytest_automation_report.spool.manifest import SessionManifest
+    from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.reader import SpoolReader
 
 _READ_AHEAD: Final = 1000

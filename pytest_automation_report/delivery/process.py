@@ -27,14 +27,13 @@ from pytest_automation_report.delivery.requests import DeliveryOptions, max_in_f
 from pytest_automation_report.delivery.stores import artifact_store_for, connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import MAIN, SessionFolder, session_folders
-from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.ledger_records import (
+from pytest_automation_report.spool.ledger import (
     NewRunRecord,
     ReadyRecord,
     UnheldRecord,
 )
-from pytest_automation_report.spool.liveness import Process, process_start_time
-from pytest_automation_report.spool.log import LAST_WORDS, Log
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.process import LAST_WORDS, Log, Process, process_start_time
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import Disk
 
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.handover import SenderConfig, Timeouts
     from pytest_automation_report.delivery.requests import InFlightRequests, Request
-    from pytest_automation_report.spool.manifest import SessionManifest
+    from pytest_automation_report.spool.folder import SessionManifest
 
 
 _LOOKS_WHILE_TESTS_RUN: Final = 5

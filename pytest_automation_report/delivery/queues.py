@@ -14,10 +14,15 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Test, encode
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions, folded
 from pytest_automation_report.delivery.results import NotRun, Result, WorkerQueue
-from pytest_automation_report.recording.identity import identity_of, one_based
-from pytest_automation_report.recording.synthetic_results import UNTESTED, not_run_test, unfinished_attempt
+from pytest_automation_report.recording.results import (
+    UNTESTED,
+    identity_of,
+    not_run_test,
+    one_based,
+    unfinished_attempt,
+)
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
-from pytest_automation_report.spool.record_kinds import (
+from pytest_automation_report.spool.records import (
     AGAIN,
     ArtifactRecord,
     CapturedRecord,
@@ -39,8 +44,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact, Field, Json
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.spool.record_kinds import Attempt
-    from pytest_automation_report.spool.records import PositionedRecord, Record
+    from pytest_automation_report.spool.records import Attempt, PositionedRecord, Record
 
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 

@@ -17,7 +17,7 @@ from pytest_automation_report.api.models import JOB
 from pytest_automation_report.delivery.requests import digest_of
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
-from pytest_automation_report.spool.ledger_records import (
+from pytest_automation_report.spool.ledger import (
     AckRecord,
     DroppedRecord,
     FencedRecord,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import FieldText, Run, RunTest, Thread
     from pytest_automation_report.delivery.requests import Life
     from pytest_automation_report.delivery.results import Result
-    from pytest_automation_report.spool.ledger_records import Closing, Intent, Operation
+    from pytest_automation_report.spool.ledger import Closing, Intent, Operation
 
 Ranges: TypeAlias = list[tuple[int, int, int]]
 """First offset, last offset and number of results of each piece."""

@@ -25,8 +25,8 @@ from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.uploads import REPORT_FILE_BYTES
 from pytest_automation_report.errors import AutomationReportError, RefusedError, SpoolError
 from pytest_automation_report.spool.artifacts import spooled_size
+from pytest_automation_report.spool.ledger import ReportRecord
 from pytest_automation_report.spool.ledger_file import LedgerFile
-from pytest_automation_report.spool.ledger_records import ReportRecord
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.api.embedded import StoreClient
     from pytest_automation_report.server.pages.report.files import FileRule
-    from pytest_automation_report.spool.manifest import SessionManifest
+    from pytest_automation_report.spool.folder import SessionManifest
 
 NO_PAGES: Final = (
     "the report needs the embedded store or a server of automation-report serve: this server has no pages"

@@ -14,7 +14,7 @@ from pytest_automation_report.errors import (
     StoreError,
     UnknownAnswerError,
 )
-from pytest_automation_report.spool.ledger_records import AckRecord, AsideRecord, NotRecord, RejectedRecord
+from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRecord, RejectedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.requests import Call, Life, Request, RequestError
     from pytest_automation_report.delivery.uploads import Uploads
-    from pytest_automation_report.spool.ledger_records import Intent
+    from pytest_automation_report.spool.ledger import Intent
 
 _BAD_REQUEST: Final = 400
 _UNPROCESSABLE: Final = 422

@@ -31,7 +31,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
 )
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger_records import TroubleRecord
+from pytest_automation_report.spool.ledger import TroubleRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.handover import Runtime, Timeouts
     from pytest_automation_report.delivery.queues import WorkerQueues
     from pytest_automation_report.delivery.stores import ArtifactStore
+    from pytest_automation_report.spool.folder import SessionManifest
+    from pytest_automation_report.spool.ledger import Intent
     from pytest_automation_report.spool.ledger_file import LedgerFile
-    from pytest_automation_report.spool.ledger_records import Intent
-    from pytest_automation_report.spool.manifest import SessionManifest
 
 
 Unknown: TypeAlias = Literal["hold", "send", "drop"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterator, Sequence
 
     from pytest_automation_report.api.models import Artifact, Json, Test
-    from pytest_automation_report.spool.record_kinds import Attempt, StartRecord
+    from pytest_automation_report.spool.records import Attempt, StartRecord
 
 _OF_TESTS: Final = frozenset(EXTENSIONS) & set(Extensions.__struct_fields__)
 

@@ -27,7 +27,7 @@ from pytest_automation_report.delivery.batches import flush_reason
 from pytest_automation_report.delivery.requests import Request, digest_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.delivery.uploads import is_spooled
-from pytest_automation_report.spool.ledger_records import Intent, JoinedRecord
+from pytest_automation_report.spool.ledger import Intent, JoinedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep
     from pytest_automation_report.delivery.results import WorkerQueue
     from pytest_automation_report.delivery.uploads import Uploads
-    from pytest_automation_report.spool.ledger import WorkerProgress
-    from pytest_automation_report.spool.ledger_records import Operation
+    from pytest_automation_report.spool.ledger import Operation, WorkerProgress
 
 
 WORKER_FIELD: Final = "Worker"

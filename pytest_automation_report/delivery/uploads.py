@@ -21,7 +21,7 @@ from pytest_automation_report.delivery.attempts import with_kept_files
 from pytest_automation_report.delivery.stores import ArtifactStoreError, ServerStore
 from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
-from pytest_automation_report.spool.ledger_records import StoredRecord, UnstoredRecord
+from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.delivery.queues import WorkerQueues
-from pytest_automation_report.recording.identity import key_of
+from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.limits import string

@@ -20,9 +20,9 @@ from pytest_automation_report.api.models import CLOSING_TAG, OPENING_TAG, Artifa
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.junit.parsing import JunitError, Property, parsed, split_output
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, property_field, typed_field
-from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
+from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
 
 if TYPE_CHECKING:

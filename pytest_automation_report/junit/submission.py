@@ -15,10 +15,9 @@ from msgspec import to_builtins
 
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitDocument, JunitError, JunitResult
-from pytest_automation_report.spool.folder import MAIN, new_session_folder
-from pytest_automation_report.spool.manifest import SessionManifest
-from pytest_automation_report.spool.names import new_session_name
-from pytest_automation_report.spool.record_kinds import (
+from pytest_automation_report.spool.folder import MAIN, SessionManifest, new_session_folder
+from pytest_automation_report.spool.records import (
+    FORMAT,
     Attempt,
     CloseRecord,
     EndRecord,
@@ -26,7 +25,7 @@ from pytest_automation_report.spool.record_kinds import (
     OpenRecord,
     PropertyRecord,
 )
-from pytest_automation_report.spool.records import FORMAT
+from pytest_automation_report.spool.removal import new_session_name
 from pytest_automation_report.spool.sessions import remove_abandoned
 from pytest_automation_report.text.files import open_file
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_automation_report.api.models import Artifact, Field
-    from pytest_automation_report.spool.record_kinds import Step
+    from pytest_automation_report.spool.records import Step
 
 
 class FoundSecrets:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, cast
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pytest_automation_report.api.limits import FIELD_LIMIT, STEP_LIMIT
 from pytest_automation_report.api.models import CLOSING_TAG, OPENING_TAG, Field, FieldType, step_markup
 from pytest_automation_report.recording.phases import read_phase
@@ -16,13 +19,16 @@ from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from abc import abstractmethod
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Protocol
 
-    from pytest_automation_report.recording.annotations import Annotations
+    from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.recording.phases import Phase, Report
-    from pytest_automation_report.spool.record_kinds import StepStatus
+    from pytest_automation_report.spool.records import Step, StepStatus
     from pytest_automation_report.text.redaction import TextCleaner
+
+
+if TYPE_CHECKING:
 
     class Context(Protocol):
         """The arguments of a subtest."""
@@ -153,3 +159,52 @@ def _description(context: Context) -> str:
         return arguments or "<subtest>"
     message = safe_str(context.msg)
     return f"{message} ({arguments})" if arguments else message
+
+
+class Annotations(Struct, frozen=True):
+    """Fields, artifacts and steps of one attempt.
+
+    ``steps`` holds the first steps in their order, ``timed_steps`` the same as trees; ``counts`` are of all steps.
+    ``key`` and ``folder`` replace those of the result unless they are None.
+    """
+
+    fields: tuple[Field, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    steps: tuple[tuple[StepStatus, str], ...] = ()
+    counts: Mapping[StepStatus, int] = field(default_factory=dict)
+    key: str | None = None
+    folder: str | None = None
+    timed_steps: tuple[Step, ...] = ()
+
+
+def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
+    """Merge several annotations into one, None if there are none; the last key and the last folder win."""
+    present = [part for part in parts if part is not None]
+    if len(present) < 2:  # noqa: PLR2004 - nothing to merge
+        return present[0] if present else None
+    counts: dict[StepStatus, int] = {}
+    for part in present:
+        for status, count in part.counts.items():
+            counts[status] = counts.get(status, 0) + count
+    return Annotations(
+        fields=tuple(field_ for part in present for field_ in part.fields),
+        artifacts=tuple(artifact for part in present for artifact in part.artifacts),
+        steps=tuple(step for part in present for step in part.steps),
+        counts=counts,
+        key=next((part.key for part in reversed(present) if part.key is not None), None),
+        folder=next((part.folder for part in reversed(present) if part.folder is not None), None),
+        timed_steps=tuple(_merged_steps(present)),
+    )
+
+
+def _merged_steps(parts: Iterable[Annotations]) -> Iterator[Step]:
+    count = 0
+    for part in parts:
+        yield from (_moved(step, count) for step in part.timed_steps) if count else part.timed_steps
+        count += len(part.artifacts)
+
+
+def _moved(step: Step, count: int) -> Step:
+    """Return a step after ``count`` artifacts were put before those of its attempt."""
+    steps = tuple(_moved(inner, count) for inner in step.steps)
+    return replace(step, steps=steps, files=tuple(place + count for place in step.files))

@@ -21,9 +21,9 @@ from pytest_automation_report.annotations.artifacts import attach
 from pytest_automation_report.annotations.functions import HOOKS
 from pytest_automation_report.annotations.hooks import DESCRIBE_TEST, annotations_from, files_of
 from pytest_automation_report.guards import Hooks, guarded
-from pytest_automation_report.recording.annotations import merged
 from pytest_automation_report.recording.fields import property_field
-from pytest_automation_report.spool.record_kinds import PropertyRecord
+from pytest_automation_report.recording.steps import merged
+from pytest_automation_report.spool.records import PropertyRecord
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
     from pytest_automation_report.annotations.markers import Markers
     from pytest_automation_report.guards import InternalErrors
-    from pytest_automation_report.recording.annotations import Annotations
+    from pytest_automation_report.recording.steps import Annotations
     from pytest_automation_report.text.redaction import TextCleaner
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.spool.folder import NOT_RUN
-from pytest_automation_report.spool.record_kinds import CollectedRecord, collected_names
+from pytest_automation_report.spool.records import CollectedRecord, collected_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

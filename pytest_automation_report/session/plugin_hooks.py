@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.synthetic_results import collection_record
+from pytest_automation_report.recording.results import collection_record
 from pytest_automation_report.session.collection import write_collected_ids
 from pytest_automation_report.session.run import call_finished_hooks
 from pytest_automation_report.session.running import RunningSession, start_session

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_automation_report.delivery.launch import NEEDED_CONSOLE, LaunchError, printed_by
 from pytest_automation_report.guards import Hooks, guarded
-from pytest_automation_report.recording.identity import identity_of, key_of
+from pytest_automation_report.recording.results import identity_of, key_of
 from pytest_automation_report.session.collection import plain_nodeids
 from pytest_automation_report.session.setup import session_configuration
 from pytest_automation_report.settings.settings import LOCAL_URL

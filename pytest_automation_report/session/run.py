@@ -22,9 +22,8 @@ from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
-from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder
-from pytest_automation_report.spool.liveness import process_start_time
-from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, SessionManifest, new_session_folder
+from pytest_automation_report.spool.process import process_start_time
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched

@@ -15,11 +15,9 @@ from pytest_automation_report.session.collection import captured_files
 from pytest_automation_report.session.run import create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, has_other_folders
-from pytest_automation_report.spool.ledger import LedgerState
-from pytest_automation_report.spool.ledger_records import LEDGER_KINDS, TroubleRecord
-from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.record_kinds import EndRecord, PlanRecord
-from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, TroubleRecord
+from pytest_automation_report.spool.process import Process
+from pytest_automation_report.spool.records import Decoder, EndRecord, PlanRecord
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import tally_from
@@ -39,8 +37,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.session.terminal import TerminalReport
     from pytest_automation_report.session.xdist_hooks import ControllerHooks
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.manifest import SessionManifest
+    from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
     from pytest_automation_report.text.redaction import TextCleaner
 
 
@@ -403,7 +400,7 @@ class _Wait(Struct):
 
     def _warn(self, reason: str) -> None:
         """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
-        from pytest_automation_report.spool.log import LAST_WORDS  # noqa: PLC0415 - only without a sender that is done
+        from pytest_automation_report.spool.process import LAST_WORDS  # noqa: PLC0415 - only without a sender that is done
 
         lines = _log_lines(self.tail.path.with_name("sender.log"), 1)
         _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
@@ -412,6 +409,6 @@ class _Wait(Struct):
 
 
 def _log_lines(path: Path, count: int) -> list[str]:
-    from pytest_automation_report.spool.log import Log  # noqa: PLC0415 - only without a sender that is done
+    from pytest_automation_report.spool.process import Log  # noqa: PLC0415 - only without a sender that is done
 
     return Log(path).tail(count)

@@ -19,9 +19,9 @@ from pytest_automation_report.annotations.functions import HOOKS, activate, deac
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.failures import FAILED, Failures
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
+from pytest_automation_report.recording.results import FAILED, Failures
 from pytest_automation_report.session.annotation_hooks import (
     BrowserFiles,
     DescribeHooks,
@@ -37,7 +37,8 @@ from pytest_automation_report.session.collection import (
     plain_nodeids,
 )
 from pytest_automation_report.spool.artifacts import ArtifactSpool
-from pytest_automation_report.spool.record_kinds import (
+from pytest_automation_report.spool.records import (
+    FORMAT,
     ArtifactRecord,
     Attempt,
     CapturedRecord,
@@ -46,17 +47,16 @@ from pytest_automation_report.spool.record_kinds import (
     PropertyRecord,
     StartRecord,
 )
-from pytest_automation_report.spool.records import FORMAT
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_automation_report.annotations.hooks import ArtifactFile
-    from pytest_automation_report.recording.annotations import Annotations
     from pytest_automation_report.recording.comparison import FailedComparisons
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.spool.record_kinds import FinishRecord
+    from pytest_automation_report.recording.steps import Annotations
+    from pytest_automation_report.spool.records import FinishRecord
     from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 

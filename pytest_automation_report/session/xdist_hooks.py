@@ -13,15 +13,14 @@ from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.handover import RedactionSettings
 from pytest_automation_report.errors import UNLOADED
 from pytest_automation_report.guards import Hooks, guarded
-from pytest_automation_report.recording.failures import Failures
 from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.recording.results import Failures, unfinished_attempt
 from pytest_automation_report.recording.steps import context_of
-from pytest_automation_report.recording.synthetic_results import unfinished_attempt
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import RuntestHooks
 from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN, head_and_tail
-from pytest_automation_report.spool.record_kinds import AGAIN, CapturedRecord, CrashRecord, FinishRecord, OpenRecord
+from pytest_automation_report.spool.records import AGAIN, CapturedRecord, CrashRecord, FinishRecord, OpenRecord
 from pytest_automation_report.spool.writer import WriteLosses
 
 if TYPE_CHECKING:

@@ -16,15 +16,16 @@ import errno
 import fcntl
 import os
 import stat
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.models import decode, encode
+from msgspec import Struct, field
+from msgspec.json import Decoder as JsonDecoder
+
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Int64, Json, NewRun, decode, encode
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.manifest import FORMATS, MANIFESTS, SessionManifest
-from pytest_automation_report.spool.names import is_session_name
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, EndRecord
-from pytest_automation_report.spool.records import FORMAT, Decoder
-from pytest_automation_report.spool.removal import remove_session
+from pytest_automation_report.spool.records import FORMAT, SPOOL_KINDS, Decoder, EndRecord
+from pytest_automation_report.spool.removal import is_session_name, remove_session
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter
 from pytest_automation_report.text.files import Disk, make_ignored_folder, read_file, write_draft
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.spool.records import PositionedRecord
+
 
 SESSION_ID_FIELD: Final = "Session id"
 """Name of the run's field by which a sender finds the session's run again, if the response to its creation was lost."""
@@ -384,3 +386,66 @@ def head_and_tail(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[Posit
         file.seek(max(0, size - piece_bytes))
         last = Decoder(SPOOL_KINDS).feed(file.read(piece_bytes))
     return first, last
+
+
+class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format", tag=FORMAT):
+    """The run that one session reports, and its destination."""
+
+    id: str
+    # Scheme, host and port of the server. Empty, or 0 for the project, if the settings had no usable one: then
+    # ``automation-report send`` decides it.
+    origin: str
+    project_id: Int64
+    # Path of the embedded store, empty for a remote server.
+    database: str
+    run: NewRun
+    # Id of a run that exists already, None if the session creates its run.
+    joined_run: Int64 | None
+    # The recording options, for the results that only the sender can create.
+    rules: Json
+    # Pytest's process, and its start time: ids are used again. "" where the system does not show start times.
+    pid: Int64
+    pid_birth: str = ""
+    # This session completes the joined run. Others leave that to the one who created it.
+    is_closing: bool = False
+    # False if the times of the records do not come from a clock: `submit` makes them up from durations.
+    is_measured: bool = True
+    # The tag by which jobs find the run that they share, empty if the run is the session's alone.
+    run_tag: str = ""
+    # Whether this job creates the shared run, None if the CI provider does not number its jobs.
+    is_first: bool | None = None
+    # A sender was started with the session: unlike one that is kept for later, the next session delivers it.
+    is_followed: bool = False
+    # Fields of each thread, to show whose it is in a run of several jobs.
+    thread_fields: tuple[Field, ...] = ()
+    # The job of each thread in such a run, as `api.models.JOB` describes it; empty for a separate run.
+    job: Json = field(default_factory=dict)
+    # Of an imported session with results of several hosts: which host's a worker's records are.
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    # When the session's clock began, in microseconds since 1970, 0 if unknown.
+    started_us: Int64 = 0
+    # Path of the HTML file for the report of the run, empty for none.
+    report: str = ""
+
+    @property
+    def has_destination(self) -> bool:
+        """Whether server and project are known."""
+        return bool(self.origin and self.project_id)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the session's results go to the embedded store."""
+        return self.origin == EMBEDDED_ORIGIN
+
+
+class ManifestFormat(Struct, frozen=True):
+    """The part of a manifest that every version has."""
+
+    format: Int64
+
+
+FORMATS: Final = JsonDecoder(ManifestFormat)
+"""Decodes the format of a manifest."""
+
+MANIFESTS: Final = JsonDecoder(SessionManifest)
+"""Decodes a manifest."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import bytes_from
-from pytest_automation_report.spool.ledger import LedgerState
-from pytest_automation_report.spool.ledger_records import (
+from pytest_automation_report.spool.ledger import (
     LEDGER_KINDS,
     DoneRecord,
     FindingsRecord,
+    LedgerState,
     ReadyRecord,
     ReportRecord,
     StoredRecord,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, CrashRecord
-from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder
 from pytest_automation_report.text.files import open_file
 
 if TYPE_CHECKING:

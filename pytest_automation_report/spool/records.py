@@ -1,23 +1,27 @@
-"""Frame and parse the records of spool and ledger: length, CRC32 and JSON, one record per line.
+"""The kinds of records in a spool, each with the reason for it, and the frame that those of the ledger have, too.
 
 A record is one line, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of the JSON in
 bytes, eight for its CRC32. JSON holds no raw newline, so a reader skips a damaged record and continues at the next
 line. Pytest's process and the sender both use this module, so they agree on the format.
 
-`spool.record_kinds` has the kinds of records in a spool, `spool.ledger_records` those of the ledger.
+`WorkerQueues` applies all kinds; other readers are named. Times are in microseconds, moments in microseconds since the
+session began. `spool.ledger` has the kinds of the ledger.
 """
 
 from __future__ import annotations
 
 from binascii import crc32
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.json import Decoder as JsonDecoder
 
-from pytest_automation_report.api.models import decode, encode
+from pytest_automation_report.api.models import Artifact, Field, Int64, Json, Status, decode, encode
 
 if TYPE_CHECKING:
-    from msgspec.json import Decoder as JsonDecoder
+    from collections.abc import Iterator, Sequence
+
 
 FORMAT: Final = 1
 """Version of records and manifest; a reader refuses every other version.
@@ -120,3 +124,209 @@ class Decoder:
             if self._is_strict:
                 raise ValueError(str(error)) from error
             return None
+
+
+AGAIN: Final = "again"
+"""Outcome of a crash that counts as a failure although the test runs again, as xdist does for scopes."""
+
+StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
+"""Status of a step, as the server's markup has it."""
+
+Colours: TypeAlias = Mapping[str, tuple[tuple[Int64, Int64, str], ...]]
+"""The coloured parts of texts, by the names of the fields: first character, the one after the last, style."""
+
+# Sessions may collect 100,000 tests: several lines of 500 names stay far below the longest line.
+_NAMES_PER_RECORD: Final = 500
+
+
+class Step(Struct, frozen=True, omit_defaults=True):
+    """A step with those inside it; ``elapsed`` is None if it did not end.
+
+    ``files`` are the places of the artifacts that were attached in it, among the artifacts of its attempt.
+    """
+
+    name: str
+    status: StepStatus
+    elapsed: Int64 | None = None
+    files: tuple[Int64, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+class Attempt(Struct, frozen=True, omit_defaults=True):
+    """What only the process that ran an attempt knows of it; all texts are clean.
+
+    ``elapsed`` is the time of all phases. ``setup`` and ``teardown`` are None if they are not known. ``colours`` are
+    those of the fields' values, ``comparison`` is the one that failed the attempt, and ``line`` the line of the test's
+    file at which it failed, which counts from 1.
+    """
+
+    status: Status
+    elapsed: Int64 | None = None
+    setup: Int64 | None = None
+    teardown: Int64 | None = None
+    fields: tuple[Field, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    steps: tuple[Step, ...] = ()
+    colours: Colours = field(default_factory=dict)
+    comparison: Json | None = None
+    line: Int64 | None = None
+
+
+class OpenRecord(Record, frozen=True, tag="open"):
+    """Names the process and when it began. When pytest's leading process is dead, the sender waits for living workers.
+
+    ``began`` is written if the first result came later.
+    """
+
+    pid: Int64
+    moment: Int64 = field(default=0, name="t")
+    began: Int64 | None = None
+    worker: str = ""
+    format: Int64 = 0
+
+
+class PlanRecord(Record, frozen=True, tag="plan"):
+    """Whether xdist runs every test on every worker (``--dist each``), so that each worker's tests are expected."""
+
+    each: bool
+
+
+class CollectedRecord(Record, frozen=True, tag="collected"):
+    """Number of collected tests, and those that share a key.
+
+    Without it a test that never began would not be missed: `summary.counts` compares it with the number of results.
+    ``collection`` is the extension of this name, empty in a run that no jobs share.
+    """
+
+    count: Int64
+    repeated: tuple[tuple[str, Int64], ...] = ()
+    collection: Json = field(default_factory=dict)
+
+
+class IdsRecord(Record, frozen=True, tag="ids"):
+    """Node ids of collected tests; written only for ``report_not_run``."""
+
+    ids: tuple[str, ...]
+
+
+class CapturedRecord(Record, frozen=True, tag="captured"):
+    """Pytest's capture files, from which the sender reads the last output of a killed process.
+
+    ``files`` has of each the stream's name, its descriptor, device and inode.
+    """
+
+    files: tuple[tuple[str, int, int, int], ...]
+
+
+class StartRecord(Record, frozen=True, tag="start"):
+    """An attempt begins. A START without a FINISH is a test whose process died: only so the test is known.
+
+    ``number`` counts the attempts of the process, ``line`` is pytest's, which counts from 0.
+    """
+
+    number: Int64 = field(name="n")
+    moment: Int64 = field(name="t")
+    nodeid: str = field(name="id")
+    file: str
+    line: Int64 | None = None
+
+
+class ArtifactRecord(Record, frozen=True, tag="artifact"):
+    """A file of the running attempt. A FINISH repeats it; without one, the result of the dead process has the file."""
+
+    number: Int64 = field(name="n")
+    artifact: Artifact
+
+
+class FinishRecord(Record, frozen=True, tag="finish"):
+    """An attempt is over. Repeats the members of its START, so that either of the two may be damaged.
+
+    ``began`` is None for a result without an attempt: a module that could not be collected, a case of a result file.
+    ``hidden`` are the attempts that a plugin repeated between START and FINISH, oldest first. If not ``is_final``, the
+    test runs again. ``key``, ``folder`` and ``name`` replace what the sender derives from the node id.
+    """
+
+    number: Int64 = field(name="n")
+    moment: Int64 = field(name="t")
+    nodeid: str = field(name="id")
+    attempt: Attempt
+    began: Int64 | None = None
+    file: str = ""
+    line: Int64 | None = None
+    is_final: bool = field(default=True, name="final")
+    hidden: tuple[Attempt, ...] = ()
+    key: str | None = None
+    folder: str | None = None
+    name: str | None = None
+    assertions: Int64 | None = None
+
+
+class CrashRecord(Record, frozen=True, tag="crash"):
+    """xdist's report of a worker's death, written by the leading process: a dead worker cannot report its test.
+
+    ``words`` is the last output of the worker, empty if the leading process could not open its capture files.
+    """
+
+    moment: Int64 = field(name="t")
+    worker: str
+    nodeid: str = field(name="id")
+    file: str
+    outcome: str
+    text: str
+    line: Int64 | None = None
+    words: str = ""
+
+
+class PropertyRecord(Record, frozen=True, tag="property"):
+    """A field or an artifact of the run, not of a test."""
+
+    field: Field | None = None
+    artifact: Artifact | None = None
+
+
+class CloseRecord(Record, frozen=True, tag="close"):
+    """The process ended in order, so a test that is still open was interrupted and did not crash.
+
+    `summary.counts` reads its members: ``counts`` are the results by status, ``fault_count`` is the number of errors of
+    this package and ``faults`` are the first of them, ``warnings`` are about users' annotations and hooks. ``failures``
+    are the first failed tests, as `recording.results.FailedTest` has their members. ``detail`` is the reason of an
+    interruption, and ``elapsed_correction`` what the times of the results differ from the whole.
+    """
+
+    moment: Int64 = field(name="t")
+    counts: Mapping[str, Int64] = field(default_factory=dict)
+    # The last is the line: items of other plugins may have one that is not an integer.
+    failures: tuple[tuple[Status, str, str, str, str, Any], ...] = ()
+    detail: str = ""
+    warnings: tuple[str, ...] = ()
+    fault_count: Int64 = 0
+    faults: tuple[str, ...] = ()
+    elapsed_correction: Int64 = 0
+
+
+class EndRecord(Record, frozen=True, tag="end"):
+    """The session ended, and how. Until then the sender waits for more.
+
+    `SessionFolder.has_ended` and `SpoolReader.has_news` look for it.
+    """
+
+    reason: str
+    moment: Int64 = field(default=0, name="t")
+    # Pytest's exit status, which a plugin may have set to anything.
+    exit: Any = 0
+
+
+SPOOL_KINDS: Final = JsonDecoder(
+    OpenRecord | PlanRecord | CollectedRecord | IdsRecord | CapturedRecord | StartRecord | ArtifactRecord | FinishRecord
+    | CrashRecord | PropertyRecord | CloseRecord | EndRecord
+)  # fmt: skip
+"""Decodes all kinds of records in a spool."""
+
+
+def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
+    """Yield the IDS records, which name all collected tests.
+
+    Written only for ``report_not_run``: the sender then reports each test that has no result as untested.
+    """
+    for first in range(0, len(nodeids), _NAMES_PER_RECORD):
+        yield IdsRecord(tuple(nodeids[first : first + _NAMES_PER_RECORD])).framed()

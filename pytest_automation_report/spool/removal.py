@@ -17,12 +17,14 @@ from msgspec import Struct
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.artifacts import is_spooled_name
-from pytest_automation_report.spool.names import is_session_name
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.terminal import sanitize
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
 
 # The patterns include files of killed processes ("~": copies that were not renamed), so that these are removed, too.
 _RECORDS_SUFFIX: Final = ".records"
@@ -239,3 +241,17 @@ def _opened_files(descriptor: int) -> int | None:
     except FileNotFoundError:
         return None
     return None
+
+
+_RANDOM_BYTES: Final = 4
+_SESSION_NAME: Final = lazy_pattern(rf"\.?[0-9]{{8}}T[0-9]{{6}}-[0-9a-f]{{{2 * _RANDOM_BYTES}}}")
+
+
+def new_session_name() -> str:
+    """Return the name of a session that starts now."""
+    return f"{Unpatched.utc():%Y%m%dT%H%M%S}-{os.urandom(_RANDOM_BYTES).hex()}"
+
+
+def is_session_name(name: str) -> bool:
+    """Return whether a folder of this name can be a session's, published or hidden."""
+    return _SESSION_NAME.fullmatch(name) is not None

@@ -14,17 +14,16 @@ from msgspec import Struct
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import empty_folders, hidden_folders, is_lock_taken, session_folders
-from pytest_automation_report.spool.liveness import process_start_time
+from pytest_automation_report.spool.process import process_start_time
 from pytest_automation_report.spool.reader import SpoolReader
-from pytest_automation_report.spool.record_kinds import FinishRecord
+from pytest_automation_report.spool.records import FinishRecord
 from pytest_automation_report.spool.removal import LeftoverCounts, foreign_in, last_change_under, remove_session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
     from pytest_automation_report.spool.ledger import LedgerState
-    from pytest_automation_report.spool.manifest import SessionManifest
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 """State of a session: no process works on it, its pytest runs, a sender holds its lock, its manifest is unreadable."""

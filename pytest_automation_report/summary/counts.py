@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from pytest_automation_report.recording.failures import FAILED, SHOWN, FailedTest, Failures
-from pytest_automation_report.recording.synthetic_results import UNTESTED
+from pytest_automation_report.recording.results import FAILED, SHOWN, UNTESTED, FailedTest, Failures
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
-from pytest_automation_report.spool.record_kinds import (
+from pytest_automation_report.spool.records import (
     SPOOL_KINDS,
     CloseRecord,
     CollectedRecord,
+    Decoder,
     FinishRecord,
 )
-from pytest_automation_report.spool.records import Decoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.spool.ledger import LedgerState
-    from pytest_automation_report.spool.ledger_records import ReportRecord
+    from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
     from pytest_automation_report.summary.counts import SessionCounts
 
 RUN_PAGE: Final = "/automation/runs/view/{run}"

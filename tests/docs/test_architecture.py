@@ -7,9 +7,8 @@ from typing import get_args
 from msgspec.json import Decoder
 
 import pytest_automation_report
-from pytest_automation_report.spool.ledger_records import LEDGER_KINDS
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS
-from pytest_automation_report.spool.records import Record
+from pytest_automation_report.spool.ledger import LEDGER_KINDS
+from pytest_automation_report.spool.records import SPOOL_KINDS, Record
 from support.repository import ROOT
 
 PACKAGE = Path(pytest_automation_report.__file__).parent

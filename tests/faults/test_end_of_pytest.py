@@ -19,7 +19,7 @@ from pytest_automation_report.delivery.process import Sender, run
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.session.running import LedgerTail
 from pytest_automation_report.spool.ledger_file import ledger_from
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.process import Process
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, ended_session, numbered
 from support.projects import wait_for_death

@@ -10,9 +10,9 @@ import pytest
 
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.process import Process
 from pytest_automation_report.spool.reader import SpoolReader
-from pytest_automation_report.spool.record_kinds import OpenRecord
+from pytest_automation_report.spool.records import OpenRecord
 from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
 from support.records import line

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.session.running import LedgerTail, wait_for_sender
-from pytest_automation_report.spool.ledger_records import ReportRecord
+from pytest_automation_report.spool.ledger import ReportRecord
 from support.records import line
 
 LIMITS = Timeouts()

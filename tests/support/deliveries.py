@@ -15,11 +15,10 @@ from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
 from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
-from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, SessionManifest
 from pytest_automation_report.spool.ledger_file import LedgerFile
-from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.manifest import SessionManifest
-from pytest_automation_report.spool.record_kinds import Attempt
+from pytest_automation_report.spool.process import Process
+from pytest_automation_report.spool.records import Attempt
 from pytest_automation_report.spool.writer import SpoolWriter
 from support.records import finish_line, line, start_line
 from support.scripted_adapter import client_of

@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
-from pytest_automation_report.recording.identity import key_of
+from pytest_automation_report.recording.results import key_of
 
 Json: TypeAlias = "dict[str, Any]"
 

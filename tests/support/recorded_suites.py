@@ -18,9 +18,8 @@ import pytest_automation_report
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.synthetic_results import collection_record
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, FinishRecord
-from pytest_automation_report.spool.records import Decoder, PositionedRecord
+from pytest_automation_report.recording.results import collection_record
+from pytest_automation_report.spool.records import SPOOL_KINDS, Decoder, FinishRecord, PositionedRecord
 from support.repository import TESTS
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.api.models import decode
-from pytest_automation_report.spool.ledger_records import LEDGER_KINDS
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, Attempt, FinishRecord, StartRecord
-from pytest_automation_report.spool.records import framed, unframed
+from pytest_automation_report.spool.ledger import LEDGER_KINDS
+from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, FinishRecord, StartRecord, framed, unframed
 
 if TYPE_CHECKING:
     from pytest_automation_report.spool.records import Record

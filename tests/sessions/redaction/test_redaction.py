@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.recording.identity import identity_of
+from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.text.credential_patterns import MARK
 from support.checked_server import CheckedServer
 from support.projects import Project

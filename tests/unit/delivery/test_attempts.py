@@ -5,11 +5,11 @@ import pytest
 from pytest_automation_report.api.limits import FIELD_LIMIT
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test, encode
 from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions, folded, with_kept_files
-from pytest_automation_report.recording.annotations import Annotations, merged
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.synthetic_results import collection_record, colours_of
-from pytest_automation_report.spool.record_kinds import Attempt, FinishRecord, Step
+from pytest_automation_report.recording.results import collection_record, colours_of
+from pytest_automation_report.recording.steps import Annotations, merged
+from pytest_automation_report.spool.records import Attempt, FinishRecord, Step
 from pytest_automation_report.text.limits import TEXT_UNITS
 from pytest_automation_report.text.visible import ColouredText, Span
 from support.recorded_suites import MadeReport, result_of, results_of

@@ -19,7 +19,7 @@ from pytest_automation_report.delivery.ending import Deadlines, excerpt_from
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.spool.ledger import LedgerState
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.process import Process
 from support.deliveries import WrittenSession, numbered
 from support.sessions import SHORT_LIMITS, TOKEN
 from support.store_adapter import StoreAdapter

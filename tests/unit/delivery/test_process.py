@@ -17,8 +17,8 @@ from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.ledger import DoneRecord, Intent
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.ledger_records import DoneRecord, Intent
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.sessions import expire_old_sessions, is_delivered
 from support.delivered_results import assert_complete, result_names

@@ -11,8 +11,7 @@ from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import NOT_RUN
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, Attempt, FinishRecord, Step
-from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, Decoder, FinishRecord, Step
 from support.records import finish_line, line, start_line
 
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.spool.ledger_file import ledger_from
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.process import Process
 from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import Stepper, WrittenSession, ended_session, lived, stepping
 from support.records import line

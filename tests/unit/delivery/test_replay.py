@@ -17,8 +17,8 @@ from pytest_automation_report.delivery.report import OWN_RESULTS
 from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import ArtifactStore, FolderStore
 from pytest_automation_report.spool.artifacts import spooled_size
-from pytest_automation_report.spool.ledger_records import ReportRecord
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.ledger import ReportRecord
+from pytest_automation_report.spool.process import Process
 from support.deliveries import WrittenSession
 from support.report_file import ReportFile, text_of
 from support.scripted_adapter import client_of

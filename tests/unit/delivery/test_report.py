@@ -27,10 +27,9 @@ from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.spool.folder import SessionFolder, session_folders
-from pytest_automation_report.spool.ledger import LedgerState
+from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.ledger_records import ReportRecord
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.process import Process
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.sessions import expire_old_sessions
 from support.deliveries import WrittenSession, numbered

@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from pytest_automation_report.recording.identity import identity_of
+from pytest_automation_report.recording.results import identity_of
 from pytest_automation_report.text.limits import STRING_UNITS
 
 

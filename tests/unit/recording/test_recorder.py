@@ -11,11 +11,10 @@ from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import FieldType, Test
-from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.synthetic_results import collection_record, unfinished_attempt
-from pytest_automation_report.spool.record_kinds import FinishRecord
+from pytest_automation_report.recording.results import collection_record, identity_of, unfinished_attempt
+from pytest_automation_report.spool.records import FinishRecord
 from support.recorded_suites import MadeReport, result_of, results_of
 
 NODE = "tests/test_a.py::test_x"

@@ -6,8 +6,7 @@ from typing import Any
 from pytest_automation_report.guards import InternalErrors
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, FinishRecord
-from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.records import SPOOL_KINDS, Decoder, FinishRecord
 from pytest_automation_report.spool.writer import SpoolWriter
 from support.recorded_suites import MadeReport
 

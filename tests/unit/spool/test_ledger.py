@@ -9,9 +9,15 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.ledger import LedgerState, OffsetRanges, WorkerProgress
+from pytest_automation_report.spool.ledger import (
+    AckRecord,
+    Intent,
+    LedgerState,
+    OffsetRanges,
+    Operation,
+    WorkerProgress,
+)
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.ledger_records import AckRecord, Intent, Operation
 from support.records import ledger_record, line
 
 

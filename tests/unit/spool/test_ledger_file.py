@@ -9,8 +9,8 @@ import pytest
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool import ledger_file as module
+from pytest_automation_report.spool.ledger import AckRecord, Intent, JoinedRecord, StoredRecord
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.ledger_records import AckRecord, Intent, JoinedRecord, StoredRecord
 from support.records import ledger_record
 
 

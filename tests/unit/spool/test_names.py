@@ -1,8 +1,8 @@
-"""`spool.names`: names of sessions, and what cannot be one."""
+"""Names of sessions, and what cannot be one."""
 
 import pytest
 
-from pytest_automation_report.spool.names import is_session_name, new_session_name
+from pytest_automation_report.spool.removal import is_session_name, new_session_name
 
 NAME = "20260102T030405-00000001"
 

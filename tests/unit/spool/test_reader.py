@@ -19,6 +19,7 @@ from pytest_automation_report.api.models import Field, NewRun
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import (
     SessionFolder,
+    SessionManifest,
     bytes_from,
     head_and_tail,
     hidden_folders,
@@ -26,10 +27,8 @@ from pytest_automation_report.spool.folder import (
     session_folders,
 )
 from pytest_automation_report.spool.ledger_file import LedgerFile
-from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.reader import SpoolReader
-from pytest_automation_report.spool.record_kinds import SPOOL_KINDS, Attempt, EndRecord
-from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, Decoder, EndRecord
 from pytest_automation_report.text.files import make_ignored_folder
 
 if TYPE_CHECKING:

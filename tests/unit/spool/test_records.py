@@ -13,9 +13,8 @@ from pytest_automation_report.api.models import Artifact, Field, FieldType, NewR
 from pytest_automation_report.delivery.follower import options_of
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.manifest import SessionManifest
-from pytest_automation_report.spool.record_kinds import (
+from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
+from pytest_automation_report.spool.records import (
     SPOOL_KINDS,
     ArtifactRecord,
     Attempt,
@@ -23,17 +22,19 @@ from pytest_automation_report.spool.record_kinds import (
     CloseRecord,
     CollectedRecord,
     CrashRecord,
+    Decoder,
     EndRecord,
     FinishRecord,
     IdsRecord,
     OpenRecord,
     PlanRecord,
     PropertyRecord,
+    Record,
     StartRecord,
     Step,
     collected_names,
+    framed,
 )
-from pytest_automation_report.spool.records import Decoder, Record, framed
 from support.records import line, spool_record
 
 RECORDS = st.lists(st.lists(st.text(max_size=40), max_size=3).map(tuple).map(IdsRecord), max_size=6)

@@ -11,8 +11,7 @@ import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import SessionFolder, new_session_folder, session_folders
-from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.spool.folder import SessionFolder, SessionManifest, new_session_folder, session_folders
 from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 from support.records import line, members_in
 

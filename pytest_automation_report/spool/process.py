@@ -1,14 +1,14 @@
-"""Find out whether another process lives: by a descriptor of the process on Linux, by its id elsewhere.
-
-Not by a pipe or a lock: a child that a test forked would keep those open after pytest's death.
-"""
+"""Other processes of a session: whether one lives, and the log of the sender, which has no terminal."""
 
 from __future__ import annotations
 
 import os
 import select
+import time
 from pathlib import Path
+from typing import Final
 
+from pytest_automation_report.text.terminal import sanitize
 from pytest_automation_report.unpatched import Unpatched
 
 
@@ -75,3 +75,41 @@ class Process:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+LOG_BYTES: Final = 256 << 10
+LAST_WORDS: Final = "the sender died: "
+"""Mark before the error that ended a sender: pytest looks for it in the last line, to show the reason."""
+
+_LINE_UNITS: Final = 500
+
+
+class Log:
+    """Appends lines with the time to a file of at most `LOG_BYTES`; ignores errors of the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, text: str) -> None:
+        """Append one line."""
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sanitize(text, _LINE_UNITS)}\n"
+        try:
+            descriptor = os.open(
+                self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+            try:
+                if os.fstat(descriptor).st_size < LOG_BYTES:
+                    os.write(descriptor, line.encode("utf-8", "backslashreplace"))
+            finally:
+                os.close(descriptor)
+        except OSError:
+            # The sender can report it nowhere else. The summary needs only the ledger.
+            return
+
+    def tail(self, lines: int) -> list[str]:
+        """Return the last lines, none if there is no log."""
+        try:
+            text = self._path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        return text.splitlines()[-lines:]

@@ -1,21 +1,20 @@
-"""Build results without the phases of a test: collection errors, skipped modules, crashed and not-run tests.
-
-pytest's processes use `collection_record`; the sender uses the others, since the process that could have reported the
-test is dead, or never reached the test.
-"""
+"""What a process tells of tests beside their phases: who they are, results without phases, and the first failures."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Field, FieldType, Status, Test
-from pytest_automation_report.recording.identity import TestIdentity, identity_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
-from pytest_automation_report.spool.record_kinds import Attempt, FinishRecord
-from pytest_automation_report.text.limits import string
+from pytest_automation_report.spool.records import Attempt, FinishRecord
+from pytest_automation_report.text.limits import cut_end, string, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.visible import ColouredText
 
@@ -24,9 +23,79 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.recording.phases import CollectionReport
-    from pytest_automation_report.spool.record_kinds import Colours
+    from pytest_automation_report.spool.records import Colours
     from pytest_automation_report.text.redaction import TextCleaner
     from pytest_automation_report.text.visible import Span
+
+
+# Characters that XML 1.0 does not allow, and DEL. As the complement of the allowed ones it would take 2 ms to compile
+# at each start of pytest.
+_NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_NO_NAME = "(no name)"
+
+
+class TestIdentity(Struct, frozen=True):
+    """Folder, name and key of a test on the server, and its node id (``raw``).
+
+    ``is_respelled`` is True if folder and name, escaped and cut, do not show the node id unchanged.
+    """
+
+    folder: str
+    name: str
+    key: str
+    raw: str
+    is_respelled: bool = False
+
+
+def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
+    """Return the identity of a node; ``prefix`` stands before the folder, as ``--junit-prefix`` in pytest's XML."""
+    path, colons, inner = nodeid.partition("::")
+    module = _dotted(path)
+    if colons:
+        names, bracket, params = inner.partition("[")
+        scopes, _, last = names.rpartition("::")
+        if bracket:
+            last = f"{last}[{params.removesuffix(']')}]"
+        classname = f"{module}.{scopes.replace('::', '.')}" if scopes else module
+        if prefix:
+            classname = f"{prefix}.{classname}"
+    else:
+        last, classname = module, prefix
+    # The key is made of the whole name; only the shown one is cut.
+    name = last if last.isascii() and last.isprintable() else _NOT_IN_XML.sub(_visual_escape, last)
+    shown = string(name) or _NO_NAME
+    folder = string(classname) if classname else shown
+    return TestIdentity(
+        folder,
+        shown,
+        key_of(classname, name),
+        nodeid,
+        shown != last or classname not in {"", folder},
+    )
+
+
+def key_of(folder: str, name: str) -> str:
+    """Return the key: SHA-256 of ``folder.name``. Lone surrogates have no UTF-8, but must not make two keys equal."""
+    address = f"{folder}.{name}" if folder else name
+    return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def one_based(line: int | None) -> int | None:
+    """Return pytest's line of a test, which counts from 0, as editors count it; None if it is not known."""
+    return None if line is None or line < 0 else line + 1
+
+
+@lru_cache(maxsize=1024)
+def _dotted(path: str) -> str:
+    """Return the path of a file as a dotted module name."""
+    return path.replace("/", ".").removesuffix(".py")
+
+
+def _visual_escape(match: re.Match[str]) -> str:
+    """Return pytest's escape for a character that XML does not allow."""
+    code = ord(match.group())
+    return f"#x{code:02X}" if code <= 0xFF else f"#x{code:04X}"  # noqa: PLR2004 - the largest two-digit escape
+
 
 Location: TypeAlias = "tuple[str, int | None, str] | None"
 """pytest's ``location`` of a test: path, line (0-based), name in the file."""
@@ -162,3 +231,73 @@ def _skip_field(report: CollectionReport, cleaner: TextCleaner) -> Field:
     """Return the field with the reason why a module was skipped."""
     text, reason = skip_texts(report.longrepr, report.longreprtext)
     return console_field("Skipped", cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")
+
+
+SHOWN: Final = 50
+"""Most failures of one process that are stored."""
+
+FAILED: Final = frozenset({"failure", "error"})
+"""Statuses of a failed test."""
+
+# Of the record with all failures; about the length of one long result.
+_MAX_BYTES: Final = 20_000
+_TEXT_UNITS: Final = 240
+
+
+class FailedTest(Struct, frozen=True):
+    """A failed test: its name, and the first line of its failure.
+
+    ``line`` is the 1-based line at which it failed, or the line of the test if that is not known.
+    """
+
+    status: Status
+    folder: str
+    name: str
+    message: str
+    file: str = ""
+    line: int | None = None
+
+    @classmethod
+    def of_record(cls, record: FinishRecord, prefix: str) -> FailedTest:
+        """Return the failure of an attempt; ``prefix`` is that of the folders, the texts are clean already."""
+        attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
+        failure = next((field for field in attempt.fields if field.is_highlight), None)
+        text = "" if failure is None else failure.meta.get("message") or failure.value or ""
+        return cls(
+            attempt.status,
+            cut_end(record.folder or identity.folder, _TEXT_UNITS),
+            cut_end(record.name or identity.name, _TEXT_UNITS),
+            cut_end(text.strip().partition("\n")[0], _TEXT_UNITS),
+            cut_end(string(record.file), _TEXT_UNITS),
+            one_based(record.line) if attempt.line is None else attempt.line,
+        )
+
+    @property
+    def row(self) -> tuple[Status, str, str, str, str, int | None]:
+        """All members, in their order."""
+        return self.status, self.folder, self.name, self.message, self.file, self.line
+
+
+class Failures:
+    """The first failures of one process, in their order; owned by its runtest hooks."""
+
+    __slots__ = ("_remaining_bytes", "kept")
+
+    def __init__(self) -> None:
+        self.kept: list[FailedTest] = []
+        self._remaining_bytes = _MAX_BYTES
+
+    def add(self, record: FinishRecord, prefix: str) -> None:
+        """Store the failure of an attempt while there is room."""
+        if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
+            return
+        failure = FailedTest.of_record(record, prefix)
+        texts = (failure.folder, failure.name, failure.message, failure.file)
+        # The longest that ASCII JSON can be: two bytes for a quote or a backslash, six for a unit as \uXXXX.
+        self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
+        self.kept.append(failure)
+
+    @property
+    def rows(self) -> tuple[tuple[Status, str, str, str, str, int | None], ...]:
+        """The members of all failures, as a record holds them."""
+        return tuple(failure.row for failure in self.kept)
