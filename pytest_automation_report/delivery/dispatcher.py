@@ -7,7 +7,7 @@ its outcome is written to the ledger.
 from __future__ import annotations
 
 from pytest_automation_report.delivery.request_outcomes import ResponseHandler
-from pytest_automation_report.delivery.requests import InFlightRequests, Life, Request
+from pytest_automation_report.delivery.requests import Life, Request
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.uploads import Uploads
 
@@ -17,7 +17,6 @@ class Delivery(Life):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.in_flight: InFlightRequests[Request] = InFlightRequests()
         self.uploads = Uploads(self)
         self.responses = ResponseHandler(self, self.uploads)
         self.scheduler = Scheduler(self, self.responses, self.uploads)
@@ -47,7 +46,7 @@ class Delivery(Life):
             return True
         if self.retry_policy.is_waiting:
             return False
-        request = self.scheduler.choose(len(self.in_flight), is_full=self.in_flight.is_full)
+        request = self.scheduler.choose()
         if isinstance(request, Request):
             self._send(request)
             return True

@@ -104,6 +104,7 @@ class Life(Struct, dict=True, eq=False):
 
     def __post_init__(self) -> None:
         self.folder, self.state = SessionFolder(self.ledger.folder), self.ledger.state
+        self.in_flight: InFlightRequests[Request] = InFlightRequests()
         self.rejected = RejectedResults(self.folder.rejected)
         self.retry_policy = RetryPolicy(self.ledger, self.timeouts, self.runtime)
         self.refusals = RefusalHandling(self.state.aliases)

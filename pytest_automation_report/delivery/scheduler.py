@@ -78,19 +78,17 @@ class Scheduler:
         # True, too, for a run that an earlier sender has created: a second field would say the same.
         self._has_sent_collected = True
 
-    def choose(self, in_flight: int, *, is_full: bool) -> Request | RepeatableStep | None:
-        """Return the next request, None if there is nothing to send now.
-
-        ``in_flight`` is the number of requests whose responses are awaited, ``is_full`` whether that is the maximum.
-        """
+    def choose(self) -> Request | RepeatableStep | None:
+        """Return the next request, None if there is nothing to send now."""
+        in_flight = self._life.in_flight
         intent = self._state.open_intent
-        if intent is not None and len(self._state.open_intents) > in_flight:
+        if intent is not None and len(self._state.open_intents) > len(in_flight):
             return None if in_flight else partial(self._responses.reconcile, intent)
-        if is_full or not self._has_something_to_report:
+        if in_flight.is_full or not self._has_something_to_report:
             return None
         if self._state.run is None:
             return None if in_flight else self._run_request()
-        return self._next_worker_request(in_flight) or self._ending_request(in_flight)
+        return self._next_worker_request() or self._ending_request()
 
     @property
     def is_finished(self) -> bool:
@@ -150,7 +148,7 @@ class Scheduler:
 
     # Rule 4: the workers.
 
-    def _next_worker_request(self, in_flight: int) -> Request | RepeatableStep | None:
+    def _next_worker_request(self) -> Request | RepeatableStep | None:
         workers = list(self._queues.by_worker)
         # One append in flight a worker: `Intent.known` counts what its thread had before, which needs the response.
         busy = {intent.worker for intent in self._state.open_intents.values()}
@@ -158,35 +156,35 @@ class Scheduler:
             # In turns: a worker with many waiting results does not keep the others from the server.
             turn = (self._turn + step) % len(workers)
             worker = workers[turn]
-            request = None if worker in busy else self._worker_request(worker, in_flight)
+            request = None if worker in busy else self._worker_request(worker)
             if request is not None:
                 self._turn = turn + 1
                 return request
         return None
 
-    def _worker_request(self, worker: str, in_flight: int) -> Request | RepeatableStep | None:
+    def _worker_request(self, worker: str) -> Request | RepeatableStep | None:
         queue, progress = self._queues.by_worker[worker], self._state.progress_of(worker)
         self._drop_settled(queue, progress)
         if not queue.results:
             self._waiting_since.pop(worker, None)
-            return self._closing_request(queue, progress) or self._running_request(queue, progress, in_flight)
+            return self._closing_request(queue, progress) or self._running_request(queue, progress)
         now = self._clock()
         age = now - self._waiting_since.setdefault(worker, now)
         batch = self._life.refusals.batch(queue, progress)
         upload = self._uploads.next_for(batch.results)
         if upload is not None:
-            return None if in_flight else upload  # an upload may take long, and responses would wait for it
+            return None if self._life.in_flight else upload  # an upload may take long, and responses would wait for it
         limit = self._life.timeouts.batch_age
         if not flush_reason(batch, age_seconds=age, age_limit_seconds=limit, is_closing=queue.is_closed):
-            return self._running_request(queue, progress, in_flight)
-        return self._batch_request(queue, progress, batch, in_flight)
+            return self._running_request(queue, progress)
+        return self._batch_request(queue, progress, batch)
 
     def _batch_request(
-        self, queue: WorkerQueue, progress: WorkerProgress, batch: Batch, in_flight: int
+        self, queue: WorkerQueue, progress: WorkerProgress, batch: Batch
     ) -> Request | RepeatableStep | None:
         """Return the append of a batch, or a request that must precede it; None if that one must wait."""
         if not self._knows_extensions:
-            return None if in_flight else self._uploads.check_server
+            return None if self._life.in_flight else self._uploads.check_server
         if progress.thread is None:
             return self._thread_request(queue)
         if self._life.retry_policy.is_circuit_open:
@@ -227,11 +225,9 @@ class Scheduler:
             computed=batch.computed,
         )
 
-    def _running_request(
-        self, queue: WorkerQueue, progress: WorkerProgress, in_flight: int
-    ) -> Request | RepeatableStep | None:
+    def _running_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | RepeatableStep | None:
         """Return the request that shows the test that a worker runs, None if it is shown or has just begun."""
-        if in_flight or self._life.retry_policy.is_circuit_open or not self._running_tests.is_due(queue):
+        if self._life.in_flight or self._life.retry_policy.is_circuit_open or not self._running_tests.is_due(queue):
             return None
         if progress.thread is None:
             return self._thread_request(queue)
@@ -310,7 +306,7 @@ class Scheduler:
 
     # Rule 5: the end.
 
-    def _ending_request(self, in_flight: int) -> Request | RepeatableStep | None:
+    def _ending_request(self) -> Request | RepeatableStep | None:
         """Return the next request that ends the session on the server.
 
         The note may be sent beside the last results, which saves a round trip; all other requests are sent alone.
@@ -318,7 +314,7 @@ class Scheduler:
         state = self._state
         if not self._queues.is_decided or state.is_complete:
             return None
-        if in_flight:
+        if self._life.in_flight:
             is_noted = state.is_noted or any(intent.operation == "append_run" for intent in state.open_intents.values())
             has_to_wait = is_noted or self._leaves_run_open or self._run_upload() is not None
             return None if has_to_wait else self._note_request("append_run")
