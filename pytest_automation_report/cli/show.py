@@ -19,7 +19,7 @@ from pytest_automation_report.cli.shared_runs import WHICH, completed_jobs
 from pytest_automation_report.export.markdown import markdown_of
 from pytest_automation_report.export.results import ExportedRun
 from pytest_automation_report.findings.verdict import RunNumbers, told, verdict_of
-from pytest_automation_report.server.pages.texts import rerun_command
+from pytest_automation_report.server.pages.words import rerun_command
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines
 from pytest_automation_report.text.limits import cut_end

@@ -10,10 +10,8 @@ import pytest
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, ask
-from pytest_automation_report.server.pages.run.documents import RunDocuments
-from pytest_automation_report.server.pages.run.page import page_values
-from pytest_automation_report.server.pages.runs.search import found
-from pytest_automation_report.server.pages.runs.values import project_values, suite_values, suites_values
+from pytest_automation_report.server.pages.run.page import RunDocuments, page_values
+from pytest_automation_report.server.pages.runs.lists import found, project_values, suite_values, suites_values
 from pytest_automation_report.server.pages.state import VIEWS, RunFilters, RunState, Search, TestState
 from pytest_automation_report.server.pages.test.handlers import result_values
 from pytest_automation_report.server.pages.test.links import MOST, CommonValues

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.server.pages.links import link
-from pytest_automation_report.server.pages.numbers import duration, quantity
-from pytest_automation_report.server.pages.run_summary import verdict_in_list
+from pytest_automation_report.server.pages.statuses import verdict_in_list
+from pytest_automation_report.server.pages.words import duration, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

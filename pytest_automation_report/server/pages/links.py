@@ -1,4 +1,4 @@
-"""Write the links of pages. Templates call `link`; the report in one file has another function of the same form."""
+"""Write the links of pages, and the numbers of a list's pages; the report in one file has another `link`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 
 _PATHS: Final[Mapping[str, str]] = {
     "home": "/",
@@ -69,3 +70,13 @@ def own_path(text: str | None, default: str = "/") -> str:
     Two slashes or a backslash would lead to another host, and a control character could end a header.
     """
     return text if text and _is_own_path(text) else default
+
+
+def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> dict[str, int | None]:
+    """Return the numbers of this page, of its neighbours and of the last one; None if missing or unknown.
+
+    ``total`` is None for a list of unknown length: then ``has_more`` shows whether another page follows.
+    """
+    last = None if total is None else max(1, -(-total // size))
+    is_followed = has_more if last is None else page < last
+    return {"page": page, "before": page - 1 or None, "after": page + 1 if is_followed else None, "last": last}

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from pytest_automation_report.server.pages import charts, numbers
+from pytest_automation_report.server.pages import charts, words
 from pytest_automation_report.server.pages.assets import asset_path
 from pytest_automation_report.server.pages.links import link
-from pytest_automation_report.server.pages.texts import lines, plain, web_address
+from pytest_automation_report.server.pages.words import lines, plain, web_address
 from pytest_automation_report.server.store.contents import content_path
 from pytest_automation_report.text.visible import visible
 
@@ -112,20 +112,20 @@ def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Env
     # title, crumbs and content are used.
     environment.globals.update(link=link, asset=asset, sprite=sprite, theme="", here="/", now=None, is_fragment=False)
     environment.filters.update(
-        by_day=numbers.by_day,
+        by_day=words.by_day,
         code=_code,
-        ago=numbers.ago,
+        ago=words.ago,
         content_path=content_path,
-        day=numbers.day,
-        duration=numbers.duration,
-        duration_change=numbers.duration_change,
-        file_size=numbers.file_size,
-        machine_moment=numbers.machine_moment,
-        moment=numbers.moment,
-        percentage_change=numbers.percentage_change,
+        day=words.day,
+        duration=words.duration,
+        duration_change=words.duration_change,
+        file_size=words.file_size,
+        machine_moment=words.machine_moment,
+        moment=words.moment,
+        percentage_change=words.percentage_change,
         plain=plain,
         polyline=charts.polyline,
-        quantity=numbers.quantity,
+        quantity=words.quantity,
         slices=charts.slices,
         strip=charts.strip_of,
         text_lines=lines,

@@ -33,17 +33,17 @@ from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of
 from pytest_automation_report.server.pages.report.handlers import ReportDocument, ReportDownload
 from pytest_automation_report.server.pages.report.shown_tests import PageSource
-from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS, RunDownload
 from pytest_automation_report.server.pages.run.handlers import RunBranchPage, RunFailuresText, RunLivePage, RunPage
-from pytest_automation_report.server.pages.runs.handlers import (
+from pytest_automation_report.server.pages.run.page import RunDocuments
+from pytest_automation_report.server.pages.runs.lists import (
     HomePage,
     LatestRun,
     ProjectPage,
     RunComparison,
+    SearchPage,
     SuitePage,
 )
-from pytest_automation_report.server.pages.runs.search import SearchPage
 from pytest_automation_report.server.pages.test.handlers import CasePage, TestPage
 from pytest_automation_report.server.pages.test.links import NO_LINKS
 from pytest_automation_report.server.store.contents import PATH as ARTIFACTS

@@ -28,8 +28,8 @@ from pytest_automation_report.server.pages.report.plain import plain_values
 from pytest_automation_report.server.pages.report.rows import rows_of
 from pytest_automation_report.server.pages.report.shown_tests import shown_tests, tests_with_output
 from pytest_automation_report.server.pages.report.tests import ReportedTests
-from pytest_automation_report.server.pages.run.documents import RunDocuments
-from pytest_automation_report.server.pages.run_summary import run_summary
+from pytest_automation_report.server.pages.run.page import RunDocuments
+from pytest_automation_report.server.pages.statuses import run_summary
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.statuses import parts
-from pytest_automation_report.server.pages.texts import plain
+from pytest_automation_report.server.pages.words import plain, with_defaults
 from pytest_automation_report.text.names import title_of
 
 if TYPE_CHECKING:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from markupsafe import Markup
 
 from pytest_automation_report.server.pages.charts import strip_of
-from pytest_automation_report.server.pages.links import link
-from pytest_automation_report.server.pages.numbers import duration
-from pytest_automation_report.server.pages.paging import paging
+from pytest_automation_report.server.pages.links import link, paging
 from pytest_automation_report.server.pages.report.fragments import fragment_of, relinked
 from pytest_automation_report.server.pages.run.reasons import says_of
-from pytest_automation_report.server.pages.run.tree import file_branches, ordered, path_of
-from pytest_automation_report.server.pages.texts import rerun_command
+from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
+from pytest_automation_report.server.pages.words import duration, rerun_command
 from pytest_automation_report.text.names import NameParts, node_id, split_name, title_of
 from pytest_automation_report.text.visible import visible
 

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageReader
 from pytest_automation_report.server.pages.rendering import render
@@ -14,6 +13,7 @@ from pytest_automation_report.server.pages.report.fragments import addresses_in
 from pytest_automation_report.server.pages.state import TestState, result_state
 from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
 from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues
+from pytest_automation_report.server.pages.words import with_defaults
 from pytest_automation_report.server.store.database import marks
 
 if TYPE_CHECKING:

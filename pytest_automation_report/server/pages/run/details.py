@@ -7,9 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
-from pytest_automation_report.server.pages.attachments import attached
-from pytest_automation_report.server.pages.numbers import quantity
 from pytest_automation_report.server.pages.statuses import RUN_WORDS, parts
+from pytest_automation_report.server.pages.words import attached, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

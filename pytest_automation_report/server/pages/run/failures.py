@@ -6,13 +6,14 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from pytest_automation_report.failures.highlighting import coloured
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
+from pytest_automation_report.failures.reading import is_in_package
 from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.server.pages.charts import strip_of
-from pytest_automation_report.server.pages.numbers import quantity
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
-from pytest_automation_report.server.pages.run.code_frames import code_frame
+from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.run.reasons import (
     MAX_CARDS,
     MAX_MEMBERS,
@@ -26,19 +27,21 @@ from pytest_automation_report.server.pages.run.reasons import (
     marks_of,
     says_of,
 )
-from pytest_automation_report.server.pages.run.sentences import flaky_evidence
 from pytest_automation_report.server.pages.statuses import ranked
+from pytest_automation_report.server.pages.words import quantity
 from pytest_automation_report.text.names import node_id, split_name, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Traceback
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.details import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.history import Histories
     from pytest_automation_report.server.pages.state import RunState
+
 
 _FLAKY_SHOWN: Final = 50
 _KNOWN_FLAKY_SHOWN: Final = 20
@@ -288,3 +291,70 @@ def _says_nothing(message: Json) -> bool:
 
 def _slower_words(entry: Mapping[str, Any]) -> Json:
     return {"change": percent(entry["elapsed"], entry["median"]), "median": entry["median"], "now": entry["elapsed"]}
+
+
+_LINES_BEFORE: Final = 4
+_LINES_AFTER: Final = 3
+# Lines above those that show whether they begin inside of a docstring.
+_LINES_ABOVE: Final = 100
+_ERROR_LINES: Final = 6
+_LINE_LENGTH: Final = 240
+_TRIPLE_QUOTES: Final = ('"""', "'''")
+
+
+def code_frame(traceback: Traceback | None) -> Json | None:
+    """Return the code of the innermost frame in the user's code, with the lines that describe the exception.
+
+    None if the traceback shows no code. ``depth`` is the number of calls of the same function around it.
+    """
+    if traceback is None or not traceback.exceptions:
+        return None
+    raised = traceback.exceptions[0]
+    frames = [frame for frame in raised.frames if frame.code] or list(raised.frames)
+    if not frames:
+        return None
+    own = [frame for frame in frames if not is_in_package(frame.path)]
+    frame = (own or frames)[-1]
+    before, lines = _shown(frame)
+    texts = [line.text for line in lines]
+    # With one end of a docstring among them, code would be coloured as text and the text as code.
+    is_torn = any("\n".join(texts).count(quotes) % 2 for quotes in _TRIPLE_QUOTES)
+    tokens = coloured([*(line.text for line in before), *texts])[len(before) :] if is_torn else coloured(texts)
+    depth = sum(1 + other.repeats for other in raised.frames if other.function == frame.function)
+    errors = [line[:_LINE_LENGTH] for line in raised.lines if line.strip()]
+    if len(errors) > _ERROR_LINES:
+        errors = [*errors[: _ERROR_LINES - 1], f"… {len(errors) - _ERROR_LINES + 1} more lines"]
+    return {
+        "place": f"{frame.path}:{frame.line}" if frame.line else frame.path,
+        "function": frame.function,
+        "depth": depth if depth > 2 else 0,  # noqa: PLR2004 - a function that calls itself once is nothing special
+        "lines": [
+            {"number": line.number, "is_hit": line.is_hit, "tokens": parts}
+            for line, parts in zip(lines, tokens, strict=True)
+        ],
+        "errors": errors,
+        "hit": _statement(lines),
+    }
+
+
+def _statement(lines: Sequence[CodeLine]) -> str:
+    """Return the statement that raised in one line; empty if its end is not shown."""
+    hits = [place for place, line in enumerate(lines) if line.is_hit]
+    text = ""
+    for line in lines[hits[-1] :] if hits else ():
+        text = f"{text} {line.text.strip()}".strip().replace("( ", "(")
+        if sum(map(text.count, "([{")) <= sum(map(text.count, ")]}")):
+            return text
+    return ""
+
+
+def _shown(frame: Frame) -> tuple[Sequence[CodeLine], list[CodeLine]]:
+    """Return the lines around the one that raised, and before them those above; a long line is cut."""
+    hits = [place for place, line in enumerate(frame.code) if line.is_hit]
+    place = hits[-1] if hits else len(frame.code) - 1
+    first = max(0, place - _LINES_BEFORE)
+    around = frame.code[first : place + 1 + _LINES_AFTER]
+    return frame.code[max(0, first - _LINES_ABOVE) : first], [
+        line if len(line.text) <= _LINE_LENGTH else type(line)(line.number, f"{line.text[:_LINE_LENGTH]}…", line.is_hit)
+        for line in around
+    ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.server.pages.page import WITHOUT_CLOCK, Page, frame_of, site_of
 from pytest_automation_report.server.pages.rendering import render, set_html
-from pytest_automation_report.server.pages.run.live import arrived_words, news_tag
+from pytest_automation_report.server.pages.run.history import arrived_words, news_tag
 from pytest_automation_report.server.pages.run.page import branch_rows, failures_text, page_values
 from pytest_automation_report.server.pages.state import run_state, single_values
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.findings.verdict import RunNumbers
-    from pytest_automation_report.server.pages.run.documents import RunDocuments
+    from pytest_automation_report.server.pages.run.page import RunDocuments
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.store import Store
 

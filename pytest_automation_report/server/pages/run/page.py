@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from pytest_automation_report.findings.comparison import command_of
-from pytest_automation_report.server.pages.attachments import attached
 from pytest_automation_report.server.pages.charts import failure_trend
-from pytest_automation_report.server.pages.paging import paging
+from pytest_automation_report.server.pages.links import paging
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, ask
-from pytest_automation_report.server.pages.run.changes import changes_of, percent
+from pytest_automation_report.server.pages.run.changes import changed_software, changes_of, commits_since, percent
 from pytest_automation_report.server.pages.run.details import details_of, where_it_ran, worker_names
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS
 from pytest_automation_report.server.pages.run.failures import FailureCards, FailuresView, Rail
@@ -24,11 +25,9 @@ from pytest_automation_report.server.pages.run.head import (
     head_of,
     tabs_of,
 )
-from pytest_automation_report.server.pages.run.history import Histories
-from pytest_automation_report.server.pages.run.live import running_now, time_to_go
+from pytest_automation_report.server.pages.run.history import Histories, running_now, time_to_go
 from pytest_automation_report.server.pages.run.reasons import command_for
-from pytest_automation_report.server.pages.run.surroundings import changed_software, commits_since
-from pytest_automation_report.server.pages.run.test_list import TestList
+from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.run.timeline import (
     lanes_of,
     shares_of,
@@ -38,8 +37,9 @@ from pytest_automation_report.server.pages.run.timeline import (
     time_of,
     waste_sentence,
 )
-from pytest_automation_report.server.pages.run.tree_rows import TreeRows
-from pytest_automation_report.server.store.findings import summaries
+from pytest_automation_report.server.pages.words import attached
+from pytest_automation_report.server.store.findings import findings, summaries
+from pytest_automation_report.server.store.overview import overview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.charts import TrendPoint
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.run.documents import Documents
-    from pytest_automation_report.server.pages.run.sentences import Phrase
+    from pytest_automation_report.server.pages.run.head import Phrase
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.store import Store
+
 
 THREADS_SHOWN: Final = 100
 """Most threads that the page of a run shows."""
@@ -424,3 +424,53 @@ class _RunPage:
 def _change(entry: Json | None) -> str:
     """Return by how much a test got slower; empty if it did not."""
     return "" if entry is None else percent(entry["elapsed"], entry["median"])
+
+
+_MAX_RUNS: Final = 16
+_FRESH_RESULTS: Final = 5_000
+"""Results of an open run up to which each page has new documents: they are never behind the results."""
+
+# Documents cost 0.2 s of a processor for 10,000 results: a page that is asked for each second spends a tenth of one.
+_SECONDS_A_RESULT: Final = 2 / 10_000
+
+
+class Documents(NamedTuple):
+    """Findings and overview of one run."""
+
+    findings: Json
+    overview: Json
+
+
+class RunDocuments:
+    """Read or compute the documents of runs; several threads may use it.
+
+    Those of completed runs are in the store. Those of open runs change with each append: if the run is large they are
+    kept for a time that grows with it.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[tuple[int, int | None], tuple[float, Documents]] = {}
+
+    def of(self, run_id: int, base: int | None) -> Documents:
+        """Return the documents of a run, compared with a base or with the run that fits best.
+
+        Raises `ApiError` for an unknown run (404), and for a base of another source (422).
+        """
+        row = self._store.read(lambda reader: reader.run_row(run_id))
+        is_kept = not row["is_completed"] and row["total_count"] > _FRESH_RESULTS
+        with self._lock:
+            until, known = self._open.get((run_id, base), (0.0, None)) if is_kept else (0.0, None)
+        if known is not None and self._clock() < until:
+            return known
+        documents = Documents(findings(self._store, run_id, base), overview(self._store, run_id))
+        with self._lock:
+            self._open.pop((run_id, base), None)
+            if is_kept:
+                until = self._clock() + row["total_count"] * _SECONDS_A_RESULT
+                self._open[run_id, base] = until, documents
+                while len(self._open) > _MAX_RUNS:
+                    self._open.pop(next(iter(self._open)))
+        return documents

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import asdict
 
 from pytest_automation_report.findings.lanes import WorkerTime, time_shares
-from pytest_automation_report.server.pages.numbers import duration, quantity
 from pytest_automation_report.server.pages.state import Lane
+from pytest_automation_report.server.pages.words import duration, quantity
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.lanes import Kind
-    from pytest_automation_report.server.pages.run.sentences import Phrase
+    from pytest_automation_report.server.pages.run.head import Phrase
     from pytest_automation_report.server.pages.state import RunState
 
 SLOWEST_SHOWN: Final = 10

@@ -12,7 +12,7 @@ from pytest_automation_report.api.models import ATTEMPTS_META
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.server.pages.state import STREAMS
 from pytest_automation_report.server.pages.test.failure import NO_COLOURS, attempt_number, spans_of
-from pytest_automation_report.server.pages.texts import steps, web_address
+from pytest_automation_report.server.pages.words import steps, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, content_hash, is_picture, is_video
 from pytest_automation_report.server.store.extensions import steps as stored_steps
 

@@ -1,8 +1,7 @@
 import pytest
 
 from pytest_automation_report.server.pages.charts import slices
-from pytest_automation_report.server.pages.numbers import duration, quantity
-from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, rerun_command
+from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, lines, quantity, rerun_command
 
 
 def test_a_node_id_that_was_sent_counts() -> None:

@@ -1,6 +1,6 @@
 """Findings and overviews for pages: those of completed runs are read, those of open ones computed now and then."""
 
-from pytest_automation_report.server.pages.run.documents import RunDocuments
+from pytest_automation_report.server.pages.run.page import RunDocuments
 from support.service import a_test
 from support.website import Site, failing
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.findings.verdict import MINE, RunNumbers
-from pytest_automation_report.server.pages.run.sentences import change_sentence, live_sentence, words
+from pytest_automation_report.server.pages.run.head import change_sentence, live_sentence, words
 
 COUNTS = ("fixed", "passed_again", "new_tests", "gone")
 PASSED = RunNumbers(finished=9, passed=9)

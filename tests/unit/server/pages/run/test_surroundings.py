@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.server.pages.run.surroundings import changed_software, commits_since
+from pytest_automation_report.server.pages.run.changes import changed_software, commits_since
 
 COMMITS = "ccccccccc3 third\nbbbbbbbbb2 second one\naaaaaaaaa1"
 

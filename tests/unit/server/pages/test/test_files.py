@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
+from pytest_automation_report.server.pages.words import with_defaults
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent, content_address
 
 HASHES = [f"{number:064x}" for number in range(5)]

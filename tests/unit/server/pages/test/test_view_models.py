@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.test.view_models import (
     Fact,
     facts_of,
@@ -13,6 +12,7 @@ from pytest_automation_report.server.pages.test.view_models import (
     short_link,
     step_rows,
 )
+from pytest_automation_report.server.pages.words import with_defaults
 
 STEPS = (
     '<test-steps><test-step status="passed">pay</test-step><test-step status="failed">\u203a card</test-step>'

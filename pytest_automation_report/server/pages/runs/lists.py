@@ -1,0 +1,420 @@
+"""The lists: projects, suites, runs of a project, a suite, results of a search; and their sections for open pages."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.findings.verdict import mine
+from pytest_automation_report.server.pages import charts
+from pytest_automation_report.server.pages.links import link, paging
+from pytest_automation_report.server.pages.page import Page
+from pytest_automation_report.server.pages.queries import PAGE_RUNS
+from pytest_automation_report.server.pages.rendering import render, set_html
+from pytest_automation_report.server.pages.runs.rows import card_of, flaky_rows, green_runs, run_row, slowest_rows
+from pytest_automation_report.server.pages.state import (
+    NO_BRANCH,
+    STATUSES,
+    RunFilters,
+    run_filters,
+    short_text,
+    single_values,
+)
+from pytest_automation_report.server.pages.statuses import shown_status, titled, verdict_in_list
+from pytest_automation_report.server.pages.words import common_phrase
+from pytest_automation_report.server.store.compared import main_branch
+from pytest_automation_report.server.store.findings import findings, stored_findings, summaries
+from pytest_automation_report.server.store.values import ApiError, not_found
+from pytest_automation_report.text.names import split_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import falcon
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.queries import PageReader
+    from pytest_automation_report.server.store.store import Store
+
+
+_COMPUTING_SECONDS: Final = 0.2
+_MINUTE_US: Final = 60_000_000
+
+
+class _ListPage(Page):
+    """A list that follows what runs; with ``is_live`` it answers an open page with the sections that changed."""
+
+    def __init__(self, store: Store, *, is_live: bool = False) -> None:
+        super().__init__(store)
+        self._is_live = is_live
+
+    def answer(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        template: str,
+        project_id: int | None,
+        question: Callable[[PageReader], dict[str, Any]],
+    ) -> None:
+        """Answer with a template of the values that ``question`` reads, or with 304 to a page that shows them."""
+        if not self._is_live:
+            live = req.path.rstrip("/") + "/live" + (f"?{req.query_string}" if req.query_string else "")
+            self.show(req, resp, f"runs/{template}.html", live=live, **self._read(question))
+            return
+        tag = self._tag(project_id)
+        resp.set_header("Cache-Control", "private, no-cache")
+        resp.set_header("ETag", tag)
+        if req.get_header("If-None-Match") == tag:
+            resp.status = 304
+        else:
+            set_html(resp, render(f"runs/live_{template}.html", **{"now": self.now_us(), **self._read(question)}))
+
+    def _read(self, question: Callable[[PageReader], dict[str, Any]]) -> dict[str, Any]:
+        """Return the values of a list; findings that it lacks are computed, as many as take little time."""
+        answer = self.read(question)
+        return self.read(question) if self._compute(answer["uncomputed"]) else answer
+
+    def _compute(self, run_ids: Iterable[int]) -> bool:
+        """Compute the findings of these runs until the time is over; return whether any was computed."""
+        is_any, until = False, time.monotonic() + _COMPUTING_SECONDS
+        for run_id in run_ids:
+            if time.monotonic() > until:
+                break
+            try:
+                findings(self.store, run_id)
+            except ApiError:
+                # The store is busy, or the run was removed meanwhile: the list shows what it has.
+                break
+            is_any = True
+        return is_any
+
+    def _tag(self, project_id: int | None) -> str:
+        """Return a tag that changes with the runs, and each minute with the words for how long ago they were."""
+        state, uncomputed = self.read(lambda reader: reader.state(project_id))
+        if self._compute(uncomputed):
+            state, uncomputed = self.read(lambda reader: reader.state(project_id))
+        text = repr((state, uncomputed, self.now_us() // _MINUTE_US))
+        return f'"{sha256(text.encode()).hexdigest()[:32]}"'
+
+    def answer_project(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
+        """Answer with the runs of a project."""
+        filters = run_filters(req.params)
+        question = partial(project_values, project_id=project_id, filters=filters)
+        self.answer(req, resp, "runs", project_id, question)
+
+    def answer_suite(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+        """Answer with a suite; without a branch in the URL with its main branch."""
+        filters = run_filters(req.params)
+        source = self.read(lambda reader: reader.suite(source_id))
+        self.answer(req, resp, "suite", source["project"], partial(_suite, source=source, filters=filters))
+
+
+class HomePage(_ListPage):
+    """The projects; with one project its suites, with one suite that suite."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Show the list that fits the store."""
+        project_ids = self.read(lambda reader: reader.projects())
+        if len(project_ids) != 1:
+            self.answer(req, resp, "projects", None, partial(_projects, project_ids=project_ids))
+            return
+        (project_id,) = project_ids
+        sources = self.read(lambda reader: reader.sources(project_id))
+        if not run_filters(req.params).is_any or req.has_param("page"):
+            self.answer_project(req, resp, project_id)
+        elif len(sources) == 1:
+            self.answer_suite(req, resp, sources[0]["id"])
+        else:
+            self.answer(req, resp, "suites", project_id, partial(suites_values, project_id=project_id))
+
+
+class ProjectPage(_ListPage):
+    """The runs of a project."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
+        """Show one page of the project's runs."""
+        self.answer_project(req, resp, project_id)
+
+
+class SuitePage(_ListPage):
+    """A suite: its runs on a branch, its trend, what fails, is flaky or slow."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+        """Show the suite."""
+        self.answer_suite(req, resp, source_id)
+
+
+class LatestRun(Page):
+    """The address of the newest run of a suite, for bookmarks and README files."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+        """Redirect to the newest run, of one branch with ``branch``; raises `ApiError` (404) without one."""
+        branch = run_filters(req.params).branch
+        run = self.read(lambda reader: reader.newest(source_id, branch))
+        if run is None:
+            raise not_found("run of this suite and branch")
+        resp.status, resp.location = 302, link("run", run["id"])
+
+
+class RunComparison:
+    """The address of a comparison of two runs."""
+
+    def on_get(self, _: falcon.Request, resp: falcon.Response, base_id: int, run_id: int) -> None:
+        """Redirect to the changes of the second run since the first one."""
+        resp.status, resp.location = 302, link("run", run_id, view="changes", base=base_id)
+
+
+def _projects(reader: PageReader, project_ids: list[int]) -> dict[str, Any]:
+    return {"projects": project_rows(reader, project_ids), "uncomputed": []}
+
+
+def _suite(reader: PageReader, source: Json, filters: RunFilters) -> dict[str, Any]:
+    branch = main_branch(reader.connection, source["id"]) if filters.branch is None else filters.branch
+    return suite_values(reader, source, filters.of_suite(source["id"], branch))
+
+
+_TESTS_SHOWN: Final = 20
+# Of more tests than are shown those of this very name come first.
+_TESTS_COMPARED: Final = 200
+# Suites whose newest run is searched; with more, those that ran last.
+_SUITES_SEARCHED: Final = 20
+_NAMES_COMPARED: Final = 2_000
+_find_number = re.compile(r"#?([0-9]{1,18})").fullmatch
+
+
+class SearchPage(Page):
+    """Runs and tests that have a text."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Show runs and tests with the text; the number of a run redirects to that run."""
+        given = single_values(req.params)
+        text = short_text(given.get("q", "").strip())
+        number = int(match[1]) if (match := _find_number(text)) else 0
+        if number and self.read(lambda reader: reader.known_run(number)):
+            resp.status, resp.location = 302, link("run", number)
+            return
+        source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
+        values = self.read(partial(found, text=text, source_id=source)) if text else _NOTHING
+        self.show(req, resp, "runs/search.html", text=text, source=source, **values)
+
+
+_NOTHING: Final[Json] = {"runs": [], "suites": [], "nearest": None}
+
+
+def found(reader: PageReader, text: str, source_id: int | None) -> Json:
+    """Return the runs and the suites' tests that have a text, or the phrase that resembles it most."""
+    projects: dict[int, list[int]] = {}
+    for run in reader.found_runs(text, source_id):
+        projects.setdefault(run["project"], []).append(run["id"])
+    rows = [row for project_id, ids in projects.items() for row in run_rows(reader, project_id, ids)]
+    newest = _newest_runs(reader, source_id)
+    suites = [{**run, "tests": _tests(reader, run, text)} for run in newest]
+    suites = [suite for suite in suites if suite["tests"]]
+    names = [] if rows or suites else reader.names([run["id"] for run in newest], _NAMES_COMPARED)
+    return {"runs": rows, "suites": suites, "nearest": common_phrase(names, text)}
+
+
+def _newest_runs(reader: PageReader, source_id: int | None) -> list[Json]:
+    """Return the last completed run of each suite's main branch, with the name of the suite."""
+    rows = [source for project_id in reader.projects() for source in reader.sources(project_id)]
+    newest = []
+    for source in rows:
+        if source_id is None or source["id"] == source_id:
+            last = reader.completed_trend(source["id"], main_branch(reader.connection, source["id"]))[-1:]
+            newest += [{"suite": source["name"], "source": source["id"], **run} for run in last]
+    return sorted(newest, key=lambda run: -run["created"])[:_SUITES_SEARCHED]
+
+
+def _tests(reader: PageReader, run: Json, text: str) -> list[Json]:
+    rows = reader.first_tests(run["id"], text, _TESTS_COMPARED)
+    rows = sorted(rows, key=lambda row: split_name(row["name"]).function != text)[:_TESTS_SHOWN]
+    statuses = reader.statuses(run["project"])
+    return [{**row, "status": shown_status(statuses, row["status"])} for row in rows]
+
+
+_LATEST_RUNS: Final = 8
+# A card has about 110 elements: with more of them the page would be slow. The other suites have a line.
+_CARDS_SHOWN: Final = 16
+_NEVER: Final[Json] = {"id": 0}
+_REASONS_SHOWN: Final = 10
+_ANY: Final = RunFilters()
+
+
+def project_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:
+    """Return the values of the list of a project's runs; raises `ApiError` (404) for an unknown project."""
+    if project_id not in reader.projects():
+        raise not_found("project")
+    return {
+        "project": project_id,
+        "home": reader.home(project_id),
+        "filters": filters,
+        "choices": _choices(
+            filters,
+            sources=[(str(source["id"]), source["name"]) for source in reader.sources(project_id)],
+            branches=reader.branches(project_id, filters.source),
+            tags=reader.tags(project_id),
+        ),
+        "address_at": lambda page: link("project", project_id, **filters.at(page)),
+        **_list_values(reader, project_id, filters),
+    }
+
+
+def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
+    """Return the values of the page with a project's suites."""
+    newest = reader.newest_by_source(project_id)
+    # The suite that ran last comes first.
+    ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], _NEVER)["id"])
+    cards = [card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
+    others = [
+        {**source, "run": run, "tone": verdict_in_list(run, None)["tone"]}
+        for source in ordered[_CARDS_SHOWN:]
+        if (run := newest.get(source["id"]))
+    ]
+    ids, _ = reader.completed_runs(project_id, _ANY)
+    open_ids = reader.open_runs(project_id, _ANY)
+    rows = run_rows(reader, project_id, ids[:_LATEST_RUNS])
+    return {
+        "project": project_id,
+        "home": reader.home(project_id),
+        "cards": cards,
+        "others": others,
+        "open_runs": run_rows(reader, project_id, open_ids),
+        "runs": rows,
+        "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["flaky"] is None]
+        + _uncomputed(rows),
+    }
+
+
+def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[str, Any]:
+    """Return the values of a suite's page: its runs on a branch, and what their findings say of it."""
+    source_id, project_id = source["id"], source["project"]
+    rows = reader.completed_trend(source_id, filters.branch or "")
+    branches = reader.branches(project_id, source_id)
+    last = rows[-1] if rows else None
+    document = None if last is None else stored_findings(reader.connection, last["id"])
+    flaky = flaky_rows(reader, source_id, filters.branch or "")
+    summary = None if last is None else summaries(reader.connection, [last["id"]]).get(last["id"])
+    said = None if last is None else verdict_in_list(last, summary)
+    return {
+        "project": project_id,
+        "home": reader.home(project_id),
+        "source": source,
+        "has_others": len(reader.sources(project_id)) > 1,
+        "filters": filters,
+        "choices": _choices(filters, sources=[], branches=branches, tags=reader.tags(project_id)),
+        "address_at": lambda page: link("suite", source_id, **{**filters.at(page), "source": None}),
+        "main": main_branch(reader.connection, source_id),
+        "last": last,
+        "said": said,
+        "mine": mine(summary["mine"]) if summary else "",
+        "title": "" if said is None else titled(said),
+        "summary": summary,
+        "green": green_runs(rows),
+        "failures": charts.failure_trend(rows, summaries(reader.connection, [row["id"] for row in rows])),
+        "times": charts.duration_trend(rows),
+        "has_branches": any(branches),
+        "oldest": _oldest(document, last),
+        "reasons": [] if document is None else document["reasons"][:_REASONS_SHOWN],
+        "reason_count": 0 if document is None else len(document["reasons"]),
+        "flaky": flaky,
+        "flaky_count": max(len(flaky), summary["counts"]["flaky"] if summary else 0),
+        "slowest": slowest_rows(reader, source_id, filters.branch or ""),
+        **_list_values(reader, project_id, filters),
+    }
+
+
+def project_rows(reader: PageReader, project_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return one row for each project: id, number of runs, and the latest run, None if it has no runs."""
+    latest_runs = reader.latest_runs(project_ids)
+    rows = list[dict[str, Any]]()
+    for project_id in project_ids:
+        count, run_id = latest_runs.get(project_id, (0, 0))
+        run = run_rows(reader, project_id, [run_id])[0] if count else None
+        rows.append({"id": project_id, "count": count, "run": run})
+    return rows
+
+
+def _oldest(document: Json | None, last: Json | None) -> Json | None:
+    """Return the run with which the oldest failure of the last run began, if that is an earlier run."""
+    if document is None or last is None:
+        return None
+    runs = [entry["since"] for entry in document["tests"]["still_failing"] if entry["since"]]
+    first = min(runs, key=lambda run: int(run["run"]), default=None)
+    return first if first is not None and first["run"] < last["id"] else None
+
+
+def _choices(
+    filters: RunFilters, *, sources: Sequence[tuple[str, str]], branches: Sequence[str], tags: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the selects above a list of runs; those without a choice are left out.
+
+    A suite's page has no ``sources``, and always one branch: runs of two branches are no series.
+    """
+    is_suite = not sources
+    names = list(dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])]))
+    shown: list[dict[str, Any]] = [
+        {
+            "name": "source",
+            "label": "Suite",
+            "any": "All suites",
+            "options": sources,
+            "chosen": str(filters.source or ""),
+        },
+        {
+            "name": "branch",
+            "label": "Branch",
+            "any": "" if is_suite else "All branches",
+            "options": [(name or NO_BRANCH, name or "(no branch)") for name in names],
+            "chosen": "" if filters.branch is None else filters.branch or NO_BRANCH,
+        },
+        {
+            "name": "status",
+            "label": "Status",
+            "any": "Any status",
+            "options": [(word, word.capitalize()) for word in STATUSES],
+            "chosen": filters.status or "",
+        },
+        {
+            "name": "tag",
+            "label": "Tag",
+            "any": "Any tag",
+            "options": [(tag, tag) for tag in dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])])],
+            "chosen": filters.tag or "",
+        },
+    ]
+    # Runs without a branch alone leave nothing to choose.
+    return [choice for choice in shown if choice["options"] and choice["options"] != [(NO_BRANCH, "(no branch)")]]
+
+
+def _list_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:
+    ids, total = reader.completed_runs(project_id, filters)
+    open_ids = reader.open_runs(project_id, filters) if filters.page == 1 else []
+    rows = run_rows(reader, project_id, ids)
+    return {
+        "open_runs": run_rows(reader, project_id, open_ids),
+        "runs": rows,
+        "uncomputed": _uncomputed(rows),
+        "total": total + len(open_ids),
+        "pages": paging(filters.page, total, PAGE_RUNS),
+    }
+
+
+def _uncomputed(rows: Sequence[dict[str, Any]]) -> list[int]:
+    return [row["id"] for row in rows if row["is_uncomputed"]]
+
+
+def run_rows(reader: PageReader, project_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the rows of these runs, in this order."""
+    records = reader.runs(ids)
+    names = reader.source_names({record.row["source"] for record in records.values()})
+    known = summaries(reader.connection, ids)
+    bases = {row["id"]: row for row in reader.run_rows([*{summary["base"] for summary in known.values()} - {None}])}
+    statuses = reader.statuses(project_id)
+    return [
+        run_row(records[run_id], statuses, names[records[run_id].row["source"]], known.get(run_id), bases)
+        for run_id in ids
+        if run_id in records
+    ]

@@ -1,0 +1,251 @@
+"""Write numbers, times and names for readers, and read structure out of foreign texts: lines, steps, URLs, commands."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from difflib import get_close_matches
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+
+from pytest_automation_report.api.models import parse_steps
+from pytest_automation_report.api.urls import is_web_address
+from pytest_automation_report.failures.highlighting import terminal_lines
+from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.names import is_argument, node_id, run_command
+from pytest_automation_report.text.visible import visible, without_ansi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.failures.highlighting import TerminalLine
+    from pytest_automation_report.server.store.reads import RunRecord
+    from pytest_automation_report.text.visible import Span
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
+_DAY: Final = 24 * _HOUR
+# A change of less than a twentieth, or of less than half a second, is noise.
+_SMALLEST_CHANGE: Final = 0.05
+_SMALLEST_CHANGE_US: Final = _SECOND // 2
+
+
+def duration(microseconds: int | None) -> str:
+    """Return a duration with one unit, or with two from a minute on; a dash for None.
+
+    The limits are half of the last shown digit below a unit, so that no duration is rounded to 1000 ms or 60.0 s.
+    """
+    if microseconds is not None and 0 < microseconds < _MILLISECOND // 20:
+        return "<0.1 ms"
+    if microseconds is None:
+        return "–"  # noqa: RUF001 - typography
+    if microseconds < _SECOND - _MILLISECOND // 2:
+        return f"{microseconds / _MILLISECOND:.{0 if microseconds >= 10 * _MILLISECOND else 1}f} ms"
+    if microseconds < _MINUTE - 50 * _MILLISECOND:
+        return f"{microseconds / _SECOND:.{1 if microseconds >= 10 * _SECOND else 2}f} s"
+    if microseconds < _HOUR - _SECOND // 2:
+        microseconds += _SECOND // 2
+        return f"{microseconds // _MINUTE} min {microseconds % _MINUTE // _SECOND:02d} s"
+    microseconds += _SECOND // 2
+    return f"{microseconds // _HOUR} h {microseconds % _HOUR // _MINUTE:02d} min"
+
+
+def duration_change(microseconds: int | None, before: int | None) -> tuple[str, str] | None:
+    """Return the change of a duration with its sign, and ``up`` or ``down``; None if it is small or unknown."""
+    if microseconds is None or not before:
+        return None
+    change = microseconds - before
+    if abs(change) < max(_SMALLEST_CHANGE_US, _SMALLEST_CHANGE * before):
+        return None
+    sign, direction = ("+", "up") if change > 0 else ("\u2212", "down")
+    return f"{sign}{duration(abs(change))}", direction
+
+
+def percentage_change(ratio: float) -> str:
+    """Return a ratio of two durations as the percentage of the change, with its sign."""
+    change = round((ratio - 1) * 100)
+    return f"{'+' if change >= 0 else chr(0x2212)}{quantity(abs(change))} %"
+
+
+def ago(microseconds: int, now: int) -> str:
+    """Return how long before ``now`` a moment was; both in microseconds since 1970."""
+    past = now - microseconds
+    if past < _MINUTE:
+        # Clocks of two machines may differ a little.
+        return "just now" if past >= -_MINUTE else moment(microseconds)
+    if past < _HOUR:
+        return f"{past // _MINUTE} min ago"
+    if past < _DAY:
+        return f"{past // _HOUR} h ago"
+    return f"{quantity(past // _DAY, 'day')} ago"
+
+
+def day(microseconds: int, now: int) -> str:
+    """Return the day of a moment in this machine's time: a word for today and yesterday, else the date."""
+    date, today = (_datetime(moment_us).astimezone().date() for moment_us in (microseconds, now))
+    return {0: "Today", 1: "Yesterday"}.get((today - date).days, f"{date:%A, %d %b %Y}".replace(" 0", " "))
+
+
+def by_day(rows: Iterable[Mapping[str, Any]], now: int) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return each day with its rows, in their order, by the moment ``created`` of each; see `day`."""
+    return [(title, list(group)) for title, group in groupby(rows, key=lambda row: day(row["created"], now))]
+
+
+def moment(microseconds: int) -> str:
+    """Return a time, in microseconds since 1970, for readers, in UTC; the page's script replaces it by local time."""
+    return f"{_datetime(microseconds):%d %b %Y, %H:%M} UTC".lstrip("0")
+
+
+def machine_moment(microseconds: int) -> str:
+    """Return a time, in microseconds since 1970, for the ``datetime`` attribute."""
+    return f"{_datetime(microseconds):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def quantity(number: int, noun: str = "") -> str:
+    """Return a number with commas between the thousands, with a noun in singular or plural."""
+    return f"{number:,}{' ' if noun else ''}{noun}{'s' if noun and number != 1 else ''}"
+
+
+def file_size(size: int) -> str:
+    """Return a number of bytes in the largest fitting unit."""
+    if size < 1_000:  # noqa: PLR2004 - a unit
+        return quantity(size, "byte")
+    exponent = min(3, (len(str(size)) - 1) // 3)
+    return f"{size / 1_000**exponent:.{0 if size >= 10 * 1_000**exponent else 1}f} {('kB', 'MB', 'GB')[exponent - 1]}"
+
+
+def _datetime(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+LineKind: TypeAlias = Literal["plain", "error", "source", "place", "rule"]
+StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
+
+LINES_SHOWN: Final = 5_000
+"""Most lines of one text that a page shows."""
+
+_PLACE = re.compile(r"[^\s:][^:]*:[0-9]+:[ \w.]*")
+_RULE = re.compile(r"(?:[-_=] ?){5,}.*")
+_SOURCE = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a text, with its kind in a traceback, and in pieces with classes for their colours."""
+
+    kind: LineKind
+    text: str
+    pieces: TerminalLine = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a test."""
+
+    status: StepStatus
+    text: str
+
+
+def lines(text: str, spans: Sequence[Span] = ()) -> list[Line]:
+    """Return the lines of a traceback as pytest writes it, each with its kind, at most `LINES_SHOWN` and a remark.
+
+    ``spans`` are the coloured parts of the text; only lines with some have pieces.
+    """
+    coloured = _coloured_lines(text, spans) if spans else {}
+    text = plain(text).rstrip("\n")
+    # pytest strips the text of a traceback, and with it the margin of the first line.
+    margin = "    " if _SOURCE.match(text) else ""
+    text = f"{margin}{text}"
+    if margin and 0 in coloured:
+        coloured[0] = (("", margin), *coloured[0])
+    parts = text.split("\n", LINES_SHOWN)
+    rest_count = parts.pop().count("\n") + 1 if len(parts) > LINES_SHOWN else 0
+    shown = [Line(_kind(line), line, coloured.get(number, ())) for number, line in enumerate(parts)]
+    return [*shown, Line("rule", f"... {rest_count} more lines")] if rest_count else shown
+
+
+def _coloured_lines(text: str, spans: Sequence[Span]) -> dict[int, TerminalLine]:
+    """Return the lines with colours by their numbers, from 0."""
+    screen = terminal_lines(text, spans)
+    return {number - 1: line for number, line in screen.numbered if any(classes for classes, _ in line)}
+
+
+def plain(text: str) -> str:
+    """Return a text without terminal sequences, and with control and bidi characters escaped."""
+    return visible(without_ansi(text))
+
+
+def steps(markup: str) -> list[Step] | None:
+    """Return the steps of the contract's markup; None for any other text, which the page then shows as text."""
+    parsed = parse_steps(markup)
+    return None if parsed is None else [Step(cast("StepStatus", status), plain(text)) for status, text in parsed]
+
+
+def web_address(text: str | None) -> str | None:
+    """Return the web address of a link; None for anything else, such as ``javascript:``."""
+    address = (text or "").strip()
+    return address if is_web_address(address) else None
+
+
+def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, object]]) -> str | None:
+    """Return the command that runs a test again; None if its file is not known.
+
+    The node id comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
+    """
+    sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
+    known = next((string(text) for text in sent if is_argument(text)), "") or node_id(
+        str(row["file"] or ""), str(row["folder"]), str(row["name"])
+    )
+    return run_command([known]) if known else None
+
+
+def _kind(line: str) -> LineKind:
+    if line.startswith("E ") or line == "E":
+        return "error"
+    if line.startswith(">"):
+        return "source"
+    if _RULE.fullmatch(line):
+        return "rule"
+    return "place" if _PLACE.fullmatch(line) else "plain"
+
+
+def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Json]:
+    """Return the fields, artifacts or links of a run, or of one of its threads."""
+    return [
+        with_defaults(json.loads(attachment["body"]))
+        for attachment in record.attachments
+        if attachment["thread"] == thread and attachment["kind"] == kind
+    ]
+
+
+def with_defaults(entry: Json) -> Json:
+    """Return a field, artifact or link with defaults for missing properties, which templates may not read."""
+    defaults: Json = {
+        "type": 1,
+        "value": "",
+        "meta": {},
+        "url": "",
+        "note": "",
+        "mime_type": "",
+        "size": None,
+        "shown": "",
+    }
+    return {**defaults, **{name: value for name, value in entry.items() if value is not None}}
+
+
+_CLOSE: Final = 0.75
+_WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")
+
+
+def common_phrase(texts: Iterable[str], word: str) -> str | None:
+    """Return the word of these texts that is nearest to a misspelled one; None if none is near."""
+    # Words of names are joined by underscores: each is one to find, too.
+    candidates = {
+        part.lower(): part for text in texts for found in _WORDS.findall(text) for part in (found, *found.split("_"))
+    }
+    near = get_close_matches(word.lower(), candidates, n=1, cutoff=_CLOSE)
+    return candidates[near[0]] if near else None
