@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.annotations.hooks import ArtifactFile, UserErrors
+    from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.lines import SessionOutcome
@@ -248,40 +249,27 @@ def call_finished_hooks(
 
 
 def create_session_folder(
-    configuration: Settings,
-    run: NewRun,
-    options: RecordingOptions,
-    sharing: RunSharing,
-    environ: Mapping[str, str],
-    *,
-    name: str,
-    is_followed: bool,
+    setup: SessionSetup, configuration: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[Settings, SessionFolder, SessionManifest]:
     """Create the session's folder in the first candidate that can be written; return that candidate's configuration.
 
-    ``is_followed`` is whether a sender is started with the session. Raises `SpoolError` if no candidate can be written.
+    Raises `SpoolError` if no candidate can be written.
     """
     reasons: list[str] = []
-    for candidate in spool_candidates(configuration, environ):
+    for candidate in spool_candidates(configuration, setup.environ):
         try:
-            return candidate, *_written(candidate, run, options, sharing, name=name, is_followed=is_followed)
+            return candidate, *_written(setup, candidate, run, sharing)
         except SpoolError as error:  # noqa: PERF203 - two candidates at most
             reasons.append(str(error))
     raise SpoolError("; ".join(reasons))
 
 
 def _written(
-    candidate: Settings,
-    run: NewRun,
-    options: RecordingOptions,
-    sharing: RunSharing,
-    *,
-    name: str,
-    is_followed: bool,
+    setup: SessionSetup, candidate: Settings, run: NewRun, sharing: RunSharing
 ) -> tuple[SessionFolder, SessionManifest]:
     """Write the session's manifest into a new folder; raises `SpoolError` if that is impossible."""
     # Hidden until the manifest is written: a sender of another session must not find half of it.
-    folder = new_session_folder(candidate.spool, name, is_hidden=True)
+    folder = new_session_folder(candidate.spool, setup.name, is_hidden=True)
     # Its id is a field of the run it creates, so that the sender recognises the run after an unknown response. A run
     # that jobs share is recognised by its tag.
     own_fields = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
@@ -292,12 +280,12 @@ def _written(
         database=candidate.endpoint.database,
         run=replace(run, fields=(*own_fields, *run.fields)),
         joined_run=candidate.run_id,
-        rules=to_builtins(options.for_sender()),
+        rules=to_builtins(setup.options.for_sender()),
         pid=os.getpid(),
         pid_birth=process_start_time(os.getpid()),
         run_tag=sharing.tag,
         is_first=sharing.is_first,
-        is_followed=is_followed,
+        is_followed=setup.is_sending,
         thread_fields=sharing.thread_fields(folder.id),
         job=sharing.thread_job(folder.id),
         started_us=int(Unpatched.wall() * 1_000_000),

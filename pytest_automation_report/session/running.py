@@ -63,9 +63,7 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
     if configuration.run_id is None:
         configuration = report.configuration = configuration.changed(name=run.name)
     try:
-        writable, folder, manifest = create_session_folder(
-            configuration, run, setup.options, sharing, setup.environ, name=setup.name, is_followed=setup.is_sending
-        )
+        writable, folder, manifest = create_session_folder(setup, configuration, run, sharing)
     except SpoolError as error:
         report.warn(f"nothing can be reported: {error}")
         return None

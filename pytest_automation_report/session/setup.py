@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 class SessionSetup(Struct, frozen=True):
     """The values of a session that never change after pytest has configured itself.
 
-    ``name`` is that of the session's folder. ``environ`` is a copy, since tests change the environment. ``token`` is
-    None if results are to be sent later. ``facts`` of the build are searched for until the session starts.
+    ``name`` is that of the session's folder. With ``is_sending`` results are to be sent while the tests run.
+    ``environ`` is a copy, since tests change the environment. ``token`` is None if results are to be sent later.
+    ``facts`` of the build are searched for until the session starts.
     """
 
     name: str
+    is_sending: bool
     configuration: Settings
     token: Token | None
     timeouts: Timeouts
@@ -52,11 +54,6 @@ class SessionSetup(Struct, frozen=True):
         from pytest_automation_report.recording.options import cleaner_for  # noqa: PLC0415 - after the sender's start
 
         return cleaner_for(self.options)
-
-    @property
-    def is_sending(self) -> bool:
-        """Whether results are to be sent while the tests run."""
-        return is_sending(self.configuration, self.token)
 
 
 def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
@@ -96,7 +93,8 @@ def session_setup(
     name = new_session_name()
     # As early as possible: from here on the sender imports its modules on another core, and pytest imports its own.
     sender = None
-    if is_sending(configuration, used):
+    is_sending = configuration.delivery != "later" and configuration.is_sendable and used is not None
+    if is_sending:
         sender = SenderProcess(
             name,
             is_embedded=configuration.endpoint.is_embedded,
@@ -109,6 +107,7 @@ def session_setup(
     try:
         setup = SessionSetup(
             name=name,
+            is_sending=is_sending,
             configuration=configuration,
             token=used,
             timeouts=timeouts_from(
@@ -136,11 +135,6 @@ def _recording_options(
     prefix = str(getattr(config.option, "junitprefix", None) or "")
     template = files_template(configuration, environ, config.rootpath)
     return recording_options(configuration, prefix, secrets, artifact_url=template)
-
-
-def is_sending(configuration: Settings, token: Token | None) -> bool:
-    """Return whether results are to be sent while the tests run."""
-    return configuration.delivery != "later" and configuration.is_sendable and token is not None
 
 
 def _check_before(configuration: Settings, token: Token | None) -> None:
