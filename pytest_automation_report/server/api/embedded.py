@@ -95,8 +95,7 @@ class StoreClient(Client):
                 path, record_id = _addressed(request)
                 document = CHANGES[path](store, record_id, request.body, _idempotent(request)).body
         except ApiError as error:
-            errors = {"errors": {name: list(texts) for name, texts in error.errors.items()}} if error.errors else {}
-            text = json_text({"message": error.message, **errors})
+            text = json_text(error.document)
             retry_after = error.headers.get("Retry-After", "")
             response = HttpResponse(error.status, text.encode("utf-8", "replace"), retry_after)
         except StoreError:

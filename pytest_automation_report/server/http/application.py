@@ -110,8 +110,7 @@ def _answer_api_error(
     del req, params
     resp.status = error.status
     resp.set_headers(dict(error.headers))
-    errors = {"errors": {name: list(texts) for name, texts in error.errors.items()}} if error.errors else {}
-    _write(resp, {"message": error.message, **errors})
+    _write(resp, error.document)
 
 
 def _answer_http_error(

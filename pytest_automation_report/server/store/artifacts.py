@@ -16,7 +16,7 @@ from pytest_automation_report.server.store.contents import (
     media_type,
     stored_contents,
 )
-from pytest_automation_report.server.store.database import lock_contents
+from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.values import ApiError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def too_large() -> ApiError:
 def renew(connection: StoreConnection, content_hash: str, now: int) -> bool:
     """Refresh the upload time of a stored content; False if it is not stored."""
     # The lock lasts until the content is added, so that another upload of it waits and then finds it.
-    lock_contents(connection)
+    lock(connection, "contents")
     return bool(connection.change('UPDATE "content" SET "created" = ? WHERE "hash" = ?', (now, content_hash)))
 
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, file_name
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
-from pytest_automation_report.server.store.database import lock_contents, marks, share_contents
+from pytest_automation_report.server.store.database import lock, marks, share
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -175,7 +175,7 @@ def stored_contents(connection: StoreConnection, hashes: Iterable[str]) -> dict[
 def use(connection: StoreConnection, run_id: int, hashes: Collection[str]) -> None:
     """Record that a run refers to these contents, so that they are stored as long as the run."""
     if hashes:
-        share_contents(connection)
+        share(connection, "contents")
     for content_hash in sorted(hashes):
         connection.change(_INSERT_USE, (run_id, content_hash))
 
@@ -185,7 +185,7 @@ def remove_unused(connection: StoreConnection, now: int) -> int:
 
     A client uploads an artifact before it sends the result that refers to it, so a recent content may still get a run.
     """
-    lock_contents(connection)
+    lock(connection, "contents")
     oldest = now - _DAY_US
     connection.change(_DELETE_UNUSED_PARTS, (oldest,))
     return connection.change(_DELETE_UNUSED, (oldest,))

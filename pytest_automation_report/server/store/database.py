@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
 
 from pytest_automation_report.server.store.values import ApiError
 
@@ -208,19 +208,23 @@ def row_lock(connection: StoreConnection) -> str:
 
 
 # Advisory locks have two numbers: one of these, and a hash of the id. They are numbers of 32 bits.
-_RUNS, _TESTS, _CONTENTS, _NAMES = 1, 2, 3, 4
-_SHARED: Final = "pg_advisory_xact_lock_shared"
-_EXCLUSIVE: Final = "pg_advisory_xact_lock"
+_SPACES: Final = {"run": 1, "tests": 2, "contents": 3, "name": 4}
+Locked: TypeAlias = Literal["run", "tests", "contents"]
 
 
-def lock_run(connection: StoreConnection, run_id: int) -> None:
-    """Take the exclusive lock of a run: until the end of the transaction no other one changes the run."""
-    _advisory_lock(connection, _EXCLUSIVE, _RUNS, run_id)
+def lock(connection: StoreConnection, what: Locked, record_id: int = 0) -> None:
+    """Take the exclusive lock of a run, of a source's tests or of all contents, until the end of the transaction.
+
+    No other transaction changes the run, adds results to the tests, adds a content or refers to one.
+    """
+    if connection.is_postgres:
+        connection.execute("SELECT pg_advisory_xact_lock(?, hashint8(?))", (_SPACES[what], record_id))
 
 
-def share_run(connection: StoreConnection, run_id: int) -> None:
-    """Take the shared lock of a run: it is not completed or removed until the end of the transaction."""
-    _advisory_lock(connection, _SHARED, _RUNS, run_id)
+def share(connection: StoreConnection, what: Locked, record_id: int = 0) -> None:
+    """Take the shared lock: the run is not completed, and nothing removed, until the end of the transaction."""
+    if connection.is_postgres:
+        connection.execute("SELECT pg_advisory_xact_lock_shared(?, hashint8(?))", (_SPACES[what], record_id))
 
 
 def lock_project(connection: StoreConnection, project_id: int) -> None:
@@ -229,38 +233,12 @@ def lock_project(connection: StoreConnection, project_id: int) -> None:
         connection.execute(f'SELECT "id" FROM "project" WHERE "id" = ? {_ROW_LOCK}', (project_id,))
 
 
-def share_tests(connection: StoreConnection, source_id: int) -> None:
-    """Take the shared lock of a source's tests: none is removed until the end of the transaction."""
-    _advisory_lock(connection, _SHARED, _TESTS, source_id)
-
-
-def lock_tests(connection: StoreConnection, source_id: int) -> None:
-    """Take the exclusive lock of a source's tests: no other transaction adds results to them."""
-    _advisory_lock(connection, _EXCLUSIVE, _TESTS, source_id)
-
-
-def share_contents(connection: StoreConnection) -> None:
-    """Take the shared lock of all contents: none is removed until the end of the transaction."""
-    _advisory_lock(connection, _SHARED, _CONTENTS, 0)
-
-
-def lock_contents(connection: StoreConnection) -> None:
-    """Take the exclusive lock of all contents: no other transaction adds one or refers to one."""
-    _advisory_lock(connection, _EXCLUSIVE, _CONTENTS, 0)
-
-
 def try_lock(connection: StoreConnection, name: str) -> bool:
     """Take the lock of a name without waiting; False if another transaction holds it."""
     if not connection.is_postgres:
         return True
-    ((is_free,),) = connection.execute("SELECT pg_try_advisory_xact_lock(?, hashtext(?))", (_NAMES, name))
+    ((is_free,),) = connection.execute("SELECT pg_try_advisory_xact_lock(?, hashtext(?))", (_SPACES["name"], name))
     return bool(is_free)
-
-
-def _advisory_lock(connection: StoreConnection, function: str, space: int, number: int) -> None:
-    """Call one of PostgreSQL's functions for advisory locks; ids that have the same hash only wait for each other."""
-    if connection.is_postgres:
-        connection.execute(f"SELECT {function}(?, hashint8(?))", (space, number))
 
 
 MAX_THREADS: Final = 10_000

@@ -35,7 +35,7 @@ from pytest_automation_report.server.store.counted import (
     numbers_of,
     tests_in,
 )
-from pytest_automation_report.server.store.database import marks, share_run
+from pytest_automation_report.server.store.database import marks, share
 from pytest_automation_report.server.store.histories import (
     EarlierDurations,
     Failures,
@@ -129,7 +129,7 @@ def _measured(connection: StoreConnection, run_id: int) -> float:
 
 
 def _set_speed(run_id: int, speed: float, writer: Writer) -> None:
-    share_run(writer.connection, run_id)
+    share(writer.connection, "run", run_id)
     writer.connection.change(_SET_SPEED, (round(speed, 4), run_id))
 
 
@@ -159,7 +159,7 @@ def _keep(run: Json, speed: float, document: Json, writer: Writer) -> None:
         **{name: document[name] for name in ("verdict", "mine", "counts")},
         "reasons": len(reasons),
     }
-    share_run(writer.connection, run["id"])
+    share(writer.connection, "run", run["id"])
     values = (VERSION, json_text(document), json_text(summary), run["id"], run["updated"])
     if writer.connection.change(_KEEP, values):
         _set_speed(run["id"], speed, writer)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
-from pytest_automation_report.server.store.database import array_text, marks, share_tests
+from pytest_automation_report.server.store.database import array_text, marks, share
 from pytest_automation_report.server.store.records import find_cases, rows_of
 from pytest_automation_report.server.store.values import ResultClass, StoredTest
 
@@ -74,7 +74,7 @@ def _insert_in_postgres(
 ) -> None:
     """Insert all with two statements, since each statement is a round trip to the server."""
     source_id = thread["source"]
-    share_tests(connection, source_id)
+    share(connection, "tests", source_id)
     connection.execute(_INSERT_CASES, (source_id, array_text([test.key for test in tests]), source_id))
     values = (thread["run"], thread["id"], source_id, now)
     result_classes = [classes[test.status] for test in tests]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.store.database import lock_run, lock_tests
+from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.reads import IS_REPLACED
 from pytest_automation_report.server.store.records import project_statuses
 from pytest_automation_report.server.store.schema import REFERENCES
@@ -185,7 +185,7 @@ def runs_before(connection: StoreConnection, time_us: int, now: int) -> list[Old
 
 def remove_unchanged(run: OldRun, writer: Writer) -> bool:
     """Remove a run unless it has changed since it was chosen; return whether it was removed."""
-    lock_run(writer.connection, run.id)
+    lock(writer.connection, "run", run.id)
     row = writer.connection.row('SELECT "updated", "total_count" FROM "run" WHERE "id" = ?', (run.id,))
     if row != {"updated": run.updated, "total_count": run.results}:
         return False
@@ -195,7 +195,7 @@ def remove_unchanged(run: OldRun, writer: Writer) -> bool:
 
 def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
-    lock_run(writer.connection, run_id)
+    lock(writer.connection, "run", run_id)
     writer.connection.change(_REMEMBER, (run_id,))
     removed = writer.connection.change('DELETE FROM "result" WHERE "run_id" = ?', (run_id,))
     for table in ("attachment", "content_use", "run_tag", "run_findings", "run_overview", "thread"):
@@ -206,7 +206,7 @@ def remove_run(run_id: int, writer: Writer) -> int:
 
 def remove_unused_tests(source_id: int, writer: Writer) -> int:
     """Remove the tests of a source that have no result any more; return their number."""
-    lock_tests(writer.connection, source_id)
+    lock(writer.connection, "tests", source_id)
     unused = 'NOT EXISTS (SELECT 1 FROM "result" AS r WHERE r."case_id" = "case"."id")'
     return writer.connection.change(f'DELETE FROM "case" WHERE "source_id" = ? AND {unused}', (source_id,))
 

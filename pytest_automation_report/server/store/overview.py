@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 
 from pytest_automation_report.findings.lanes import TimedResult, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.counted import IS_MODULE
-from pytest_automation_report.server.store.database import marks, share_run
+from pytest_automation_report.server.store.database import marks, share
 from pytest_automation_report.server.store.records import run_row
 from pytest_automation_report.server.store.values import ResultClass, json_text
 
@@ -85,7 +85,7 @@ def _stored(connection: StoreConnection, run_id: int) -> Json | None:
 
 def _keep(run: Json, document: Json, writer: Writer) -> None:
     """Store the overview of a run, by the row it was made of, if it has not changed since."""
-    share_run(writer.connection, run["id"])
+    share(writer.connection, "run", run["id"])
     writer.connection.change(_KEEP, (VERSION, json_text(document), run["id"], run["updated"]))
 
 

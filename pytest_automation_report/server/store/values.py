@@ -17,6 +17,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_automation_report.api.models import Json
+
 
 class ApiError(Exception):
     """An error that is answered with a 4xx status; nothing of the request was stored.
@@ -36,6 +38,12 @@ class ApiError(Exception):
         self.message = message
         self.errors = errors or {}
         self.headers = headers or {}
+
+    @property
+    def document(self) -> Json:
+        """The JSON of its response."""
+        errors = {"errors": {name: list(texts) for name, texts in self.errors.items()}} if self.errors else {}
+        return {"message": self.message, **errors}
 
 
 def not_found(noun: str) -> ApiError:

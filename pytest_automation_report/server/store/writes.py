@@ -15,10 +15,10 @@ from pytest_automation_report.server.store.database import (
     check_room,
     check_threads,
     insert_into,
+    lock,
     lock_project,
-    lock_run,
     row_lock,
-    share_run,
+    share,
     update_row,
 )
 from pytest_automation_report.server.store.inserts import add_results, replaced_statuses, run_columns
@@ -146,7 +146,7 @@ class Writer:
         The run's elapsed time is measured since its session began, or since its creation if that is not known; or it is
         that of its longest thread.
         """
-        lock_run(self._connection, run_id)
+        lock(self._connection, "run", run_id)
         run = self._open_run(run_id)
         for thread_id, failure_count in self._connection.execute(_OPEN_THREADS, (run_id,)):
             self._close_thread(thread_id, failure_count)
@@ -241,7 +241,7 @@ class Writer:
         With ``is_reopened`` a completed run is opened again, and what was stored about it as a whole is forgotten. It
         keeps the time of its completion, by which it is known to complete by itself.
         """
-        share_run(self._connection, run_id)
+        share(self._connection, "run", run_id)
         row = self._connection.row(_RUN + row_lock(self._connection), (run_id,))
         if row is None:
             raise not_found("automation run")
@@ -260,7 +260,7 @@ class Writer:
             raise not_found("thread")
         ((run_id, source_id),) = rows
         # The locks come first: a row that is read before them may be completed by another writer in between.
-        share_run(self._connection, run_id)
+        share(self._connection, "run", run_id)
         row = self._connection.row(_THREAD + row_lock(self._connection), (thread_id,))
         if row is None:
             raise not_found("thread")

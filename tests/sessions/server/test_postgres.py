@@ -15,7 +15,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.contents import content_address
-from pytest_automation_report.server.store.database import lock_contents, lock_run
+from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
@@ -48,7 +48,7 @@ def _in_threads(*works: Callable[[], object]) -> None:
 
 def _keep(writer: Writer, run_id: int) -> int:
     """Keep a run until the transaction ends; return which process of PostgreSQL does so."""
-    lock_run(writer.connection, run_id)
+    lock(writer.connection, "run", run_id)
     return _process(writer)
 
 
@@ -139,7 +139,7 @@ def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pyte
     thread_id = service.new_thread(run_id)
     monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
     with closing(Store(service.place)) as holder, holder._connections.writing() as database:
-        lock_run(database, run_id)
+        lock(database, "run", run_id)
         with closing(Store(service.place)) as waiting, pytest.raises(ApiError) as refused:
             waiting.write(lambda writer: writer.create_thread(run_id, THREAD))
         assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "1")
@@ -226,7 +226,7 @@ def test_who_waits_for_contents_keeps_no_tests(
     addition = ThreadSubmission(None, None, (), [StoredTest("key", "name", "folder", 2, artifacts=artifacts)])
 
     def work(writer: Writer) -> Future[None]:
-        lock_contents(writer.connection)
+        lock(writer.connection, "contents")
         late = _waiting(cluster, lambda: _elsewhere(service, lambda other: other.append_to_thread(1, addition)))
         monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
         assert _elsewhere(service, partial(remove_unused_tests, 1)) == 0
