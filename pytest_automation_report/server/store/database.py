@@ -228,7 +228,7 @@ def share(connection: StoreConnection, what: Locked, record_id: int = 0) -> None
 
 
 def lock_project(connection: StoreConnection, project_id: int) -> None:
-    """Lock a project until the end of the transaction, so that its statuses and milestones change one at a time."""
+    """Lock a project until the end of the transaction, so that its statuses change one at a time."""
     if connection.is_postgres:
         connection.execute(f'SELECT "id" FROM "project" WHERE "id" = ? {_ROW_LOCK}', (project_id,))
 

@@ -73,10 +73,6 @@ _STATUSES_OF_THREAD: Final = (
     ' JOIN "run" AS r ON r."id" = t."run_id" LEFT JOIN "project_status" AS s ON s."project_id" = r."project_id"'
     ' WHERE t."id" = ? ORDER BY s."number"'
 )
-_MILESTONE_BY_TAG: Final = (
-    'SELECT MAX(t."milestone_id") FROM "milestone_tag" AS t JOIN "milestone" AS m ON m."id" = t."milestone_id"'
-    ' WHERE m."project_id" = ? AND t."tag" IN'
-)
 _INSERT_STATUS: Final = (
     f'INSERT INTO "project_status" ("project_id", {_STATUS_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
 )
@@ -102,22 +98,6 @@ def set_status(connection: StoreConnection, project_id: int, status: ResultStatu
     aliases = json_text(list(status.aliases))
     flags = (status.is_final, status.is_passed, status.is_failed)
     connection.change(_INSERT_STATUS, (project_id, status.id, status.name, aliases, status.color, *flags))
-
-
-def tagged_milestone(connection: StoreConnection, project_id: int, tags: Sequence[str]) -> int | None:
-    """Return the id of the project's newest milestone that has one of these tags; None if there is none."""
-    if not tags:
-        return None
-    ((milestone_id,),) = connection.execute(f"{_MILESTONE_BY_TAG} ({marks(tags)})", (project_id, *tags))
-    found: int | None = milestone_id
-    return found
-
-
-def set_tags(connection: StoreConnection, milestone_id: int, tags: Iterable[str]) -> None:
-    """Replace the tags of a milestone by these."""
-    connection.change('DELETE FROM "milestone_tag" WHERE "milestone_id" = ?', (milestone_id,))
-    for tag in dict.fromkeys(tags):
-        connection.change('INSERT INTO "milestone_tag" ("milestone_id", "tag") VALUES (?, ?)', (milestone_id, tag))
 
 
 def _table(rows: Iterable[tuple[int, str, str, str, bool, bool, bool]]) -> StatusTable:

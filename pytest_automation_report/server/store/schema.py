@@ -45,11 +45,6 @@ CREATE TABLE milestone (
 );
 CREATE UNIQUE INDEX milestone_project_id_name ON milestone (project_id, name);
 
--- Runs with a tag of a milestone belong to it unless they name another one.
-CREATE TABLE milestone_tag (
-  milestone_id BIGINT NOT NULL REFERENCES milestone, tag TEXT NOT NULL, PRIMARY KEY (milestone_id, tag)
-);
-
 -- Counts are updated with every append, so that a read needs one row; ``tags`` is a JSON list. ``branch`` to
 -- ``is_changed`` are copies of fields, by which findings compare runs.
 CREATE TABLE run (

@@ -33,7 +33,7 @@ from pytest_automation_report.server.store.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
@@ -119,8 +119,7 @@ class Writer:
             "source_id": self._find_or_create("source", project_id, run.source),
             "name": run.name,
             "config_id": self._referenced("config", project_id, run.config_id, run.config),
-            "milestone_id": self._referenced("milestone", project_id, run.milestone_id, run.milestone)
-            or records.tagged_milestone(self._connection, project_id, run.tag_names),
+            "milestone_id": self._referenced("milestone", project_id, run.milestone_id, run.milestone),
             "tags": run.tags,
             "thread_count": 0,
             "thread_active_count": 0,
@@ -212,14 +211,6 @@ class Writer:
         self._add_project(project_id)
         lock_project(self._connection, project_id)
         records.set_status(self._connection, project_id, status)
-
-    def set_milestone(self, project_id: int, name: str, tags: Iterable[str]) -> int:
-        """Set the tags of a milestone, which is created if missing, and return its id; runs join it by these tags."""
-        self._add_project(project_id)
-        lock_project(self._connection, project_id)
-        milestone_id = self._find_or_create("milestone", project_id, name)
-        records.set_tags(self._connection, milestone_id, tags)
-        return milestone_id
 
     def _update_run(
         self, run_id: int, values: Mapping[str, object] | None = None, increments: Mapping[str, int] | None = None

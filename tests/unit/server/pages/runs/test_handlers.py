@@ -140,7 +140,7 @@ def test_the_first_page_fits_the_store(site: Site) -> None:
     assert re.search(r"backend 1 of 2 tests failed · #1 on main", text)
     assert {"/sources/1", "/sources/2", "/projects/1"} <= set(_links(site.shown("/")))
     site.run_of(name="of seven", project_id=7, is_open=True)
-    site.service.store.write(lambda writer: writer.set_milestone(3, "1.0", ()))
+    site.service.store.write(lambda writer: writer.connection.change("INSERT INTO project (id, created) VALUES (3, 0)"))
     assert {"/projects/1", "/projects/3", "/projects/7", "/runs/3"} <= set(_links(site.shown("/")))
     assert re.search(r"Project 1 2 runs .* Project 3 0 runs Project 7 1 run Running #3 of seven", site.text("/"))
     assert _numbers(site, "/projects/7") == [3]
