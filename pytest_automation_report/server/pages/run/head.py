@@ -248,6 +248,7 @@ Phrase: TypeAlias = "tuple[str, str]"
 """A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing."""
 
 _SECOND_US: Final = 1_000_000
+_CUT: Final = frozenset({"died", "interrupted", "stopped", "ended"})
 
 SILENT_US: Final = 60_000_000
 """Time without news after which the sender of an open run is silent, in microseconds."""
@@ -321,7 +322,7 @@ def change_sentence(
     if failing:
         sentence += [(f"Compared with {named}: ", ""), *failing, (".", "")]
         sentence += [(f" {changed}.", "")] if changed else []
-    else:
+    elif changed or findings["verdict"]["kind"] not in _CUT:  # the tests that did not run may have changed
         sentence += [(changed or "No change", "b"), (f" since {named}.", "")]
     return [*sentence, *_also(numbers, findings)]
 
@@ -367,7 +368,7 @@ def _also(numbers: RunNumbers, findings: Mapping[str, Any]) -> list[Phrase]:
     if not numbers.failed and numbers.skipped and numbers.passed:
         parts.append(f"{numbers.skipped:,} {'was' if numbers.skipped == 1 else 'were'} skipped")
     # The verdict of a run that was cut short has both numbers.
-    is_said = findings["verdict"]["kind"] in {"died", "interrupted", "stopped", "ended"} or (
+    is_said = findings["verdict"]["kind"] in _CUT or (
         findings["verdict"]["kind"] == "not collected" and numbers.not_run == numbers.lost
     )
     if numbers.not_run and not is_said:

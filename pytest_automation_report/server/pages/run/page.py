@@ -204,7 +204,7 @@ class _RunPage:
         state = self.state
         is_list = state.is_filtered or bool(state.opened)
         changed = self.facts.findings["counts"] if self.facts.findings else {}
-        has_any = self.counts.failed or self.counts.flaky or changed.get("slower") or self.counts.is_open
+        has_any = self.facts.row["failure_count"] or self.counts.flaky or changed.get("slower") or self.counts.is_open
         return bool(has_any) and not is_list
 
     @cached_property
@@ -236,7 +236,7 @@ class _RunPage:
         trend_rows = self.reader.trend(run)
         earlier = [row["id"] for row in trend_rows if row["id"] < run["id"]]
         stretches = bar_of(facts, self.counts)
-        longest = self.cards.longest if self.counts.failed else None
+        longest = self.cards.longest if run["failure_count"] else None
         to_go = time_to_go(facts, self.counts, self.reader, self.histories) if self.counts.is_open else None
         frame: Frame = {
             "home": self.home,

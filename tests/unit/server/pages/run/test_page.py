@@ -515,6 +515,7 @@ def test_a_session_that_died_says_so(site: Site) -> None:
     assert "The worker gw1 crashed while it ran test_1 (signal 9)." in text
     assert "Compared with #1: 1 new ." in text
     assert "Not run 1,214" in text
+    assert "<h2>New</h2>" in site.shown(f"/runs/{run}"), "it opens with its failures"
 
 
 def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(site: Site) -> None:

@@ -66,7 +66,7 @@ def findings(*, why: str = "same branch", kind: str = "failed", new_reasons: int
             RunNumbers(finished=9, passed=9, not_run=3, collected=12),
             findings(kind="died"),
             None,
-            "No change since #1213 on main.",
+            "",
         ),
     ],
 )
