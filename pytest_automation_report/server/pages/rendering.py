@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import suppress
 from importlib.util import cache_from_source
@@ -10,6 +11,7 @@ from pickle import UnpicklingError  # nosec B403 - the error alone
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
 from markupsafe import Markup, escape
 
 from pytest_automation_report.server.pages import charts, words
@@ -88,6 +90,19 @@ class CompiledTemplates(FileSystemBytecodeCache):
                 super().dump_bytecode(bucket)
 
 
+class ContinuedLines(Extension):
+    """An indented line of a template continues the line above it.
+
+    It joins without a space if it begins with an element, a block or a value, and with one space otherwise: what stands
+    together on the page may stand on lines of its own in the template.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Return the source of a template with these lines joined."""
+        del name, filename
+        return re.sub(r"\n +", " ", re.sub(r"\n +(?=[<{])", "", source))
+
+
 _COMPILED: Final = CompiledTemplates()
 
 
@@ -100,6 +115,7 @@ def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Env
     environment = Environment(
         loader=PackageLoader("pytest_automation_report.server.pages", "templates"),
         autoescape=True,
+        extensions=[ContinuedLines],
         finalize=_finalized,
         undefined=StrictUndefined,
         bytecode_cache=_COMPILED,

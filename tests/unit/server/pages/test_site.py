@@ -204,6 +204,13 @@ def test_style_and_scripts_are_small() -> None:
     assert len(gzip.compress(scripts, 5)) <= 7_000
 
 
+def test_templates_have_short_lines() -> None:
+    """A template has at most 160 characters in a line: an indented line continues the one above."""
+    templates = (Path(assets.__file__).parent / "templates").rglob("*.html")
+    long = {path.name: line for path in templates for line in path.read_text().splitlines() if len(line) > 160}
+    assert long == {}
+
+
 def test_the_style_sheet_is_whole(site: Site) -> None:
     """Without its comments and spaces it has every rule: its braces match, and no file of it is left out."""
     text = site.raw(asset_path("style.css")).text
