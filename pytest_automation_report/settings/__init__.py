@@ -1,4 +1,4 @@
-"""Every setting: the table of them, where values come from, how they are parsed and checked.
+"""Every setting: the class of them, where values come from, how they are parsed, where the token may be sent.
 
 Runs in pytest and the console command. Imports `recording` (its options alone), `ci`, `api`, `text` and `errors`.
 """
