@@ -94,17 +94,17 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
         "running": State(site, f"/runs/{running}", "2 of 4 tests ran, 1 failed", "Running now"),
         "results still to arrive": State(site, f"/runs/{silent}", "2 of 9 results are here", "automation-report send"),
         "nothing failed": State(site, f"/runs/{passed}", "Both tests passed", "Worth a look"),
-        "failed": State(site, f"/runs/{failed}", "1 of 2 tests failed", "1 reason is new since"),
+        "failed": State(site, f"/runs/{failed}", "1 of 2 tests failed", "Compared with #4 on main: 1 new"),
         "first run on a branch": State(
             site, f"/runs/{first_on_branch}", "Both tests failed", "No earlier run on fix/rounding"
         ),
         "first run at all": State(
-            site, f"/runs/{first}", "The only test passed", "No earlier run of this suite is known"
+            site, f"/runs/{first}", "The only test passed", "The first run of this suite that is known here"
         ),
         "nothing to compare": State(
             site, f"/runs/{first}?view=changes", "Nothing to compare with", "from the second run on"
         ),
-        "session died": State(site, f"/runs/{died}", "The session died after 2 of 1,216 tests", "did not run"),
+        "session died": State(site, f"/runs/{died}", "The session died after 1 of 1,215 tests", "Not run 1,214"),
         "nothing found": State(site, f"/runs/{huge}?q=tesst_1", "No test has “tesst_1”", "test_1 is in"),
         "many reasons": State(site, f"/runs/{huge}", "25 of 400 tests failed, for 25 reasons", "5 more reasons"),
         "the rest of many reasons": State(site, f"/runs/{huge}?page=2", "25 of 400", "The reasons before these"),
