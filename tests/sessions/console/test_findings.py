@@ -103,7 +103,8 @@ def test_changes_and_reasons(project: Project) -> None:
     """The newest run is compared with the one before it, test by test, with the reasons of its failures."""
     shown = findings(project)
     assert (shown.exit, shown.out) == (0, "2\n")
-    lines = shown.err.splitlines()
+    said, *lines = shown.err.splitlines()
+    assert said == "3 of 5 tests failed, for 2 reasons"
     assert lines[0].startswith("3 new failures since run 1 (")
     assert lines[0].endswith("), 1 fixed, 1 gone")
     assert lines[1] == "compared with run 1, the last one before it"
