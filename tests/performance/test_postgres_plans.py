@@ -197,8 +197,9 @@ def test_pages_and_findings_of_a_run_read_its_own_rows(
         question()
         steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
         assert _scanned(steps) == set(), name
-        # Two runs of 300 results, each with its test, and the histories of those that say something.
-        assert _rows(steps) <= 6 * 300, (name, _rows(steps))
+        # Two runs of 300 results, each with its test, the histories of those that say something, and what the verdict
+        # counts: modules that could not be collected, and killed tests.
+        assert _rows(steps) <= 8 * 300, (name, _rows(steps))
 
 
 def test_lists_of_runs_read_their_own_runs(
