@@ -249,7 +249,7 @@ def _changes(
     """Return what changed since the base, and the numbers of the run."""
     run, base = subject.run, subject.base
     modules = modules_of(connection, run["id"])
-    before = Modules(frozenset(), {}) if base is None else modules_of(connection, base.run.id)
+    before = Modules() if base is None else modules_of(connection, base.run.id)
     lost = lost_tests(connection, subject.series, modules.broken) - subject.results.keys() if modules.broken else set()
     numbers = numbers_of(connection, run, modules, whole, lost=len(lost), reasons=reasons)
     untested = _untested(connection, run)

@@ -186,14 +186,20 @@ def derived(test: StoredTest, result_class: int) -> Derived:
         text[-_MAX_TEXT:],
         file=test.file or "",
         name=test.name,
-        # pytest's own name for a module that could not be collected stands in both, as in its JUnit XML.
-        is_collection=test.line is None and (test.folder == test.name or test.folder.endswith(f".{test.name}")),
+        is_collection=_is_module(test),
     )
     phase = _PHASES.get(meta.get("phase", ""))
     if phase is not None and failure.kind in _PHASES:
         failure = replace(failure, kind=phase)  # as the client knows it, and not as its message begins
     fingerprint = int.from_bytes(bytes.fromhex(fingerprint_of(failure).value), "big", signed=True)
     return Derived(failed_attempts, failure.kind, failure.line[:_MAX_MESSAGE], fingerprint)
+
+
+def _is_module(test: StoredTest) -> bool:
+    """Whether a failed result is of a module that could not be collected, as `counted.IS_MODULE` has it."""
+    stands_in_both = test.folder == test.name or test.folder.endswith(f".{test.name}")
+    path = (test.file or "").replace("/", ".")
+    return test.line is None and stands_in_both and path in {test.name, f"{test.name}.py"}
 
 
 def _cause(fields: Sequence[Json]) -> Json:

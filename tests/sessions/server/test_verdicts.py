@@ -232,3 +232,26 @@ def test_the_controller_of_workers_is_no_worker(good: Project, tmp_path: Path, c
     assert len(document["time"]["workers"]) == 2
     assert "controller" not in site.text("/runs/2?view=time")
     site.service.store.close()
+
+
+def test_a_file_that_no_job_could_collect_is_one_file_and_no_failed_test(good: Project, tmp_path: Path) -> None:
+    """Each job of the run has an error for it: neither is a test that failed."""
+    project = copied(good, tmp_path)
+    project.write("test_b.py", BROKEN)
+    for job in ("linux", "macos"):
+        options = (f"-oautomation_report_job={job}", "--automation-report-run-key=k")
+        project.report("--continue-on-collection-errors", *options)
+    assert console(project.root, "run", "complete", "--run-key", "k").exit == 0
+    assert "\n  1 file could not be collected, so 5 tests of it did not run\n" in _findings(project, 2).err
+
+
+def test_a_test_of_another_tool_is_no_module(tmp_path: Path) -> None:
+    """Jest writes the whole name of a test as its class, too, with or without its file."""
+    project = Project(tmp_path / "suite")
+    cases = "".join(
+        f'<testcase classname="cart {name}" name="cart {name}"{file}><failure>Error: {name}</failure></testcase>'
+        for name, file in (("adds", ""), ("pays", ""), ("sends", ' file="cart.test.js"'))
+    )
+    project.write("a.xml", f'<testsuite>{cases}<testcase classname="cart" name="cart"/></testsuite>')
+    assert console(project.root, "submit", "a.xml", "--source", "shop").exit == 0
+    assert "\n  3 of 4 tests failed, for 3 reasons\n" in _findings(project, 1).err
