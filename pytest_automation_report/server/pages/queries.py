@@ -143,7 +143,7 @@ class PageReader(Reader):
 
     def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
         """Return the names of these sources by id."""
-        sql = f'SELECT "id", "name" FROM "source" WHERE "id" IN ({marks([*source_ids]) or "NULL"})'
+        sql = f'SELECT "id", "name" FROM "source" WHERE "id" IN ({marks([*source_ids])})'
         return {row["id"]: str(row["name"]) for row in self._ask(sql, *source_ids)}
 
     def known_run(self, run_id: int) -> Json | None:
@@ -228,7 +228,7 @@ class PageReader(Reader):
 
     def names(self, run_ids: Sequence[int], count: int) -> list[str]:
         """Return some names of tests with their folders, for the word that a misspelled one resembles."""
-        rows = self._results('"name", "folder"', f'"run_id" IN ({marks(run_ids) or "NULL"}) LIMIT ?', *run_ids, count)
+        rows = self._results('"name", "folder"', f'"run_id" IN ({marks(run_ids)}) LIMIT ?', *run_ids, count)
         return [f"{row['folder']} {row['name']}" for row in rows]
 
     # A run beside others
@@ -325,7 +325,7 @@ class PageReader(Reader):
         """Return a page of a run's tests of some statuses, slowest first or in the order of their arrival."""
         condition, values = search.sql(self._like)
         rest = _SLOWEST_FIRST if is_slowest_first else _AS_THEY_RAN
-        rest = rest.format(marks([*statuses]) or "NULL", condition)
+        rest = rest.format(marks([*statuses]), condition)
         of_page = (size + 1, (page - 1) * size)
         rows = self._results(_TEST, rest, run_id, run_id, *statuses, *values, *of_page)
         return Rows(rows[:size], len(rows) > size)
@@ -367,7 +367,7 @@ class PageReader(Reader):
 
         The rows are fetched one by one, so that the fields of a whole page are never in memory at once.
         """
-        sql = f'SELECT "id", "fields" FROM "result" WHERE "id" IN ({marks(result_ids) or "NULL"})'
+        sql = f'SELECT "id", "fields" FROM "result" WHERE "id" IN ({marks(result_ids)})'
         yield from self.connection.each(f'{sql} AND LENGTH("fields") <= ?', (*result_ids, READ_LENGTH))
 
     # One test
@@ -436,7 +436,7 @@ class PageReader(Reader):
 
     def artifacts(self, result_ids: Sequence[int]) -> dict[int, str]:
         """Return the artifacts of these tests, as JSON texts."""
-        rows = self._results('"id", "artifacts"', f'"id" IN ({marks(result_ids) or "NULL"})', *result_ids)
+        rows = self._results('"id", "artifacts"', f'"id" IN ({marks(result_ids)})', *result_ids)
         return {row["id"]: row["artifacts"] for row in rows if row["artifacts"]}
 
     # Statements

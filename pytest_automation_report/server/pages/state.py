@@ -303,7 +303,7 @@ class Search:
         if self.fingerprint is not None:
             found.append(('"fingerprint" = ?', (self.fingerprint,)))
         if self.ids is not None:
-            found.append((f'"id" IN ({marks([*self.ids]) or "NULL"})', [*self.ids]))
+            found.append((f'"id" IN ({marks([*self.ids])})', [*self.ids]))
         if self.is_flaky:
             found.append(('"failed_attempts" IS NOT NULL', ()))
         if self.lane is not None:

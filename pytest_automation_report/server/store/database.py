@@ -153,8 +153,11 @@ def insert_into(table: str, columns: Iterable[str]) -> str:
 
 
 def marks(values: Collection[object]) -> str:
-    """Return a question mark for each value, separated by commas."""
-    return ", ".join("?" * len(values))
+    """Return a question mark for each value, separated by commas; NULL, which nothing equals, where there is none.
+
+    PostgreSQL refuses an empty list, which SQLite takes.
+    """
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 def array_text(values: Sequence[str | int | None]) -> str:

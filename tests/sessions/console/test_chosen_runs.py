@@ -103,10 +103,11 @@ def test_an_open_run_is_not_judged(tmp_path: Path) -> None:
     project.report("--automation-report-run-key", "k")
     refused = console(project.root, "gate", exits=3)
     reason = "run 1 is open: its jobs may still send results\n"
-    assert refused.err == f"{reason}--allow-partial judges what is there\n"
+    verdict = "run 1: 2 tests ran\n"
+    assert refused.err == f"{verdict}{reason}--allow-partial judges what is there\n"
     allowed = console(project.root, "gate", "--allow-partial")
-    verdict = "run 1: no new failure, as there is no earlier run to compare with\n"
-    assert (allowed.exit, allowed.err) == (0, reason + verdict)
+    judged = "run 1: no new failure, as there is no earlier run to compare with\n"
+    assert (allowed.exit, allowed.err) == (0, verdict + reason + judged)
 
 
 def test_flaky_tests_of_the_runs_branch(project: Project) -> None:

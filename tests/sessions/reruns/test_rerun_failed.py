@@ -75,7 +75,7 @@ def test_failed_tests_that_a_hook_has_named(project: Project, additions: str, wo
 
 def test_project_with_files_named_as_dependencies(project: Project) -> None:
     """Files named as packages that this one needs are not taken for those."""
-    for name in ("click", "requests", "msgspec", "urllib3"):
+    for name in ("click", "requests", "urllib3"):
         project.write(f"{name}.py", "raise RuntimeError('a file of the project')\n")
     project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
     assert "2 of 2 results delivered" in project.report().out

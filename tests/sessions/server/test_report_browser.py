@@ -274,7 +274,7 @@ def test_it_is_accessible_and_fits(reader: Reader, size: dict[str, int]) -> None
         wrong += [f"{place}: {fault}" for fault in accessibility_faults(page)]
     plain = reader.page(java_script_enabled=False, viewport=size)
     plain.goto(reader.file.as_uri())
-    assert plain.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
+    assert plain.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed, for 2 reasons"
     assert wrong == []
 
 
@@ -289,7 +289,7 @@ def test_jenkins_shows_the_plain_report(reader: Reader) -> None:
         ),
     )
     page.goto("http://jenkins.test/")
-    assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
+    assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed, for 2 reasons"
     assert not page.locator("header.top").is_visible()
     page.get_by_text("connection refused by port 5432").first.wait_for()
     failure = page.locator("details", has_text="test_2")
@@ -319,7 +319,7 @@ def test_a_damaged_file_leaves_the_plain_report(reader: Reader, tmp_path: Path) 
         page.get_by_role("alert").wait_for()
         assert "The pages of this report cannot be read" in page.get_by_role("alert").inner_text()
         if not address:
-            assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed"
+            assert page.get_by_role("heading", level=1).inner_text() == "4 of 400 tests failed, for 2 reasons"
 
 
 def test_nothing_in_a_hostile_run_runs(reader: Reader) -> None:

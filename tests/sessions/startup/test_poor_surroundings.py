@@ -43,3 +43,11 @@ def test_terminal_that_takes_nothing(tmp_path: Path) -> None:
     assert codes == [1, 1]
     (session,) = project.sessions
     assert sum(b'"k":"finish"' in line for line in (session / "main.records").read_bytes().splitlines()) == 3
+
+
+def test_file_of_the_project_in_the_place_of_a_package(tmp_path: Path) -> None:
+    """A project's file with the name of a package that we import leaves the session alone, and it says so."""
+    (tmp_path / "msgspec.py").write_text("raise RuntimeError('the token is canary')\n")
+    ran = Project(tmp_path, "def test_ok(): pass\n").report(exits=0)
+    assert "automation report: this session is not reported: a package cannot be imported (RuntimeError)" in ran.out
+    assert "canary" not in ran.text
