@@ -155,7 +155,7 @@ def test_a_server_without_the_filter_says_how_far_it_was_looked(project: Project
 READERS = [
     (("run", "list"), 0), (("run", "show"), 2), (("run", "findings"), 2), (("run", "failed"), 2), (("flaky",), 2),
     (("gate",), 2), (("open",), 2), (("html", "-o", "-"), 2), (("run", "export", "--format", "csv"), 2),
-    (("store", "check"), 2), (("serve", "--run", "1"), 2), (("run", "append", "1", "--field", "a=b"), 2),
+    (("store", "check"), 2), (("serve", "--port", "0", "--run", "1"), 2), (("run", "append", "1", "--field", "a=b"), 2),
     (("run", "complete", "1"), 2), (("doctor",), 0),
 ]  # fmt: skip
 
