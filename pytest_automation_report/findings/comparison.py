@@ -380,11 +380,15 @@ _RANK: Final[Mapping[Verdict, int]] = {"failed": 0, "passed": 1, "skipped": 2}
 
 
 class JobResult(NamedTuple):
-    """A result of a test: its verdict, and the job and attempt that it is of, None if these are not known."""
+    """A result of a test: its verdict, and the job and attempt that it is of, None if these are not known.
+
+    ``is_untested``: the attempt was interrupted in the test, or before it.
+    """
 
     verdict: Verdict
     job: str | None = None
     attempt: int | None = None
+    is_untested: bool = False
 
 
 def remaining(results: Sequence[JobResult]) -> list[int]:
@@ -392,13 +396,28 @@ def remaining(results: Sequence[JobResult]) -> list[int]:
 
     Without a job nothing says that two results are attempts of the same work, so both count.
     """
-    last: dict[str, int] = {}
+    jobs: defaultdict[str, list[tuple[int, bool]]] = defaultdict(list)
     for result in results:
         if result.job is not None:
-            last[result.job] = max(last.get(result.job, 0), result.attempt or 1)
+            jobs[result.job].append((result.attempt or 1, result.is_untested))
     return [
-        place for place, result in enumerate(results) if result.job is None or (result.attempt or 1) == last[result.job]
+        place
+        for place, result in enumerate(results)
+        if result.job is None or not is_replaced(result.attempt or 1, jobs[result.job], is_untested=result.is_untested)
     ]
+
+
+def is_replaced(attempt: int, others: Iterable[tuple[int, bool]], *, is_untested: bool) -> bool:
+    """Whether a result of an attempt is replaced by other results of its job, each an attempt and whether untested.
+
+    An attempt that was interrupted says nothing of the test: its result replaces none of those that have an outcome,
+    and is replaced by them.
+    """
+    return any(
+        (is_untested or not other_untested) if other > attempt else is_untested and not other_untested
+        for other, other_untested in others
+        if other != attempt
+    )
 
 
 def verdict_of(results: Sequence[JobResult]) -> tuple[int, bool]:

@@ -45,7 +45,7 @@ _AT_LAST: Final[Mapping[int, tuple[Verdict, str]]] = {ResultClass.SUCCESS: _RETR
 
 
 class CaseResult(NamedTuple):
-    """The result of one test in a run; of several results of it, that which `findings.jobs` chooses.
+    """The result of one test in a run; of several results of it, that which `findings.comparison.verdict_of` chooses.
 
     ``is_shared``: other jobs of the run have results of it, too.
     """
@@ -121,8 +121,8 @@ _OF_CASES: Final = (
     ' WHERE "case_id" IN ({ids}) AND "run_id" IN ({runs})'
 )
 _JOBS: Final = (
-    'SELECT r."id", t."job", t."attempt", t."id" FROM "result" AS r JOIN "thread" AS t ON t."id" = r."thread_id"'
-    ' WHERE r."id" IN ({ids})'
+    'SELECT r."id", t."job", t."attempt", r."status" = 1, t."id" FROM "result" AS r'
+    ' JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."id" IN ({ids})'
 )
 
 
@@ -139,18 +139,18 @@ def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[
             several.setdefault((run_id, case_id), [cases[case_id]]).append(result)
         else:
             cases[case_id] = result
-    jobs: dict[int, tuple[str | None, int | None, int]] = {
-        result_id: (job, attempt, thread)
-        for result_id, job, attempt, thread in rows_of(
+    jobs: dict[int, tuple[str | None, int | None, bool, int]] = {
+        result_id: (job, attempt, bool(is_untested), thread)
+        for result_id, job, attempt, is_untested, thread in rows_of(
             connection, _JOBS, sorted(result.result_id for results in several.values() for result in results)
         )
     }
     for (run_id, case_id), results in several.items():
         results.sort(key=lambda result: -result.result_id)
-        of_jobs = [JobResult(result.verdict, *jobs[result.result_id][:2]) for result in results]
+        of_jobs = [JobResult(result.verdict, *jobs[result.result_id][:3]) for result in results]
         place, has_failed = verdict_of(of_jobs)
         chosen = results[place]
-        is_shared = len({job or thread for job, _, thread in (jobs[result.result_id] for result in results)}) > 1
+        is_shared = len({job or thread for job, _, _, thread in (jobs[result.result_id] for result in results)}) > 1
         letter = "r" if has_failed and chosen.letter == "p" else chosen.letter
         runs[run_id][case_id] = chosen._replace(letter=letter, is_shared=is_shared)
     return runs

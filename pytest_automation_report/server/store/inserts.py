@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
+from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import array_text, marks, share
 from pytest_automation_report.server.store.records import find_cases, rows_of
 from pytest_automation_report.server.store.values import ResultClass, StoredTest
@@ -109,6 +110,8 @@ def _cases_in_sqlite(connection: SqliteConnection, source_id: int, keys: Sequenc
     return cases
 
 
+# The number of this status is the contract's.
+_UNTESTED: Final = 1
 _OTHER_ATTEMPT: Final = (
     'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "job" = ? AND COALESCE("attempt", 1) <> ? LIMIT 1'
 )
@@ -122,25 +125,32 @@ _OF_JOB: Final = (
 def replaced_statuses(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest]) -> list[int]:
     """Return the statuses of the results that do not count any more, now that these tests of a thread are inserted.
 
-    They are those of the job's attempt before, or the inserted ones, if a later attempt has come first.
+    They are those of the job's attempts before, or inserted ones, if a later attempt has come first.
     """
     run_id, job, own = thread["run"], thread["job"], thread["attempt"] or 1
     if not tests or job is None or not connection.execute(_OTHER_ATTEMPT, (run_id, job, own)):
         return []
-    added: defaultdict[str, list[int]] = defaultdict(list)
+    added: defaultdict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
     for test in tests:
-        added[test.key].append(test.status)
-    known: dict[str, defaultdict[int, list[int]]] = {key: defaultdict(list) for key in added}
+        added[test.key][own, test.status] += 1
+    known: defaultdict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
     for key, status, attempt in rows_of(connection, _OF_JOB, list(added), (thread["source"], run_id, job)):
-        known[key][attempt].append(status)
-    replaced: list[int] = []
-    for key, attempts in known.items():
-        last = max((attempt for attempt in attempts if attempt != own), default=0)
-        if last > own:
-            replaced += added[key]
-        elif len(attempts[own]) == len(added[key]):  # else an earlier append of this attempt has replaced them
-            replaced += attempts[last]
-    return replaced
+        known[key][attempt, status] += 1
+    replaced = Counter[int]()
+    for key, results in known.items():
+        replaced.update(_replaced(results))
+        replaced.subtract(_replaced(results - added[key]))  # before
+    return list(replaced.elements())
+
+
+def _replaced(results: Counter[tuple[int, int]]) -> Counter[int]:
+    """Return the statuses of replaced results of one test in one job, by numbers of results by attempt and status."""
+    others = [(attempt, status == _UNTESTED) for attempt, status in results]
+    found = Counter[int]()
+    for (attempt, status), count in results.items():
+        if is_replaced(attempt, others, is_untested=status == _UNTESTED):
+            found[status] += count
+    return found
 
 
 _RUN_FIELDS: Final = {

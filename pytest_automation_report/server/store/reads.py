@@ -43,9 +43,10 @@ IS_REPLACED: Final = (
     'EXISTS (SELECT 1 FROM "result" AS a JOIN "thread" AS t ON t."id" = a."thread_id"'
     ' JOIN "thread" AS o ON o."id" = "result"."thread_id" WHERE a."case_id" = "result"."case_id"'
     ' AND a."run_id" = "result"."run_id" AND t."job" = o."job"'
-    ' AND COALESCE(t."attempt", 1) > COALESCE(o."attempt", 1))'
+    ' AND ((a."status" <> 1 OR "result"."status" = 1) AND COALESCE(t."attempt", 1) > COALESCE(o."attempt", 1)'
+    ' OR a."status" <> 1 AND "result"."status" = 1 AND COALESCE(t."attempt", 1) < COALESCE(o."attempt", 1)))'
 )
-"""The condition that a later attempt of the same job has a result of the same test: see `findings.jobs`."""
+"""The condition that a result of the same test in the same job replaces a result: `comparison.is_replaced` in SQL."""
 
 _LATER_ATTEMPT: Final = 'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "attempt" > 1 LIMIT 1'
 _RESULTS: Final = (

@@ -112,7 +112,7 @@ def _outcome(rows: Sequence[Mapping[str, Any]], current: int | None) -> Outcome:
 
 
 def _of_jobs(rows: Iterable[Mapping[str, Any]]) -> list[JobResult]:
-    return [JobResult(_VERDICTS[_letter(row)], row["job"], row["attempt"]) for row in rows]
+    return [JobResult(_VERDICTS[_letter(row)], row["job"], row["attempt"], row["status"] == 1) for row in rows]
 
 
 class JobOutcome(NamedTuple):

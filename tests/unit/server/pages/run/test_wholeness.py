@@ -1,5 +1,7 @@
 """What the page of a run says about tests that its jobs lost or ran twice."""
 
+from itertools import permutations
+
 from pytest_automation_report.server.store.maintenance import check
 from support.service import a_test
 from support.website import Site
@@ -43,4 +45,24 @@ def test_counts_of_a_run_are_of_the_last_attempt_of_each_job(site: Site) -> None
         counts = site.service.get(f"/automation/runs/{run}").json["result"]
         assert [counts[f"{name}_count"] for name in ("total", "success", "failure", "completed")] == [3, 2, 1, 3]
         assert "1 of 3 tests failed" in site.text(f"/runs/{run}")
+    assert check(site.service.store).problems == ()
+
+
+def test_an_interrupted_attempt_replaces_no_outcome(site: Site) -> None:
+    """A test that failed has failed, though a later attempt of the job was interrupted in it; so has one that passed.
+
+    In whichever order they came, and beside a later attempt or an earlier one that nobody interrupted.
+    """
+    attempts = ((1, ["untested", "failed", "passed"]), (2, ["failed", "untested", "untested"]), (3, ["untested"] * 3))
+    for ordered in permutations(attempts):
+        run = site.service.new_run()
+        for attempt, statuses in ordered:
+            thread = site.service.new_thread(run, job={"name": "unit", "attempt": attempt}, session_started=attempt)
+            site.service.append(thread, *(a_test(number, status=status) for number, status in enumerate(statuses)))
+        site.service.post(f"/automation/runs/{run}/complete", {})
+        counts = site.service.get(f"/automation/runs/{run}").json["result"]
+        assert [counts[f"{name}_count"] for name in ("total", "success", "failure", "untested")] == [3, 1, 2, 0]
+        assert "2 of 3 tests failed" in site.text(f"/runs/{run}")
+        ran = site.service.get(f"/automation/runs/{run}/findings").json["result"]
+        assert sum(reason["count"] for reason in ran["reasons"]) == 2
     assert check(site.service.store).problems == ()

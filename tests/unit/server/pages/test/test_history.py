@@ -97,7 +97,7 @@ def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[
     return {
         "id": result, "run": run, "branch": "main", "commit": "c", "result_class": result_class, "elapsed": 1,
         "created": 2, "failed_attempts": None, "fingerprint": None, "message": None, "job": None, "attempt": None,
-        **others,
+        "status": result_class, **others,
     }  # fmt: skip
 
 
