@@ -82,7 +82,7 @@ _SEVERITY: dict[Status, int] = {"passed": 0, "skipped": 1, "failure": 2, "error"
 # pytest reports a skip as (path, line, reason).
 _SKIP_ENTRY_LENGTH = 3
 # The last line that pytest prints for a failed doctest.
-_DOCTEST = lazy_pattern(r"^.+:(?P<line>\d+): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
+_DOCTEST = lazy_pattern(r"^.+:(?P<line>\d{1,9}): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
 
 
 class Phase(Struct, frozen=True):

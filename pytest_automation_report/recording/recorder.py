@@ -22,7 +22,14 @@ from pytest_automation_report.api.models import Artifact, Field, Status
 from pytest_automation_report.recording.fields import printed_annotations, property_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import PHASES, Phase, Times, console_field, read_phase, worst_status
-from pytest_automation_report.recording.results import Location, colours_of, identity_of, node_id_fields, output_fields
+from pytest_automation_report.recording.results import (
+    Location,
+    colours_of,
+    identity_of,
+    line_of,
+    node_id_fields,
+    output_fields,
+)
 from pytest_automation_report.recording.steps import Annotations, Subtests, context_of, merged, steps_field
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.text.limits import STRING_UNITS, string
@@ -37,9 +44,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.steps import Context
     from pytest_automation_report.text.redaction import TextCleaner
 
-
-# The location of a test whose plugin gives none.
-_NOWHERE: Final = ("", None, "")
 
 _NO_CALL = (
     "The test did not finish: pytest reported no outcome of its call. "
@@ -110,9 +114,7 @@ class Recorder:
         if attempt is None:
             return None
         nodeid_of_item, nodeid = nodeid, self._groups.get(nodeid, nodeid)
-        file, line, _ = attempt.location or _NOWHERE
-        # Items of other plugins may have a line that is not an integer. It becomes None: the result is still sent.
-        line = line if type(line) is int else None
+        file, line = attempt.location[0] if attempt.location else "", line_of(attempt.location)
         times = attempt.times_us(moment - began)
         if not annotations and self._is_plain_pass(attempt, nodeid):
             return FinishRecord(number, moment, nodeid, Attempt("passed", *times), began, file, line)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # at each start of pytest.
 _NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_NAME = "(no name)"
+_MAX_LINE: Final = 1 << 31
 
 
 class TestIdentity(Struct, frozen=True):
@@ -78,6 +79,12 @@ def key_of(folder: str, name: str) -> str:
     """Return the key: SHA-256 of ``folder.name``. Lone surrogates have no UTF-8, but must not make two keys equal."""
     address = f"{folder}.{name}" if folder else name
     return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def line_of(location: Location) -> int | None:
+    """Return pytest's line of a test, None for what is none: items of other plugins may have anything there."""
+    line: object = location[1] if location else None
+    return line if type(line) is int and abs(line) < _MAX_LINE else None
 
 
 def one_based(line: int | None) -> int | None:

@@ -21,7 +21,7 @@ from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.results import FAILED, Failures
+from pytest_automation_report.recording.results import FAILED, Failures, line_of
 from pytest_automation_report.session.annotation_hooks import (
     BrowserFiles,
     DescribeHooks,
@@ -193,9 +193,7 @@ class RuntestHooks(Hooks):
         if self._comparisons is not None:
             self._comparisons.take()  # those of the attempt before, of which none has failed it
         self._recorder.start(nodeid, location)
-        plain_nodeid, (file, line, _) = self._plain_nodeids.get(nodeid, nodeid), location
-        # Items of other plugins may have a line that is not an integer.
-        line = line if type(line) is int else None
+        plain_nodeid, file, line = self._plain_nodeids.get(nodeid, nodeid), location[0], line_of(location)
         self._open_nodeid = nodeid
         self._writer.write(StartRecord(self._attempt_number, self._started_us, plain_nodeid, file, line).framed())
 

@@ -14,7 +14,7 @@ from pytest_automation_report.delivery.handover import RedactionSettings
 from pytest_automation_report.errors import UNLOADED
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.options import cleaner_for
-from pytest_automation_report.recording.results import Failures, unfinished_attempt
+from pytest_automation_report.recording.results import Failures, line_of, unfinished_attempt
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import RuntestHooks
@@ -137,7 +137,7 @@ class ControllerHooks(Hooks):
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Note the line of a test, for the case that its worker crashes before it reports a phase."""
         if any(self._recorders.values()):
-            self._lines[nodeid] = location[1]
+            self._lines[nodeid] = line_of(location)
 
     # trylast: other plugins change the report before.
     @pytest.hookimpl(trylast=True)

@@ -213,3 +213,34 @@ def test_what_objects_raise_changes_no_verdict(tmp_path: Path) -> None:
     assert "= 21 failed, 7 passed in" in ran.out
     assert "error in reporting" not in ran.text
     assert len(tests) == 28
+
+
+ITEMS = """
+import os, pytest
+
+class Item(pytest.Item):
+    def runtest(self):
+        assert self.name == "good"
+    def reportinfo(self):
+        return self.path, self.config.lines[self.name], self.name
+
+class File(pytest.File):
+    def collect(self):
+        return [Item.from_parent(self, name=name) for name in self.config.lines]
+
+def pytest_configure(config):
+    config.lines = {"good": 2**63 - 1, "huge": 2**80, "text": "3", "part": 1.5, "flag": True, "before": -5}
+
+def pytest_collect_file(file_path, parent):
+    return File.from_parent(parent, path=file_path) if file_path.suffix == ".items" else None
+"""
+
+
+def test_items_of_plugins_have_any_line(tmp_path: Path) -> None:
+    """A line that is none, or that no server takes, costs no result."""
+    project = Project(tmp_path, "")
+    project.write("conftest.py", ITEMS)
+    project.write("a.items", "")
+    ran = project.report("a.items", exits=1)
+    assert "6 of 6 results delivered in 1 thread: 1 passed, 5 failed" in ran.out
+    assert "error in reporting" not in ran.out + ran.err
