@@ -162,10 +162,11 @@ def _whole(numbers: RunNumbers) -> _Words:
         lost = f", so {_quantity(numbers.lost, 'test')} of {'it' if is_one else 'them'} did not run"
         uncollected = f"{file} could not be collected"
         if failed:
-            return "failed", "fail", f"{_failed(numbers)}, and {uncollected}", f"{short}, {file} not collected"
+            long = f"{_failed(numbers)} and {uncollected}{_reasons(numbers)}"
+            return "failed", "fail", long, f"{short}, {file} not collected"
         return "not collected", "fail", uncollected + (lost if numbers.lost else ""), f"{file} not collected"
     if failed:
-        return "failed", "fail", _failed(numbers), short
+        return "failed", "fail", _failed(numbers) + _reasons(numbers), short
     if numbers.is_torn:
         return "not whole", "skip", f"{_quantity(finished, 'test')} passed, the run is not whole", "not whole"
     if numbers.passed:
@@ -184,10 +185,15 @@ def _nothing(numbers: RunNumbers) -> _Words:
 
 
 def _failed(numbers: RunNumbers) -> str:
-    reasons = f", for {_quantity(numbers.reasons, 'reason')}" if numbers.reasons and numbers.failed > 1 else ""
     if numbers.failed == numbers.finished and not numbers.files:
-        return f"{_all(numbers.failed)} failed{reasons}"
-    return f"{numbers.failed:,} of {_quantity(numbers.finished, 'test')} failed{reasons}"
+        return f"{_all(numbers.failed)} failed"
+    return f"{numbers.failed:,} of {_quantity(numbers.finished, 'test')} failed"
+
+
+def _reasons(numbers: RunNumbers) -> str:
+    """Return for how many reasons tests failed and files could not be collected; nothing of a single one."""
+    has_many = numbers.failed + numbers.files > 1
+    return f", for {_quantity(numbers.reasons, 'reason')}" if numbers.reasons and has_many else ""
 
 
 def _all(number: int) -> str:

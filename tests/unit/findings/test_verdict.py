@@ -52,8 +52,9 @@ def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
         ),
         (of(506, files=2), "fail", "2 files could not be collected", "2 files not collected"),
         (
-            of(506, 2, files=1, lost=13, not_run=13),
-            "fail", "2 of 506 tests failed, and 1 file could not be collected", "2 failed, 1 file not collected",
+            of(506, 2, files=1, lost=13, not_run=13, reasons=3),
+            "fail", "2 of 506 tests failed and 1 file could not be collected, for 3 reasons",
+            "2 failed, 1 file not collected",
         ),
         (
             of(0, files=1, lost=13, not_run=519, collected=506),
