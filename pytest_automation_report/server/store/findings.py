@@ -196,8 +196,9 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
     series, durations = _changed_durations(connection, subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
+    base = run["id"] if subject.base is None else subject.base.run.id
     kinds = {
-        **{key: "back" if failures.has_failed_before(key) else "new" for key in changes.newly_failing},
+        **{key: "back" if failures.has_failed_before(key, base) else "new" for key in changes.newly_failing},
         **dict.fromkeys(changes.still_failing, "still"),
     }
     kinds |= dict.fromkeys(kinds.keys() & known_flaky, "flaky")
@@ -468,7 +469,7 @@ def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collect
 
     def kind(fingerprint: int) -> str:
         first = first_runs.get(fingerprint)
-        was_seen = first is not None and first["run"] < subject.run["id"]
+        was_seen = first is not None and first["run"] < min(subject.run["id"], base_id or 0)
         older = "still" if fingerprint in known else "back" if was_seen else "new"
         return older if fingerprint in others else "flaky"
 

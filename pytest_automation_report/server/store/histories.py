@@ -186,12 +186,12 @@ class Failures:
             return False
         return not shared or (self._found[run_id][case_id].fingerprint or 0) not in shared
 
-    def has_failed_before(self, case_id: int) -> bool:
-        """Whether a test failed in an earlier run of the series."""
+    def has_failed_before(self, case_id: int, base_id: int) -> bool:
+        """Whether a test failed in a run of the series before the base: a failure since the base was never away."""
         return any(
             results[case_id].verdict == "failed"
             for run_id, results in self._found.items()
-            if run_id != self._last and case_id in results
+            if run_id != self._last and run_id < base_id and case_id in results
         )
 
     def unstable(self) -> set[int]:

@@ -339,6 +339,21 @@ def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:
     assert (based_on(again), again["is_partial"], again["counts"]["newly_failing"]) == ((part, "same branch"), False, 1)
 
 
+def test_a_failure_that_began_in_a_run_after_the_base_is_new(runs: Runs) -> None:
+    """It was never away, although a run that was cut short had it first; one that failed before the base is back."""
+    rest = "p" * 18
+    runs(f"pf{rest}")
+    base = runs(f"pp{rest}")
+    cut = runs("f", more={"Collected": "20"})
+    found = runs.findings(runs(f"ff{rest}"))
+    assert based_on(found) == (base, "same branch")
+    assert [(test["kind"], test["since"]["run"]) for test in found["tests"]["newly_failing"]] == [
+        ("new", cut),
+        ("back", found["run"]),
+    ]
+    assert sorted(reason["kind"] for reason in found["reasons"]) == ["back", "new"]
+
+
 def test_a_run_whose_session_was_killed_is_no_base(runs: Runs) -> None:
     """However many of its tests ran: it is compared with the run before, and so is the next one that is killed."""
     dead = {"Session": "pytest died before the session ended", "Collected": "20"}
