@@ -250,7 +250,7 @@ _MAX_FAILING: Final = 200
 
 _TEXT_UNITS: Final = 240
 _MIN_FREE_BYTES: Final = 1024 * 1024
-_COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "gone")
+_COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone")
 
 
 class LateAnswer(Generic[T]):

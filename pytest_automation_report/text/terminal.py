@@ -55,6 +55,7 @@ _CHANGES: Final = (
     ("counts", "passed_again", "flaky test passed again", "flaky tests passed again"),
     ("counts", "flaky", "flaky", "flaky"),
     ("counts", "slower", "slower", "slower"),
+    ("counts", "new_tests", "new test", "new tests"),
     ("counts", "gone", "gone", "gone"),
 )
 

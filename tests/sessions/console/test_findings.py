@@ -82,7 +82,7 @@ def test_a_session_shows_changes_and_reasons(reported: tuple[Project, Ran, Ran])
     assert collected == "5 tests collected = 5 reported + 0 not run"
     assert delivered.startswith("5 of 5 results delivered")
     assert changes.startswith("3 new failures since run 1 (")
-    assert changes.endswith("), 1 fixed, 1 gone")
+    assert changes.endswith("), 1 fixed, 2 new tests, 1 gone")
     assert reasons == ["  2 new: ConnectionRefusedError: port 1", "  1 new: assert 1 == 2"]
     assert look.startswith("look at it: ")
 
@@ -106,7 +106,7 @@ def test_changes_and_reasons(project: Project) -> None:
     said, *lines = shown.err.splitlines()
     assert said == "3 of 5 tests failed, for 2 reasons"
     assert lines[0].startswith("3 new failures since run 1 (")
-    assert lines[0].endswith("), 1 fixed, 1 gone")
+    assert lines[0].endswith("), 1 fixed, 2 new tests, 1 gone")
     assert lines[1] == "compared with run 1, the last one before it"
     assert [line.strip() for line in lines[2:8]] == [
         "newly failing: test_suite.test_outage[1]",

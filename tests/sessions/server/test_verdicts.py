@@ -201,6 +201,14 @@ def test_a_failure_that_was_away_is_back(good: Project, tmp_path: Path) -> None:
     assert "  1 still failing" in shown[2]
 
 
+def test_new_tests_are_a_change_everywhere(good: Project, tmp_path: Path) -> None:
+    """A run with new tests is not one in which nothing changed: neither its session nor a command says so."""
+    project = copied(good, tmp_path)
+    project.write("test_c.py", TESTS.format(name="c", first=PLAIN))
+    said = [project.report().out, _findings(project, 2).err, console(project.root, "run", "findings", "2").err]
+    assert all("5 new tests since run 1" in each for each in said)
+
+
 def test_a_session_without_tests_makes_no_run_of_its_own(good: Project, tmp_path: Path) -> None:
     """Nothing that was collected is nothing to report."""
     project = copied(good, tmp_path)

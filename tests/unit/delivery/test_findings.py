@@ -64,7 +64,7 @@ def test_excerpt_of_a_document() -> None:
     assert excerpt["earlier_source"] is None
     renamed = excerpt_from({**DOCUMENT, "earlier_source": {"name": "x" * 999, "runs": 3}})["earlier_source"]
     assert (len(renamed["name"]), renamed["runs"]) == (240, 3)
-    assert excerpt["counts"] == {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4}
+    assert excerpt["counts"] == {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "new_tests": 7}
     assert {**excerpt["verdict"], "part": ""} == {**DOCUMENT["verdict"], "part": ""}
     assert len(excerpt["verdict"]["part"]) == 240
     assert excerpt["mine"] == DOCUMENT["mine"]

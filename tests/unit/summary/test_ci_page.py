@@ -248,7 +248,7 @@ FINDINGS: Json = {
     "base": {"run": 6, "commit": "a1b2c3d4", "at": 1},
     "verdict": {"kind": "failed", "long": "3 of 10 tests failed", "part": ""},
     "mine": {"new": 2, "back": 0, "flaky": 0, "still": 1},
-    "counts": {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 0},
+    "counts": {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 0, "new_tests": 0},
     "reasons": [
         {"count": 2, "kind": "new", "title": "Refused: <port> 1", "since": 7},
         {"count": 1, "kind": "still", "title": "assert 1 == 2", "since": 4},

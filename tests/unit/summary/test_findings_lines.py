@@ -16,7 +16,7 @@ from pytest_automation_report.summary.findings_lines import test_title as title_
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
-COUNTS = ("fixed", "flaky", "slower", "gone")
+COUNTS = ("fixed", "flaky", "slower", "gone", "new_tests")
 PASSED = {"kind": "passed", "long": "All 9 tests passed", "part": ""}
 
 
@@ -25,7 +25,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Json:  
         "verdict": PASSED,
         "mine": {"new": new, "back": 0, "flaky": 0, "still": still},
         "base": {"run": 12, "commit": "a1b2c3d4e5", "at": NOW - 26 * 60 * MINUTE, **base},
-        "counts": {**dict(zip(COUNTS, (*counts, 0, 0, 0, 0), strict=False)), "passed_again": 0},
+        "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0},
         "reasons": [],
     }
 
@@ -42,6 +42,7 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Json:  
         (findings(1, commit=None, at=None), "1 new failure since run 12"),
         (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, yesterday)"),
         (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, yesterday)"),
+        (findings(0, 0, 0, 0, 0, 0, 2), "2 new tests since run 12 (a1b2c3d, yesterday)"),
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (
             {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0}},
