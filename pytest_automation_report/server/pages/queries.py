@@ -81,7 +81,7 @@ _SLOWEST_FIRST: Final = (
 )
 _HISTORY: Final = (
     'SELECT r."id", r."run_id", r."name", r."folder", r."file", r."line", r."status", r."result_class", r."elapsed",'
-    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit",'
+    ' r."created", r."failed_attempts", r."fingerprint", r."message", u."branch", u."commit", u."is_changed",'
     ' t."job", t."attempt", t."id" AS "thread" FROM "result" AS r INNER JOIN "run" AS u ON u."id" = r."run_id"'
     ' INNER JOIN "thread" AS t ON t."id" = r."thread_id" WHERE r."case_id" = ?'
     ' ORDER BY r."run_id" DESC, r."id" DESC LIMIT ?'

@@ -48,7 +48,7 @@ class Outcome:
     """Outcome of the test in one run; ``letter`` is f failed, r passed after a failed attempt, p passed, s skipped.
 
     ``elapsed`` is in microseconds, ``created`` in microseconds since 1970. ``branch`` and ``commit`` are empty if not
-    known.
+    known. ``is_changed``: files differed from the commit.
     """
 
     result: int
@@ -60,6 +60,7 @@ class Outcome:
     created: int
     fingerprint: int | None = None
     message: str = ""
+    is_changed: bool = False
 
     @property
     def tone(self) -> str:
@@ -107,7 +108,7 @@ def _outcome(rows: Sequence[Mapping[str, Any]], current: int | None) -> Outcome:
     letter = "r" if row is rows[place] and has_failed and _letter(row) == "p" else _letter(row)
     return Outcome(
         row["id"], row["run"], row["branch"] or "", row["commit"] or "", letter, row["elapsed"],
-        row["created"], row["fingerprint"], row["message"] or "",
+        row["created"], row["fingerprint"], row["message"] or "", bool(row["is_changed"]),
     )  # fmt: skip
 
 
@@ -308,9 +309,12 @@ def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None
 def flakiness_on(outcomes: Iterable[Outcome], branch: str) -> Flakiness:
     """Return whether the test is flaky on a branch, by the rules of the findings."""
     return flakiness.flakiness_of(
-        flakiness.Outcome(outcome.run, _VERDICTS[outcome.letter], outcome.commit, outcome.letter == "r")
+        flakiness.Outcome(outcome.run, _VERDICTS[outcome.letter], commit, outcome.letter == "r", is_storm)
         for outcome in outcomes
         if outcome.branch == branch
+        for commit in ["" if outcome.is_changed else outcome.commit]
+        # Failures of an author at work are no evidence, as those of an outage, which one test does not show.
+        for is_storm in [outcome.letter == "f" and not commit]
     )
 
 

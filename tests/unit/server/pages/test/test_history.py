@@ -1,5 +1,6 @@
 """What the history of a test says: since when it fails, how long it usually takes, how reliable it is."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,8 +97,8 @@ def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[
     """Return a row of the store."""
     return {
         "id": result, "run": run, "branch": "main", "commit": "c", "result_class": result_class, "elapsed": 1,
-        "created": 2, "failed_attempts": None, "fingerprint": None, "message": None, "job": None, "attempt": None,
-        "status": result_class, **others,
+        "created": 2, "is_changed": False, "failed_attempts": None, "fingerprint": None, "message": None, "job": None,
+        "attempt": None, "status": result_class, **others,
     }  # fmt: skip
 
 
@@ -134,6 +135,14 @@ def test_flakiness_has_its_evidence() -> None:
     """A retry is evidence on its branch alone."""
     history = sorted([*outcomes("prpp"), *outcomes("rr", "a", 50)], key=lambda outcome: -outcome.run)
     assert flakiness_on(history, "main").retries == 1
+
+
+@pytest.mark.parametrize("at_work", [{"commit": ""}, {"is_changed": True}])
+def test_failures_of_an_author_at_work_make_no_test_flaky(at_work: dict[str, Any]) -> None:
+    """Without a commit, or with files that differ from it, the page of a test has no evidence, as findings."""
+    history = outcomes("pfpfp")
+    assert flakiness_on(history, "main").isolated == 2
+    assert flakiness_on([replace(outcome, **at_work) for outcome in history], "main").isolated == 0
 
 
 def test_other_branches_have_their_last_outcomes() -> None:
