@@ -182,7 +182,11 @@ def not_whole(judged: Run, document: Json) -> str:
     """Return why a run is not whole, so that its missing results could have failed; "" for a whole run."""
     if not judged.is_completed:
         return "is open: its jobs may still send results"
-    return f"is not whole: {wholeness_words(document['whole'])}" if is_torn(document["whole"]) else ""
+    if is_torn(document["whole"]):
+        return f"is not whole: {wholeness_words(document['whole'])}"
+    # Not after -x and --maxfail: their user wants no more than these failures.
+    is_cut = document["verdict"]["kind"] in {"interrupted", "died", "ended"}
+    return "is not whole: it ended before its last test" if is_cut else ""
 
 
 def _named(judged: Run) -> str:

@@ -57,7 +57,7 @@ KINDS = {
     ),
     "ctrl-c": Kind(
         "Interrupted after 3 of 10 tests", "interrupted after 3 of 10", "skip",
-        first=IN_THIRD.format("raise KeyboardInterrupt"), not_run=ALL[3:],
+        first=IN_THIRD.format("raise KeyboardInterrupt"), gate=3, not_run=ALL[3:],
     ),
     "x": Kind(
         "Stopped at the first failure (-x) after 4 of 10", "stopped after 4 of 10, 1 failed",
