@@ -104,6 +104,9 @@ class SessionHooks(Hooks):
             self._interruption = cleaner.string(f"ended by pytest.exit: {excinfo.value}")
         elif type(excinfo.value) is KeyboardInterrupt:
             self._interruption, self._is_interrupted = "interrupted by Ctrl-C", True
+        elif str(excinfo.value).endswith("received keyboard-interrupt"):
+            # xdist's words for a worker that ended so; which of the two it was, only the worker knows.
+            self._interruption = "interrupted by Ctrl-C or pytest.exit in a worker"
         else:
             # pytest and xdist stop by exceptions derived from it: too many failures, errors in collection.
             self._interruption = cleaner.string(f"stopped: {excinfo.value}")

@@ -229,6 +229,13 @@ def test_a_file_that_can_be_imported_again_is_mended_and_its_tests_are_not_new(g
     assert "new" not in mended
 
 
+def test_a_worker_that_is_interrupted_interrupts_the_session(good: Project, tmp_path: Path) -> None:
+    """A session that xdist ends in words of its own is told as any interrupted one."""
+    project = copied(good, tmp_path)
+    project.write("test_a.py", TESTS.format(name="a", first=IN_THIRD.format("raise KeyboardInterrupt")))
+    assert "Interrupted after 3 of 10 tests\n" in project.report("-n1").out
+
+
 def test_the_controller_of_workers_is_no_worker(good: Project, tmp_path: Path, contract: Contract) -> None:
     """Two workers are two, in the facts, in lanes and in shares of the time, although the controller has an error."""
     project = copied(good, tmp_path)
