@@ -46,7 +46,12 @@ def served(folder: Path, *options: str, **variables: str) -> Iterator[tuple[str,
     """Run the command that serves; yield its address and its process, which must end well at the end."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0", *options]
     with running(command, clean_environment(PYTHONPATH=str(ROOT), **variables), folder) as server:
-        yield line_of(server), server
+        try:
+            yield line_of(server), server
+        except Exception as error:
+            # A server that ended by itself says why: without its words the failure is a riddle.
+            server.terminate()
+            raise AssertionError(f"with a server that said: {server.communicate(timeout=30)}") from error
         server.send_signal(signal.SIGTERM)
         _, said = server.communicate(timeout=30)
         assert (server.returncode, "Traceback" in said) == (0, False), said
