@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import requests
@@ -29,6 +29,7 @@ options = ServeOptions(is_remote_allowed=True, host_names=("reports.example.com"
 serve(store, Token("t"), host=sys.argv[2], port=0, ready=lambda address: print(address, flush=True), options=options)
 store.close()
 """
+_Serving = AbstractContextManager[tuple[str, subprocess.Popen[str]]]
 _DEADLINES = dict.fromkeys(("header", "body", "idle", "drain"), 300.0)
 
 
@@ -41,32 +42,33 @@ def asking(token: str = "") -> requests.Session:
     return session
 
 
-@contextmanager
-def served(folder: Path, *options: str, **variables: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def served(folder: Path, *options: str, **variables: str) -> _Serving:
     """Run the command that serves; yield its address and its process, which must end well at the end."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0", *options]
-    with running(command, clean_environment(PYTHONPATH=str(ROOT), **variables), folder) as server:
+    return _serving(command, clean_environment(PYTHONPATH=str(ROOT), **variables), folder)
+
+
+def served_store(
+    folder: Path, host: str = "127.0.0.1", *, connections: int = 64, end: int = signal.SIGTERM, **deadlines: float
+) -> _Serving:
+    """Serve ``store.db`` to the token ``t`` with these deadlines; yield address and process, which must end well."""
+    (temporary := folder / "temporary").mkdir()
+    numbers = map(str, ({**_DEADLINES, **deadlines}).values())
+    command = [sys.executable, "-W", "error", "-c", _STORE, str(folder / "store.db"), host, *numbers, str(connections)]
+    return _serving(command, {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}, end=end)
+
+
+@contextmanager
+def _serving(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None, end: int = signal.SIGTERM
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    with running(command, environment, folder) as server:
         try:
             yield line_of(server), server
         except Exception as error:
             # A server that ended by itself says why: without its words the failure is a riddle.
             server.terminate()
             raise AssertionError(f"with a server that said: {server.communicate(timeout=30)}") from error
-        server.send_signal(signal.SIGTERM)
-        _, said = server.communicate(timeout=30)
-        assert (server.returncode, "Traceback" in said) == (0, False), said
-
-
-@contextmanager
-def served_store(
-    folder: Path, host: str = "127.0.0.1", *, connections: int = 64, end: int = signal.SIGTERM, **deadlines: float
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve ``store.db`` to the token ``t`` with these deadlines; yield address and process, which must end well."""
-    (temporary := folder / "temporary").mkdir()
-    numbers = map(str, ({**_DEADLINES, **deadlines}).values())
-    command = [sys.executable, "-W", "error", "-c", _STORE, str(folder / "store.db"), host, *numbers, str(connections)]
-    with running(command, {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}) as server:
-        yield line_of(server), server
         server.send_signal(end)
         _, said = server.communicate(timeout=30)
         assert (server.returncode, "Traceback" in said) == (0, False), said
