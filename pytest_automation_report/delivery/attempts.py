@@ -193,7 +193,7 @@ def _fitted_steps(steps: Iterable[Step], room: list[int]) -> tuple[Step, ...]:
     """Return steps in their order while ``room`` characters last."""
     fitted: list[Step] = []
     for step in steps:
-        # Six characters stand for one that is not ASCII.
+        # One that is not ASCII takes up to four bytes, or six characters where it is escaped.
         room[0] -= _STEP_CHARACTERS + (len(step.name) if step.name.isascii() else _CHARACTERS_OF_ONE * len(step.name))
         room[0] -= _FILE_CHARACTERS * len(step.files)
         if room[0] < 0:
