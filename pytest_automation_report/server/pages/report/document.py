@@ -11,6 +11,7 @@ import re
 import zlib
 from base64 import b64encode
 from collections import deque
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -89,7 +90,8 @@ class _Report:
         self._results = {test.id for test in self._tests.rows}
         self._view = ""
         self._pages: dict[str, str] = {}
-        self._known: dict[str, bool] = {}
+        # Many pages link to the same places. It is asked only once the file has all its pages.
+        self._knows = cache(self._is_inside)
 
     def html(self, note: str) -> str:
         """Return the document."""
@@ -189,12 +191,6 @@ class _Report:
         if split.path != self._path or query.get("base", [""])[0] != self._base.get("base", ""):
             return None
         return query.get("view", [""])[0]
-
-    def _knows(self, address: str) -> bool:
-        """As `_is_inside`, remembered: many pages link to the same places, and all pages of the file are there now."""
-        if address not in self._known:
-            self._known[address] = self._is_inside(address)
-        return self._known[address]
 
     def _is_inside(self, address: str) -> bool:
         result = _RESULT.fullmatch(address)
