@@ -156,6 +156,15 @@ def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
     assert reader.complaints == []
 
 
+def test_the_plain_reports_style_does_not_show_through_the_pages(reader: Reader) -> None:
+    """Code has no frame of its own inside of a panel, as on the server; the plain report frames it."""
+    border = "() => getComputedStyle(document.querySelector('main pre')).borderTopWidth"
+    assert reader.opened().evaluate(border) == "0px"
+    plain = reader.page(java_script_enabled=False)
+    plain.goto(reader.file.as_uri())
+    assert plain.evaluate(border) == "1px"
+
+
 def test_a_place_can_be_sent(reader: Reader) -> None:
     """An address behind the # opens the file at a test; one that the file does not have says so."""
     page = reader.opened("#/results/403?from=view%3Dtests")
