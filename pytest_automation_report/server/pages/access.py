@@ -13,8 +13,7 @@ from urllib.parse import quote, unquote
 
 from pytest_automation_report.server.http.guard import OPENING
 from pytest_automation_report.server.pages.links import link, own_path
-from pytest_automation_report.server.pages.page import frame_of, is_encrypted
-from pytest_automation_report.server.pages.rendering import render, set_html
+from pytest_automation_report.server.pages.rendering import frame_of, is_encrypted, render, set_html
 from pytest_automation_report.server.store.values import ApiError
 
 if TYPE_CHECKING:

@@ -27,12 +27,22 @@ from pytest_automation_report.server.http.guard import HEALTH, OPENING, Extensio
 from pytest_automation_report.server.pages.access import OpeningForm, OpeningLink, PageAccess, has_pass, remember_target
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.links import link, own_path, route_of
-from pytest_automation_report.server.pages.page import THEME_COOKIE, THEMES, WITHOUT_CLOCK, frame_of
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.rendering import render, set_html
-from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of
-from pytest_automation_report.server.pages.report.handlers import ReportDocument, ReportDownload
-from pytest_automation_report.server.pages.report.shown_tests import PageSource
+from pytest_automation_report.server.pages.rendering import (
+    THEME_COOKIE,
+    THEMES,
+    WITHOUT_CLOCK,
+    frame_of,
+    render,
+    set_html,
+)
+from pytest_automation_report.server.pages.report.document import (
+    EVERY_FAILURE,
+    ReportDocument,
+    ReportDownload,
+    report_of,
+)
+from pytest_automation_report.server.pages.report.pages import PageSource
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS, RunDownload
 from pytest_automation_report.server.pages.run.handlers import RunBranchPage, RunFailuresText, RunLivePage, RunPage
 from pytest_automation_report.server.pages.run.page import RunDocuments

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pytest_automation_report.server.pages.page import Page
+from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.values import unreachable

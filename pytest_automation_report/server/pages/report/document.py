@@ -1,7 +1,8 @@
 """Put the report of a run in one file together: the plain report, and the server's pages with their style and script.
 
-What the script needs is one JSON, deflated: ``pages`` have title, path and content as HTML by address, ``tests`` the
-columns of `report.rows`. The artifacts stand beside it, each deflated.
+The plain report needs neither script nor style, as mail programs and Jenkins show it. What the script needs is one
+JSON, deflated: ``pages`` have title, path and content as HTML by address, ``tests`` the columns of `report.pages`. The
+artifacts stand beside it, each deflated.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from base64 import b64encode
 from collections import deque
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from markupsafe import Markup
@@ -22,20 +23,102 @@ from pytest_automation_report import __version__
 from pytest_automation_report.server.pages.assets import asset_path, file_text, script_text, style_sheet, style_text
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.rendering import new_environment
-from pytest_automation_report.server.pages.report.files import FileRule, ReportedFiles
-from pytest_automation_report.server.pages.report.fragments import addresses_in, canonical, fragment_of, relinked
-from pytest_automation_report.server.pages.report.plain import plain_values
-from pytest_automation_report.server.pages.report.rows import rows_of
-from pytest_automation_report.server.pages.report.shown_tests import shown_tests, tests_with_output
-from pytest_automation_report.server.pages.report.tests import ReportedTests
+from pytest_automation_report.server.pages.rendering import new_environment, set_html
+from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule, ReportedFiles
+from pytest_automation_report.server.pages.report.pages import (
+    ReportedTests,
+    addresses_in,
+    canonical,
+    fragment_of,
+    relinked,
+    rows_of,
+    shown_tests,
+    tests_with_output,
+)
 from pytest_automation_report.server.pages.run.page import RunDocuments
-from pytest_automation_report.server.pages.statuses import run_summary
+from pytest_automation_report.server.pages.words import parts, plain, run_summary, with_defaults
+from pytest_automation_report.server.store.values import json_text, validation_error
+from pytest_automation_report.text.names import title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import falcon
+
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.report.shown_tests import PageSource
+    from pytest_automation_report.server.pages.report.files import Which
+    from pytest_automation_report.server.pages.report.pages import PageSource
+
+
+FAILURES_SHOWN: Final = 100
+"""Most failures of the plain report."""
+
+_ALL_CHARACTERS: Final = 48_000
+_TEXT_CHARACTERS: Final = 3_000
+_KNOWN_REASON_CHARACTERS: Final = 300
+# Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
+_FAILURES: Final = 'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class" = 3 ORDER BY "run_id", "id" LIMIT ?'
+
+
+def plain_values(reader: PageReader, run_id: int, findings: Json) -> dict[str, Any]:
+    """Return the values of the template ``report/plain.html``."""
+    row = reader.run_row(run_id)
+    counted = ((part["status"].name, part["count"]) for part in parts(row, reader.statuses(row["project"])))
+    return {
+        "plain_run": row,
+        "source": reader.source_name(row["source"]),
+        "statuses": sorted(counted, key=lambda entry: (-entry[1], entry[0])),
+        "findings": findings,
+        "failures": _failures(reader.connection.rows(_FAILURES, (run_id, FAILURES_SHOWN))),
+        "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
+        "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
+    }
+
+
+def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:
+    """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
+    texts = [_text(row) for row in rows]
+    known: set[int | None] = set()
+    is_first: list[bool] = []
+    for row in rows:
+        is_first.append(row["fingerprint"] is None or row["fingerprint"] not in known)
+        known.add(row["fingerprint"])
+    longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
+    return [
+        _failure(row, text, longest if first else min(longest, _KNOWN_REASON_CHARACTERS))
+        for row, text, first in zip(rows, texts, is_first, strict=True)
+    ]
+
+
+def _longest(lengths: Sequence[int]) -> int:
+    """Return how many characters of each text are shown, so that all of them together are not too many."""
+    left = _ALL_CHARACTERS
+    for place, length in enumerate(sorted(lengths)):
+        share = left // (len(lengths) - place)
+        if length > share:
+            return min(share, _TEXT_CHARACTERS)
+        left -= length
+    return _TEXT_CHARACTERS
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    """Return the text of a failure."""
+    fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+    return "\n\n".join(plain(str(field["value"])) for field in fields if field.get("is_highlight"))
+
+
+def _failure(row: Mapping[str, Any], text: str, characters: int) -> Json:
+    # The end of a long text has the error; a line that is cut would be hard to read.
+    shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
+    return {
+        "title": title_of(row["folder"], row["name"]),
+        "place": f"{row['file']}:{row['line']}" if row["file"] and row["line"] else row["file"] or "",
+        "message": row["message"] or "",
+        "text": shown,
+        "left_out": len(text) - len(shown),
+    }
+
 
 EVERY_FAILURE: Final = FileRule()
 """The usual rule: artifacts of failures, up to the usual size."""
@@ -227,3 +310,51 @@ def _own(text: str) -> Markup:
 def _hashes(*texts: str) -> str:
     """Return the sources of a policy that allow these texts."""
     return " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in texts)
+
+
+MAX_BYTES: Final = 8_000_000
+"""Largest size of artifacts in a report over HTTP: clients read no response of more than 16 MiB."""
+
+_WHICH: Final[Mapping[str, Which]] = {"none": "none", "failed": "failed", "all": "all"}
+_SIZE: Final = re.compile(r"[0-9]{1,9}")
+_ID: Final = re.compile(r"[1-9][0-9]{0,14}")
+
+
+class ReportDownload:
+    """The report of a run as a file that a browser saves."""
+
+    def __init__(self, source: PageSource) -> None:
+        self._source = source
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+        """Send the file."""
+        set_html(resp, report_of(self._source, run_id, *_wishes(req)))
+        resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.html"')
+
+
+class ReportDocument:
+    """The report of a run as a document of the API, for the console command."""
+
+    def __init__(self, source: PageSource) -> None:
+        self._source = source
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
+        """Answer with the file in the member ``html``."""
+        resp.data = json_text({"result": {"html": report_of(self._source, record_id, *_wishes(req))}}).encode()
+
+
+def _wishes(req: falcon.Request) -> tuple[int | None, FileRule]:
+    """Return the base and the rule of files that a request names; raises `ApiError` (422) for wrong values."""
+    values = {name: value for name, value in req.params.items() if isinstance(value, str) and value}
+    wrong: dict[str, list[str]] = {}
+    if not _ID.fullmatch(values.get("base", "1")):
+        wrong["base"] = ["Must be the id of a run."]
+    if values.get("artifacts", "none") not in _WHICH:
+        wrong["artifacts"] = [f"Must be one of {', '.join(_WHICH)}."]
+    size = values.get("artifacts_size", str(DEFAULT_BYTES))
+    if not _SIZE.fullmatch(size) or int(size) > MAX_BYTES:
+        wrong["artifacts_size"] = [f"Must be a number of bytes up to {MAX_BYTES}."]
+    if wrong:
+        raise validation_error(wrong)
+    which = _WHICH[values.get("artifacts", "failed")]
+    return int(values["base"]) if "base" in values else None, FileRule(which, int(size))

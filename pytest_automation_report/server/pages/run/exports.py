@@ -13,7 +13,7 @@ from pytest_automation_report.export.junit_xml import junit_xml
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
 from pytest_automation_report.export.tables import csv_table, json_document
 from pytest_automation_report.server.api.documents import run_document
-from pytest_automation_report.server.pages.page import Page
+from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.state import run_state
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.reads import WholeResults

@@ -10,7 +10,7 @@ from pytest_automation_report.failures.highlighting import coloured
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.failures.reading import is_in_package
 from pytest_automation_report.failures.tracebacks import parse_traceback
-from pytest_automation_report.server.pages.charts import strip_of
+from pytest_automation_report.server.pages.drawings import strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs, percent
 from pytest_automation_report.server.pages.run.head import flaky_evidence
@@ -27,8 +27,7 @@ from pytest_automation_report.server.pages.run.reasons import (
     marks_of,
     says_of,
 )
-from pytest_automation_report.server.pages.statuses import ranked
-from pytest_automation_report.server.pages.words import quantity
+from pytest_automation_report.server.pages.words import quantity, ranked
 from pytest_automation_report.text.names import node_id, split_name, title_of
 
 if TYPE_CHECKING:
@@ -37,9 +36,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Traceback
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.run.details import WorkerNames
+    from pytest_automation_report.server.pages.run.changes import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
-    from pytest_automation_report.server.pages.run.history import Histories
+    from pytest_automation_report.server.pages.run.time import Histories
     from pytest_automation_report.server.pages.state import RunState
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.pages.page import WITHOUT_CLOCK, Page, frame_of, site_of
-from pytest_automation_report.server.pages.rendering import render, set_html
-from pytest_automation_report.server.pages.run.history import arrived_words, news_tag
+from pytest_automation_report.server.pages.rendering import WITHOUT_CLOCK, Page, frame_of, render, set_html, site_of
 from pytest_automation_report.server.pages.run.page import branch_rows, failures_text, page_values
+from pytest_automation_report.server.pages.run.time import arrived_words, news_tag
 from pytest_automation_report.server.pages.state import run_state, single_values
 
 if TYPE_CHECKING:

@@ -12,8 +12,15 @@ from msgspec.structs import asdict
 from pytest_automation_report.api.models import COLLECTED_FIELD
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.state import FLAKY, VIEWS, RunState
-from pytest_automation_report.server.pages.statuses import comparable_time, parts, titled
-from pytest_automation_report.server.pages.words import attached, duration, duration_change, quantity
+from pytest_automation_report.server.pages.words import (
+    attached,
+    comparable_time,
+    duration,
+    duration_change,
+    parts,
+    quantity,
+    titled,
+)
 from pytest_automation_report.text.terminal import is_torn, wholeness_words
 
 if TYPE_CHECKING:

@@ -9,11 +9,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from pytest_automation_report.findings.comparison import command_of
-from pytest_automation_report.server.pages.charts import failure_trend
+from pytest_automation_report.server.pages.drawings import failure_trend
 from pytest_automation_report.server.pages.links import paging
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, ask
-from pytest_automation_report.server.pages.run.changes import changed_software, changes_of, commits_since, percent
-from pytest_automation_report.server.pages.run.details import details_of, where_it_ran, worker_names
+from pytest_automation_report.server.pages.run.changes import (
+    changed_software,
+    changes_of,
+    commits_since,
+    details_of,
+    percent,
+    where_it_ran,
+    worker_names,
+)
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS
 from pytest_automation_report.server.pages.run.failures import FailureCards, FailuresView, Rail
 from pytest_automation_report.server.pages.run.head import (
@@ -25,16 +32,18 @@ from pytest_automation_report.server.pages.run.head import (
     head_of,
     tabs_of,
 )
-from pytest_automation_report.server.pages.run.history import Histories, running_now, time_to_go
 from pytest_automation_report.server.pages.run.reasons import command_for
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
-from pytest_automation_report.server.pages.run.timeline import (
+from pytest_automation_report.server.pages.run.time import (
+    Histories,
     lanes_of,
+    running_now,
     shares_of,
     slowest_files,
     slowest_tests,
     small_lanes,
     time_of,
+    time_to_go,
     waste_sentence,
 )
 from pytest_automation_report.server.pages.words import attached
@@ -46,7 +55,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.verdict import RunNumbers
-    from pytest_automation_report.server.pages.charts import TrendPoint
+    from pytest_automation_report.server.pages.drawings import TrendPoint
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.head import Phrase
     from pytest_automation_report.server.pages.state import RunState

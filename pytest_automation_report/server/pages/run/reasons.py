@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.fingerprints import masked
-from pytest_automation_report.server.pages.charts import merged_letters, strip_of
+from pytest_automation_report.server.pages.drawings import merged_letters, strip_of
 from pytest_automation_report.server.pages.words import plain
 from pytest_automation_report.server.store.values import hexadecimal
 from pytest_automation_report.text.names import node_id, run_command, split_name, title_of

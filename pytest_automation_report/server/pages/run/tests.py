@@ -6,14 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.server.pages.charts import strip_of
+from pytest_automation_report.server.pages.drawings import strip_of
 from pytest_automation_report.server.pages.links import paging
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import percent
 from pytest_automation_report.server.pages.run.reasons import marks_of, reduced_cells
 from pytest_automation_report.server.pages.state import FLAKY, Search
-from pytest_automation_report.server.pages.statuses import parts, ranked, shown_status
-from pytest_automation_report.server.pages.words import common_phrase, duration
+from pytest_automation_report.server.pages.words import common_phrase, duration, parts, ranked, shown_status
 from pytest_automation_report.text.names import class_path, split_name
 
 if TYPE_CHECKING:
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.run.details import WorkerNames
+    from pytest_automation_report.server.pages.run.changes import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
-    from pytest_automation_report.server.pages.run.history import Histories
+    from pytest_automation_report.server.pages.run.time import Histories
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.values import StatusTable
 

@@ -9,11 +9,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.findings.verdict import mine
-from pytest_automation_report.server.pages import charts
+from pytest_automation_report.server.pages import drawings
 from pytest_automation_report.server.pages.links import link, paging
-from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.queries import PAGE_RUNS
-from pytest_automation_report.server.pages.rendering import render, set_html
+from pytest_automation_report.server.pages.rendering import Page, render, set_html
 from pytest_automation_report.server.pages.runs.rows import card_of, flaky_rows, green_runs, run_row, slowest_rows
 from pytest_automation_report.server.pages.state import (
     NO_BRANCH,
@@ -23,8 +22,7 @@ from pytest_automation_report.server.pages.state import (
     short_text,
     single_values,
 )
-from pytest_automation_report.server.pages.statuses import shown_status, titled, verdict_in_list
-from pytest_automation_report.server.pages.words import common_phrase
+from pytest_automation_report.server.pages.words import common_phrase, shown_status, titled, verdict_in_list
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries
 from pytest_automation_report.server.store.values import ApiError, not_found
@@ -313,8 +311,8 @@ def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[
         "title": "" if said is None else titled(said),
         "summary": summary,
         "green": green_runs(rows),
-        "failures": charts.failure_trend(rows, summaries(reader.connection, [row["id"] for row in rows])),
-        "times": charts.duration_trend(rows),
+        "failures": drawings.failure_trend(rows, summaries(reader.connection, [row["id"] for row in rows])),
+        "times": drawings.duration_trend(rows),
         "has_branches": any(branches),
         "oldest": _oldest(document, last),
         "reasons": [] if document is None else document["reasons"][:_REASONS_SHOWN],

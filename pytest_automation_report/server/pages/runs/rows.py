@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings.durations import HISTORY, LAST
 from pytest_automation_report.findings.verdict import MINE
-from pytest_automation_report.server.pages.charts import failure_trend
+from pytest_automation_report.server.pages.drawings import failure_trend
 from pytest_automation_report.server.pages.run.head import flaky_evidence
-from pytest_automation_report.server.pages.statuses import comparable_time, run_summary, verdict_in_list
-from pytest_automation_report.server.pages.words import attached
+from pytest_automation_report.server.pages.words import attached, comparable_time, run_summary, verdict_in_list
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.histories import histories, series_of

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.reading import Fold, ShownException
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
     from pytest_automation_report.failures.values import Comparison
-    from pytest_automation_report.server.pages.statuses import Status
+    from pytest_automation_report.server.pages.words import Status
     from pytest_automation_report.server.store.extensions import Colours
     from pytest_automation_report.text.visible import Span
 

@@ -12,16 +12,15 @@ from msgspec.structs import asdict
 
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
-from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS
-from pytest_automation_report.server.pages.run.details import MAIN_WORKER
+from pytest_automation_report.server.pages.rendering import Page
+from pytest_automation_report.server.pages.run.changes import MAIN_WORKER
 from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.state import PICTURES, result_state
-from pytest_automation_report.server.pages.statuses import run_summary, shown_status
 from pytest_automation_report.server.pages.test import failure, history, view_models
 from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues, neighbours_in, way_back
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
-from pytest_automation_report.server.pages.words import rerun_command, with_defaults
+from pytest_automation_report.server.pages.words import rerun_command, run_summary, shown_status, with_defaults
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifacts import part_of
 from pytest_automation_report.server.store.contents import hashes_in, stored_contents

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pytest_automation_report.server.pages.run.head import RunFacts
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.state import FLAKY, RunState, run_state
-from pytest_automation_report.server.pages.statuses import shown_status
+from pytest_automation_report.server.pages.words import shown_status
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.values import ApiError, hexadecimal
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pytest_automation_report.server.pages.charts import slices
+from pytest_automation_report.server.pages.drawings import slices
 from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, lines, quantity, rerun_command
 
 

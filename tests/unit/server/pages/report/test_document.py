@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.server.pages.page import WITHOUT_CLOCK
+from pytest_automation_report.server.pages.rendering import WITHOUT_CLOCK
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.pages.test.links import CodeLinks
 from pytest_automation_report.server.store.values import ApiError
@@ -273,7 +273,7 @@ def test_fields_of_tests_that_passed(site: Site, monkeypatch: pytest.MonkeyPatch
     assert "said" in text_of(report.page(f"/results/{passed}"))
     assert "logged" in text_of(report.page(f"/results/{passed}?out=log"))
     assert "needs a printer" in text_of(report.page(f"/results/{skipped}"))
-    monkeypatch.setattr("pytest_automation_report.server.pages.report.tests.MOST_OUTPUT_PAGES", 1)
+    monkeypatch.setattr("pytest_automation_report.server.pages.report.pages.MOST_OUTPUT_PAGES", 1)
     limited = ReportFile(site.pages.report(run))
     assert f"/results/{skipped}" in limited.addresses
     assert f"/results/{passed}" not in limited.addresses

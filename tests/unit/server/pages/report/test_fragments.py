@@ -2,11 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.server.pages.report.fragments import (
-    canonical,
-    fragment_of,
-    relinked,
-)
+from pytest_automation_report.server.pages.report.pages import canonical, fragment_of, relinked
 
 HASH = "0123456789abcdef" * 4
 

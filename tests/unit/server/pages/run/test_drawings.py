@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.failures.tracebacks import parse_traceback
-from pytest_automation_report.server.pages.charts import failure_trend, merged_letters, strip_of, trend
-from pytest_automation_report.server.pages.run.changes import failing_runs, percent
-from pytest_automation_report.server.pages.run.details import worker_names
+from pytest_automation_report.server.pages.drawings import failure_trend, merged_letters, strip_of, trend
+from pytest_automation_report.server.pages.run.changes import failing_runs, percent, worker_names
 from pytest_automation_report.server.pages.run.failures import code_frame
 from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
-from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, time_of, waste_sentence
+from pytest_automation_report.server.pages.run.time import clock, lanes_of, shares_of, time_of, waste_sentence
 from pytest_automation_report.server.pages.state import RunState
 from pytest_automation_report.server.store.reads import RunRecord
 

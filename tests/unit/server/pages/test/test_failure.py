@@ -3,9 +3,8 @@
 from typing import Any
 
 from pytest_automation_report.failures.reading import Fold
-from pytest_automation_report.server.pages.statuses import Status
 from pytest_automation_report.server.pages.test.failure import Attempt, attempts_of, sections_of
-from pytest_automation_report.server.pages.words import with_defaults
+from pytest_automation_report.server.pages.words import Status, with_defaults
 from support.website import TRACEBACK
 
 FAILED = Status(3, "Failed", "fail")

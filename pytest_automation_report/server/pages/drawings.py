@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.server.pages.links import link
-from pytest_automation_report.server.pages.statuses import verdict_in_list
-from pytest_automation_report.server.pages.words import duration, quantity
+from pytest_automation_report.server.pages.words import duration, quantity, verdict_in_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+
 
 # Width of a bar, and of its smallest part: one failure among 100,000 tests must be seen.
 _BAR: Final = 1_000.0

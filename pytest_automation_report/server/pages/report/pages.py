@@ -1,0 +1,519 @@
+"""Read the tests of a run for its report: pages of some of them, and columns of JSON with which lists are filled.
+
+The pages are those of the server, cut out of its HTML, with links that lead inside of the file; those of tests are made
+in one read transaction, which reads once what they have in common. The script has no markup of its own: a row of a list
+is the template ``run/leaf.html``, rendered once for each kind of row that the run has, with holes such as
+``⟦function⟧`` where rows differ.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from html import escape, unescape
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+from markupsafe import Markup
+
+from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
+from pytest_automation_report.server.pages.links import link, paging
+from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageReader
+from pytest_automation_report.server.pages.rendering import render
+from pytest_automation_report.server.pages.run.changes import percent, worker_names
+from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
+from pytest_automation_report.server.pages.run.reasons import marks_of, says_of
+from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
+from pytest_automation_report.server.pages.run.time import Histories
+from pytest_automation_report.server.pages.state import TestState, result_state
+from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
+from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues
+from pytest_automation_report.server.pages.words import duration, ranked, rerun_command, shown_status, with_defaults
+from pytest_automation_report.server.store.contents import content_hash
+from pytest_automation_report.server.store.database import marks
+from pytest_automation_report.server.store.values import hexadecimal
+from pytest_automation_report.text.names import NameParts, node_id, split_name, title_of
+from pytest_automation_report.text.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from jinja2 import Environment
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.test.links import CodeLinks
+    from pytest_automation_report.server.store.store import Store
+
+
+_TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+_CRUMBS: Final = re.compile(r'<nav class="crumbs".*?</nav>', re.DOTALL)
+_MAIN: Final = re.compile(r'<main id="content"[^>]*>(.*)</main>', re.DOTALL)
+_HREF: Final = re.compile(r' href="(/[^"]*)"')
+_ADDRESS: Final = re.compile(r' (href|src|action|poster|data-branch|data-live|data-icon|data-page)="(/[^"]*)"')
+# The time since a moment is true for a minute; the moment itself stands in the title.
+_AGO: Final = re.compile(r'(<time datetime="[^"]*") title="([^"]*)" data-ago>[^<]*</time>')
+_OUTSIDE: Final = re.compile(r"<a\b[^>]* data-outside[^>]*>")
+# The state of the page that a reader came from: in the file, the browser's history has it.
+_LEFT_OUT: Final = frozenset({"from"})
+_ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
+
+
+class Fragment(NamedTuple):
+    """The parts of one page that differ from those of others, as HTML."""
+
+    title: str
+    crumbs: str
+    content: str
+
+
+def fragment_of(html: str) -> Fragment:
+    """Return the parts of a page; raises `ValueError` if it does not extend the base template."""
+    title, crumbs, content = _TITLE.search(html), _CRUMBS.search(html), _MAIN.search(html)
+    if title is None or content is None:
+        raise ValueError("the page has no title or no content")
+    return Fragment(title[1].strip(), crumbs[0] if crumbs else "", content[1].strip())
+
+
+def addresses_in(html: str) -> list[str]:
+    """Return the canonical addresses of all pages that a page links to, in their order."""
+    return [canonical(unescape(match[1])) for match in _HREF.finditer(html)]
+
+
+# Pages of one run lead to the same places.
+@lru_cache(maxsize=4096)
+def canonical(address: str) -> str:
+    """Return an address with its parameters in one order, without its fragment and without `from`."""
+    split = urlsplit(address)
+    pairs = sorted(pair for pair in parse_qsl(split.query) if pair[0] not in _LEFT_OUT)
+    return f"{split.path}?{urlencode(pairs)}" if pairs else split.path
+
+
+@lru_cache(maxsize=4096)
+def _inner(address: str) -> str:
+    """Return the address of a page as a place inside of the file, as HTML."""
+    place = urlsplit(address).fragment
+    return f"#{escape(canonical(address))}{'#' if place else ''}{escape(place)}"
+
+
+def relinked(html: str, is_inside: Callable[[str], bool], files: frozenset[str] = frozenset()) -> str:
+    """Return HTML whose links lead to places inside of the file; a link to anything else is no link any more.
+
+    ``files`` are the hashes of the artifacts that the file holds.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        name, address = match[1], unescape(match[2])
+        artifact = _ARTIFACT.fullmatch(address)
+        if artifact is not None:
+            name_ = escape(unquote(artifact[2] or ""))
+            return f' data-file="{artifact[1]}" data-name="{name_}"' if artifact[1] in files else ""
+        if name == "action":
+            return f' data-action="{escape(canonical(address))}"'
+        if name != "href":
+            # The script opens nodes by itself.
+            return " data-branch" if name == "data-branch" else ""
+        if address.startswith("/static/"):
+            return f' href="#{escape(urlsplit(address).fragment)}"'
+        if not is_inside(canonical(address)):
+            return " data-outside"
+        return f' href="{_inner(address)}"'
+
+    return _OUTSIDE.sub(_named_drawing, _AGO.sub(r"\1>\2</time>", _ADDRESS.sub(replaced, html)))
+
+
+def _named_drawing(match: re.Match[str]) -> str:
+    """Return the tag of a link that leads nowhere with a role that may have a label, such as a bar of a drawing."""
+    return f'{match[0][:-1]} role="img">' if "aria-label=" in match[0] else match[0]
+
+
+_STATES: Final = frozenset({"attempt", "out"})
+_FIELDS_AT_ONCE: Final = 500
+
+
+class PageSource(NamedTuple):
+    """The store and the pages of which a report is made; ``fetch`` returns the HTML of a page by its address."""
+
+    store: Store
+    fetch: Callable[[str], str]
+    code_links: CodeLinks
+
+
+class _RunTests(PageReader):
+    """The tests of a run, of which some values are known: a query for the tests near each one takes a third as long."""
+
+    def __init__(self, reader: PageReader, rows: Iterable[ReportedTest]) -> None:
+        super().__init__(reader.connection)
+        self._by_function: dict[tuple[str, str], list[ReportedTest]] = {}
+        for test in rows:
+            function, bracket, _ = test.name.partition("[")
+            if bracket:
+                self._by_function.setdefault((test.folder, function), []).append(test)
+
+    def siblings(self, row: Json) -> list[Json]:
+        function, bracket, _ = str(row["name"]).partition("[")
+        known = self._by_function.get((row["folder"], function), ()) if bracket else ()
+        near = [test for test in known if abs(test.id - row["id"]) <= NEAR]
+        return [
+            {"id": test.id, "name": test.name, "status": test.status, "elapsed": test.elapsed}
+            for test in near[:SIBLINGS]
+        ]
+
+
+def shown_tests(reader: PageReader, tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
+    """Return the HTML of pages of tests by address, each followed by its attempts and streams of output."""
+    common = CommonValues(_RunTests(reader, tests.rows))
+    pages: dict[str, str] = {}
+    for result_id in tests.shown:
+        _add(pages, result_id, lambda state, result_id=result_id: result_values(result_id, state, common), code_links)  # type: ignore[misc]
+    return pages
+
+
+def tests_with_output(reader: PageReader, tests: ReportedTests, run: Json) -> dict[str, str]:
+    """Return the HTML of pages that show a result's own fields, steps and output, and nothing of other results."""
+    by_id = {test.id: test for test in tests.rows}
+    pages: dict[str, str] = {}
+    for row in _rows(reader, tests.with_output):
+        fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+        others = {"run": run, "worker": tests.worker(by_id[row["id"]]) or "timeline"}
+
+        def values(state: TestState, row: Json = row, fields: list[Json] = fields, others: Json = others) -> Json:
+            return {**lone_values(row, tests.statuses, fields, state), **others}
+
+        _add(pages, row["id"], values, NO_LINKS)
+    return pages
+
+
+def _rows(reader: PageReader, ids: Sequence[int]) -> Iterator[Json]:
+    """Yield the whole rows of these results."""
+    for start in range(0, len(ids), _FIELDS_AT_ONCE):
+        some = ids[start : start + _FIELDS_AT_ONCE]
+        yield from reader.connection.each(f'SELECT * FROM "result" WHERE "id" IN ({marks(some)}) ORDER BY "id"', some)
+
+
+def _add(pages: dict[str, str], result_id: int, values_of: Callable[[TestState], Json], code_links: CodeLinks) -> None:
+    """Add the page of a result, and one for each of its earlier attempts and streams of output."""
+
+    def page(state: TestState) -> tuple[str, str]:
+        values = values_of(state)
+        return render("test/test.html", is_fragment=True, code_links=code_links, **values), values["stream"]
+
+    address = link("result", result_id)
+    pages[address], stream = page(TestState())
+    for other in sorted({other for other in addresses_in(pages[address]) if _is_state_of(other, address)}):
+        state = result_state(dict(parse_qsl(urlsplit(other).query)))
+        # The stream that a page begins with has no other page.
+        is_same = state.stream == stream and state.attempt is None
+        pages[other] = pages[address] if is_same else page(state)[0]
+
+
+def _is_state_of(address: str, result: str) -> bool:
+    path, _, query = address.partition("?")
+    if path != result:
+        return False
+    names = [name for name, _ in parse_qsl(query)]
+    return len(names) == 1 and names[0] in _STATES
+
+
+MOST_PAGES: Final = 1_000
+"""Most tests whose page in the file is the server's: those that failed, were flaky or changed their duration."""
+
+MOST_OUTPUT_PAGES: Final = 1_000
+"""Most other tests of which the file has fields, steps and output."""
+
+_FAILURE: Final = 3
+_DURATIONS: Final = frozenset({"slower", "faster"})
+_TESTS: Final = (
+    'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
+    ' "message", "failed_attempts", "fingerprint", "artifacts",'
+    ' "fields" IS NOT NULL OR "steps" IS NOT NULL FROM "result" WHERE "run_id" = ? ORDER BY "id"'
+)
+
+
+class ReportedTest(NamedTuple):
+    """One result, as the columns of its table name it; ``elapsed`` is in microseconds."""
+
+    id: int
+    case: int
+    name: str
+    folder: str
+    status: int
+    result_class: int
+    elapsed: int | None
+    file: str | None
+    line: int | None
+    thread: int
+    message: str | None
+    failed_attempts: int | None
+    fingerprint: int | None
+    artifacts: str | None
+    has_more: bool
+    """Whether it has fields or steps."""
+
+    @property
+    def reason(self) -> str:
+        """The fingerprint of its reason; empty without one."""
+        return "" if self.fingerprint is None else hexadecimal(self.fingerprint)
+
+
+class ReportedTests:
+    """The tests of a run, in the order of their results' ids, with their histories, workers and changes.
+
+    ``shown`` are the ids of the results with the server's page: failures, then flaky ones, then those of another
+    duration. ``with_output`` are those of others with fields, steps or output, ``left_out`` those beyond the limit.
+    """
+
+    def __init__(self, reader: PageReader, run_id: int, findings: Json) -> None:
+        rows: Any = reader.connection.execute(_TESTS, (run_id,))
+        self.rows: Sequence[ReportedTest] = [ReportedTest._make(row) for row in rows]
+        record = reader.run(run_id, max_threads=THREADS_SHOWN)
+        self.statuses = reader.statuses(record.row["project"])
+        # The place of each status in lists: failures first.
+        self.ranks = {status.id: place for place, status in enumerate(ranked(self.statuses))}
+        self._workers = worker_names(record)
+        self._histories = Histories(reader, record.row, findings)
+        self._histories.load_all()
+        self._findings = findings
+        self._marks = marks_of(findings)
+        self._changes: dict[int, list[str]] = {}
+        lists = {**findings["tests"], "slower": findings["slower"], "faster": findings["faster"]}
+        for name, entries in lists.items():
+            for entry in entries:
+                if entry.get("result"):
+                    self._changes.setdefault(entry["result"], []).append(name)
+        self._slower = {entry.get("result"): entry for entry in findings["slower"]}
+        self._tones = {test.status: shown_status(self.statuses, test.status) for test in self.rows}
+        self.shown = self._shown()
+        others = [test for test in self.rows if test.has_more and test.id not in set(self.shown)]
+        # What did not pass first: skipped tests have a reason.
+        others.sort(key=lambda test: (self.ranks.get(test.status, 0), test.id))
+        self.with_output = sorted(test.id for test in others[:MOST_OUTPUT_PAGES])
+        self.left_out = {test.id for test in others[MOST_OUTPUT_PAGES:]}
+
+    def _shown(self) -> list[int]:
+        failed = [test.id for test in self.rows if test.result_class == _FAILURE]
+        flaky = [test.id for test in self.rows if test.result_class != _FAILURE and test.failed_attempts]
+        other = [test.id for test in self.rows if _DURATIONS & set(self._changes.get(test.id, ()))]
+        return list(dict.fromkeys([*failed, *flaky, *other]))[:MOST_PAGES]
+
+    def artifacts(self, *, only_of_failures: bool) -> dict[str, str]:
+        """Return the names of stored artifacts by their hash: those of failures, or of all tests with a page."""
+        shown = set(self.shown)
+        names: dict[str, str] = {}
+        for test in self.rows:
+            is_wanted = test.result_class == _FAILURE if only_of_failures else test.id in shown
+            if is_wanted and test.artifacts:
+                for artifact in json.loads(test.artifacts):
+                    hash_ = content_hash(str(artifact.get("url") or ""))
+                    if hash_ is not None:
+                        names.setdefault(hash_, str(artifact.get("name") or hash_))
+        return names
+
+    def tone(self, test: ReportedTest) -> str:
+        """Return the tone of a test: that of its status, or flaky if it passed after a failed attempt."""
+        tone = self._tones[test.status].tone
+        return "flaky" if tone == "pass" and test.failed_attempts else tone
+
+    def status_name(self, test: ReportedTest) -> str:
+        """Return the name of a test's status."""
+        return self._tones[test.status].name
+
+    def changes(self, test: ReportedTest) -> str:
+        """Return the lists of findings that a test is in, with commas between them."""
+        return ",".join(self._changes.get(test.id, ()))
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """The messages of the run's reasons by their fingerprints."""
+        return {reason["fingerprint"]: reason["title"] for reason in self._findings["reasons"]}
+
+    def marks(self, test: ReportedTest) -> tuple[str, ...]:
+        """Return the marks of a failed test."""
+        return self._marks.get(test.id, ())
+
+    def slower(self, test: ReportedTest) -> str:
+        """Return by how much a test got slower; empty if it did not."""
+        entry = self._slower.get(test.id)
+        return percent(entry["elapsed"], entry["median"]) if entry else ""
+
+    def worker(self, test: ReportedTest) -> str:
+        """Return the name of the worker that ran a test; empty for a thread that the run's page does not read."""
+        return self._workers.name(test.thread)
+
+    def letters(self, test: ReportedTest) -> str:
+        """Return the outcomes of a test in the runs of a strip, oldest first; empty if they are not known."""
+        return self._histories.letters(test.case)[-STRIP_RUNS:]
+
+
+_STRIP_HOLE: Final = Markup("⟦strip⟧")
+_SORTS: Final = ("failed", "slowest", "ran")
+
+
+class _Kind(NamedTuple):
+    """The properties by which the markup of rows differs."""
+
+    rank: int
+    status: int
+    tone: str
+    status_name: str
+    has_parameters: bool
+    marks: tuple[str, ...]
+    slower: str
+
+
+def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[Json]) -> Json:
+    """Return the member ``tests`` of the report's JSON; ``files`` are the files of the run's overview."""
+    names = [split_name(test.name) for test in tests.rows]
+    kinds = [_kind(tests, test, name) for test, name in zip(tests.rows, names, strict=True)]
+    kind_list = sorted(set(kinds))
+    shown = _Visible()
+    file_numbers = {path_of(file): number for number, file in enumerate(files)}
+    groups = [(file_numbers[path_of(test._asdict())], *_group(test, shown)) for test in tests.rows]
+    group_list = sorted(set(groups))
+    numbers = {group: number for number, group in enumerate(group_list)}
+    functions = [
+        (shown(name.function), shown(_place(test)), numbers[group])
+        for test, name, group in zip(tests.rows, names, groups, strict=True)
+    ]
+    ids = [test.id for test in tests.rows]
+    macros: Any = environment.get_template("run/macros.html").module
+    drawings: Any = environment.get_template("parts/charts.html").module
+    outcomes = {tests.letters(test) for test in tests.rows}
+    strips = {letters: str(drawings.strip(strip_of(letters))) for letters in outcomes}
+    return {
+        "kinds": [_kind_values(kind, environment, run) for kind in kind_list],
+        "groups": group_list,
+        "columns": {
+            "kind": {"values": list(range(len(kind_list))), "at": list(map(kind_list.index, kinds))},
+            "function": _column(functions),
+            "parameters": _column([shown(name.parameters) for name in names]),
+            "time": _times([test.elapsed for test in tests.rows]),
+            "strip": _column([strips[tests.letters(test)] for test in tests.rows]),
+            "worker": _column([(shown(tests.worker(test)), str(test.thread)) for test in tests.rows]),
+            "message": _column([shown(test.message or "") for test in tests.rows]),
+            "changes": _column([tests.changes(test) for test in tests.rows]),
+            "reason": _column([test.reason for test in tests.rows]),
+        },
+        # Results of one run mostly follow each other, so most steps are 1.
+        "steps": [number - before for before, number in zip([0, *ids], ids, strict=False)],
+        "left_out": [number for number, test in enumerate(tests.rows) if test.id in tests.left_out],
+        "reasons": {fingerprint: macros.says(says_of(title)) for fingerprint, title in tests.reasons.items()},
+        "files": _files(tests, environment, run, files),
+    }
+
+
+def _group(test: ReportedTest, shown: _Visible) -> tuple[str, str, str]:
+    """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
+    node = node_id(test.file, test.folder, test.name) or title_of(test.folder, test.name)
+    command = rerun_command(test._asdict(), ()) or ""
+    return shown(test.folder), shown(_with_hole(node, test.name)), shown(_with_hole(command, test.name))
+
+
+def _kind(tests: ReportedTests, test: ReportedTest, name: NameParts) -> _Kind:
+    return _Kind(
+        tests.ranks.get(test.status, len(tests.ranks)),
+        test.status,
+        tests.tone(test),
+        tests.status_name(test),
+        bool(name.parameters),
+        tests.marks(test),
+        tests.slower(test),
+    )
+
+
+def _kind_values(kind: _Kind, environment: Environment, run: Json) -> Json:
+    """Return what the script knows of a kind, with the markup of its rows and of a page of one test."""
+    values = {
+        "id": "⟦id⟧",
+        "href": "/results/⟦id⟧",
+        "tone": kind.tone,
+        "status_name": kind.status_name,
+        "in_function": False,
+        "short": NameParts("⟦function⟧", "⟦parameters⟧" if kind.has_parameters else ""),
+        "where": "⟦folder⟧",
+        "marks": kind.marks,
+        "slower": kind.slower,
+        "strip": _STRIP_HOLE,
+        "worker": "⟦worker⟧",
+        "time": "⟦time⟧",
+    }
+    is_inside = _always
+    row = relinked(environment.get_template("run/leaf.html").render(leaf=values), is_inside)
+    page = environment.get_template("report/test.html").render(test=values, run=run, is_fragment=True)
+    return {
+        "status": str(kind.status),
+        "tone": kind.tone,
+        "rank": kind.rank,
+        "row": row.strip(),
+        "page": [relinked(part, is_inside) for part in fragment_of(page)],
+    }
+
+
+def _always(address: str) -> bool:
+    del address
+    return True
+
+
+def _files(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[Json]) -> Json:
+    """Return the rows of the files as HTML, with the orders in which they stand."""
+    branches = file_branches(files, tests.statuses)
+    rows = [
+        {
+            "leaf": None,
+            "node": branch,
+            "bar": branch.parts(tests.statuses),
+            "is_open": False,
+            "to": {"address": link("run", run["id"], view="tests", open=branch.path), "branch_address": "/"},
+            "below": None,
+        }
+        for branch in branches
+    ]
+    level = {"rows": rows, "hidden": 0, "pages": paging(1, 0, 1), "opened": ""}
+    html = environment.get_template("run/branch.html").render(level=level, state=None)
+    numbers = {branch.path: number for number, branch in enumerate(branches)}
+    orders = {
+        sort: [numbers[branch.path] for branch in ordered(branches, (), sort, tests.statuses)]  # type: ignore[union-attr] # no tests among them
+        for sort in _SORTS
+    }
+    return {"html": relinked(html, _always), "orders": orders}
+
+
+def _place(test: ReportedTest) -> str:
+    """Return where a test stands: file and line."""
+    return f"{test.file}:{test.line}" if test.file and test.line is not None else test.file or ""
+
+
+def _with_hole(text: str, name: str) -> str:
+    """Return a text with a hole for the name of the test, so that tests of one place share it."""
+    return text.replace(name, "⟦name⟧") if text.count(name) == 1 else text
+
+
+def _times(microseconds: Sequence[int | None]) -> Json:
+    """Return the column of the shown durations, shortest first: a test's place among them is its place by time."""
+    shown = [duration(time) for time in microseconds]
+    sums: dict[str, list[int]] = {}
+    for text, time in zip(shown, microseconds, strict=True):
+        sums.setdefault(text, []).append(-1 if time is None else time)
+    means = {text: sum(times) / len(times) for text, times in sums.items()}
+    return _coded(shown, sorted(means, key=lambda text: (means[text], text)))
+
+
+class _Visible(dict[str, str]):
+    """Texts of users with control characters escaped, as templates write them, by the texts."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = visible(text)
+        return self[text]
+
+    __call__ = dict.__getitem__
+
+
+def _column(values: Sequence[Any]) -> Json:
+    """Return a column: its distinct values and the number of each test's value, or the values if most differ."""
+    distinct = set(values)
+    return {"values": values} if 2 * len(distinct) > len(values) else _coded(values, sorted(distinct))
+
+
+def _coded(values: Sequence[Any], distinct: Sequence[Any]) -> Json:
+    numbers = {value: number for number, value in enumerate(distinct)}
+    return {"values": distinct, "at": [numbers[value] for value in values]}
