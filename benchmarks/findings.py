@@ -31,8 +31,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.findings.durations import change_of, is_observed, speed_of, usual_speed
 from pytest_automation_report.findings.flakiness import Outcome, flakiness_of, storm
+from pytest_automation_report.findings.times import change_of, is_observed, speed_of, usual_speed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections import Counter, defaultdict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 MAIN_BRANCHES: Final = ("main", "master", "trunk", "develop")
 """Names of a main branch, if none is configured: the first that has runs is it."""
-
-Key = TypeVar("Key", int, str)
-"""What names a test: its key, or a number of the store."""
 
 Why: TypeAlias = Literal["asked", "same branch", "target branch", "main branch"]
 """Why a run is the base: the user asked for it, or it is the newest whole run of that branch."""
@@ -59,11 +56,6 @@ class RunFacts(Struct, frozen=True):
         """Whether a noticeable part of the tests did not run: after Ctrl-C or ``-x``, or since pytest was killed."""
         return self.has_died or self.tests - self.untested < self.collected * _COMPLETE_SHARE
 
-    @property
-    def lacks_tests(self) -> bool:
-        """Whether any test did not run, so that one without a result need not be gone."""
-        return self.has_died or self.tests - self.untested < self.collected
-
 
 class Base(Struct, frozen=True):
     """The run that another one is compared with, and why it is this one."""
@@ -72,35 +64,38 @@ class Base(Struct, frozen=True):
     why: Why
 
 
-class Changes(Struct, Generic[Key], frozen=True):
-    """Keys of tests by what changed since the base, each sorted.
+class Changes(Struct, frozen=True):
+    """Numbers of tests by what changed since the base, each sorted.
 
     A test that the base does not have is newly failing if it fails, and a new test in any case. A skipped test has not
     been fixed. ``passed_again`` are those of ``fixed`` that are flaky: nobody need have fixed them.
     """
 
-    newly_failing: tuple[Key, ...] = ()
-    still_failing: tuple[Key, ...] = ()
-    fixed: tuple[Key, ...] = ()
-    passed_again: tuple[Key, ...] = ()
-    new_tests: tuple[Key, ...] = ()
-    gone: tuple[Key, ...] = ()
-    newly_skipped: tuple[Key, ...] = ()
-    not_run: tuple[Key, ...] = ()
+    newly_failing: Sequence[int] = ()
+    still_failing: Sequence[int] = ()
+    fixed: Sequence[int] = ()
+    passed_again: Sequence[int] = ()
+    new_tests: Sequence[int] = ()
+    gone: Sequence[int] = ()
+    newly_skipped: Sequence[int] = ()
+    not_run: Sequence[int] = ()
 
 
-class Apart(Struct, Generic[Key], frozen=True):
-    """Keys of both runs that are compared in another way than tests with two outcomes.
+class Apart(Struct, frozen=True):
+    """Tests of both runs that are compared in another way than tests with two outcomes.
 
     ``modules`` are files that were not collected, which are no tests: ``imported`` are those of the base that the run
     collected, and ``known`` the tests of these, which are not new. Tests that did ``not_run`` are not gone.
     """
 
-    modules: AbstractSet[Key] = frozenset()
-    imported: AbstractSet[Key] = frozenset()
-    known: AbstractSet[Key] = frozenset()
-    not_run: AbstractSet[Key] = frozenset()
-    flaky: AbstractSet[Key] = frozenset()
+    modules: AbstractSet[int] = frozenset()
+    imported: AbstractSet[int] = frozenset()
+    known: AbstractSet[int] = frozenset()
+    not_run: AbstractSet[int] = frozenset()
+    flaky: AbstractSet[int] = frozenset()
+
+
+_NONE: Final = Apart()
 
 
 def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
@@ -163,55 +158,30 @@ def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
 
 
 def changes_between(
-    base: Mapping[Key, Verdict] | None,
-    run: Mapping[Key, Verdict],
-    *,
-    has_part: bool = False,
-    apart: Apart[Key] | None = None,
-) -> Changes[Key]:
+    base: Mapping[int, Verdict] | None, run: Mapping[int, Verdict], *, has_part: bool = False, apart: Apart = _NONE
+) -> Changes:
     """Return what changed between two runs; nothing but what did not run if there is no base.
 
-    ``base`` and ``run`` have the verdict of each test by its key. With ``has_part`` the run had a part of the suite:
-    the tests that it does not have are not gone.
+    ``base`` and ``run`` have the verdict of each test. With ``has_part`` the run had a part of the suite: the tests
+    that it does not have are not gone.
     """
-    apart = apart or Apart()
-    not_run = _sorted(apart.not_run - run.keys())
+    not_run = apart.not_run - run.keys()
     if base is None:
-        return Changes(not_run=not_run)
+        return Changes(not_run=sorted(not_run))
     failing = {key for key, verdict in run.items() if verdict == "failed"}
     failed = {key for key, verdict in base.items() if verdict == "failed"}
     fixed = apart.imported | {key for key in failed if run.get(key) == "passed"}
+    skipped = {key for key, verdict in run.items() if verdict == "skipped"}
     return Changes(
-        newly_failing=_sorted(failing - failed),
-        still_failing=_sorted(failing & failed),
-        fixed=_sorted(fixed - apart.flaky),
-        passed_again=_sorted(fixed & apart.flaky),
-        new_tests=_sorted(run.keys() - base.keys() - apart.modules - apart.known),
-        gone=() if has_part else _sorted(base.keys() - run.keys() - apart.modules - apart.not_run),
-        newly_skipped=_sorted(
-            key for key, verdict in run.items() if verdict == "skipped" and base.get(key, "skipped") != "skipped"
-        ),
-        not_run=not_run,
+        newly_failing=sorted(failing - failed),
+        still_failing=sorted(failing & failed),
+        fixed=sorted(fixed - apart.flaky),
+        passed_again=sorted(fixed & apart.flaky),
+        new_tests=sorted(run.keys() - base.keys() - apart.modules - apart.known),
+        gone=[] if has_part else sorted(base.keys() - run.keys() - apart.modules - apart.not_run),
+        newly_skipped=sorted(key for key in skipped if base.get(key, "skipped") != "skipped"),
+        not_run=sorted(not_run),
     )
-
-
-def since(verdicts: Sequence[tuple[int, Verdict]]) -> int | None:
-    """Return the first run of the failing streak that goes on to the last run, None if the test did not fail there.
-
-    ``verdicts`` are (run, verdict) of the runs of one branch that have the test, oldest first. Skipped runs do not end
-    a streak, and do not begin one.
-    """
-    first = None
-    for run, verdict in reversed(verdicts):
-        if verdict == "passed":
-            break
-        if verdict == "failed":
-            first = run
-    return first if verdicts and verdicts[-1][1] == "failed" else None
-
-
-def _sorted(keys: Iterable[Key]) -> tuple[Key, ...]:
-    return tuple(sorted(keys))
 
 
 # Options that select by the last failures: each such run has other tests.
@@ -420,7 +390,7 @@ def is_replaced(attempt: int, others: Iterable[tuple[int, bool]], *, is_untested
     )
 
 
-def verdict_of(results: Sequence[JobResult]) -> tuple[int, bool]:
+def deciding_result(results: Sequence[JobResult]) -> tuple[int, bool]:
     """Return the place of the result that decides, and whether an earlier attempt of its job failed.
 
     A test failed if it failed in any job; jobs that skipped it say less than one that ran it. Two jobs may differ in

@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import asdict
 
 from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
-from pytest_automation_report.findings.durations import HISTORY, LAST, change_of, is_observed, ranked
 from pytest_automation_report.findings.flakiness import WINDOW
-from pytest_automation_report.findings.lanes import WorkerTime, time_shares
+from pytest_automation_report.findings.times import (
+    HISTORY,
+    LAST,
+    WorkerTime,
+    change_of,
+    is_observed,
+    ranked,
+    time_shares,
+)
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
 from pytest_automation_report.server.store.compared import (
     MAX_TESTS,
@@ -52,8 +59,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.durations import Change
     from pytest_automation_report.findings.flakiness import Verdict
+    from pytest_automation_report.findings.times import Change
     from pytest_automation_report.server.store.compared import ComparedRun
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
@@ -246,7 +253,7 @@ def _changes(
     *,
     has_part: bool,
     reasons: int,
-) -> tuple[Changes[int], RunNumbers]:
+) -> tuple[Changes, RunNumbers]:
     """Return what changed since the base, and the numbers of the run."""
     run, base = subject.run, subject.base
     modules = modules_of(connection, run["id"])

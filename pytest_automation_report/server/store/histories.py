@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_automation_report.findings.comparison import JobResult, verdict_of
-from pytest_automation_report.findings.durations import (
+from pytest_automation_report.findings.comparison import JobResult, deciding_result
+from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
+from pytest_automation_report.findings.times import (
     HISTORY,
     LAST,
     LEAST_CHANGE_US,
@@ -23,7 +24,6 @@ from pytest_automation_report.findings.durations import (
     spread,
     usual_speed,
 )
-from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.records import rows_of
 from pytest_automation_report.server.store.values import ResultClass
@@ -45,7 +45,7 @@ _AT_LAST: Final[Mapping[int, tuple[Verdict, str]]] = {ResultClass.SUCCESS: _RETR
 
 
 class CaseResult(NamedTuple):
-    """The result of one test in a run; of several results of it, that which `findings.comparison.verdict_of` chooses.
+    """The result of one test in a run; of several results of it, the one of `deciding_result`.
 
     ``is_shared``: other jobs of the run have results of it, too.
     """
@@ -148,7 +148,7 @@ def _folded(connection: StoreConnection, rows: Iterable[Sequence[Any]]) -> dict[
     for (run_id, case_id), results in several.items():
         results.sort(key=lambda result: -result.result_id)
         of_jobs = [JobResult(result.verdict, *jobs[result.result_id][:3]) for result in results]
-        place, has_failed = verdict_of(of_jobs)
+        place, has_failed = deciding_result(of_jobs)
         chosen = results[place]
         is_shared = len({job or thread for job, _, _, thread in (jobs[result.result_id] for result in results)}) > 1
         letter = "r" if has_failed and chosen.letter == "p" else chosen.letter

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.findings.lanes import TimedResult, blocks_of, starts_of, waste_of
+from pytest_automation_report.findings.times import TimedResult, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.counted import IS_MODULE
 from pytest_automation_report.server.store.database import marks, share
 from pytest_automation_report.server.store.records import run_row
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.lanes import Kind
+    from pytest_automation_report.findings.times import Kind
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer

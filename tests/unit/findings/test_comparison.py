@@ -1,17 +1,11 @@
 """Which run another one is compared with, and what has changed since."""
 
-import pytest
-from msgspec.structs import replace
+from typing import Any
 
-from pytest_automation_report.findings.comparison import (
-    Apart,
-    Changes,
-    RunFacts,
-    base_of,
-    changes_between,
-    is_partial,
-    since,
-)
+import pytest
+from msgspec.structs import asdict, replace
+
+from pytest_automation_report.findings.comparison import Apart, RunFacts, base_of, changes_between, is_partial
 from pytest_automation_report.findings.flakiness import Verdict
 
 VERDICTS: dict[str, Verdict] = {"P": "passed", "F": "failed", "S": "skipped"}
@@ -107,57 +101,61 @@ def test_base(facts: RunFacts, others: list[RunFacts], main: str, expected: tupl
         assert (base and (base.run.id, base.why)) == expected
 
 
-def verdicts(text: str) -> dict[str, Verdict]:
-    """Return verdicts of tests named a, b, c ..; a dot is a test that is not there."""
-    return {chr(97 + place): VERDICTS[letter] for place, letter in enumerate(text) if letter != "."}
+def verdicts(text: str) -> dict[int, Verdict]:
+    """Return verdicts of tests with the numbers 0, 1, 2 ..; a dot is a test that is not there."""
+    return {place: VERDICTS[letter] for place, letter in enumerate(text) if letter != "."}
+
+
+def lists(before: str | None, now: str, **options: Any) -> dict[str, list[int]]:  # noqa: ANN401 - those of the function
+    """Return the tests of each list that has any."""
+    found = asdict(changes_between(None if before is None else verdicts(before), verdicts(now), **options))
+    return {name: [*tests] for name, tests in found.items() if tests}
 
 
 @pytest.mark.parametrize(
     ("before", "now", "expected"),
     [
-        ("", "", Changes()),
-        ("PPP", "PPP", Changes()),
-        ("P", "F", Changes(newly_failing=("a",))),
-        ("F", "F", Changes(still_failing=("a",))),
-        ("F", "P", Changes(fixed=("a",))),
-        ("F", "S", Changes(newly_skipped=("a",))),
-        ("P", "S", Changes(newly_skipped=("a",))),
-        ("S", "S", Changes()),
-        ("S", "F", Changes(newly_failing=("a",))),
-        ("S", "P", Changes()),
-        (".", "P", Changes(new_tests=("a",))),
-        (".", "S", Changes(new_tests=("a",))),
-        (".", "F", Changes(newly_failing=("a",), new_tests=("a",))),
-        ("P", ".", Changes(gone=("a",))),
-        ("F", ".", Changes(gone=("a",))),
-        ("PFPF.P", "FFFPF.", Changes(("a", "c", "e"), ("b",), ("d",), new_tests=("e",), gone=("f",))),
+        ("", "", {}),
+        ("PPP", "PPP", {}),
+        ("P", "F", {"newly_failing": [0]}),
+        ("F", "F", {"still_failing": [0]}),
+        ("F", "P", {"fixed": [0]}),
+        ("F", "S", {"newly_skipped": [0]}),
+        ("P", "S", {"newly_skipped": [0]}),
+        ("S", "S", {}),
+        ("S", "F", {"newly_failing": [0]}),
+        ("S", "P", {}),
+        (".", "P", {"new_tests": [0]}),
+        (".", "S", {"new_tests": [0]}),
+        (".", "F", {"newly_failing": [0], "new_tests": [0]}),
+        ("P", ".", {"gone": [0]}),
+        ("F", ".", {"gone": [0]}),
+        # The first run of a suite has failures, but no new ones.
+        (None, "FPS", {}),
+        (
+            "PFPF.P",
+            "FFFPF.",
+            {"newly_failing": [0, 2, 4], "still_failing": [1], "fixed": [3], "new_tests": [4], "gone": [5]},
+        ),
     ],
 )
-def test_changes(before: str, now: str, expected: Changes[str]) -> None:
-    """Each test is in the list of what happened to it since the base."""
-    assert changes_between(verdicts(before), verdicts(now)) == expected
+def test_changes(before: str | None, now: str, expected: dict[str, list[int]]) -> None:
+    """Each test is in the list of what happened to it since the base; without a base nothing has changed."""
+    assert lists(before, now) == expected
 
 
 def test_modules_and_tests_that_did_not_run_are_apart() -> None:
     """A file that was not collected is no test; its tests are not gone, and not new when it is collected again."""
-    broken = Apart(modules={"c"}, not_run={"a"})
-    assert changes_between(verdicts("PP."), verdicts(".PF"), apart=broken) == Changes(
-        newly_failing=("c",), not_run=("a",)
-    )
-    mended = Apart(modules={"c"}, imported={"c"}, known={"a"})
-    assert changes_between(verdicts(".PF"), verdicts("PP."), apart=mended) == Changes(fixed=("c",))
-    assert changes_between(verdicts("F"), verdicts("P"), apart=Apart(flaky={"a"})) == Changes(passed_again=("a",))
+    broken = Apart(modules={2}, not_run={0})
+    assert lists("PP.", ".PF", apart=broken) == {"newly_failing": [2], "not_run": [0]}
+    mended = Apart(modules={2}, imported={2}, known={0})
+    assert lists(".PF", "PP.", apart=mended) == {"fixed": [2]}
+    assert lists("F", "P", apart=Apart(flaky={0})) == {"passed_again": [0]}
 
 
 def test_a_part_of_the_suite_makes_no_test_gone() -> None:
     """A run of some tests says nothing of the others."""
-    assert changes_between(verdicts("PPF"), verdicts("F"), has_part=True) == Changes(newly_failing=("a",))
-
-
-def test_without_a_base_nothing_has_changed() -> None:
-    """The first run of a suite has failures, but no new ones."""
-    nothing: Changes[str] = Changes()
-    assert changes_between(None, verdicts("FPS")) == nothing
+    assert lists("PPF", "F", has_part=True) == {"newly_failing": [0]}
 
 
 @pytest.mark.parametrize(
@@ -178,23 +176,3 @@ def test_without_a_base_nothing_has_changed() -> None:
 def test_part_of_a_suite(facts: RunFacts, base: RunFacts | None, *, expected: bool) -> None:
     """A run is a part of the suite if tests were selected, or if it has fewer than half of its base's."""
     assert is_partial(facts, base) is expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", None),
-        ("P", None),
-        ("F", 1),
-        ("PF", 2),
-        ("PFF", 2),
-        ("PFSF", 2),
-        ("FPF", 3),
-        ("FP", None),
-        ("FFS", None),
-        ("SF", 2),
-    ],
-)
-def test_since(text: str, expected: int | None) -> None:
-    """A failing test fails since the first run of its streak; runs that skipped it do not break the streak."""
-    assert since([(number, VERDICTS[letter]) for number, letter in enumerate(text, 1)]) == expected

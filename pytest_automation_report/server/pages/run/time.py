@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.findings.durations import HISTORY, LAST
 from pytest_automation_report.findings.flakiness import WINDOW
-from pytest_automation_report.findings.lanes import WorkerTime, time_shares
+from pytest_automation_report.findings.times import HISTORY, LAST, WorkerTime, time_shares
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS
 from pytest_automation_report.server.pages.run.head import SILENT_US
 from pytest_automation_report.server.pages.state import Lane
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.lanes import Kind
+    from pytest_automation_report.findings.times import Kind
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.changes import WorkerNames

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_automation_report.findings.durations import HISTORY, LAST
+from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.pages.drawings import failure_trend
 from pytest_automation_report.server.pages.run.head import flaky_evidence
@@ -192,7 +191,7 @@ def slowest_rows(reader: PageReader, source_id: int, branch: str) -> list[dict[s
     last = [run.id for run in series.runs[-LAST:]]
     slow = reader.slowest(last, LAST * _MEASURED * RAIL_TESTS)
     known = histories(reader.connection, series, slow, last=HISTORY)
-    medians = {case: median for case in slow if (median := known[case].median) is not None}
+    medians = {case: usual for case in slow if (usual := known[case].median) is not None}
     chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]
     names = names_of(reader.connection, chosen)
     return [

@@ -6,11 +6,11 @@ All functions take rows of `PageReader.history`, which are the results of the te
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings import flakiness
-from pytest_automation_report.findings.comparison import JobResult, remaining, verdict_of
+from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
+from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -
 
 def _outcome(rows: Sequence[Mapping[str, Any]], current: int | None) -> Outcome:
     """Return the outcome of one run by its results of the test, newest first."""
-    place, has_failed = verdict_of(_of_jobs(rows))
+    place, has_failed = deciding_result(_of_jobs(rows))
     row = next((row for row in rows if row["id"] == current), rows[place])
     letter = "r" if row is rows[place] and has_failed and _letter(row) == "p" else _letter(row)
     return Outcome(

@@ -425,9 +425,12 @@ def test_findings_are_computed_once(runs: Runs) -> None:
 
 
 def test_runs_of_a_store_are_added_when_they_are_needed(runs: Runs) -> None:
-    """The history of a run is there although nobody has asked for the runs before it, in whatever order one asks."""
-    made = [runs(letters) for letters in ("pp", "pf", "pf", "pf")]
-    last, middle = runs.findings(made[3]), runs.findings(made[1])
+    """The history of a run is there although nobody has asked for the runs before it, in whatever order one asks.
+
+    A run that skipped the test ends no streak of failures.
+    """
+    made = [runs(letters) for letters in ("pp", "pf", "ps", "pf", "pf")]
+    last, middle = runs.findings(made[4]), runs.findings(made[1])
     assert last["tests"]["still_failing"][0]["since"]["run"] == made[1]
     assert names(middle["tests"]["newly_failing"]) == ["test_1"]
     assert middle["tests"]["newly_failing"][0]["since"]["run"] == made[1]
