@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_automation_report.annotations.functions import AutomationReport, artifact, field, link, step
-    from pytest_automation_report.annotations.hooks import Additions, ArtifactFile, RunAdditions, Summary
     from pytest_automation_report.api.models import Artifact, Field, FieldType, Link
+    from pytest_automation_report.recording.functions import AutomationReport, artifact, field, link, step
+    from pytest_automation_report.recording.hooks import Additions, ArtifactFile, RunAdditions, Summary
 
 __all__ = [
     "Additions",
@@ -33,8 +33,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
-    **dict.fromkeys(("Additions", "ArtifactFile", "RunAdditions", "Summary"), "annotations.hooks"),
-    **dict.fromkeys(("AutomationReport", "artifact", "field", "link", "step"), "annotations.functions"),
+    **dict.fromkeys(("Additions", "ArtifactFile", "RunAdditions", "Summary"), "recording.hooks"),
+    **dict.fromkeys(("AutomationReport", "artifact", "field", "link", "step"), "recording.functions"),
     **dict.fromkeys(("Artifact", "Field", "FieldType", "Link"), "api.models"),
 }
 

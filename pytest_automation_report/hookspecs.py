@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_automation_report.annotations.hooks import Additions, RunAdditions, Summary
+    from pytest_automation_report.recording.hooks import Additions, RunAdditions, Summary
 
 
 def pytest_automation_report_describe_run(config: pytest.Config) -> RunAdditions | None:

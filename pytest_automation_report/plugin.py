@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from pytest_automation_report.annotations.functions import AutomationReport
+    from pytest_automation_report.recording.functions import AutomationReport
     from pytest_automation_report.settings.pytest_config import Switch
 
 
@@ -80,7 +80,7 @@ def __dir__() -> list[str]:
 @pytest.fixture
 def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
-    from pytest_automation_report.annotations.functions import HOOKS, report_of  # noqa: PLC0415 - only for tests that ask for it
+    from pytest_automation_report.recording.functions import HOOKS, report_of  # noqa: PLC0415 - only for tests that ask for it
 
     return report_of(getattr(request.config.pluginmanager.get_plugin(HOOKS), "collector", None))
 
@@ -158,7 +158,7 @@ class _SessionPlugin(Hooks):
 
     def _configure_worker(self, config: pytest.Config) -> None:
         try:
-            from pytest_automation_report.session.worker_hooks import worker_hooks  # noqa: PLC0415 - not for sessions without us
+            from pytest_automation_report.session.xdist import worker_hooks  # noqa: PLC0415 - not for sessions without us
         except ImportError as error:
             from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
 

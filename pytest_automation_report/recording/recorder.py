@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.limits import FIELD_LIMIT
 from pytest_automation_report.api.models import Artifact, Field, Status
-from pytest_automation_report.recording.fields import printed_annotations, property_field
+from pytest_automation_report.recording.fields import FoundSecrets, printed_annotations, property_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import PHASES, Phase, Times, console_field, read_phase, worst_status
 from pytest_automation_report.recording.results import (
@@ -167,8 +167,6 @@ class Recorder:
         found = self._cleaner.take_found()
         if not found:
             return _with_colours
-        from pytest_automation_report.recording.found_secrets import FoundSecrets  # noqa: PLC0415 - few have any
-
         secrets = FoundSecrets(found)
 
         def hide(attempt: Attempt) -> Attempt:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.annotations.artifacts import attach
-from pytest_automation_report.annotations.functions import HOOKS
-from pytest_automation_report.annotations.hooks import DESCRIBE_TEST, annotations_from, files_of
 from pytest_automation_report.guards import Hooks, guarded
 from pytest_automation_report.recording.fields import property_field
+from pytest_automation_report.recording.files import attach
+from pytest_automation_report.recording.functions import HOOKS
+from pytest_automation_report.recording.hooks import DESCRIBE_TEST, annotations_from, files_of
 from pytest_automation_report.recording.steps import merged
 from pytest_automation_report.spool.records import PropertyRecord
 from pytest_automation_report.text.redaction import safe_str
@@ -29,9 +29,9 @@ from pytest_automation_report.text.redaction import safe_str
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
-    from pytest_automation_report.annotations.markers import Markers
     from pytest_automation_report.guards import InternalErrors
+    from pytest_automation_report.recording.collector import AnnotationCollector, AttemptAnnotations
+    from pytest_automation_report.recording.markers import Markers
     from pytest_automation_report.recording.steps import Annotations
     from pytest_automation_report.text.redaction import TextCleaner
 

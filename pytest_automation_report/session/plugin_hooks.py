@@ -1,4 +1,7 @@
-"""Hooks of pytest in the process that leads a session: start it, end it, show its summary."""
+"""Hooks of pytest in the process that leads a session: start it, end it, show its summary.
+
+A `RunningSession` has the session's folder in the spool, the hooks that record into it, and its sender.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,236 @@ import os
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from msgspec.structs import replace
 
+from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig
+from pytest_automation_report.delivery.launch import LaunchError
+from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.results import collection_record
-from pytest_automation_report.session.collection import write_collected_ids
-from pytest_automation_report.session.run import call_finished_hooks
-from pytest_automation_report.session.running import RunningSession, start_session
-from pytest_automation_report.session.terminal import TerminalReport
+from pytest_automation_report.session.collection import captured_files, write_collected_ids
+from pytest_automation_report.session.end import LedgerTail, TerminalReport, log_lines, wait_for_sender
+from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
+from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, has_other_folders
+from pytest_automation_report.spool.records import EndRecord, PlanRecord
+from pytest_automation_report.spool.removal import LeftoverCounts
+from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.summary.counts import tally_from
+from pytest_automation_report.summary.lines import SessionOutcome
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_automation_report.delivery.launch import SenderProcess
+    from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
-    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.session.xdist import ControllerHooks
+    from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
+    from pytest_automation_report.text.redaction import TextCleaner
+
+
+_REASONS: Final[Mapping[int, str]] = {
+    0: "all tests passed",
+    1: "tests failed",
+    2: "interrupted",
+    3: "internal error of pytest",
+    4: "usage error",
+    5: "no tests were run",
+}
+
+
+def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalReport) -> RunningSession | None:
+    """Create the session's folder in the spool; None, with a warning, if no folder can be written."""
+    configuration = setup.configuration
+    run, run_files, sharing = session_run(
+        config, configuration, setup.options, report.user_errors, setup.facts.result()
+    )
+    report.run_key = sharing.key
+    if sharing.warning:
+        report.warn(sharing.warning)
+    if configuration.run_id is None:
+        configuration = report.configuration = configuration.changed(name=run.name)
+    try:
+        writable, folder, manifest = create_session_folder(setup, configuration, run, sharing)
+    except SpoolError as error:
+        report.warn(f"nothing can be reported: {error}")
+        return None
+    if writable.spool != configuration.spool:
+        report.warn(f"{configuration.spool} cannot be written: results are kept in {writable.spool}")
+    report.configuration = writable
+    is_leading = config.pluginmanager.has_plugin("dsession")
+    return RunningSession(setup, writable, folder, manifest, run_files, report, is_leading_workers=is_leading)
+
+
+class RunningSession:
+    """A session that has a folder in the spool; owned by `SessionHooks`.
+
+    It records from its creation until `close`, which writes the records CLOSE and END. ``hooks`` record the tests of
+    this process, or, with xdist, only what the controller itself reports; ``controller`` is None without xdist.
+    """
+
+    def __init__(
+        self,
+        setup: SessionSetup,
+        configuration: Settings,
+        folder: SessionFolder,
+        manifest: SessionManifest,
+        run_files: tuple[ArtifactFile, ...],
+        report: TerminalReport,
+        *,
+        is_leading_workers: bool,
+    ) -> None:
+        self.configuration = configuration
+        self.folder = folder
+        self.controller: ControllerHooks | None = None
+        self.is_sender_started = False
+        self._setup = setup
+        self._manifest = manifest
+        self._run_files = run_files
+        self._report = report
+        self._is_leading_workers = is_leading_workers
+        self._is_closed = False
+        self._clock = Clock()
+        worker = CONTROLLER if is_leading_workers else MAIN
+        self._writer = folder.writer(worker)
+        self.hooks = RuntestHooks(self._writer, setup.options, self._clock, worker, report.internal_errors)
+
+    def record(self, session: pytest.Session) -> None:
+        """Register the hooks that record the tests, of this process or of xdist's workers."""
+        self.hooks.add_to_run(session, self._run_files)
+        if self._is_leading_workers:
+            self._record_workers(session.config)
+        else:
+            self.hooks.watch(session.config)
+
+    def _record_workers(self, config: pytest.Config) -> None:
+        from pytest_automation_report.session.xdist import ControllerHooks  # noqa: PLC0415 - only with xdist's workers
+
+        dist = config.getoption("dist", "no")
+        self.hooks.write(PlanRecord(dist == "each").framed())
+        is_grouped = dist == "loadgroup"
+        self.controller = ControllerHooks(
+            self._setup, self.folder, self._clock, self._writer, self._report, is_grouped=is_grouped
+        )
+        config.pluginmanager.register(self.controller)
+
+    def hand_over(self, sender: SenderProcess, pytest_config: pytest.Config) -> None:
+        """Let the sender deliver this session."""
+        setup, options = self._setup, self._setup.options
+        assert setup.token is not None
+        captured = tuple(captured_files(pytest_config))
+        config = SenderConfig(
+            folder=str(self.folder.path),
+            endpoint=self.configuration.endpoint,
+            token=setup.token,
+            controller=os.getpid(),
+            timeouts=setup.timeouts,
+            store=setup.store,
+            hiding=RedactionSettings(options.redact, options.secrets, options.redact_builtin),
+            # The capture files of workers the sender opens by their CAPTURED records.
+            captured=() if self._is_leading_workers or not options.keeps_output("error") else captured,
+            epoch=self._clock.epoch,
+        )
+        try:
+            sender.hand_over(config)
+            self.is_sender_started = True
+        except LaunchError as error:
+            self._report.warn(f"the sender did not start: {error}")
+
+    def close(self, session: pytest.Session | None, exitstatus: int, interruption: str) -> None:
+        """Write the records CLOSE and END; a second call changes nothing.
+
+        ``session`` is None if pytest stopped before the session's end. ``interruption`` is empty without one.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            # The files that a test has deleted; the store is not restored, since its content is lost.
+            self.folder.restore(self._manifest)
+        except OSError as error:
+            self._report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
+        reason = interruption or _reason(session, exitstatus, self._setup.cleaner)
+        # The workers that the controller records for close before END, which ends the session for the sender.
+        self.hooks.close()
+        if self.controller is not None:
+            self.controller.close()
+        self.hooks.write(EndRecord(reason, self._clock.now(), exitstatus).framed())
+        self.hooks.shut()
+
+    def outcome(self, config: pytest.Config, *, is_interrupted: bool) -> SessionOutcome:
+        """Wait for the sender within limits, then return the counts and the state of the delivery."""
+        tail = LedgerTail(self.folder.ledger)
+        if self.is_sender_started:
+            timeouts = self._setup.timeouts
+            if self.hooks.losses.records:
+                # The END record is not on disk, so the sender learns of the end only when this process ends: waiting
+                # for it as usual would take the whole time for nothing.
+                timeouts = replace(timeouts, exit_progress=timeouts.exit_down)
+            wait_for_sender(
+                tail,
+                timeouts,
+                is_interrupted=is_interrupted,
+                clock=Unpatched.counter,
+                sleep=Unpatched.sleep,
+                notify=self._report.write_wait,
+            )
+        state, database = tail.state, self.configuration.database
+        if self.configuration.endpoint.is_embedded and state.run and not database.exists():
+            self._report.warn(f"{database} was deleted while the tests ran: its runs are lost")
+        counts = tally_from(
+            self.folder,
+            state,
+            self.hooks.counts,
+            modules=self.hooks.modules,
+            skipped_modules=self.hooks.skipped_modules,
+            is_each=getattr(config.option, "dist", "no") == "each",
+            prefix=self.hooks.prefix,
+            crashed=self.controller.failures.kept if self.controller is not None else (),
+        )
+        of_workers = self.controller.losses if self.controller is not None else []
+        is_never_ready = self.is_sender_started and not state.is_done and not state.is_ready
+        return SessionOutcome(
+            tally=counts,
+            state=state,
+            folder=str(self.folder.path),
+            is_sent=self.is_sender_started,
+            log=log_lines(self.folder.log, 3) if is_never_ready else [],
+            ended=int(Unpatched.wall() * 1_000_000),
+            losses=WriteLosses.together((*of_workers, self.hooks.losses)),
+            leftovers=self._expire_old_sessions(),
+        )
+
+    def _expire_old_sessions(self) -> LeftoverCounts:
+        """Count the earlier sessions in the spool, and remove the old ones."""
+        spool = self.configuration.spool
+        if not has_other_folders(spool, self.folder):
+            return LeftoverCounts()
+        from pytest_automation_report.spool.sessions import expire_old_sessions  # noqa: PLC0415 - only with earlier sessions
+
+        return expire_old_sessions(spool, self.folder, keep_days=self.configuration.keep_spool, now=Unpatched.wall())
+
+    def unregister(self, config: pytest.Config) -> None:
+        """Unregister the hooks, so that a later session of the same process does not call them."""
+        for hooks in (self.hooks, self.controller):
+            if hooks is not None and config.pluginmanager.is_registered(hooks):
+                config.pluginmanager.unregister(hooks)
+
+
+def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleaner) -> str:
+    """Return the reason of the session's end, without secrets.
+
+    Only a plugin's text is cleaned: the expression for `pass`, which our own texts contain, takes 5 ms to compile.
+    """
+    if session is None:
+        return "pytest stopped before the session ended"
+    stop = session.shouldfail or session.shouldstop
+    text = _REASONS.get(exitstatus, "ended by a plugin")
+    return f"{text}{f', {cleaner.string(stop)}' if isinstance(stop, str) else ''} (exit status {exitstatus})"
+
 
 STRICT_EXIT_STATUS: Final = 11
 

@@ -14,11 +14,11 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.annotations.hooks import DESCRIBE_RUN, FINISHED, Summary, clean_run_additions, files_of
 from pytest_automation_report.api.models import SERVE_PORT, Field, FieldType, NewRun, joined
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.fields import clean_field
+from pytest_automation_report.recording.hooks import DESCRIBE_RUN, FINISHED, Summary, clean_run_additions, files_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
@@ -31,7 +31,7 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.annotations.hooks import ArtifactFile, UserErrors
+    from pytest_automation_report.recording.hooks import ArtifactFile, UserErrors
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings

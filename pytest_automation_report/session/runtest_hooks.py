@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.annotations.artifacts import attachment
-from pytest_automation_report.annotations.collector import AnnotationCollector
-from pytest_automation_report.annotations.functions import HOOKS, activate, deactivate
-from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.recording.collector import AnnotationCollector
+from pytest_automation_report.recording.files import attachment
+from pytest_automation_report.recording.functions import HOOKS, activate, deactivate
+from pytest_automation_report.recording.markers import Markers
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.results import FAILED, Failures, line_of
@@ -52,8 +52,8 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_automation_report.annotations.hooks import ArtifactFile
     from pytest_automation_report.recording.comparison import FailedComparisons
+    from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.recording.steps import Annotations
     from pytest_automation_report.spool.records import FinishRecord

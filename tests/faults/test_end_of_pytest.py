@@ -17,7 +17,7 @@ from pytest_automation_report.delivery.handover import RedactionSettings, Runtim
 from pytest_automation_report.delivery.launch import SenderProcess
 from pytest_automation_report.delivery.process import Sender, run
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.session.running import LedgerTail
+from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.process import Process
 from support.delivered_results import assert_complete, result_names

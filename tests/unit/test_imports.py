@@ -16,7 +16,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"api"}),
     frozenset({"export"}),
     frozenset({"recording", "spool", "ci", "server"}),
-    frozenset({"delivery", "settings", "annotations"}),
+    frozenset({"delivery", "settings"}),
     frozenset({"summary", "checks", "junit"}),
     frozenset({"session", "cli"}),
     # What pytest and users load: it shows what the folders below have.
@@ -39,14 +39,12 @@ TABLE: dict[str, frozenset[str]] = {
         "ci": "api text unpatched",
         "spool": "api text errors unpatched",
         "server": "findings failures export api text errors",
-        "annotations": "recording spool api text errors unpatched",
         "settings": "recording ci api text errors",
         "delivery": "recording server spool api text errors unpatched",
         "junit": "delivery settings recording spool api text errors",
         "checks": "delivery server spool api text errors unpatched",
         "summary": "findings settings recording spool ci api text errors unpatched",
-        "session": "annotations checks junit summary delivery settings recording spool ci api text errors "
-        "unpatched guards",
+        "session": "checks junit summary delivery settings recording spool ci api text errors unpatched guards",
         "cli": "checks junit summary delivery settings recording spool ci server export findings failures api text "
         "errors",
     }.items()

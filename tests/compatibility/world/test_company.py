@@ -46,7 +46,7 @@ _UNLOADABLE = """
 import os, sys
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    sys.modules["pytest_automation_report.annotations.collector"] = None
+    sys.modules["pytest_automation_report.recording.collector"] = None
 """
 _AGAIN = (
     "runs = []\ndef test_again():\n    runs.append(1)\n    assert len(runs) == 3\n\ndef test_never(): assert False\n"

@@ -39,9 +39,9 @@ def test_traceback_that_another_plugin_has_dropped(project: Project) -> None:
 @pytest.mark.parametrize(
     ("module", "owner", "name"),
     [
-        ("session.terminal", "TerminalReport", "header"),
-        ("session.terminal", "TerminalReport", "write_summary"),
-        ("annotations.collector", "AnnotationCollector", "set_up"),
+        ("session.end", "TerminalReport", "header"),
+        ("session.end", "TerminalReport", "write_summary"),
+        ("recording.collector", "AnnotationCollector", "set_up"),
         ("session.annotation_hooks", "DescribeHooks", "_describe"),
         ("recording.comparison", "FailedComparisons", "keep"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.annotations.functions import report_of
+from pytest_automation_report.recording.functions import report_of
 
 
 def pytest_configure(config):

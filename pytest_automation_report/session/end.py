@@ -1,24 +1,31 @@
-"""Show a session to the people who started it: header, summary, the page of its CI job."""
+"""The end of a session: the wait for its sender, and what it shows to the people who started it."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-from pytest_automation_report.annotations.hooks import UserErrors
+from msgspec import Struct, field
+
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
+from pytest_automation_report.recording.hooks import UserErrors
+from pytest_automation_report.spool.folder import bytes_from
+from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, TroubleRecord
+from pytest_automation_report.spool.process import Process
+from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.summary.lines import Shell, header_line, relative_to_cwd, report_lines, target
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pytest
 
+    from pytest_automation_report.delivery.handover import Timeouts
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.summary.lines import SessionOutcome
@@ -184,3 +191,175 @@ def _verbosity(config: pytest.Config) -> int:
     """Return pytest's verbosity, or the lowest if the user has switched pytest's summary off."""
     is_shown = config.pluginmanager.has_plugin("terminalreporter") and not getattr(config.option, "no_summary", False)
     return config.get_verbosity() if is_shown else -2
+
+
+_QUIET_SECONDS: Final = 1.0
+_MIN_PAUSE_SECONDS: Final = 0.002
+
+
+class LedgerTail(Struct):
+    """The state of a ledger that another process writes; `read` applies its new records."""
+
+    path: Path
+    state: LedgerState = field(default_factory=LedgerState)
+    _decoder: Decoder = field(default_factory=lambda: Decoder(LEDGER_KINDS))
+    _read: int = 0
+
+    def read(self) -> bool:
+        """Apply the new records; return whether there were any."""
+        try:
+            if self.path.stat().st_size <= self._read:
+                return False
+        except FileNotFoundError:
+            return False
+        is_new = False
+        for piece in bytes_from(self.path, self._read):
+            self._read += len(piece)
+            for positioned in self._decoder.feed(piece):
+                self.state.apply(positioned.record)
+                is_new = True
+        return is_new
+
+
+def wait_for_sender(
+    tail: LedgerTail,
+    timeouts: Timeouts,
+    *,
+    is_interrupted: bool,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    notify: Callable[[float, str], None],
+) -> None:
+    """Return when the sender is done, has died, or a time limit has passed.
+
+    If the sender has died or never became ready, the state gets a warning. A further Ctrl-C ends the wait. ``notify``
+    is called after a second, and again when only the report is awaited for a second: with the longest time in seconds
+    that the wait goes on, and the path of the report, "" while results are awaited.
+
+    The limits also hold with a clock that stands still: then the pauses between the looks count.
+    """
+    longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
+    began = now = clock()
+    wait = _Wait(tail, timeouts, longest, began=began, progress_at=began)
+    notice = _Notice(notify, longest, began)
+    try:
+        while wait.look(now):
+            notice.update(tail.state, now)
+            pause = _pause(now - began, timeouts.poll)
+            sleep(pause)
+            now = max(clock(), now + pause)
+    except KeyboardInterrupt:
+        return
+    finally:
+        wait.close()
+
+
+class _Notice(Struct):
+    """The lines that show a user for what pytest waits: one about the results, one about the report."""
+
+    notify: Callable[[float, str], None]
+    longest: float
+    # When the wait began, and when that for the results or for the report alone did.
+    began: float
+    _since: float = 0.0
+    _report: str = ""
+    _is_shown: bool = False
+
+    def __post_init__(self) -> None:
+        self._since = self.began
+
+    def update(self, state: LedgerState, now: float) -> None:
+        """Show a line if its wait takes a second."""
+        report = state.report.file if state.report is not None and state.is_reporting else ""
+        if report != self._report:
+            self._report, self._since, self._is_shown = report, now, False
+        if not self._is_shown and now - self._since >= _QUIET_SECONDS:
+            self._is_shown = True
+            self.notify(self.longest - (now - self.began if report else 0), report)
+
+
+def _pause(waited: float, poll: float) -> float:
+    """Return the seconds until the next look at the ledger: a sixteenth of the wait so far, half a poll at most.
+
+    So pytest sees the last record of a short delivery 3 ms after the sender wrote it, and a long wait costs little.
+    """
+    return min(poll / 2, max(_MIN_PAUSE_SECONDS, waited / 16))
+
+
+class _Wait(Struct):
+    """One wait for the sender: its limits and the progress so far; owned by `wait_for_sender`.
+
+    A wait is over by the first of these conditions, asked in this order at each look:
+
+    1. the sender is done;
+    2. the longest wait is over (shorter after Ctrl-C, for which a user wants the prompt back);
+    3. the sender has died;
+    4. no response arrived for `exit_progress` seconds;
+    5. the server is down, and `exit_down` seconds are over: more seconds would not help.
+    """
+
+    tail: LedgerTail
+    timeouts: Timeouts
+    longest: float
+    began: float
+    progress_at: float
+    # Responses in the ledger at the last progress: more of them are progress.
+    responses: int = 0
+    # None until the ledger has its process id, so a death before that cannot be noticed.
+    sender: Process | None = None
+
+    def look(self, now: float) -> bool:
+        """Read the ledger; return whether to wait on."""
+        # Asked before the read: records that the sender wrote just before it ended are then read below.
+        is_gone = self.sender is not None and not self.sender.is_alive()
+        self.tail.read()
+        state = self.tail.state
+        if state.is_done or now - self.began >= self.longest:
+            return False
+        if is_gone:
+            self._warn(f"the sender (process {state.sender_pid}) has died")
+            return False
+        self._note_progress(now)
+        if self._is_useless(now):
+            if not state.is_ready:
+                self._warn("the sender did not become ready")
+            return False
+        return True
+
+    def close(self) -> None:
+        """Release the sender's process descriptor."""
+        if self.sender is not None:
+            self.sender.close()
+
+    def _note_progress(self, now: float) -> None:
+        """Note a response of the server, work on the report, or the sender's start, which a busy machine delays."""
+        state = self.tail.state
+        if self.sender is None and state.is_ready:
+            self.sender = Process(state.sender_pid)
+            self.progress_at = now
+        if state.answers != self.responses:
+            self.responses, self.progress_at = state.answers, now
+        if state.is_reporting:
+            self.progress_at = now  # all is delivered, so no more responses arrive: `longest` alone ends the wait
+
+    def _is_useless(self, now: float) -> bool:
+        """Whether nothing suggests that more time would bring the sender further."""
+        is_down = self.tail.state.trouble_class in {"again", "unknown"}
+        is_stuck = now - self.progress_at >= self.timeouts.exit_progress
+        return is_stuck or (is_down and now - self.began >= self.timeouts.exit_down)
+
+    def _warn(self, reason: str) -> None:
+        """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
+        from pytest_automation_report.spool.process import LAST_WORDS  # noqa: PLC0415 - only without a sender that is done
+
+        lines = log_lines(self.tail.path.with_name("sender.log"), 1)
+        _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
+        why = f"{reason}: {last_words}" if mark else reason
+        self.tail.state.apply(TroubleRecord(why, "dead"))
+
+
+def log_lines(path: Path, count: int) -> list[str]:
+    """Return the last lines of a sender's log."""
+    from pytest_automation_report.spool.process import Log  # noqa: PLC0415 - only without a sender that is done
+
+    return Log(path).tail(count)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.annotations.artifacts import attach, check_content
-from pytest_automation_report.annotations.collector import Step
 from pytest_automation_report.api.models import FieldType
+from pytest_automation_report.recording.collector import Step
 from pytest_automation_report.recording.fields import field_type_of, property_field, typed_field
+from pytest_automation_report.recording.files import attach, check_content
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
-    from pytest_automation_report.annotations.hooks import LazyContent
+    from pytest_automation_report.recording.collector import AnnotationCollector, AttemptAnnotations
     from pytest_automation_report.recording.fields import FieldKind
+    from pytest_automation_report.recording.hooks import LazyContent
 
     class Target(Protocol):
         """A receiver of the functions' annotations."""

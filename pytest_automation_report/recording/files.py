@@ -11,20 +11,20 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.annotations.hooks import PUBLISH_ARTIFACT
 from pytest_automation_report.api.artifacts import address_of
 from pytest_automation_report.api.models import Artifact
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, property_field
+from pytest_automation_report.recording.hooks import PUBLISH_ARTIFACT
 from pytest_automation_report.spool.artifacts import spooled_address
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
-    from pytest_automation_report.annotations.hooks import LazyContent
     from pytest_automation_report.api.models import Field
+    from pytest_automation_report.recording.collector import AnnotationCollector, AttemptAnnotations
+    from pytest_automation_report.recording.hooks import LazyContent
 
 
 _NAME: Final = "Artifact"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from pytest_automation_report.annotations.artifacts import attachment, check_content
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.recording.fields import field_type_of, property_field, typed_field
+from pytest_automation_report.recording.files import attachment, check_content
 from pytest_automation_report.recording.steps import Annotations
 from pytest_automation_report.text.redaction import safe_str
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.annotations.collector import AnnotationCollector
-    from pytest_automation_report.annotations.hooks import LazyContent
+    from pytest_automation_report.recording.collector import AnnotationCollector
+    from pytest_automation_report.recording.hooks import LazyContent
     from pytest_automation_report.recording.options import RecordingOptions
+
 
 _PREFIX: Final = "automation_report_"
 _SIGNATURES: Final = {

@@ -14,8 +14,8 @@ from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.annotations.hooks import UserErrors
 from pytest_automation_report.api.limits import STEP_LIMIT
+from pytest_automation_report.recording.hooks import UserErrors
 from pytest_automation_report.recording.steps import Annotations, merged
 from pytest_automation_report.spool.records import Step as TimedStep
 from pytest_automation_report.unpatched import Unpatched
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.artifacts import ArtifactSpool
     from pytest_automation_report.spool.records import StepStatus
     from pytest_automation_report.text.redaction import TextCleaner
+
 
 # Limits of memory, for a test that adds in an endless loop. A result shows fewer: the recorder cuts it to the API's
 # limits and counts the rest, for steps with the counts of all that began.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.text.redaction import TextCleaner
 
+
 _Returned = TypeVar("_Returned")
 
 DESCRIBE_RUN: Final = "pytest_automation_report_describe_run"

@@ -1,36 +1,133 @@
-"""Hooks of xdist's controller: configure its workers, record their crashes and the tests of workers on other hosts."""
+"""Hooks for pytest-xdist: of its workers, and of the controller that configures them and records their crashes.
+
+A worker that sees the spool writes to it. One on another host cannot: the controller records its tests.
+"""
 
 from __future__ import annotations
 
 import ast
 import copy
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from msgspec import Struct, to_builtins
+from msgspec import Struct, convert, to_builtins
+from msgspec.structs import replace
 
-from pytest_automation_report.delivery.captured_output import CapturedOutput
-from pytest_automation_report.delivery.handover import RedactionSettings
-from pytest_automation_report.errors import UNLOADED
-from pytest_automation_report.guards import Hooks, guarded
-from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.errors import UNLOADED, SpoolError
+from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.recording.functions import HOOKS, activate, deactivate
+from pytest_automation_report.recording.markers import marker_names
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.results import Failures, line_of, unfinished_attempt
 from pytest_automation_report.recording.steps import context_of
+from pytest_automation_report.session.annotation_hooks import has_describe_hooks
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
-from pytest_automation_report.session.runtest_hooks import RuntestHooks
-from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
-from pytest_automation_report.spool.folder import NOT_RUN, head_and_tail
+from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
+from pytest_automation_report.settings.token import secrets_from, token_from
+from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder, head_and_tail
 from pytest_automation_report.spool.records import AGAIN, CapturedRecord, CrashRecord, FinishRecord, OpenRecord
 from pytest_automation_report.spool.writer import WriteLosses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.session.runtest_hooks import Clock
+    from pytest_automation_report.session.end import TerminalReport
     from pytest_automation_report.session.setup import SessionSetup
-    from pytest_automation_report.session.terminal import TerminalReport
-    from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter
+
+
+LOSSES: Final = "automation_report_losses"
+"""Key of xdist's worker output under which a worker sends its write losses to the controller."""
+
+UNREPORTED: Final = "automation_report_unreported"
+"""Key of xdist's worker output with which a worker shows that its tests have annotations that are not reported."""
+
+
+class WorkerHooks(RuntestHooks):
+    """Hooks of an xdist worker that writes to the spool."""
+
+    # trylast: other plugins' hooks at the session's end may still add suite properties.
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Close the worker's file, and send the controller the number of records that the disk refused."""
+        self.close()
+        self.shut()
+        if self.losses != WriteLosses():
+            getattr(session.config, "workeroutput", {})[LOSSES] = to_builtins(self.losses)
+
+
+class RemoteWorkerHooks(Hooks):
+    """Hooks of an xdist worker that cannot write to the spool; the target of its annotation functions.
+
+    The controller records its results from the reports that xdist sends. Annotations are not on those reports, so the
+    worker only notes whether its tests have any, and the controller's summary shows it once.
+    """
+
+    def __init__(self, options: RecordingOptions, internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
+        self._marker_names = marker_names(options)
+        self._has_annotations = False
+
+    def watch(self, config: pytest.Config) -> None:
+        """Note calls of the annotation functions."""
+        config.pluginmanager.register(self, HOOKS)
+        activate(self)
+
+    def attempt_here(self) -> None:
+        """Return None, so that each call of an annotation function arrives at `drop`."""
+
+    def drop(self) -> None:
+        """Note that a test called an annotation function."""
+        self._has_annotations = True
+
+    @guarded
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note whether any test uses the fixture or a marker, or a hook describes tests."""
+        if has_describe_hooks(session.config) or any(map(self._is_annotated, session.items)):
+            self._has_annotations = True
+
+    @guarded
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Send the controller whether annotations are missing."""
+        deactivate(self)
+        if self._has_annotations:
+            getattr(session.config, "workeroutput", {})[UNREPORTED] = True
+
+    def _is_annotated(self, item: pytest.Item) -> bool:
+        has_fixture = "automation_report" in getattr(item, "fixturenames", ())
+        return has_fixture or any(mark.name in self._marker_names for mark in item.iter_markers())
+
+
+def worker_hooks(workerinput: Mapping[str, Any], errors: InternalErrors) -> WorkerHooks | RemoteWorkerHooks:
+    """Return the hooks of a worker by the input that its controller sent.
+
+    `RemoteWorkerHooks` if the spool is on another host, or the worker cannot write to it.
+    """
+    shared: Mapping[str, Any] = workerinput["automation_report"]
+    worker: str = workerinput["workerid"]
+    folder = SessionFolder(Path(shared["folder"]))
+    try:
+        writer = folder.writer(worker) if folder.has_manifest else None
+    except (OSError, SpoolError):
+        writer = None
+    options = worker_options(shared, os.environ)
+    if writer is None:
+        return RemoteWorkerHooks(options, errors)
+    return WorkerHooks(writer, options, Clock(shared["epoch"]), worker, errors)
+
+
+def worker_options(shared: Mapping[str, Any], environ: Mapping[str, str]) -> RecordingOptions:
+    """Return the recording options that the controller sent, with the secrets of this worker's environment.
+
+    The options are sent without secrets, since their JSON also stands in the session's manifest on disk.
+    """
+    options = convert(shared["rules"], RecordingOptions)
+    token = token_from(environ, shared["token_file"]).token
+    return replace(options, secrets=secrets_from(environ, token, is_builtin=options.redact_builtin))
+
 
 _CRASHED: Final = "???"  # xdist's phase of a crash report
 _REMOTE_ANNOTATIONS: Final = (
@@ -62,6 +159,9 @@ class ControllerHooks(Hooks):
         self._token_file = setup.configuration.token_file
         self._folder = folder
         self._clock = clock
+        from pytest_automation_report.delivery.captured_output import CapturedOutput  # noqa: PLC0415 - not in workers
+        from pytest_automation_report.delivery.handover import RedactionSettings  # noqa: PLC0415 - as above
+
         options = setup.options
         hiding = RedactionSettings(options.redact, options.secrets, options.redact_builtin)
         self._captured = CapturedOutput(hiding.redaction())
