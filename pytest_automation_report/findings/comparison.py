@@ -150,11 +150,14 @@ def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> l
 
 
 def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
-    """Whether a run had a part of its base's tests: by a selection, since it was cut short, or with fewer than half."""
+    """Whether a run had a part of its base's tests: by a selection, or since it was cut short.
+
+    With fewer than half of them it is one, too, unless it is known to have run all that it collected.
+    """
     if base is None:
         return bool(run.selection)
     is_other_part = bool(run.selection) and run.selection != base.selection
-    return is_other_part or run.was_cut or run.tests < base.tests * _WHOLE_SHARE
+    return is_other_part or run.was_cut or (not run.collected and run.tests < base.tests * _WHOLE_SHARE)
 
 
 def changes_between(

@@ -185,7 +185,12 @@ def _has(words: Sequence[str], option: str, value: str) -> bool:
 
 def _paths(config: pytest.Config, usual: Sequence[str]) -> Iterable[str]:
     """Return the paths on the command line, unless they are those that pytest would collect anyway."""
-    if config.args_source != config.ArgsSource.ARGS:
+    has_typed = config.args_source == config.ArgsSource.ARGS
+    # Without paths and testpaths those of the folder that pytest was started in, which may be one of the project.
+    is_below = config.args_source == config.ArgsSource.INVOCATION_DIR and (
+        config.invocation_params.dir.is_relative_to(config.rootpath)
+    )
+    if not has_typed and not is_below:
         return ()
     # A usual word may be the value of an option, so a path that is typed, too, counts as typed.
     typed = set(map(str, config.invocation_params.args))

@@ -87,3 +87,15 @@ def test_without_paths_in_the_ini_file(pytester: pytest.Pytester, monkeypatch: p
     (pytester.path / "tests").mkdir()
     assert selection_of(pytester.parseconfig(str(pytester.path), "--rootdir", str(pytester.path))) == ""
     assert selection_of(pytester.parseconfig("tests", "--rootdir", str(pytester.path))) == "tests"
+
+
+def test_the_folder_that_pytest_is_started_in(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that is started in a folder of the project without a path runs the tests of that folder."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    pytester.makeini("[pytest]\n")
+    pytester.mkdir("unit")
+    assert selection_of(pytester.parseconfig()) == ""
+    monkeypatch.chdir(pytester.path / "unit")
+    assert selection_of(pytester.parseconfig()) == "unit"
+    pytester.mkdir("elsewhere")
+    assert selection_of(pytester.parseconfig("--rootdir", str(pytester.path / "elsewhere"))) == ""

@@ -82,6 +82,8 @@ BASES = {
     "first-was-cut-short": (run(2), [run(1, tests=3, collected=100)], "", None),
     "first-was-small": (run(2), [run(1, tests=3)], "", None),
     "first-was-cut-short-on-main-not": (TOPIC, [run(1), run(2, "topic", tests=3)], "", (1, "main branch")),
+    "whole-as-it-grew": (run(2, collected=100), [run(1, tests=3, collected=3)], "", (1, "same branch")),
+    "whole-as-it-shrank": (run(3, tests=9), [run(1), run(2, tests=9, collected=9)], "", (2, "same branch")),
     "small-suite-grows": (run(2, tests=20), [run(1, tests=3)], "", (1, "same branch")),
     "part": (run(3), [run(1), run(2, tests=49)], "", (1, "same branch")),
     "half": (run(3), [run(1), run(2, tests=50)], "", (2, "same branch")),
@@ -170,9 +172,10 @@ def test_a_part_of_the_suite_makes_no_test_gone() -> None:
         (run(2, has_died=True), run(1), True),
         (run(2, tests=49), run(1), True),
         (run(2, tests=50), run(1), False),
+        (run(2, tests=9, collected=9), run(1), False),
         (run(2, tests=500), run(1), False),
     ],
 )
 def test_part_of_a_suite(facts: RunFacts, base: RunFacts | None, *, expected: bool) -> None:
-    """A run is a part of the suite if tests were selected, or if it has fewer than half of its base's."""
+    """A run is a part of the suite if tests were selected or did not run, or by its size if nothing else is known."""
     assert is_partial(facts, base) is expected

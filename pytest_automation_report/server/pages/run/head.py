@@ -129,8 +129,16 @@ def silence_of(facts: RunFacts) -> int:
     return max(0, facts.now - int(facts.row["updated"] or facts.row["created"]))
 
 
-def head_of(facts: RunFacts, counts: RunNumbers, base_row: Json | None, longest: int | None, to_go: int | None) -> Json:
-    """Return heading, sentence and title of the page."""
+def head_of(
+    facts: RunFacts,
+    counts: RunNumbers,
+    base_row: Json | None,
+    longest: int | None,
+    to_go: int | None,
+    *,
+    is_first: bool,
+) -> Json:
+    """Return heading, sentence and title of the page; ``is_first``: no earlier run of its branch is known."""
     found = facts.findings
     said = asdict(verdict_of(counts)) if counts.is_open or found is None else found["verdict"]
     whole = None if found is None else found["whole"]
@@ -143,7 +151,8 @@ def head_of(facts: RunFacts, counts: RunNumbers, base_row: Json | None, longest:
         sentence += death_sentence(found) if said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):
-            sentence += change_sentence(counts, found, (base_row or {}).get("branch") or "", branch, longest)
+            base_branch = (base_row or {}).get("branch") or ""
+            sentence += change_sentence(counts, found, base_branch, branch, longest, is_first=is_first)
     return {
         "heading": said["long"],
         "tone": said["tone"],
@@ -313,17 +322,27 @@ def death_sentence(findings: Mapping[str, Any] | None) -> list[Phrase]:
 
 
 def change_sentence(
-    numbers: RunNumbers, findings: Mapping[str, Any] | None, base_branch: str, branch: str, longest: int | None
+    numbers: RunNumbers,
+    findings: Mapping[str, Any] | None,
+    base_branch: str,
+    branch: str,
+    longest: int | None,
+    *,
+    is_first: bool,
 ) -> list[Phrase]:
     """Return the changes since the base as phrases; ``longest`` is the number of runs that a reason has failed for."""
     if findings is None:
         return []
+    on_branch = f" on {branch}" if branch else ""
     if findings["base"] is None:
-        first = f"The first run of this suite{f' on {branch}' if branch else ''} that is known here."
-        return [*([(first, "")] if numbers.finished else []), *_also(numbers, findings)]
+        alone = f"The first run of this suite{on_branch} that is known here."
+        if not is_first:
+            alone = f"No earlier run{on_branch} can be compared with it."
+        return [*([(alone, "")] if numbers.finished else []), *_also(numbers, findings)]
     base = findings["base"]
     is_apart = base["why"] in {"main branch", "target branch"} and branch and base_branch != branch
-    sentence: list[Phrase] = [("No earlier run on ", ""), (branch, "b"), (". ", "")] if is_apart else []
+    end = ". " if is_first else " can be compared with it. "
+    sentence: list[Phrase] = [("No earlier run on ", ""), (branch, "b"), (end, "")] if is_apart else []
     named = f"#{base['run']}{f' on {base_branch}' if base_branch else ''}"
     failing, changed = _failing(findings, longest), _changed(findings["counts"])
     if failing:

@@ -234,7 +234,8 @@ class _RunPage:
 
     def text(self, site: str) -> str:
         """Return the failures as Markdown."""
-        heading = head_of(self.facts, self.counts, self.base_row, self.cards.longest, None)["says"]
+        is_first = len(self.reader.trend(self.facts.row)) == 1
+        heading = head_of(self.facts, self.counts, self.base_row, self.cards.longest, None, is_first=is_first)["says"]
         about = f"{self.facts.source} #{self.facts.row['id']} {site}{self.state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self.cards.texts(site)])
 
@@ -264,7 +265,7 @@ class _RunPage:
                 "own_name": facts.own_name,
             },
             "counts": self.counts,
-            "head": head_of(facts, self.counts, self.base_row, longest, to_go),
+            "head": head_of(facts, self.counts, self.base_row, longest, to_go, is_first=not earlier),
             "facts": facts_of(facts, self.base_row),
             "bar": stretches,
             "chips": chips_of(state, self._searched(stretches), facts.findings),

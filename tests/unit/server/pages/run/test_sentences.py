@@ -74,20 +74,29 @@ def test_changes_are_told_since_the_base(
     numbers: RunNumbers, found: dict[str, Any], longest: int | None, sentence: str
 ) -> None:
     """Whose failures these are, then what passes again; always with the run it is compared with."""
-    assert words(change_sentence(numbers, found, "main", "main", longest)) == sentence
+    assert words(change_sentence(numbers, found, "main", "main", longest, is_first=False)) == sentence
 
 
 def test_a_first_run_says_what_it_is_compared_with() -> None:
-    """The first run of a branch names the other branch, the first run of a suite says that it is the first."""
+    """The first run of a branch names the other branch, the first run of a suite says that it is the first.
+
+    A run that no earlier one can be compared with is not called the first.
+    """
     found = findings(new=17, why="main branch")
-    assert words(change_sentence(FAILED, found, "main", "fix/rounding", None)) == (
+    assert words(change_sentence(FAILED, found, "main", "fix/rounding", None, is_first=True)) == (
         "No earlier run on fix/rounding. Compared with #1213 on main: 17 new."
     )
     first = {**found, "base": None}
-    assert words(change_sentence(FAILED, first, "", "main", None)) == (
+    assert words(change_sentence(FAILED, found, "main", "fix/rounding", None, is_first=False)) == (
+        "No earlier run on fix/rounding can be compared with it. Compared with #1213 on main: 17 new."
+    )
+    assert words(change_sentence(FAILED, first, "", "main", None, is_first=True)) == (
         "The first run of this suite on main that is known here."
     )
-    assert change_sentence(FAILED, None, "", "", None) == []
+    assert words(change_sentence(FAILED, first, "", "main", None, is_first=False)) == (
+        "No earlier run on main can be compared with it."
+    )
+    assert change_sentence(FAILED, None, "", "", None, is_first=True) == []
 
 
 def test_an_open_run_says_how_long_it_takes_or_that_its_sender_is_silent() -> None:
