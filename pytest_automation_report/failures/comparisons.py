@@ -16,7 +16,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.failures.differences import Difference, Differences, differences, marked
-from pytest_automation_report.failures.values import Comparison, Value, read_comparison, read_value, text_of
+from pytest_automation_report.failures.values import (
+    OPERATORS,
+    Comparison,
+    Value,
+    read_comparison,
+    read_value,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,11 +42,6 @@ _VALUE_LENGTH: Final = 8_000
 _VALUES: Final = 4
 _ATTEMPTS: Final = 20
 _TABLE_LINE: Final = 1_000
-_COMPARISONS: Final = {
-    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
-    ast.In: "in", ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not",
-}  # fmt: skip
-
 _ASSERT_LINE: Final = re.compile(r"^(?:\w+: )?assert ", re.MULTILINE)
 # " +  where 3 = len(boats)": the diff of two texts begins with two spaces.
 _WHERE: Final = re.compile(r" \+ {2,}(?:where|and)\b")
@@ -68,18 +70,12 @@ class Assertion(Struct, frozen=True):
     right: str = ""
 
 
-class Side(Struct, frozen=True):
-    """One cell of the table: a text in pieces, those marked that differ from the other side."""
-
-    segments: Segments
-
-
 class Row(Struct, frozen=True):
-    """A path that differs; a side is None if it has no such part."""
+    """A path that differs; a side is a text in pieces, those marked that differ, None if it has no such part."""
 
     path: str
-    left: Side | None
-    right: Side | None
+    left: Segments | None
+    right: Segments | None
 
 
 class Table(Struct, frozen=True):
@@ -125,9 +121,7 @@ def table_from_values(comparison: Comparison, assertion: Assertion | None) -> Ta
     operator, left, right = comparison.operator, comparison.left, comparison.right
     if operator == "==":
         return _table(differences(left, right), assertion)
-    row = Row(
-        "", _whole(text_of(left, _CELL_LENGTH), is_marked=False), _whole(text_of(right, _CELL_LENGTH), is_marked=False)
-    )
+    row = Row("", ((text_of(left, _CELL_LENGTH), False),), ((text_of(right, _CELL_LENGTH), False),))
     return replace(_table(Differences(()), assertion), operator=operator, rows=(row,))
 
 
@@ -161,7 +155,7 @@ def _assertion(node: ast.stmt, source: str) -> Assertion | None:
         test = node.test
         condition = _source(source, test)
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
-            operator = _COMPARISONS.get(type(test.ops[0]), "")
+            operator = OPERATORS[type(test.ops[0])]
             return Assertion(condition, _source(source, test.left), operator, _source(source, test.comparators[0]))
         return Assertion(condition)
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and len(node.value.args) >= 2:  # noqa: PLR2004 - both sides
@@ -193,17 +187,12 @@ def _table(found: Differences, assertion: Assertion | None) -> Table:
 
 
 def _row(row: Difference, *, is_marked: bool) -> Row:
-    left = None if row.left is None else text_of(row.left, _CELL_LENGTH)
-    right = None if row.right is None else text_of(row.right, _CELL_LENGTH)
+    left, right = (None if side is None else text_of(side, _CELL_LENGTH) for side in (row.left, row.right))
     is_number = all(side is not None and side.type in {"int", "float"} for side in (row.left, row.right))
     if left is None or right is None or not is_marked or is_number:
-        return Row(row.path, _whole(left), _whole(right))
-    pieces = marked(left, right)
-    return Row(row.path, Side(_shortened(pieces[0])), Side(_shortened(pieces[1])))
-
-
-def _whole(text: str | None, *, is_marked: bool = True) -> Side | None:
-    return None if text is None else Side(((text, is_marked),))
+        return Row(row.path, None if left is None else ((left, True),), None if right is None else ((right, True),))
+    left_pieces, right_pieces = marked(left, right)
+    return Row(row.path, _shortened(left_pieces), _shortened(right_pieces))
 
 
 def _shortened(segments: Segments) -> Segments:
@@ -234,17 +223,14 @@ def _from_explanation(lines: Sequence[str]) -> Differences | None:
     rows = [*_items(lines), *_sequence(lines), *_sets(lines), *_attributes(lines), *_approx(lines)]
     equal = sum(int(match["count"]) for line in lines if (match := _OMITTED.match(line)))
     if rows:
-        return Differences(tuple(rows), equal, is_complete=is_complete and not _has_hint(lines))
+        # Of a sequence pytest shows the first difference alone.
+        has_more = any(line.startswith("At index ") for line in lines)
+        return Differences(tuple(rows), equal, is_complete=is_complete and not has_more)
     if any(line.startswith(("- ", "+ ")) for line in lines):
         left_text, right_text = _diff_sides(lines)
         found = differences(Value("str", left_text), Value("str", right_text))
         return Differences(found.rows, found.equal_count, found.more, is_complete)
     return None
-
-
-def _has_hint(lines: Iterable[str]) -> bool:
-    """Whether pytest left differences out: of a sequence it shows the first one alone."""
-    return any(line.startswith("At index ") for line in lines)
 
 
 def _diff_sides(lines: Iterable[str]) -> tuple[str, str]:
@@ -263,6 +249,18 @@ def _diff_sides(lines: Iterable[str]) -> tuple[str, str]:
     return "\n".join(left).strip("\n"), "\n".join(right).strip("\n")
 
 
+def _only(path: str, value: Value, side: str) -> Difference:
+    """Return the difference of a part that one side alone has, as pytest names it: ``Left`` or ``right``."""
+    return Difference(path, value, None) if side.lower() == "left" else Difference(path, None, value)
+
+
+def _below(path: str, text: str) -> Iterable[Difference]:
+    """Yield the differences in a text ``left != right`` about the parts at a path."""
+    if (sides := read_comparison(text)) is not None:
+        for row in differences(sides.left, sides.right).rows:
+            yield Difference(f"{path}{row.path}", row.left, row.right)
+
+
 def _items(lines: Sequence[str]) -> Iterable[Difference]:
     """Yield the differences of two dicts: the items that differ, and those that one side alone has."""
     for line in lines:
@@ -274,9 +272,7 @@ def _items(lines: Sequence[str]) -> Iterable[Difference]:
     for number, match in headings[:_VALUES]:
         if (value := _value_after(lines, number)) is not None:
             for key, entry in value.entries or ():
-                path = f"[{text_of(key, 80)}]"
-                is_left = match["side"] == "Left"
-                yield Difference(path, entry if is_left else None, None if is_left else entry)
+                yield _only(f"[{text_of(key, 80)}]", entry, match["side"])
 
 
 def _value_after(lines: Sequence[str], number: int) -> Value | None:
@@ -297,19 +293,11 @@ def _value_after(lines: Sequence[str], number: int) -> Value | None:
 
 
 def _sequence(lines: Iterable[str]) -> Iterable[Difference]:
-    index = -1
     for line in lines:
-        if (match := _AT_INDEX.fullmatch(line)) and (sides := read_comparison(match["values"])) is not None:
-            index = int(match["index"])
-            yield from (
-                Difference(f"[{index}]{row.path}", row.left, row.right)
-                for row in differences(sides.left, sides.right).rows
-            )
-        elif match := _CONTAINS_MORE.fullmatch(line):
-            value = read_value(match["value"])
-            if value is not None:
-                is_left = match["side"] == "Left"
-                yield Difference("more items", value if is_left else None, None if is_left else value)
+        if match := _AT_INDEX.fullmatch(line):
+            yield from _below(f"[{match['index']}]", match["values"])
+        elif (match := _CONTAINS_MORE.fullmatch(line)) and (value := read_value(match["value"])) is not None:
+            yield _only("more items", value, match["side"])
 
 
 def _sets(lines: Sequence[str]) -> Iterable[Difference]:
@@ -318,7 +306,7 @@ def _sets(lines: Sequence[str]) -> Iterable[Difference]:
         if match := _EXTRA.fullmatch(line):
             side = match["side"]
         elif side and (value := read_value(line)) is not None:
-            yield Difference("{…}", value if side == "left" else None, None if side == "left" else value)
+            yield _only("{…}", value, side)
         else:
             side = ""
 
@@ -333,13 +321,8 @@ def _attributes(lines: Sequence[str]) -> Iterable[Difference]:
             path = [*path[:depth], text.removeprefix("Drill down into differing attribute ")[:-1]]
         elif path and text.startswith(f"{path[-1]}: "):
             # pytest marks its last line with three dots if it left lines out.
-            sides = read_comparison(text[len(path[-1]) + 2 :].removesuffix("..."))
-            if sides is not None:
-                prefix = "".join(f".{name}" for name in path)
-                yield from (
-                    Difference(f"{prefix}{row.path}", row.left, row.right)
-                    for row in differences(sides.left, sides.right).rows
-                )
+            prefix = "".join(f".{name}" for name in path)
+            yield from _below(prefix, text[len(path[-1]) + 2 :].removesuffix("..."))
 
 
 def _approx(lines: Sequence[str]) -> Iterable[Difference]:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct, field
 
-from pytest_automation_report.failures.values import text_of
+from pytest_automation_report.failures.values import Value, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pytest_automation_report.failures.values import Value
+    from collections.abc import Callable, Iterable, Sequence
 
 Segments: TypeAlias = "tuple[tuple[str, bool], ...]"
 """A text in pieces; those with True differ from the other side."""
@@ -134,12 +132,14 @@ def _compare(path: str, left: Value, right: Value, out: _Collector) -> None:
     before = len(out.rows)
     out.is_complete &= not _may_differ_elsewhere(left, right)
     if left.entries is not None and right.entries is not None:
-        _compare_entries(path, left, right, out)
+        sides = [((text_of(key, _KEY_LENGTH), entry) for key, entry in side) for side in (left.entries, right.entries)]
+        _compare_named(lambda name: f"{path}[{_short(name)}]", sides[0], sides[1], out)
     elif left.fields is not None and right.fields is not None and left.type == right.type:
-        _compare_fields(path, left, right, out)
+        _compare_named(lambda name: f"{path}.{name}", left.fields, right.fields, out)
     elif left.items is not None and right.items is not None and (left.type in _SETS) == (right.type in _SETS):
         if left.type in _SETS:
-            _compare_sets(path, left, right, out)
+            sides = [((text_of(item, _KEY_LENGTH), item) for item in side) for side in (left.items, right.items)]
+            _compare_named(lambda _: f"{path}{{…}}", sides[0], sides[1], out)
         else:
             _compare_items(path, left, right, out)
         if len(out.rows) == before and left.type != right.type:
@@ -178,46 +178,22 @@ def _child(path: str, left: Value, right: Value, out: _Collector) -> None:
         out.equal_count = equal_count + 1
 
 
-def _compare_entries(path: str, left: Value, right: Value, out: _Collector) -> None:
-    others = {text_of(key, _KEY_LENGTH): entry for key, entry in right.entries or ()}
-    names: set[str] = set()
-    for key, entry in left.entries or ():
-        name = text_of(key, _KEY_LENGTH)
-        names.add(name)
+def _compare_named(
+    path_of: Callable[[str], str],
+    left: Iterable[tuple[str, Value]],
+    right: Iterable[tuple[str, Value]],
+    out: _Collector,
+) -> None:
+    """Compare parts with the same name; of large dicts and sets only parts that both sides have are left out."""
+    own, others = dict(left), dict(right)
+    for name, part in own.items():
         if name in others:
-            _child(f"{path}[{_short(name)}]", entry, others[name], out)
+            _child(path_of(name), part, others[name], out)
         else:
-            # Of large dicts and sets parts are left out, but only those that both sides have.
-            out.add(f"{path}[{_short(name)}]", entry, None)
-    for name, entry in others.items():
-        if name not in names:
-            out.add(f"{path}[{_short(name)}]", None, entry)
-
-
-def _compare_fields(path: str, left: Value, right: Value, out: _Collector) -> None:
-    others = dict(right.fields or ())
-    own = dict(left.fields or ())
-    for name, entry in own.items():
-        if name in others:
-            _child(f"{path}.{name}", entry, others[name], out)
-        else:
-            out.add(f"{path}.{name}", entry, None)
-    for name, entry in others.items():
+            out.add(path_of(name), part, None)
+    for name, part in others.items():
         if name not in own:
-            out.add(f"{path}.{name}", None, entry)
-
-
-def _compare_sets(path: str, left: Value, right: Value, out: _Collector) -> None:
-    own = {text_of(item, _KEY_LENGTH): item for item in left.items or ()}
-    others = {text_of(item, _KEY_LENGTH): item for item in right.items or ()}
-    for name, item in own.items():
-        if name in others:
-            out.equal_count += 1
-        else:
-            out.add(f"{path}{{…}}", item, None)
-    for name, item in others.items():
-        if name not in own:
-            out.add(f"{path}{{…}}", None, item)
+            out.add(path_of(name), None, part)
 
 
 def _compare_items(path: str, left: Value, right: Value, out: _Collector) -> None:
@@ -271,15 +247,11 @@ def _compare_lines(path: str, left: Value, right: Value, out: _Collector) -> Non
         if a is None or b is None or own[a] != others[b]:
             out.add(
                 f"{path} line {number}".strip(),
-                None if a is None else _line(left, own[a]),
-                None if b is None else _line(right, others[b]),
+                None if a is None else Value("str", own[a]),
+                None if b is None else Value("str", others[b]),
             )
         else:
             out.equal_count += 1
-
-
-def _line(whole: Value, text: str) -> Value:
-    return type(whole)("str", text)
 
 
 def _is_same_leaf(left: Value, right: Value) -> bool:

@@ -12,7 +12,8 @@ from pytest_automation_report.failures.reading import Call, read_failure
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_automation_report.failures.comparisons import Side, Table
+    from pytest_automation_report.failures.comparisons import Table
+    from pytest_automation_report.failures.differences import Segments
     from pytest_automation_report.failures.reading import ShownException
     from pytest_automation_report.failures.tracebacks import Frame
     from pytest_automation_report.failures.values import Comparison
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _MAX_CODE_LINES: Final = 12
 _MAX_ROWS: Final = 20
 _MAX_DETAILS: Final = 4_000
+_BAR: Final = "\\|"
 _LINKS: Final = {"cause": "because of", "context": "while handling"}
 
 
@@ -110,7 +112,7 @@ def _table(table: Table) -> str:
         (code_span(row.path) if row.path else "value", _side(row.left), _side(row.right))
         for row in table.rows[:_MAX_ROWS]
     ]
-    lines = [f"| {' | '.join(_cell(cell) for cell in cells)} |" for cells in rows]
+    lines = [f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |" for cells in rows]
     more = table.more + len(table.rows) - len(table.rows[:_MAX_ROWS])
     remarks = [f"{more:,} more differences"] if more else []
     if table.equal_count:
@@ -118,9 +120,5 @@ def _table(table: Table) -> str:
     return "\n".join(lines) + (f"\n\n({', '.join(remarks)})" if remarks else "")
 
 
-def _side(side: Side | None) -> str:
-    return "not there" if side is None else code_span("".join(text for text, _ in side.segments))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _side(side: Segments | None) -> str:
+    return "not there" if side is None else code_span("".join(text for text, _ in side))

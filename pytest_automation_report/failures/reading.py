@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -46,15 +47,15 @@ def read_failure(
     ``message`` and ``type_name`` stand in for what ``text`` does not show. ``comparison`` has both sides, if the client
     sent them. Without any exception in the text there is one without calls.
     """
-    traceback = parse_traceback(text)
-    if traceback is None:
+    exceptions = parse_traceback(text)
+    if not exceptions:
         line, _, rest = (message or text).strip().partition("\n")
         if type_name and line.startswith(f"{type_name}: "):
             line = line[len(type_name) + 2 :]
         return (ShownException(type_name, line, rest.strip("\n")),)
     shown = [
         _shown(raised, comparison if number == 0 else None, ("", "") if number else (type_name, message))
-        for number, raised in enumerate(traceback.exceptions)
+        for number, raised in enumerate(exceptions)
     ]
     return tuple(shown)
 
@@ -130,18 +131,21 @@ def folded(frames: Sequence[Frame]) -> list[Call | Fold]:
     """
     own = [position for position, frame in enumerate(frames) if not is_in_package(frame.path)]
     open_position = own[-1] if own else len(frames) - 1
+    places = [(frame.path, frame.line, frame.function) for frame in frames]
     parts: list[Call | Fold] = []
     position = 0
     while position < len(frames):
-        length, repeats = _cycle(frames, position)
+        length, repeats = _cycle(places, position)
         end = position + length * repeats
         if position <= open_position < end:
             # The open frame must not vanish in a fold: the calls before it are enough of one.
             repeats = (open_position - position) // length
             end = position + length * repeats
         if repeats >= _LEAST_REPEATS:
-            shown = frames[position : position + length]
-            parts.append(_repeats(shown, frames[position + length : end]))
+            shown, behind = frames[position : position + length], frames[position + length : end]
+            # Python itself may have left some of them out.
+            count = len(behind) + sum(frame.repeats for frame in behind)
+            parts.append(Fold(_repeat_title(shown, count), tuple(behind)))
             parts += _single(shown, position, open_position)
             position = end
         else:
@@ -164,31 +168,15 @@ def _single(frames: Sequence[Frame], position: int, open_position: int) -> list[
     return parts
 
 
-def _repeats(shown: Sequence[Frame], frames: Sequence[Frame]) -> Fold:
-    """Return the fold of calls that repeat the shown ones; Python itself may have left some of them out."""
-    count = len(frames) + sum(frame.repeats for frame in frames)
-    return Fold(_repeat_title(shown, count), tuple(frames))
-
-
-def _cycle(frames: Sequence[Frame], position: int) -> tuple[int, int]:
+def _cycle(places: Sequence[tuple[str, int, str]], position: int) -> tuple[int, int]:
     """Return length and number of repetitions of the shortest cycle of calls that begins here; (1, 1) if none does."""
     for length in range(1, _LONGEST_CYCLE + 1):
-        repeats = 1
-        while _is_same(frames, position, position + repeats * length, length):
-            repeats += 1
+        repeats, start = 1, position + length
+        while places[start : start + length] == places[position : position + length]:
+            repeats, start = repeats + 1, start + length
         if repeats >= _LEAST_REPEATS:
             return length, repeats
     return 1, 1
-
-
-def _is_same(frames: Sequence[Frame], first: int, second: int, length: int) -> bool:
-    if second + length > len(frames):
-        return False
-    return all(_place(frames[first + step]) == _place(frames[second + step]) for step in range(length))
-
-
-def _place(frame: Frame) -> tuple[str, int, str]:
-    return frame.path, frame.line, frame.function
 
 
 def _repeat_title(frames: Sequence[Frame], count: int) -> str:
@@ -199,21 +187,18 @@ def _repeat_title(frames: Sequence[Frame], count: int) -> str:
 def _with_packages(parts: Iterable[Call | Fold]) -> list[Call | Fold]:
     """Return the parts with neighbouring calls in packages as one fold."""
     result: list[Call | Fold] = []
-    foreign: list[Frame] = []
-    for part in parts:
-        if isinstance(part, Fold) and part.frames and all(is_in_package(frame.path) for frame in part.frames):
-            foreign += reversed(part.frames)
-        elif isinstance(part, Call) and not part.is_open and is_in_package(part.frame.path):
-            foreign.append(part.frame)
+    for is_foreign, group in groupby(parts, key=_is_foreign):
+        if is_foreign:
+            groups = [reversed(part.frames) if isinstance(part, Fold) else (part.frame,) for part in group]
+            frames = tuple(chain.from_iterable(groups))
+            noun = "call" if len(frames) == 1 else "calls"
+            result.append(Fold(f"{len(frames):,} {noun} in packages", frames))
         else:
-            _add_fold(result, foreign)
-            foreign = []
-            result.append(part)
-    _add_fold(result, foreign)
+            result += group
     return result
 
 
-def _add_fold(result: list[Call | Fold], foreign: Sequence[Frame]) -> None:
-    if foreign:
-        noun = "call" if len(foreign) == 1 else "calls"
-        result.append(Fold(f"{len(foreign):,} {noun} in packages", tuple(foreign)))
+def _is_foreign(part: Call | Fold) -> bool:
+    if isinstance(part, Fold):
+        return bool(part.frames) and all(is_in_package(frame.path) for frame in part.frames)
+    return not part.is_open and is_in_package(part.frame.path)

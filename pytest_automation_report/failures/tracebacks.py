@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,22 +88,6 @@ class Raised(Struct, frozen=True):
     link: Link = ""
     remark: str = ""
 
-    @property
-    def type_name(self) -> str:
-        """Name of the exception's type; empty if not known."""
-        return exception_parts("\n".join(self.lines))[0]
-
-    @property
-    def message(self) -> str:
-        """The message, with all of its lines, without the exception's type."""
-        return exception_parts("\n".join(self.lines))[1]
-
-
-class Traceback(Struct, frozen=True):
-    """The exceptions of a failure: the one that let the test fail first, then those that led to it."""
-
-    exceptions: tuple[Raised, ...]
-
 
 class _Entry(Struct):
     """A frame that is being read."""
@@ -116,10 +101,6 @@ class _Entry(Struct):
     arguments: list[str] = field(default_factory=list)
     is_short: bool = False
     has_locals: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.code or self.path)
 
 
 def exception_parts(text: str) -> tuple[str, str]:
@@ -137,17 +118,19 @@ def exception_parts(text: str) -> tuple[str, str]:
 
 # A page reads the text of a failure for what it shows, and again for its Markdown.
 @lru_cache(maxsize=4)
-def parse_traceback(text: str) -> Traceback | None:
-    """Return the exceptions of a failure's text; None if it is in no form that pytest or Python writes."""
+def parse_traceback(text: str) -> tuple[Raised, ...]:
+    """Return the exceptions of a failure's text: the one that let the test fail first, then those that led to it.
+
+    Empty for a text in no form that pytest or Python writes.
+    """
     text = text[-_MAX_CHARACTERS:].replace("\r\n", "\n")
     # pytest strips the text of a traceback, and with it the margin of the first line.
     if _SOURCE_FIRST.match(text):
         text = f"    {text}"
     lines = text.rstrip().split("\n")[-_MAX_LINES:]
     raised = [exception for part, link in _chain(lines) if (exception := _exception(part, link)) is not None]
-    if not any(exception.frames or exception.lines for exception in raised):
-        return None
-    return Traceback(tuple(reversed(raised)))
+    is_known = any(exception.frames or exception.lines for exception in raised)
+    return tuple(reversed(raised)) if is_known else ()
 
 
 def _chain(lines: Sequence[str]) -> Iterator[tuple[list[str], Link]]:
@@ -186,11 +169,11 @@ def _native(lines: Sequence[str], link: Link) -> Raised | None:
             frames.append(Frame(place["path"], int(place["line"]), place["function"] or ""))
         elif repeated := _REPEATED.fullmatch(line):
             if frames:
-                frames[-1] = _with(frames[-1], repeats=int(repeated["count"]))
+                frames[-1] = replace(frames[-1], repeats=int(repeated["count"]))
         elif line.startswith("    ") and frames:
             if not frames[-1].code and not _CARETS.fullmatch(line):
                 code = (CodeLine(frames[-1].line, line[4:], is_hit=True),)
-                frames[-1] = _with(frames[-1], code=code)
+                frames[-1] = replace(frames[-1], code=code)
         elif line.strip() and not line.startswith("Traceback (most"):
             description.append(line)
     while description and not description[-1].strip():
@@ -210,17 +193,6 @@ def _group(lines: Sequence[str], link: Link) -> Raised | None:
     own = [line.removeprefix("Exception Group ") for line in own]
     raised = _native(own, link)
     return None if raised is None else Raised(raised.lines, raised.frames, link, "\n".join(tree))
-
-
-def _with(frame: Frame, *, repeats: int | None = None, code: tuple[CodeLine, ...] | None = None) -> Frame:
-    return Frame(
-        frame.path,
-        frame.line,
-        frame.function,
-        frame.code if code is None else code,
-        frame.variables,
-        frame.repeats if repeats is None else repeats,
-    )
 
 
 class _EntryReader:
@@ -282,7 +254,7 @@ class _EntryReader:
     def _read_text(self, line: str) -> None:
         entry = self._entry
         is_in_code = not entry.has_locals and not self._is_after_error
-        if self._is_after_error and entry.is_empty and not self._frames and line.startswith("    "):
+        if self._is_after_error and not (entry.code or entry.path) and not self._frames and line.startswith("    "):
             # --tb=line and --tb=no mark the first line of a message alone.
             self._errors.append(line[4:])
         elif is_in_code and line.startswith((">", "    ")):
@@ -325,7 +297,7 @@ class _EntryReader:
     def _end_entry(self) -> None:
         entry, self._entry = self._entry, _Entry()
         self._is_after_error = False
-        if not entry.is_empty:
+        if entry.code or entry.path:
             self._frames.append(_frame(entry))
 
 

@@ -1,7 +1,7 @@
 """Hold a value of a test as a tree, and read such a tree from the text that Python's ``repr`` wrote.
 
-The reader is not ``ast.literal_eval``: it never runs out of stack, and it also reads ``Boat(name='Anna')`` or
-``<Color.RED: 1>``, which are no literals.
+A representation is read as an expression of Python: so ``Boat(name='Anna')`` has fields, too. What is no code, such as
+``<Color.RED: 1>`` or ``2.1 ± 2.1e-06``, gets a name in its place.
 """
 
 from __future__ import annotations
@@ -9,34 +9,39 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 
-_MAX_CHARACTERS: Final = 60_000
+# More than a field of a result can have.
+_MAX_CHARACTERS: Final = 20_000
 _MAX_DEPTH: Final = 60
 # Objects whose representation is a call around one container: the container is what differs.
 _WRAPPERS: Final = frozenset(
     {"OrderedDict", "defaultdict", "Counter", "mappingproxy", "deque", "frozenset", "set", "dict", "list", "tuple"}
 )
-_OPERATORS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not"})
-_OPENING: Final = {"(": ")", "[": "]", "{": "}"}
+OPERATORS: Final = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.In: "in", ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not",
+}  # fmt: skip
+"""The operators of comparisons by their nodes in a syntax tree."""
 
-# No alternative can match one text in two ways: the time is linear.
-_TOKEN: Final = re.compile(
+# Strings stay; objects, and numbers with what follows them, become names.
+_PART: Final = re.compile(
     r"""
-    (?P<string>(?:[bB][rR]?|[rR][bB]?|[uU])?(?:'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))
-    |(?P<number>-?(?:0[xX][0-9a-fA-F]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)j?)
-    |(?P<name>[^\W\d][\w.]*)
-    |(?P<operator>==|!=|<=|>=)
-    |(?P<dots>\.\.\.)
-    |(?P<object><(?=[^\W\d])[^<>\n]{1,1000}(?:<[^<>\n]{0,200}>[^<>\n]{0,1000}){0,8}>)
-    |(?P<mark>[()\[\]{},:=<>])
-    |(?P<space>\s+)
-    |(?P<other>.)
+    (?P<string>[bBrRuU]{0,2}(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))
+    |(?<!\w)<(?=[^\W\d])[^<>\n]{1,1000}(?:<[^<>\n]{0,200}>[^<>\n]{0,1000}){0,8}>
+    |(?<![\w.])(?:\.?[0-9]|[^\w\s()\[\]{},:=.<>!'"\\])(?:[^\s()\[\]{},:=.<>!'"]|\.(?!\.))*
+    (?:[ ](?!\.\.\.|(?:and|else|if|in|is|not|or)\b)[^\s()\[\]{},:=<>!'"]+)*
+    |(?P<unclosed>['"])
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE,
 )
+_NUMBER: Final = re.compile(
+    r"-?(?:0[xX][0-9a-fA-F]+|(?:[0-9][0-9_]*)?(?P<float>\.[0-9_]*)?(?P<power>[eE][+-]?[0-9]+)?)j?"
+)
+_DOTTED: Final = re.compile(r"[^\W\d][\w.]*")
+_NAMED: Final = re.compile(r"\b_[0-9]+_\b")
 
 
 class Value(Struct, frozen=True):
@@ -74,23 +79,15 @@ class Comparison(Struct, frozen=True):
     right: Value
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    start: int
-    end: int
-
-
 class _UnreadableError(Exception):
     """The text is cut, or is no representation of a value."""
 
 
 def read_value(text: str) -> Value | None:
     """Return the value that a representation stands for; None if the text is cut, too long or no representation."""
-    if len(text) > _MAX_CHARACTERS:
-        return None
     try:
-        return _Reader(text, _tokens(text)).whole()
+        reader = _Reader(text)
+        return reader.value(reader.root)
     except _UnreadableError:
         return None
 
@@ -101,18 +98,14 @@ def read_comparison(text: str) -> Comparison | None:
     pytest shortens a long representation in its middle, which cannot be seen from the outside of a string: none with
     three dots is read.
     """
-    if len(text) > _MAX_CHARACTERS:
-        return None
     try:
-        tokens = _tokens(text)
-        if any(token.kind in {"string", "object"} and "..." in token.text for token in tokens):
+        reader = _Reader(text)
+        root = reader.root
+        if reader.is_shortened or not isinstance(root, ast.Compare) or len(root.ops) > 1:
             return None
-        position, length, operator = _operator(tokens)
-        left = _Reader(text, tokens[:position]).whole()
-        right = _Reader(text, tokens[position + length :]).whole()
+        return Comparison(OPERATORS[type(root.ops[0])], reader.value(root.left), reader.value(root.comparators[0]))
     except _UnreadableError:
         return None
-    return Comparison(operator, left, right)
 
 
 def text_of(value: Value, limit: int = 300) -> str:
@@ -159,170 +152,80 @@ def _has_more(value: Value, length: int) -> bool:
     return value.size is not None and value.size > value.start + length
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens = [
-        _Token(match.lastgroup or "", match.group(), match.start(), match.end()) for match in _TOKEN.finditer(text)
-    ]
-    return [token for token in tokens if token.kind != "space"]
-
-
-def _operator(tokens: list[_Token]) -> tuple[int, int, str]:
-    """Return position, number of tokens and text of the operator outside of all brackets."""
-    depth = 0
-    for position, token in enumerate(tokens):
-        if token.text in _OPENING:
-            depth += 1
-        elif token.text in {")", "]", "}"}:
-            depth -= 1
-        elif not depth and token.kind in {"operator", "name", "mark"}:
-            following = tokens[position + 1].text if position + 1 < len(tokens) else ""
-            if f"{token.text} {following}" in _OPERATORS:
-                return position, 2, f"{token.text} {following}"
-            if token.text in _OPERATORS:
-                return position, 1, token.text
-    raise _UnreadableError
-
-
 class _Reader:
-    """Read one value from tokens by recursive descent, at most `_MAX_DEPTH` deep."""
+    """Read a representation as the syntax tree of an expression; raises `_UnreadableError` for any other text."""
 
-    def __init__(self, text: str, tokens: list[_Token]) -> None:
-        self._text = text
-        self._tokens = tokens
-        self._position = 0
-
-    def whole(self) -> Value:
-        """Return the value that all tokens make up."""
-        value = self._value(0)
-        if self._position < len(self._tokens):
+    def __init__(self, text: str) -> None:
+        if len(text) > _MAX_CHARACTERS:
             raise _UnreadableError
-        return value
+        self.is_shortened = False
+        self._parts: dict[str, str] = {}
+        source = _PART.sub(self._named, text).replace("\n", " ").strip()
+        try:
+            self._source = source.encode()  # a node has its place in bytes
+            with warnings.catch_warnings():
+                # An escape that Python does not know is no concern of the server.
+                warnings.simplefilter("ignore")
+                self.root = ast.parse(source, mode="eval").body
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            raise _UnreadableError from error
 
-    def _peek(self) -> str:
-        return self._tokens[self._position].text if self._position < len(self._tokens) else ""
-
-    def _value(self, depth: int) -> Value:
-        if depth > _MAX_DEPTH or self._position >= len(self._tokens):
+    def _named(self, part: re.Match[str]) -> str:
+        """Return a string as it is, and a name for what is no code."""
+        if part["unclosed"] is not None:  # at once: to look for its end again and again would take quadratic time
             raise _UnreadableError
-        token = self._tokens[self._position]
-        if token.text in _OPENING:
-            value = self._container(token.text, depth)
-        elif token.kind == "string":
-            value = self._string()
-        elif token.kind == "name":
-            value = self._name(depth)
-        else:
-            value = self._other()
-        if self._peek() and self._peek() not in {",", ":", ")", "]", "}"}:
-            # Such as "2.1 ± 2.1e-06": a leaf of several tokens. A sentence begins with a name.
-            if token.kind in {"name", "string"}:
-                raise _UnreadableError
-            return self._rest(token.start)
-        return value
+        self.is_shortened |= "..." in part[0]
+        if part["string"] is not None:
+            return part[0]
+        name = f"_{len(self._parts)}_"
+        self._parts[name] = part[0]
+        return name
 
-    def _container(self, opening: str, depth: int) -> Value:
-        self._position += 1
-        items: list[Value] = []
-        entries: list[tuple[Value, Value]] = []
-        has_comma = False
-        while self._peek() != _OPENING[opening]:
-            item = self._value(depth + 1)
-            if opening == "{" and self._peek() == ":":
-                self._position += 1
-                entries.append((item, self._value(depth + 1)))
-            else:
-                items.append(item)
-            if self._peek() == ",":
-                has_comma = True
-                self._position += 1
-            elif self._peek() != _OPENING[opening]:
-                raise _UnreadableError
-        self._position += 1
-        if opening == "{":
-            if entries and items:
-                raise _UnreadableError
-            return Value("set", items=tuple(items)) if items else Value("dict", entries=tuple(entries))
-        if opening == "(" and len(items) == 1 and not has_comma:
-            return items[0]
-        return Value("list" if opening == "[" else "tuple", items=tuple(items))
+    def _text(self, node: ast.expr) -> str:
+        """Return the text that a node was read from."""
+        source = self._source[node.col_offset : node.end_col_offset].decode()
+        return _NAMED.sub(lambda name: self._parts.get(name[0], name[0]), source)
 
-    def _string(self) -> Value:
-        """Read a string; ``pprint`` breaks long ones into several, which belong together."""
-        texts: list[str | bytes] = []
-        while self._position < len(self._tokens) and self._tokens[self._position].kind == "string":
-            try:
-                with warnings.catch_warnings():
-                    # An escape that Python does not know is no concern of the server.
-                    warnings.simplefilter("ignore")
-                    texts.append(ast.literal_eval(self._tokens[self._position].text))
-            except (ValueError, SyntaxError) as error:
-                raise _UnreadableError from error
-            self._position += 1
-        strings = [text for text in texts if isinstance(text, str)]
-        if len(strings) == len(texts):
-            return Value("str", "".join(strings))
-        if strings:
+    def value(self, node: ast.expr, depth: int = 0) -> Value:
+        """Return the value of a node, which is ``depth`` containers deep."""
+        if depth > _MAX_DEPTH:
             raise _UnreadableError
-        return Value("bytes", repr(b"".join(text for text in texts if isinstance(text, bytes))))
+        match node:
+            case ast.Constant(value=str(text)):
+                return Value("str", text)
+            case ast.Constant(value=bytes() | bool() | None as constant):
+                return Value(type(constant).__name__, repr(constant))
+            case ast.Dict(keys=keys, values=values) if None not in keys:
+                pairs = zip(keys, values, strict=True)
+                entries = tuple(
+                    (self.value(key, depth + 1), self.value(value, depth + 1)) for key, value in pairs if key
+                )
+                return Value("dict", entries=entries)
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                return Value(type(node).__name__.lower(), items=tuple(self.value(item, depth + 1) for item in items))
+            case ast.Name() | ast.Attribute():
+                return self._name(node)
+            case ast.Call(func=function) if _DOTTED.fullmatch(self._text(function)):
+                return self._call(node, depth)
+        raise _UnreadableError
 
-    def _name(self, depth: int) -> Value:
-        token = self._tokens[self._position]
-        self._position += 1
-        if self._peek() != "(" or self._tokens[self._position].start != token.end:
-            return Value({"None": "NoneType", "True": "bool", "False": "bool"}.get(token.text, ""), token.text)
-        return self._call(token, depth)
+    def _name(self, node: ast.expr) -> Value:
+        """Return a name, a number or an object: a leaf."""
+        text = self._text(node)
+        if isinstance(node, ast.Attribute) and not _DOTTED.fullmatch(text):
+            raise _UnreadableError
+        number = _NUMBER.fullmatch(text)
+        if number is None:
+            return Value("", text)
+        return Value("float" if number["float"] or number["power"] else "int", text)
 
-    def _call(self, name: _Token, depth: int) -> Value:
-        """Read ``Name(...)``: an object with fields, a container with a name, or a leaf."""
-        self._position += 1
-        fields: list[tuple[str, Value]] = []
-        arguments: list[Value] = []
-        while self._peek() != ")":
-            token = self._tokens[self._position] if self._position < len(self._tokens) else None
-            is_field = (
-                token is not None
-                and token.kind == "name"
-                and self._position + 1 < len(self._tokens)
-                and self._tokens[self._position + 1].text == "="
-            )
-            if is_field and token is not None:
-                self._position += 2
-                fields.append((token.text, self._value(depth + 1)))
-            else:
-                arguments.append(self._value(depth + 1))
-            if self._peek() == ",":
-                self._position += 1
-            elif self._peek() != ")":
-                raise _UnreadableError
-        end = self._tokens[self._position].end
-        self._position += 1
-        short_name = name.text.rpartition(".")[2]
+    def _call(self, node: ast.Call, depth: int) -> Value:
+        """Return ``Name(...)``: an object with fields, a container with a name, or a leaf."""
+        name = self._text(node.func).rpartition(".")[2]
+        fields = tuple((each.arg or "", self.value(each.value, depth + 1)) for each in node.keywords)
+        arguments = [self.value(argument, depth + 1) for argument in node.args]
         if fields and not arguments:
-            return Value(short_name, fields=tuple(fields))
-        if short_name in _WRAPPERS and arguments and not arguments[-1].is_leaf:
-            inner = arguments[-1]
-            return Value(short_name, items=inner.items, entries=inner.entries)
-        return Value(short_name, self._text[name.start : end])
-
-    def _other(self) -> Value:
-        token = self._tokens[self._position]
-        if token.kind not in {"number", "object", "other"} or token.text in {"'", '"'}:
-            raise _UnreadableError
-        self._position += 1
-        type_name = ""
-        if token.kind == "number":
-            type_name = "float" if re.search(r"[.eE]", token.text) and not token.text.startswith("0x") else "int"
-        return Value(type_name, token.text)
-
-    def _rest(self, start: int) -> Value:
-        """Return a leaf from ``start`` up to the end of this member of a container."""
-        depth = 0
-        while self._position < len(self._tokens):
-            token = self._tokens[self._position]
-            if token.kind == "dots" or token.text in {"'", '"'}:
-                raise _UnreadableError
-            if not depth and token.text in {",", ")", "]", "}", ":"}:
-                break
-            depth += (token.text in _OPENING) - (token.text in {")", "]", "}"})
-            self._position += 1
-        return Value("", self._text[start : self._tokens[self._position - 1].end])
+            return Value(name, fields=fields)
+        if name in _WRAPPERS and arguments and not arguments[-1].is_leaf:
+            return Value(name, items=arguments[-1].items, entries=arguments[-1].entries)
+        return Value(name, self._text(node))

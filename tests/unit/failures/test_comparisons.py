@@ -4,7 +4,6 @@ import pytest
 
 from pytest_automation_report.failures.comparisons import (
     Assertion,
-    Side,
     Table,
     assertion_of,
     table_from_text,
@@ -104,11 +103,11 @@ def shown(table: Table | None) -> list[tuple[str, str, str]]:
     return [(row.path, shown_side(row.left), shown_side(row.right)) for row in table.rows]
 
 
-def shown_side(side: Side | None) -> str:
+def shown_side(side: tuple[tuple[str, bool], ...] | None) -> str:
     """Return one cell of a table."""
     if side is None:
         return "-"
-    return "".join(f"[{text}]" if is_marked else text for text, is_marked in side.segments)
+    return "".join(f"[{text}]" if is_marked else text for text, is_marked in side)
 
 
 @pytest.mark.parametrize(

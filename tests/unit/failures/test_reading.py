@@ -97,4 +97,4 @@ def test_values_of_the_client_win() -> None:
     assert shown.table is not None
     left = shown.table.rows[0].left
     assert left is not None
-    assert left.segments[0][0] == "20"
+    assert left[0][0] == "20"

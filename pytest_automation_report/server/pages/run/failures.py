@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Traceback
+    from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.changes import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
@@ -301,14 +301,14 @@ _LINE_LENGTH: Final = 240
 _TRIPLE_QUOTES: Final = ('"""', "'''")
 
 
-def code_frame(traceback: Traceback | None) -> Json | None:
+def code_frame(exceptions: Sequence[Raised]) -> Json | None:
     """Return the code of the innermost frame in the user's code, with the lines that describe the exception.
 
-    None if the traceback shows no code. ``depth`` is the number of calls of the same function around it.
+    None without any code. ``depth`` is the number of calls of the same function around it.
     """
-    if traceback is None or not traceback.exceptions:
+    if not exceptions:
         return None
-    raised = traceback.exceptions[0]
+    raised = exceptions[0]
     frames = [frame for frame in raised.frames if frame.code] or list(raised.frames)
     if not frames:
         return None

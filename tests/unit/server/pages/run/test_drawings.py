@@ -216,7 +216,7 @@ def test_a_time_into_a_run_is_short() -> None:
 @pytest.mark.parametrize("quotes", ['"""', "'''"])
 def test_code_below_a_docstring_is_coloured_as_code(quotes: str) -> None:
     """Lines that begin inside of a docstring are coloured as the whole function is: what runs there is no text."""
-    traceback = parse_traceback(f"""\
+    exceptions = parse_traceback(f"""\
     def retried(item):
         {quotes}Try an item again.
 
@@ -227,7 +227,7 @@ def test_code_below_a_docstring_is_coloured_as_code(quotes: str) -> None:
 E           TypeError: unsupported operand
 
 tests/retries.py:7: TypeError""")
-    frame = code_frame(traceback)
+    frame = code_frame(exceptions)
     assert frame is not None
     assert [line["number"] for line in frame["lines"]] == [3, 4, 5, 6, 7]
     classes = {text.strip(): class_ for line in frame["lines"] for class_, text in line["tokens"]}
