@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json, NewRun, Resources
     from pytest_automation_report.api.responses import Page, Run, RunTest, Source, StoredFile
+    from pytest_automation_report.findings.documents import RunFindings, SourceFlakiness
 
 
 # A page behind all runs: its response has the total and no run.
@@ -197,13 +198,15 @@ class Client(ABC):
         path = f"/projects/{self._project_id}/automation/runs"
         return self._call(ApiRequest("GET", f"/api/v1{path}", 200, query, key=key), page_of_runs).total
 
-    def findings_document(self, run_id: int, base_id: int | None = None) -> Json:
+    def findings_document(self, run_id: int, base_id: int | None = None) -> RunFindings:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
-        return self._read(f"/automation/runs/{run_id}/findings", _query({"base": base_id}), _result)
+        document = self._read(f"/automation/runs/{run_id}/findings", _query({"base": base_id}), _result)
+        return cast("RunFindings", document)
 
-    def flaky_document(self, source_id: int, branch: str | None = None) -> Json:
+    def flaky_document(self, source_id: int, branch: str | None = None) -> SourceFlakiness:
         """Return the flaky tests of a source; only a server of ours has them."""
-        return self._read(f"/automation/sources/{source_id}/flaky", _query({"branch": branch}), _result)
+        document = self._read(f"/automation/sources/{source_id}/flaky", _query({"branch": branch}), _result)
+        return cast("SourceFlakiness", document)
 
     def results_document(self, run_id: int, *, after: int = 0, status_id: Iterable[int] = ()) -> Json:
         """Return whole results of a run after the one of this id; only a server of ours has them.

@@ -20,7 +20,7 @@ from pytest_automation_report.text.files import STDOUT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunFindings
 
 
 @run.command("export")
@@ -61,7 +61,7 @@ class _Request:
         self._findings = partial(reading.findings, run_id, base) if reading.is_ours else None
 
     @property
-    def findings(self) -> Json | None:
+    def findings(self) -> RunFindings | None:
         """The findings of the run; None for a server that has none."""
         return None if self._findings is None else self._findings()
 

@@ -24,9 +24,9 @@ from pytest_automation_report.text.terminal import is_torn, pluralize, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import Opened
+    from pytest_automation_report.findings.documents import FlakyState, RunFindings, SourceFlakiness
 
 
 _ID: Final = click.IntRange(min=1)
@@ -96,7 +96,7 @@ def flaky(chosen: WhichRun, *, branch: str | None, is_json: bool, **options: Any
     return Exit.DONE
 
 
-def _flaky(reading: Opened, chosen: WhichRun, branch: str | None) -> Json:
+def _flaky(reading: Opened, chosen: WhichRun, branch: str | None) -> SourceFlakiness:
     run_id = reading.named_run(chosen)
     named = None if run_id is None else reading.run(run_id)
     source = reading.source_id(reading.configuration.source) if named is None else named.source_id or 0
@@ -178,7 +178,7 @@ class _Judged(NamedTuple):
     is_stopped: bool
 
 
-def not_whole(judged: Run, document: Json) -> str:
+def not_whole(judged: Run, document: RunFindings) -> str:
     """Return why a run is not whole, so that its missing results could have failed; "" for a whole run."""
     if not judged.is_completed:
         return "is open: its jobs may still send results"
@@ -196,7 +196,7 @@ def _named(judged: Run) -> str:
     return f"run {judged.id}{f' ({shown})' if shown else ''}"
 
 
-def _compared(document: Json, *, is_needed: bool) -> str:
+def _compared(document: RunFindings, *, is_needed: bool) -> str:
     """Return what the failures are new since."""
     base = document["base"]
     if base is None:
@@ -205,7 +205,7 @@ def _compared(document: Json, *, is_needed: bool) -> str:
     return f" since run {base['run']}{branch}"
 
 
-def _show(document: Json, *, is_json: bool) -> None:
+def _show(document: RunFindings, *, is_json: bool) -> None:
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return
@@ -241,14 +241,16 @@ _WHY: Final = {
 _WHY_WITHOUT_BRANCH: Final = {"same branch": "the last one before it"}
 
 
-def _rate(test: Json) -> str:
+def _rate(test: FlakyState) -> str:
     share = 100 * test["failed"] / test["runs"] if test["runs"] else 0.0
     return (
         f"{test['failed']} of {test['runs']} runs, {share:.1f} % ({100 * test['low']:.1f}-{100 * test['high']:.1f} %)"
     )
 
 
-def _new_failures(document: Json, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool) -> _Judged:
+def _new_failures(
+    document: RunFindings, entries: Sequence[KnownFailure], most: int, *, are_flaky_apart: bool
+) -> _Judged:
     """Judge the new failures that no entry excuses; an entry past its date stops the gate, too."""
     today = datetime.now(tz=timezone.utc).date()
     failing = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
@@ -279,7 +281,7 @@ def _new_failures(document: Json, entries: Sequence[KnownFailure], most: int, *,
     return _Judged(lines, words, limit, bool(past) or count > most)
 
 
-def _flaky_tests(document: Json, most: int | None) -> _Judged:
+def _flaky_tests(document: RunFindings, most: int | None) -> _Judged:
     count = document["counts"]["flaky"]
     is_stopped = most is not None and count > most
     shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN] if is_stopped else []
@@ -287,7 +289,7 @@ def _flaky_tests(document: Json, most: int | None) -> _Judged:
     return _Judged(lines, pluralize(count, "flaky test"), _limit(count, most or 0), is_stopped)
 
 
-def _gone_tests(document: Json, most: int | None) -> _Judged:
+def _gone_tests(document: RunFindings, most: int | None) -> _Judged:
     """Name the tests that are gone although the run is whole, and judge their number."""
     count = document["counts"]["gone"]
     for test in document["tests"]["gone"][:_MOST_SHOWN]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client, RunFilters
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
+    from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.settings import Settings
 
 LAST: Final = "last"
@@ -173,7 +174,7 @@ class Opened(Struct, frozen=True):
         """Return a run, without its threads if the server can leave them out."""
         return self.client.run(run_id, has_threads=False, expands=("automation_sources",))
 
-    def findings(self, run_id: int, base: int | None = None) -> Json:
+    def findings(self, run_id: int, base: int | None = None) -> RunFindings:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
         if base is not None:
             self._check_run(base)

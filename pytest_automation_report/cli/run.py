@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client, RunFilters
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.settings.settings import Settings
 
 
@@ -383,7 +384,7 @@ def _echo_runs(configuration: Settings, runs: Sequence[Run]) -> None:
         echo_table(_COLUMNS, [_row(run) for run in runs])
 
 
-def _echo_jobs(findings: Json) -> None:
+def _echo_jobs(findings: RunFindings) -> None:
     """Print whether the jobs of a run ran each test once, and how many tests have results of several jobs."""
     whole, several = findings["whole"], findings["counts"]["in_several_jobs"]
     if whole is not None:

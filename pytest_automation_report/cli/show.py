@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_automation_report.api.client import RunExpand
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import Opened
     from pytest_automation_report.export.results import ExportedTest
+    from pytest_automation_report.findings.documents import RunFindings
 
 
 _EXPANDS: Final[tuple[RunExpand, ...]] = ("automation_sources", "configs", "milestones", "statuses", "users")
@@ -108,7 +108,7 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
         yield f"and {failed - len(tests)} more"
 
 
-def _verdict(shown: Run, findings: Json | None) -> str:
+def _verdict(shown: Run, findings: RunFindings | None) -> str:
     """Return what is to be said of a run; of one without findings by its counts."""
     if findings is not None:
         return printable(told(findings["verdict"]))
@@ -118,7 +118,7 @@ def _verdict(shown: Run, findings: Json | None) -> str:
     return verdict_of(numbers).long
 
 
-def _since(run_id: int, findings: Json | None) -> dict[str, str]:
+def _since(run_id: int, findings: RunFindings | None) -> dict[str, str]:
     """Return for each failed test, by key, with which run its failures began."""
     if findings is None or findings["base"] is None:
         return {}
@@ -196,7 +196,7 @@ def failures_as_markdown(reading: Opened, run_id: int, name: str | None) -> str:
     return "\n".join(markdown_of(test, run, command=_command(test), changes=_changes(test, findings)) for test in tests)
 
 
-def _one_of_each_reason(failures: Sequence[ExportedTest], findings: Json | None) -> list[ExportedTest]:
+def _one_of_each_reason(failures: Sequence[ExportedTest], findings: RunFindings | None) -> list[ExportedTest]:
     """Return the first failure of each reason, at most 20; without findings the first failures."""
     if findings is None:
         return list(failures[:_MOST])
@@ -228,7 +228,7 @@ def _command(test: ExportedTest) -> str:
     return rerun_command(row, to_builtins(test.fields)) or ""
 
 
-def _changes(test: ExportedTest, findings: Json | None) -> list[str]:
+def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:
     """Return how the test did in the runs before, in sentences."""
     if findings is None or findings["base"] is None:
         return []
@@ -236,6 +236,6 @@ def _changes(test: ExportedTest, findings: Json | None) -> list[str]:
     base = findings["base"]["run"]
     if any(entry["key"] == test.key for entry in lists["newly_failing"]):
         kind = next(entry["kind"] for entry in lists["newly_failing"] if entry["key"] == test.key)
-        return [f"{_KINDS[kind]}: it did not fail in run {base}"]
+        return [f"{_KINDS[kind or 'new']}: it did not fail in run {base}"]
     since = next((entry["since"] for entry in lists["still_failing"] if entry["key"] == test.key), None)
     return [f"It has failed since run {since['run']}"] if since else []

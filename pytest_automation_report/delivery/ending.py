@@ -9,7 +9,7 @@ import os
 import threading
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.report import unfinished_reason, write_report
@@ -20,10 +20,17 @@ from pytest_automation_report.text.limits import cut_end
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.follower import SessionFollower
     from pytest_automation_report.delivery.handover import Timeouts
+    from pytest_automation_report.findings.documents import (
+        ChangedTest,
+        FailureExcerpt,
+        FindingsExcerpt,
+        FlakyResult,
+        RunFindings,
+        VerdictWords,
+    )
     from pytest_automation_report.spool.process import Process
     from pytest_automation_report.spool.records import Record
 
@@ -155,7 +162,7 @@ class DeliveryEnd:
             return self._timeouts.findings
         return self._deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
 
-    def _write_findings(self) -> LateAnswer[Json] | None:
+    def _write_findings(self) -> LateAnswer[FindingsExcerpt] | None:
         """Write the findings of our completed run to the ledger if a pytest waits for them, and they come in time."""
         state, client, log = self._state, self._client, self._log
         if self._controller is None or self._follower.queues.end is None or state.run is None or not state.is_complete:
@@ -167,7 +174,7 @@ class DeliveryEnd:
         request = LateAnswer(f"findings of run {state.run}", lambda: excerpt_from(ask()), log)
         excerpt = request.wait(seconds)
         if excerpt is not None:
-            self._write_unless_full(FindingsRecord(excerpt))
+            self._write_unless_full(FindingsRecord({**excerpt}))
         return request
 
     def _write_report(self) -> LateAnswer[ReportRecord] | None:
@@ -285,7 +292,7 @@ class LateAnswer(Generic[T]):
             self._log(f"no {self._what}: {error!r}")
 
 
-def excerpt_from(document: Json) -> Json:
+def excerpt_from(document: RunFindings) -> FindingsExcerpt:
     """Return the members of a document that a summary shows, with its texts cut to a safe length.
 
     ``failing`` has the failing tests: each with the run in which its failures began, null if they are new in this
@@ -297,9 +304,9 @@ def excerpt_from(document: Json) -> Json:
     flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
     tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
     return {
-        "base": None if base is None else {name: base[name] for name in ("run", "commit", "at")},
+        "base": None if base is None else {"run": base["run"], "commit": base["commit"], "at": base["at"]},
         "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
-        "verdict": {name: _cut(text) for name, text in document["verdict"].items()},
+        "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
         "mine": {name: int(number) for name, number in document["mine"].items()},
         "counts": {name: int(document["counts"][name]) for name in _COUNTS},
         "reasons": [
@@ -311,7 +318,7 @@ def excerpt_from(document: Json) -> Json:
     }  # fmt: skip
 
 
-def _failing(test: Json, flaky: Json | None, run_id: int) -> Json:
+def _failing(test: ChangedTest, flaky: FlakyResult | None, run_id: int) -> FailureExcerpt:
     since = None if test["since"] is None or test["since"]["run"] == run_id else int(test["since"]["run"])
     kind = "" if test["kind"] is None else str(test["kind"])
     rate = None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])]

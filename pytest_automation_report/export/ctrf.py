@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest
+    from pytest_automation_report.findings.documents import BaseRun
 
 SPEC_VERSION: Final = "0.0.0"
 """Version of the format."""
@@ -36,12 +37,12 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
 """Fields of a run that the format has a place for."""
 
 
-def ctrf_text(run: ExportedRun, tests: Iterable[ExportedTest], base: Json | None = None) -> str:
+def ctrf_text(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun | None = None) -> str:
     """Return the document as JSON; ``base`` is that of the run's findings."""
     return json.dumps(ctrf_document(run, tests, base), indent=1, ensure_ascii=False) + "\n"
 
 
-def ctrf_document(run: ExportedRun, tests: Iterable[ExportedTest], base: Json | None = None) -> Json:
+def ctrf_document(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun | None = None) -> Json:
     """Return the document; ``base`` is that of the run's findings."""
     bodies = [_test(test) for test in tests]
     document: Json = {

@@ -20,9 +20,10 @@ from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.export.results import ExportedRun, ExportedTest
+    from pytest_automation_report.findings.documents import RunFindings
 
 COMMENT_BYTES: Final = 60_000
 """Longest comment in bytes: GitHub refuses one of more than 65,536 characters."""
@@ -71,7 +72,7 @@ def markdown_of(
 def comment(
     run: ExportedRun,
     failures: Sequence[ExportedTest],
-    findings: Json | None = None,
+    findings: RunFindings | None = None,
     *,
     url: str = "",
     max_bytes: int = COMMENT_BYTES,
@@ -115,11 +116,11 @@ def _clean(text: str) -> str:
     return visible(without_ansi(text))
 
 
-def _verdict(run: ExportedRun, findings: Json | None, url: str) -> list[str]:
+def _verdict(run: ExportedRun, findings: RunFindings | None, url: str) -> list[str]:
     if findings is None:
         passed = run.total - run.failed
         numbers = RunNumbers(finished=run.total, failed=run.failed, passed=passed, is_open=not run.is_completed)
-        said = asdict(verdict_of(numbers))
+        said: Mapping[str, Any] = asdict(verdict_of(numbers))
     else:
         said = findings["verdict"]
     verdict = f"{_SIGNS.get(said['tone'], '')}{said['long']}"
@@ -142,7 +143,7 @@ def _run_facts(run: ExportedRun | None) -> Mapping[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _changes(findings: Json | None) -> str:
+def _changes(findings: RunFindings | None) -> str:
     """Return what changed since the base in one sentence."""
     if findings is None:
         return ""
@@ -156,7 +157,7 @@ def _changes(findings: Json | None) -> str:
     return f"**{', '.join(parts.values())}** since run {base['run']}{commit}."
 
 
-def _new_failures(failures: Sequence[ExportedTest], findings: Json | None) -> list[str]:
+def _new_failures(failures: Sequence[ExportedTest], findings: RunFindings | None) -> list[str]:
     """Return the list of new failures, or of all if nothing is known of earlier runs."""
     messages = {test.key: test.message for test in failures}
     if findings is None or findings["base"] is None:
@@ -169,7 +170,7 @@ def _new_failures(failures: Sequence[ExportedTest], findings: Json | None) -> li
     return _section(title, lines, count)
 
 
-def _reasons(findings: Json | None) -> list[str]:
+def _reasons(findings: RunFindings | None) -> list[str]:
     reasons = [] if findings is None else findings["reasons"]
     if len(reasons) < 2:  # noqa: PLR2004 - one reason is in the list of failures already
         return []
@@ -181,7 +182,7 @@ def _reasons(findings: Json | None) -> list[str]:
     return _section("Reasons", lines, len(reasons))
 
 
-def _flaky(findings: Json | None) -> list[str]:
+def _flaky(findings: RunFindings | None) -> list[str]:
     tests = [] if findings is None else [test for test in findings["flaky"] if test["state"] == "flaky"]
     lines = [
         f"- {code(title_of(test['folder'], test['name']))}: failed in {test['failed']} of {test['runs']} runs"
@@ -203,7 +204,7 @@ def _row(name: str, message: str) -> str:
 
 
 def _representatives(
-    failures: Sequence[ExportedTest], names: Mapping[str, ExportedTest], findings: Json | None
+    failures: Sequence[ExportedTest], names: Mapping[str, ExportedTest], findings: RunFindings | None
 ) -> Iterable[ExportedTest]:
     """Yield a test of each reason, new reasons first; without reasons all failures."""
     if findings is None or not findings["reasons"]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.export.results import ExportedTest
+    from pytest_automation_report.findings.documents import RunFindings
 
 
 COLUMNS: Final = (
@@ -64,7 +65,7 @@ def _cell(text: str) -> str:
 _VERSION: Final = 1
 
 
-def json_document(run: Json, source: str, findings: Json | None, items: Iterable[Json]) -> Iterator[str]:
+def json_document(run: Json, source: str, findings: RunFindings | None, items: Iterable[Json]) -> Iterator[str]:
     """Yield the document in pieces, since a run may have 100,000 results.
 
     ``run`` and ``items`` are those of the API; ``findings`` are None if the server has none.

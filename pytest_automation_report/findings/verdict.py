@@ -11,6 +11,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
 Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
 """Icon and colour of a verdict."""
@@ -81,7 +82,7 @@ def verdict_of(numbers: RunNumbers) -> Verdict:
     return Verdict(kind, tone, long, short, f"part of the suite: {numbers.selection}" if numbers.selection else "")
 
 
-def told(verdict: Mapping[str, str]) -> str:
+def told(verdict: Mapping[str, Any]) -> str:
     """Return a verdict in one line, with the part of the suite that it is about."""
     return ", ".join(filter(None, (verdict["long"], verdict["part"])))
 
@@ -91,7 +92,7 @@ def mine(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[name]:,} {name}" for name in MINE if counts.get(name))
 
 
-def fresh(reason: Mapping[str, str | None], form: str) -> str:
+def fresh(reason: Mapping[str, Any], form: str) -> str:
     """Return whose the failures of a reason are, unless they only go on."""
     kind = reason["kind"]
     return form.format(kind) if kind not in (None, "still") else ""

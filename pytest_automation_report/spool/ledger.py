@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from msgspec import Struct, field
 from msgspec.json import Decoder as JsonDecoder
@@ -26,6 +26,8 @@ from pytest_automation_report.spool.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pytest_automation_report.findings.documents import FindingsExcerpt
 
 
 Operation: TypeAlias = Literal[
@@ -213,7 +215,7 @@ class UnstoredRecord(Record, frozen=True, tag="unstored"):
 class FindingsRecord(Record, frozen=True, tag="findings"):
     """Written before ``done``: what changed in the run since an earlier one, for pytest's summary.
 
-    Only a server of ours has it. `delivery.findings` has the members of ``excerpt``.
+    Only a server of ours has it. ``excerpt`` is a `findings.documents.FindingsExcerpt`.
     """
 
     excerpt: dict[str, Any]
@@ -349,7 +351,7 @@ class LedgerState(Struct):
     renamed: dict[str, str] = field(default_factory=dict)
     progress_by_worker: dict[str, WorkerProgress] = field(default_factory=dict)
     # What changed in the run; None if the server has no findings, or did not answer in time.
-    findings: dict[str, Any] | None = None
+    findings: FindingsExcerpt | None = None
     report: ReportRecord | None = None
     # Files of results by their names in the spool: uploaded, or not and why.
     stored: dict[str, StoredRecord] = field(default_factory=dict)
@@ -435,7 +437,7 @@ class LedgerState(Struct):
             case UnstoredRecord():
                 self.unstored[record.name] = record.why
             case FindingsRecord():
-                self.findings = record.excerpt
+                self.findings = cast("FindingsExcerpt", record.excerpt)
             case ReportRecord():
                 self.report = record
             case FencingIsRecord():

@@ -38,7 +38,7 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import FindingsExcerpt
     from pytest_automation_report.recording.results import FailedTest
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.counts import SessionCounts
@@ -163,7 +163,7 @@ class JobPage(Struct, frozen=True, kw_only=True):
     tally: SessionCounts
     url: str = ""
     warnings: Sequence[str] = ()
-    findings: Json | None = None
+    findings: FindingsExcerpt | None = None
     now: int = 0
 
     @property

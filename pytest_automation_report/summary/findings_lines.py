@@ -10,9 +10,16 @@ from pytest_automation_report.text.names import SHORT_COMMIT, title_of
 from pytest_automation_report.text.terminal import change_counts, is_torn, pluralize, printable, wholeness_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
-    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import (
+        FailureExcerpt,
+        FailureReason,
+        FindingsExcerpt,
+        ReasonExcerpt,
+        RunFindings,
+    )
 
 MAX_REASONS: Final = 5
 """Most lines with a reason; one more says how many there are."""
@@ -33,7 +40,7 @@ _SINCE_BASE: Final = ("mine new", "counts fixed", "counts new_tests")
 _COUNTED: Final = ("passed", "failed", "not whole")
 
 
-def findings_lines(findings: Json | None, now: int) -> list[str]:
+def findings_lines(findings: FindingsExcerpt | None, now: int) -> list[str]:
     """Return the lines below a session's numbers: what they don't say, what changed, and the reasons of several tests.
 
     Nothing without findings, and of a first run the verdict alone. ``now`` is in microseconds since 1970.
@@ -44,15 +51,15 @@ def findings_lines(findings: Json | None, now: int) -> list[str]:
     return [*lines, *(f"  {reason}" for reason in (reason_lines(findings) if findings["base"] else ()))]
 
 
-def verdict_line(findings: Json) -> str:
+def verdict_line(findings: RunFindings | FindingsExcerpt) -> str:
     """Return the verdict of a run if its counts alone would mislead: it was cut short, or is a part of the suite."""
     verdict = findings["verdict"]
     return printable(told(verdict)) if verdict["part"] or verdict["kind"] not in _COUNTED else ""
 
 
-def earlier_source_line(findings: Json | None, source: str) -> str:
+def earlier_source_line(findings: FindingsExcerpt | None, source: str) -> str:
     """Return that a new source has the tests of an older one, and the setting that goes on with it; empty if not."""
-    earlier = (findings or {}).get("earlier_source")
+    earlier = None if findings is None else findings["earlier_source"]
     if earlier is None:
         return ""
     name = printable(earlier["name"])
@@ -62,7 +69,7 @@ def earlier_source_line(findings: Json | None, source: str) -> str:
     )
 
 
-def changes_line(findings: Json, now: int) -> str:
+def changes_line(findings: RunFindings | FindingsExcerpt, now: int) -> str:
     """Return what changed since the base in one sentence; empty without a base, and if nothing is worth a word.
 
     Of a run that is not whole nothing is said but what it lacks.
@@ -77,10 +84,8 @@ def changes_line(findings: Json, now: int) -> str:
     parts = change_counts(findings)
     if not parts:
         return ""
-    details = [printable(str(base["commit"]))[:SHORT_COMMIT]] if base.get("commit") else []
-    if base.get("at"):
-        details.append(ago(now - base["at"]))
-    described = f"run {base['run']}" + (f" ({', '.join(details)})" if details else "")
+    commit = [printable(str(base["commit"]))[:SHORT_COMMIT]] if base["commit"] else []
+    described = f"run {base['run']} ({', '.join([*commit, ago(now - base['at'])])})"
     first = next((name for name in _SINCE_BASE if name in parts), None)
     if first is None:
         return f"{', '.join(parts.values())}, compared with {described}"
@@ -88,7 +93,7 @@ def changes_line(findings: Json, now: int) -> str:
     return ", ".join(parts.values())
 
 
-def failing_notes(findings: Json | None) -> dict[tuple[str, str], str]:
+def failing_notes(findings: FindingsExcerpt | None) -> dict[tuple[str, str], str]:
     """Return for each failing test, by folder and name, whether it is a flaky one, and since when it fails.
 
     Nothing without findings, and in a first run.
@@ -98,16 +103,16 @@ def failing_notes(findings: Json | None) -> dict[tuple[str, str], str]:
     return {(test["folder"], test["name"]): _failing_note(test) for test in findings["failing"]}
 
 
-def _failing_note(test: Json) -> str:
+def _failing_note(test: FailureExcerpt) -> str:
     if test["flaky"] is not None:
         failed, runs = test["flaky"]
         return f"{FLAKY_NOTE}, {failed} of {pluralize(runs, 'run')} failed"
     return test["kind"] if test["since"] is None else f"since run {test['since']}"
 
 
-def reason_lines(findings: Json) -> list[str]:
+def reason_lines(findings: RunFindings | FindingsExcerpt) -> list[str]:
     """Return a line for each reason of the failures, the most tests first; nothing if only one test failed."""
-    reasons: Sequence[Json] = findings["reasons"]
+    reasons: Sequence[FailureReason | ReasonExcerpt] = findings["reasons"]
     if sum(reason["count"] for reason in reasons) <= 1:
         return []
     lines = [
@@ -118,12 +123,12 @@ def reason_lines(findings: Json) -> list[str]:
     return [*lines, f"and {pluralize(left, 'more reason')}"] if left > 0 else lines
 
 
-def reason_note(reason: Json) -> str:
+def reason_note(reason: ReasonExcerpt) -> str:
     """Return whose failures these are, or since when they have this reason, for an entry of an excerpt."""
     return fresh(reason, "{}") or ("" if reason["since"] is None else f"since run {reason['since']}")
 
 
-def test_title(test: Json) -> str:
+def test_title(test: Mapping[str, Any]) -> str:
     """Return folder and name of a test in one printable line; for a module both are the same."""
     return printable(title_of(test["folder"], test["name"]))
 

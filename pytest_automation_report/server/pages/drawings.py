@@ -15,7 +15,7 @@ from pytest_automation_report.server.pages.words import duration, quantity, verd
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import FindingsSummary
 
 
 # Width of a bar, and of its smallest part: one failure among 100,000 tests must be seen.
@@ -106,7 +106,7 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
     return bars
 
 
-def failure_trend(rows: Iterable[Mapping[str, Any]], known: Mapping[int, Json]) -> list[TrendPoint]:
+def failure_trend(rows: Iterable[Mapping[str, Any]], known: Mapping[int, FindingsSummary]) -> list[TrendPoint]:
     """Return the failed tests of some runs, oldest first; ``known`` has the summaries of their findings by run."""
     points = []
     for row in rows:

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from msgspec.structs import asdict, replace
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.flakiness import Flakiness, Outcome, Verdict
+    from pytest_automation_report.findings.documents import FlakyState, FlakyTest, SourceFlakiness, WholeRun
+    from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
     from pytest_automation_report.server.store.store import Store
@@ -132,7 +133,7 @@ _CASES: Final = (
 )
 
 
-def wholeness(connection: StoreConnection, run_id: int) -> Json | None:
+def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     """Return how many tests of a run were collected, are missing and came twice, and from which jobs.
 
     None if its sessions do not say what they collected, as those of a run that no jobs share.
@@ -153,7 +154,7 @@ def wholeness(connection: StoreConnection, run_id: int) -> Json | None:
             Share(job, attempt, collection["digest"], collection["tests"], collection["chosen"], frozenset(ran))
         )
     found = wholeness_of(shares)
-    return None if found is None else asdict(found)
+    return None if found is None else cast("WholeRun", asdict(found))
 
 
 VERSION: Final = 1
@@ -175,7 +176,7 @@ _NAMES: Final = (
 )
 
 
-def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Json:
+def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> SourceFlakiness:
     """Return the flaky, broken and suspect tests of a source by its completed runs on a branch.
 
     Without a branch it is the main branch, or that of the newest run if there is none. Raises `ApiError` (404) for an
@@ -207,7 +208,7 @@ def flaky_of_source(
     *,
     states: Collection[str] = _SHOWN_STATES,
     limit: int = MAX_TESTS,
-) -> list[Json]:
+) -> list[FlakyTest]:
     """Return the tests of these states of a source on a branch.
 
     There are at most ``limit``, those that cost most.
@@ -222,43 +223,33 @@ def flaky_of_source(
                 found.append(((state.state != "flaky", -state.low, case_id), run["config"], state))
     found.sort(key=lambda entry: entry[0])
     names = names_of(connection, [case_id for (_, _, case_id), _, _ in found[:limit]])
-    return [
-        {**names[case_id], "config": config, **_flaky_entry(state)}
-        for (_, _, case_id), config, state in found[:limit]
-        if case_id in names
-    ]
+    tests: list[FlakyTest] = []
+    for (_, _, case_id), config, state in found[:limit]:
+        if case_id in names:
+            key, folder, name = names[case_id]
+            tests.append({"key": key, "folder": folder, "name": name, "config": config, **flaky_state(state)})
+    return tests
 
 
-def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, Json]:
+def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, tuple[str, str, str]]:
     """Return key, folder and name of these tests, as their last results have them; none if all were removed."""
-    return {
-        case_id: {"key": key, "folder": folder, "name": name}
-        for case_id, key, folder, name in rows_of(connection, _NAMES, cases)
-    }
+    return {case_id: (key, folder, name) for case_id, key, folder, name in rows_of(connection, _NAMES, cases)}
 
 
-def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, Json]:
+def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, FlakyState]:
     """Return the flaky, broken and suspect tests of a run by case, those that cost most first."""
     states = {
         case_id: flakiness_of(history.outcomes(failures))
         for case_id, history in known.items()
         if case_id in subject.results
     }
-    found = {
-        # What this run adds is no evidence against itself: a test is known to be flaky by the runs before.
-        case_id: {**_flaky_entry(state), "is_known": _is_known(known[case_id].outcomes(failures)[:-1], state)}
-        for case_id, state in states.items()
-        if state.state in _SHOWN_STATES
-    }
+    found = {case_id: flaky_state(state) for case_id, state in states.items() if state.state in _SHOWN_STATES}
     order = sorted(found, key=lambda case_id: (found[case_id]["state"] != "flaky", -found[case_id]["low"], case_id))
     return {case_id: found[case_id] for case_id in order}
 
 
-def _is_known(before: Sequence[Outcome], state: Flakiness) -> bool:
-    return state.state == "flaky" and flakiness_of(before).state == "flaky"
-
-
-def _flaky_entry(state: Flakiness) -> Json:
+def flaky_state(state: Flakiness) -> FlakyState:
+    """Return the state of a test as documents have it."""
     return {
         "state": state.state,
         "evidence": {"retries": state.retries, "commits": state.commits, "isolated": state.isolated},

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import WholeRun
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import Series
 
@@ -78,7 +79,7 @@ def lost_tests(connection: StoreConnection, series: Series, files: Iterable[str]
 
 
 def numbers_of(
-    connection: StoreConnection, run: Json, modules: Modules, whole: Json | None, *, lost: int, reasons: int
+    connection: StoreConnection, run: Json, modules: Modules, whole: WholeRun | None, *, lost: int, reasons: int
 ) -> RunNumbers:
     """Return the numbers of a run by its row; ``whole`` is what its jobs prove, None if they do not say enough."""
     fields = [json.loads(body) for (body,) in connection.execute(_FIELDS, (run["id"],))]
@@ -88,11 +89,12 @@ def numbers_of(
     killed = connection.execute(_KILLED, (run["id"],))[0][0] if ending[0] == "died" else 0
     finished = run["total_count"] - run["untested_count"] - modules.results - killed
     if whole is not None:
-        collected, missing = whole["tests"], whole["missing"]
+        collected: int | None = whole["tests"]
+        missing = whole["missing"]
     else:
         collected = _sum(fields, COLLECTED_FIELD)
-        missing = _sum(fields, NOT_RUN_FIELD) or 0
-        missing = missing if collected is None else max(0, collected - finished - killed)
+        not_run = _sum(fields, NOT_RUN_FIELD) or 0
+        missing = not_run if collected is None else max(0, collected - finished - killed)
     return RunNumbers(
         finished=finished,
         failed=run["failure_count"] - modules.failures - killed,

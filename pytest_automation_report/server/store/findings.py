@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import asdict
 
 from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
-from pytest_automation_report.findings.flakiness import WINDOW
+from pytest_automation_report.findings.flakiness import WINDOW, flakiness_of
 from pytest_automation_report.findings.times import (
     HISTORY,
     LAST,
@@ -59,6 +59,23 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import (
+        BaseRun,
+        ChangedDuration,
+        ChangedTest,
+        EarlierSource,
+        FailureReason,
+        FindingsSummary,
+        FlakyState,
+        Mine,
+        NamedTest,
+        RanTests,
+        RunFindings,
+        RunMention,
+        RunTime,
+        VerdictWords,
+        WholeRun,
+    )
     from pytest_automation_report.findings.flakiness import Verdict
     from pytest_automation_report.findings.times import Change
     from pytest_automation_report.server.store.compared import ComparedRun
@@ -95,7 +112,7 @@ _THREADS: Final = (
 """Threads without a test, as that of xdist's controller, are no workers."""
 
 
-def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
+def findings(store: Store, run_id: int, base_id: int | None = None) -> RunFindings:
     """Return the findings of a run, compared with the run that fits best or with this one.
 
     Raises `ApiError` for an unknown run (404), and for a base of another source (422).
@@ -140,16 +157,16 @@ def _set_speed(run_id: int, speed: float, writer: Writer) -> None:
     writer.connection.change(_SET_SPEED, (round(speed, 4), run_id))
 
 
-def stored_findings(connection: StoreConnection, run_id: int) -> Json | None:
+def stored_findings(connection: StoreConnection, run_id: int) -> RunFindings | None:
     """Return the stored findings of a run; None if they were not computed yet, or by earlier rules."""
     rows = connection.execute(_STORED, (run_id,))
     if not rows or rows[0][0] < VERSION:
         return None
-    document: Json = json.loads(rows[0][1])
+    document: RunFindings = json.loads(rows[0][1])
     return document
 
 
-def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int, Json]:
+def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int, FindingsSummary]:
     """Return the summaries of those of these runs whose findings are stored.
 
     A summary has the number of the base, the verdict, the counts, and how many reasons the failures have.
@@ -158,13 +175,14 @@ def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int
     return {run_id: json.loads(summary) for run_id, summary in rows}
 
 
-def _keep(run: Json, speed: float, document: Json, writer: Writer) -> None:
+def _keep(run: Json, speed: float, document: RunFindings, writer: Writer) -> None:
     """Store the findings of a run, by the row they were made of, and its speed, if it has not changed since."""
-    base, reasons = document["base"], document["reasons"]
-    summary = {
-        "base": None if base is None else base["run"],
-        **{name: document[name] for name in ("verdict", "mine", "counts")},
-        "reasons": len(reasons),
+    summary: FindingsSummary = {
+        "base": None if document["base"] is None else document["base"]["run"],
+        "verdict": document["verdict"],
+        "mine": document["mine"],
+        "counts": document["counts"],
+        "reasons": len(document["reasons"]),
     }
     share(writer.connection, "run", run["id"])
     values = (VERSION, json_text(document), json_text(summary), run["id"], run["updated"])
@@ -174,7 +192,7 @@ def _keep(run: Json, speed: float, document: Json, writer: Writer) -> None:
 
 def _computed(
     connection: StoreConnection, run_id: int, base_id: int | None, main_branch: str
-) -> tuple[Json, float, Json]:
+) -> tuple[Json, float, RunFindings]:
     """Return the row of a run, its speed and its findings."""
     run = run_row(connection, run_id)
     return (run, *_document(connection, run, base_id, main_branch))
@@ -187,7 +205,9 @@ def _untested(connection: StoreConnection, run: Json) -> set[int]:
     return {case_id for (case_id,) in connection.execute(_UNTESTED, (run["id"],))}
 
 
-def _document(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> tuple[float, Json]:
+def _document(
+    connection: StoreConnection, run: Json, base_id: int | None, main_branch: str
+) -> tuple[float, RunFindings]:
     """Return the speed of a run and its findings."""
     main_branch = main_branch_of(connection, run["source"]) or main_branch
     subject = compared_run(connection, run, base_id, main_branch)
@@ -196,15 +216,20 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
     failures = Failures(connection, subject.series)
     known = histories(connection, subject.series, failures.unstable())
     flaky = flaky_in_run(subject, failures, known)
-    known_flaky = {key for key, entry in flaky.items() if entry["is_known"]}
+    # What this run adds is no evidence against itself: a test is known to be flaky by the runs before, too.
+    known_flaky = {
+        key
+        for key, entry in flaky.items()
+        if entry["state"] == "flaky" and flakiness_of(known[key].outcomes(failures)[:-1]).state == "flaky"
+    }
     reasons = reasons_of(connection, subject, known_flaky)
     changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part, reasons=len(reasons))
-    lists = {name: getattr(changes, name) for name in changes.__struct_fields__}
+    lists = cast("Mapping[str, Sequence[int]]", asdict(changes))
     series, durations = _changed_durations(connection, subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
     base = run["id"] if subject.base is None else subject.base.run.id
-    kinds = {
+    kinds: dict[int, Mine] = {
         **{key: "back" if failures.has_failed_before(key, base) else "new" for key in changes.newly_failing},
         **dict.fromkeys(changes.still_failing, "still"),
     }
@@ -220,8 +245,8 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
         "is_partial": has_part,
         "whole": whole,
         "speed": round(speed / series.usual, 2),
-        "verdict": asdict(verdict_of(numbers)),
-        "ran": {name: getattr(numbers, name) for name in _RAN},
+        "verdict": cast("VerdictWords", asdict(verdict_of(numbers))),
+        "ran": cast("RanTests", {name: getattr(numbers, name) for name in _RAN}),
         "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
         "counts": {
             **{name: len(keys) for name, keys in lists.items()},
@@ -233,14 +258,12 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
         },
         "tests": {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()},
         "reasons": reasons,
-        "flaky": [{**tests.name(key), **entry} for key, entry in list(flaky.items())[:MAX_TESTS]],
-        **{
-            word: [
-                {**tests.name(key), **asdict(changed[key]), "ratio": round(changed[key].ratio, 2)}
-                for key in ranked(changed)[:MAX_TESTS]
-            ]
-            for word, changed in (("slower", slower), ("faster", faster))
-        },
+        "flaky": [
+            {**tests.name(key), **entry, "is_known": key in known_flaky}
+            for key, entry in list(flaky.items())[:MAX_TESTS]
+        ],
+        "slower": tests.durations(slower),
+        "faster": tests.durations(faster),
         "time": _time(connection, subject),
     }
 
@@ -248,8 +271,8 @@ def _document(connection: StoreConnection, run: Json, base_id: int | None, main_
 def _changes(
     connection: StoreConnection,
     subject: ComparedRun,
-    whole: Json | None,
-    flaky: Mapping[int, Json],
+    whole: WholeRun | None,
+    flaky: Mapping[int, FlakyState],
     *,
     has_part: bool,
     reasons: int,
@@ -290,7 +313,7 @@ def _changes(
     return changes, numbers
 
 
-def _base(subject: ComparedRun) -> Json | None:
+def _base(subject: ComparedRun) -> BaseRun | None:
     base, row = subject.base, subject.base_row
     if base is None or row is None:
         return None
@@ -326,13 +349,13 @@ class _Tests:
         connection: StoreConnection,
         subject: ComparedRun,
         known: Mapping[int, CaseHistory],
-        kinds: Mapping[int, str],
+        kinds: Mapping[int, Mine],
     ) -> None:
         self._connection = connection
         self._kinds = kinds
         self._subject = subject
         self._known = dict(known)
-        self._names: dict[int, Json] = {}
+        self._names: dict[int, NamedTest] = {}
         # Failures often began together: each run is read once.
         self._runs: dict[int, Json | None] = {}
 
@@ -355,17 +378,26 @@ class _Tests:
         for case_id, key, folder, name, result_id in rows:
             self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
         lost = [case_id for case_id in gone if case_id not in self._names]
-        self._names |= {key: {**names, "result": None} for key, names in names_of(self._connection, lost).items()}
+        for case_id, (key, folder, name) in names_of(self._connection, lost).items():
+            self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": None}
 
-    def name(self, case_id: int) -> Json:
+    def name(self, case_id: int) -> NamedTest:
         """Return key, folder and name of a test, and the id of its result."""
         return self._names[case_id]
 
-    def entries(self, cases: Iterable[int]) -> list[Json]:
+    def durations(self, changed: Mapping[int, Change]) -> list[ChangedDuration]:
+        """Return the tests that got slower or faster, those with the largest changes first."""
+        changes = [(self._names[key], changed[key]) for key in ranked(changed)[:MAX_TESTS]]
+        return [
+            {**test, "elapsed": change.elapsed, "median": change.median, "ratio": round(change.ratio, 2)}
+            for test, change in changes
+        ]
+
+    def entries(self, cases: Iterable[int]) -> list[ChangedTest]:
         """Return the tests of one of the lists of changes, by folder and name."""
         return sorted(map(self._entry, cases), key=lambda entry: (entry["folder"], entry["name"], entry["key"]))
 
-    def _entry(self, case_id: int) -> Json:
+    def _entry(self, case_id: int) -> ChangedTest:
         case = self._subject.results.get(case_id)
         fingerprint = None if case is None or case.fingerprint is None else hexadecimal(case.fingerprint)
         return {
@@ -376,7 +408,7 @@ class _Tests:
             "fingerprint": fingerprint,
         }
 
-    def _since(self, case_id: int, case: CaseResult | None) -> Json | None:
+    def _since(self, case_id: int, case: CaseResult | None) -> RunMention | None:
         """Return the run with which the failures of a test began; None if it does not fail."""
         subject = self._subject
         if case is None or case.verdict != "failed":
@@ -396,7 +428,7 @@ class _Tests:
         return None if first is None else mention(first)
 
 
-def _time(connection: StoreConnection, subject: ComparedRun) -> Json:
+def _time(connection: StoreConnection, subject: ComparedRun) -> RunTime:
     """Return where the time of a run went; a worker's time is true to one batch of results."""
     run = subject.run
     workers = []
@@ -405,8 +437,8 @@ def _time(connection: StoreConnection, subject: ComparedRun) -> Json:
         workers.append(WorkerTime(started, started + max(observed or 0, tests), tests))
     wall = run["elapsed"] or max((worker.ended for worker in workers), default=0)
     durations = [case.elapsed for case in subject.results.values() if case.elapsed]
-    shares = asdict(time_shares(wall, workers, durations))
-    return {**shares, "workers": [asdict(worker) for worker in workers]}
+    time = asdict(time_shares(wall, workers, durations)) | {"workers": [asdict(worker) for worker in workers]}
+    return cast("RunTime", time)
 
 
 # Tests that are looked up in other sources, spread over the run.
@@ -426,7 +458,7 @@ _SAME_TESTS: Final = (
 _RUNS: Final = 'SELECT COUNT(*) FROM "run" WHERE "source_id" = ? AND "id" < ?'
 
 
-def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[int]) -> Json | None:
+def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[int]) -> EarlierSource | None:
     """Return name and number of runs of the older source that has most tests of a run, by its row and its tests.
 
     None unless it is the first run of its source, and half of its tests at least are known in another source of its
@@ -460,7 +492,7 @@ _FIRST_RUNS: Final = (
 )
 
 
-def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collection[int]) -> list[Json]:
+def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collection[int]) -> list[FailureReason]:
     """Return the reasons of a run's failures, those of most tests first; ``flaky`` are known to be flaky."""
     groups: dict[int, list[int]] = {}
     others = set[int]()
@@ -469,27 +501,43 @@ def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collect
             groups.setdefault(case.fingerprint, []).append(case.result_id)
             others |= {case.fingerprint} if case_id not in flaky else set()
     order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]
+    if not order:
+        return []
+    # Its expressions take 10 ms to compile: a run without failures does not pay for them.
+    from pytest_automation_report.findings.fingerprints import masked  # noqa: PLC0415
+
     base_id = None if subject.base is None else subject.base.run.id
     known = set() if base_id is None else {row[0] for row in rows_of(connection, _KNOWN, order, (base_id,))}
     failures = _failures(connection, [result_id for group in order for result_id in groups[group][:MAX_TESTS]])
     first_runs = _first_runs(connection, subject.run, order)
 
-    def kind(fingerprint: int) -> str:
+    def kind(fingerprint: int) -> Mine:
         first = first_runs.get(fingerprint)
         was_seen = first is not None and first["run"] < min(subject.run["id"], base_id or 0)
-        older = "still" if fingerprint in known else "back" if was_seen else "new"
+        older: Mine = "still" if fingerprint in known else "back" if was_seen else "new"
         return older if fingerprint in others else "flaky"
 
-    return [
-        {
-            **_described(failures[fingerprint]),
-            "fingerprint": hexadecimal(fingerprint),
-            "count": len(groups[fingerprint]),
-            "kind": None if base_id is None else kind(fingerprint),
-            "since": first_runs.get(fingerprint),
-        }
-        for fingerprint in order
-    ]
+    reasons: list[FailureReason] = []
+    for fingerprint in order:
+        rows = failures[fingerprint]
+        titles = Counter(message or "" for _, message, _, _ in rows)
+        title, _ = titles.most_common(1)[0]
+        _, _, phase, place = rows[0]
+        reasons.append(
+            {
+                "title": title,
+                "masked": masked(title),
+                "phase": phase,
+                "place": place,
+                "messages": len(titles),
+                "keys": [key for key, _, _, _ in rows],
+                "fingerprint": hexadecimal(fingerprint),
+                "count": len(groups[fingerprint]),
+                "kind": None if base_id is None else kind(fingerprint),
+                "since": first_runs.get(fingerprint),
+            }
+        )
+    return reasons
 
 
 def _failures(connection: StoreConnection, result_ids: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
@@ -500,27 +548,8 @@ def _failures(connection: StoreConnection, result_ids: Sequence[int]) -> dict[in
     return failures
 
 
-def _described(failures: Sequence[tuple[Any, ...]]) -> Json:
-    # Its expressions take 10 ms to compile: a run without failures does not pay for them.
-    from pytest_automation_report.findings.fingerprints import masked  # noqa: PLC0415
-
-    titles = Counter(message or "" for _, message, _, _ in failures)
-    title, _ = titles.most_common(1)[0]
-    _, _, phase, place = failures[0]
-    return {
-        "title": title,
-        "masked": masked(title),
-        "phase": phase,
-        "place": place,
-        "messages": len(titles),
-        "keys": [key for key, _, _, _ in failures],
-    }
-
-
-def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, Json]:
+def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, RunMention]:
     """Return the first run of the source with a failure of each reason."""
-    if not fingerprints:
-        return {}
     sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
     rows = connection.execute(sql, (*fingerprints, run["source"]))
     # None if the run has just been removed.

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import asdict
 
@@ -22,10 +22,19 @@ from pytest_automation_report.server.store.records import run_row
 from pytest_automation_report.server.store.values import ResultClass, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.times import Kind
+    from pytest_automation_report.findings.documents import (
+        Block,
+        Cell,
+        RunLanes,
+        RunOverview,
+        SlowTest,
+        TestFamily,
+        WorkerWaste,
+    )
+    from pytest_automation_report.findings.times import Kind, Waste
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
@@ -61,7 +70,7 @@ _RESULTS: Final = (
 )
 
 
-def overview(store: Store, run_id: int) -> Json:
+def overview(store: Store, run_id: int) -> RunOverview:
     """Return the overview of a run; raises `ApiError` (404) for an unknown run.
 
     ``files`` has the tests of each file, or of each folder if they have no file: counts by status id (a text, as each
@@ -77,13 +86,13 @@ def overview(store: Store, run_id: int) -> Json:
     return document
 
 
-def _stored(connection: StoreConnection, run_id: int) -> Json | None:
+def _stored(connection: StoreConnection, run_id: int) -> RunOverview | None:
     rows = connection.execute(_STORED, (run_id, VERSION))
-    document: Json | None = json.loads(rows[0][0]) if rows else None
+    document: RunOverview | None = json.loads(rows[0][0]) if rows else None
     return document
 
 
-def _keep(run: Json, document: Json, writer: Writer) -> None:
+def _keep(run: Json, document: RunOverview, writer: Writer) -> None:
     """Store the overview of a run, by the row it was made of, if it has not changed since."""
     share(writer.connection, "run", run["id"])
     writer.connection.change(_KEEP, (VERSION, json_text(document), run["id"], run["updated"]))
@@ -147,7 +156,7 @@ def _kind(result_class: int, failed_attempts: int | None) -> Kind:
     return "skipped"
 
 
-def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, Json]:
+def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOverview]:
     """Return the row of a run, and its overview."""
     run = run_row(connection, run_id)
     threads = connection.rows(_THREADS, (run_id,))
@@ -157,7 +166,7 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, Json]:
     walk = _Walk(began, sessions)
     for row in connection.execute(_RESULTS, (run_id,)):
         walk.add(row)
-    document = {
+    document: RunOverview = {
         "version": VERSION,
         "files": [
             {
@@ -179,7 +188,7 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, Json]:
     return run, document
 
 
-def _slowest(connection: StoreConnection, walk: _Walk) -> list[Json]:
+def _slowest(connection: StoreConnection, walk: _Walk) -> list[SlowTest]:
     """Return the tests that took longest, those first."""
     results = (result for results in walk.threads.values() for result in results if result.elapsed)
     ids = [result.result for result in sorted(results, key=lambda result: -result.elapsed)[:_MAX_SLOWEST]]
@@ -187,12 +196,12 @@ def _slowest(connection: StoreConnection, walk: _Walk) -> list[Json]:
     return [names[result_id] for result_id in ids if result_id in names]
 
 
-def _rows(connection: StoreConnection, ids: Sequence[int]) -> dict[int, Json]:
-    rows = connection.rows(f"{_NAMED} ({marks(ids)})", ids) if ids else []
+def _rows(connection: StoreConnection, ids: Sequence[int]) -> dict[int, SlowTest]:
+    rows = cast("list[SlowTest]", connection.rows(f"{_NAMED} ({marks(ids)})", ids))
     return {row["id"]: row for row in rows}
 
 
-def _families(walk: _Walk) -> list[Json]:
+def _families(walk: _Walk) -> list[TestFamily]:
     """Return the parametrized functions with failures, those with most failures first."""
     failures = {key: sum(kind == "failed" for _, kind, _ in cells) for key, cells in walk.functions.items()}
     keys = [key for key, count in failures.items() if count and len(walk.functions[key]) > 1]
@@ -210,10 +219,10 @@ def _families(walk: _Walk) -> list[Json]:
     ]
 
 
-def _cells(tests: Sequence[tuple[int, Kind, str]]) -> list[list[int | str]]:
+def _cells(tests: Sequence[tuple[int, Kind, str]]) -> list[Cell]:
     """Return a cell for each test, [id, two letters of its kind], by parameters: workers run them in any order."""
     by_parameters = sorted(tests, key=lambda test: natural_key(test[2]))
-    return [[result_id, kind[:2]] for result_id, kind, _ in by_parameters[:_MAX_CELLS]]
+    return cast("list[Cell]", [[result_id, kind[:2]] for result_id, kind, _ in by_parameters[:_MAX_CELLS]])
 
 
 def natural_key(text: str) -> list[tuple[int, str]]:
@@ -221,7 +230,7 @@ def natural_key(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]{1,18})", text)]
 
 
-def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk: _Walk) -> Json:
+def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk: _Walk) -> RunLanes:
     """Return the workers, their lanes, and the test that kept the others waiting."""
     chosen = sorted(threads, key=lambda row: -(row["elapsed_computed"] or 0))[:MAX_LANES]
     rows = sorted((row for row in chosen if row["id"] in walk.threads), key=lambda row: row["position"])
@@ -233,6 +242,11 @@ def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk
     ends = {key: max(start + result.elapsed for start, result in lane) for key, lane in placed.items()}
     wall = max([run["elapsed"] or 0, *ends.values()])
     waste = waste_of(placed, wall)
+    # Lists, as JSON has them: a document that was just computed equals the stored one.
+    lanes = [
+        [[block.start, block.end, block.kind[:2], block.count, block.result, block.last] for block in blocks]
+        for blocks in blocks_of(list(placed.values()), wall)
+    ]
     return {
         "wall": wall,
         "is_exact": all(result.started is not None for lane in placed.values() for _, result in lane),
@@ -248,14 +262,11 @@ def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk
             }
             for row in rows
         ],
-        "lanes": [
-            [[block.start, block.end, block.kind[:2], block.count, block.result, block.last] for block in blocks]
-            for blocks in blocks_of(list(placed.values()), wall)
-        ],
-        "waste": None if waste is None else {**asdict(waste), **_named(connection, waste.result)},
+        "lanes": cast("list[list[Block]]", lanes),
+        "waste": None if waste is None else _waste(connection, waste),
     }
 
 
-def _named(connection: StoreConnection, result_id: int) -> Mapping[str, Any]:
-    row = _rows(connection, [result_id]).get(result_id)
-    return {} if row is None else {"name": row["name"], "elapsed": row["elapsed"]}
+def _waste(connection: StoreConnection, waste: Waste) -> WorkerWaste:
+    row = _rows(connection, [waste.result])[waste.result]
+    return cast("WorkerWaste", asdict(waste) | {"name": row["name"], "elapsed": row["elapsed"]})

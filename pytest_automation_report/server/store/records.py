@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunMention
     from pytest_automation_report.server.store.database import StoreConnection
 
 
@@ -61,7 +62,7 @@ def find_cases(connection: StoreConnection, source_id: int, keys: Sequence[str])
     return dict(rows_of(connection, _CASES, keys, (source_id,)))
 
 
-def mention(run: Json) -> Json:
+def mention(run: Json) -> RunMention:
     """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
     return {"run": run["id"], "commit": run["commit"], "at": run["created"]}
 

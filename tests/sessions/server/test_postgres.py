@@ -10,8 +10,9 @@ import pytest
 from psycopg import OperationalError
 from psycopg_pool import PoolClosed
 
-from pytest_automation_report.api.models import Json, PostgresDatabase
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
+from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.contents import content_address
@@ -367,7 +368,7 @@ def test_two_servers_that_compute_the_same_findings_at_once(service: Service, pl
     service.append(service.new_thread(run_id), a_test(1), a_test(2, "failed"))
     service.post(f"/automation/runs/{run_id}/complete", {})
     with closing(Store(place)) as second:
-        found: list[Json] = []
+        found: list[RunFindings] = []
 
         def clock() -> int:
             if not found:  # a writer asks for the time in its transaction

@@ -32,7 +32,7 @@ def a_test(key: str, since: int | None = 7, **more: object) -> Json:
     return {"key": key, "folder": "tests", "name": f"test_{key}", "kind": "new", "since": began, **more}
 
 
-DOCUMENT: Json = {
+DOCUMENT: Any = {
     "earlier_source": None,
     "run": 7,
     "base": {"run": 6, "why": "same branch", "commit": "a1", "at": 5},
@@ -62,7 +62,9 @@ def test_excerpt_of_a_document() -> None:
     excerpt = excerpt_from(DOCUMENT)
     assert excerpt["base"] == {"run": 6, "commit": "a1", "at": 5}
     assert excerpt["earlier_source"] is None
-    renamed = excerpt_from({**DOCUMENT, "earlier_source": {"name": "x" * 999, "runs": 3}})["earlier_source"]
+    document: Any = {**DOCUMENT, "earlier_source": {"name": "x" * 999, "runs": 3}}
+    renamed = excerpt_from(document)["earlier_source"]
+    assert renamed is not None
     assert (len(renamed["name"]), renamed["runs"]) == (240, 3)
     assert excerpt["counts"] == {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "new_tests": 7}
     assert {**excerpt["verdict"], "part": ""} == {**DOCUMENT["verdict"], "part": ""}
@@ -81,7 +83,8 @@ def test_excerpt_of_a_document() -> None:
 def test_excerpt_is_bounded() -> None:
     """A run in which all fails has an excerpt of its first 200 failures: it is one record of the ledger."""
     many = {**DOCUMENT["tests"], "newly_failing": [a_test(str(number)) for number in range(1000)]}
-    assert len(excerpt_from({**DOCUMENT, "tests": many})["failing"]) == 200
+    document: Any = {**DOCUMENT, "tests": many}
+    assert len(excerpt_from(document)["failing"]) == 200
 
 
 class Watched(StoreAdapter):
@@ -146,6 +149,7 @@ def test_findings_of_our_server(tmp_path: Path) -> None:
     assert first.findings is not None
     assert first.findings["base"] is None
     assert second.findings is not None
+    assert second.findings["base"] is not None
     assert second.findings["base"]["run"] == first.run
     assert len(adapter.asked) == 2
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.export.tables import json_document
-from support.exported import HOSTILE, an_item
+from support.exported import HOSTILE, an_item, findings_of
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_the_pieces_are_one_document_with_everything(count: int) -> None:
     """Run, source, findings and each result are there as the server has them, whatever their texts."""
     items = [an_item(f"test_{number}[{HOSTILE}]", file=HOSTILE) for number in range(count)]
-    run, findings = {"id": 7, "name": HOSTILE}, {"base": None}
+    run, findings = {"id": 7, "name": HOSTILE}, findings_of()
     assert json.loads("".join(json_document(run, "backend", findings, items))) == {
         "format": "automation-report run",
         "version": 1,

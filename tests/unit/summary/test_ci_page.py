@@ -3,11 +3,12 @@
 import html
 import json
 import re
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Field, FieldType, Json, Status
+from pytest_automation_report.api.models import Field, FieldType, Status
 from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.summary.ci_page import (
@@ -244,7 +245,7 @@ def test_failures_are_bounded(sign: str) -> None:
     assert Failures().rows == ()
 
 
-FINDINGS: Json = {
+FINDINGS: Any = {
     "base": {"run": 6, "commit": "a1b2c3d4", "at": 1},
     "verdict": {"kind": "failed", "long": "3 of 10 tests failed", "part": ""},
     "mine": {"new": 2, "back": 0, "flaky": 0, "still": 1},
@@ -286,13 +287,13 @@ def test_page_with_findings() -> None:
         "| tests.test_cart.test_flaky | Refused: <port> 1 | flaky, 3 of 120 runs failed |",
         "| tests.test_cart.test_new | Refused: <port> 1 | new |",
     ]
-    first = JobPage(title="suite", tally=tally(FAILED, failure=1), findings={**FINDINGS, "base": None})
+    first = JobPage(title="suite", tally=tally(FAILED, failure=1), findings=FINDINGS | {"base": None})
     assert first.text(ROOM) == JobPage(title="suite", tally=tally(FAILED, failure=1)).text(ROOM)
 
 
 def test_one_reason_needs_no_table() -> None:
     """A page of one failure has no table of reasons, and one without changes no sentence."""
-    one = {**FINDINGS, "reasons": FINDINGS["reasons"][:0], "mine": dict.fromkeys(FINDINGS["mine"], 0)}
+    one: Any = {**FINDINGS, "reasons": FINDINGS["reasons"][:0], "mine": dict.fromkeys(FINDINGS["mine"], 0)}
     one["counts"] = dict.fromkeys(FINDINGS["counts"], 0)
     text = JobPage(title="suite", tally=tally(FAILED, failure=1), findings=one).text(ROOM)
     assert "Reason" not in text

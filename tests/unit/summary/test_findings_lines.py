@@ -1,10 +1,10 @@
 """Findings as lines for a terminal."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from pytest_automation_report.api.models import Json
+from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt, VerdictWords
 from pytest_automation_report.summary.findings_lines import (
     ago,
     changes_line,
@@ -17,17 +17,21 @@ from pytest_automation_report.summary.findings_lines import test_title as title_
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
 COUNTS = ("fixed", "flaky", "slower", "gone", "new_tests")
-PASSED = {"kind": "passed", "long": "All 9 tests passed", "part": ""}
+PASSED: VerdictWords = {
+    "kind": "passed", "tone": "pass", "long": "All 9 tests passed", "short": "passed", "part": "",
+}  # fmt: skip
 
 
-def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
-    return {
+def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> FindingsExcerpt:  # noqa: ANN401 - any JSON
+    found: dict[str, Any] = {
         "verdict": PASSED,
+        "earlier_source": None,
         "mine": {"new": new, "back": 0, "flaky": 0, "still": still},
         "base": {"run": 12, "commit": "a1b2c3d4e5", "at": NOW - 26 * 60 * MINUTE, **base},
         "counts": {**dict(zip(COUNTS, (*counts, *[0] * 5), strict=False)), "passed_again": 0},
         "reasons": [],
     }
+    return cast("FindingsExcerpt", found)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,6 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Json:  
         (findings(0, 3, 1), "3 still failing, 1 fixed since run 12 (a1b2c3d, yesterday)"),
         (findings(0, 1, 0, 2), "1 still failing, 2 flaky, compared with run 12 (a1b2c3d, yesterday)"),
         (findings(1, commit=None), "1 new failure since run 12 (yesterday)"),
-        (findings(1, commit=None, at=None), "1 new failure since run 12"),
         (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, yesterday)"),
         (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, yesterday)"),
         (findings(0, 0, 0, 0, 0, 0, 2), "2 new tests since run 12 (a1b2c3d, yesterday)"),
@@ -52,46 +55,52 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Json:  
         ({**findings(1), "base": None}, ""),
     ],
 )
-def test_sentence_of_changes(document: Json, line: str) -> None:
+def test_sentence_of_changes(document: FindingsExcerpt, line: str) -> None:
     """One sentence has what changed since which run; without a base, or without a change, there is none."""
     assert changes_line(document, NOW) == line
 
 
 def test_lines_of_a_session() -> None:
     """A session shows a verdict that its counts don't, the changes and the reasons; nothing without any of them."""
-    document = {**findings(2), "reasons": [a_reason(2, "KeyError: 'id'", kind="new")]}
+    document: FindingsExcerpt = {**findings(2), "reasons": [a_reason(2, "KeyError: 'id'", kind="new")]}
     assert findings_lines(document, NOW) == [changes_line(document, NOW), "  2 new: KeyError: 'id'"]
     assert findings_lines(None, NOW) == []
     assert findings_lines({**document, "base": None}, NOW) == []
     assert findings_lines(findings(), NOW) == []
-    cut = {**document, "verdict": {"kind": "interrupted", "long": "Interrupted after 3 of 9 tests", "part": ""}}
+    cut: FindingsExcerpt = {
+        **document,
+        "verdict": {**PASSED, "kind": "interrupted", "long": "Interrupted after 3 of 9 tests"},
+    }
     assert findings_lines({**cut, "base": None}, NOW) == ["Interrupted after 3 of 9 tests"]
     assert findings_lines(cut, NOW)[0] == "Interrupted after 3 of 9 tests"
-    part = {**document, "verdict": {**PASSED, "part": "part of the suite: -k a"}}
+    part: FindingsExcerpt = {**document, "verdict": {**PASSED, "part": "part of the suite: -k a"}}
     assert findings_lines(part, NOW)[0] == "All 9 tests passed, part of the suite: -k a"
 
 
 def test_line_of_a_source_that_was_renamed() -> None:
-    """It has both names and the setting; there is none without an older source, and from a server without the word."""
-    document = {**findings(), "base": None, "earlier_source": {"name": "shop\x1b", "runs": 12}}
+    """It has both names and the setting; there is none without an older source."""
+    document: FindingsExcerpt = {**findings(), "base": None, "earlier_source": {"name": "shop\x1b", "runs": 12}}
     assert earlier_source_line(document, "shop-app") == (
         "source shop-app is new, and its tests have a history of 12 runs as source shop\\x1b:"
         " automation_report_source = shop\\x1b goes on with it"
     )
-    assert [earlier_source_line(other, "a") for other in (None, findings(), {"earlier_source": None})] == ["", "", ""]
+    assert [earlier_source_line(other, "a") for other in (None, findings())] == ["", ""]
 
 
-def a_reason(count: int, title: str, *, kind: str = "still") -> Json:
-    return {"count": count, "title": title, "kind": kind}
+def a_reason(count: int, title: str, *, kind: Mine = "still") -> ReasonExcerpt:
+    return {"count": count, "title": title, "kind": kind, "since": None}
 
 
 def test_lines_of_reasons() -> None:
     """Each reason has a line, five at most, with foreign text made printable; one failure needs none."""
     many = [a_reason(9 - number, f"reason {number}") for number in range(7)]
-    assert reason_lines({"reasons": many}) == [*(f"{9 - n} reason {n}" for n in range(5)), "and 2 more reasons"]
-    assert reason_lines({"reasons": [a_reason(1, "one")]}) == []
+    assert reason_lines({**findings(), "reasons": many}) == [
+        *(f"{9 - n} reason {n}" for n in range(5)),
+        "and 2 more reasons",
+    ]
+    assert reason_lines({**findings(), "reasons": [a_reason(1, "one")]}) == []
     hostile = [a_reason(2, "\x1b]0;title\x07 \u202e" + "x" * 500, kind="new")]
-    (line,) = reason_lines({"reasons": hostile})
+    (line,) = reason_lines({**findings(), "reasons": hostile})
     assert line.startswith("2 new: ")
     assert line.isprintable()
     assert len(line) < 160

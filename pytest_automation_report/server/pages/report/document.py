@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.report.files import Which
     from pytest_automation_report.server.pages.report.pages import PageSource
@@ -61,7 +62,7 @@ _KNOWN_REASON_CHARACTERS: Final = 300
 _FAILURES: Final = 'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class" = 3 ORDER BY "run_id", "id" LIMIT ?'
 
 
-def plain_values(reader: PageReader, run_id: int, findings: Json) -> dict[str, Any]:
+def plain_values(reader: PageReader, run_id: int, findings: RunFindings) -> dict[str, Any]:
     """Return the values of the template ``report/plain.html``."""
     row = reader.run_row(run_id)
     counted = ((part["status"].name, part["count"]) for part in parts(row, reader.statuses(row["project"])))

@@ -37,11 +37,12 @@ from pytest_automation_report.text.names import NameParts, node_id, split_name, 
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from jinja2 import Environment
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import FileTests, NamedTest, RunFindings
     from pytest_automation_report.server.pages.test.links import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
@@ -263,7 +264,7 @@ class ReportedTests:
     duration. ``with_output`` are those of others with fields, steps or output, ``left_out`` those beyond the limit.
     """
 
-    def __init__(self, reader: PageReader, run_id: int, findings: Json) -> None:
+    def __init__(self, reader: PageReader, run_id: int, findings: RunFindings) -> None:
         rows: Any = reader.connection.execute(_TESTS, (run_id,))
         self.rows: Sequence[ReportedTest] = [ReportedTest._make(row) for row in rows]
         record = reader.run(run_id, max_threads=THREADS_SHOWN)
@@ -276,12 +277,16 @@ class ReportedTests:
         self._findings = findings
         self._marks = marks_of(findings)
         self._changes: dict[int, list[str]] = {}
-        lists = {**findings["tests"], "slower": findings["slower"], "faster": findings["faster"]}
+        lists: Mapping[str, Sequence[NamedTest]] = {
+            **findings["tests"],
+            "slower": findings["slower"],
+            "faster": findings["faster"],
+        }
         for name, entries in lists.items():
             for entry in entries:
-                if entry.get("result"):
+                if entry["result"]:
                     self._changes.setdefault(entry["result"], []).append(name)
-        self._slower = {entry.get("result"): entry for entry in findings["slower"]}
+        self._slower = {entry["result"]: entry for entry in findings["slower"]}
         self._tones = {test.status: shown_status(self.statuses, test.status) for test in self.rows}
         self.shown = self._shown()
         others = [test for test in self.rows if test.has_more and test.id not in set(self.shown)]
@@ -361,7 +366,7 @@ class _Kind(NamedTuple):
     slower: str
 
 
-def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[Json]) -> Json:
+def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[FileTests]) -> Json:
     """Return the member ``tests`` of the report's JSON; ``files`` are the files of the run's overview."""
     names = [split_name(test.name) for test in tests.rows]
     kinds = [_kind(tests, test, name) for test, name in zip(tests.rows, names, strict=True)]
@@ -454,7 +459,7 @@ def _always(address: str) -> bool:
     return True
 
 
-def _files(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[Json]) -> Json:
+def _files(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[FileTests]) -> Json:
     """Return the rows of the files as HTML, with the orders in which they stand."""
     branches = file_branches(files, tests.statuses)
     rows = [

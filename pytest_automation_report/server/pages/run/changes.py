@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.state import RunState
@@ -58,7 +59,9 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def changes_of(findings: Json, state: RunState, histories: Callable[[int], str], cases: Mapping[int, int]) -> Json:
+def changes_of(
+    findings: RunFindings, state: RunState, histories: Callable[[int], str], cases: Mapping[int, int]
+) -> Json:
     """Return the counts and the lists; ``cases`` has the case of each result, ``histories`` the letters of a case."""
     counts = findings["counts"]
     chosen = state.changes or {name for name, *_ in _LISTS if name != "still_failing"}
@@ -124,15 +127,20 @@ def failing_runs(letters: str) -> int:
     return failed
 
 
-def _entries(findings: Json, name: str) -> Sequence[Json]:
-    entries: Sequence[Json] = findings[name] if name in {"slower", "faster"} else findings["tests"][name]
-    return entries
+def _entries(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
+    if name == "slower":
+        return findings["slower"]
+    return findings["faster"] if name == "faster" else findings["tests"][name]
 
 
 def _row(
-    name: str, entry: Json, reasons: Mapping[str, str], histories: Callable[[int], str], cases: Mapping[int, int]
+    name: str,
+    entry: Mapping[str, Any],
+    reasons: Mapping[str, str],
+    histories: Callable[[int], str],
+    cases: Mapping[int, int],
 ) -> Json:
-    result = entry.get("result")
+    result = entry["result"]
     row: Json = {
         "result": result,
         "short": split_name(entry["name"]),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised
+    from pytest_automation_report.findings.documents import ChangedTest
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.changes import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
@@ -220,8 +221,8 @@ class FailureCards:
     def flaky(self) -> Json:
         """Return the tests that passed after a failed attempt, and the passed ones that are flaky by their history."""
         overview = self._facts.overview["flaky"]
-        found = self._facts.findings or {}
-        states = {entry.get("result"): entry for entry in found.get("flaky", ()) if entry["state"] == "flaky"}
+        found = self._facts.findings
+        states = {entry["result"]: entry for entry in (found["flaky"] if found else ()) if entry["state"] == "flaky"}
         tried = overview["results"][:_FLAKY_SHOWN]
         rows = self._reader.rows_of([*tried, *filter(None, states)])
         passed = {status.id for status in self._facts.statuses.by_id.values() if status.is_passed}
@@ -247,24 +248,24 @@ class FailureCards:
 
     def slower(self) -> list[Json]:
         """Return the tests that got slower."""
-        entries = (self._facts.findings or {}).get("slower", ())[:10]
-        rows = self._reader.rows_of(entry["result"] for entry in entries if entry.get("result"))
+        entries = self._facts.findings["slower"][:10] if self._facts.findings else ()
+        rows = self._reader.rows_of(entry["result"] for entry in entries if entry["result"])
         self._histories.load(row["case"] for row in rows.values())
         members: list[Json] = []
         for entry in entries:
-            row = rows.get(entry.get("result"))
+            row = rows.get(entry["result"] or 0)
             if row is not None:
                 (member,) = self._members([row])
                 members.append({**member, **_slower_words(entry)})
         return members
 
-    def fixed_lines(self, entries: Sequence[Json], rows: Mapping[int, Json]) -> list[Json]:
+    def fixed_lines(self, entries: Sequence[ChangedTest], rows: Mapping[int, Json]) -> list[Json]:
         """Return the fixed tests of the rail with the number of runs that they had failed for."""
         lines: list[Json] = []
         for entry in entries:
-            row = rows.get(entry.get("result") or 0)
+            row = rows.get(entry["result"] or 0)
             failed = failing_runs(self._histories.letters(row["case"])) if row else 0
-            href = self._state.result(entry["result"]) if entry.get("result") else ""
+            href = self._state.result(entry["result"]) if entry["result"] else ""
             lines.append({"short": split_name(entry["name"]), "failed": failed, "href": href})
         return lines
 

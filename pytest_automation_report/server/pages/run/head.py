@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec.structs import asdict
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import BaseRun, FlakyState, RunFindings, RunOverview, WholeRun
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.values import StatusTable
 
@@ -64,8 +65,8 @@ class RunFacts:
     record: RunRecord
     statuses: StatusTable
     source: str
-    findings: Json | None
-    overview: Json
+    findings: RunFindings | None
+    overview: RunOverview
     now: int
 
     @property
@@ -79,10 +80,9 @@ class RunFacts:
         return "" if self.row["name"].startswith(self.source) else str(self.row["name"])
 
     @property
-    def base(self) -> Json | None:
+    def base(self) -> BaseRun | None:
         """The run that this one is compared with, as findings name it."""
-        base: Json | None = None if self.findings is None else self.findings["base"]
-        return base
+        return None if self.findings is None else self.findings["base"]
 
     def field(self, name: str) -> str:
         """Return the value of a run's field, empty without it."""
@@ -204,7 +204,7 @@ def bar_of(facts: RunFacts, counts: RunNumbers) -> list[Json]:
     return stretches
 
 
-def chips_of(state: RunState, stretches: Sequence[Json], findings: Json | None) -> Json:
+def chips_of(state: RunState, stretches: Sequence[Json], findings: RunFindings | None) -> Json:
     """Return the chips of statuses and of changes; each is a link to the list of its tests."""
     chips: list[Json] = []
     keys = {"fail": "f", "flaky": "x"}
@@ -229,7 +229,7 @@ def chips_of(state: RunState, stretches: Sequence[Json], findings: Json | None) 
             "chip_key": "n" if change == "newly_failing" else "",
         }
         for change, name, ink in _CHANGE_CHIPS
-        if changed.get(change) and (findings or {}).get("base") is not None
+        if findings is not None and findings["base"] is not None and changed.get(change)
     ]
     to_come = next((stretch for stretch in stretches if not stretch["key"]), None)
     if to_come is not None:
@@ -302,12 +302,12 @@ def _whole_seconds(microseconds: int) -> str:
     return duration(round(microseconds / (10 * _SECOND_US)) * 10 * _SECOND_US)
 
 
-def whole_sentence(whole: Mapping[str, Any] | None) -> list[Phrase]:
+def whole_sentence(whole: WholeRun | None) -> list[Phrase]:
     """Return whether the jobs of the run ran each collected test once; nothing if that is not known."""
     return [] if whole is None else [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
 
 
-def death_sentence(findings: Mapping[str, Any] | None) -> list[Phrase]:
+def death_sentence(findings: RunFindings | None) -> list[Phrase]:
     """Return which worker died in which test, as the failure of that test has it; nothing if no test is known."""
     reasons = () if findings is None else findings["reasons"]
     crash = next((reason for reason in reasons if reason["phase"] == "crash"), None)
@@ -323,7 +323,7 @@ def death_sentence(findings: Mapping[str, Any] | None) -> list[Phrase]:
 
 def change_sentence(
     numbers: RunNumbers,
-    findings: Mapping[str, Any] | None,
+    findings: RunFindings | None,
     base_branch: str,
     branch: str,
     longest: int | None,
@@ -353,7 +353,7 @@ def change_sentence(
     return [*sentence, *_also(numbers, findings)]
 
 
-def _failing(findings: Mapping[str, Any], longest: int | None) -> list[Phrase]:
+def _failing(findings: RunFindings, longest: int | None) -> list[Phrase]:
     """Return whose the failures are: new, back, of flaky tests, or in the base, too; nothing without failures."""
     mine = findings["mine"]
     if not sum(mine.values()):
@@ -385,7 +385,7 @@ def _changed(counts: Mapping[str, int]) -> str:
     return ", ".join(parts)
 
 
-def _also(numbers: RunNumbers, findings: Mapping[str, Any]) -> list[Phrase]:
+def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
     """Return the numbers that the verdict leaves out."""
     parts: list[str] = []
     if not numbers.failed and numbers.flaky:
@@ -411,7 +411,7 @@ def words(phrases: Sequence[Phrase]) -> str:
     return "".join(text for text, _ in phrases).strip()
 
 
-def flaky_evidence(entry: Mapping[str, Any]) -> str:
+def flaky_evidence(entry: FlakyState) -> str:
     """Return in words why a test counts as flaky, from the counts of its findings."""
     evidence = entry["evidence"]
     words = []

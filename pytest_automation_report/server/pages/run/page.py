@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import ChangedDuration, RunFindings, RunOverview
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.drawings import TrendPoint
     from pytest_automation_report.server.pages.queries import PageReader
@@ -300,7 +301,7 @@ class _RunPage:
         new_count = found["counts"]["newly_failing"] if found and found["base"] is not None else 0
         if found and 0 < new_count < run["failure_count"]:
             new = found["tests"]["newly_failing"]
-            rows = self.reader.rows_of(entry["result"] for entry in new if entry.get("result"))
+            rows = self.reader.rows_of(entry["result"] for entry in new if entry["result"])
             new_command = command_for(list(rows.values()), new_count)
             if new_command is not None:
                 commands.append({"word": "Only what is new", "count": new_count, "command": new_command})
@@ -348,11 +349,11 @@ class _RunPage:
 
     def _rail(self) -> Rail:
         facts = self.facts
-        found = facts.findings or {}
+        found = facts.findings
         slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)
-        slower = {entry.get("result"): entry for entry in found.get("slower", ())}
+        slower = {entry["result"]: entry for entry in found["slower"]} if found else {}
         fixed = found["tests"]["fixed"] if found else []
-        rows = self.reader.rows_of(entry["result"] for entry in fixed[:_RAIL_LINES] if entry.get("result"))
+        rows = self.reader.rows_of(entry["result"] for entry in fixed[:_RAIL_LINES] if entry["result"])
         self.histories.load((row["case"] for row in rows.values()), is_whole=True)
         return {
             "lanes": small_lanes(facts.overview) if facts.overview["workers"] else None,
@@ -386,7 +387,7 @@ class _RunPage:
         if found is None or found["base"] is None:
             return {"changes": None, "commits": [], "software": []}
         changed = [*found["tests"]["fixed"][:PAGE_ROWS], *found["tests"]["newly_failing"][:PAGE_ROWS]]
-        rows = self.reader.rows_of([entry["result"] for entry in changed if entry.get("result")])
+        rows = self.reader.rows_of([entry["result"] for entry in changed if entry["result"]])
         self.histories.load((row["case"] for row in rows.values()), is_whole=True)
         cases = {row["id"]: row["case"] for row in rows.values()}
         state = replace(self.state, view="changes")
@@ -411,7 +412,7 @@ class _RunPage:
         names = {row["id"]: row["name"] for row in view["slowest"]}
         long_blocks = [block[4] for lane in view["lanes"] for block in lane if block[3] == 1]
         names |= {row["id"]: row["name"] for row in self.reader.rows_of(long_blocks[:500]).values()}
-        if view["waste"] and view["waste"].get("name"):
+        if view["waste"]:
             names[view["waste"]["result"]] = view["waste"]["name"]
         medians = {case: self.histories.usual(case) for case in cases}
         total = sum(entry["elapsed"] for entry in view["files"])
@@ -431,7 +432,7 @@ class _RunPage:
         return {"details": details, "links": links, "software": self._software()}
 
 
-def _change(entry: Json | None) -> str:
+def _change(entry: ChangedDuration | None) -> str:
     """Return by how much a test got slower; empty if it did not."""
     return "" if entry is None else percent(entry["elapsed"], entry["median"])
 
@@ -447,8 +448,8 @@ _SECONDS_A_RESULT: Final = 2 / 10_000
 class Documents(NamedTuple):
     """Findings and overview of one run."""
 
-    findings: Json
-    overview: Json
+    findings: RunFindings
+    overview: RunOverview
 
 
 class RunDocuments:

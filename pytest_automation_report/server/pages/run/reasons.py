@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunFindings, RunMention, RunOverview, TestFamily
 
     Function: TypeAlias = tuple[str, str, str]
 
@@ -86,7 +87,7 @@ _LOTS: Final = (
 )
 
 
-def cards_of(findings: Json, failures: Sequence[Json]) -> list[Json]:
+def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
     """Return a card for each reason, those of most tests first, without what only a card that is shown has."""
     members: dict[str, list[Json]] = {}
     for row in failures:
@@ -94,7 +95,7 @@ def cards_of(findings: Json, failures: Sequence[Json]) -> list[Json]:
             members.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
     tests = findings["tests"]
     newly = Counter(entry["fingerprint"] for entry in tests["newly_failing"])
-    since: dict[str, Json] = {}
+    since: dict[str | None, RunMention] = {}
     for entry in tests["still_failing"]:
         first = entry["since"]
         known = since.get(entry["fingerprint"])
@@ -127,7 +128,7 @@ def cards_of(findings: Json, failures: Sequence[Json]) -> list[Json]:
     return cards
 
 
-def drawings_of(card: Json, letters: Callable[[int], str], families: Mapping[Function, Json]) -> Json:
+def drawings_of(card: Json, letters: Callable[[int], str], families: Mapping[Function, TestFamily]) -> Json:
     """Return strip and grid of a card; ``letters`` returns the history of a case."""
     rows = card["rows"]
     histories = (letters(row["case"]) for row in rows[:MEMBERS_OF_STRIP])
@@ -135,23 +136,23 @@ def drawings_of(card: Json, letters: Callable[[int], str], families: Mapping[Fun
     return {"strip": strip, "grid": _grid_of(rows, families)}
 
 
-def families_of(overview: Json) -> dict[Function, Json]:
+def families_of(overview: RunOverview) -> dict[Function, TestFamily]:
     """Return the parametrized functions of a run by their file, folder and name."""
     return {(family["file"], family["folder"], family["function"]): family for family in overview["families"]}
 
 
-def _since(began: Json | None, first: Json | None, run_id: int) -> Json | None:
+def _since(began: RunMention | None, first: RunMention | None, run_id: int) -> RunMention | None:
     """Return the run with which failures of a reason began; if its branch has no earlier run, the first of any."""
     is_here = began is not None and began["run"] == run_id
     return first if is_here and first is not None else began
 
 
-def marks_of(findings: Json) -> dict[int, tuple[str, ...]]:
+def marks_of(findings: RunFindings) -> dict[int, tuple[str, ...]]:
     """Return the marks of failed tests by their results: new, back, flaky."""
     flaky = {entry["key"]: entry["state"] for entry in findings["flaky"]}
     entries = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
     marks = {entry["result"]: _marks(entry["kind"], is_flaky=flaky.get(entry["key"]) == "flaky") for entry in entries}
-    return {result: found for result, found in marks.items() if found}
+    return {result: found for result, found in marks.items() if found and result is not None}
 
 
 def _marks(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
@@ -181,7 +182,7 @@ def groups_by_file(failures: Iterable[Json]) -> list[Json]:
     return [{"file": file, "rows": rows} for file, rows in sorted(groups.items(), key=lambda item: -len(item[1]))]
 
 
-def _grid_of(rows: Sequence[Json], families: Mapping[Function, Json]) -> Json | None:
+def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> Json | None:
     """Return the grid of the parametrized function to which most tests of a reason belong, one square each."""
     functions = Counter((row["file"] or "", row["folder"], split_name(row["name"]).function) for row in rows)
     if not functions:

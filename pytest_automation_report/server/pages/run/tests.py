@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import FileTests
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.changes import WorkerNames
     from pytest_automation_report.server.pages.run.head import RunFacts
@@ -80,7 +81,7 @@ class Branch:
         return parts
 
 
-def branches_of(files: Sequence[Json], opened: str, table: StatusTable) -> list[Branch]:
+def branches_of(files: Sequence[FileTests], opened: str, table: StatusTable) -> list[Branch]:
     """Return the nodes below a folder (``opened`` is its path, empty at the top): its folders and its files.
 
     A folder that has one folder and nothing else is drawn with it, as one node.
@@ -105,7 +106,7 @@ def branches_of(files: Sequence[Json], opened: str, table: StatusTable) -> list[
     return [_joined(node, files) if node.kind == "folder" else node for node in nodes.values()]
 
 
-def file_branches(files: Sequence[Json], table: StatusTable) -> list[Branch]:
+def file_branches(files: Sequence[FileTests], table: StatusTable) -> list[Branch]:
     """Return a node for each file, in the order of the files."""
     nodes = [Branch(path_of(entry), path_of(entry), "file", first=entry["first"]) for entry in files]
     for node, entry in zip(nodes, files, strict=True):
@@ -113,7 +114,7 @@ def file_branches(files: Sequence[Json], table: StatusTable) -> list[Branch]:
     return nodes
 
 
-def _joined(node: Branch, files: Sequence[Json]) -> Branch:
+def _joined(node: Branch, files: Sequence[FileTests]) -> Branch:
     """Return a folder, or the only folder below it, however deep."""
     paths = [path_of(entry) for entry in files if path_of(entry).startswith(node.path)]
     while True:
@@ -130,12 +131,12 @@ def _labelled(node: Branch, above: str) -> Branch:
     return node
 
 
-def path_of(entry: Json) -> str:
+def path_of(entry: Mapping[str, Any]) -> str:
     """Return a file's path; tests without a file stand below their folder, whose dots are no slashes."""
     return str(entry["file"] or entry["folder"] or "(no folder)").replace("\\", "/")
 
 
-def _add(node: Branch, entry: Json, table: StatusTable) -> None:
+def _add(node: Branch, entry: FileTests, table: StatusTable) -> None:
     for status, count in entry["counts"].items():
         node.counts[int(status)] += count
         if shown_status(table, int(status)).tone == "fail":
@@ -146,14 +147,14 @@ def _add(node: Branch, entry: Json, table: StatusTable) -> None:
     node.files += 1
 
 
-def file_at(files: Iterable[Json], opened: str) -> Json | None:
+def file_at(files: Iterable[FileTests], opened: str) -> FileTests | None:
     """Return the file of the overview in which a node lies; None if it has none."""
     path = opened.partition("::")[0]
     return next((entry for entry in files if path_of(entry) == path), None)
 
 
 def tests_below(
-    rows: Sequence[Mapping[str, Any]], file: Json, opened: str, table: StatusTable
+    rows: Sequence[Mapping[str, Any]], file: FileTests, opened: str, table: StatusTable
 ) -> tuple[list[Branch], list[Mapping[str, Any]]]:
     """Return the nodes below a file, class or function, and its own tests; ``rows`` are the tests of the file."""
     _, _, inner = opened.partition("::")
@@ -236,8 +237,8 @@ class TreeRows:
         self._histories = histories
         self._workers = workers
         self._sort = state.sort or "failed"
-        found = facts.findings or {}
-        self._slower = {entry.get("result"): entry for entry in found.get("slower", ())}
+        found = facts.findings
+        self._slower = {entry["result"]: entry for entry in found["slower"]} if found else {}
         self._marks = marks_of(found) if found else {}
 
     def top(self) -> Json:
@@ -367,9 +368,7 @@ class TestList:
         state = self._state
         ids: set[int] | None = None
         if state.changes:
-            ids = {
-                entry["result"] for change in state.changes for entry in self._changed(change) if entry.get("result")
-            }
+            ids = {entry["result"] for change in state.changes for entry in self._changed(change) if entry["result"]}
         # Flaky beside other statuses only widens a list of passed tests, which then has all of them.
         is_flaky = state.statuses == {FLAKY}
         fingerprint = int.from_bytes(bytes.fromhex(state.reason), "big", signed=True) if state.reason else None
@@ -398,7 +397,7 @@ class TestList:
         names = [str(entry["file"] or entry["folder"]) for entry in entries]
         names += [row["name"] for row in self._facts.overview["slowest"]]
         names += [family["function"] for family in self._facts.overview["families"]]
-        names += [reason["title"] for reason in (self._facts.findings or {}).get("reasons", ())]
+        names += [reason["title"] for reason in (self._facts.findings["reasons"] if self._facts.findings else ())]
         sample = self._reader.tests(self._state.run_id, self._all_counts(), 1)
         names += [row["name"] for row in sample.items]
         word = common_phrase(names, text)
@@ -407,14 +406,15 @@ class TestList:
         found = self._reader.count_by_status(self._state.run_id, Search(word))
         return (word, sum(found.values())) if found else None
 
-    def _changed(self, change: str) -> Sequence[Json]:
+    def _changed(self, change: str) -> Sequence[Mapping[str, Any]]:
         found = self._facts.findings
         if found is None or change in {"gone", "not_run"}:
             # Tests that are gone have no result in this run.
             return ()
-        entries: Sequence[Json] = found[change] if change in {"slower", "faster"} else found["tests"][change]
+        if change in {"slower", "faster"}:
+            return found["slower" if change == "slower" else "faster"]
         # What a test that is known to be flaky does is nothing new.
-        return [entry for entry in entries if change != "newly_failing" or entry["kind"] != "flaky"]
+        return [entry for entry in found["tests"][change] if change != "newly_failing" or entry["kind"] != "flaky"]
 
     def _counts(self) -> Mapping[int, int]:
         """Return the number of tests by the ids of the chosen statuses, in the order of the list."""

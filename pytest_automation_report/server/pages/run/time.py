@@ -6,7 +6,7 @@ And what an open run still has to do.
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from msgspec.structs import asdict
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunFindings, RunLanes, RunOverview, RunTime, TimeShare
     from pytest_automation_report.findings.times import Kind
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.queries import PageReader
@@ -55,7 +56,7 @@ def clock(microseconds: float) -> str:
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 
 
-def time_of(overview: Json, time: Json | None) -> Json | None:
+def time_of(overview: RunLanes, time: RunTime | None) -> RunTime | None:
     """Return the shares of the workers' time: those of the drawing if each test has a start and each worker a lane.
 
     ``time`` is that of the findings, which is true to one batch of results.
@@ -64,12 +65,12 @@ def time_of(overview: Json, time: Json | None) -> Json | None:
     if time is None or not workers or not overview["is_exact"] or overview["worker_count"] > len(workers):
         return time
     shares = time_shares(wall, [WorkerTime(row["start"], row["end"], row["busy"]) for row in workers], ())
-    return {**time, **asdict(shares), "balanced": time["balanced"]}
+    return cast("RunTime", {**time, **asdict(shares), "balanced": time["balanced"]})
 
 
-def shares_of(time: Json) -> list[Json]:
+def shares_of(time: RunTime) -> list[Json]:
     """Return the four shares of the workers' time, with their part of it in percent."""
-    names = (
+    names: Sequence[tuple[TimeShare, str, str]] = (
         ("tests", "Tests ran", "of the workers' time"),
         ("between", "Between tests", "reports, waiting for work"),
         ("before", "Before the first test", "start, collection"),
@@ -82,7 +83,7 @@ def shares_of(time: Json) -> list[Json]:
     ]
 
 
-def lanes_of(overview: Json, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Json:
+def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Json:
     """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result.
 
     A block of one test leads to that test, a block of several to their list.
@@ -144,7 +145,7 @@ def lanes_of(overview: Json, name_of: Callable[[int], str], names: Mapping[int, 
     }
 
 
-def small_lanes(overview: Json) -> Json:
+def small_lanes(overview: RunLanes) -> Json:
     """Return the lanes of the rail: one path for each tone, at most eight workers."""
     wall = max(1, overview["wall"])
     scale = 288 / wall
@@ -171,10 +172,10 @@ def _box(x: float, y: float, width: float) -> str:
     return f"M{x:.1f} {y}h{width:.1f}v9h-{width:.1f}z"
 
 
-def waste_sentence(overview: Json, time: Json | None, name_of: Callable[[int], str]) -> list[Phrase]:
+def waste_sentence(overview: RunLanes, time: RunTime | None, name_of: Callable[[int], str]) -> list[Phrase]:
     """Return the sentence that names the largest waste of a run; nothing if there is none worth a sentence."""
     waste = overview["waste"]
-    if waste and waste.get("name"):
+    if waste:
         sentence: list[Phrase] = [
             (name_of(waste["worker"]), "code"),
             (" began ", ""),
@@ -188,19 +189,20 @@ def waste_sentence(overview: Json, time: Json | None, name_of: Callable[[int], s
     if time is None or not time["workers"]:
         return []
     whole = time["tests"] + time["between"] + time["before"] + time["waiting"]
-    for key, words in (
+    wasted: Sequence[tuple[TimeShare, str]] = (
         ("before", "before the first tests: start of pytest, collection"),
         ("between", "between tests: reports, waiting for work"),
         ("waiting", "waiting for the last worker"),
-    ):
+    )
+    for key, words in wasted:
         if whole and time[key] >= whole * 0.3:
             return [(f"{round(100 * time[key] / whole)} % of the workers' time passed {words}", "")]
     return []
 
 
-def slowest_tests(overview: Json, medians: Mapping[int, int | None], shown: int = SLOWEST_SHOWN) -> list[Json]:
+def slowest_tests(overview: RunOverview, medians: Mapping[int, int | None], shown: int = SLOWEST_SHOWN) -> list[Json]:
     """Return the slowest tests with their share of the slowest and their usual time."""
-    rows: Sequence[Json] = overview["slowest"][:shown]
+    rows = overview["slowest"][:shown]
     longest = max((row["elapsed"] for row in rows), default=1) or 1
     return [
         {
@@ -213,7 +215,7 @@ def slowest_tests(overview: Json, medians: Mapping[int, int | None], shown: int 
     ]
 
 
-def slowest_files(overview: Json) -> list[Json]:
+def slowest_files(overview: RunOverview) -> list[Json]:
     """Return the slowest files by the sum of their tests."""
     files = sorted(overview["files"], key=lambda entry: -entry["elapsed"])[:SLOWEST_SHOWN]
     longest = max((entry["elapsed"] for entry in files), default=1) or 1
@@ -250,7 +252,7 @@ _LAST: Final = HISTORY + LAST
 class Histories:
     """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
 
-    def __init__(self, reader: PageReader, run: Json, found: Json | None) -> None:
+    def __init__(self, reader: PageReader, run: Json, found: RunFindings | None) -> None:
         self._connection = reader.connection
         # Durations of histories are at the speed of a usual run.
         self._speed = 1.0 if found is None else float(found["speed"])

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
 
@@ -335,7 +336,7 @@ def project_rows(reader: PageReader, project_ids: Sequence[int]) -> list[dict[st
     return rows
 
 
-def _oldest(document: Json | None, last: Json | None) -> Json | None:
+def _oldest(document: RunFindings | None, last: Json | None) -> RunMention | None:
     """Return the run with which the oldest failure of the last run began, if that is an earlier run."""
     if document is None or last is None:
         return None
@@ -409,7 +410,8 @@ def run_rows(reader: PageReader, project_id: int, ids: Sequence[int]) -> list[di
     records = reader.runs(ids)
     names = reader.source_names({record.row["source"] for record in records.values()})
     known = summaries(reader.connection, ids)
-    bases = {row["id"]: row for row in reader.run_rows([*{summary["base"] for summary in known.values()} - {None}])}
+    base_ids = {summary["base"] for summary in known.values() if summary["base"]}
+    bases = {row["id"]: row for row in reader.run_rows([*base_ids])}
     statuses = reader.statuses(project_id)
     return [
         run_row(records[run_id], statuses, names[records[run_id].row["source"]], known.get(run_id), bases)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import FindingsSummary
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.histories import Series
     from pytest_automation_report.server.store.reads import RunRecord
@@ -40,7 +41,7 @@ class ChangeWords(NamedTuple):
 
 
 def run_row(
-    record: RunRecord, table: StatusTable, source: str, summary: Json | None, bases: Mapping[int, Json]
+    record: RunRecord, table: StatusTable, source: str, summary: FindingsSummary | None, bases: Mapping[int, Json]
 ) -> dict[str, Any]:
     """Return the values of a run in a list.
 
@@ -81,7 +82,7 @@ def run_row(
     }
 
 
-def change_words(row: Json, summary: Json | None) -> list[ChangeWords]:
+def change_words(row: Json, summary: FindingsSummary | None) -> list[ChangeWords]:
     """Return what a completed run changed: whose its failures are, and what passes again.
 
     A run that nothing can be compared with has its failures only.
@@ -195,6 +196,6 @@ def slowest_rows(reader: PageReader, source_id: int, branch: str) -> list[dict[s
     chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]
     names = names_of(reader.connection, chosen)
     return [
-        {**names[case], "case": case, "median": medians[case], "share": medians[case] / medians[chosen[0]]}
+        {"name": names[case][2], "case": case, "median": medians[case], "share": medians[case] / medians[chosen[0]]}
         for case in chosen
     ]

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec.structs import asdict
-
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS
@@ -23,6 +21,7 @@ from pytest_automation_report.server.pages.test.view_models import files_of, pre
 from pytest_automation_report.server.pages.words import rerun_command, run_summary, shown_status, with_defaults
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifacts import part_of
+from pytest_automation_report.server.store.compared import flaky_state
 from pytest_automation_report.server.store.contents import hashes_in, stored_contents
 from pytest_automation_report.server.store.values import hexadecimal
 from pytest_automation_report.text.names import split_name
@@ -226,8 +225,7 @@ def _evidence(flakiness: Flakiness) -> str:
     """Return in words why a test counts as flaky or broken; empty for one that does not."""
     if flakiness.state == "broken":
         return "it fails in each of its last runs"
-    counts = asdict(flakiness)
-    return flaky_evidence({"evidence": counts, **counts}) if flakiness.state in {"flaky", "suspect"} else ""
+    return flaky_evidence(flaky_state(flakiness)) if flakiness.state in {"flaky", "suspect"} else ""
 
 
 def _related_values(row: Json, reader: PageReader, statuses: StatusTable) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import quote
 
 from pytest_automation_report.server.pages.run.head import RunFacts
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.values import StatusTable
@@ -90,7 +91,7 @@ def neighbours_in(
 def _listed(reader: PageReader, record: RunRecord, statuses: StatusTable, state: RunState) -> tuple[list[int], bool]:
     """Return the ids of the first tests of a list, and whether it has more."""
     found = stored_findings(reader.connection, state.run_id) if state.changes else None
-    facts = RunFacts(record, statuses, "", found, {}, 0)
+    facts = RunFacts(record, statuses, "", found, cast("RunOverview", {}), 0)  # a list reads nothing of the overview
     listed = TestList(facts, state, reader).first(MOST)
     return [other["id"] for other in listed.items], listed.has_more
 
@@ -133,8 +134,9 @@ def _failures(reader: PageReader, run_id: int, failed: Sequence[int]) -> Sequenc
 
 def _known_in_base(common: CommonValues, run_id: int, listed: Sequence[Json]) -> set[int]:
     reasons = {other["fingerprint"] for other in listed} - {None}
-    base = summaries(common.reader.connection, [run_id]).get(run_id, {}).get("base")
-    return common.reader.known_reasons(int(base), reasons) if base and reasons else set()
+    summary = summaries(common.reader.connection, [run_id]).get(run_id)
+    base = None if summary is None else summary["base"]
+    return common.reader.known_reasons(base, reasons) if base and reasons else set()
 
 
 def neighbours_of(rows: Sequence[Json], result_id: int, known: Collection[int] = ()) -> Neighbours | None:

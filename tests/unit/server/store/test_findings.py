@@ -1,6 +1,6 @@
 """The findings of runs in a store: each is computed once, and says what the results of the runs before it say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -74,7 +74,7 @@ class Runs:
         assert answer.status_code == 204, answer.text
 
     def findings(self, run: int, base: int | None = None) -> Json:
-        return findings(self.service.store, run, base)
+        return {**findings(self.service.store, run, base)}
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def based_on(found: Json) -> tuple[int, str]:
     return found["base"]["run"], found["base"]["why"]
 
 
-def names(entries: list[Json]) -> list[str]:
+def names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     return [entry["name"] for entry in entries]
 
 

@@ -121,7 +121,8 @@ def _overview() -> dict[str, Any]:
 
 def test_lanes_are_drawn_to_scale() -> None:
     """Each block has its place, its words and its link: to its test, or to the list of its tests; so has a lane."""
-    drawing = lanes_of(_overview(), lambda thread: f"gw{thread}", {71: "test_slow"}, RunState(3, "time"))
+    overview: Any = _overview()
+    drawing = lanes_of(overview, lambda thread: f"gw{thread}", {71: "test_slow"}, RunState(3, "time"))
     (lane,) = drawing["lanes"]
     assert (lane["name"], lane["href"]) == ("gw5", "/runs/3?view=tests&lane=5")
     assert lane["blocks"][0]["href"] == "/results/71?from=view%3Dtime"
@@ -139,22 +140,22 @@ def test_lanes_are_drawn_to_scale() -> None:
 
 def test_shares_are_those_of_the_drawing_where_starts_are_known() -> None:
     """The numbers above the lanes add up to what they show; else they are those of the findings."""
-    time = {"workers": [1], "tests": 60, "between": 2, "before": 38, "waiting": 0, "wall": 100, "balanced": 9}
-    overview = {**_overview(), "worker_count": 1}
+    time: Any = {"workers": [1], "tests": 60, "between": 2, "before": 38, "waiting": 0, "wall": 100, "balanced": 9}
+    overview: Any = {**_overview(), "worker_count": 1}
     shares = time_of(overview, time)
     assert shares is not None
     second = 1_000_000
     assert [shares[name] for name in ("before", "tests", "between", "waiting")] == [second, 19 * second, 0, 0]
     assert shares["balanced"] == 9
-    assert time_of({**overview, "is_exact": False}, time) == time
-    assert time_of({**overview, "worker_count": 65}, time) == time
+    for more in ({"is_exact": False}, {"worker_count": 65}):
+        assert time_of(overview | more, time) == time
     assert time_of(overview, None) is None
 
 
 def test_the_waste_of_a_run_is_named() -> None:
     """The test that kept the others waiting, or the largest share that is not tests."""
-    overview = _overview()
-    time = {"workers": [1], "tests": 60, "between": 2, "before": 38, "waiting": 0, "balanced": 9_000_000}
+    overview: Any = _overview()
+    time: Any = {"workers": [1], "tests": 60, "between": 2, "before": 38, "waiting": 0, "balanced": 9_000_000}
     text = "".join(part for part, _ in waste_sentence(overview, time, lambda thread: f"gw{thread}"))
     assert text == (
         "gw5 began test_slow at 0:01 and kept the other workers waiting for 9.00 s; begun first, the run takes up to"
@@ -163,7 +164,7 @@ def test_the_waste_of_a_run_is_named() -> None:
     overview["waste"] = None
     text = "".join(part for part, _ in waste_sentence(overview, time, str))
     assert text == "38 % of the workers' time passed before the first tests: start of pytest, collection"
-    assert waste_sentence(overview, {**time, "before": 2}, str) == []
+    assert waste_sentence(overview, time | {"before": 2}, str) == []
     assert [share["percent"] for share in shares_of(time)] == [60, 2, 38, 0]
 
 
@@ -188,7 +189,7 @@ def test_the_trend_names_the_run_with_which_failures_began() -> None:
 
 def test_times_of_a_short_run_are_written_as_its_axis() -> None:
     """With marks each tenth of a second the end of a worker and the start of a block have tenths, too."""
-    overview = {
+    overview: Any = {
         **_overview(),
         "wall": 2_600_000,
         "workers": [{"thread": 5, "start": 0, "end": 2_400_000, "tests": 1, "busy": 1, "position": 1}],
@@ -203,7 +204,7 @@ def test_times_of_a_short_run_are_written_as_its_axis() -> None:
 def test_lanes_of_any_length_have_few_marks() -> None:
     """A client with a wrong clock sends times of thousands of years: the axis has no more marks than another."""
     for seconds in (86_400, 10**9, 2**62 // 10**6):
-        overview = {**_overview(), "wall": seconds * 1_000_000}
+        overview: Any = {**_overview(), "wall": seconds * 1_000_000}
         drawing = lanes_of(overview, str, {}, RunState(1, "time"))
         assert 2 <= len(drawing["ticks"]) <= 13
 

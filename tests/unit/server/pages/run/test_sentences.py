@@ -1,9 +1,10 @@
 """What stands below the verdict of a run: its changes, deaths and time to go, in words."""
 
-from typing import Any
+from typing import cast
 
 import pytest
 
+from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.findings.verdict import MINE, RunNumbers
 from pytest_automation_report.server.pages.run.head import change_sentence, live_sentence, words
 
@@ -12,15 +13,16 @@ PASSED = RunNumbers(finished=9, passed=9)
 FAILED = RunNumbers(finished=9, failed=3, passed=6)
 
 
-def findings(*, why: str = "same branch", kind: str = "failed", new_reasons: int = 1, **counts: int) -> dict[str, Any]:
+def findings(*, why: str = "same branch", kind: str = "failed", new_reasons: int = 1, **counts: int) -> RunFindings:
     """Return findings with these numbers, some of failures by whose they are, others of what changed."""
-    return {
+    found = {
         "base": {"run": 1213, "why": why},
         "verdict": {"kind": kind},
         "mine": {name: counts.pop(name, 0) for name in MINE},
         "counts": {**dict.fromkeys(COUNTS, 0), **counts},
         "reasons": [{"kind": "new"}] * new_reasons + [{"kind": "still"}],
     }
+    return cast("RunFindings", found)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def findings(*, why: str = "same branch", kind: str = "failed", new_reasons: int
     ],
 )
 def test_changes_are_told_since_the_base(
-    numbers: RunNumbers, found: dict[str, Any], longest: int | None, sentence: str
+    numbers: RunNumbers, found: RunFindings, longest: int | None, sentence: str
 ) -> None:
     """Whose failures these are, then what passes again; always with the run it is compared with."""
     assert words(change_sentence(numbers, found, "main", "main", longest, is_first=False)) == sentence
@@ -86,7 +88,7 @@ def test_a_first_run_says_what_it_is_compared_with() -> None:
     assert words(change_sentence(FAILED, found, "main", "fix/rounding", None, is_first=True)) == (
         "No earlier run on fix/rounding. Compared with #1213 on main: 17 new."
     )
-    first = {**found, "base": None}
+    first: RunFindings = {**found, "base": None}
     assert words(change_sentence(FAILED, found, "main", "fix/rounding", None, is_first=False)) == (
         "No earlier run on fix/rounding can be compared with it. Compared with #1213 on main: 17 new."
     )

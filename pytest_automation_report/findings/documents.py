@@ -1,0 +1,339 @@
+"""Declare the documents of findings, as the server makes them and pages, console, export and summaries read them.
+
+`docs/findings.md` says what the members hold. Times and durations are in microseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from typing_extensions import NotRequired
+
+    from pytest_automation_report.findings.comparison import Why
+    from pytest_automation_report.findings.flakiness import State, Verdict
+    from pytest_automation_report.findings.verdict import Kind, Tone
+
+Mine: TypeAlias = Literal["new", "back", "flaky", "still"]
+"""Whose a failure is, as `verdict.MINE` has it."""
+
+TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting"]
+"""A share of the workers' time."""
+
+
+class RunMention(TypedDict):
+    """A run; ``at`` is the time of its creation since 1970."""
+
+    run: int
+    commit: str | None
+    at: int
+
+
+class BaseRun(RunMention):
+    """The run that another one is compared with."""
+
+    why: Why
+    branch: str | None
+
+
+class EarlierSource(TypedDict):
+    """An older source that has the tests of a new one, and the number of its runs."""
+
+    name: str
+    runs: int
+
+
+class WholeRun(TypedDict):
+    """How many tests the jobs of a run collected, how many are missing or twice, and the jobs that these are from."""
+
+    tests: int
+    missing: int
+    twice: int
+    jobs: Sequence[str]
+
+
+class VerdictWords(TypedDict):
+    """A verdict (`verdict.Verdict`)."""
+
+    kind: Kind
+    tone: Tone
+    long: str
+    short: str
+    part: str
+
+
+class RanTests(TypedDict):
+    """Numbers of a run's tests (`verdict.RunNumbers`)."""
+
+    finished: int
+    failed: int
+    passed: int
+    skipped: int
+    collected: int | None
+    not_run: int
+    files: int
+    lost: int
+
+
+class NamedTest(TypedDict):
+    """A test; of one that is gone ``result`` is in the base, None if that was removed."""
+
+    key: str
+    folder: str
+    name: str
+    result: int | None
+
+
+class ChangedTest(NamedTest):
+    """A test of a list of changes; ``since`` is the run with which its failures began."""
+
+    status: Verdict | None
+    since: RunMention | None
+    kind: Mine | None
+    fingerprint: str | None
+
+
+class ChangedDuration(NamedTest):
+    """A test that got slower or faster."""
+
+    elapsed: int
+    median: int
+    ratio: float
+
+
+class FailureReason(TypedDict):
+    """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones."""
+
+    title: str
+    masked: str
+    phase: str | None
+    place: str | None
+    messages: int
+    keys: Sequence[str]
+    fingerprint: str
+    count: int
+    kind: Mine | None
+    since: RunMention | None
+
+
+class FlakyEvidence(TypedDict):
+    """By what a test is known to be flaky (`flakiness.Flakiness`)."""
+
+    retries: int
+    commits: int
+    isolated: int
+
+
+class FlakyState(TypedDict):
+    """The state of a test, and its rate of failures: ``failed`` of ``runs``, in truth from ``low`` to ``high``."""
+
+    state: State
+    evidence: FlakyEvidence
+    failed: int
+    runs: int
+    low: float
+    high: float
+
+
+class FlakyResult(NamedTest, FlakyState):
+    """A test of a run that is not stable; ``is_known``: the runs before show that it is flaky."""
+
+    is_known: bool
+
+
+class FlakyTest(FlakyState):
+    """A test of a source that is not stable, in one configuration."""
+
+    key: str
+    folder: str
+    name: str
+    config: int | None
+
+
+class WorkerSpan(TypedDict):
+    """When a worker began and ended, since the run began, and the time of its tests."""
+
+    started: int
+    ended: int
+    tests: int
+
+
+class RunTime(TypedDict):
+    """Where the time of a run went (`lanes.TimeShares`)."""
+
+    wall: int
+    before: int
+    tests: int
+    between: int
+    waiting: int
+    balanced: int
+    workers: Sequence[WorkerSpan]
+
+
+class RunFindings(TypedDict):
+    """The findings of a run."""
+
+    version: int
+    run: int
+    base: BaseRun | None
+    earlier_source: EarlierSource | None
+    is_partial: bool
+    whole: WholeRun | None
+    speed: float
+    verdict: VerdictWords
+    ran: RanTests
+    mine: Mapping[str, int]
+    counts: Mapping[str, int]
+    tests: Mapping[str, Sequence[ChangedTest]]
+    reasons: Sequence[FailureReason]
+    flaky: Sequence[FlakyResult]
+    slower: Sequence[ChangedDuration]
+    faster: Sequence[ChangedDuration]
+    time: RunTime
+
+
+class FindingsSummary(TypedDict):
+    """What a list of runs shows of findings: the id of the base, and the number of reasons."""
+
+    base: int | None
+    verdict: VerdictWords
+    mine: Mapping[str, int]
+    counts: Mapping[str, int]
+    reasons: int
+
+
+class SourceFlakiness(TypedDict):
+    """The flaky, broken and suspect tests of a source on a branch."""
+
+    version: int
+    source: int
+    branch: str
+    tests: Sequence[FlakyTest]
+
+
+class ReasonExcerpt(TypedDict):
+    """A reason of failures in a session's summary; ``since`` is the id of a run."""
+
+    count: int
+    kind: Mine | None
+    title: str
+    since: int | None
+
+
+class FailureExcerpt(TypedDict):
+    """A failing test in a session's summary; ``flaky`` has its failed runs and all its runs if it is flaky."""
+
+    folder: str
+    name: str
+    kind: str
+    since: int | None
+    flaky: Sequence[int] | None
+
+
+class FindingsExcerpt(TypedDict):
+    """The part of a run's findings that a session's summary shows, with short texts."""
+
+    base: RunMention | None
+    earlier_source: EarlierSource | None
+    whole: NotRequired[WholeRun | None]
+    verdict: VerdictWords
+    mine: Mapping[str, int]
+    counts: Mapping[str, int]
+    reasons: Sequence[ReasonExcerpt]
+    failing: Sequence[FailureExcerpt]
+
+
+class FileTests(TypedDict):
+    """The tests of a file, or of a folder if they have no file; ``counts`` are by status id, as text.
+
+    ``first`` and ``last`` are ids of results.
+    """
+
+    file: str | None
+    folder: str
+    counts: Mapping[str, int]
+    flaky: int
+    elapsed: int
+    first: int
+    last: int
+
+
+class FlakyResults(TypedDict):
+    """The number of results that passed after a failed attempt, and the ids of the last of them."""
+
+    count: int
+    results: Sequence[int]
+
+
+class SlowTest(TypedDict):
+    """One of the slowest results of a run."""
+
+    id: int
+    case: int
+    name: str
+    folder: str
+    file: str | None
+    elapsed: int
+
+
+Cell: TypeAlias = tuple[int, str]
+"""The id of a result, and two letters of its outcome."""
+
+Block: TypeAlias = tuple[int, int, str, int, int, int]
+"""Tests in a lane: start, end, two letters of the outcome, number of tests, id of the first and last result."""
+
+
+class TestFamily(TypedDict):
+    """A parametrized function with failures, and a cell for each of its tests."""
+
+    file: str
+    folder: str
+    function: str
+    failed: int
+    count: int
+    cells: Sequence[Cell]
+
+
+class LaneOwner(TypedDict):
+    """A worker with a lane; ``busy`` is the time of its tests."""
+
+    thread: int
+    position: int
+    tests: int
+    busy: int
+    start: int
+    end: int
+
+
+class WorkerWaste(TypedDict):
+    """The test for which the other workers waited (`lanes.Waste`)."""
+
+    worker: int
+    result: int
+    start: int
+    waited: int
+    name: str
+    elapsed: int | None
+
+
+class RunLanes(TypedDict):
+    """The lanes of the workers, in the order of ``workers``."""
+
+    wall: int
+    is_exact: bool
+    worker_count: int
+    workers: Sequence[LaneOwner]
+    lanes: Sequence[Sequence[Block]]
+    waste: WorkerWaste | None
+
+
+class RunOverview(RunLanes):
+    """The overview of a run for its pages: tests by file, and where its time went."""
+
+    version: int
+    files: Sequence[FileTests]
+    flaky: FlakyResults
+    slowest: Sequence[SlowTest]
+    families: Sequence[TestFamily]
