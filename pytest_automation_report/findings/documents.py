@@ -104,7 +104,11 @@ class ChangedDuration(NamedTest):
 
 
 class FailureReason(TypedDict):
-    """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones."""
+    """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones.
+
+    ``first`` is the first run of the source with such a failure, ``since`` that in which failures began that the base
+    has, too.
+    """
 
     title: str
     masked: str
@@ -115,6 +119,7 @@ class FailureReason(TypedDict):
     fingerprint: str
     count: int
     kind: Mine | None
+    first: RunMention | None
     since: RunMention | None
 
 
@@ -161,7 +166,7 @@ class WorkerSpan(TypedDict):
 
 
 class RunTime(TypedDict):
-    """Where the time of a run went (`lanes.TimeShares`)."""
+    """Where the time of a run went (`times.TimeShares`)."""
 
     wall: int
     before: int
@@ -308,7 +313,7 @@ class LaneOwner(TypedDict):
 
 
 class WorkerWaste(TypedDict):
-    """The test for which the other workers waited (`lanes.Waste`)."""
+    """The test for which the other workers waited (`times.Waste`)."""
 
     worker: int
     result: int

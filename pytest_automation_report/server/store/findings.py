@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 
 _RAN: Final = ("finished", "failed", "passed", "skipped", "collected", "not_run", "files", "lost")
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
 _STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
@@ -236,6 +236,7 @@ def _document(
     kinds |= dict.fromkeys(kinds.keys() & known_flaky, "flaky")
     tests = _Tests(connection, subject, known, kinds)
     tests.load({*_first(lists.values()), *list(flaky)[:MAX_TESTS], *ranked(durations)[:MAX_TESTS]})
+    entries = {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()}
     speed = series.last.speed or 1.0
     return speed, {
         "version": VERSION,
@@ -256,8 +257,8 @@ def _document(
             "faster": len(faster),
             "in_several_jobs": sum(case.is_shared for case in subject.results.values()),
         },
-        "tests": {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()},
-        "reasons": reasons,
+        "tests": entries,
+        "reasons": _with_beginnings(reasons, entries["still_failing"], run["id"]),
         "flaky": [
             {**tests.name(key), **entry, "is_known": key in known_flaky}
             for key, entry in list(flaky.items())[:MAX_TESTS]
@@ -534,10 +535,30 @@ def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collect
                 "fingerprint": hexadecimal(fingerprint),
                 "count": len(groups[fingerprint]),
                 "kind": None if base_id is None else kind(fingerprint),
-                "since": first_runs.get(fingerprint),
+                "first": first_runs.get(fingerprint),
+                "since": None,
             }
         )
     return reasons
+
+
+def _with_beginnings(
+    reasons: Iterable[FailureReason], failing: Iterable[ChangedTest], run_id: int
+) -> list[FailureReason]:
+    """Return the reasons, each with the run in which the failures of its tests began that the base has, too.
+
+    If their branch has no earlier run, it is the first one with a failure of the reason.
+    """
+    began: dict[str | None, RunMention] = {}
+    for entry in failing:
+        known, since = began.get(entry["fingerprint"]), entry["since"]
+        if since is not None and (known is None or since["run"] < known["run"]):
+            began[entry["fingerprint"]] = since
+    found: list[FailureReason] = []
+    for reason in reasons:
+        since = began.get(reason["fingerprint"])
+        found.append({**reason, "since": reason["first"] if since is not None and since["run"] == run_id else since})
+    return found
 
 
 def _failures(connection: StoreConnection, result_ids: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:

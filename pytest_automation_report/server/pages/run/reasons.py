@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunFindings, RunMention, RunOverview, TestFamily
+    from pytest_automation_report.findings.documents import RunFindings, RunOverview, TestFamily
 
     Function: TypeAlias = tuple[str, str, str]
 
@@ -95,12 +95,6 @@ def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
             members.setdefault(hexadecimal(row["fingerprint"]), []).append(row)
     tests = findings["tests"]
     newly = Counter(entry["fingerprint"] for entry in tests["newly_failing"])
-    since: dict[str | None, RunMention] = {}
-    for entry in tests["still_failing"]:
-        first = entry["since"]
-        known = since.get(entry["fingerprint"])
-        if first is not None and (known is None or first["run"] < known["run"]):
-            since[entry["fingerprint"]] = first
     has_base = findings["base"] is not None
     flaky = {entry["key"]: entry["state"] for entry in findings["flaky"]}
     cards = []
@@ -111,14 +105,15 @@ def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
             {
                 "fingerprint": fingerprint,
                 "count": reason["count"],
+                "noun": "file" if reason["phase"] == "collection" else "test",
                 "messages": reason["messages"],
                 "is_new": is_new,
                 "kind": reason["kind"],
                 "marks": _marks(reason["kind"], is_flaky=any(flaky.get(key) == "flaky" for key in reason["keys"])),
                 "new_count": 0 if is_new or not has_base else newly[fingerprint],
                 "newly": newly[fingerprint],
-                "since": _since(since.get(fingerprint), reason["since"], findings["run"]),
-                "first": reason["since"],
+                "since": reason["since"],
+                "first": reason["first"],
                 "title": reason["title"],
                 "phase_word": _PHASES.get(reason["phase"] or "", ""),
                 "place": reason["place"] or "",
@@ -139,12 +134,6 @@ def drawings_of(card: Json, letters: Callable[[int], str], families: Mapping[Fun
 def families_of(overview: RunOverview) -> dict[Function, TestFamily]:
     """Return the parametrized functions of a run by their file, folder and name."""
     return {(family["file"], family["folder"], family["function"]): family for family in overview["families"]}
-
-
-def _since(began: RunMention | None, first: RunMention | None, run_id: int) -> RunMention | None:
-    """Return the run with which failures of a reason began; if its branch has no earlier run, the first of any."""
-    is_here = began is not None and began["run"] == run_id
-    return first if is_here and first is not None else began
 
 
 def marks_of(findings: RunFindings) -> dict[int, tuple[str, ...]]:

@@ -174,6 +174,15 @@ def test_reasons(runs: Runs) -> None:
     assert (many["keys"], known["since"]["run"], known["since"]["commit"]) == (["key0", "key1", "key2"], first, "a1")
 
 
+def test_a_reason_has_its_first_run_and_that_of_its_streak(runs: Runs) -> None:
+    """A reason that was away for a while was first seen before its tests began to fail again."""
+    first, _, back, last = (runs(letters) for letters in ("fp", "pp", "fp", "fp"))
+    (reason,) = runs.findings(back)["reasons"]
+    assert (reason["kind"], reason["first"]["run"], reason["since"]) == ("back", first, None)
+    (reason,) = runs.findings(last)["reasons"]
+    assert (reason["kind"], reason["first"]["run"], reason["since"]["run"]) == ("still", first, back)
+
+
 def test_flaky_tests(runs: Runs) -> None:
     """A retry, a failure and a pass at one commit, two isolated failures are flaky; three failed runs are broken."""
     for letters, commit in (

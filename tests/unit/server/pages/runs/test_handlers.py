@@ -167,6 +167,17 @@ def test_a_suite_shows_what_fails_is_flaky_and_slow(site: Site) -> None:
     assert f"/runs/{last - 1}" in links
 
 
+def test_what_fails_now_has_the_run_in_which_its_streak_began(site: Site) -> None:
+    """A reason that was away for a while fails since its tests fail again; a file that was not collected is a file."""
+    broken = failing(9, message="ImportError: x", name="tests.test_b", folder="tests.test_b", file="tests/test_b.py")
+    for tests in ((failing(1),), (a_test(1),), (failing(1), broken), (failing(1), broken)):
+        site.run_of(*tests)
+    text = site.text("/sources/1")
+    assert re.search(r"assert 90 == 89 1 test since #3,", text)
+    assert re.search(r"ImportError: x 1 file since #3,", text)
+    assert "1 file" in site.text("/runs/4")
+
+
 def test_a_suite_without_branches_does_not_name_them(site: Site) -> None:
     """Runs of a folder that is no repository have no branch, so there is nothing to choose, and no word for it."""
     for _ in range(3):
