@@ -135,25 +135,21 @@ class NotRecord(Record, frozen=True, tag="not"):
     why: str = ""
 
 
-class RejectedRecord(Record, frozen=True, tag="rejected"):
+class _SetAsideRecord(Record, frozen=True):
+    number: Int64 = field(name="i")
+    why: str
+
+
+class RejectedRecord(_SetAsideRecord, frozen=True, tag="rejected"):
     """Closes an intent: the server refused the whole batch, and will refuse it again."""
 
-    number: Int64 = field(name="i")
-    why: str
 
-
-class HeldRecord(Record, frozen=True, tag="held"):
+class HeldRecord(_SetAsideRecord, frozen=True, tag="held"):
     """Closes an intent: the server cannot show whether it was applied. The batch waits for the user's decision."""
 
-    number: Int64 = field(name="i")
-    why: str
 
-
-class DroppedRecord(Record, frozen=True, tag="dropped"):
+class DroppedRecord(_SetAsideRecord, frozen=True, tag="dropped"):
     """Closes an intent as ``held`` does: by the user's decision the batch is not sent again."""
-
-    number: Int64 = field(name="i")
-    why: str
 
 
 class UnheldRecord(Record, frozen=True, tag="unheld"):
@@ -400,14 +396,18 @@ class LedgerState(Struct):
             return ""
         return f"the server shows {shown} of {confirmed} results that it confirmed"
 
-    def apply(self, record: Record) -> None:
+    def apply(self, record: Record) -> None:  # noqa: C901, PLR0912 - a table of all kinds
         """Add one record."""
         match record:
             case ReadyRecord():
                 self.is_ready, self.is_done, self.sender_pid = True, False, record.pid
                 self.report = None
+            case DoneRecord():
+                self.is_done, self.done = True, record
             case JoinedRecord():
                 self.run, self.is_joined, self.joined_note = record.run, True, record.note
+            case NewRunRecord():
+                self._leave_run()
             case Intent():
                 self._apply_intent(record)
             case AckRecord() | PartRecord() | NotRecord() | RejectedRecord() | HeldRecord() | DroppedRecord():
@@ -415,23 +415,20 @@ class LedgerState(Struct):
             case AsideRecord():
                 self.progress_of(record.worker).rejected.add(record.offset, record.offset, 1)
                 self.reasons.append(record.why)
+            case UnheldRecord():
+                self._release_held(is_dropped=record.dropped)
             case FencedRecord():
-                self._answered()
+                self._note_response()
                 self._leave_thread(record.worker)
+            case FencingIsRecord():
+                self.fencing = record.fencing
             case TroubleRecord():
                 self.trouble, self.trouble_class = record.why, record.error_class
                 self.is_run_gone = record.is_run_gone
-            case DoneRecord():
-                self.is_done, self.done = True, record
-            case _:
-                self._apply_rare(record)
-
-    def _apply_rare(self, record: Record) -> None:
-        match record:
             case AliasRecord():
                 self.aliases[record.status] = self.renamed[record.before] = record.now
             case StoredRecord():
-                self._answered()
+                self._note_response()
                 self.stored[record.name] = record
                 self.unstored.pop(record.name, None)
             case UnstoredRecord():
@@ -440,12 +437,6 @@ class LedgerState(Struct):
                 self.findings = cast("FindingsExcerpt", record.excerpt)
             case ReportRecord():
                 self.report = record
-            case FencingIsRecord():
-                self.fencing = record.fencing
-            case UnheldRecord():
-                self._release_held(is_dropped=record.dropped)
-            case NewRunRecord():
-                self._leave_run()
             case _:
                 pass
 
@@ -462,10 +453,7 @@ class LedgerState(Struct):
         intent = self.open_intents.pop(record.number, None)
         if intent is None:
             return
-        if isinstance(record, NotRecord):
-            self._forget_trouble()  # the record with its error follows
-            return
-        self._answered()
+        self._note_response(is_answer=not isinstance(record, NotRecord))  # for that one, a record of its error follows
         match record:
             case AckRecord():
                 self._acknowledge(intent, record.id)
@@ -474,12 +462,12 @@ class LedgerState(Struct):
             case RejectedRecord() | HeldRecord() | DroppedRecord():
                 self.reasons.append(record.why)
                 self._set_aside(intent, record)
+            case NotRecord():
+                pass
 
-    def _answered(self) -> None:
-        self.answers += 1
-        self._forget_trouble()
-
-    def _forget_trouble(self) -> None:
+    def _note_response(self, *, is_answer: bool = True) -> None:
+        """Forget the trouble: the server has answered, or another request has failed since."""
+        self.answers += is_answer
         self.trouble = self.trouble_class = ""
         self.is_run_gone = False
 
@@ -490,6 +478,30 @@ class LedgerState(Struct):
             progress = self.progress_of(intent.worker)
             ranges = {RejectedRecord: progress.rejected, HeldRecord: progress.held, DroppedRecord: progress.dropped}
             ranges[type(record)].add(intent.first, intent.last, intent.count)
+
+    def _acknowledge(self, intent: Intent, new_id: int | None) -> None:
+        match intent.operation:
+            case "create_run":
+                self.run = new_id
+            case "append_run" | "note_thread":
+                self.is_noted = True
+            case "complete_run":
+                self.is_complete = True
+            case "create_thread" if new_id is not None:
+                progress = self.progress_of(intent.worker)
+                progress.thread, progress.in_thread = new_id, 0
+                progress.thread_observed = progress.thread_computed = 0
+                progress.threads.append(new_id)
+            case "append_thread":
+                progress = self.progress_of(intent.worker)
+                progress.acknowledged.add(intent.first, intent.last, intent.count)
+                progress.in_thread += intent.count
+                progress.thread_observed += intent.observed
+                progress.thread_computed += intent.computed
+            case "complete_thread":
+                self._leave_thread(intent.worker)
+            case _:
+                pass
 
     def _acknowledge_ranges(self, intent: Intent, ranges: Iterable[tuple[int, int, int]]) -> None:
         """Acknowledge the part of a batch that was applied; its thread may still be open."""
@@ -514,29 +526,6 @@ class LedgerState(Struct):
         self.is_run_gone = False
         for worker in self.progress_by_worker:
             self._leave_thread(worker)
-
-    def _acknowledge(self, intent: Intent, new_id: int | None) -> None:
-        progress = self.progress_of(intent.worker) if intent.worker else None
-        match intent.operation:
-            case "create_run":
-                self.run = new_id
-            case "append_run" | "note_thread":
-                self.is_noted = True
-            case "complete_run":
-                self.is_complete = True
-            case "create_thread" if progress is not None and new_id is not None:
-                progress.thread, progress.in_thread = new_id, 0
-                progress.thread_observed = progress.thread_computed = 0
-                progress.threads.append(new_id)
-            case "append_thread" if progress is not None:
-                progress.acknowledged.add(intent.first, intent.last, intent.count)
-                progress.in_thread += intent.count
-                progress.thread_observed += intent.observed
-                progress.thread_computed += intent.computed
-            case "complete_thread":
-                self._leave_thread(intent.worker)
-            case _:
-                pass
 
     def _leave_thread(self, worker: str) -> None:
         progress = self.progress_of(worker)

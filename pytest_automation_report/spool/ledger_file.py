@@ -49,13 +49,14 @@ def ledger_from(path: Path) -> LedgerState:
     state, decoder = LedgerState(), Decoder(LEDGER_KINDS, is_strict=True)
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise SpoolError(f"{path}: cannot be used: it is no file")  # opening a pipe would wait for its writer
-    if path.exists():
-        try:
-            for piece in bytes_from(path, 0):
-                for placed in decoder.feed(piece):
-                    state.apply(placed.record)
-        except (ValueError, RecursionError) as error:
-            raise SpoolError(f"{path}: a record cannot be used: {error}") from error
+    try:
+        for piece in bytes_from(path, 0):
+            for placed in decoder.feed(piece):
+                state.apply(placed.record)
+    except FileNotFoundError:
+        return state
+    except ValueError as error:
+        raise SpoolError(f"{path}: a record cannot be used: {error}") from error
     return state
 
 
@@ -68,6 +69,7 @@ class LedgerFile:
 
     def __init__(self, path: Path, on_deleted: Callable[[], None] = lambda: None) -> None:
         self.state = ledger_from(path)
+        self.folder = path.parent
         self._path = path
         self._on_deleted = on_deleted
         try:
@@ -75,11 +77,6 @@ class LedgerFile:
         except OSError as error:
             raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
         self._is_torn = path.stat().st_size > 0  # the last record may be torn: a newline before the next one
-
-    @property
-    def folder(self) -> Path:
-        """The session's folder."""
-        return self._path.parent
 
     def close(self) -> None:
         """Close the file."""
@@ -89,22 +86,20 @@ class LedgerFile:
         """Append one record and apply it; raises `SpoolError` if it cannot be written whole."""
         framed = record.framed()
         line = b"\n" + framed if self._is_torn else framed
+        path, disk = os.fspath(self._path), Disk()
         try:
             status = os.fstat(self._descriptor)
-            if not status.st_nlink or is_moved(Disk(), os.fspath(self._path), status):  # by a test
+            if not status.st_nlink or is_moved(disk, path, status):  # by a test
                 self._on_deleted()
-                self._descriptor = restored(Disk(), self._descriptor, os.fspath(self._path))
+                self._descriptor = restored(disk, self._descriptor, path)
             written = os.write(self._descriptor, line)
-            if not isinstance(record, _NOT_SYNCED):
+            self._is_torn = written != len(line)
+            if not (self._is_torn or isinstance(record, _NOT_SYNCED)):
                 _sync(self._descriptor)
         except OSError as error:
-            raise SpoolError(f"the ledger {self._path} cannot be written: {error.strerror or error}") from error
-        if written != len(line):
-            self._is_torn = True
-            raise SpoolError(
-                f"the ledger {self._path} cannot be written: only {written} of {len(line)} bytes were taken"
-            )
-        self._is_torn = False
+            raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
+        if self._is_torn:
+            raise SpoolError(f"the ledger {path} cannot be written: only {written} of {len(line)} bytes were taken")
         # Decoded from its own bytes, so that the state is the one that a later sender reads from the file.
         for placed in Decoder(LEDGER_KINDS, is_strict=True).feed(framed):
             self.state.apply(placed.record)
