@@ -38,9 +38,8 @@ from pytest_automation_report.errors import (
     ThrottledError,
     TokenRefusedError,
 )
+from pytest_automation_report.spool.cleaning import delivered_state, named, others_in
 from pytest_automation_report.spool.folder import is_lock_taken, session_folders, without_locks
-from pytest_automation_report.spool.removal import named, others_in
-from pytest_automation_report.spool.sessions import is_delivered
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
@@ -246,7 +245,7 @@ def addopts_check(text: str, options: Collection[str]) -> Check | None:
 def spool_check(spool: Path) -> Check:
     """Check that the spool can be read and locked, and count the sessions that wait in it."""
     try:
-        folders = [folder for folder in session_folders(spool) if not is_delivered(folder)]
+        folders = [folder for folder in session_folders(spool) if delivered_state(folder) is None]
         unreadable = [folder.id for folder in folders if not _is_readable(folder)]
         others = others_in(spool) if spool.exists() else []
     except (OSError, SpoolError) as error:

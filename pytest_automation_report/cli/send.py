@@ -35,10 +35,10 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.settings.endpoint import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.settings.sources import project_ini
+from pytest_automation_report.spool.cleaning import remove_empty, remove_session
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.process import Log, process_start_time
-from pytest_automation_report.spool.sessions import remove_empty
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
 from pytest_automation_report.text.terminal import pluralize
 
@@ -179,7 +179,7 @@ def _lock(folder: SessionFolder) -> int | None:
         lock = folder.locked()
     if lock is not None and folder.is_empty:  # the sender removed its files just before we got the lock
         os.close(lock)
-        folder.remove()
+        remove_session(folder.path, is_own=True)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.path))
     return lock
 
@@ -300,7 +300,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
     if delivery.is_finished and not delivery.has_kept:
         echo_stderr(f"{folder.id}: {arrived}, nothing is left")
         _echo_counts(folder, counts)
-        if why := folder.remove():
+        if why := remove_session(folder.path, is_own=True):
             echo_stderr(f"{folder.id}: its folder is left alone: {why}")
         if state.run is not None:
             echo_how_to_look(configuration, state.run)

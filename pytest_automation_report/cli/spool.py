@@ -19,22 +19,23 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.output import age, echo_table, is_person_reading
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.spool.folder import session_folders
-from pytest_automation_report.spool.removal import named, others_in
-from pytest_automation_report.spool.sessions import (
+from pytest_automation_report.spool.cleaning import (
     abandoned_alone,
     discard_session,
+    named,
+    others_in,
     read_spooled_session,
     remove_empty,
 )
+from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pytest_automation_report.spool.cleaning import SpooledSession
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.sessions import SpooledSession
 
 
 _COLUMNS: Final = ("session", "state", "age", "results")

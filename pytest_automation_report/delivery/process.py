@@ -26,6 +26,7 @@ from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.requests import DeliveryOptions, max_in_flight
 from pytest_automation_report.delivery.stores import artifact_store_for, connected
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import MAIN, SessionFolder, session_folders
 from pytest_automation_report.spool.ledger import (
     NewRunRecord,
@@ -219,7 +220,7 @@ def _remove_after_pytest(folder: SessionFolder, config: SenderConfig) -> None:
             controller.wait(config.timeouts.poll)
     finally:
         controller.close()
-    folder.remove()
+    remove_session(folder.path, is_own=True)
 
 
 def run(config: SenderConfig) -> None:
@@ -273,7 +274,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
                 sender = Sender(folder, replace(session, report=""), timeouts, client, runtime, options=options)
                 delivery = sender.run()
             if delivery.is_finished and not delivery.has_kept:
-                folder.remove()
+                remove_session(folder.path, is_own=True)
         except Exception as error:  # noqa: BLE001 - whatever was left behind must not cost this session its results
             log.write(f"session {folder.id} was killed and stays: {error}")
         finally:

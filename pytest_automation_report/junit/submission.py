@@ -15,7 +15,8 @@ from msgspec import to_builtins
 
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitDocument, JunitError, JunitResult
-from pytest_automation_report.spool.folder import MAIN, SessionManifest, new_session_folder
+from pytest_automation_report.spool.cleaning import remove_abandoned, remove_session
+from pytest_automation_report.spool.folder import MAIN, SessionManifest, new_session_folder, new_session_name
 from pytest_automation_report.spool.records import (
     FORMAT,
     Attempt,
@@ -25,8 +26,6 @@ from pytest_automation_report.spool.records import (
     OpenRecord,
     PropertyRecord,
 )
-from pytest_automation_report.spool.removal import new_session_name
-from pytest_automation_report.spool.sessions import remove_abandoned
 from pytest_automation_report.text.files import open_file
 
 if TYPE_CHECKING:
@@ -172,7 +171,7 @@ class Submission:
     def discard(self) -> None:
         """Remove the session."""
         self._close()
-        self._folder.remove()
+        remove_session(self._folder.path, is_own=True)
 
     def _close(self) -> None:
         self._writer.close()

@@ -20,9 +20,9 @@ from pytest_automation_report.session.collection import captured_files, write_co
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, log_lines, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
+from pytest_automation_report.spool.cleaning import LeftoverCounts, expire_old_sessions, remove_session
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, has_other_folders
 from pytest_automation_report.spool.records import EndRecord, PlanRecord
-from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import tally_from
 from pytest_automation_report.summary.lines import SessionOutcome
@@ -217,8 +217,6 @@ class RunningSession:
         spool = self.configuration.spool
         if not has_other_folders(spool, self.folder):
             return LeftoverCounts()
-        from pytest_automation_report.spool.sessions import expire_old_sessions  # noqa: PLC0415 - only with earlier sessions
-
         return expire_old_sessions(spool, self.folder, keep_days=self.configuration.keep_spool, now=Unpatched.wall())
 
     def unregister(self, config: pytest.Config) -> None:
@@ -382,7 +380,7 @@ class SessionHooks(Hooks):
         if running is not None:
             self._report.write_html(running.folder)
             if outcome is not None and outcome.is_removable:
-                running.folder.remove()
+                remove_session(running.folder.path, is_own=True)
             running.unregister(config)
 
     def _close_sender(self) -> None:

@@ -22,6 +22,7 @@ from pytest_automation_report.recording.hooks import DESCRIBE_RUN, FINISHED, Sum
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
+from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, SessionManifest, new_session_folder
 from pytest_automation_report.spool.process import process_start_time
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
@@ -300,5 +301,5 @@ def _written(
         folder.write_session(manifest)
         return folder.publish(), manifest
     except OSError as error:
-        folder.remove()
+        remove_session(folder.path, is_own=True)
         raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error

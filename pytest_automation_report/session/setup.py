@@ -17,7 +17,7 @@ from pytest_automation_report.settings.endpoint import artifact_store, files_tem
 from pytest_automation_report.settings.resolver import project_name, settings_from
 from pytest_automation_report.settings.sources import read_pytest_settings
 from pytest_automation_report.settings.token import secrets_from, token_for
-from pytest_automation_report.spool.removal import new_session_name
+from pytest_automation_report.spool.folder import new_session_name
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:

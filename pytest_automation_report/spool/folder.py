@@ -25,9 +25,10 @@ from msgspec.json import Decoder as JsonDecoder
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Int64, Json, NewRun, decode, encode
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.records import FORMAT, SPOOL_KINDS, Decoder, EndRecord
-from pytest_automation_report.spool.removal import is_session_name, remove_session
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter
 from pytest_automation_report.text.files import Disk, make_ignored_folder, read_file, write_draft
+from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,37 +72,36 @@ def without_locks(error: OSError) -> str:
     return f"the spool's file system has no locks ({error.strerror or error}), without which nothing is sent"
 
 
+_RANDOM_BYTES: Final = 4
+_SESSION_NAME: Final = lazy_pattern(rf"\.?[0-9]{{8}}T[0-9]{{6}}-[0-9a-f]{{{2 * _RANDOM_BYTES}}}")
+
+
+def new_session_name() -> str:
+    """Return the name of a session that starts now."""
+    return f"{Unpatched.utc():%Y%m%dT%H%M%S}-{os.urandom(_RANDOM_BYTES).hex()}"
+
+
+def is_session_name(name: str) -> bool:
+    """Return whether a folder of this name can be a session's, published or hidden."""
+    return _SESSION_NAME.fullmatch(name) is not None
+
+
 class SessionFolder:
-    """One session's folder in the spool."""
+    """One session's folder in the spool, with the paths of its files; ``id`` is its name after `publish`.
+
+    ``rejected`` has the results that the server refused, for people; ``report`` is the report of the session's run on
+    its way to pytest's stdout.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.id = path.name.lstrip(_HIDING)
+        self.ledger = path / "ledger"
+        self.log = path / "sender.log"
+        self.rejected = path / "rejected.jsonl"
+        self.report = path / "report.html"
+        # The manifest that this object wrote or read, and its time, to restore it if a test deletes it.
         self._known: tuple[SessionManifest, int] | None = None
-
-    @property
-    def id(self) -> str:
-        """The session's id: its folder's name after `publish`."""
-        return self.path.name.lstrip(_HIDING)
-
-    @property
-    def ledger(self) -> Path:
-        """The sender's ledger."""
-        return self.path / "ledger"
-
-    @property
-    def log(self) -> Path:
-        """The sender's log."""
-        return self.path / "sender.log"
-
-    @property
-    def rejected(self) -> Path:
-        """The results that the server refused, for people."""
-        return self.path / "rejected.jsonl"
-
-    @property
-    def report(self) -> Path:
-        """The report of the session's run on its way to pytest's stdout."""
-        return self.path / "report.html"
 
     @property
     def has_manifest(self) -> bool:
@@ -163,7 +163,7 @@ class SessionFolder:
         """Return a writer of this worker's records, which creates the session again if a test deletes it."""
         if self._known is None and self.has_manifest:
             self.read_session()
-        return SpoolWriter(self.records(worker), None if self._known is None else self._session_file(*self._known))
+        return SpoolWriter(self.records(worker), None if self._known is None else self.file_of(self._known[0]))
 
     def write_session(self, session: SessionManifest) -> None:
         """Write ``session.json``."""
@@ -196,11 +196,9 @@ class SessionFolder:
 
     def file_of(self, session: SessionManifest) -> ManifestFile:
         """Return the manifest to restore: the one that was written or read by this object, else the session's."""
-        return self._session_file(*(self._known or (session, 0)))
-
-    def _session_file(self, session: SessionManifest, written_ns: int) -> ManifestFile:
+        manifest, written_ns = self._known or (session, 0)
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
-        return ManifestFile(os.fspath(self.path / SESSION_FILE), encode(session), written_ns, ignored)
+        return ManifestFile(os.fspath(self.path / SESSION_FILE), encode(manifest), written_ns, ignored)
 
     def read_session(self) -> SessionManifest:
         """Read the manifest; raises `SpoolError` if it is missing, unreadable or of another format."""
@@ -208,10 +206,10 @@ class SessionFolder:
         try:
             path = self._session_path
             text = read_file(path, _MAX_MANIFEST_BYTES, is_foreign=True)
-            format_ = decode(text, FORMATS).format
+            format_ = decode(text, _ANY_MANIFEST).format
             if format_ != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {format_}, this version reads {FORMAT})")
-            session = decode(text, MANIFESTS)
+            session = decode(text, _MANIFEST)
             self._known = session, self.began_ns
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
@@ -238,7 +236,14 @@ class SessionFolder:
         Raises `FileNotFoundError` if the folder is gone, `SpoolError` if it cannot be locked.
         """
         try:
-            descriptor = self._lock_file()
+            # By the folder's descriptor: if the path is a link, nothing is created behind it.
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                descriptor = os.open(
+                    "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=folder
+                )
+            finally:
+                os.close(folder)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -256,14 +261,6 @@ class SessionFolder:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(self.path))
         return descriptor
 
-    def _lock_file(self) -> int:
-        """Open the lock file by the folder's descriptor: if the path is a link, nothing is created behind it."""
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            return os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-        finally:
-            os.close(folder)
-
     def publish(self) -> SessionFolder:
         """Rename the hidden folder to its final name, and return it: senders may send it from now on."""
         path = self.path.with_name(self.id)
@@ -271,13 +268,6 @@ class SessionFolder:
         published = SessionFolder(path)
         published._known = self._known
         return published
-
-    def remove(self) -> str:
-        """Remove the session with its folder; return why the folder is still there, "" if it is gone.
-
-        For the process that created or delivered the session. Foreign files in the folder stay.
-        """
-        return remove_session(self.path, is_checked=False)
 
 
 def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> SessionFolder:
@@ -327,7 +317,7 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     """
     _check_links(spool)
     try:
-        return [folder for folder in _published_folders(spool) if not folder.is_empty]
+        return [folder for folder in _folders(spool, is_hidden=False) if not folder.is_empty]
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
@@ -339,7 +329,7 @@ def session_folders(spool: Path) -> list[SessionFolder]:
 def empty_folders(spool: Path) -> list[SessionFolder]:
     """Return the folders with a session's name in which nothing is left to send; none if the spool is unreadable."""
     try:
-        return [folder for folder in _published_folders(spool) if folder.is_empty]
+        return [folder for folder in _folders(spool, is_hidden=False) if folder.is_empty]
     except OSError:
         return []  # `session_folders` reports it
 
@@ -347,18 +337,16 @@ def empty_folders(spool: Path) -> list[SessionFolder]:
 def hidden_folders(spool: Path) -> list[SessionFolder]:
     """Return the folders that were not published: their process fills them, or was killed before it had done so."""
     try:
-        return [folder for folder in _folders(spool) if folder.path.name.startswith(_HIDING)]
+        return _folders(spool, is_hidden=True)
     except OSError:
         return []  # `session_folders` reports it
 
 
-def _published_folders(spool: Path) -> list[SessionFolder]:
-    return [folder for folder in _folders(spool) if not folder.path.name.startswith(_HIDING)]
-
-
-def _folders(spool: Path) -> list[SessionFolder]:
-    paths = sorted(path for path in spool.iterdir() if is_session_name(path.name))
-    return [SessionFolder(path) for path in paths if path.is_dir() and not path.is_symlink()]
+def _folders(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
+    paths = [path for path in sorted(spool.iterdir()) if path.name.startswith(_HIDING) is is_hidden]
+    return [
+        SessionFolder(path) for path in paths if is_session_name(path.name) and path.is_dir() and not path.is_symlink()
+    ]
 
 
 def _is_regular(path: Path) -> bool:
@@ -438,14 +426,11 @@ class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format
         return self.origin == EMBEDDED_ORIGIN
 
 
-class ManifestFormat(Struct, frozen=True):
+class _AnyManifest(Struct):
     """The part of a manifest that every version has."""
 
     format: Int64
 
 
-FORMATS: Final = JsonDecoder(ManifestFormat)
-"""Decodes the format of a manifest."""
-
-MANIFESTS: Final = JsonDecoder(SessionManifest)
-"""Decodes a manifest."""
+_ANY_MANIFEST: Final = JsonDecoder(_AnyManifest)
+_MANIFEST: Final = JsonDecoder(SessionManifest)

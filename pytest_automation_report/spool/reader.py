@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from
-from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder
+from pytest_automation_report.spool.records import SPOOL_KINDS, CrashRecord, Decoder, FinishRecord
 from pytest_automation_report.text.files import open_file
 
 if TYPE_CHECKING:
@@ -114,3 +114,9 @@ class SpoolReader(Struct):
                 yield decoder.feed(piece)
         except FileNotFoundError:
             return  # a test has deleted it: its writer makes it again, with all that it held
+
+
+def final_results(folder: SessionFolder) -> int:
+    """Return the number of a session's results; attempts that are followed by another one are not counted."""
+    records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
+    return sum(isinstance(record, FinishRecord) and record.is_final for record in records)

@@ -150,29 +150,22 @@ class SpoolWriter:
     needs, compares its descriptor with its file before each record, restores a deleted file with its content, and
     writes nothing in a forked child.
 
-    Results must survive a full disk. How `write` handles one record::
+    Results must survive a full disk. `write` has three steps:
 
-        waiting records | disk                | action                                    | counted as
-        ----------------+---------------------+-------------------------------------------+----------------------
-        none            | has space           | append it                                 |
-        none            | nearly full, long   | append its short form (without texts)     | shortened
-        none            | write fails         | try the short form, else queue it         | failures, shortened
-        some            | has space           | append those that wait first, then it     |
-        some            | write fails         | queue the short form at the end           | failures, shortened
-        1,000           | write fails         | drop the oldest, queue the short form     | dropped, if a result
+    1. `_is_written` makes sure of the file, appends the records that wait, and then the whole record;
+    2. if the disk does not take it, or is nearly full, the short form, without texts, is tried instead;
+    3. if other records wait, or the disk does not take that one either, it waits in memory with the others.
 
     Records never overtake each other: a reader relies on their order. A write that was cut short leaves the file *torn*
     until its rest is truncated; the next record then begins with a newline, so that only the torn one is damaged.
     """
 
     _descriptor: int
-    _device: int
-    _inode: int
-    _size: int
+    _file: tuple[int, int]
 
     __slots__ = (
-        "_descriptor", "_device", "_disk", "_inode", "_is_torn", "_looked_at", "_path", "_pid", "_session", "_size",
-        "_waiting", "dropped", "failures", "shortened", "trouble",
+        "_descriptor", "_disk", "_file", "_is_torn", "_looked_at", "_path", "_pid", "_session", "_waiting", "dropped",
+        "failures", "shortened", "trouble",
     )  # fmt: skip
 
     def __init__(self, path: Path, session: ManifestFile | None = None) -> None:
@@ -215,20 +208,16 @@ class SpoolWriter:
         # A forked child shares the descriptor: its records would be counted twice.
         if self._disk.getpid() != self._pid:
             return False
-        try:
-            self._ensure_file()
-            self._flush_waiting()
-            if short is not None and len(record) > _LONG_BYTES and self._is_nearly_full():
-                self.shortened += 1
-                self.trouble, record = f"{self._path}: the disk is nearly full", short()
-            self._append(record)
-        except OSError as error:
-            self.failures += 1
-            self.trouble = f"{self._path}: {error.strerror or error}"
-            if short is None:
-                self._queue(record)
-            else:
-                self._write_or_queue_short(short())
+        if self._is_written(record, leaves_reserve=short is not None and len(record) > _LONG_BYTES):
+            return True
+        if short is not None:
+            self.shortened += 1
+            record = short()
+            if not self._waiting and self._is_written(record):
+                return True
+        if len(self._waiting) == _MAX_WAITING_RECORDS:
+            self.dropped += _is_result(self._waiting.popleft())
+        self._waiting.append(record)
         return True
 
     def close(self) -> None:
@@ -241,43 +230,36 @@ class SpoolWriter:
             os.close(self._descriptor)
         self._descriptor = -1
 
-    def _flush_waiting(self) -> None:
-        """Append the records that wait, oldest first; one leaves the queue only after it was written."""
-        while self._waiting:
-            self._append(self._waiting[0])
-            self._waiting.popleft()
+    def _is_written(self, record: bytes, *, leaves_reserve: bool = False) -> bool:
+        """Append the records that wait, oldest first, and then this one; return False if the disk does not take it.
 
-    def _write_or_queue_short(self, record: bytes) -> None:
-        """Append the short form of a record, or queue it; it never overtakes a record that waits."""
-        self.shortened += 1
-        if not self._waiting:
-            try:
-                self._append(record)
-            except OSError:
-                self.failures += 1  # `trouble` holds the reason of the first attempt
-            else:
-                return
-        self._queue(record)
-
-    def _queue(self, record: bytes) -> None:
-        """Keep a record in memory until the disk accepts it; the oldest is dropped when there are too many."""
-        if len(self._waiting) == _MAX_WAITING_RECORDS:
-            self.dropped += _is_result(self._waiting.popleft())
-        self._waiting.append(record)
+        With ``leaves_reserve`` it is not written to a disk that is nearly full.
+        """
+        try:
+            self._ensure_file()
+            while self._waiting:
+                self._append(self._waiting[0])
+                self._waiting.popleft()  # only after it was written
+            if leaves_reserve and self._is_nearly_full():
+                self.trouble = f"{self._path}: the disk is nearly full"
+                return False
+            self._append(record)
+        except OSError as error:
+            self.failures += 1
+            self.trouble = f"{self._path}: {error.strerror or error}"
+            return False
+        return True
 
     def _append(self, record: bytes) -> None:
-        data = b"\n" + record if self._is_torn else record
+        was_torn = self._is_torn
+        data = b"\n" + record if was_torn else record
         written = self._disk.write(self._descriptor, data)
-        if written == len(data):
-            self._is_torn = False
-            self._size += written
-            return
-        # Stays set if truncating fails.
-        self._is_torn = True
-        # The rest of the record would use the space of a shorter one.
-        self._disk.ftruncate(self._descriptor, self._size)
-        self._is_torn = False
-        raise OSError(None, f"the disk accepted only {written} of {len(data)} bytes")
+        # Stays torn if truncating fails; the rest of the record would use the space of a shorter one.
+        self._is_torn = written != len(data)
+        if self._is_torn:
+            self._disk.ftruncate(self._descriptor, self._disk.fstat(self._descriptor).st_size - written)
+            self._is_torn = was_torn
+            raise OSError(None, f"the disk accepted only {written} of {len(data)} bytes")
 
     def _is_nearly_full(self) -> bool:
         """Return whether the free space is reserved for outcomes; costs a microsecond, so only long records ask."""
@@ -291,8 +273,6 @@ class SpoolWriter:
             self._use_descriptor(self._open())
         elif not status.st_nlink or self._is_seen_moved(status):  # a test has deleted the file, or renamed a folder
             self._use_descriptor(self._restored())
-        else:
-            self._size = status.st_size
 
     def _is_seen_moved(self, status: os.stat_result) -> bool:
         """Return whether another file, or none, has the path now; looks once a second."""
@@ -317,7 +297,7 @@ class SpoolWriter:
             status = self._disk.fstat(self._descriptor)
         except OSError:
             return None
-        return status if status.st_ino == self._inode and status.st_dev == self._device else None
+        return status if (status.st_dev, status.st_ino) == self._file else None
 
     def _open(self) -> int:
         try:
@@ -331,7 +311,7 @@ class SpoolWriter:
     def _use_descriptor(self, descriptor: int) -> None:
         self._descriptor = descriptor
         status = self._disk.fstat(descriptor)
-        self._device, self._inode, self._size = status.st_dev, status.st_ino, status.st_size
+        self._file = status.st_dev, status.st_ino
 
 
 def _is_result(record: bytes) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pytest_automation_report.api.artifacts import shown_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
-from pytest_automation_report.spool.removal import LeftoverCounts
+from pytest_automation_report.spool.cleaning import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import pluralize, sanitize

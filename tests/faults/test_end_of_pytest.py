@@ -18,6 +18,7 @@ from pytest_automation_report.delivery.launch import SenderProcess
 from pytest_automation_report.delivery.process import Sender, run
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.session.end import LedgerTail
+from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.process import Process
 from support.delivered_results import assert_complete, result_names
@@ -101,7 +102,7 @@ def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, writte
         )
         ledger = LedgerTail(written.folder.ledger)
         eventually(lambda: ledger.read() and ledger.state.is_done, "all is delivered")
-        assert written.folder.remove() == ""
+        assert remove_session(written.folder.path) == ""
         wait_for_death(ledger.state.sender_pid)
         controller.kill()
     assert not written.folder.path.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.delivery.dispatcher import Delivery
+from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.process import Process
 from pytest_automation_report.spool.reader import SpoolReader
@@ -44,7 +45,7 @@ def test_records_of_a_killed_process(tmp_path: Path) -> None:
         file.write(line("open", format=1, worker="gw0", pid=2, t=0))
     assert pids(files) == [2]
     (folder.path / "gw1.records~").write_bytes(line("open", format=1, worker="gw0", pid=3, t=0))
-    folder.remove()
+    remove_session(folder.path)
     assert not folder.path.exists()
 
 

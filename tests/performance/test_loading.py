@@ -69,7 +69,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
         "session.xdist", "summary.ci_page", "junit.parsing", "checks.preflight", "session.rerun_failed",
-        "spool.ledger_file", "spool.sessions", "settings.trust", "ci.providers",
+        "spool.ledger_file", "spool.reader", "settings.trust", "ci.providers",
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()
     # Each costs 0.2 ms at every start: a session that needs more has a reason, and the number stands here.

@@ -1,6 +1,5 @@
 """The sender's own steps: what stands on disk before a request, how long it waits, what it does after a death."""
 
-import os
 import re
 from pathlib import Path
 
@@ -104,28 +103,6 @@ def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server:
         assert stepper.delivery.is_finished
     assert_complete(server, ["test_slow"])
     assert "died before it finished" in field_texts(result_named(server, "test_slow"))
-
-
-def test_results_are_removed_before_their_ledger(
-    server: ScriptedServer, written: WrittenSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever finds a delivered folder half removed finds no result without the ledger that says it was sent."""
-    removed: list[str] = []
-    unlink = os.unlink
-
-    def watched(name: str, *, dir_fd: int) -> None:
-        removed.append(name)
-        unlink(name, dir_fd=dir_fd)
-
-    with stepping(written) as stepper:
-        stepper.run()
-    (written.folder.path / "lock").touch()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "unlink", watched)
-        assert written.folder.remove() == ""
-    assert removed == ["main.records", "session.json", "ledger", "lock"]
-    assert not written.folder.path.exists()
-    assert_complete(server, numbered(3))
 
 
 def fields_sent(server: ScriptedServer, operation: str) -> list[dict[str, str]]:

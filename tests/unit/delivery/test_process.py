@@ -16,11 +16,10 @@ from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spool.cleaning import LeftoverCounts, delivered_state, expire_old_sessions
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import DoneRecord, Intent
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.removal import LeftoverCounts
-from pytest_automation_report.spool.sessions import expire_old_sessions, is_delivered
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
     Pending,
@@ -421,11 +420,11 @@ def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedS
     """A delivered session whose sender and pytest were killed is removed by the next one, neither kept nor lost."""
     lived(written, server)
     written.close()
-    assert is_delivered(written.folder)
+    assert delivered_state(written.folder) is not None
     with written.folder.records("gw0").open("wb") as file:
         file.write(b"later")
     os.utime(written.folder.records("gw0"), ns=(2**62, 2**62))
-    assert not is_delivered(written.folder)
+    assert delivered_state(written.folder) is None
     written.folder.records("gw0").unlink()
     own = SessionFolder(tmp_path / "20270102T030405-00000001")
     assert expire_old_sessions(tmp_path, own, keep_days=14, now=time.time()) == LeftoverCounts()

@@ -26,12 +26,11 @@ from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.spool.cleaning import LeftoverCounts, expire_old_sessions
 from pytest_automation_report.spool.folder import SessionFolder, session_folders
 from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.process import Process
-from pytest_automation_report.spool.removal import LeftoverCounts
-from pytest_automation_report.spool.sessions import expire_old_sessions
 from support.deliveries import WrittenSession, numbered
 from support.sessions import SHORT_LIMITS, TOKEN
 from support.store_adapter import StoreAdapter

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.spool.removal import is_session_name, new_session_name
+from pytest_automation_report.spool.folder import is_session_name, new_session_name
 
 NAME = "20260102T030405-00000001"
 

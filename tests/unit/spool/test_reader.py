@@ -95,7 +95,7 @@ def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path:
     assert [each.path.name[:4] for each in (hidden, early)] == [".202", "2026"]
     shown = hidden.publish()
     assert [each.path for each in session_folders(spool)] == [shown.path, early.path, late.path]
-    shown.remove()
+    shutil.rmtree(shown.path)
     assert not shown.path.exists()
 
 
@@ -105,13 +105,13 @@ def test_deleted_session_is_restored_with_its_age(folder: SessionFolder) -> None
     folder.restore(SESSION)
     assert folder.began_ns == 5
     again = SessionFolder(folder.path)
-    again.remove()
+    shutil.rmtree(again.path)
     folder.restore(SESSION)
     assert folder.has_manifest
     assert folder.read_session() == SESSION
     assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
-    again.remove()
+    shutil.rmtree(again.path)
     again.restore(SESSION)
     assert again.has_manifest
 
@@ -430,7 +430,7 @@ def test_news_are_what_cannot_wait(folder: SessionFolder) -> None:
     assert files.has_news()
     list(files.added())
     assert not files.has_news()
-    folder.remove()
+    shutil.rmtree(folder.path)
     assert files.has_news()
 
 

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.spool import removal as spool_removal
-from pytest_automation_report.spool.folder import SessionFolder, hidden_folders, session_folders
-from pytest_automation_report.spool.removal import LeftoverCounts, foreign_in, others_in, remove_session
-from pytest_automation_report.spool.sessions import (
+from pytest_automation_report.spool import cleaning as spool_removal
+from pytest_automation_report.spool.cleaning import (
+    LeftoverCounts,
     discard_session,
     expire_old_sessions,
+    foreign_in,
+    others_in,
     remove_abandoned,
+    remove_session,
 )
+from pytest_automation_report.spool.folder import SessionFolder, hidden_folders, session_folders
 
 NAME = "20260102T030405-00000001"
 NOBODY = 65534
@@ -70,6 +73,21 @@ def test_everything_of_a_session_goes(session: Path) -> None:
     assert foreign_in(session) == ""
     assert remove_session(session) == ""
     assert list(session.parent.iterdir()) == []
+
+
+def test_results_are_removed_before_their_ledger(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process killed while it removes leaves no result without the ledger of what was sent, nor without its lock."""
+    removed: list[str] = []
+    unlink = os.unlink
+
+    def watched(name: str, **options: int) -> None:
+        unlink(name, **options)
+        removed.append(name)
+
+    monkeypatch.setattr(os, "unlink", watched)
+    assert remove_session(session, is_own=True) == ""
+    assert set(removed[:3]) == {"main.records", "gw0.records~", "not-run.records"}
+    assert removed[-4:] == ["session.json", "ledger", "sender.log", "lock"]
 
 
 def _file(folder: Path, _: Path) -> None:
@@ -153,7 +171,7 @@ def test_link_with_the_name_of_a_session(tmp_path: Path, data: Path, name: str) 
     assert session_folders(link.parent) == hidden_folders(link.parent) == []
     assert discard_session(SessionFolder(link)) != ""
     assert remove_session(link) != ""
-    assert SessionFolder(link).remove() != ""
+    assert remove_session(link, is_own=True) != ""
     assert tree(data) == before
     assert link.is_symlink()
 
@@ -176,15 +194,15 @@ def test_path_that_becomes_a_link_during_the_removal(
 ) -> None:
     """When the folder is replaced by a link to the user's data after it was checked, the data stays."""
     before = tree(data)
-    check = spool_removal.foreign_under
+    check = spool_removal._foreign_under
 
-    def replaced(descriptor: int) -> list[str]:
+    def replaced(descriptor: int) -> str:
         found = check(descriptor)
         session.rename(session.with_name("elsewhere"))
         session.symlink_to(data)
         return found
 
-    monkeypatch.setattr(spool_removal, "foreign_under", replaced)
+    monkeypatch.setattr(spool_removal, "_foreign_under", replaced)
     assert remove_session(session) == "it cannot be removed: Not a directory"
     assert tree(data) == before
     assert session.is_symlink()
@@ -195,15 +213,15 @@ def test_part_that_becomes_a_link_during_the_removal(
 ) -> None:
     """When the folder of a session's files is replaced by a link after the check, what it leads to stays."""
     before = tree(data)
-    check = spool_removal.foreign_under
+    check = spool_removal._foreign_under
 
-    def replaced(descriptor: int) -> list[str]:
+    def replaced(descriptor: int) -> str:
         found = check(descriptor)
         shutil.rmtree(session / "files")
         (session / "files").symlink_to(data)
         return found
 
-    monkeypatch.setattr(spool_removal, "foreign_under", replaced)
+    monkeypatch.setattr(spool_removal, "_foreign_under", replaced)
     assert remove_session(session) == "it holds files, which no session made"
     assert tree(data) == before
     assert (session / "files").is_symlink()
@@ -211,15 +229,15 @@ def test_part_that_becomes_a_link_during_the_removal(
 
 def test_file_that_appears_during_the_removal(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the user puts into the folder after it was checked stays, and it is said that it does."""
-    check = spool_removal.foreign_under
+    check = spool_removal._foreign_under
 
-    def more(descriptor: int) -> list[str]:
+    def more(descriptor: int) -> str:
         found = check(descriptor)
         written(session / "thesis.txt")
         written(session / "files" / "src" / "main.py")
         return found
 
-    monkeypatch.setattr(spool_removal, "foreign_under", more)
+    monkeypatch.setattr(spool_removal, "_foreign_under", more)
     assert remove_session(session) == "it holds files/src and thesis.txt, which no session made"
     assert tree(session) == {"thesis.txt": "kept", "files": None, "files/src": None, "files/src/main.py": "kept"}
 
@@ -227,7 +245,7 @@ def test_file_that_appears_during_the_removal(session: Path, monkeypatch: pytest
 def test_delivered_session_goes_without_what_is_not_its_own(session: Path) -> None:
     """Of a session that has arrived all goes but what a test or user has put beside it."""
     written(session / "thesis.txt")
-    assert SessionFolder(session).remove() == "it holds thesis.txt, which no session made"
+    assert remove_session(session, is_own=True) == "it holds thesis.txt, which no session made"
     assert tree(session) == {"thesis.txt": "kept"}
 
 
