@@ -35,8 +35,8 @@ from pytest_automation_report.settings.sources import misspelling, project_ini, 
 from pytest_automation_report.settings.trust import check_database, token_to_send
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.lines import relative_to_cwd
-from pytest_automation_report.text.limits import STRING_UNITS, cut_end
-from pytest_automation_report.text.terminal import printable
+from pytest_automation_report.text.limits import STRING_UNITS
+from pytest_automation_report.text.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,7 +88,7 @@ def echo_stderr(text: str, *, colour: str = "") -> None:
     stream: TextIO | None = sys.stderr
     if stream is None:
         return
-    line = sanitized(text)
+    line = sanitize(text, STRING_UNITS)
     try:
         click.echo(click.style(line, fg=colour) if colour else line, err=True, color=is_coloured(stream, os.environ))
     except OSError:
@@ -101,11 +101,6 @@ def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
     if environ.get("NO_COLOR"):
         return False
     return environ.get("FORCE_COLOR", "0") not in {"", "0"} or stream.isatty()
-
-
-def sanitized(text: str) -> str:
-    """Return a line without control characters and not longer than a string of the API."""
-    return cut_end(printable(text), STRING_UNITS)
 
 
 def _from_here(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:

@@ -13,7 +13,6 @@ from pytest_automation_report.cli.context import (
     Exit,
     configuration_of,
     echo_stderr,
-    sanitized,
     setting_options,
     with_exit_codes,
 )
@@ -28,7 +27,8 @@ from pytest_automation_report.spool.cleaning import (
     remove_empty,
 )
 from pytest_automation_report.spool.folder import session_folders
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.limits import STRING_UNITS
+from pytest_automation_report.text.terminal import pluralize, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
         echo_table(_COLUMNS, [_row(session) for session in sessions])
     else:
         for session in sessions:
-            click.echo(sanitized("  ".join(_row(session))))
+            click.echo(sanitize("  ".join(_row(session)), STRING_UNITS))
     echo_stderr(pluralize(len(sessions), "session") if sessions else "the spool is empty")
     _show_others(spool)
     return Exit.DONE

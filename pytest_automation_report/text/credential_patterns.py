@@ -11,32 +11,23 @@ from __future__ import annotations
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pytest_automation_report.text.named_secrets import found_literals, lowered, values_beside
 from pytest_automation_report.text.patterns import compiled
 from pytest_automation_report.text.secret_values import (
     FILLER,
-    MARK,
     Strength,
     filled,
     is_innocent,
     is_placeholder,
     looks_random,
-    marked,
     masked,
     masked_parameters,
     masked_users,
     runs,
-    unmasked,
     values_by_position,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["MARK", "masked_credentials", "masked_values", "without_credentials"]
 
 # Python needs five times as long to search a longer literal, so the last characters of one are searched first.
 _PROBE: Final = 5
@@ -52,61 +43,69 @@ _KEY_LINES: Final = (
 # The beginning of a word, also behind an escape sequence of `repr`: `\neyJ...`.
 _EDGE: Final = r"(?:(?<![\w-]{literal})|(?<=\\[nrt]{literal}))"
 
-_TOKENS: Final[tuple[tuple[str, str], ...]] = (
-    *((f"gh{kind}_", "[A-Za-z0-9]{36,}") for kind in "pousr"),
-    *((f"{kind}_{mode}_", "[A-Za-z0-9]{16,}") for kind in ("sk", "rk") for mode in ("live", "test")),
-    ("whsec_", "[A-Za-z0-9+/=]{24,}"),
-    ("npm_", "[A-Za-z0-9]{36,}"),
-    ("rubygems_", "[a-f0-9]{48}"),
-    ("hf_", "[A-Za-z]{34,}"),
-    ("dop_v1_", "[a-f0-9]{64}"),
-    *((f"shp{kind}_", "[a-fA-F0-9]{32}") for kind in ("at", "ca", "pa", "ss")),
-    ("glsa_", "[A-Za-z0-9]{32}_[a-fA-F0-9]{8}"),
-    ("lin_api_", "[A-Za-z0-9]{40}"),
-    *(
-        (f"gl{kind}-", r"[\w.-]{20,}")
-        for kind in ("agent", "cbt", "dt", "ffct", "ft", "imt", "oas", "pat", "ptt", "rt")
-    ),
-    ("glsoat-", r"[\w-]{20,}"),
-    *((kind, "[A-Z0-9]{16}") for kind in ("AKIA", "ASIA")),
-    ("AIza", r"[\w-]{35}"),
-    ("ATATT3", r"[\w=-]{50,}"),
-    ("AGE-SECRET-KEY-1", "[A-Z0-9]{58}"),
-    ("GR1348941", r"[\w-]{20,}"),
-    ("GOCSPX-", r"[\w-]{28,}"),
-    ("xox", "[a-z]-[A-Za-z0-9-]{10,}"),
-    ("xapp-", "[A-Za-z0-9-]{20,}"),
-    ("sk-ant-", r"[\w-]{20,}"),
-    ("sk-proj-", r"[\w-]{20,}"),
-    ("github_pat_", r"\w{40,}"),
-    ("dckr_pat_", r"[\w-]{20,}"),
-    ("pypi-AgE", r"[\w-]{40,}"),
-    ("ya29.", r"[\w-]{20,}"),
-    ("SG.", r"[\w-]{22}\.[\w-]{43}"),
-    ("dapi", "[a-f0-9]{32}"),
-    ("hvs.", r"[\w-]{24,}"),
-    ("NRAK-", "[A-Z0-9]{27}"),
-    ("sntrys_", r"[\w=+/-]{40,}"),
-    ("testmo_api_", r"[\w.=-]{20,}"),
-)
-"""Prefixes of tokens, and the expression for the rest of each."""
-
-_PROBES: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+# Before the tokens of each group stands an expression that matches wherever one of them does, and the literal with
+# which it begins: one search instead of many. In 32,000 characters an expression takes 10 to 25 us and a literal 4, and
+# to compile one takes 0.5 ms, which the short texts of a session without failures do not need.
+_TOKENS: Final[tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]] = (
     (
         "_",
         "_(?:(?<=hf_)|(?<=(?:gh[pousr]|ive|est|sec|npm|ems|_v1|pat|pca|ppa|pss|lsa|api)_))[A-Za-z0-9+/=]{16}",
-        ("gh", "sk_", "rk_", "whsec_", "npm_", "rubygems_", "hf_", "dop_", "shp", "glsa_", "lin_"),
+        (
+            *((f"gh{kind}_", "[A-Za-z0-9]{36,}") for kind in "pousr"),
+            *((f"{kind}_{mode}_", "[A-Za-z0-9]{16,}") for kind in ("sk", "rk") for mode in ("live", "test")),
+            ("whsec_", "[A-Za-z0-9+/=]{24,}"),
+            ("npm_", "[A-Za-z0-9]{36,}"),
+            ("rubygems_", "[a-f0-9]{48}"),
+            ("hf_", "[A-Za-z]{34,}"),
+            ("dop_v1_", "[a-f0-9]{64}"),
+            *((f"shp{kind}_", "[a-fA-F0-9]{32}") for kind in ("at", "ca", "pa", "ss")),
+            ("glsa_", "[A-Za-z0-9]{32}_[a-fA-F0-9]{8}"),
+            ("lin_api_", "[A-Za-z0-9]{40}"),
+        ),
     ),
-    ("gl", r"gl[a-z]{2,5}-[\w.-]{20}", ("gl",)),
-    ("A", "A(?:KIA|SIA|Iza|TATT3|GE-SECRET)", ("A",)),
+    (
+        "gl",
+        r"gl[a-z]{2,5}-[\w.-]{20}",
+        (
+            *((f"gl{kind}-", r"[\w.-]{20,}") for kind in ("agent", "cbt", "dt", "ffct", "ft", "imt", "oas", "pat")),
+            *((f"gl{kind}-", r"[\w.-]{20,}") for kind in ("ptt", "rt")),
+            ("glsoat-", r"[\w-]{20,}"),
+        ),
+    ),
+    (
+        "A",
+        "A(?:KIA|SIA|Iza|TATT3|GE-SECRET)",
+        (
+            *((kind, "[A-Z0-9]{16}") for kind in ("AKIA", "ASIA")),
+            ("AIza", r"[\w-]{35}"),
+            ("ATATT3", r"[\w=-]{50,}"),
+            ("AGE-SECRET-KEY-1", "[A-Z0-9]{58}"),
+        ),
+    ),
+    (
+        "",
+        "",
+        (
+            ("GR1348941", r"[\w-]{20,}"),
+            ("GOCSPX-", r"[\w-]{28,}"),
+            ("xox", "[a-z]-[A-Za-z0-9-]{10,}"),
+            ("xapp-", "[A-Za-z0-9-]{20,}"),
+            ("sk-ant-", r"[\w-]{20,}"),
+            ("sk-proj-", r"[\w-]{20,}"),
+            ("github_pat_", r"\w{40,}"),
+            ("dckr_pat_", r"[\w-]{20,}"),
+            ("pypi-AgE", r"[\w-]{40,}"),
+            ("ya29.", r"[\w-]{20,}"),
+            ("SG.", r"[\w-]{22}\.[\w-]{43}"),
+            ("dapi", "[a-f0-9]{32}"),
+            ("hvs.", r"[\w-]{24,}"),
+            ("NRAK-", "[A-Z0-9]{27}"),
+            ("sntrys_", r"[\w=+/-]{40,}"),
+            ("testmo_api_", r"[\w.=-]{20,}"),
+        ),
+    ),
 )
-"""Expressions that match wherever a token with one of the prefixes stands: one search instead of many.
-
-Before each stands the literal with which it begins: without it the expression is not even compiled, which takes 0.5 ms
-and which the short texts of a session without failures do not need.
-
-In 32,000 characters an expression takes 10 to 25 us and a literal 4: only prefixes of many tokens have one.
-"""
+"""Prefixes of tokens, and the expression for the rest of each."""
 
 _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     # JSON Web Tokens: header, payload and signature, or five parts when encrypted.
@@ -117,7 +116,7 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
 )
 """Literals, and the expressions for the tokens that contain them."""
 
-_AFTER: Final[tuple[tuple[str, str], ...]] = (
+_PREFIXED: Final[tuple[tuple[str, str], ...]] = (
     ("slack", "(hooks.slack.com/(?:services|workflows)/)[A-Za-z0-9/]{20,}"),
     ("hooks", r"(/api/webhooks/[0-9]{10,}/)[\w-]{40,}"),
     *(
@@ -152,11 +151,6 @@ _SHORTEST_SURE: Final = 8
 _SHORTEST_PART: Final = 12
 
 
-def without_credentials(text: str) -> str:
-    """Return the text with `MARK` instead of everything that looks like a credential."""
-    return marked(text, masked_credentials(unmasked(text), {}))
-
-
 def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = False) -> str:
     """Mask everything that looks like a credential, and add the values that are surely secrets to those ``found``.
 
@@ -169,7 +163,8 @@ def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = 
     literals = found_literals(lower)
     spans = sorted((*values_beside(literals, mask, lower), *values_by_position(mask)))
     if is_address:
-        spans = [span for span in spans if not _is_signature(mask, span[0])]
+        signed = compiled(_SIGNED)
+        spans = [span for span in spans if not signed.search(mask[max(0, span[0] - _SIGNED_WINDOW) : span[0]])]
     if spans:
         mask = masked(mask, [(start, end) for start, end, _ in spans])
     mask = _masked_tokens(mask)
@@ -189,14 +184,9 @@ def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = 
     values = dict.fromkeys(sure[:_MAX_SURE_VALUES])
     if len(found) < _MAX_FOUND_VALUES:
         found.update(values)
-    return masked_values(mask, values)
-
-
-def masked_values(text: str, values: Iterable[str]) -> str:
-    """Mask these values wherever they stand."""
     for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, FILLER * len(value))
-    return text
+        mask = mask.replace(value, FILLER * len(value))
+    return mask
 
 
 def _sure_parts(value: str) -> list[str]:
@@ -206,24 +196,9 @@ def _sure_parts(value: str) -> list[str]:
     return [part for part in compiled(_PARTS).split(value) if looks_random(part, _SHORTEST_PART)]
 
 
-def _is_signature(text: str, start: int) -> bool:
-    before = text[max(0, start - _SIGNED_WINDOW) : start]
-    return compiled(_SIGNED).search(before) is not None
-
-
-@lru_cache(maxsize=1)
-def _probed() -> tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]:
-    """Return the tokens in groups, each with a literal that a text with one of them has, and an expression, or ""."""
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for literal, tail in _TOKENS:
-        probes = ((begin, probe) for begin, probe, prefixes in _PROBES if literal.startswith(prefixes))
-        groups.setdefault(next(probes, (literal[-_PROBE:], "")), []).append((literal, tail))
-    return tuple((*probe, tuple(entries)) for probe, entries in groups.items())
-
-
 def _masked_tokens(text: str) -> str:
     """Mask the tokens of the tables."""
-    for begin, probe, entries in _probed():
+    for begin, probe, entries in _TOKENS:
         if begin in text and (not probe or compiled(probe).search(text)):
             for literal, tail in entries:
                 if literal[-_PROBE:] in text:
@@ -231,7 +206,7 @@ def _masked_tokens(text: str) -> str:
     for literal, pattern in _SHAPES:
         if literal[-_PROBE:] in text:
             text = compiled(pattern).sub(filled, text)
-    for literal, pattern in _AFTER:
+    for literal, pattern in _PREFIXED:
         if literal[-_PROBE:] in text:
             text = compiled(pattern).sub(_after, text)
     return text

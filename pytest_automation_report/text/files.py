@@ -152,22 +152,18 @@ def open_file(path: Path, *, is_foreign: bool = False) -> BinaryIO:
 def _check_kind(descriptor: int, *, is_foreign: bool) -> None:
     """Raise `OSError` for what is no file, and for a pipe without a writer."""
     mode = os.fstat(descriptor).st_mode
-    if stat.S_ISFIFO(mode) and not is_foreign:
-        _await_writer(descriptor)
-    elif not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is no file")
+    if not stat.S_ISREG(mode):
+        if is_foreign or not stat.S_ISFIFO(mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        import select  # noqa: PLC0415 - few files are pipes
+
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        if not waiting.poll(PIPE_SECONDS * 1000):
+            with suppress(BlockingIOError):  # a program has it open, and takes its time
+                os.read(descriptor, 1)
+                raise OSError(errno.ENXIO, "it is a pipe that no program writes to")
     os.set_blocking(descriptor, True)
-
-
-def _await_writer(descriptor: int) -> None:
-    import select  # noqa: PLC0415 - few files are pipes
-
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
-    if not waiting.poll(PIPE_SECONDS * 1000):
-        with suppress(BlockingIOError):  # a program has it open, and takes its time
-            os.read(descriptor, 1)
-            raise OSError(errno.ENXIO, "it is a pipe that no program writes to")
 
 
 def read_file(path: Path, limit: int, *, is_foreign: bool = False) -> bytes:

@@ -72,15 +72,15 @@ def string(text: str, redact: Redact | None = None) -> str:
     r"""Return a text as one visible line (newlines escaped as ``\n``) of at most `STRING_UNITS`."""
     if redact is None and len(text) <= STRING_UNITS and text.isascii() and text.isprintable():
         return text
-    head, omitted_characters = _string_window(text)
+    head = text[:_STRING_WINDOW]
     head = visible(redact(head) if redact else head).replace("\n", "\\n")
-    return _cut_head(*_without_edge(head, omitted_characters), STRING_UNITS)
+    return _cut_head(*_without_edge(head, max(0, len(text) - _STRING_WINDOW)), STRING_UNITS)
 
 
 def paragraph(text: str, redact: Redact | None = None) -> str:
     """Return a text without ANSI sequences, visible, with its line breaks, of at most `STRING_UNITS`."""
-    head, omitted_characters = _string_window(text)
-    return _cut_head(*_without_edge(_clean(head, redact), omitted_characters), STRING_UNITS)
+    head = _clean(text[:_STRING_WINDOW], redact)
+    return _cut_head(*_without_edge(head, max(0, len(text) - _STRING_WINDOW)), STRING_UNITS)
 
 
 def console(*parts: str, redact: Redact | None = None) -> str:
@@ -132,28 +132,18 @@ def _clean(text: str, redact: Redact | None) -> str:
     return visible(redact(plain) if redact else plain)
 
 
-def _string_window(text: str) -> tuple[str, int]:
-    """Return the beginning of a text that can matter for a string, and the number of characters after it."""
-    return text[:_STRING_WINDOW], max(0, len(text) - _STRING_WINDOW)
-
-
 def _windows(parts: Sequence[str]) -> tuple[str, str]:
     """Return the first and the last `_TEXT_WINDOW` characters of the parts, without joining all of them."""
-    first: list[str] = []
-    remaining = _TEXT_WINDOW
+    first = last = ""
     for part in parts:
-        first.append(part[:remaining])
-        remaining -= len(first[-1])
-        if not remaining:
+        first += part[: _TEXT_WINDOW - len(first)]
+        if len(first) == _TEXT_WINDOW:
             break
-    last: list[str] = []
-    remaining = _TEXT_WINDOW
     for part in reversed(parts):
-        last.append(part[-remaining:])
-        remaining -= len(last[-1])
-        if not remaining:
+        last = part[-(_TEXT_WINDOW - len(last)) :] + last
+        if len(last) == _TEXT_WINDOW:
             break
-    return "".join(first), "".join(reversed(last))
+    return first, last
 
 
 def _without_edge(head: str, omitted_characters: int) -> tuple[str, int]:
@@ -163,8 +153,7 @@ def _without_edge(head: str, omitted_characters: int) -> tuple[str, int]:
     """
     if not omitted_characters:
         return head, 0
-    inner = head[:-_EDGE]
-    return inner, omitted_characters + len(head) - len(inner)
+    return head[:-_EDGE], omitted_characters + min(len(head), _EDGE)
 
 
 def _joined_ends(head: str, omitted_characters: int, tail: str, units: int) -> str:
@@ -192,16 +181,12 @@ def _cut_head(head: str, omitted_characters: int, units: int) -> str:
     """Return the head of a text, cut to ``units`` with a remark; ``omitted_characters`` follow the head."""
     if not omitted_characters and fits(head, units):
         return head
-    remaining_units = units - len(_end_remark(len(head) + omitted_characters))
+    remark = " ... {:,} characters cut"
+    remaining_units = units - len(remark.format(len(head) + omitted_characters))
     if remaining_units <= 0:
         return _longest_head(head, units)
     shown = _longest_head(head, remaining_units)
-    return f"{shown}{_end_remark(len(head) - len(shown) + omitted_characters)}"
-
-
-def _end_remark(cut_characters: int) -> str:
-    """Return the remark behind a text whose end was cut."""
-    return f" ... {cut_characters:,} characters cut"
+    return shown + remark.format(len(head) - len(shown) + omitted_characters)
 
 
 def _longest_head(text: str, units: int) -> str:

@@ -4,7 +4,7 @@ All foreign texts pass here before they are written to a file or sent:
 
 - `secret_values` collects the values of environment variables that are secrets.
 - `KnownSecrets` finds these values, in the spellings in which programs write them.
-- `credential_patterns.without_credentials` finds unknown secrets by their shape or their name.
+- `credential_patterns.masked_credentials` finds unknown secrets by their shape or their name.
 - `Redaction` applies both, after the user's own patterns.
 - `TextCleaner` combines redaction with `text.limits`: it makes the texts of fields.
 """
@@ -174,7 +174,8 @@ class KnownSecrets:
         for match in _ELLIPSIS.finditer(text):
             before = text[max(done, match.start() - _ELLIPSIS_WINDOW) : match.start()]
             after = text[match.end() : match.end() + _ELLIPSIS_WINDOW]
-            lengths = ((_head_length(value, before), _tail_length(value, after)) for value in values)
+            # The end of a value is the beginning of the reversed one.
+            lengths = ((_head_length(value, before), _head_length(value[::-1], after[::-1])) for value in values)
             head, tail = max(lengths, key=sum)
             if (head and tail) or max(head, tail) >= _MIN_ONE_END:
                 pieces += [text[done : match.start() - head], FILLER * head, match[0], FILLER * tail]
@@ -199,18 +200,6 @@ def _head_length(value: str, before: str) -> int:
             return 0
         if value.startswith(before[start:]):
             return len(before) - start
-    return 0
-
-
-def _tail_length(value: str, after: str) -> int:
-    """Return the length of the end of ``value`` that stands at the beginning of ``after``, 0 if there is none."""
-    start = -1
-    for _ in range(_MAX_TRIES):
-        start = after.find(value[-_MIN_BOTH_ENDS:], start + 1)
-        if start < 0:
-            return 0
-        if value.endswith(after[: start + _MIN_BOTH_ENDS]):
-            return start + _MIN_BOTH_ENDS
     return 0
 
 
@@ -242,7 +231,7 @@ def _spellings(value: str) -> Iterator[str]:
     data = value.encode("utf-8", "surrogateescape")
     for quoted in (quote(data, safe=""), quote(data), quote_plus(data)):
         yield quoted
-        yield _lower_escapes(quoted)
+        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
     for bytes_before in range(3):
         # The first and the last character also depend on the bytes around the value: only those between are sure.
         first = -(-bytes_before * 8 // 6)
@@ -250,10 +239,6 @@ def _spellings(value: str) -> Iterator[str]:
         encoded = b2a_base64(bytes(bytes_before) + data, newline=False).decode("ascii")[first:last]
         yield encoded
         yield encoded.replace("+", "-").replace("/", "_")
-
-
-def _lower_escapes(text: str) -> str:
-    return re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), text)
 
 
 class Redaction:

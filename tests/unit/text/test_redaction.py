@@ -18,8 +18,8 @@ from pytest_automation_report.recording.options import RecordingOptions, cleaner
 from pytest_automation_report.session.xdist import worker_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
-from pytest_automation_report.text.credential_patterns import MARK, without_credentials
 from pytest_automation_report.text.redaction import Redaction, safe_str, secret_values
+from pytest_automation_report.text.secret_values import MARK
 from support.texts_with_secrets import HIDDEN
 from support.texts_without_secrets import INNOCENT
 
@@ -27,6 +27,13 @@ WORD = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8wX1zA4cD7fG0iJ3l"
 """64 letters and digits: credentials of these tests are put together of it, so that no file here holds one."""
 
 JWT = "eyJ" + "hbGciOiJIUzI1NiJ9" + ".eyJ" + "zdWIiOiIxMjM0NSJ9" + "." + WORD[:43]
+EXPRESSIONS = (
+    *(entry for _, _, entries in secret_shapes._TOKENS for entry in entries),
+    *secret_shapes._SHAPES,
+    *secret_shapes._PREFIXED,
+)
+"""Literals and expressions of all tables."""
+
 KEY_LINES = "\n".join([WORD] * 12 + [WORD[:30] + "=="])
 PRIVATE = "PRIVATE KEY"
 
@@ -154,6 +161,11 @@ QUERY_NAMES = [
 ]
 
 
+def without_credentials(text: str) -> str:
+    """Return a text without what looks like a credential."""
+    return Redaction()(text)
+
+
 @pytest.mark.parametrize("name", QUERY_NAMES)
 def test_parameters_named_like_secrets_are_hidden(name: str) -> None:
     """A parameter of an address with the name of a credential is hidden, the first as well as a later one."""
@@ -189,9 +201,8 @@ def test_what_only_resembles_a_credential_stays(text: str) -> None:
 
 def test_each_entry_of_the_tables_hides_something() -> None:
     """No literal of the tables stands there without a token that only it hides, but for variants of one provider."""
-    tables = (secret_shapes._TOKENS, secret_shapes._SHAPES, secret_shapes._AFTER)
     examples = " ".join((*TOKENS, *AROUND))
-    missing = [literal for table in tables for literal, _ in table if literal not in examples]
+    missing = [literal for literal, _ in EXPRESSIONS if literal not in examples]
     variants = ["glagent-", "glcbt-", "gldt-", "glffct-", "glft-", "glimt-", "gloas-", "glrt-", "glsoat-"]
     assert sorted(missing) == sorted([*variants, "sk_test_", "rk_live_", "shpca_", "shppa_", "shpss_"])
 
@@ -343,12 +354,7 @@ def test_the_time_grows_with_the_length_alone(unit: str) -> None:
 
 def test_no_expression_repeats_a_repetition() -> None:
     """Each expression is linear: only the one for parts between dots repeats a group that holds a repetition."""
-    tables = (secret_shapes._TOKENS, secret_shapes._SHAPES, secret_shapes._AFTER)
-    patterns = [pattern for table in tables for _, pattern in table]
-    patterns += [
-        secret_shapes._BASIC,
-        secret_shapes._HEADER,
-    ]
+    patterns = [*(pattern for _, pattern in EXPRESSIONS), secret_shapes._BASIC, secret_shapes._HEADER]
     nested = [each for each in patterns if re.search(r"[*+}][^()]*\)[*+{]", each)]
     assert [each for each in nested if not each.startswith("eyJ")] == []
 
