@@ -1,4 +1,4 @@
-"""Functions of Python as they are before any test or conftest runs: those patch clocks and `json`, and leave them so.
+"""Functions of Python as they are before any test or conftest runs: those patch clocks, `json` and `re`.
 
 pytest loads this module with the plugin, ahead of conftests. The functions stand in a class, since freezegun replaces
 the names of all modules, also those that were imported before.
@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import time
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SEPARATORS: Final = (",", ":")
 
@@ -45,3 +50,28 @@ class Unpatched:
     def utc(cls) -> dt.datetime:
         """Return the time in UTC."""
         return cls._datetime.fromtimestamp(cls.wall(), cls._utc)
+
+
+compiled: Final[Callable[..., re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
+"""Return a regular expression, compiled once; for those that are made while a text is read."""
+
+
+class _Pattern:
+    """Stands for a compiled expression; a method becomes an attribute when it is used for the first time."""
+
+    def __init__(self, source: str, flags: int) -> None:
+        self._source, self._flags = source, flags
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of a compiled expression
+        """Compile the expression: Python calls this for an attribute that is not set yet."""
+        method = getattr(compiled(self._source, self._flags), name)
+        setattr(self, name, method)
+        return method
+
+
+def lazy_pattern(source: str, flags: int = 0) -> re.Pattern[str]:
+    """Return a regular expression that is compiled when it is used for the first time.
+
+    A session of few tests uses few of them: compiling all 60 at every start took pytest's process 12 ms.
+    """
+    return cast("re.Pattern[str]", _Pattern(source, flags))

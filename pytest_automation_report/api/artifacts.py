@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from pytest_automation_report.api.urls import shown_address
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,8 +19,7 @@ from msgspec import DecodeError, Meta, Struct, ValidationError, convert, field, 
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
-from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.unpatched import Unpatched
+from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 
 T = TypeVar("T")
 

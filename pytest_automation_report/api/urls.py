@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -27,7 +27,6 @@ from pytest_automation_report.ci.facts import (
 )
 from pytest_automation_report.ci.git import Checkout
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +54,6 @@ MARKS: Final = frozenset(
 _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 _TAG_PREFIXES: Final = ("refs/tags/",)
 _BRANCH_PREFIXES: Final = ("refs/heads/", "refs/remotes/origin/")
-_PULL_REF: Final = lazy_pattern(r"refs/(?:pull|merge-requests|pull-requests)/([0-9]{1,18})(?:/.*)?")
-_NUMBER: Final = lazy_pattern(r"[0-9]{1,18}")
 
 
 def _read_no_file(_: str) -> str:
@@ -144,7 +141,7 @@ def _with_target(facts: BuildInfo) -> BuildInfo:
 def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) -> BuildInfo:
     """Return the branch, tag or pull request in the first variable that is set; the formats are tried in order."""
     text = _first(environ, provider.branch) or ""
-    pull = _PULL_REF.fullmatch(text)
+    pull = re.fullmatch(r"refs/(?:pull|merge-requests|pull-requests)/([0-9]{1,18})(?:/.*)?", text)
     if pull:
         return BuildInfo(pull_request=int(pull[1]))
     number = _number_in_ref(text, provider)
@@ -168,7 +165,7 @@ def _request(environ: Mapping[str, str], provider: Provider) -> int | None:
     """Return the pull request's number, ``None`` if there is none; some variables hold ``false`` then."""
     text = _first(environ, provider.pull_request) or ""
     number = _number_in_ref(text, provider) or _number_in_url(text) or text
-    return int(number) if _NUMBER.fullmatch(number) else None
+    return int(number) if re.fullmatch(r"[0-9]{1,18}", number) else None
 
 
 def _number_in_ref(text: str, provider: Provider) -> str:
@@ -200,7 +197,7 @@ def _shard(environ: Mapping[str, str], provider: Provider) -> Shard | None:
 
 def _integer(environ: Mapping[str, str], name: str) -> int | None:
     text = text_of(environ, name) or ""
-    return int(text) if _NUMBER.fullmatch(text) else None
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _is_marked(environ: Mapping[str, str], mark: str) -> bool:

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
-from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +28,6 @@ COMMIT_CHARACTERS: Final = 10
 """Characters of a commit in a note or in a history."""
 
 _REMOTE_SCHEMES: Final = frozenset({"https", "http", "ssh", "git", "git+ssh"})
-_SCP_REMOTE: Final = lazy_pattern(r"(?:[^@/:\s]+@)?([A-Za-z0-9.-]+):(?!/?/)(\S+)")
 
 
 class Shard(Struct, frozen=True):
@@ -163,7 +161,7 @@ def repository_page(remote: str | None) -> str | None:
     None for paths on a disk, and for hosts without a dot, which are names in a local network.
     """
     text = (remote or "").strip()
-    scp = _SCP_REMOTE.fullmatch(text) if "://" not in text else None
+    scp = re.fullmatch(r"(?:[^@/:\s]+@)?([A-Za-z0-9.-]+):(?!/?/)(\S+)", text) if "://" not in text else None
     try:
         split = urlsplit(f"ssh://{scp[1]}/{scp[2]}" if scp else text)
         host, port = split.hostname or "", split.port

@@ -21,7 +21,7 @@ from pytest_automation_report.api.models import Field, FieldType, encode
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
 from pytest_automation_report.spool.ledger import AliasRecord
 from pytest_automation_report.text.limits import cut_middle, string
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

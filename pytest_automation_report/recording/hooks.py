@@ -17,8 +17,8 @@ from pytest_automation_report.api.models import Artifact, Field, Link, Resources
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_address, typed_field
 from pytest_automation_report.recording.steps import Annotations
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
-from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     import os

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.api.models import Field, FieldType, Status
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from abc import abstractmethod

@@ -15,8 +15,8 @@ from pytest_automation_report.recording.options import RecordingOptions, cleaner
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.text.limits import cut_end, string, utf16_length
-from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.visible import ColouredText
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,6 +6,7 @@ Also parses the address of a PostgreSQL database: messages show it without the p
 from __future__ import annotations
 
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,7 +20,6 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.sources import spelled_like
-from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 _EMBEDDED_PROJECT: Final = 1
 _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _SCHEMES: Final = ("postgresql", "postgres")
-_SCHEME = lazy_pattern(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_PORT = lazy_pattern(r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?")
-_BAD_CHARACTERS = lazy_pattern(r"[\s\x00-\x1f\x7f]")
+_PORT: Final = r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?"
 _REMEDY: Final = (
     "write postgresql://USER@HOST:PORT/DATABASE, with special characters of user and password as % and two hex"
     " digits (@ is %40), or leave the password to PGPASSWORD or a .pgpass file"
@@ -120,7 +118,7 @@ def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
     Raises `SettingError`, without the password, for an invalid address and for one of another kind of database.
     """
     text = raw.value.strip() if isinstance(raw.value, str) else ""
-    scheme = _SCHEME.match(text)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
     if scheme is None:
         return None
     if scheme[1].lower() not in _SCHEMES:
@@ -134,7 +132,11 @@ def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
     user, _, hosts = split.netloc.rpartition("@")
     # A password with an unescaped "/", "#" or "@" ends its part too early: the rest would be shown as host or path.
     is_clear = rest.count("@") <= 1 and ("@" in split.netloc) == ("@" in rest) and not split.fragment
-    if not is_clear or _BAD_CHARACTERS.search(rest) or not all(map(_PORT.fullmatch, hosts.split(","))):
+    if (
+        not is_clear
+        or re.search(r"[\s\x00-\x1f\x7f]", rest)
+        or not all(re.fullmatch(_PORT, host) for host in hosts.split(","))
+    ):
         raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY)
     name = f"{user.partition(':')[0]}@" if user else ""
     return PostgresDatabase(url, f"{_SCHEMES[0]}://{name}{hosts}{split.path}")

@@ -21,7 +21,6 @@ from pytest_automation_report.ci.facts import Shard, without_user
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
-from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,12 +44,6 @@ LONGEST_KEPT_DAYS: Final = 3650
 SIZE_REMEDY: Final = "use a number with KB, MB, GB or TB, such as 500MB"
 
 _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_SOURCE: Final = lazy_pattern(r"[A-Za-z][A-Za-z0-9-]+")
-_TAG: Final = lazy_pattern(r"[A-Za-z0-9_-]+")
-_INTEGER: Final = lazy_pattern(r"[+-]?[0-9]{1,30}")
-_SHARD: Final = lazy_pattern(r"([0-9]{1,9})(?:\s*/\s*([0-9]{1,9}))?")
-_NUMBER: Final = lazy_pattern(r"[+-]?[0-9]{0,30}(\.[0-9]{0,30})?")
-_CONTROL: Final = lazy_pattern(r"[\x00-\x1f\x7f]")
 _STATUSES: Final[Mapping[str, Status]] = {
     "passed": "passed",
     "failure": "failure",
@@ -59,9 +52,8 @@ _STATUSES: Final[Mapping[str, Status]] = {
 }
 _TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
-_HALF_BRACES: Final = lazy_pattern(r"^[0-9]*\}|(?<!\\)\{[0-9]*$")
 _RUN_KEY_NAMES: Final = ("pipeline", "build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
-PLACEHOLDER: Final = lazy_pattern(r"\{([^{}]*)\}")
+PLACEHOLDER: Final = r"\{([^{}]*)\}"
 """A placeholder of a run key, such as ``{pipeline}``: the name of an attribute of `BuildInfo`."""
 
 ChoiceT = TypeVar("ChoiceT", bound=str)
@@ -79,7 +71,7 @@ def text(raw: RawSetting) -> str:
     """Return a text without control characters."""
     if not isinstance(raw.value, str):
         raise SettingError(raw.origin, raw.value, "write one text, in TOML in quotes")
-    if _CONTROL.search(raw.value):
+    if re.search(r"[\x00-\x1f\x7f]", raw.value):
         raise SettingError(raw.origin, raw.value, "write it without control characters, on one line")
     return raw.value
 
@@ -125,7 +117,7 @@ def identifier(raw: RawSetting) -> int:
 def seconds(raw: RawSetting) -> float:
     """Return a number of seconds from 0 to `LONGEST_WAIT_SECONDS`."""
     value = raw.value
-    if isinstance(value, str) and _NUMBER.fullmatch(value) and re.search(r"[0-9]", value):
+    if isinstance(value, str) and re.fullmatch(r"(?=.*[0-9])[+-]?[0-9]{0,30}(\.[0-9]{0,30})?", value):
         value = float(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     number = float(cast("float", value)) if is_number else math.nan
@@ -165,14 +157,14 @@ def choice(raw: RawSetting, choices: Sequence[ChoiceT]) -> ChoiceT:
 def source(raw: RawSetting) -> str:
     """Return the name of a source: a letter, then letters, digits and dashes, at least two characters."""
     value = text(raw)
-    if not _SOURCE.fullmatch(value) or len(value) > STRING_UNITS:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]+", value) or len(value) > STRING_UNITS:
         raise SettingError(raw.origin, value, f"write {SOURCES}")
     return value
 
 
 def shard(raw: RawSetting) -> Shard:
     """Return a shard from ``2/5``, or from ``2`` with an unknown total."""
-    match = _SHARD.fullmatch(text(raw))
+    match = re.fullmatch(r"([0-9]{1,9})(?:\s*/\s*([0-9]{1,9}))?", text(raw))
     index, total = (int(match[1]), int(match[2]) if match[2] else None) if match else (0, None)
     if index < 1 or (total is not None and index > total):
         raise SettingError(raw.origin, raw.value, "write its number, from 1, and the number of all: 2/5")
@@ -190,7 +182,7 @@ def page(raw: RawSetting) -> str:
 def tags(raw: RawSetting) -> tuple[str, ...]:
     """Return the tags, each once."""
     for tag in _texts(raw):
-        if not _TAG.fullmatch(tag) or len(tag) > STRING_UNITS:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", tag) or len(tag) > STRING_UNITS:
             allowed = "letters (a-z, A-Z), digits, underscores and dashes"
             raise SettingError(raw.origin, tag, f"write tags of {allowed}, between commas, in ini files one a line")
     return tuple(dict.fromkeys(_texts(raw)))
@@ -258,7 +250,7 @@ def statuses(raw: RawSetting) -> dict[Status, str]:
 def patterns(raw: RawSetting) -> tuple[str, ...]:
     """Return regular expressions that compile."""
     for pattern in _texts(raw):
-        if _HALF_BRACES.search(pattern):
+        if re.search(r"^[0-9]*\}|(?<!\\)\{[0-9]*$", pattern):
             # A list is split at commas: both halves of a{2,3} compile, and match none of the texts to hide.
             raise SettingError(raw.origin, pattern, "write a comma inside a pattern as \\,")
         try:
@@ -284,7 +276,7 @@ def web_address(raw: RawSetting) -> str:
 def run_key(raw: RawSetting) -> str:
     """Return the key of a run that jobs share, with its placeholders: `filled_key` fills them later."""
     key = line(raw)
-    wrong = next((name for name in PLACEHOLDER.findall(key) if name not in _RUN_KEY_NAMES), None)
+    wrong = next((name for name in re.findall(PLACEHOLDER, key) if name not in _RUN_KEY_NAMES), None)
     if wrong is not None:
         known = ", ".join(f"{{{name}}}" for name in _RUN_KEY_NAMES)
         raise SettingError(raw.origin, key, f"unknown placeholder {{{wrong}}}; write one of {known}")
@@ -318,7 +310,7 @@ def artifact_store(raw: RawSetting) -> str:
 def _whole(raw: RawSetting, least: int, most: int, noun: str) -> int:
     """Return a whole number within limits; Python's True and False are integers, and are refused."""
     value = raw.value
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,30}", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise SettingError(raw.origin, raw.value, f"write {noun} from {least} to {most}")

@@ -81,10 +81,10 @@ def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
     without a number is the first one.
     """
     facts = replace(facts, attempt=facts.attempt or 1)
-    unknown = [name for name in PLACEHOLDER.findall(key) if getattr(facts, name) is None]
+    unknown = [name for name in re.findall(PLACEHOLDER, key) if getattr(facts, name) is None]
     if unknown:
         return "", tuple(dict.fromkeys(unknown))
-    return PLACEHOLDER.sub(lambda match: str(getattr(facts, match[1])), key), ()
+    return re.sub(PLACEHOLDER, lambda match: str(getattr(facts, match[1])), key), ()
 
 
 def key_tag(source: str, key: str) -> str:

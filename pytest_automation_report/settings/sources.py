@@ -8,6 +8,7 @@ pytest, with all plugins of the project, only to send a spool.
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,7 +24,6 @@ from pytest_automation_report.settings.pytest_config import (
     normalized_ini_name,
 )
 from pytest_automation_report.settings.settings import PREFIX, SETTINGS, Setting, setting_of
-from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,8 +38,6 @@ DefaultT = TypeVar("DefaultT")
 
 OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN"})
 """Environment variables of this package that are not settings."""
-
-_COMMA: Final = lazy_pattern(r"(?<!\\),")
 
 
 def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
@@ -87,7 +85,7 @@ def read_console_settings(
 
 def split_list(text: str) -> tuple[str, ...]:
     r"""Return the values between commas, stripped and without empty ones; ``\,`` is a comma inside a value."""
-    return _stripped(piece.replace("\\,", ",") for piece in _COMMA.split(text)) if text else ()
+    return _stripped(piece.replace("\\,", ",") for piece in re.split(r"(?<!\\),", text)) if text else ()
 
 
 def _from_option(setting: Setting, value: object, origin: str) -> RawSetting | None:

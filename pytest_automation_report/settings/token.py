@@ -5,6 +5,7 @@ No message of this module shows a token or a part of one, also if the token is i
 
 from __future__ import annotations
 
+import re
 from os.path import exists
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,6 @@ from msgspec import Struct
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,6 @@ TOKEN_LIMIT: Final = 4096
 _READ_BYTES: Final = 64 * 1024
 # Hiding a shorter token would hide parts of ordinary words.
 _SHORTEST_HIDDEN: Final = 4
-_UNFILLED: Final = lazy_pattern(r"\$\([\w.-]+\)")
-"""A macro of Azure Pipelines without a value, as in builds of forks: Azure leaves its text in the variable."""
 
 
 class TokenResult(Struct, frozen=True):
@@ -51,7 +49,8 @@ def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
     """
     for name in TOKEN_ENVIRONMENTS:
         text = _bare(environ.get(name, ""))
-        if text and not _UNFILLED.fullmatch(text):
+        # A macro of Azure Pipelines without a value, as in builds of forks: Azure leaves its text in the variable.
+        if text and not re.fullmatch(r"\$\([\w.-]+\)", text):
             return _checked(text, name)
     if not token_file:
         error = f"no token: set {TOKEN_ENVIRONMENTS[0]}, or name a file that holds it (token_file)"

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -31,9 +31,8 @@ from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.files import make_ignored_folder
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.names import title_of
-from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.terminal import pluralize
-from pytest_automation_report.unpatched import Unpatched
+from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -14,7 +14,6 @@ from binascii import a2b_base64
 from typing import Final
 
 from pytest_automation_report.text.named_secrets import found_literals, lowered, values_beside
-from pytest_automation_report.text.patterns import compiled
 from pytest_automation_report.text.secret_values import (
     FILLER,
     Strength,
@@ -28,6 +27,7 @@ from pytest_automation_report.text.secret_values import (
     runs,
     values_by_position,
 )
+from pytest_automation_report.unpatched import compiled
 
 # Python needs five times as long to search a longer literal, so the last characters of one are searched first.
 _PROBE: Final = 5

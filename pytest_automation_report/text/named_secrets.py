@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.patterns import compiled, lazy_pattern
 from pytest_automation_report.text.secret_values import (
     FILLER,
     MARK,
@@ -23,6 +22,7 @@ from pytest_automation_report.text.secret_values import (
     is_prose,
     looks_random,
 )
+from pytest_automation_report.unpatched import compiled, lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_automation_report.text.patterns import compiled, lazy_pattern
+from pytest_automation_report.unpatched import compiled, lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

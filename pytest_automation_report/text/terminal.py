@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.visible import visible
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     import re
