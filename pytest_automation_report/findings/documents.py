@@ -200,12 +200,13 @@ class RunFindings(TypedDict):
 
 
 class FindingsSummary(TypedDict):
-    """What a list of runs shows of findings: the id of the base, and the number of reasons."""
+    """What a list of runs shows of findings: id of the base, numbers of reasons and of tests that did not run."""
 
     base: int | None
     verdict: VerdictWords
     mine: Mapping[str, int]
     counts: Mapping[str, int]
+    not_run: int
     reasons: int
 
 

@@ -24,6 +24,8 @@ VIEWS: Final = ("failures", "tests", "changes", "time", "details")
 """The views of a run's page, in the order of their tabs and of the keys 1 to 5."""
 
 CHANGES: Final = (
+    "new",
+    "back",
     "newly_failing",
     "fixed",
     "still_failing",
@@ -35,7 +37,7 @@ CHANGES: Final = (
     "passed_again",
     "not_run",
 )
-"""Lists of findings that a page can show alone, by their names in the document."""
+"""Lists of findings that a page can show alone, by their names in the document; two are parts of the first of them."""
 
 FLAKY: Final = "flaky"
 """Stands among the numbers of statuses for tests that passed after a failed attempt."""

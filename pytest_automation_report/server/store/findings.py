@@ -182,6 +182,7 @@ def _keep(run: Json, speed: float, document: RunFindings, writer: Writer) -> Non
         "verdict": document["verdict"],
         "mine": document["mine"],
         "counts": document["counts"],
+        "not_run": document["ran"]["not_run"],
         "reasons": len(document["reasons"]),
     }
     share(writer.connection, "run", run["id"])
@@ -251,7 +252,6 @@ def _document(
         "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
         "counts": {
             **{name: len(keys) for name, keys in lists.items()},
-            "not_run": numbers.not_run,
             "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
             "slower": len(slower),
             "faster": len(faster),

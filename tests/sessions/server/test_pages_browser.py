@@ -274,7 +274,7 @@ def test_an_open_run_updates_itself_until_it_is_completed(visit: Visit) -> None:
     assert "● 3" in page.title()
     view = page.locator("section.view").inner_html()
     site.service.append(thread, failing(3, message="KeyError: 'id'"))
-    pill = page.get_by_role("link", name="1 new failure below")
+    pill = page.get_by_role("link", name="1 more failure below")
     pill.wait_for()
     assert page.locator("section.view").inner_html() == view
     site.service.post(f"/automation/runs/{run}/complete", {})
@@ -311,7 +311,7 @@ def test_keys_of_a_run_do_as_their_twins(visit: Visit) -> None:
     for key, view in (("2", "tests"), ("3", "changes"), ("4", "time"), ("5", "details"), ("1", "failures")):
         page.keyboard.press(key)
         page.locator(f"section.view[aria-label={view.capitalize()}]").wait_for()
-    for key, query, count in (("f", "status=3", 2), ("n", "change=newly_failing", 1), ("x", "status=flaky", 1)):
+    for key, query, count in (("f", "status=3", 2), ("n", "change=new", 1), ("x", "status=flaky", 1)):
         page.goto(f"/runs/{run}")
         press(page, key, url=f"**/runs/{run}?view=tests&{query}")
         assert page.locator("a.leaf").count() == count

@@ -32,7 +32,7 @@ SERVER = (
     "/runs/2?q=test_sum",
     "/runs/2?status=6",
     "/runs/2?status=flaky",
-    "/runs/2?view=tests&change=newly_failing",
+    "/runs/2?view=tests&change=new",
     "/runs/2?view=tests&lane=2",
     "/runs/2?view=tests&lane=2.401.402.failed",
     "/results/403",

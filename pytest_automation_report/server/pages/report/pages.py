@@ -21,12 +21,12 @@ from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.links import link, paging
 from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageReader
 from pytest_automation_report.server.pages.rendering import render
-from pytest_automation_report.server.pages.run.changes import percent, worker_names
+from pytest_automation_report.server.pages.run.changes import entries_of, percent, worker_names
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
 from pytest_automation_report.server.pages.run.reasons import marks_of, says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.run.time import Histories
-from pytest_automation_report.server.pages.state import TestState, result_state
+from pytest_automation_report.server.pages.state import CHANGES, TestState, result_state
 from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
 from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues
 from pytest_automation_report.server.pages.words import duration, ranked, rerun_command, shown_status, with_defaults
@@ -37,12 +37,12 @@ from pytest_automation_report.text.names import NameParts, node_id, split_name, 
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from jinja2 import Environment
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import FileTests, NamedTest, RunFindings
+    from pytest_automation_report.findings.documents import FileTests, RunFindings
     from pytest_automation_report.server.pages.test.links import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
@@ -277,13 +277,8 @@ class ReportedTests:
         self._findings = findings
         self._marks = marks_of(findings)
         self._changes: dict[int, list[str]] = {}
-        lists: Mapping[str, Sequence[NamedTest]] = {
-            **findings["tests"],
-            "slower": findings["slower"],
-            "faster": findings["faster"],
-        }
-        for name, entries in lists.items():
-            for entry in entries:
+        for name in CHANGES:
+            for entry in entries_of(findings, name):
                 if entry["result"]:
                     self._changes.setdefault(entry["result"], []).append(name)
         self._slower = {entry["result"]: entry for entry in findings["slower"]}

@@ -81,12 +81,12 @@ def changes_of(
     most = _ONE_LIST if state.changes else CHANGES_SHOWN
     lists = []
     for name, heading, _, _ in _LISTS:
-        entries = _entries(findings, name)
+        entries = entries_of(findings, name)
         if name not in chosen or not entries:
             continue
         rows = [_row(name, entry, reasons, histories, cases) for entry in entries]
         if name == "newly_failing":
-            new_tests = {entry["key"] for entry in _entries(findings, "new_tests")}
+            new_tests = {entry["key"] for entry in entries_of(findings, "new_tests")}
             for row, entry in zip(rows, entries, strict=True):
                 if entry["key"] in new_tests:
                     row["before"] = _NOT_THERE
@@ -127,7 +127,10 @@ def failing_runs(letters: str) -> int:
     return failed
 
 
-def _entries(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
+def entries_of(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
+    """Return the tests of a list of findings; ``new`` and ``back`` are those of the newly failing ones."""
+    if name in {"new", "back"}:
+        return [entry for entry in findings["tests"]["newly_failing"] if entry["kind"] == name]
     if name == "slower":
         return findings["slower"]
     return findings["faster"] if name == "faster" else findings["tests"][name]

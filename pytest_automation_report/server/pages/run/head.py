@@ -37,7 +37,8 @@ _is_number = re.compile(r"[0-9]{1,9}").fullmatch
 # Sizes of the trend, in units of its drawing.
 
 _CHANGE_CHIPS: Final = (
-    ("newly_failing", "New", "fail-ink"),
+    ("new", "New", "fail-ink"),
+    ("back", "Back", "fail-ink"),
     ("fixed", "Fixed", "pass-ink"),
     ("slower", "Slower", "flaky-ink"),
 )
@@ -215,10 +216,7 @@ def chips_of(state: RunState, stretches: Sequence[Json], findings: RunFindings |
             chip_key = keys.pop(stretch["tone"], "")
             address = state.toggled(stretch["key"]).address
             chips.append({**stretch, "address": address, "is_on": is_on, "chip_key": chip_key})
-    changed = {} if findings is None else findings["counts"]
-    if findings is not None:
-        mine = findings["mine"]
-        changed = {**changed, "newly_failing": mine["new"] + mine["back"]}
+    changed = {} if findings is None else {**findings["counts"], **findings["mine"]}
     changes = [
         {
             "name": name,
@@ -226,7 +224,7 @@ def chips_of(state: RunState, stretches: Sequence[Json], findings: RunFindings |
             "count": changed[change],
             "address": state.with_change(change).address,
             "is_on": change in state.changes,
-            "chip_key": "n" if change == "newly_failing" else "",
+            "chip_key": "n" if change == "new" else "",
         }
         for change, name, ink in _CHANGE_CHIPS
         if findings is not None and findings["base"] is not None and changed.get(change)

@@ -17,6 +17,7 @@ from pytest_automation_report.server.pages.run.changes import (
     changes_of,
     commits_since,
     details_of,
+    entries_of,
     percent,
     where_it_ran,
     worker_names,
@@ -298,10 +299,9 @@ class _RunPage:
         if run["failure_count"]:
             command = f"pytest --automation-report-rerun-failed={run['id']}"
             commands.append({"word": "What failed in this run", "count": run["failure_count"], "command": command})
-        new_count = found["counts"]["newly_failing"] if found and found["base"] is not None else 0
+        new_count = found["mine"]["new"] if found else 0
         if found and 0 < new_count < run["failure_count"]:
-            new = found["tests"]["newly_failing"]
-            rows = self.reader.rows_of(entry["result"] for entry in new if entry["result"])
+            rows = self.reader.rows_of(entry["result"] for entry in entries_of(found, "new") if entry["result"])
             new_command = command_for(list(rows.values()), new_count)
             if new_command is not None:
                 commands.append({"word": "Only what is new", "count": new_count, "command": new_command})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.server.pages.drawings import strip_of
 from pytest_automation_report.server.pages.links import paging
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
-from pytest_automation_report.server.pages.run.changes import percent
+from pytest_automation_report.server.pages.run.changes import entries_of, percent
 from pytest_automation_report.server.pages.run.reasons import marks_of, reduced_cells
 from pytest_automation_report.server.pages.state import FLAKY, Search
 from pytest_automation_report.server.pages.words import common_phrase, duration, parts, ranked, shown_status
@@ -368,7 +368,9 @@ class TestList:
         state = self._state
         ids: set[int] | None = None
         if state.changes:
-            ids = {entry["result"] for change in state.changes for entry in self._changed(change) if entry["result"]}
+            found = self._facts.findings
+            entries = [] if found is None else [each for name in state.changes for each in entries_of(found, name)]
+            ids = {entry["result"] for entry in entries if entry["result"]}
         # Flaky beside other statuses only widens a list of passed tests, which then has all of them.
         is_flaky = state.statuses == {FLAKY}
         fingerprint = int.from_bytes(bytes.fromhex(state.reason), "big", signed=True) if state.reason else None
@@ -405,16 +407,6 @@ class TestList:
             return None
         found = self._reader.count_by_status(self._state.run_id, Search(word))
         return (word, sum(found.values())) if found else None
-
-    def _changed(self, change: str) -> Sequence[Mapping[str, Any]]:
-        found = self._facts.findings
-        if found is None or change in {"gone", "not_run"}:
-            # Tests that are gone have no result in this run.
-            return ()
-        if change in {"slower", "faster"}:
-            return found["slower" if change == "slower" else "faster"]
-        # What a test that is known to be flaky does is nothing new.
-        return [entry for entry in found["tests"][change] if change != "newly_failing" or entry["kind"] != "flaky"]
 
     def _counts(self) -> Mapping[int, int]:
         """Return the number of tests by the ids of the chosen statuses, in the order of the list."""

@@ -330,7 +330,7 @@ def arrived_words(counts: RunNumbers, seen: str) -> str:
     if not failed.isdecimal() or not total.isdecimal():
         return ""
     if counts.failed > int(failed):
-        return f"{quantity(counts.failed - int(failed), 'new failure')} below"
+        return f"{quantity(counts.failed - int(failed), 'more failure')} below"
     if not counts.is_open:
         return "The run has ended: show all of it"
     if counts.finished > int(total) and not int(total):

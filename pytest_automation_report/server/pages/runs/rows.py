@@ -57,7 +57,7 @@ def run_row(
     if summed["is_open"]:
         missing = max(0, (collected or 0) - row["total_count"])
     elif summary is not None:
-        missing = summary["counts"]["not_run"]
+        missing = summary["not_run"]
     if missing:
         shown.append({"tone": "idle", "count": missing, "href": None})
     return {

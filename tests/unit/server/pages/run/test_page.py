@@ -285,6 +285,18 @@ def test_the_command_for_what_is_new_has_all_of_it(site: Site) -> None:
     assert "Only what is new" not in site.text(f"/runs/{site.run_of(old, *parameters(PAGE_ROWS), **on('main'))}")
 
 
+def test_new_failures_are_told_from_those_that_are_back(site: Site) -> None:
+    """Chips, lists and the command for what is new have no failure that was seen before the run it is compared with."""
+    site.run_of(failing(1, **FILE), a_test(2), a_test(3), **on("main"))
+    site.run_of(a_test(1, **FILE), a_test(2, **FILE), failing(3), **on("main"))
+    run = site.run_of(failing(1, **FILE), failing(2, **FILE), failing(3), **on("main"))
+    text = site.text(f"/runs/{run}")
+    assert "New 1 Back 1 Failures" in text
+    assert "Only what is new 1 test pytest tests/test_cart.py::test_2" in text
+    assert names(site.shown(f"/runs/{run}?change=new")) == ["test_2"]
+    assert names(site.shown(f"/runs/{run}?change=back")) == ["test_1"]
+
+
 def test_a_skipped_test_that_fails_did_not_pass_before(site: Site) -> None:
     """A test that was skipped in the run before and fails now is newly failing, and did not pass before."""
     site.run_of(a_test(0), a_test(1), a_test(2), **on("main"))
@@ -533,7 +545,7 @@ def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(sit
     assert "test_3" in site.text(f"/runs/{run}")
     live = unescape(re.findall(r'data-live="([^"]*)"', html)[0])
     first = site.get(live)
-    assert "new failure" not in first.text
+    assert "more failure" not in first.text
     again = site.get(live, If_None_Match=first.headers["ETag"])
     assert (again.status_code, again.content) == (304, b"")
     site.service.append(thread, failing(2))
@@ -547,7 +559,7 @@ def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(sit
     following = unescape(re.findall(r'data-next="([^"]*)"', changed.text)[0])
     site.service.append(thread, failing(3))
     later = site.get(following).text
-    assert "1 new failure below" in later
+    assert "1 more failure below" in later
     assert '<details class="cause"' not in later
     site.service.post(f"/automation/runs/{run}/complete", {})
     assert 'data-open="false"' in site.get(live).text

@@ -88,9 +88,11 @@ def test_runs_that_go_on_come_first_with_their_progress(site: Site) -> None:
 
 
 def test_tests_that_did_not_run_are_counted(site: Site) -> None:
-    """A session that died says how many tests it did not start."""
-    site.run_of(a_test(1), fields=_fields(Not_run="1214"))
+    """A session that died says how many tests it did not start; a list of their names counts those that are known."""
+    site.run_of(a_test(1), a_test(2))
+    run = site.run_of(a_test(1), fields=_fields(Not_run="1214"))
     assert "1,214 not run" in _rows(site, "/")[0]
+    assert "1 not run" in site.text(f"/runs/{run}?view=changes").partition("Changes")[2]
 
 
 def test_a_list_is_filtered_by_its_address(site: Site) -> None:
