@@ -126,7 +126,7 @@ def test_changes_and_reasons(project: Project) -> None:
 def test_the_document_is_the_one_of_the_api(project: Project) -> None:
     """With --json the document stands alone on stdout."""
     document = json.loads(findings(project, "2", "--json").out)
-    assert (document["version"], document["run"], document["base"]["run"]) == (4, 2, 1)
+    assert (document["version"], document["run"], document["base"]["run"]) == (5, 2, 1)
     assert document["counts"]["newly_failing"] == 3
 
 
