@@ -8,16 +8,16 @@ large is ignored for the same reason, so that its result is stored.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Encoder
 from msgspec.structs import replace
 
 from pytest_automation_report.server.store.values import (
-    DEFAULT_STATUSES,
     INT64_MAX,
+    STATUS_IDS,
+    Alias,
     RunSubmission,
     StoredAttachment,
     StoredTest,
@@ -26,9 +26,9 @@ from pytest_automation_report.server.store.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from pytest_automation_report.server.store.values import Kind, ResultStatus, StatusTable
+    from pytest_automation_report.server.store.values import Kind
 
 
 MAX_EXTENSION_BYTES: Final = 64 * 1024
@@ -239,6 +239,7 @@ _Url = Annotated[
 ]
 _Count = Annotated[int, Meta(ge=0, le=INT64_MAX, description=f"an integer from 0 to {INT64_MAX}")]
 _Id = Annotated[int, Meta(ge=1, le=INT64_MAX, description=f"an integer from 1 to {INT64_MAX}")]
+_Status = Annotated[Alias, Meta(description=f"a known status: {', '.join(STATUS_IDS)}")]
 _FieldType = Annotated[int, Meta(ge=1, le=5, description="an integer from 1 to 5")]
 _Flag = Annotated[bool, Meta(description="true or false")]
 _Pairs = Annotated[dict[str, _Text], Meta(max_length=MAX_ENTRIES, description="an object")]
@@ -300,7 +301,7 @@ class TestBody(Body, frozen=True, kw_only=True):
     key: _Key
     name: _Name
     folder: _Name
-    status: _Text
+    status: _Status
     elapsed: _Count | UnsetType = UNSET
     file: _NameOrEmpty | UnsetType = UNSET
     line: _Count | UnsetType = UNSET
@@ -316,13 +317,13 @@ class TestBody(Body, frozen=True, kw_only=True):
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"started", "phases", "steps", "comparison", "colours", "attempts"})
 
-    def row(self, by_alias: Mapping[str, ResultStatus]) -> StoredTest:
+    def row(self) -> StoredTest:
         """Return the test as it is stored."""
         return StoredTest(
             self.key,
             self.name,
             self.folder,
-            by_alias[self.status].id,
+            STATUS_IDS[self.status],
             None if self.elapsed is UNSET else self.elapsed,
             None if self.file is UNSET else self.file,
             None if self.line is UNSET else self.line,
@@ -410,45 +411,29 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection"})
 
-    def submission(
-        self, tests: Sequence[StoredTest] = (), statuses: StatusTable = DEFAULT_STATUSES
-    ) -> ThreadSubmission:
+    def submission(self, tests: Sequence[StoredTest] = ()) -> ThreadSubmission:
         """Return the thread as the store takes it."""
         attachments = (*_attachments("fields", self.fields), *_attachments("artifacts", self.artifacts))
         session_started = None if self.session_started is UNSET else self.session_started
         job = (None, None) if self.job is UNSET else (self.job.name, self.job.attempt)
-        return ThreadSubmission(*self.durations(), attachments, tests, statuses, session_started, *job)
+        return ThreadSubmission(*self.durations(), attachments, tests, session_started, *job)
 
 
 class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
-    """An addition to a thread; `thread_append` returns its form for a project's statuses."""
+    """An addition to a thread."""
 
-    tests: tuple[TestBody, ...] = ()
+    # More tests are no mistake in one of them: clients answer 413 by smaller appends.
+    tests: Annotated[tuple[TestBody, ...], Meta(max_length=MAX_TESTS, description="a list", extra={"status": 413})] = ()
     running: Running | UnsetType = UNSET
     collection: CollectionBody | UnsetType = UNSET
 
-    def addition(self, statuses: StatusTable) -> ThreadSubmission:
-        """Return the addition as the store takes it; the body must have been checked with the same statuses."""
-        by_alias = statuses.by_alias
-        submission = self.submission([test.row(by_alias) for test in self.tests], statuses)
+    def addition(self) -> ThreadSubmission:
+        """Return the addition as the store takes it."""
         return replace(
-            submission,
+            self.submission([test.row() for test in self.tests]),
             running=running_column(self.running),
             collection=collection_column(self.collection),
         )
-
-
-@lru_cache(maxsize=64)
-def thread_append(statuses: StatusTable) -> type[ThreadAppendBody]:
-    """Return the append of a project: the words that a test's status may have are the project's."""
-    aliases = tuple(statuses.by_alias)
-    status: Any = Annotated[Literal[aliases], Meta(description=f"a known status: {', '.join(aliases)}")]
-    test = defstruct("TestBody", [("status", status)], bases=(TestBody,), kw_only=True)
-    # More tests are no mistake in one of them: clients answer 413 by smaller appends.
-    tests: Any = Annotated[tuple[test, ...], Meta(max_length=MAX_TESTS, description="a list", extra={"status": 413})]  # type: ignore[valid-type] # as above
-    properties: Any = [("tests", tests, ())]
-    body = defstruct("ThreadAppendBody", properties, bases=(ThreadAppendBody,), kw_only=True)
-    return cast("type[ThreadAppendBody]", body)
 
 
 _encode = Encoder().encode

@@ -13,14 +13,12 @@ from pytest_automation_report.server.api.bodies import (
     RunAppendBody,
     RunBody,
     RunCompletionBody,
+    ThreadAppendBody,
     ThreadBody,
     ThreadCompletionBody,
-    thread_append,
 )
 from pytest_automation_report.server.api.decoding import body_from
-from pytest_automation_report.server.store.records import thread_statuses
 from pytest_automation_report.server.store.store import StoredResponse
-from pytest_automation_report.server.store.values import ApiError, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,18 +63,7 @@ def create_thread(store: Store, run_id: int, body: bytes, request: IdempotentReq
 
 def append_to_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Add all tests of the body to a thread, or none of them."""
-    # Read in a transaction before the write: validation of a large body must not hold the write lock.
-    statuses = store.look(lambda connection: thread_statuses(connection, thread_id))
-    if statuses is None:
-        raise not_found("thread")
-    try:
-        addition = body_from(body, thread_append(statuses)).addition(statuses)
-    except ApiError:
-        # A repetition is valid even if the project has renamed a status of its tests since the first request.
-        earlier = None if request is None else store.earlier_response(request)
-        if earlier is None:
-            raise
-        return earlier
+    addition = body_from(body, ThreadAppendBody).addition()
     return _applied(store, request, lambda writer: writer.append_to_thread(thread_id, addition))
 
 

@@ -115,7 +115,7 @@ def run_view(run: RunRecord) -> Json:
         "milestone_id": row["milestone"],
         "elapsed": row["elapsed"],
         "is_completed": row["is_completed"],
-        **{name: row[name] for name in COUNT_NAMES},
+        **{name: row.get(name, 0) for name in COUNT_NAMES},
         "artifacts": attached["artifacts", None],
         "fields": attached["fields", None],
         "links": attached["links", None],
@@ -188,7 +188,7 @@ def _thread(row: Json, attached: _Attached) -> Json:
         "status": row["status"],
         "elapsed": elapsed,
         "is_completed": row["is_completed"],
-        **{name: row[name] for name in COUNT_NAMES},
+        **{name: row.get(name, 0) for name in COUNT_NAMES},
         "artifacts": attached["artifacts", row["id"]],
         "fields": attached["fields", row["id"]],
         "created_at": iso_time(row["created"]),
@@ -221,7 +221,7 @@ def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
 
     def question(reader: Reader) -> tuple[RunRecord, References]:
         run = reader.run(run_id, max_threads=_most_threads(query))
-        return run, reader.references([run.row], run.row["project"], query["expands"])
+        return run, reader.references([run.row], query["expands"])
 
     run, expands = store.read(question)
     return _encode({"result": run_view(run), "expands": expands})
@@ -236,7 +236,7 @@ def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iter
 
     def question(reader: Reader) -> tuple[Page[Json], References]:
         page = reader.run_page(project_id, query)
-        return page, reader.references(page.items, project_id, query["expands"])
+        return page, reader.references(page.items, query["expands"])
 
     page, expands = store.read(question)
     return _pieces(store, page, expands, _most_threads(query))
@@ -268,7 +268,7 @@ def sources_document(store: Store, project_id: int, parameters: Parameters) -> b
 
     def question(reader: Reader) -> tuple[Page[Json], References]:
         page = reader.source_page(project_id, query)
-        return page, reader.references(page.items, project_id, query["expands"])
+        return page, reader.references(page.items, query["expands"])
 
     page, expands = store.read(question)
     return _encode({**page_view(page, source_view), "expands": expands})
@@ -280,7 +280,7 @@ def source_document(store: Store, source_id: int, parameters: Parameters) -> byt
 
     def question(reader: Reader) -> tuple[Json, References]:
         source = reader.source(source_id)
-        return source, reader.references([source], source["project"], query["expands"])
+        return source, reader.references([source], query["expands"])
 
     row, expands = store.read(question)
     return _encode({"result": source_view(row), "expands": expands})

@@ -11,7 +11,7 @@ from pytest_automation_report.server.api.decoding import storable
 from pytest_automation_report.server.api.queries import Parameter, in_range, one_of, query_from
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.values import STATUS_SLOTS, ResultClass, RunStatus
+from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -409,8 +409,9 @@ def _matching(pattern: str, message: str, value: Callable[[str], object] = int, 
 
 def _statuses(text: str) -> frozenset[str]:
     found = [word for word in text.split(",") if word]
-    if not all(word == FLAKY or (_is_status(word) and int(word) <= STATUS_SLOTS) for word in found):
-        raise ValueError(f"Must be numbers of statuses from 1 to {STATUS_SLOTS}, or {FLAKY}, separated by commas.")
+    if not all(word == FLAKY or (_is_status(word) and int(word) in RESULT_STATUSES) for word in found):
+        numbers = f"from 1 to {len(RESULT_STATUSES)}"
+        raise ValueError(f"Must be numbers of statuses {numbers}, or {FLAKY}, separated by commas.")
     return frozenset(word if word == FLAKY else str(int(word)) for word in found)
 
 

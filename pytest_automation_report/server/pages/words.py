@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
-from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
@@ -20,7 +19,7 @@ from pytest_automation_report.api.models import parse_steps
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
-from pytest_automation_report.server.store.values import STATUS_SLOTS, ResultStatus, RunStatus, StatusTable, slot_name
+from pytest_automation_report.server.store.values import RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.names import is_argument, node_id, run_command
 from pytest_automation_report.text.visible import visible, without_ansi
@@ -261,14 +260,7 @@ def common_phrase(texts: Iterable[str], word: str) -> str | None:
 
 Tone: TypeAlias = Literal["pass", "fail", "skip", "warn", "block", "idle", "live"]
 
-_TONES: Mapping[str, Tone] = {
-    "untested": "idle",
-    "passed": "pass",
-    "failed": "fail",
-    "retest": "warn",
-    "blocked": "block",
-    "skipped": "skip",
-}
+_TONES: Final[Mapping[int, Tone]] = {1: "idle", 2: "pass", 3: "fail", 4: "warn", 5: "block", 6: "skip"}
 RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
     RunStatus.SUCCESS: ("Passed", "pass"),
     RunStatus.FAILURE: ("Failed", "fail"),
@@ -285,36 +277,16 @@ class Status:
     tone: Tone
 
 
-def shown_status(table: StatusTable, number: int) -> Status:
-    """Return a status by its id, also one that the project does not have."""
-    status = table.by_id.get(number)
-    return _unknown(number) if status is None else _shown(status)
+STATUSES_SHOWN: Final = {each.id: Status(each.id, each.name, _TONES[each.id]) for each in RESULT_STATUSES.values()}
+"""All result statuses by their ids."""
+
+STATUSES_RANKED: Final = tuple(STATUSES_SHOWN[number] for number in (3, 5, 4, 6, 1, 2))
+"""All result statuses, failures first and passes last."""
 
 
-@lru_cache(maxsize=STATUS_SLOTS)
-def _unknown(number: int) -> Status:
-    """Return a status that a project does not have: nearly all are none, in each bar of a page."""
-    return _shown(ResultStatus(number, f"Status {number}", (f"status{number}",)))
-
-
-def _shown(status: ResultStatus) -> Status:
-    tone = _TONES.get(status.system_name)
-    # A project may have renamed a status and changed its meaning: the meaning decides.
-    if tone is None or status.is_passed or status.is_failed:
-        tone = "pass" if status.is_passed else "fail" if status.is_failed else tone or "skip"
-    return Status(status.id, status.name, tone)
-
-
-def ranked(table: StatusTable) -> list[Status]:
-    """Return all possible statuses, failures first and passes last."""
-    rank = {"fail": 0, "block": 1, "warn": 2, "skip": 3, "idle": 4, "pass": 5, "live": 6}
-    statuses = [shown_status(table, number) for number in range(1, STATUS_SLOTS + 1)]
-    return sorted(statuses, key=lambda status: (rank[status.tone], status.id))
-
-
-def parts(row: Mapping[str, Any], table: StatusTable) -> list[dict[str, Any]]:
+def parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the parts of the bar of a run or thread: status, tone and number of results, without empty ones."""
-    counts = [(status, int(row[slot_name(status.id)])) for status in ranked(table)]
+    counts = [(status, int(row[slot_name(status.id)])) for status in STATUSES_RANKED]
     return [{"status": status, "tone": status.tone, "count": count} for status, count in counts if count]
 
 
@@ -354,9 +326,7 @@ def comparable_time(run: Mapping[str, Any], base: Mapping[str, Any]) -> int | No
     return None if is_cut or (run["selection"] or "") != (base["selection"] or "") else elapsed
 
 
-def run_summary(
-    record: RunRecord, table: StatusTable, source: str, summary: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def run_summary(record: RunRecord, source: str, summary: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the values of a run in a list, and on the page of a test; ``summary`` is that of its findings."""
     row = record.row
     said = verdict_in_list(row, summary)
@@ -374,7 +344,7 @@ def run_summary(
         "tags": json.loads(row["tags"]),
         "branch": next((field["value"] for field in fields if field["name"].lower() == "branch"), None),
         "link": next(iter(links), None),
-        "parts": parts(row, table),
+        "parts": parts(row),
         "total": row["total_count"],
         "elapsed": row["elapsed"],
         "created": row["created"],

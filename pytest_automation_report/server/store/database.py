@@ -230,12 +230,6 @@ def share(connection: StoreConnection, what: Locked, record_id: int = 0) -> None
         connection.execute("SELECT pg_advisory_xact_lock_shared(?, hashint8(?))", (_SPACES[what], record_id))
 
 
-def lock_project(connection: StoreConnection, project_id: int) -> None:
-    """Lock a project until the end of the transaction, so that its statuses change one at a time."""
-    if connection.is_postgres:
-        connection.execute(f'SELECT "id" FROM "project" WHERE "id" = ? {_ROW_LOCK}', (project_id,))
-
-
 def try_lock(connection: StoreConnection, name: str) -> bool:
     """Take the lock of a name without waiting; False if another transaction holds it."""
     if not connection.is_postgres:

@@ -13,7 +13,7 @@ from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, 
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import array_text, marks, share
 from pytest_automation_report.server.store.records import find_cases, rows_of
-from pytest_automation_report.server.store.values import ResultClass, StoredTest
+from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, StoredTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.fingerprints import Kind
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.sqlite import SqliteConnection
-    from pytest_automation_report.server.store.values import StatusTable, StoredAttachment
+    from pytest_automation_report.server.store.values import StoredAttachment
 
 
 class Derived(NamedTuple):
@@ -57,41 +57,37 @@ _INSERT_RESULTS: Final = (
 )
 
 
-def add_results(
-    connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], statuses: StatusTable, now: int
-) -> None:
+_CLASSES: Final = {status.id: int(status.result_class) for status in RESULT_STATUSES.values()}
+
+
+def add_results(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
     """Insert the results of an append in their order, and the tests that are new to the thread's source."""
     if not tests:
         return
-    classes: Mapping[int, int] = {status.id: int(status.result_class) for status in statuses.statuses}
     if connection.is_postgres:
-        _insert_in_postgres(connection, thread, tests, classes, now)
+        _insert_in_postgres(connection, thread, tests, now)
     else:
-        _insert_in_sqlite(cast("SqliteConnection", connection), thread, tests, classes, now)
+        _insert_in_sqlite(cast("SqliteConnection", connection), thread, tests, now)
 
 
-def _insert_in_postgres(
-    connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
-) -> None:
+def _insert_in_postgres(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
     """Insert all with two statements, since each statement is a round trip to the server."""
     source_id = thread["source"]
     share(connection, "tests", source_id)
     connection.execute(_INSERT_CASES, (source_id, array_text([test.key for test in tests]), source_id))
     values = (thread["run"], thread["id"], source_id, now)
-    result_classes = [classes[test.status] for test in tests]
+    result_classes = [_CLASSES[test.status] for test in tests]
     rows = zip(*map(derived, tests, result_classes), strict=True)
     columns = (*zip(*tests, strict=True), result_classes, *rows)
     connection.execute(_INSERT_RESULTS, (*values, *map(array_text, columns)))
 
 
-def _insert_in_sqlite(
-    connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
-) -> None:
+def _insert_in_sqlite(connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
     run_id, thread_id = thread["run"], thread["id"]
     cases = _cases_in_sqlite(connection, thread["source"], [test.key for test in tests])
     rows: list[tuple[object, ...]] = []
     for test in tests:
-        result_class = classes[test.status]
+        result_class = _CLASSES[test.status]
         where = (run_id, thread_id, cases[test.key])
         rows.append((*where, *test[1:], result_class, *derived(test, result_class), now))
     connection.execute_many(_INSERT_RESULT, rows)

@@ -8,15 +8,14 @@ import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.reads import IS_REPLACED
-from pytest_automation_report.server.store.records import project_statuses
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
-from pytest_automation_report.server.store.values import COUNT_NAMES, ResultClass, slot_name
+from pytest_automation_report.server.store.values import RESULT_STATUSES, STORED_COUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -70,17 +69,14 @@ _INCOMPLETE = (
     ' LEFT JOIN "content_part" AS p ON p."content_id" = c."id" GROUP BY c."id", c."hash", c."size"'
     ' HAVING COALESCE(SUM(LENGTH(p."data")), 0) <> c."size"'
 )
-_COUNTED = (
-    'SELECT "thread_id", "result"."status", "result_class", "project_id", COUNT(*) FROM "result"'
-    ' JOIN "run" AS u ON u."id" = "result"."run_id" {condition} GROUP BY 1, 2, 3, 4'
-)
+_COUNTED = 'SELECT "thread_id", "status", COUNT(*) FROM "result" {condition} GROUP BY 1, 2'
 _REPLACED = f'WHERE "thread_id" IN (SELECT "id" FROM "thread" WHERE "job" IS NOT NULL) AND {IS_REPLACED}'
 
 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:
     """Compare the stored counts of threads and runs with their results."""
     problems: list[str] = []
-    run_names = (*COUNT_NAMES, "thread_count", "thread_active_count")
+    run_names = (*STORED_COUNTS, "thread_count", "thread_active_count")
     threads = connection.rows('SELECT * FROM "thread" ORDER BY "id"')
     runs = connection.rows('SELECT * FROM "run" ORDER BY "id"')
     thread_counts, replaced = _count_results(connection), _count_results(connection, _REPLACED)
@@ -89,7 +85,7 @@ def _check_counts(connection: StoreConnection) -> IntegrityReport:
         run_counts[thread["run"]].update(thread_counts[thread["id"]])
         run_counts[thread["run"]].subtract(replaced[thread["id"]])
         run_counts[thread["run"]].update(thread_count=1, thread_active_count=0 if thread["is_completed"] else 1)
-        problems += _compare_counts(f"thread {thread['id']}", thread, thread_counts[thread["id"]], COUNT_NAMES)
+        problems += _compare_counts(f"thread {thread['id']}", thread, thread_counts[thread["id"]], STORED_COUNTS)
     for run in runs:
         problems += _compare_counts(f"run {run['id']}", run, run_counts[run["id"]], run_names)
     for result_id, run_id, other in connection.execute(_MISPLACED):
@@ -126,17 +122,10 @@ def _find_orphans(connection: StoreConnection) -> Iterator[str]:
 def _count_results(connection: StoreConnection, condition: str = "") -> Mapping[int, Counter[str]]:
     """Count the results of each thread, or those with this condition, by the names of the contract's counts."""
     counts_by_thread: dict[int, Counter[str]] = defaultdict(Counter)
-    statuses: dict[int, Any] = {}
-    for thread_id, status_id, result_class, project, count in connection.execute(_COUNTED.format(condition=condition)):
-        if project not in statuses:
-            statuses[project] = project_statuses(connection, project).by_id
-        status = statuses[project].get(status_id)
-        counts = counts_by_thread[thread_id]
-        counts[slot_name(status_id)] += count
-        counts["total_count"] += count
-        counts["success_count"] += count if result_class == ResultClass.SUCCESS else 0
-        counts["failure_count"] += count if result_class == ResultClass.FAILURE else 0
-        counts["completed_count"] += count if status is not None and status.is_final else 0
+    for thread_id, status_id, count in connection.execute(_COUNTED.format(condition=condition)):
+        status = RESULT_STATUSES.get(status_id)
+        names = ("total_count",) if status is None else status.counts
+        counts_by_thread[thread_id].update(dict.fromkeys(names, count))
     return counts_by_thread
 
 

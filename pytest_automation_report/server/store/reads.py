@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from pytest_automation_report.server.store.database import MAX_THREADS, marks
-from pytest_automation_report.server.store.records import USER_ID, project_statuses, referenced, run_row, run_rows
-from pytest_automation_report.server.store.values import ResultClass, hexadecimal, not_found
+from pytest_automation_report.server.store.records import USER_ID, referenced, run_row, run_rows
+from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.records import Reference
-    from pytest_automation_report.server.store.values import StatusTable
 
 
 Item = TypeVar("Item")
@@ -143,15 +142,9 @@ class Reader:
         total = self._connection.number(f'SELECT COUNT(*) FROM "run" WHERE {condition}', values)
         return self._page(f'SELECT * FROM "run" WHERE {condition}', values, ('"created"', '"id"'), query, total)
 
-    def references(
-        self, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
-    ) -> dict[Reference, list[Json]]:
-        """Return the records of the wanted kinds that these runs or sources of a project refer to."""
-        return referenced(self._connection, rows, project_id, wanted)
-
-    def statuses(self, project_id: int) -> StatusTable:
-        """Return the result statuses of a project, which need not exist yet."""
-        return project_statuses(self._connection, project_id)
+    def references(self, rows: Sequence[Json], wanted: Iterable[Reference]) -> dict[Reference, list[Json]]:
+        """Return the records of the wanted kinds that these runs or sources refer to."""
+        return referenced(self._connection, rows, wanted)
 
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""
@@ -270,9 +263,9 @@ class WholeResults:
     """The results of a run that no later attempt of a job replaces; raises `ApiError` (404) for an unknown run."""
 
     def __init__(self, reader: Reader, run_id: int) -> None:
+        reader.run_row(run_id)
         self._connection = reader.connection
         self._run_id = run_id
-        self._statuses = reader.statuses(reader.run_row(run_id)["project"]).by_id
 
     def page(self, after: int = 0, classes: Collection[int] | None = None) -> tuple[list[Json], int | None]:
         """Return results in the order of their ids, and the id after which the next page begins; None on the last.
@@ -298,7 +291,6 @@ class WholeResults:
         return self._connection.each(sql, (self._run_id, self._run_id, after, *(classes or ())))
 
     def _item(self, row: Json) -> Json:
-        status = self._statuses.get(row["status"])
         return {
             "automation_test_id": row["id"],
             "automation_case_id": row["case"],
@@ -307,7 +299,7 @@ class WholeResults:
             "folder": row["folder"],
             "name": row["name"],
             "status": row["result_class"],
-            "status_name": f"status{row['status']}" if status is None else status.system_name,
+            "status_name": RESULT_STATUSES[row["status"]].system_name,
             "elapsed": row["elapsed"],
             "file": row["file"],
             "line": row["line"],

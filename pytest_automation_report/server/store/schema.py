@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.server.store.values import COUNT_NAMES
+from pytest_automation_report.server.store.values import STORED_COUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ LATER_VERSIONS: Final[Mapping[int, tuple[str, ...]]] = {}
 SCHEMA_VERSION: Final = max(LATER_VERSIONS, default=1)
 """Version of the tables."""
 
-_COUNTS: Final = ", ".join(f"{name} BIGINT NOT NULL" for name in COUNT_NAMES)
+_COUNTS: Final = ", ".join(f"{name} BIGINT NOT NULL" for name in STORED_COUNTS)
 
 # One statement each, with PostgreSQL's types. SQLite appends the row's id to every index by itself; where ``/*id*/``
 # stands PostgreSQL gets it, too, so that the index can serve an order by id. Each table stands after those that it
@@ -69,13 +69,6 @@ CREATE INDEX run_source_id_branch ON run (source_id, branch /*id*/);
 -- For the filter by tags; ``run.tags`` has the same tags in the order they were sent.
 CREATE TABLE run_tag (run_id BIGINT NOT NULL REFERENCES run, tag TEXT NOT NULL, PRIMARY KEY (run_id, tag));
 
--- A result status that a project changed or added; ``aliases`` is a JSON list.
-CREATE TABLE project_status (
-  project_id BIGINT NOT NULL REFERENCES project, number INTEGER NOT NULL, name TEXT NOT NULL, aliases TEXT NOT NULL,
-  color TEXT NOT NULL, is_final BOOLEAN NOT NULL, is_passed BOOLEAN NOT NULL, is_failed BOOLEAN NOT NULL,
-  PRIMARY KEY (project_id, number)
-);
-
 -- ``position`` counts from 1 within the run. The last columns come from clients that know our extensions.
 CREATE TABLE thread (
   id BIGSERIAL PRIMARY KEY, {_COUNTS},
@@ -100,7 +93,7 @@ CREATE INDEX attachment_run_id ON attachment (run_id /*id*/);
 CREATE TABLE "case" (id BIGSERIAL PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source, key TEXT NOT NULL);
 CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key);
 
--- ``run_id`` is that of the thread. ``result_class`` follows from ``status``, but statuses of a project can change.
+-- ``run_id`` is that of the thread, ``result_class`` that of ``status``.
 -- ``fields`` and ``artifacts`` are JSON lists or null. ``failed_attempts`` to ``fingerprint`` are derived from fields,
 -- so that findings need not read these; the columns after them are extensions, those of text JSON (`extensions`).
 CREATE TABLE result (

@@ -131,7 +131,7 @@ class Store:
             return self.write(work)
         # Jobs that join a run send the same key at the same moment. This read needs no write lock, so once the first
         # of them is answered the others do not wait for each other.
-        earlier = self.earlier_response(request)
+        earlier = self.look(lambda connection: _earlier_response(connection, request, self._clock()))
         if earlier is not None:
             return earlier
         return _run_transaction(
@@ -143,10 +143,6 @@ class Store:
         return _run_transaction(
             self._connections.writing, lambda connection: work(Writer(connection, self._clock(), self._max_bytes))
         )
-
-    def earlier_response(self, request: IdempotentRequest) -> StoredResponse | None:
-        """Return the stored response of a request; None if it was not applied yet."""
-        return self.look(lambda connection: _earlier_response(connection, request, self._clock()))
 
     def read(self, question: Callable[[Reader], T]) -> T:
         """Run queries on one snapshot of the store and return their value."""

@@ -1,16 +1,14 @@
 """Define what the store takes and returns: its errors, result statuses, and the values of valid request bodies.
 
-There are three numberings: ids of result statuses (1 to 25, set by an instance), result classes (what a result means,
+There are three numberings: ids of result statuses (1 to 6), result classes (what a result means,
 1 to 4), and states of runs and threads (2 to 4). Only this module translates between them.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -82,10 +80,6 @@ def try_again() -> ApiError:
     return ApiError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})
 
 
-STATUS_SLOTS = 25
-"""Number of result statuses that an instance can have; ids count from 1."""
-
-
 class RunStatus(IntEnum):
     """State of a run or thread."""
 
@@ -109,7 +103,7 @@ class ResultStatus(Struct, frozen=True):
     id: int
     name: str
     aliases: tuple[str, ...]
-    color: str = "#64748b"
+    color: str
     is_final: bool = True
     is_untested: bool = False
     is_passed: bool = False
@@ -117,8 +111,8 @@ class ResultStatus(Struct, frozen=True):
 
     @property
     def system_name(self) -> str:
-        """The name for programs, which does not change when a status is renamed."""
-        return _SYSTEM_NAMES.get(self.id, f"custom{self.id - len(_SYSTEM_NAMES)}")
+        """The name for programs."""
+        return self.name.lower()
 
     @property
     def result_class(self) -> ResultClass:
@@ -139,67 +133,15 @@ class ResultStatus(Struct, frozen=True):
         return (slot_name(self.id), *(name for name, is_counted in sums if is_counted))
 
 
-_SYSTEM_NAMES: Mapping[int, str] = {
-    1: "untested",
-    2: "passed",
-    3: "failed",
-    4: "retest",
-    5: "blocked",
-    6: "skipped",
-}
+Alias: TypeAlias = Literal[
+    "untested", "passed", "pass", "success", "ok", "failed", "fail", "failure", "error", "retest", "blocked", "skipped",
+    "skip",
+]  # fmt: skip
+"""The words for a status in a request."""
 
-BUILT_IN = range(1, len(_SYSTEM_NAMES) + 1)
-"""Ids of the statuses that every project has; a project can add statuses with the other ids."""
-
-
-@dataclass(frozen=True)  # without slots: cached_property needs a dictionary
-class StatusTable:
-    """The result statuses of a project."""
-
-    statuses: tuple[ResultStatus, ...]
-
-    @cached_property
-    def by_alias(self) -> Mapping[str, ResultStatus]:
-        """Statuses by alias; case matters."""
-        return {alias: status for status in self.statuses for alias in status.aliases}
-
-    @cached_property
-    def by_id(self) -> Mapping[int, ResultStatus]:
-        """Statuses by id."""
-        return {status.id: status for status in self.statuses}
-
-    def changed(self, status: ResultStatus) -> StatusTable:
-        """Return a table in which this status replaces the one with its id, or is added.
-
-        Raises ``ValueError`` for an id out of range, an empty alias, and an alias of another status.
-        """
-        if not 1 <= status.id <= STATUS_SLOTS:
-            raise ValueError(f"a status id is a number from 1 to {STATUS_SLOTS}")
-        if not status.aliases or not all(alias.strip() for alias in status.aliases):
-            raise ValueError("a status needs at least one alias, and none is empty")
-        others = {other.id: other for other in self.statuses if other.id != status.id}
-        for alias in status.aliases:
-            for other in others.values():
-                if alias in other.aliases:
-                    raise ValueError(f"the alias {alias!r} belongs to status {other.id} ({other.name})")
-        by_id = {**others, status.id: status}
-        return StatusTable(tuple(by_id[status_id] for status_id in sorted(by_id)))
-
-    def increments(self, status_ids: Iterable[int]) -> dict[str, int]:
-        """Return by how much results with these statuses increase each count."""
-        increments: dict[str, int] = {}
-        for status_id in status_ids:
-            for name in self._counts[status_id]:
-                increments[name] = increments.get(name, 0) + 1
-        return increments
-
-    @cached_property
-    def _counts(self) -> Mapping[int, tuple[str, ...]]:
-        return {status.id: status.counts for status in self.statuses}
-
-
-DEFAULT_STATUSES = StatusTable(
-    (
+RESULT_STATUSES: Final = {
+    status.id: status
+    for status in (
         ResultStatus(1, "Untested", ("untested",), "#9aa0a6", is_final=False, is_untested=True),
         ResultStatus(2, "Passed", ("passed", "pass", "success", "ok"), "#2e9e5b", is_passed=True),
         ResultStatus(3, "Failed", ("failed", "fail", "failure", "error"), "#d64545", is_failed=True),
@@ -207,8 +149,11 @@ DEFAULT_STATUSES = StatusTable(
         ResultStatus(5, "Blocked", ("blocked",), "#8b5cf6"),
         ResultStatus(6, "Skipped", ("skipped", "skip"), "#6b7f99"),
     )
-)
-"""The statuses of a project that has not changed any."""
+}
+"""The result statuses by id: those of an instance that changed none, and no request changes them."""
+
+STATUS_IDS: Final = {alias: status.id for status in RESULT_STATUSES.values() for alias in status.aliases}
+"""The ids of the statuses by alias; case matters."""
 
 
 def slot_name(status_id: int) -> str:
@@ -216,14 +161,23 @@ def slot_name(status_id: int) -> str:
     return "untested_count" if status_id == 1 else f"status{status_id - 1}_count"
 
 
-COUNT_NAMES = (
-    *(slot_name(status_id) for status_id in range(1, STATUS_SLOTS + 1)),
-    "success_count",
-    "failure_count",
-    "completed_count",
-    "total_count",
-)
-"""Every count of a run or thread, in the contract's order."""
+_SUMS: Final = ("success_count", "failure_count", "completed_count", "total_count")
+COUNT_NAMES: Final = (*map(slot_name, range(1, 26)), *_SUMS)
+"""Every count of a run or thread, in the contract's order: it has 25 statuses."""
+
+STORED_COUNTS: Final = (*map(slot_name, RESULT_STATUSES), *_SUMS)
+"""The counts of a run or thread that are not always 0."""
+
+_COUNTS_OF_STATUSES: Final = {status.id: status.counts for status in RESULT_STATUSES.values()}
+
+
+def increments(status_ids: Iterable[int]) -> dict[str, int]:
+    """Return by how much results with these statuses increase each count."""
+    found: dict[str, int] = {}
+    for status_id in status_ids:
+        for name in _COUNTS_OF_STATUSES[status_id]:
+            found[name] = found.get(name, 0) + 1
+    return found
 
 
 def final_status(failure_count: int) -> RunStatus:
@@ -287,15 +241,13 @@ class RunSubmission(Struct, frozen=True):
 class ThreadSubmission(Struct, frozen=True):
     """The content of a new thread or of an append to a thread; durations in microseconds.
 
-    The tests were validated with ``statuses`` and must be counted with the same ones. The members after them are
-    extensions, as in the table ``thread``; None changes nothing.
+    The members after the tests are extensions, as in the table ``thread``; None changes nothing.
     """
 
     observed: int | None
     computed: int | None
     attachments: tuple[StoredAttachment, ...]
     tests: Sequence[StoredTest] = ()
-    statuses: StatusTable = DEFAULT_STATUSES
     session_started: int | None = None
     job: str | None = None
     attempt: int | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.server.store import records
 from pytest_automation_report.server.store.contents import hashes_in, use
 from pytest_automation_report.server.store.database import (
     check_attached,
@@ -16,18 +15,18 @@ from pytest_automation_report.server.store.database import (
     check_threads,
     insert_into,
     lock,
-    lock_project,
     row_lock,
     share,
     update_row,
 )
 from pytest_automation_report.server.store.inserts import add_results, replaced_statuses, run_columns
 from pytest_automation_report.server.store.values import (
-    COUNT_NAMES,
     INT64_MAX,
+    STORED_COUNTS,
     RunStatus,
     already_completed,
     final_status,
+    increments,
     not_found,
     validation_error,
 )
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.values import (
-        ResultStatus,
         RunSubmission,
         StoredAttachment,
         ThreadSubmission,
@@ -50,7 +48,7 @@ _Named: TypeAlias = Literal["source", "config", "milestone"]
 
 # The columns of a new run or thread that are the same in all of them.
 _OPEN: Final[Mapping[str, object]] = {
-    **dict.fromkeys(COUNT_NAMES, 0),
+    **dict.fromkeys(STORED_COUNTS, 0),
     "status": int(RunStatus.RUNNING),
     "is_completed": False,
 }
@@ -185,12 +183,12 @@ class Writer:
         self._attach(run_id, thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
         use(self._connection, run_id, set[str]().union(*artifact_hashes))
-        add_results(self._connection, thread, addition.tests, addition.statuses, self._now)
-        increments = addition.statuses.increments(test.status for test in addition.tests)
-        update_row(self._connection, "thread", thread_id, changes, increments)
+        add_results(self._connection, thread, addition.tests, self._now)
+        more = increments(test.status for test in addition.tests)
+        update_row(self._connection, "thread", thread_id, changes, more)
         replaced = replaced_statuses(self._connection, {**thread, **addition.extensions}, addition.tests)
-        fewer = addition.statuses.increments(replaced)
-        changed = {name: increments.get(name, 0) - fewer.get(name, 0) for name in (increments | fewer)}
+        fewer = increments(replaced)
+        changed = {name: more.get(name, 0) - fewer.get(name, 0) for name in (more | fewer)}
         self._update_run(run_id, increments=changed)
 
     def complete_thread(self, thread_id: int, observed: int | None, computed: int | None) -> None:
@@ -205,12 +203,6 @@ class Writer:
         if run is not None and run["completed"] is not None and not run["thread_active_count"]:
             status = int(final_status(run["failure_count"]))
             self._update_run(thread["run"], {"is_completed": True, "completed": self._now, "status": status})
-
-    def set_status(self, project_id: int, status: ResultStatus) -> None:
-        """Add or replace a result status of a project; raises ``ValueError`` for an invalid one."""
-        self._add_project(project_id)
-        lock_project(self._connection, project_id)
-        records.set_status(self._connection, project_id, status)
 
     def _update_run(
         self, run_id: int, values: Mapping[str, object] | None = None, increments: Mapping[str, int] | None = None

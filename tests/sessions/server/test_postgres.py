@@ -347,7 +347,7 @@ def test_a_closed_store_takes_nothing(service: Service) -> None:
     with pytest.raises(OperationalError, match="closed"):
         database.number("SELECT 1")
     with pytest.raises(PoolClosed):
-        service.store.read(lambda reader: reader.statuses(1))
+        service.store.read(lambda reader: reader.has_runs)
 
 
 @ON_POSTGRESQL

@@ -7,16 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.serving import team_code
-from pytest_automation_report.server.store.values import DEFAULT_STATUSES
-from support.contract import Contract
 from support.service import API, ON_SQLITE, TOKEN, Service, a_test
 from support.serving import asking, served
-from support.sessions import run, run_session, session_environment
-from unit.server.http.test_statuses import _changed
+from support.sessions import run, session_environment
 from unit.server.store.test_maintenance import _store, filled
 
 __all__ = ["filled"]
@@ -105,22 +101,3 @@ def test_a_code_that_is_no_part_of_an_address_is_refused(tmp_path: Path) -> None
         assert not text or text not in str(caught.value)
     with pytest.raises(SettingError, match="it cannot be read"):
         team_code(tmp_path / "missing")
-
-
-def test_a_session_reports_with_the_words_of_its_project(tmp_path: Path, contract: Contract) -> None:
-    """With the plugin's setting for statuses all results of a mixed suite arrive; without it they are refused."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "test_suite.py").write_text("def test_ok():\n    pass\n\ndef test_fail():\n    assert 0\n")
-    database = tmp_path / "store.db"
-    _changed(database, replace(DEFAULT_STATUSES.by_id[3], aliases=("kaputt",)))
-    _changed(database, replace(DEFAULT_STATUSES.by_id[2], aliases=("prima",)))
-    words = "passed=prima\nfailure=kaputt\nerror=kaputt"
-    environment = session_environment(AUTOMATION_REPORT_DATABASE=str(database))
-    ran = run_session(tmp_path, f"-oautomation_report_statuses={words}", env=environment, exits=1)
-    service = Service(database, contract)
-    stored = service.run(1)
-    assert (stored["status1_count"], stored["status2_count"], stored["total_count"]) == (1, 1, 2), ran.text
-    refused = run_session(tmp_path, env=environment)
-    assert "rejected by the server" in refused.text
-    assert service.run(2)["total_count"] == 0
-    service.store.close()

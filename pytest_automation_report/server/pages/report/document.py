@@ -65,7 +65,7 @@ _FAILURES: Final = 'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class"
 def plain_values(reader: PageReader, run_id: int, findings: RunFindings) -> dict[str, Any]:
     """Return the values of the template ``report/plain.html``."""
     row = reader.run_row(run_id)
-    counted = ((part["status"].name, part["count"]) for part in parts(row, reader.statuses(row["project"])))
+    counted = ((part["status"].name, part["count"]) for part in parts(row))
     return {
         "plain_run": row,
         "source": reader.source_name(row["source"]),
@@ -222,7 +222,7 @@ class _Report:
         """Return the values of the run for the pages of its tests."""
         record = reader.run(self._run_id, max_threads=0)
         source = reader.source_name(record.row["source"])
-        summary = run_summary(record, self._tests.statuses, source, self._documents.findings)
+        summary = run_summary(record, source, self._documents.findings)
         return {**summary, "commit": record.row["commit"] or ""}
 
     @property

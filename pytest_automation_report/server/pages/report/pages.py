@@ -29,7 +29,13 @@ from pytest_automation_report.server.pages.run.time import Histories
 from pytest_automation_report.server.pages.state import CHANGES, TestState, result_state
 from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
 from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues
-from pytest_automation_report.server.pages.words import duration, ranked, rerun_command, shown_status, with_defaults
+from pytest_automation_report.server.pages.words import (
+    STATUSES_RANKED,
+    STATUSES_SHOWN,
+    duration,
+    rerun_command,
+    with_defaults,
+)
 from pytest_automation_report.server.store.contents import content_hash
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.values import hexadecimal
@@ -179,7 +185,7 @@ def tests_with_output(reader: PageReader, tests: ReportedTests, run: Json) -> di
         others = {"run": run, "worker": tests.worker(by_id[row["id"]]) or "timeline"}
 
         def values(state: TestState, row: Json = row, fields: list[Json] = fields, others: Json = others) -> Json:
-            return {**lone_values(row, tests.statuses, fields, state), **others}
+            return {**lone_values(row, fields, state), **others}
 
         _add(pages, row["id"], values, NO_LINKS)
     return pages
@@ -268,9 +274,8 @@ class ReportedTests:
         rows: Any = reader.connection.execute(_TESTS, (run_id,))
         self.rows: Sequence[ReportedTest] = [ReportedTest._make(row) for row in rows]
         record = reader.run(run_id, max_threads=THREADS_SHOWN)
-        self.statuses = reader.statuses(record.row["project"])
         # The place of each status in lists: failures first.
-        self.ranks = {status.id: place for place, status in enumerate(ranked(self.statuses))}
+        self.ranks = {status.id: place for place, status in enumerate(STATUSES_RANKED)}
         self._workers = worker_names(record)
         self._histories = Histories(reader, record.row, findings)
         self._histories.load_all()
@@ -282,7 +287,7 @@ class ReportedTests:
                 if entry["result"]:
                     self._changes.setdefault(entry["result"], []).append(name)
         self._slower = {entry["result"]: entry for entry in findings["slower"]}
-        self._tones = {test.status: shown_status(self.statuses, test.status) for test in self.rows}
+        self._tones = {test.status: STATUSES_SHOWN[test.status] for test in self.rows}
         self.shown = self._shown()
         others = [test for test in self.rows if test.has_more and test.id not in set(self.shown)]
         # What did not pass first: skipped tests have a reason.
@@ -398,7 +403,7 @@ def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Se
         "steps": [number - before for before, number in zip([0, *ids], ids, strict=False)],
         "left_out": [number for number, test in enumerate(tests.rows) if test.id in tests.left_out],
         "reasons": {fingerprint: macros.says(says_of(title)) for fingerprint, title in tests.reasons.items()},
-        "files": _files(tests, environment, run, files),
+        "files": _files(environment, run, files),
     }
 
 
@@ -454,14 +459,14 @@ def _always(address: str) -> bool:
     return True
 
 
-def _files(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[FileTests]) -> Json:
+def _files(environment: Environment, run: Json, files: Sequence[FileTests]) -> Json:
     """Return the rows of the files as HTML, with the orders in which they stand."""
-    branches = file_branches(files, tests.statuses)
+    branches = file_branches(files)
     rows = [
         {
             "leaf": None,
             "node": branch,
-            "bar": branch.parts(tests.statuses),
+            "bar": branch.parts(),
             "is_open": False,
             "to": {"address": link("run", run["id"], view="tests", open=branch.path), "branch_address": "/"},
             "below": None,
@@ -472,7 +477,7 @@ def _files(tests: ReportedTests, environment: Environment, run: Json, files: Seq
     html = environment.get_template("run/branch.html").render(level=level, state=None)
     numbers = {branch.path: number for number, branch in enumerate(branches)}
     orders = {
-        sort: [numbers[branch.path] for branch in ordered(branches, (), sort, tests.statuses)]  # type: ignore[union-attr] # no tests among them
+        sort: [numbers[branch.path] for branch in ordered(branches, (), sort)]  # type: ignore[union-attr] # no tests among them
         for sort in _SORTS
     }
     return {"html": relinked(html, _always), "orders": orders}

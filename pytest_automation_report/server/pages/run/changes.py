@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.values import StatusTable
-
 
 CHANGES_SHOWN: Final = 50
 """Tests of each list on the view of all changes; one list alone has 200."""
@@ -326,7 +324,7 @@ def details_of(facts: RunFacts, counts: RunNumbers, workers: WorkerNames) -> Jso
     record = facts.record
     fields = attached(record, "fields")
     collected = _collected(facts, counts)
-    threads = [_thread(record, row, facts.statuses, workers) for row in record.threads]
+    threads = [_thread(record, row, workers) for row in record.threads]
     return {
         "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:ATTACHMENTS_SHOWN],
         "packages": facts.field("Packages").splitlines(),
@@ -360,7 +358,7 @@ def _arrived(counts: RunNumbers, collected: int) -> str:
     return f"{collected:,}, {quantity(missing, 'test')} without a result"
 
 
-def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable, workers: WorkerNames) -> Json:
+def _thread(record: RunRecord, row: Mapping[str, Any], workers: WorkerNames) -> Json:
     word, tone = RUN_WORDS.get(row["status"], ("Unknown", "idle"))
     observed = row["elapsed_observed"]
     fields = attached(record, "fields", row["id"])
@@ -369,7 +367,7 @@ def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable, worke
         "name": workers.name(row["id"]) or f"thread {row['position']}",
         "word": word,
         "tone": tone,
-        "parts": parts(row, table),
+        "parts": parts(row),
         "total": row["total_count"],
         "elapsed": row["elapsed_computed"] if observed is None else observed,
         "fields": [field for field in fields if field["name"] != _WORKER],

@@ -27,7 +27,8 @@ from pytest_automation_report.server.pages.run.reasons import (
     marks_of,
     says_of,
 )
-from pytest_automation_report.server.pages.words import quantity, ranked
+from pytest_automation_report.server.pages.words import STATUSES_RANKED, quantity
+from pytest_automation_report.server.store.values import RESULT_STATUSES
 from pytest_automation_report.text.names import node_id, split_name, title_of
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class FailureCards:
     @cached_property
     def rows(self) -> list[Json]:
         """The first failures of the run, with their reasons."""
-        failed = [status.id for status in ranked(self._facts.statuses) if status.tone == "fail"]
+        failed = [status.id for status in STATUSES_RANKED if status.tone == "fail"]
         return self._reader.failures(self._facts.row["id"], failed)
 
     @cached_property
@@ -225,7 +226,7 @@ class FailureCards:
         states = {entry["result"]: entry for entry in (found["flaky"] if found else ()) if entry["state"] == "flaky"}
         tried = overview["results"][:_FLAKY_SHOWN]
         rows = self._reader.rows_of([*tried, *filter(None, states)])
-        passed = {status.id for status in self._facts.statuses.by_id.values() if status.is_passed}
+        passed = {status.id for status in RESULT_STATUSES.values() if status.is_passed}
         known = [row for row in rows.values() if not row["failed_attempts"] and row["status"] in passed]
         shown = [*(rows[result] for result in tried if result in rows), *known[:_KNOWN_FLAKY_SHOWN]]
         self._histories.load(row["case"] for row in shown)

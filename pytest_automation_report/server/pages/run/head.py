@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import BaseRun, FlakyState, RunFindings, RunOverview, WholeRun
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.values import StatusTable
-
 
 _is_number = re.compile(r"[0-9]{1,9}").fullmatch
 
@@ -64,7 +62,6 @@ class RunFacts:
     """
 
     record: RunRecord
-    statuses: StatusTable
     source: str
     findings: RunFindings | None
     overview: RunOverview
@@ -188,7 +185,7 @@ def bar_of(facts: RunFacts, counts: RunNumbers) -> list[Json]:
     """Return the stretches of the bar: one for each status, flaky ones apart, and the tests to come of an open run."""
     stretches: list[Json] = []
     flaky = counts.flaky
-    for part in parts(facts.row, facts.statuses):
+    for part in parts(facts.row):
         count = part["count"]
         if counts.flaky and part["tone"] in {"skip", "idle", "pass"} and not any(s["key"] == FLAKY for s in stretches):
             stretches.append({"tone": "flaky", "name": "Flaky", "count": counts.flaky, "key": FLAKY})
@@ -212,7 +209,6 @@ def chips_of(state: RunState, stretches: Sequence[Json], findings: RunFindings |
     for stretch in stretches:
         if stretch["key"]:
             is_on = stretch["key"] in state.statuses
-            # A key belongs to the first chip of its tone: a project may have several failed statuses.
             chip_key = keys.pop(stretch["tone"], "")
             address = state.toggled(stretch["key"]).address
             chips.append({**stretch, "address": address, "is_on": is_on, "chip_key": chip_key})

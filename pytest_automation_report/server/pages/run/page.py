@@ -200,8 +200,7 @@ class _RunPage:
         record = reader.run(state.run_id, max_threads=THREADS_SHOWN)
         self.home = reader.home(record.row["project"])
         source = reader.source_name(record.row["source"])
-        statuses = reader.statuses(record.row["project"])
-        self.facts = RunFacts(record, statuses, source, documents.findings, documents.overview, now)
+        self.facts = RunFacts(record, source, documents.findings, documents.overview, now)
         self.reader = reader
         self.workers = worker_names(record)
         self.histories = Histories(self.reader, record.row, documents.findings)

@@ -12,7 +12,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import entries_of, percent
 from pytest_automation_report.server.pages.run.reasons import marks_of, reduced_cells
 from pytest_automation_report.server.pages.state import FLAKY, Search
-from pytest_automation_report.server.pages.words import common_phrase, duration, parts, ranked, shown_status
+from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
 from pytest_automation_report.text.names import class_path, split_name
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.head import RunFacts
     from pytest_automation_report.server.pages.run.time import Histories
     from pytest_automation_report.server.pages.state import RunState
-    from pytest_automation_report.server.store.values import StatusTable
-
 
 _TONE_RANKS: Final[Mapping[str, int]] = {
     "fail": 0,
@@ -67,11 +65,11 @@ class Branch:
         """The number of its tests."""
         return sum(self.counts.values())
 
-    def parts(self, table: StatusTable) -> list[Json]:
+    def parts(self) -> list[Json]:
         """Return the parts of its bar."""
         parts: list[Json] = []
         flaky = self.flaky
-        for status in ranked(table):
+        for status in STATUSES_RANKED:
             count = self.counts.get(status.id, 0)
             if status.tone == "pass" and flaky and count:
                 parts.append({"tone": "flaky", "name": "flaky", "count": flaky})
@@ -81,7 +79,7 @@ class Branch:
         return parts
 
 
-def branches_of(files: Sequence[FileTests], opened: str, table: StatusTable) -> list[Branch]:
+def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
     """Return the nodes below a folder (``opened`` is its path, empty at the top): its folders and its files.
 
     A folder that has one folder and nothing else is drawn with it, as one node.
@@ -98,19 +96,19 @@ def branches_of(files: Sequence[FileTests], opened: str, table: StatusTable) -> 
             node = nodes[node_path] = Branch(
                 node_path, name + slash, "folder" if slash else "file", first=entry["first"]
             )
-        _add(node, entry, table)
+        _add(node, entry)
     if len(nodes) == 1:
         (only,) = nodes.values()
         if only.kind == "folder":
-            return [_labelled(child, opened) for child in branches_of(files, only.path, table)]
+            return [_labelled(child, opened) for child in branches_of(files, only.path)]
     return [_joined(node, files) if node.kind == "folder" else node for node in nodes.values()]
 
 
-def file_branches(files: Sequence[FileTests], table: StatusTable) -> list[Branch]:
+def file_branches(files: Sequence[FileTests]) -> list[Branch]:
     """Return a node for each file, in the order of the files."""
     nodes = [Branch(path_of(entry), path_of(entry), "file", first=entry["first"]) for entry in files]
     for node, entry in zip(nodes, files, strict=True):
-        _add(node, entry, table)
+        _add(node, entry)
     return nodes
 
 
@@ -136,10 +134,10 @@ def path_of(entry: Mapping[str, Any]) -> str:
     return str(entry["file"] or entry["folder"] or "(no folder)").replace("\\", "/")
 
 
-def _add(node: Branch, entry: FileTests, table: StatusTable) -> None:
+def _add(node: Branch, entry: FileTests) -> None:
     for status, count in entry["counts"].items():
         node.counts[int(status)] += count
-        if shown_status(table, int(status)).tone == "fail":
+        if STATUSES_SHOWN[int(status)].tone == "fail":
             node.failed += count
     node.flaky += entry["flaky"]
     node.elapsed += entry["elapsed"]
@@ -154,7 +152,7 @@ def file_at(files: Iterable[FileTests], opened: str) -> FileTests | None:
 
 
 def tests_below(
-    rows: Sequence[Mapping[str, Any]], file: FileTests, opened: str, table: StatusTable
+    rows: Sequence[Mapping[str, Any]], file: FileTests, opened: str
 ) -> tuple[list[Branch], list[Mapping[str, Any]]]:
     """Return the nodes below a file, class or function, and its own tests; ``rows`` are the tests of the file."""
     _, _, inner = opened.partition("::")
@@ -178,8 +176,8 @@ def tests_below(
         if node is None:
             node = nodes[path] = Branch(path, label, "class" if len(rest) > 1 else "function", first=row["id"])
         node.counts[row["status"]] += 1
-        node.failed += shown_status(table, row["status"]).tone == "fail"
-        node.flaky += bool(row["failed_attempts"]) and shown_status(table, row["status"]).tone == "pass"
+        node.failed += STATUSES_SHOWN[row["status"]].tone == "fail"
+        node.flaky += bool(row["failed_attempts"]) and STATUSES_SHOWN[row["status"]].tone == "pass"
         node.elapsed += row["elapsed"] or 0
         members.setdefault(path, []).append(row)
     branches: list[Branch] = []
@@ -189,21 +187,21 @@ def tests_below(
             leaves += members[path]
             continue
         # The bar says enough of a function whose tests all passed.
-        if node.kind == "function" and any(tone_of(row, table) != "pass" for row in members[path]):
-            cells = [{"id": row["id"], "tone": tone_of(row, table), "name": row["name"]} for row in members[path]]
+        if node.kind == "function" and any(tone_of(row) != "pass" for row in members[path]):
+            cells = [{"id": row["id"], "tone": tone_of(row), "name": row["name"]} for row in members[path]]
             node.cells = reduced_cells(cells)
         branches.append(node)
     return branches, leaves
 
 
-def tone_of(row: Mapping[str, Any], table: StatusTable) -> str:
+def tone_of(row: Mapping[str, Any]) -> str:
     """Return the tone of a test: that of its status, or flaky if it passed after a failed attempt."""
-    tone = shown_status(table, row["status"]).tone
+    tone = STATUSES_SHOWN[row["status"]].tone
     return "flaky" if tone == "pass" and row.get("failed_attempts") else tone
 
 
 def ordered(
-    branches: Iterable[Branch], leaves: Iterable[Mapping[str, Any]], sort: str, table: StatusTable
+    branches: Iterable[Branch], leaves: Iterable[Mapping[str, Any]], sort: str
 ) -> list[Branch | Mapping[str, Any]]:
     """Return nodes and tests in one order: failures first, slowest first, or as they ran."""
 
@@ -215,9 +213,9 @@ def ordered(
         if sort == "slowest":
             return (-elapsed, first)
         if isinstance(node, Branch):
-            worst = min((_TONE_RANKS[part["tone"]] for part in node.parts(table)), default=9)
+            worst = min((_TONE_RANKS[part["tone"]] for part in node.parts()), default=9)
             return (worst, -node.failed, first)
-        return (_TONE_RANKS[tone_of(node, table)], -1, first)
+        return (_TONE_RANKS[tone_of(node)], -1, first)
 
     return sorted([*branches, *leaves], key=key)
 
@@ -248,7 +246,7 @@ class TreeRows:
     def children(self, opened: str, *, path_to: str = "") -> Json:
         """Return the rows below a node; a node on the way to ``path_to`` has its own rows with it."""
         nodes, leaves = self._below(opened)
-        rows = ordered(nodes, leaves, self._sort, self._facts.statuses)
+        rows = ordered(nodes, leaves, self._sort)
         page = self._state.page if opened == self._state.opened else 1
         shown = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
         tests = [row for row in shown if not isinstance(row, Branch)]
@@ -275,9 +273,9 @@ class TreeRows:
         files = self._facts.overview["files"]
         file = file_at(files, opened)
         if file is None:
-            return branches_of(files, opened, self._facts.statuses), []
+            return branches_of(files, opened), []
         rows = self._reader.between(self._facts.row["id"], file["first"], file["last"], file["file"], file["folder"])
-        return tests_below(rows, file, opened, self._facts.statuses)
+        return tests_below(rows, file, opened)
 
     def _node(self, node: Branch, path_to: str) -> Json:
         is_on_path = bool(path_to) and (
@@ -289,7 +287,7 @@ class TreeRows:
         return {
             "leaf": None,
             "node": node,
-            "bar": node.parts(self._facts.statuses),
+            "bar": node.parts(),
             "is_open": is_on_path,
             "to": self._state.to(view="tests", opened=parent[0] if is_on_path else node.path),
             "below": self.children(node.path, path_to=path_to) if is_on_path else None,
@@ -304,8 +302,8 @@ class TreeRows:
             "short": name,
             "classes": classes,
             "where": row["folder"] if has_folder else "",
-            "tone": tone_of(row, self._facts.statuses),
-            "status_name": shown_status(self._facts.statuses, row["status"]).name,
+            "tone": tone_of(row),
+            "status_name": STATUSES_SHOWN[row["status"]].name,
             "strip": strip_of(self._histories.letters(row["case"])),
             "worker": self._workers.name(row["thread"]),
             "slower": percent(slower["elapsed"], slower["median"]) if slower else "",
@@ -383,7 +381,7 @@ class TestList:
         flaky = 0
         if any(stretch["key"] == FLAKY for stretch in stretches):
             flaky = sum(self._reader.count_by_status(self._state.run_id, replace(search, is_flaky=True)).values())
-        passed = {str(status.id) for status in ranked(self._facts.statuses) if status.tone == "pass"}
+        passed = {str(status.id) for status in STATUSES_RANKED if status.tone == "pass"}
         counted = []
         for stretch in stretches:
             count = flaky if stretch["key"] == FLAKY else found.get(int(stretch["key"] or 0), 0)
@@ -413,8 +411,8 @@ class TestList:
         wanted = {int(key) for key in self._state.statuses if key != FLAKY}
         counts = self._all_counts()
         if FLAKY in self._state.statuses:
-            wanted |= {status.id for status in ranked(self._facts.statuses) if status.tone == "pass"}
+            wanted |= {status.id for status in STATUSES_RANKED if status.tone == "pass"}
         return {status: count for status, count in counts.items() if not wanted or status in wanted}
 
     def _all_counts(self) -> dict[int, int]:
-        return {part["status"].id: part["count"] for part in parts(self._facts.row, self._facts.statuses)}
+        return {part["status"].id: part["count"] for part in parts(self._facts.row)}

@@ -22,7 +22,7 @@ from pytest_automation_report.server.pages.state import (
     short_text,
     single_values,
 )
-from pytest_automation_report.server.pages.words import common_phrase, shown_status, titled, verdict_in_list
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, titled, verdict_in_list
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries
 from pytest_automation_report.server.store.values import ApiError, not_found
@@ -208,7 +208,7 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Json:
     projects: dict[int, list[int]] = {}
     for run in reader.found_runs(text, source_id):
         projects.setdefault(run["project"], []).append(run["id"])
-    rows = [row for project_id, ids in projects.items() for row in run_rows(reader, project_id, ids)]
+    rows = [row for ids in projects.values() for row in run_rows(reader, ids)]
     newest = _newest_runs(reader, source_id)
     suites = [{**run, "tests": _tests(reader, run, text)} for run in newest]
     suites = [suite for suite in suites if suite["tests"]]
@@ -230,8 +230,7 @@ def _newest_runs(reader: PageReader, source_id: int | None) -> list[Json]:
 def _tests(reader: PageReader, run: Json, text: str) -> list[Json]:
     rows = reader.first_tests(run["id"], text, _TESTS_COMPARED)
     rows = sorted(rows, key=lambda row: split_name(row["name"]).function != text)[:_TESTS_SHOWN]
-    statuses = reader.statuses(run["project"])
-    return [{**row, "status": shown_status(statuses, row["status"])} for row in rows]
+    return [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in rows]
 
 
 _LATEST_RUNS: Final = 8
@@ -274,13 +273,13 @@ def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
     ]
     ids, _ = reader.completed_runs(project_id, _ANY)
     open_ids = reader.open_runs(project_id, _ANY)
-    rows = run_rows(reader, project_id, ids[:_LATEST_RUNS])
+    rows = run_rows(reader, ids[:_LATEST_RUNS])
     return {
         "project": project_id,
         "home": reader.home(project_id),
         "cards": cards,
         "others": others,
-        "open_runs": run_rows(reader, project_id, open_ids),
+        "open_runs": run_rows(reader, open_ids),
         "runs": rows,
         "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["flaky"] is None]
         + _uncomputed(rows),
@@ -331,7 +330,7 @@ def project_rows(reader: PageReader, project_ids: Sequence[int]) -> list[dict[st
     rows = list[dict[str, Any]]()
     for project_id in project_ids:
         count, run_id = latest_runs.get(project_id, (0, 0))
-        run = run_rows(reader, project_id, [run_id])[0] if count else None
+        run = run_rows(reader, [run_id])[0] if count else None
         rows.append({"id": project_id, "count": count, "run": run})
     return rows
 
@@ -391,9 +390,9 @@ def _choices(
 def _list_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:
     ids, total = reader.completed_runs(project_id, filters)
     open_ids = reader.open_runs(project_id, filters) if filters.page == 1 else []
-    rows = run_rows(reader, project_id, ids)
+    rows = run_rows(reader, ids)
     return {
-        "open_runs": run_rows(reader, project_id, open_ids),
+        "open_runs": run_rows(reader, open_ids),
         "runs": rows,
         "uncomputed": _uncomputed(rows),
         "total": total + len(open_ids),
@@ -405,16 +404,15 @@ def _uncomputed(rows: Sequence[dict[str, Any]]) -> list[int]:
     return [row["id"] for row in rows if row["is_uncomputed"]]
 
 
-def run_rows(reader: PageReader, project_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+def run_rows(reader: PageReader, ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return the rows of these runs, in this order."""
     records = reader.runs(ids)
     names = reader.source_names({record.row["source"] for record in records.values()})
     known = summaries(reader.connection, ids)
     base_ids = {summary["base"] for summary in known.values() if summary["base"]}
     bases = {row["id"]: row for row in reader.run_rows([*base_ids])}
-    statuses = reader.statuses(project_id)
     return [
-        run_row(records[run_id], statuses, names[records[run_id].row["source"]], known.get(run_id), bases)
+        run_row(records[run_id], names[records[run_id].row["source"]], known.get(run_id), bases)
         for run_id in ids
         if run_id in records
     ]

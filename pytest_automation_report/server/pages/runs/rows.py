@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.histories import Series
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.values import StatusTable
-
 
 _COMMIT_LINK: Final = "commit"
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
@@ -41,7 +39,7 @@ class ChangeWords(NamedTuple):
 
 
 def run_row(
-    record: RunRecord, table: StatusTable, source: str, summary: FindingsSummary | None, bases: Mapping[int, Json]
+    record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Json]
 ) -> dict[str, Any]:
     """Return the values of a run in a list.
 
@@ -50,7 +48,7 @@ def run_row(
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
     links = attached(record, "links")
     collected, not_run = (_count(fields.get(name)) for name in ("collected", "not run"))
-    summed = run_summary(record, table, source, summary)
+    summed = run_summary(record, source, summary)
     shown = [{**part, "href": None} for part in summed["parts"]]
     base = bases.get(summary["base"]) if summary and summary["base"] else None
     missing = not_run or 0

@@ -18,7 +18,7 @@ from pytest_automation_report.server.pages.state import PICTURES, result_state
 from pytest_automation_report.server.pages.test import failure, history, view_models
 from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues, neighbours_in, way_back
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
-from pytest_automation_report.server.pages.words import rerun_command, run_summary, shown_status, with_defaults
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, rerun_command, run_summary, with_defaults
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifacts import part_of
 from pytest_automation_report.server.store.compared import flaky_state
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.test.view_models import Output, TestFile
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.values import StatusTable
-
 
 # Results before this one that are searched for an earlier picture.
 _EARLIER_PICTURES: Final = 5
@@ -68,34 +66,33 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     reader = common.reader
     row = reader.test(result_id)
     run = common.once(("run", row["run"]), partial(reader.run, row["run"], max_threads=0))
-    statuses = common.once(("statuses", row["run"]), partial(reader.statuses, run.row["project"]))
     fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
-    values = lone_values(row, statuses, fields, state)
+    values = lone_values(row, fields, state)
     earlier = None if values["attempt"] == values["attempts"][-1].number else values["attempt"]
     results = reader.history(row["case"])
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
     values |= {
-        "run": common.once(("summary", row["run"]), partial(_run_values, run, statuses, reader)),
+        "run": common.once(("summary", row["run"]), partial(_run_values, run, reader)),
         **_file_values(row, reader, earlier, outcomes, current),
         **_history_values(outcomes, current, state),
         "jobs": history.job_outcomes(results, row["run"]),
-        "neighbours": neighbours_in(common, run, row, state.origin_query, statuses),
-        **_related_values(row, reader, statuses),
+        "neighbours": neighbours_in(common, run, row, state.origin_query),
+        **_related_values(row, reader),
         **_worker_values(row, run.row, common),
     }
     values["markdown"] = _markdown(row, fields, values)
     return values
 
 
-def _run_values(run: RunRecord, statuses: StatusTable, reader: PageReader) -> dict[str, Any]:
+def _run_values(run: RunRecord, reader: PageReader) -> dict[str, Any]:
     source = reader.source_name(run.row["source"])
-    return {**run_summary(run, statuses, source), "commit": run.row["commit"] or ""}
+    return {**run_summary(run, source), "commit": run.row["commit"] or ""}
 
 
-def lone_values(row: Json, statuses: StatusTable, fields: Sequence[Json], state: TestState) -> dict[str, Any]:
+def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str, Any]:
     """Return the values of a test's page that come from its row alone; all others are there, too, but empty."""
-    status = shown_status(statuses, row["status"])
+    status = STATUSES_SHOWN[row["status"]]
     attempts = failure.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
     left = None if earlier is None else extensions.earlier_attempts(row).get(earlier)
@@ -228,7 +225,7 @@ def _evidence(flakiness: Flakiness) -> str:
     return flaky_evidence(flaky_state(flakiness)) if flakiness.state in {"flaky", "suspect"} else ""
 
 
-def _related_values(row: Json, reader: PageReader, statuses: StatusTable) -> dict[str, Any]:
+def _related_values(row: Json, reader: PageReader) -> dict[str, Any]:
     """Return other tests of the run: of the same reason, with other parameters, those before it."""
     same_reason, same_count = reader.same_reason(row)
     return {
@@ -237,12 +234,12 @@ def _related_values(row: Json, reader: PageReader, statuses: StatusTable) -> dic
         "siblings": [
             {
                 **sibling,
-                "status": shown_status(statuses, sibling["status"]),
+                "status": STATUSES_SHOWN[sibling["status"]],
                 "parameters": sibling["name"].partition("[")[2][:-1],
             }
             for sibling in reader.siblings(row)
         ],
-        "before": [{**other, "status": shown_status(statuses, other["status"])} for other in reader.before(row)],
+        "before": [{**other, "status": STATUSES_SHOWN[other["status"]]} for other in reader.before(row)],
     }
 
 

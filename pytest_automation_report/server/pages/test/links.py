@@ -12,9 +12,9 @@ from urllib.parse import quote
 from pytest_automation_report.server.pages.run.head import RunFacts
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.state import FLAKY, RunState, run_state
-from pytest_automation_report.server.pages.words import shown_status
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN
 from pytest_automation_report.server.store.findings import stored_findings, summaries
-from pytest_automation_report.server.store.values import ApiError, hexadecimal
+from pytest_automation_report.server.store.values import RESULT_STATUSES, ApiError, hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.reads import RunRecord
-    from pytest_automation_report.server.store.values import StatusTable
-
 
 MOST: Final = 2_000
 """Most tests of a list through which a reader can go with previous and next."""
@@ -64,34 +62,32 @@ class CommonValues:
         return value
 
 
-def neighbours_in(
-    common: CommonValues, record: RunRecord, row: Json, origin: Mapping[str, str], statuses: StatusTable
-) -> Neighbours | None:
+def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Mapping[str, str]) -> Neighbours | None:
     """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
 
     Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests. None for
     a passed test then, and for a result that is alone in its list or not in it.
     """
     state = _state(row["run"], origin)
-    tone = shown_status(statuses, row["status"]).tone
+    tone = STATUSES_SHOWN[row["status"]].tone
     if _is_node(state):
         return _at([other["id"] for other in common.reader.near(row)], row["id"], "test")
     has_list = state.is_filtered or state.view == "tests"
     if not has_list and tone == "fail":
-        return _among_failures(common, row, state, statuses)
+        return _among_failures(common, row, state)
     if not has_list:
         kind = FLAKY if tone == "pass" and row["failed_attempts"] else "" if tone == "pass" else str(row["status"])
         if not kind:
             return None
         state = RunState(row["run"], "tests", statuses=frozenset({kind}))
-    ids, has_more = common.once(("list", state), partial(_listed, common.reader, record, statuses, state))
+    ids, has_more = common.once(("list", state), partial(_listed, common.reader, record, state))
     return _at(ids, row["id"], "test", has_more=has_more)
 
 
-def _listed(reader: PageReader, record: RunRecord, statuses: StatusTable, state: RunState) -> tuple[list[int], bool]:
+def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[list[int], bool]:
     """Return the ids of the first tests of a list, and whether it has more."""
     found = stored_findings(reader.connection, state.run_id) if state.changes else None
-    facts = RunFacts(record, statuses, "", found, cast("RunOverview", {}), 0)  # a list reads nothing of the overview
+    facts = RunFacts(record, "", found, cast("RunOverview", {}), 0)  # a list reads nothing of the overview
     listed = TestList(facts, state, reader).first(MOST)
     return [other["id"] for other in listed.items], listed.has_more
 
@@ -118,8 +114,8 @@ def _is_node(state: RunState) -> bool:
     return state.view == "tests" and bool(state.opened) and not state.is_filtered and state.group != "none"
 
 
-def _among_failures(common: CommonValues, row: Json, state: RunState, statuses: StatusTable) -> Neighbours | None:
-    failed = [status.id for status in statuses.by_id.values() if status.is_failed]
+def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
+    failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
     listed = common.once(("failures", row["run"]), partial(_failures, common.reader, row["run"], failed))
     if state.view not in {"", "failures"} or state.group not in {"", "reason"}:
         return _at([other["id"] for other in listed], row["id"], "test")

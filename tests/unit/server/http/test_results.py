@@ -26,7 +26,7 @@ def test_the_status_table_is_that_of_the_contract() -> None:
             "is_failed": each.is_failed,
             "aliases": list(each.aliases),
         }
-        for each in values.DEFAULT_STATUSES.statuses
+        for each in values.RESULT_STATUSES.values()
     ]
     assert ours == table
 
@@ -35,7 +35,7 @@ def test_every_alias_is_counted_in_the_run_and_in_its_thread(service: Service) -
     """The counts follow the contract's numbering, and the run's are the sums of its threads'."""
     run_id = service.new_run()
     threads = [service.new_thread(run_id) for _ in range(2)]
-    for number, alias in enumerate(values.DEFAULT_STATUSES.by_alias):
+    for number, alias in enumerate(values.STATUS_IDS):
         service.append(threads[number % 2], a_test(number, alias))
     run = service.run(run_id)
     expected = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_automation_report.server.api import bodies
 from pytest_automation_report.server.api.bodies import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH, NOTE_LENGTH
 from pytest_automation_report.server.api.decoding import Mistakes, _object_from, body_from, examined
-from pytest_automation_report.server.store.values import DEFAULT_STATUSES, ApiError
+from pytest_automation_report.server.store.values import STATUS_IDS, ApiError
 
 FIELD = {"type": 1, "name": "n", "value": "v", "meta": {"a": "b"}, "is_highlight": True}
 ARTIFACT = {"name": "a", "note": "n", "url": "https://a", "mime_type": "text/plain", "size": 1}
@@ -33,7 +33,7 @@ BODIES: dict[str, tuple[type[bodies.Body], dict[str, Any]]] = {
     "run completion": (bodies.RunCompletionBody, {"measure_elapsed": True}),
     "thread": (bodies.ThreadBody, THREAD),
     "thread completion": (bodies.ThreadCompletionBody, {"elapsed_observed": 1, "elapsed_computed": 2}),
-    "thread append": (bodies.thread_append(DEFAULT_STATUSES), {**THREAD, "tests": [TEST]}),
+    "thread append": (bodies.ThreadAppendBody, {**THREAD, "tests": [TEST]}),
 }
 
 NO_TEXTS = (b"null", b"true", b"1", b"2.5", b"[]", b"{}")
@@ -183,7 +183,7 @@ def test_messages_say_what_is_expected() -> None:
     assert refused.value.errors == {
         "tests.0.key": ["Must be 1 to 64 of the characters a-z and 0-9."],
         "tests.0.folder": ["This property is required."],
-        "tests.0.status": [f"Must be a known status: {', '.join(DEFAULT_STATUSES.by_alias)}."],
+        "tests.0.status": [f"Must be a known status: {', '.join(STATUS_IDS)}."],
     }
 
 
@@ -250,7 +250,7 @@ def test_bodies_are_nothing_to_the_garbage_collector() -> None:
     """A test without fields and artifacts makes no tracked object: large appends would start full collections."""
     tests = [{"key": f"k{number}", "name": "n", "folder": "f", "status": "passed"} for number in range(250)]
     body = json.dumps({"tests": tests}).encode()
-    declared = bodies.thread_append(DEFAULT_STATUSES)
+    declared = bodies.ThreadAppendBody
     body_from(body, declared)  # the decoder is made once
     gc.disable()
     try:

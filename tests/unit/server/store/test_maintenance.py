@@ -171,7 +171,7 @@ def test_upkeep_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     [
         ("UPDATE run SET success_count = 9 WHERE id = 3", "run 3: success_count is 9, counted are 2"),
         ("UPDATE thread SET total_count = 1 WHERE id = 2", "thread 2: total_count is 1, counted are 5"),
-        ("UPDATE thread SET status24_count = 1 WHERE id = 2", "thread 2: status24_count is 1, counted are 0"),
+        ("UPDATE thread SET status3_count = 1 WHERE id = 2", "thread 2: status3_count is 1, counted are 0"),
         ("UPDATE run SET completed_count = 5 WHERE id = 1", "run 1: completed_count is 5, counted are 4"),
         ("UPDATE run SET thread_active_count = 1 WHERE id = 1", "run 1: thread_active_count is 1, counted are 0"),
         ("DELETE FROM result WHERE id = 1", "run 1: total_count is 5, counted are 4"),
