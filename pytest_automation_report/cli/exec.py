@@ -28,7 +28,7 @@ from pytest_automation_report.cli.queries import user_shell
 from pytest_automation_report.cli.send import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.submit import RESULT_SETTINGS, fill, matches, rules_of
-from pytest_automation_report.delivery.handover import timeouts_from
+from pytest_automation_report.delivery.launch import timeouts_from
 from pytest_automation_report.errors import AutomationReportError, ClientError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.submission import Submission

@@ -26,11 +26,11 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.output import Progress, echo_result
 from pytest_automation_report.cli.queries import echo_how_to_look, echo_link
-from pytest_automation_report.delivery.handover import Runtime, timeouts_from
-from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.launch import Runtime, timeouts_from
 from pytest_automation_report.delivery.report import refusal_of_kept
 from pytest_automation_report.delivery.requests import DeliveryOptions, max_in_flight
-from pytest_automation_report.delivery.stores import artifact_store_for, connected
+from pytest_automation_report.delivery.sender import Sender
+from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.settings.endpoint import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
@@ -244,7 +244,7 @@ def delivered(
             options=DeliveryOptions(
                 unknown=options.unknown,
                 is_in_new_run=options.is_in_new_run,
-                artifact_store=artifact_store_for(_store(configuration), time.monotonic),
+                artifact_store=_store(configuration),
                 max_in_flight=max_in_flight(configuration.endpoint),
             ),
             on_progress=progress.show,

@@ -12,7 +12,7 @@ import click
 from pytest_automation_report.api.client import learn_kind
 from pytest_automation_report.api.models import NOTE_FIELD
 from pytest_automation_report.cli.context import FACTS, configured, echo_stderr, new_run
-from pytest_automation_report.delivery.handover import Runtime, timeouts_from
+from pytest_automation_report.delivery.launch import Runtime, timeouts_from
 from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
-    from pytest_automation_report.delivery.results import Result, WorkerQueue
+    from pytest_automation_report.delivery.queues import Result, WorkerQueue
     from pytest_automation_report.errors import RefusedError
     from pytest_automation_report.spool.ledger import WorkerProgress
 
@@ -209,17 +209,13 @@ class StatusAliases:
         return following
 
 
-class Rejection(Struct, frozen=True):
-    """A result that the server refuses in every form, and its reason."""
-
-    result: Result
-    reason: str
-
-
 class RefusalDecision(Struct, frozen=True):
-    """The way to go on after a refused append; with ``is_final`` nothing more is to be sent."""
+    """The way to go on after a refused append; with ``is_final`` nothing more is to be sent.
 
-    rejections: tuple[Rejection, ...] = ()
+    ``rejections`` are results that the server refuses in every form, each with the reason.
+    """
+
+    rejections: tuple[tuple[Result, str], ...] = ()
     alias_changes: tuple[AliasRecord, ...] = ()
     is_final: bool = False
 
@@ -336,7 +332,7 @@ class RefusalHandling:
         self, bisection: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, tuple[str, ...]]
     ) -> RefusalDecision:
         """Rename, reduce or reject the results that the response names."""
-        rejections: list[Rejection] = []
+        rejections: list[tuple[Result, str]] = []
         alias_changes: list[AliasRecord] = []
         for index, parts in named.items():
             result = batch.results[index]
@@ -344,14 +340,14 @@ class RefusalHandling:
             if "status" in parts:
                 change = self._alias_change(result)
                 if change is None:
-                    rejections.append(Rejection(result, reason))
+                    rejections.append((result, reason))
                 elif change not in alias_changes:
                     alias_changes.append(change)
             # A bare result leaves out the parts that are wrong.
             elif all(part.startswith(_REDUCIBLE_PARTS) for part in parts) and bisection.reduction_of(result) != "bare":
                 bisection.reductions[result.offset] = ("bare", reason)
             else:
-                rejections.append(Rejection(result, reason))
+                rejections.append((result, reason))
         return RefusalDecision(tuple(rejections), tuple(alias_changes))
 
     def _alias_change(self, result: Result) -> AliasRecord | None:
@@ -372,7 +368,7 @@ class RefusalHandling:
         self._rejected_in_a_row += 1
         if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
             return RefusalDecision(is_final=True)
-        return RefusalDecision((Rejection(result, reason),))
+        return RefusalDecision(((result, reason),))
 
 
 def _named_results(error: RefusedError, count: int) -> dict[int, tuple[str, ...]]:
@@ -396,20 +392,11 @@ def _reason(error: RefusedError, index: int) -> str:
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class RejectedResults:
-    """The file with a session's rejected results, for people to read; owned by the sender.
+def write_rejected(path: Path, result: Result, reason: str) -> None:
+    """Append a result to the session's file of rejected ones, for people to read; raises `OSError`.
 
     Each line is a JSON object: the worker, the node id, the server's reason, and the test as it was sent.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def add(self, result: Result, reason: str) -> None:
-        """Append a result; raises `OSError` if the file cannot be written."""
-        line = json.dumps(
-            {"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)}
-        )
-        descriptor = os.open(self._path, _FLAGS, 0o600)
-        with os.fdopen(descriptor, "a", encoding="ascii") as file:
-            file.write(f"{line}\n")
+    line = json.dumps({"worker": result.worker, "id": result.nodeid, "why": reason, "test": to_builtins(result.test)})
+    with os.fdopen(os.open(path, _FLAGS, 0o600), "a", encoding="ascii") as file:
+        file.write(f"{line}\n")

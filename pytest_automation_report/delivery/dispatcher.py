@@ -1,25 +1,148 @@
-"""Send the requests that the scheduler chooses: one at a time while tests run, several at a session's end.
+"""Follow a session's spool files, and send the requests that the scheduler chooses.
 
-Every request goes the same way: the scheduler chooses it, its intent is written to the ledger, the client makes it, and
-its outcome is written to the ledger.
+One request is sent at a time while tests run, several at a session's end. Each goes the same way: the scheduler chooses
+it, its intent is written to the ledger, the client makes it, and its outcome is written to the ledger.
 """
 
 from __future__ import annotations
 
-from pytest_automation_report.delivery.request_outcomes import ResponseHandler
-from pytest_automation_report.delivery.requests import Life, Request
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, ValidationError, convert, field
+
+from pytest_automation_report.delivery.batches import TOO_LARGE, write_rejected
+from pytest_automation_report.delivery.reconciliation import Reconciliation
+from pytest_automation_report.delivery.requests import NOT_FOUND_OR_GONE, UNPROCESSABLE, Life, Request, reason_of
 from pytest_automation_report.delivery.scheduler import Scheduler
-from pytest_automation_report.delivery.uploads import Uploads
+from pytest_automation_report.delivery.stores import Uploads
+from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRecord, RejectedRecord
+from pytest_automation_report.spool.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.delivery.batches import Batch
+    from pytest_automation_report.delivery.captured_output import CapturedOutput
+    from pytest_automation_report.delivery.launch import Timeouts
+    from pytest_automation_report.delivery.queues import Result, WorkerQueues
+    from pytest_automation_report.delivery.requests import Call, RequestError
+    from pytest_automation_report.spool.folder import SessionManifest
+    from pytest_automation_report.spool.ledger import Intent
+    from pytest_automation_report.spool.reader import SpoolReader
+
+
+_BAD_REQUEST: Final = 400
+_ABOUT_TESTS: Final = frozenset({_BAD_REQUEST, TOO_LARGE, UNPROCESSABLE})
+
+_READ_AHEAD: Final = 1000
+"""Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory."""
+
+
+class SessionFollower(Struct):
+    """Reads a session's files into queues and notices the session's end; owned by the sender.
+
+    ``controller`` is the leading pytest process, None if there is none to follow, as in `automation-report send`.
+    ``session_time_us`` returns the time of the session's clock in microseconds, 0 if that is unknown.
+    """
+
+    files: SpoolReader
+    queues: WorkerQueues
+    timeouts: Timeouts
+    controller: Process | None
+    captured_output: CapturedOutput | None = None
+    session_time_us: Callable[[], int] = lambda: 0
+    _processes: dict[str, Process] = field(default_factory=dict)
+    _controller_died_at: float | None = None
+
+    def read(self) -> None:
+        """Apply all new records."""
+        for worker, records in self.files.added(self._is_full):
+            for placed in records:
+                self.queues.apply(worker, placed)
+            queue = self.queues.of(worker)
+            queue.position = self.files.position(worker)
+            # Both are opened while the process lives: later its id, and its files without a name, are gone.
+            if queue.pid and worker not in self._processes and self.controller is not None:
+                self._processes[worker] = Process(queue.pid)
+            if queue.captured_files and self.captured_output is not None:
+                self.captured_output.watch(worker, queue.pid, queue.captured_files)
+                queue.captured_files = ()
+        self.queues.merge_crashed()
+
+    def _is_full(self, worker: str) -> bool:
+        return len(self.queues.of(worker).results) >= _READ_AHEAD
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the session has ended, even if files are not read to their end yet, since too many results wait."""
+        has_ended = self.queues.is_decided or self.queues.end is not None
+        return has_ended or (self.files.is_behind and self._is_left_alone())
+
+    def _is_left_alone(self) -> bool:
+        """Whether the leading process is gone, or there is none to follow."""
+        return self.controller is None or not self.controller.is_alive()
+
+    def decide_end(self, now: float) -> None:
+        """Turn open attempts into results, once the session has ended or all its processes are dead.
+
+        Workers that outlive the leading process get ``worker_grace`` seconds to end. ``now`` is the sender's clock.
+        """
+        if self.queues.is_decided or self.files.is_behind:
+            return
+        if self.queues.end is not None:
+            self.queues.finalize("interrupted")
+        elif self._is_left_alone():
+            self._controller_died_at = now if self._controller_died_at is None else self._controller_died_at
+            has_living_workers = any(process.is_alive() for process in self._processes.values())
+            if not has_living_workers or now - self._controller_died_at > self.timeouts.worker_grace:
+                self._decide_after_death()
+
+    def _decide_after_death(self) -> None:
+        """Read once more, then decide: a process that ended in order since the last read has written its END.
+
+        Raises `SpoolError` without the files that were read before: what they had more is not known, and nobody died.
+        """
+        self.read()
+        if self.files.is_lost:
+            raise SpoolError(f"{self.files.folder.path}: its files were moved or deleted before the session's end")
+        if not self.files.is_behind:
+            self.queues.finalize("died" if self.queues.end is None else "interrupted", self.session_time_us())
+
+    def close(self) -> None:
+        """Close the descriptors of processes and of captured output."""
+        for resource in (self.controller, *self._processes.values(), self.captured_output):
+            if resource is not None:
+                resource.close()
+
+
+def options_of(session: SessionManifest) -> RecordingOptions:
+    """Parse the recording options of a session; raises `SpoolError` if its manifest has none that can be read.
+
+    Parsed here and not with the manifest, since `spool` does not import `recording`.
+    """
+    try:
+        return convert(session.rules, RecordingOptions)
+    except ValidationError as error:
+        raise SpoolError(f"session {session.id}: its recording options cannot be read: {error}") from error
 
 
 class Delivery(Life):
-    """The delivery of a session, step by step; owned by the sender that holds the session's lock."""
+    """The delivery of a session, step by step; owned by the sender that holds the session's lock.
+
+    A response of the classes *applied*, *try again* and *refused* closes its intent. An *unknown* one leaves the intent
+    open, and so does a refusal of a request that may have been applied in part: both are reconciled.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.uploads = Uploads(self)
-        self.responses = ResponseHandler(self, self.uploads)
-        self.scheduler = Scheduler(self, self.responses, self.uploads)
+        self.scheduler = Scheduler(self, self.uploads)
+        self._reconciliation: Reconciliation | None = None
+        # Refused requests by intent: an intent stays open until a read shows whether a part of the request was applied.
+        self._to_read_back: dict[int, tuple[RefusedError, Batch | None]] = {}
 
     @property
     def is_finished(self) -> bool:
@@ -29,7 +152,7 @@ class Delivery(Life):
     @property
     def is_busy(self) -> bool:
         """Whether a response is awaited, or time must pass until the server can show whether a request was applied."""
-        return bool(self.in_flight) or self.responses.is_reconciling
+        return bool(self.in_flight) or (self._reconciliation is not None and self._reconciliation.is_waiting)
 
     @property
     def has_kept(self) -> bool:
@@ -46,18 +169,45 @@ class Delivery(Life):
             return True
         if self.retry_policy.is_waiting:
             return False
+        if len(self.state.open_intents) > len(self.in_flight):
+            return self.reconcile()  # alone, before anything else is sent
         request = self.scheduler.choose()
         if isinstance(request, Request):
             self._send(request)
             return True
-        return request is not None and request() is not False
+        if request is not None:
+            request()
+        return request is not None
 
     def reconcile(self) -> bool:
-        """Reconcile the first open intent with at most one request; return whether there was something to do."""
+        """Reconcile the first open intent with at most one request; return whether the ledger or the wait has changed.
+
+        Does nothing while responses are awaited, or the server is to be left alone.
+        """
         intent = self.state.open_intent
         if intent is None or self.in_flight or self.retry_policy.is_waiting:
             return False
-        return self.responses.reconcile(intent)
+        if self._reconciliation is None or self._reconciliation.intent.number != intent.number:
+            refusal, _ = self._to_read_back.get(intent.number, (None, None))
+            self._reconciliation = Reconciliation(self, intent, self._waiting_results(intent), refusal)
+        try:
+            outcome = self._reconciliation.step()
+        except (ClientError, StoreError) as error:
+            self.retry_policy.handle_error(error)
+            return True
+        match outcome:
+            case "pending":
+                return False
+            case "done":
+                self._end_reconciliation(intent)
+            case "run_completed":
+                # Another process has completed the run: nothing of the requests that it refused was applied.
+                for number in self._to_read_back.keys() & self.state.open_intents:
+                    self.ledger.write(NotRecord(number))
+                refusal, _ = self._to_read_back[intent.number]
+                self._to_read_back.clear()
+                self.retry_policy.handle_error(refusal, is_run_completed=True)
+        return True
 
     def await_responses(self) -> None:
         """Wait for all responses; each request has a separate deadline."""
@@ -70,17 +220,97 @@ class Delivery(Life):
         # On disk before it is made: after a kill the next sender knows which request may have arrived.
         self.ledger.write(request.intent)
         if self.in_flight.max_count > 1:
-            self.in_flight.start(request, request.call)
+            self.in_flight.start(request)
         else:
-            self.responses.close(request, request.call)
+            self._close(request, request.call)
 
     def _take_responses(self) -> bool:
         """Handle the responses that have come; return whether there was one."""
         has_come = False
         for request, call in self.in_flight.finished():
             has_come = True
-            self.responses.close(request, call)
+            self._close(request, call)
             # A success beside a failure clears the ledger's error, though the wait goes on: record the reason again.
             if self.retry_policy.is_waiting:
                 self.retry_policy.record_error()
         return has_come
+
+    def _close(self, request: Request, call: Call) -> None:
+        """Make the call of a request, or get its result if it was made; close its intent if that is possible."""
+        try:
+            made = call()
+        except UnknownAnswerError as error:
+            if request.batch is not None:
+                self.retry_policy.append_unanswered()
+            self.retry_policy.handle_error(error)
+        except RefusedError as error:
+            self._refused(request, error)
+        except (ClientError, StoreError) as error:
+            self._not_applied(request.intent, error)
+        else:
+            self.ledger.write(AckRecord(request.intent.number, made))
+            self.retry_policy.succeeded()
+            if request.batch is not None:
+                self.retry_policy.append_answered()
+                self.uploads.release(request.batch)
+                queue, seconds = self.queues.of(request.intent.worker), self.runtime.clock() - request.began
+                self.refusals.append_applied(queue, request.batch, seconds)
+
+    def _not_applied(self, intent: Intent, error: RequestError) -> None:
+        """Handle a request that has changed nothing: it may be sent again."""
+        self.ledger.write(NotRecord(intent.number))
+        is_run_completed = None
+        # A run that refuses a request may be completed, which only a read shows.
+        if self.state.run is not None and isinstance(error, RefusedError) and error.status not in NOT_FOUND_OR_GONE:
+            with suppress(ClientError, StoreError):
+                is_run_completed = self.client.run(self.state.run, has_threads=False).is_completed
+        self.retry_policy.handle_error(error, is_run_completed=is_run_completed)
+
+    def _refused(self, request: Request, error: RefusedError) -> None:
+        intent, log = request.intent, self.runtime.log
+        if intent.operation in {"complete_thread", "complete_run"} and error.status == UNPROCESSABLE:
+            # It may be completed already, by a copy of the request or by another process: then there is nothing to do.
+            self._to_read_back[intent.number] = error, None
+            log(f"{error}: checking whether it is completed already")
+        elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
+            # The contract does not promise that a refused append is refused as a whole.
+            self._to_read_back[intent.number] = error, request.sent
+            log(f"{reason_of(error)}: checking whether a part of it arrived")
+        elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
+            # Without the note the run can still be completed: the note is given up, and the summary shows that.
+            self.ledger.write(RejectedRecord(intent.number, reason_of(error)))
+            log(f"rejected: {reason_of(error)}")
+        else:
+            self._not_applied(intent, error)
+
+    def _waiting_results(self, intent: Intent) -> list[Result]:
+        """Return the results of an append that are still to be sent; none for other requests."""
+        if intent.operation != "append_thread":
+            return []
+        progress, waiting = self.state.progress_of(intent.worker), self.queues.of(intent.worker).results
+        return [
+            result
+            for result in waiting
+            if intent.first <= result.offset <= intent.last and not progress.is_settled(result.offset)
+        ]
+
+    def _end_reconciliation(self, intent: Intent) -> None:
+        """Go on; a refused append of which nothing arrived is not sent again unchanged."""
+        self._reconciliation = None
+        refusal, batch = self._to_read_back.pop(intent.number, (None, None))
+        self.retry_policy.succeeded()
+        progress = self.state.progress_of(intent.worker)
+        has_arrived = progress.thread != intent.thread or progress.in_thread != intent.known
+        if refusal is None or batch is None or has_arrived:
+            return
+        decision = self.refusals.append_refused(intent.worker, batch, refusal)
+        for change in decision.alias_changes:
+            self.ledger.write(change)
+            self.runtime.log(f"the server does not know the status {change.before!r}: {change.now!r} from now on")
+        for result, reason in decision.rejections:
+            # The file first: after a kill in between, the result is rejected again, and stands in the file twice.
+            write_rejected(self.folder.rejected, result, reason)
+            self.ledger.write(AsideRecord(intent.worker, result.offset, f"{result.nodeid}: {reason}"))
+            self.runtime.log(f"rejected: {result.nodeid}: {reason}")
+        if decision.is_final:
+            self.retry_policy.stop("refused", reason_of(refusal))

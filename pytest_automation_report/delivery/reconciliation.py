@@ -8,13 +8,14 @@ sent again until the user decides that.
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import JOB
-from pytest_automation_report.delivery.requests import digest_of
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import (
@@ -28,12 +29,13 @@ from pytest_automation_report.spool.ledger import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.models import Field
     from pytest_automation_report.api.responses import FieldText, Run, RunTest, Thread
+    from pytest_automation_report.delivery.queues import Result
     from pytest_automation_report.delivery.requests import Life
-    from pytest_automation_report.delivery.results import Result
     from pytest_automation_report.spool.ledger import Closing, Intent, Operation
 
 Ranges: TypeAlias = list[tuple[int, int, int]]
@@ -86,6 +88,11 @@ def _latest(client: Client, run: int, thread: int, count: int) -> list[RunTest]:
         # A page without results, or another page than the next one, would never end.
         page = response.next_page if response.result and response.next_page == page + 1 else None
     return rows[:count]
+
+
+def digest_of(fields: Iterable[Field | FieldText]) -> str:
+    """Return a digest of the names and values of fields, by which a note is known on the server."""
+    return sha256(json.dumps([(field.name, field.value or "") for field in fields]).encode()).hexdigest()
 
 
 DECISIONS: Final = {

@@ -18,11 +18,10 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.client import learn_kind
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
-from pytest_automation_report.delivery.dispatcher import Delivery
-from pytest_automation_report.delivery.follower import SessionFollower, note_from, options_of
+from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.requests import DeliveryOptions
-from pytest_automation_report.delivery.uploads import REPORT_FILE_BYTES
+from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
 from pytest_automation_report.errors import AutomationReportError, RefusedError, SpoolError
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.ledger import ReportRecord
@@ -149,7 +148,6 @@ def deliver_again(delivered: Delivery, last_words: Mapping[str, str], database: 
         ):
             options = DeliveryOptions(files_folder=delivered.folder.path)
             again = Delivery(session, client, ledger, queues, delivered.timeouts, delivered.runtime, options)
-            again.scheduler.note = note_from(delivered.queues)
             while not again.is_finished:
                 follower.read()
                 follower.decide_end(delivered.runtime.clock())

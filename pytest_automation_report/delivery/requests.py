@@ -1,4 +1,4 @@
-"""A request that the scheduler has chosen, and what all parts of a delivery share.
+"""A request that the scheduler has chosen, what becomes of it, and what all parts of a delivery share.
 
 One that changes something on the server is written to the ledger before it is made, under the operation's name, and its
 outcome is written afterwards. All other requests may be repeated, whatever their outcome, so they need no record.
@@ -10,17 +10,15 @@ ledger.
 
 from __future__ import annotations
 
-import json
-import queue
 import threading
+from collections import deque
 from functools import partial
-from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from msgspec import Struct
 
 from pytest_automation_report.api.limits import CONNECTIONS
-from pytest_automation_report.delivery.batches import RefusalHandling, RejectedResults
+from pytest_automation_report.delivery.batches import RefusalHandling
 from pytest_automation_report.errors import (
     ClientError,
     InProgressError,
@@ -29,21 +27,20 @@ from pytest_automation_report.errors import (
     StoreError,
     ThrottledError,
     TokenRefusedError,
+    UnknownAnswerError,
 )
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import TroubleRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import Endpoint, Field
-    from pytest_automation_report.api.responses import FieldText
+    from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.handover import Runtime, Timeouts
+    from pytest_automation_report.delivery.launch import Runtime, Timeouts
     from pytest_automation_report.delivery.queues import WorkerQueues
-    from pytest_automation_report.delivery.stores import ArtifactStore
     from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.ledger import Intent
     from pytest_automation_report.spool.ledger_file import LedgerFile
@@ -52,8 +49,8 @@ if TYPE_CHECKING:
 Unknown: TypeAlias = Literal["hold", "send", "drop"]
 """What to do with results of which the server does not show whether they arrived."""
 
-RepeatableStep: TypeAlias = "Callable[[], bool | None]"
-"""Makes a request that may be repeated, and acts on its response; returns False if that has changed nothing."""
+RepeatableStep: TypeAlias = "Callable[[], None]"
+"""Makes a request that may be repeated, and acts on its response."""
 
 
 class Request(Struct, frozen=True):
@@ -70,11 +67,6 @@ class Request(Struct, frozen=True):
     sent: Batch | None = None
 
 
-def digest_of(fields: Iterable[Field | FieldText]) -> str:
-    """Return a digest of the names and values of fields, by which a note is known on the server."""
-    return sha256(json.dumps([(field.name, field.value or "") for field in fields]).encode()).hexdigest()
-
-
 class DeliveryOptions(Struct, frozen=True):
     """The ways in which deliveries differ.
 
@@ -86,7 +78,7 @@ class DeliveryOptions(Struct, frozen=True):
 
     unknown: Unknown = "hold"
     is_in_new_run: bool = False
-    artifact_store: ArtifactStore | None = None
+    artifact_store: ArtifactStoreConfig | None = None
     max_in_flight: int = 1
     files_folder: Path | None = None
 
@@ -104,14 +96,13 @@ class Life(Struct, dict=True, eq=False):
 
     def __post_init__(self) -> None:
         self.folder, self.state = SessionFolder(self.ledger.folder), self.ledger.state
-        self.in_flight: InFlightRequests[Request] = InFlightRequests()
-        self.rejected = RejectedResults(self.folder.rejected)
+        self.in_flight = InFlightRequests()
         self.retry_policy = RetryPolicy(self.ledger, self.timeouts, self.runtime)
         self.refusals = RefusalHandling(self.state.aliases)
 
 
 NOT_FOUND_OR_GONE: Final = frozenset({404, 410})
-_UNPROCESSABLE: Final = 422
+UNPROCESSABLE: Final = 422
 
 RequestError: TypeAlias = ClientError | StoreError
 """An error with which a request can fail."""
@@ -161,6 +152,33 @@ class RetryPolicy:
         """End our own backoff; a wait that the server asked for goes on."""
         self._backoff_until = 0.0
 
+    def attempt(self, call: Callable[[], int | None]) -> int | None:
+        """Make a request that may be repeated whatever its outcome; return its result, None after an error."""
+        try:
+            made = call()
+        except (ClientError, StoreError) as error:
+            self.handle_error(error)
+            return None
+        self.succeeded()
+        return made
+
+    def probe(self, append: Callable[[], None]) -> None:
+        """Append without tests, to learn whether the server answers appends again; wait twice as long each time."""
+        try:
+            append()
+        except (NotSentError, UnknownAnswerError) as error:
+            seconds = min(self.timeouts.probe_cap, self.timeouts.probe * 2.0 ** min(self._probes, 30))
+            self._probes += 1
+            self._pause("unknown", str(error), seconds)
+        except RefusedError as error:
+            self.runtime.log(f"{error}: a response all the same")
+            self.append_answered()
+        except (ClientError, StoreError) as error:
+            self.handle_error(error)
+        else:
+            self._probes = 0
+            self.append_answered()
+
     def succeeded(self) -> None:
         """Reset the backoff: the next error waits for a short time."""
         self._failures = 0
@@ -172,23 +190,23 @@ class RetryPolicy:
         it was not read.
         """
         if isinstance(error, (ThrottledError, InProgressError)):
-            self.wait_as_asked(error)
+            # Up to ``retry_base`` longer than the server asks for: senders must not return all at once.
+            asked = self.timeouts.throttle if error.retry_after_seconds is None else error.retry_after_seconds
+            self._pause("throttled", str(error), asked + self.timeouts.retry_base * self.runtime.random())
         elif isinstance(error, StoreError):
             self.stop("store", str(error))
         elif isinstance(error, TokenRefusedError):
             self.stop("token", str(error))
         elif isinstance(error, RefusedError):
-            is_gone = self._is_about_run(error) if is_run_completed is None else is_run_completed
-            self.stop("refused", reason_of(error), is_run_gone=is_gone)
+            # A 422 about the run names no wrong property.
+            is_about_run = error.status in NOT_FOUND_OR_GONE or (error.status == UNPROCESSABLE and not error.errors)
+            is_run_gone = is_about_run and self.ledger.state.run is not None
+            is_run_gone = is_run_gone if is_run_completed is None else is_run_completed
+            self.stop("refused", reason_of(error), is_run_gone=is_run_gone)
         else:
-            self.back_off("again" if isinstance(error, NotSentError) else "unknown", str(error))
+            self._back_off("again" if isinstance(error, NotSentError) else "unknown", str(error))
 
-    def wait_as_asked(self, error: ThrottledError | InProgressError) -> None:
-        """Wait as long as the server asks for, and up to ``retry_base`` longer: senders must not return all at once."""
-        asked = self.timeouts.throttle if error.retry_after_seconds is None else error.retry_after_seconds
-        self._pause("throttled", str(error), asked + self.timeouts.retry_base * self.runtime.random())
-
-    def back_off(self, error_class: str, reason: str) -> None:
+    def _back_off(self, error_class: str, reason: str) -> None:
         """Wait a random time, whose upper bound doubles with each failure ("full jitter").
 
         A failure during a wait is of a request that was in flight with the one that failed first: it neither lengthens
@@ -200,21 +218,6 @@ class RetryPolicy:
             ceiling = min(self.timeouts.retry_cap, self.timeouts.retry_base * 2.0 ** min(self._failures, 30))
             self._failures += 1
         self._pause(error_class, reason, ceiling * self.runtime.random())
-
-    def probe_answered(self) -> None:
-        """Begin the next series of probes with a short wait."""
-        self._probes = 0
-
-    def probe_failed(self, reason: str) -> None:
-        """Wait for the next probe, twice as long each time."""
-        seconds = min(self.timeouts.probe_cap, self.timeouts.probe * 2.0 ** min(self._probes, 30))
-        self._probes += 1
-        self._pause("unknown", reason, seconds)
-
-    def _is_about_run(self, error: RefusedError) -> bool:
-        """Whether a refusal means that the run is unknown or completed: such a 422 names no wrong property."""
-        is_about_run = error.status in NOT_FOUND_OR_GONE or (error.status == _UNPROCESSABLE and not error.errors)
-        return is_about_run and self.ledger.state.run is not None
 
     def stop(self, error_class: str, reason: str, *, is_run_gone: bool = False) -> None:
         """Send nothing more; the first reason counts, even if requests in flight fail for others.
@@ -258,8 +261,6 @@ def reason_of(error: RefusedError) -> str:
     return "; ".join([str(error), *entries])
 
 
-T = TypeVar("T")
-
 Call: TypeAlias = "Callable[[], int | None]"
 """A request; returns the id of the created object, None if it creates none, or raises the request's error."""
 
@@ -274,8 +275,8 @@ def start_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, daemon=True).start()
 
 
-class InFlightRequests(Generic[T]):
-    """Up to ``max_count`` requests whose responses are awaited, each with the caller's value for it.
+class InFlightRequests:
+    """Up to ``max_count`` requests whose responses are awaited.
 
     All methods are called by one thread, which may change ``max_count``. ``spawn`` starts the work of one request and
     returns at once.
@@ -285,9 +286,8 @@ class InFlightRequests(Generic[T]):
         self.max_count = 1
         self._spawn = spawn
         self._count = 0
-        self._finished: queue.Queue[tuple[T, Call]] = queue.Queue()
-        # A queue cannot be waited for without taking from it: `wait` puts here what it took.
-        self._next: tuple[T, Call] | None = None
+        self._finished: deque[tuple[Request, Call]] = deque()
+        self._has_finished = threading.Condition()
 
     def __len__(self) -> int:
         return self._count
@@ -297,31 +297,30 @@ class InFlightRequests(Generic[T]):
         """Whether a response must come before another request can be made."""
         return self._count >= self.max_count
 
-    def start(self, pending: T, call: Call) -> None:
-        """Make a request; ``pending`` comes back with its response."""
+    def start(self, request: Request) -> None:
+        """Make a request, without waiting for its response."""
         self._count += 1
-        self._spawn(lambda: self._finished.put((pending, _finished_call(call))))
+        self._spawn(partial(self._make, request))
 
     def wait(self, seconds: float) -> None:
         """Wait for a response, at most this long; returns at once if there is one."""
-        if self._next is None:
-            try:
-                self._next = self._finished.get(timeout=seconds)
-            except queue.Empty:
-                return
+        with self._has_finished:
+            self._has_finished.wait_for(lambda: self._finished, seconds)
 
-    def finished(self) -> Iterator[tuple[T, Call]]:
+    def finished(self) -> Iterator[tuple[Request, Call]]:
         """Yield the requests whose responses have come.
 
         The yielded call does not make the request again: it returns its result or raises its error.
         """
-        while True:
-            self.wait(0.0)
-            if self._next is None:
-                return
-            finished, self._next = self._next, None
+        while self._finished:
             self._count -= 1
-            yield finished
+            yield self._finished.popleft()
+
+    def _make(self, request: Request) -> None:
+        finished = _finished_call(request.call)
+        with self._has_finished:
+            self._finished.append((request, finished))
+            self._has_finished.notify()
 
 
 def _finished_call(call: Call) -> Call:
@@ -330,10 +329,10 @@ def _finished_call(call: Call) -> Call:
     So an error crosses from the request's thread to the sender's, where the same code handles it as without threads.
     """
     try:
-        result = call()
+        made = call()
     except BaseException as error:  # noqa: BLE001 - raised in the sender's thread
         return partial(_raise, error)
-    return lambda: result
+    return lambda: made
 
 
 def _raise(error: BaseException) -> NoReturn:

@@ -24,9 +24,10 @@ from pytest_automation_report.api.models import (
     encode,
 )
 from pytest_automation_report.delivery.batches import flush_reason
-from pytest_automation_report.delivery.requests import Request, digest_of
+from pytest_automation_report.delivery.reconciliation import digest_of
+from pytest_automation_report.delivery.requests import Request, reason_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
-from pytest_automation_report.delivery.uploads import is_spooled
+from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.spool.ledger import Intent, JoinedRecord
 
 if TYPE_CHECKING:
@@ -34,10 +35,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.request_outcomes import ResponseHandler
+    from pytest_automation_report.delivery.queues import WorkerQueue
     from pytest_automation_report.delivery.requests import Call, Life, RepeatableStep
-    from pytest_automation_report.delivery.results import WorkerQueue
-    from pytest_automation_report.delivery.uploads import Uploads
+    from pytest_automation_report.delivery.stores import Uploads
     from pytest_automation_report.spool.ledger import Operation, WorkerProgress
 
 
@@ -49,19 +49,18 @@ class Scheduler:
 
     The rules are tried in this order, and the first that yields a request counts:
 
-    1. a request whose response is unknown is reconciled, alone, before anything else is sent;
-    2. nothing is sent before there is something to report;
-    3. the run is joined, found or created, alone: every other request needs its id;
-    4. each worker has its turn, beginning after the worker of the last request: its waiting results (first their files,
+    1. nothing is sent before there is something to report;
+    2. the run is joined, found or created, alone: every other request needs its id;
+    3. each worker has its turn, beginning after the worker of the last request: its waiting results (first their files,
        then a thread, then the append), the test that it runs, or the completion of its thread once it has ended;
-    5. when all workers are done: the files of the run, the note with the reason of the session's end, the completion.
+    4. when all workers are done: the files of the run, the note with the reason of the session's end, the completion.
 
-    A worker has one request in flight at most, to keep the order of its results. ``note`` is how the session ended,
-    empty until that is known.
+    A worker has one request in flight at most, to keep the order of its results. A request whose response is unknown is
+    reconciled before any of these.
     """
 
-    def __init__(self, life: Life, responses: ResponseHandler, uploads: Uploads) -> None:
-        self._life, self._responses, self._uploads = life, responses, uploads
+    def __init__(self, life: Life, uploads: Uploads) -> None:
+        self._life, self._uploads = life, uploads
         self._state, self._session, self._queues = life.state, life.session, life.queues
         self._client, self._clock = life.client, life.runtime.clock
         session = life.session
@@ -69,7 +68,6 @@ class Scheduler:
             life.client, session.run, session.run_tag, life.timeouts, life.runtime, session.is_first
         )
         self._running_tests = RunningTests(life)
-        self.note = ""
         self._waiting_since: dict[str, float] = {}
         # End of the last result that has left a worker's queue, in microseconds since the session began: the observed
         # time of the next batch begins there.
@@ -81,9 +79,6 @@ class Scheduler:
     def choose(self) -> Request | RepeatableStep | None:
         """Return the next request, None if there is nothing to send now."""
         in_flight = self._life.in_flight
-        intent = self._state.open_intent
-        if intent is not None and len(self._state.open_intents) > len(in_flight):
-            return None if in_flight else partial(self._responses.reconcile, intent)
         if in_flight.is_full or not self._has_something_to_report:
             return None
         if self._state.run is None:
@@ -124,7 +119,7 @@ class Scheduler:
         """Whether another process completes the run: the one that created it, or a command."""
         return self._state.is_joined and not self._session.is_closing
 
-    # Rule 3: the run.
+    # Rule 2: the run.
 
     def _run_request(self) -> Request | RepeatableStep | None:
         session, left_runs = self._session, self._state.left_runs
@@ -142,11 +137,11 @@ class Scheduler:
         self._life.ledger.write(JoinedRecord(run, note))
 
     def _find_shared_run(self) -> None:
-        run = self._responses.attempt(self._lookup.step)
+        run = self._life.retry_policy.attempt(self._lookup.step)
         if run is not None:
             self._join(run, self._lookup.note)
 
-    # Rule 4: the workers.
+    # Rule 3: the workers.
 
     def _next_worker_request(self) -> Request | RepeatableStep | None:
         workers = list(self._queues.by_worker)
@@ -171,7 +166,7 @@ class Scheduler:
         now = self._clock()
         age = now - self._waiting_since.setdefault(worker, now)
         batch = self._life.refusals.batch(queue, progress)
-        upload = self._uploads.next_for(batch.results)
+        upload = self._uploads.next_upload(file for result in batch.results for file in result.test.artifacts)
         if upload is not None:
             return None if self._life.in_flight else upload  # an upload may take long, and responses would wait for it
         limit = self._life.timeouts.batch_age
@@ -188,7 +183,7 @@ class Scheduler:
         if progress.thread is None:
             return self._thread_request(queue)
         if self._life.retry_policy.is_circuit_open:
-            return partial(self._responses.probe, progress.thread)
+            return partial(self._life.retry_policy.probe, partial(self._client.append_thread, progress.thread, b"{}"))
         self._waiting_since[queue.worker] = self._clock()
         return self._append_request(queue, progress.thread, batch)
 
@@ -234,7 +229,15 @@ class Scheduler:
         return partial(self._show_running, progress.thread, self._running_tests.members(queue))
 
     def _show_running(self, thread: int, extensions: str) -> None:
-        self._running_tests.is_refused = not self._responses.show_running(thread, extensions)
+        def append() -> None:
+            try:
+                self._client.append_thread(thread, f"{{{extensions[:-1]}}}".encode("ascii"))
+            except RefusedError as error:
+                # Results may still be accepted: to stop here would keep them from the server.
+                self._running_tests.is_refused = True
+                self._life.runtime.log(f"{reason_of(error)}: running tests are not shown")
+
+        self._life.retry_policy.attempt(append)
 
     def _thread_request(self, queue: WorkerQueue) -> Request | RepeatableStep:
         if not self._knows_extensions:
@@ -304,7 +307,7 @@ class Scheduler:
         queues = self._queues
         return queues.is_decided and not any(queue.results for queue in queues.by_worker.values())
 
-    # Rule 5: the end.
+    # Rule 4: the end.
 
     def _ending_request(self) -> Request | RepeatableStep | None:
         """Return the next request that ends the session on the server.
@@ -329,7 +332,7 @@ class Scheduler:
     def _note_request(self, operation: Operation, worker: str = "", thread: int = 0) -> Request:
         """Return the request that adds the note: how the session ended, tests not run, properties, files."""
         queues = self._queues
-        session_fields = [Field(NOTE_FIELD, self.note)]
+        session_fields = [Field(NOTE_FIELD, queues.note)]
         if queues.not_run:
             session_fields.append(Field(NOT_RUN_FIELD, str(queues.not_run)))
         if operation == "append_run" and not self._has_sent_collected:
@@ -351,12 +354,12 @@ class Scheduler:
 
     def _run_upload(self) -> RepeatableStep | None:
         """Return the upload of the next file that belongs to the run, None if there is none left."""
-        return self._uploads.next_upload(filter(is_spooled, self._queues.artifacts))
+        return self._uploads.next_upload(self._queues.artifacts)
 
     @property
     def _run(self) -> int:
         run = self._state.run
-        assert run is not None  # rule 3
+        assert run is not None  # rule 2
         return run
 
     def _request(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json, NewRun
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.delivery.handover import Runtime, Timeouts
+    from pytest_automation_report.delivery.launch import Runtime, Timeouts
 
 LEFT_FIELD: Final = "Left empty"
 

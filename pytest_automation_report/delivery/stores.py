@@ -1,27 +1,44 @@
-"""Connect to what takes results and files: a client of a server or of the embedded store, and the stores of files."""
+"""Connect to what takes results and files, and upload the files of results before the results are sent.
+
+Files are read from the session's own folder alone. A second upload of a file changes nothing, so uploads need no intent
+in the ledger: after a kill they are simply repeated. A file that cannot be stored never holds a result back: the result
+then has a field that names the file and the reason.
+"""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.api.artifacts import address_of, file_name, is_bucket, shown_store
+from pytest_automation_report.api.limits import fit_to_limits
+from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.api.responses import StoredFile
+from pytest_automation_report.delivery.attempts import with_kept_files
+from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
+from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
+from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
 from pytest_automation_report.text.files import replace_file
+from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import BinaryIO
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
+    from pytest_automation_report.delivery.batches import Batch
+    from pytest_automation_report.delivery.queues import Result
+    from pytest_automation_report.delivery.requests import Life, RepeatableStep
 
 
 PIECE_BYTES: Final = 1 << 20
@@ -34,31 +51,6 @@ _UNKNOWN_MEDIA_TYPE: Final = "application/octet-stream"
 
 class ArtifactStoreError(Exception):
     """A file cannot be stored, and a retry would not help; the message is a short reason."""
-
-
-class ArtifactStore(Protocol):
-    """Stores files; the same content is stored once, so that an upload may be repeated at any time."""
-
-    def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
-        """Store a file of ``size`` bytes and return where it can be read.
-
-        Raises `ArtifactStoreError`, or one of the client's errors.
-        """
-        ...
-
-
-class ServerStore(Struct, frozen=True):
-    """The server that results go to, if it is one of ours."""
-
-    client: Client
-
-    def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
-        """Store a file beside the results."""
-        del mime_type  # the server detects it from the content
-        max_bytes = self.client.artifact_bytes or 0
-        if size > max_bytes:
-            raise ArtifactStoreError(f"it has more than {max_bytes:,} bytes")
-        return self.client.put_artifact(file, size, name[-_NAME_CHARACTERS:])
 
 
 def key_of(file: BinaryIO, name: str) -> str:
@@ -78,33 +70,20 @@ def stored_file(url: str, name: str, mime_type: str | None) -> StoredFile:
         raise ArtifactStoreError(str(error)) from error
 
 
-class FolderStore(Struct, frozen=True):
-    """A folder on this machine, whose files the CI or another program serves; ``template`` is for their URLs."""
+def put_in_folder(folder: Path, template: str, file: BinaryIO, name: str, mime_type: str | None) -> StoredFile:
+    """Store a file under its hash in a folder whose files the CI or another program serves, completely or not at all.
 
-    folder: Path
-    template: str
-
-    def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
-        """Store a file under its hash, completely or not at all."""
-        del size
-        key = key_of(file, name)
-        path = self.folder / key
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Two senders may store the same file, and a reader must not see half of it.
-            replace_file(path, iter(lambda: file.read(PIECE_BYTES), b""))
-        except OSError as error:
-            raise ArtifactStoreError(f"{self.folder} cannot be written: {error.strerror or error}") from error
-        return stored_file(address_of(self.template, key, name), name, mime_type)
-
-
-def artifact_store_for(config: ArtifactStoreConfig | None, clock: Callable[[], float]) -> ArtifactStore | None:
-    """Create the user's own store, None if the user has none; ``clock`` is in seconds."""
-    if config is None:
-        return None
-    if not is_bucket(config.address):
-        return FolderStore(Path(config.address), config.url)
-    return BucketStore(config, clock)
+    ``template`` is for their URLs.
+    """
+    key = key_of(file, name)
+    path = folder / key
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Two senders may store the same file, and a reader must not see half of it.
+        replace_file(path, iter(lambda: file.read(PIECE_BYTES), b""))
+    except OSError as error:
+        raise ArtifactStoreError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return stored_file(address_of(template, key, name), name, mime_type)
 
 
 SIGNED_FOR: Final = timedelta(days=7)
@@ -113,6 +92,7 @@ SIGNED_FOR: Final = timedelta(days=7)
 _RETRIES: Final = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 _TIMEOUTS: Final = {"timeout": "30s", "connect_timeout": "5s"}
 _PAUSE_SECONDS: Final = 60.0
+_REASON_CHARACTERS: Final = 200
 
 
 class BucketStore:
@@ -123,18 +103,16 @@ class BucketStore:
     """
 
     def __init__(self, config: ArtifactStoreConfig, clock: Callable[[], float]) -> None:
-        self._config = config
-        self._clock = clock
+        self._config, self._clock = config, clock
         self._bucket: Any = None
         self._failed_at: float | None = None
         self._failure = ""
 
-    def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
+    def put(self, file: BinaryIO, name: str, mime_type: str | None) -> StoredFile:
         """Store a file under its hash."""
         import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
         from obstore.exceptions import BaseError  # noqa: PLC0415 - as above
 
-        del size
         if self._failed_at is not None and self._clock() - self._failed_at < _PAUSE_SECONDS:
             raise ArtifactStoreError(self._failure)
         key = key_of(file, name)
@@ -145,7 +123,9 @@ class BucketStore:
             obstore.put(self._bucket, key, file, attributes=attributes)
             url = self._url(key, name)
         except (BaseError, ValueError, OSError) as error:
-            self._failed_at, self._failure = self._clock(), f"{shown_store(self._config.address)}: {_first_line(error)}"
+            # pytest's summary shows the first line alone.
+            line = (str(error).strip().splitlines() or [type(error).__name__])[0][:_REASON_CHARACTERS]
+            self._failed_at, self._failure = self._clock(), f"{shown_store(self._config.address)}: {line}"
             raise ArtifactStoreError(self._failure) from error
         return stored_file(url, name, mime_type)
 
@@ -165,11 +145,6 @@ class BucketStore:
         import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
 
         return str(obstore.sign(self._bucket, "GET", key, SIGNED_FOR))
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error's message, 200 characters at most: pytest's summary shows no more."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def import_client(*, is_embedded: bool) -> None:
@@ -207,3 +182,189 @@ def connected(
         yield HttpClient(
             session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds
         )
+
+
+NO_STORE: Final = "the server stores no files (set artifact_url or artifact_store, or implement the hook)"
+
+REPORT_FILE_BYTES: Final = 5_000_000
+"""Largest file of a report from the spool."""
+
+_REPORT_BYTES: Final = 100_000_000  # a session of many failures must not keep a full disk
+_FAILED: Final = frozenset({"failure", "error"})
+_MAX_TRIES: Final = 3  # of a file whose uploads have no response, though the server answers other requests
+_FRESH_SECONDS: Final = 12 * 3600.0
+"""How long an earlier upload is relied on: stores remove files without a result, and URLs can expire."""
+
+
+class Uploads:
+    """The files of one session; owned by the delivery."""
+
+    def __init__(self, life: Life) -> None:
+        self._life, self._client, self._retry_policy = life, life.client, life.retry_policy
+        # The user's own store, None to use the server's.
+        self._put: Callable[[BinaryIO, str, str | None], StoredFile] | None = None
+        own = life.options.artifact_store
+        if own is not None and is_bucket(own.address):
+            self._put = BucketStore(own, life.runtime.clock).put
+        elif own is not None:
+            self._put = partial(put_in_folder, Path(own.address), own.url)
+        self._folder = life.options.files_folder or life.folder.path
+        self._given_up: dict[str, str] = {}
+        self._tries: Counter[str] = Counter()
+        # The file whose upload had no response: another request shows whether the server or the file is to blame.
+        self._in_doubt = ""
+        # Whether the server answered when it was checked, if only with a refusal.
+        self.has_checked_server = False
+        self._free_bytes = _REPORT_BYTES
+        oldest = life.runtime.wall() - _FRESH_SECONDS
+        self._stored = {
+            name: StoredFile(record.url, record.mime_type)
+            for name, record in life.state.stored.items()
+            # An old upload is relied on, too, if the file itself is gone: there is nothing better.
+            if record.at > oldest or spooled_size(self._folder, name) is None
+        }
+
+    def next_upload(self, artifacts: Iterable[Artifact]) -> RepeatableStep | None:
+        """Return the request for the next file of these artifacts, None when all are stored or given up."""
+        for artifact in artifacts:
+            name = spooled_name(artifact)
+            if name is None or name in self._stored or name in self._given_up:
+                continue
+            # The headers of any response show whether the server stores files, so one must have come before.
+            if self._in_doubt or not (self._put or self._client.has_answered or self.has_checked_server):
+                return self.check_server
+            return partial(self._store, artifact, name)
+        return None
+
+    def resolved(self, batch: Batch) -> Batch:
+        """Return a batch with the URLs of its files, or with fields for those without; all are stored or given up."""
+        return replace(batch, results=tuple(map(self._resolved_result, batch.results)))
+
+    def release(self, batch: Batch) -> None:
+        """Remove the files of results that the server has; ``batch`` is as it was before `resolved`."""
+        for result in batch.results:
+            for name in map(spooled_name, result.test.artifacts):
+                if name in self._stored and not self._is_kept(result, name):
+                    remove_spooled(self._folder, name)
+
+    def _is_kept(self, result: Result, name: str) -> bool:
+        """Whether a file stays until the report is written: a small one of a failure, if the server has no pages."""
+        session = self._life.session
+        if self._life.options.files_folder is not None:
+            return True
+        has_pages = session.is_embedded or self._client.artifact_bytes is not None
+        if not session.report or has_pages or result.status not in _FAILED:
+            return False
+        size = spooled_size(self._folder, name)
+        if size is None or size > min(REPORT_FILE_BYTES, self._free_bytes):
+            return False
+        self._free_bytes -= size
+        return True
+
+    def check_server(self) -> None:
+        """Read the run, to learn whether the server responds and stores files.
+
+        If it responds, an upload before without a response counts as a failed try: the file is to blame.
+        """
+        run = self._life.state.run
+        assert run is not None
+        if not self._request(lambda: self._client.run(run, has_threads=False)):
+            return
+        self.has_checked_server = True
+        if self._in_doubt:
+            name, self._in_doubt = self._in_doubt, ""
+            self._tries[name] += 1
+            if self._tries[name] >= _MAX_TRIES:
+                self._give_up(name, "the server does not answer when it is given it")
+
+    def _store(self, artifact: Artifact, name: str) -> None:
+        """Store a spooled file, or give it up if no store takes it."""
+        max_bytes = self._client.artifact_bytes
+        if self._put is None and max_bytes is None:
+            self._give_up(name, NO_STORE)
+            return
+        try:
+            with open_spooled(self._folder, name) as file:
+                size = os.fstat(file.fileno()).st_size
+                if self._put is None and size > (max_bytes or 0):
+                    self._give_up(name, f"it has more than {max_bytes:,} bytes")
+                    return
+                # Our server detects the type from the content.
+                on_server = partial(self._client.put_artifact, file, size, artifact.name[-_NAME_CHARACTERS:])
+                put = partial(self._put, file, artifact.name, artifact.mime_type) if self._put else on_server
+                self._request(lambda: self._record_stored(name, put()), name)
+        except (SpoolError, ArtifactStoreError) as error:
+            self._give_up(name, str(error))
+
+    def _record_stored(self, name: str, stored: StoredFile) -> None:
+        self._stored[name] = stored
+        self._life.ledger.write(StoredRecord(name, stored.url, stored.mime_type, self._life.runtime.wall()))
+
+    def _request(self, call: Callable[[], object], name: str = "") -> bool:
+        """Make a request; return whether the server has responded.
+
+        ``name`` is the file that it uploads, empty if it uploads none.
+        """
+        try:
+            call()
+        except UnknownAnswerError as error:
+            self._in_doubt = self._in_doubt or name
+            self._retry_policy.handle_error(error)
+        except RefusedError as error:
+            if name:
+                self._give_up(name, f"the server would not take it ({error})")
+            return True
+        except (ClientError, StoreError) as error:
+            self._retry_policy.handle_error(error)
+        else:
+            self._retry_policy.succeeded()
+            return True
+        return False
+
+    def _give_up(self, name: str, reason: str) -> None:
+        self._given_up[name] = reason
+        self._life.ledger.write(UnstoredRecord(name, reason))
+        self._life.runtime.log(f"artifact {name}: {reason}")
+
+    def _resolved_result(self, result: Result) -> Result:
+        test, extensions = result.test, result.extensions
+        names = [spooled_name(artifact) for artifact in test.artifacts]
+        if all(name is None for name in names):
+            return result
+        artifacts, fields = self.addressed(test.artifacts)
+        if fields:
+            kept = [name is None or name in self._stored for name in names]
+            extensions = with_kept_files(extensions, result.attempts, kept)
+        test = replace(test, fields=(*test.fields, *fields), artifacts=artifacts)
+        return replace(result, test=fit_to_limits(test), extensions=extensions)
+
+    def addressed(self, artifacts: Iterable[Artifact]) -> tuple[tuple[Artifact, ...], tuple[Field, ...]]:
+        """Return artifacts with their URLs, and fields in the place of those that are not stored.
+
+        All of their files must be stored or given up. Artifacts that are no spooled files stay as they are.
+        """
+        resolved: list[Artifact] = []
+        fields: list[Field] = []
+        for artifact in artifacts:
+            spooled = spooled_file(artifact.url)
+            if spooled is None:
+                resolved.append(artifact)
+                continue
+            name, description = spooled
+            stored = self._stored.get(name)
+            if stored is None:
+                reason = self._given_up.get(name, NO_STORE)
+                shown = f"{artifact.name} ({artifact.note})" if artifact.note else artifact.name
+                # Without any store the reason is in pytest's summary alone.
+                value = description if reason == NO_STORE else f"{description} (not stored: {reason})"
+                fields.append(Field(string(shown), string(value)))
+            else:
+                mime_type = artifact.mime_type or stored.mime_type or None
+                resolved.append(replace(artifact, url=stored.url, mime_type=mime_type))
+        return tuple(resolved), tuple(fields)
+
+
+def spooled_name(artifact: Artifact) -> str | None:
+    """Return the name of an artifact's file in the spool, None if it is stored elsewhere."""
+    spooled = spooled_file(artifact.url)
+    return None if spooled is None else spooled[0]

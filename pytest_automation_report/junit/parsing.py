@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import Status
-    from pytest_automation_report.delivery.results import Result
+    from pytest_automation_report.delivery.queues import Result
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.spool.folder import SessionFolder
 

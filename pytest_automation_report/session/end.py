@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.delivery.handover import Timeouts
+    from pytest_automation_report.delivery.launch import Timeouts
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.summary.lines import SessionOutcome

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig
-from pytest_automation_report.delivery.launch import LaunchError
+from pytest_automation_report.delivery.launch import LaunchError, RedactionSettings, SenderConfig
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.results import collection_record

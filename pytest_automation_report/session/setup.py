@@ -10,8 +10,7 @@ from msgspec import Struct
 from pytest_automation_report.api.artifacts import is_bucket
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.ci.detection import FactsSearch
-from pytest_automation_report.delivery.handover import timeouts_from
-from pytest_automation_report.delivery.launch import SenderProcess
+from pytest_automation_report.delivery.launch import SenderProcess, timeouts_from
 from pytest_automation_report.session.collection import captured_files
 from pytest_automation_report.settings.endpoint import artifact_store, files_template
 from pytest_automation_report.settings.resolver import project_name, settings_from
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.api.models import ArtifactStoreConfig
-    from pytest_automation_report.delivery.handover import Timeouts
+    from pytest_automation_report.delivery.launch import Timeouts
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.text.redaction import TextCleaner

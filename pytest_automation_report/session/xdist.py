@@ -160,7 +160,7 @@ class ControllerHooks(Hooks):
         self._folder = folder
         self._clock = clock
         from pytest_automation_report.delivery.captured_output import CapturedOutput  # noqa: PLC0415 - not in workers
-        from pytest_automation_report.delivery.handover import RedactionSettings  # noqa: PLC0415 - as above
+        from pytest_automation_report.delivery.launch import RedactionSettings  # noqa: PLC0415 - as above
 
         options = setup.options
         hiding = RedactionSettings(options.redact, options.secrets, options.redact_builtin)

@@ -13,9 +13,8 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.dispatcher import Delivery
-from pytest_automation_report.delivery.handover import RedactionSettings, Runtime, SenderConfig, Timeouts
-from pytest_automation_report.delivery.launch import SenderProcess
-from pytest_automation_report.delivery.process import Sender, run
+from pytest_automation_report.delivery.launch import RedactionSettings, Runtime, SenderConfig, SenderProcess, Timeouts
+from pytest_automation_report.delivery.sender import Sender, run
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.cleaning import remove_session

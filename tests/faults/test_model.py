@@ -21,10 +21,10 @@ from requests.models import PreparedRequest, Response
 
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.reconciliation import Outcome, Reconciliation
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
+from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.ledger import FencedRecord, Intent
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.process import Process

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.delivery.handover import Timeouts
+from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.session.end import LedgerTail, wait_for_sender
 from pytest_automation_report.spool.ledger import ReportRecord
 from support.records import line

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, NewRun
-from pytest_automation_report.delivery.dispatcher import Delivery
-from pytest_automation_report.delivery.follower import SessionFollower
-from pytest_automation_report.delivery.handover import Runtime, Timeouts
-from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower
+from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
+from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, SessionManifest
 from pytest_automation_report.spool.ledger_file import LedgerFile
@@ -204,8 +203,6 @@ class Stepper:
         """Take what is new in the spool."""
         self.following.read()
         self.following.decide_end(self.clock.now)
-        if self.following.queues.is_decided:
-            self.delivery.scheduler.note = "all tests passed"
 
     def step(self) -> bool:
         """Take what is new, then send at most one request."""

@@ -25,7 +25,7 @@ from support.repository import TESTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_automation_report.delivery.results import Result as SentResult
+    from pytest_automation_report.delivery.queues import Result as SentResult
     from pytest_automation_report.recording.phases import Report
 
 # Before pytest 9 subtests are a plugin's; without it the tests that need them are skipped.

@@ -13,7 +13,7 @@ import pytest
 from pytest_automation_report.api.http import HttpClient, new_session
 from pytest_automation_report.api.models import NewRun, Token
 from pytest_automation_report.api.responses import page_of_runs
-from pytest_automation_report.delivery.handover import Runtime, Timeouts
+from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
 from pytest_automation_report.errors import UnknownAnswerError
 from pytest_automation_report.settings.run import key_tag

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_automation_report.api.models import Test
 from pytest_automation_report.delivery.batches import batch_from
-from pytest_automation_report.delivery.results import Result
+from pytest_automation_report.delivery.queues import Result
 from support.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
 from support.scripted_server.server import ScriptedServer
 

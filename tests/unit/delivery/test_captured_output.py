@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.delivery.captured_output import CapturedOutput
-from pytest_automation_report.delivery.handover import RedactionSettings
+from pytest_automation_report.delivery.launch import RedactionSettings
 
 
 @pytest.mark.parametrize("what", ["named", "other", "missing", "folder"])

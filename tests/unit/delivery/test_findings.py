@@ -15,9 +15,8 @@ from requests import PreparedRequest, Response, Session
 
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json, NewRun, Token
-from pytest_automation_report.delivery.ending import Deadlines, excerpt_from
-from pytest_automation_report.delivery.handover import Runtime, Timeouts
-from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.launch import Runtime, Timeouts
+from pytest_automation_report.delivery.sender import Deadlines, Sender, excerpt_from
 from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.process import Process
 from support.deliveries import WrittenSession, numbered

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
-from pytest_automation_report.delivery.handover import Timeouts
+from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.requests import max_in_flight
-from pytest_automation_report.errors import ThrottledError
+from pytest_automation_report.errors import NotSentError, ThrottledError
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
     Clock,
@@ -187,19 +187,19 @@ def test_longest_pause_counts(written: WrittenSession) -> None:
     with stepping(written, Clock(number=1.0)) as stepper:
         retry_policy = stepper.delivery.retry_policy
         for _ in range(3):
-            retry_policy.back_off("again", "no route")
+            retry_policy.handle_error(NotSentError("no route"))
             stepper.clock.now += 40
-        retry_policy.back_off("again", "no route")
-        retry_policy.wait_as_asked(ThrottledError("no", 1.0))
+        retry_policy.handle_error(NotSentError("no route"))
+        retry_policy.handle_error(ThrottledError("no", 1.0))
         retry_policy.skip_backoff()
         assert not waits(stepper, 1.6)
-        retry_policy.wait_as_asked(ThrottledError("no", 60.0))
-        retry_policy.wait_as_asked(ThrottledError("no", 1.0))
-        retry_policy.back_off("again", "no route")
+        retry_policy.handle_error(ThrottledError("no", 60.0))
+        retry_policy.handle_error(ThrottledError("no", 1.0))
+        retry_policy.handle_error(NotSentError("no route"))
         retry_policy.skip_backoff()
         assert waits(stepper, 59)
         assert not waits(stepper, 2)
-        retry_policy.back_off("again", "no route")
+        retry_policy.handle_error(NotSentError("no route"))
         retry_policy.skip_backoff()
         assert not waits(stepper, 0)
 
@@ -210,7 +210,7 @@ def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
         retry_policy, seconds = stepper.delivery.retry_policy, Timeouts().retry_base
         for factor in (1, 2, 4):
             for _ in range(4):
-                retry_policy.back_off("again", "no route")
+                retry_policy.handle_error(NotSentError("no route"))
             assert waits(stepper, 0.9 * factor * seconds)
             assert not waits(stepper, 0.2 * factor * seconds)
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
-from pytest_automation_report.delivery.handover import LIMITS_VARIABLE, Runtime, Timeouts, timeouts_from
-from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.launch import LIMITS_VARIABLE, Runtime, Timeouts, timeouts_from
 from pytest_automation_report.delivery.requests import Unknown
+from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.cleaning import LeftoverCounts, delivered_state, expire_old_sessions

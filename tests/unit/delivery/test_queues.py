@@ -7,8 +7,7 @@ import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, Status, Test
 from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions
-from pytest_automation_report.delivery.queues import WorkerQueues
-from pytest_automation_report.delivery.results import Result
+from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, Decoder, FinishRecord, Step

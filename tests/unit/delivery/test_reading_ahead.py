@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report.delivery.handover import Runtime, Timeouts
-from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.launch import Runtime, Timeouts
+from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.process import Process
 from support.delivered_results import assert_complete, field_texts, result_named, result_names

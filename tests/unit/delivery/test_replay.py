@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import NewRun
+from pytest_automation_report.api.models import ArtifactStoreConfig, NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery
-from pytest_automation_report.delivery.handover import Runtime, Timeouts
-from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.report import OWN_RESULTS
 from pytest_automation_report.delivery.requests import DeliveryOptions
-from pytest_automation_report.delivery.stores import ArtifactStore, FolderStore
+from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.ledger import ReportRecord
 from pytest_automation_report.spool.process import Process
@@ -39,7 +38,7 @@ def delivered(
     server: ScriptedServer,
     *,
     report: Path,
-    artifact_store: ArtifactStore | None = None,
+    artifact_store: ArtifactStoreConfig | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> Delivery:
     """Let the sender of a pytest that waits deliver a session that wants a report."""
@@ -57,7 +56,7 @@ def delivered(
 
 
 def reported(
-    written: WrittenSession, server: ScriptedServer, file: Path, store: ArtifactStore | None = None
+    written: WrittenSession, server: ScriptedServer, file: Path, store: ArtifactStoreConfig | None = None
 ) -> ReportFile:
     """Return the report of a session that was delivered."""
     dispatcher = delivered(written, server, report=file, artifact_store=store)
@@ -100,7 +99,7 @@ def test_uploaded_files(tmp_path: Path, server: ScriptedServer, written: Written
 
     All but the small files of failures have left the spool by then, as they would without a report.
     """
-    store = FolderStore(tmp_path / "store", "https://files.example/{key}")
+    store = ArtifactStoreConfig(str(tmp_path / "store"), "https://files.example/{key}")
     written.fail_with("test_1", "small", 1000)
     written.fail_with("test_2", "large", 5_000_001)
     written.add_worker("gw0", "test_3", file="passed")

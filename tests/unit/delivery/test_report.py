@@ -17,10 +17,9 @@ from requests import PreparedRequest, Response, Session
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
-from pytest_automation_report.delivery.ending import Deadlines
-from pytest_automation_report.delivery.handover import Runtime, Timeouts
-from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.report import OWN_RESULTS, embedded_report, refusal_of_kept
+from pytest_automation_report.delivery.sender import Deadlines, Sender
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.server.api.embedded import StoreClient
 from pytest_automation_report.server.http.application import create_application

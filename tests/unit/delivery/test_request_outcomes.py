@@ -6,7 +6,7 @@ import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.delivery.batches import reduced
-from pytest_automation_report.delivery.results import Result
+from pytest_automation_report.delivery.queues import Result
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
 from support.scripted_server.checked import checked_in_process

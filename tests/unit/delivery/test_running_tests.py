@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import EXTENSIONS, Test
 from pytest_automation_report.delivery.attempts import Extensions
 from pytest_automation_report.delivery.batches import Batch
-from pytest_automation_report.delivery.results import Result
+from pytest_automation_report.delivery.queues import Result
 from pytest_automation_report.delivery.scheduler import SHOWN_AFTER_SECONDS
 from support.deliveries import Clock, WrittenSession, stepping
 from support.scripted_server.checked import checked_in_process

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, NewRun
-from pytest_automation_report.delivery.follower import options_of
+from pytest_automation_report.delivery.dispatcher import options_of
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
