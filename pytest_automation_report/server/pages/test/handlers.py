@@ -23,6 +23,7 @@ from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifacts import part_of
 from pytest_automation_report.server.store.compared import flaky_state
 from pytest_automation_report.server.store.contents import hashes_in, stored_contents
+from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import hexadecimal
 from pytest_automation_report.text.names import split_name
 
@@ -32,10 +33,11 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import Mine
     from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.state import TestState
-    from pytest_automation_report.server.pages.test.history import Outcome
+    from pytest_automation_report.server.pages.test.history import Outcome, Piece
     from pytest_automation_report.server.pages.test.links import CodeLinks
     from pytest_automation_report.server.pages.test.view_models import Output, TestFile
     from pytest_automation_report.server.store.reads import RunRecord
@@ -72,10 +74,11 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     results = reader.history(row["case"])
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
+    kinds = common.once(("kinds", row["run"]), partial(_kinds, reader, row["run"]))
     values |= {
         "run": common.once(("summary", row["run"]), partial(_run_values, run, reader)),
         **_file_values(row, reader, earlier, outcomes, current),
-        **_history_values(outcomes, current, state),
+        **_history_values(outcomes, current, state, kinds.get(result_id)),
         "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query),
         **_related_values(row, reader),
@@ -83,6 +86,13 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     }
     values["markdown"] = _markdown(row, fields, values)
     return values
+
+
+def _kinds(reader: PageReader, run_id: int) -> dict[int | None, Mine | None]:
+    """Return whose the failures of a run are, by their results; nothing before its findings are stored."""
+    found = stored_findings(reader.connection, run_id)
+    lists = () if found is None else (found["tests"]["newly_failing"], found["tests"]["still_failing"])
+    return {entry["result"]: entry["kind"] for entries in lists for entry in entries}
 
 
 def _run_values(run: RunRecord, reader: PageReader) -> dict[str, Any]:
@@ -193,7 +203,9 @@ def _output_values(outputs: Sequence[Output], state: TestState) -> dict[str, Any
     }
 
 
-def _history_values(outcomes: Sequence[Outcome], current: Outcome | None, state: TestState) -> dict[str, Any]:
+def _history_values(
+    outcomes: Sequence[Outcome], current: Outcome | None, state: TestState, kind: Mine | None = None
+) -> dict[str, Any]:
     """Return sentence, drawing and evidence of the test's history; nothing if this result is older than all of it."""
     if current is None:
         return {
@@ -205,7 +217,7 @@ def _history_values(outcomes: Sequence[Outcome], current: Outcome | None, state:
     place = on_branch.index(current)
     flakiness = history.flakiness_on(outcomes, current.branch)
     return {
-        "sentence": history.sentence(outcomes, current.result),
+        "sentence": history.sentence(outcomes, current.result, kind),
         "current": current,
         "chart": history.chart(outcomes if state.has_all_branches else on_branch, current, usual),
         "branches": history.branch_histories(outcomes, current.branch),
@@ -335,8 +347,12 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
         "usual": history.usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
         "reliability": history.reliability(outcomes),
         "reasons": reason_rows(outcomes),
-        "sentence": history.sentence(outcomes, on_branch[0].result) if on_branch else (),
+        "sentence": _newest_sentence(reader, outcomes, on_branch[0]) if on_branch else (),
     }
+
+
+def _newest_sentence(reader: PageReader, outcomes: Sequence[Outcome], newest: Outcome) -> Sequence[Piece]:
+    return history.sentence(outcomes, newest.result, _kinds(reader, newest.run).get(newest.result))
 
 
 def branch_rows(outcomes: Iterable[Outcome]) -> list[BranchRow]:

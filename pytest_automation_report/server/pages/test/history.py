@@ -16,11 +16,18 @@ from pytest_automation_report.server.store.values import ResultClass
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_automation_report.findings.documents import Mine
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
 
 CHART_RUNS: Final = 30
 """Most runs of one drawing of durations."""
 
+_NEWS: Final[Mapping[Mine, str]] = {
+    "new": "New failure.",
+    "back": "Back after a while.",
+    "flaky": "Known to be flaky.",
+    "still": "It fails again.",
+}
 _STRIP_RUNS: Final = 12
 _RELIABILITY_RUNS: Final = 50
 _MEDIAN_RUNS: Final = 20
@@ -156,8 +163,11 @@ def _letter(row: Mapping[str, Any]) -> str:
     return "s"
 
 
-def sentence(outcomes: Sequence[Outcome], current: int) -> list[Piece]:
-    """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches."""
+def sentence(outcomes: Sequence[Outcome], current: int, kind: Mine | None = None) -> list[Piece]:
+    """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches.
+
+    ``kind`` is that of a failure by the findings of the run, None if they are not known.
+    """
     now = next(outcome for outcome in outcomes if outcome.result == current)
     before = [outcome for outcome in outcomes if outcome.branch == now.branch and outcome.run < now.run][
         : CHART_RUNS - 1
@@ -165,7 +175,7 @@ def sentence(outcomes: Sequence[Outcome], current: int) -> list[Piece]:
     decided = [outcome for outcome in before if outcome.letter != "s"]
     on_branch = f" on {now.branch}" if now.branch else ""
     if now.letter == "f":
-        pieces = _failing(now, decided, on_branch)
+        pieces = _failing(now, decided, on_branch, kind)
     elif now.letter == "s":
         pieces = [Piece("Skipped.", is_strong=True)]
         if decided:
@@ -180,7 +190,7 @@ def sentence(outcomes: Sequence[Outcome], current: int) -> list[Piece]:
     return [*pieces, *_elsewhere(outcomes, now)]
 
 
-def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str) -> list[Piece]:
+def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Mine | None) -> list[Piece]:
     if not decided:
         return [Piece("It fails.", is_strong=True), Piece(f" This is its first run{on_branch}.")]
     passed = sum(outcome.letter == "p" for outcome in decided)
@@ -193,7 +203,7 @@ def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str) -> list[P
             else f", its only run before{on_branch}."
         )
         return [
-            Piece("New failure.", is_strong=True),
+            Piece(_NEWS[kind or ("back" if any(each.letter == "f" for each in decided) else "new")], is_strong=True),
             Piece(f" It {how} in "),
             Piece(f"#{last.run}", result=last.result),
             Piece(counts),

@@ -172,6 +172,19 @@ def test_a_test_is_compared_with_its_history(site: Site) -> None:
     assert 'data-key="["' in html
 
 
+def test_a_failure_is_new_or_back_as_on_the_page_of_its_run(site: Site) -> None:
+    """What failed before the run that it is compared with is back, and a failure of a flaky test is not new."""
+    for letters in ("fp", "pp", "ff"):
+        run = site.run_of(
+            *(failing(number) if letter == "f" else a_test(number) for number, letter in enumerate(letters))
+        )
+        site.shown(f"/runs/{run}")
+    back, new = site.result_ids(run)
+    for address, words in ((f"/results/{back}", "Back after a while."), ("/tests/1", "Back after a while."),
+                           (f"/results/{new}", "New failure."), ("/tests/2", "New failure.")):  # fmt: skip
+        assert words in site.text(address)
+
+
 def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
     """Previous and next lead to the other reasons of the run; other tests of the same one are listed."""
     run = site.run_of(failing(0), failing(1), failing(2, message="KeyError: 'a'"), a_test(3))
