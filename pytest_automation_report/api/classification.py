@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timezone
+from datetime import timezone
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -122,8 +122,13 @@ def retry_after_seconds(value: str, date: str) -> float | None:
     value = value.strip()
     if re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", value):
         return max(0.0, float(value))
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - the embedded store sends no dates
+
     try:
-        return max(0.0, (_parsed_date(value) - _parsed_date(date)).total_seconds())
+        moments = [parsedate_to_datetime(text) for text in (value, date)]
+        # A date without a zone is one of UTC.
+        then, now = (moment.replace(tzinfo=moment.tzinfo or timezone.utc) for moment in moments)
+        return max(0.0, (then - now).total_seconds())
     except (ValueError, TypeError, IndexError, OverflowError):  # the e-mail parser raises all of these
         return None
 
@@ -188,13 +193,6 @@ def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:
         listed = values if isinstance(values, list) else [values]
         texts[displayable(name, secret)] = [displayable(value, secret) for value in listed if isinstance(value, str)]
     return displayable(message, secret) if isinstance(message, str) else "", texts
-
-
-def _parsed_date(text: str) -> datetime:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - the embedded store sends no dates
-
-    date = parsedate_to_datetime(text)
-    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
 
 def _refuse_constant(name: str) -> object:

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.artifacts import ARTIFACTS_PATH
 from pytest_automation_report.api.classification import ApiRequest
 from pytest_automation_report.api.models import JOB, encode
 from pytest_automation_report.api.responses import (
+    Page,
+    Run,
+    RunTest,
+    Source,
     created_id,
-    page_of_runs,
-    page_of_sources,
-    page_of_tests,
+    page_from,
     run_from,
     stored_file,
 )
+from pytest_automation_report.api.urls import ARTIFACTS_PATH
 from pytest_automation_report.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from pytest_automation_report.api.models import Json, NewRun, Resources
-    from pytest_automation_report.api.responses import Page, Run, RunTest, Source, StoredFile
+    from pytest_automation_report.api.responses import StoredFile
     from pytest_automation_report.findings.documents import RunFindings, SourceFlakiness
 
 
@@ -68,38 +71,21 @@ class Client(ABC):
     """Client of one project of one server or store.
 
     Every method raises `NotSentError`, `ThrottledError`, `RefusedError`, `TokenRefusedError` or `UnknownAnswerError`.
+
+    ``has_answered`` is whether the server answered a request. Then it is known whether the server supports idempotency
+    keys (``knows_keys``), the size of the largest file that it stores in bytes (``artifact_bytes``, None for a server
+    that is not our embedded one), and the ``extensions`` of the contract that it stores: names of `api.models`. Others
+    must not be sent.
     """
 
     def __init__(self, project_id: int) -> None:
         self._project_id = project_id
-        # The next four are learnt from responses, and never forgotten.
-        self._knows_keys = False
-        self._artifact_bytes: int | None = None
-        self._extensions: frozenset[str] = frozenset()
-        self._has_answered = False
+        # Learnt from responses, and never forgotten.
+        self.has_answered = self.knows_keys = False
+        self.artifact_bytes: int | None = None
+        self.extensions: frozenset[str] = frozenset()
 
-    @property
-    def knows_keys(self) -> bool:
-        """Whether the server supports idempotency keys: it returned one of ours in a response."""
-        return self._knows_keys
-
-    @property
-    def has_answered(self) -> bool:
-        """Whether the server answered a request, so that the other properties are known."""
-        return self._has_answered
-
-    @property
-    def artifact_bytes(self) -> int | None:
-        """Size of the largest file that the server stores, in bytes; None for a server that is not our embedded one."""
-        return self._artifact_bytes
-
-    @property
-    def extensions(self) -> frozenset[str]:
-        """The extensions of the contract that the server stores: names of `api.models`; others must not be sent."""
-        return self._extensions
-
-    @abstractmethod
-    def rest(self) -> None:
+    def rest(self) -> None:  # noqa: B027 - a store in this process has no connections
         """Close idle connections; no request may be in flight.
 
         The first test of a session may run for an hour: until it ends, the sender occupies no connection of the server.
@@ -179,14 +165,12 @@ class Client(ABC):
         With ``has_threads=False`` our embedded server leaves the threads of the runs out; other servers always return
         them, and get no filter that only ours has. Raises `ValueError` for a time without a time zone.
         """
-        known = {
-            name: value for name, value in filters.items() if self._artifact_bytes is not None or name not in _OURS
-        }
+        known = {name: value for name, value in filters.items() if self.artifact_bytes is not None or name not in _OURS}
         query = _query({
             "page": page, "per_page": per_page, "order": "desc", **known, "expands": expands,
             "threads": self._threads(has_threads=has_threads),
         })  # fmt: skip
-        return self._read(f"/projects/{self._project_id}/automation/runs", query, page_of_runs)
+        return self._read(f"/projects/{self._project_id}/automation/runs", query, partial(page_from, Page[Run]))
 
     def count_runs(self, *, tags: Iterable[str], status: Iterable[int] = (), key: str = "") -> int:
         """Return the number of runs with one of these tags and one of these statuses.
@@ -196,7 +180,7 @@ class Client(ABC):
         """
         query = _query({"page": _PAGE_PAST_THE_END, "per_page": 15, "tags": tags, "status": status})
         path = f"/projects/{self._project_id}/automation/runs"
-        return self._call(ApiRequest("GET", f"/api/v1{path}", 200, query, key=key), page_of_runs).total
+        return self._read(path, query, partial(page_from, Page[Run]), key).total
 
     def findings_document(self, run_id: int, base_id: int | None = None) -> RunFindings:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
@@ -248,25 +232,25 @@ class Client(ABC):
             "replaced": None if has_replaced or JOB not in self.extensions else "0",
             **({"sort": "automation_run_tests:id", "order": "desc"} if is_newest_first else {}),
         })  # fmt: skip
-        return self._read(f"/automation/runs/{run_id}/tests", query, page_of_tests)
+        return self._read(f"/automation/runs/{run_id}/tests", query, partial(page_from, Page[RunTest]))
 
     def sources(self, *, page: int = 1, per_page: int = 100) -> Page[Source]:
         """Return a page of the project's sources, newest first."""
         query = _query({"page": page, "per_page": per_page, "order": "desc"})
-        return self._read(f"/projects/{self._project_id}/automation/sources", query, page_of_sources)
+        return self._read(f"/projects/{self._project_id}/automation/sources", query, partial(page_from, Page[Source]))
 
     def _threads(self, *, has_threads: bool) -> str | None:
         """Return the parameter that leaves threads out, None for a server that might refuse it: all but our own."""
-        return None if has_threads or self._artifact_bytes is None else "0"
+        return None if has_threads or self.artifact_bytes is None else "0"
 
     def _create(self, path: str, body: bytes, key: str) -> int:
         return self._call(ApiRequest("POST", f"/api/v1{path}", 201, body=body, key=key), created_id)
 
     def _do(self, path: str, body: bytes, key: str) -> None:
-        self._call(ApiRequest("POST", f"/api/v1{path}", 204, body=body, key=key), _nothing)
+        self._call(ApiRequest("POST", f"/api/v1{path}", 204, body=body, key=key), lambda _: None)
 
-    def _read(self, path: str, query: dict[str, str], parse: Callable[[object], T]) -> T:
-        return self._call(ApiRequest("GET", f"/api/v1{path}", 200, query), parse)
+    def _read(self, path: str, query: dict[str, str], parse: Callable[[object], T], key: str = "") -> T:
+        return self._call(ApiRequest("GET", f"/api/v1{path}", 200, query, key=key), parse)
 
     @abstractmethod
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
@@ -279,22 +263,16 @@ def _elapsed(observed_us: int | None, computed_us: int | None) -> Json:
 
 
 def _query(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the query parameters that have a value; lists are joined with commas."""
+    """Return the query parameters that have a value; lists are joined with commas, times are UTC with milliseconds."""
     return {name: text for name, value in values.items() if (text := _parameter(value))}
 
 
 def _parameter(value: str | int | datetime | Iterable[object] | None) -> str:
     if isinstance(value, datetime):
-        return _timestamp(value)
+        if value.tzinfo is None:
+            raise ValueError("the filter's time needs a time zone")
+        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return str(value) if isinstance(value, (str, int)) else ",".join(map(str, value or ()))
-
-
-def _timestamp(time: datetime) -> str:
-    """Return a time in the contract's format: UTC with milliseconds."""
-    if time.tzinfo is None:
-        raise ValueError("the filter's time needs a time zone")
-    text = time.astimezone(timezone.utc).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def _result(obj: object) -> Json:
@@ -303,10 +281,6 @@ def _result(obj: object) -> Json:
     if not isinstance(result, dict):
         raise ValueError("the response has no object result")  # noqa: TRY004 - as all readers of responses
     return result
-
-
-def _nothing(_: object) -> None:
-    """Parse the empty body of a 204."""
 
 
 PAGE_RUNS: Final = 15

@@ -15,6 +15,7 @@ import socket
 import threading
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address, ip_network
@@ -34,12 +35,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from pytest_automation_report import __version__
-from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.client import Client
-from pytest_automation_report.api.limits import CONNECTIONS
-from pytest_automation_report.api.models import EXTENSIONS_HEADER, announced
-from pytest_automation_report.api.urls import is_loopback
+from pytest_automation_report.api.models import CONNECTIONS, EXTENSIONS_HEADER, announced
+from pytest_automation_report.api.urls import KEEPS_HEADER, is_loopback
 from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
@@ -325,10 +324,7 @@ class HttpClient(Client):
         return f"HttpClient({self._origin!r}, project_id={self._project_id})"
 
     def rest(self) -> None:
-        """Close idle connections; no request may be in flight.
-
-        The first test of a session may run for an hour: until it ends, the sender occupies no connection of the server.
-        """
+        """Close connections that have been idle for `IDLE_SECONDS`; see `Client.rest`."""
         for adapter in self._session.adapters.values():
             if isinstance(adapter, _Adapter):
                 adapter.rest()
@@ -336,12 +332,13 @@ class HttpClient(Client):
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
         prepared, seconds = self._prepared(request)
-        attempt, outcome = self._attempt(prepared, seconds)
-        for pause in self._read_pauses if request.method == "GET" else ():
-            if not isinstance(outcome, HttpResponse) or outcome.status not in _TRANSIENT:
+        pauses = [*self._read_pauses] if request.method == "GET" else []
+        while True:
+            attempt = Attempt(seconds)
+            outcome = attempt.outcome_of(partial(self._outcome, prepared, attempt))
+            if not (pauses and isinstance(outcome, HttpResponse) and outcome.status in _TRANSIENT):
                 break
-            sleep(pause)
-            attempt, outcome = self._attempt(prepared, seconds)
+            sleep(pauses.pop(0))
         # Raised here, outside of all handlers: an exception of requests holds the request with its token, and would
         # become the context of ours.
         return classify(request, outcome, parse, was_sent=attempt.is_connected is not False, secret=self._token.value)
@@ -362,10 +359,6 @@ class HttpClient(Client):
         url, auth = self._origin + request.path, _Bearer(self._token)
         return requests.Request(request.method, url, headers, data=data, params=request.query, auth=auth), seconds
 
-    def _attempt(self, request: requests.Request, seconds: float) -> tuple[Attempt, Outcome]:
-        attempt = Attempt(seconds)
-        return attempt, attempt.outcome_of(lambda: self._outcome(request, attempt))
-
     def _outcome(self, request: requests.Request, attempt: Attempt) -> Outcome:
         """Send a request and read its response; return the reason if there is none."""
         seconds = attempt.deadline_seconds
@@ -378,7 +371,7 @@ class HttpClient(Client):
                 key = request.headers.get("Idempotency-Key")
                 if key is not None and response.headers.get("Idempotency-Key") == key:
                     # Never set back: several requests may be in flight at the same time.
-                    self._knows_keys = True
+                    self.knows_keys = True
                 self._learn_kind(response)
                 return _response(response)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
@@ -394,11 +387,11 @@ class HttpClient(Client):
         """
         max_bytes = response.headers.get(KEEPS_HEADER, "")
         if max_bytes.isascii() and max_bytes.isdigit():
-            self._artifact_bytes = int(max_bytes)
+            self.artifact_bytes = int(max_bytes)
         if EXTENSIONS_HEADER in response.headers:
-            self._extensions = announced(response.headers[EXTENSIONS_HEADER])
+            self.extensions = announced(response.headers[EXTENSIONS_HEADER])
         if response.ok:
-            self._has_answered = True
+            self.has_answered = True
 
 
 class _Bearer(AuthBase):

@@ -165,20 +165,6 @@ def run_from(document: Any) -> Run:  # noqa: ANN401 - any JSON
     return replace(convert(_forgiven(document), _SingleRun).result, document=document)
 
 
-def page_of_runs(document: object) -> Page[Run]:
-    """Read a page of a project's runs; raises `ValueError` without a list of valid runs."""
-    return _page(document, Page[Run])
-
-
-def page_of_tests(document: object) -> Page[RunTest]:
-    """Read a page of a run's results; raises `ValueError` without a list of results, and for an invalid id."""
-    return _page(document, Page[RunTest])
-
-
-def page_of_sources(document: object) -> Page[Source]:
-    """Read a page of a project's sources; raises `ValueError` without a list of valid sources."""
-    return _page(document, Page[Source])
-
-
-def _page(document: Any, kind: type[Page[T]]) -> Page[T]:  # noqa: ANN401 - any JSON
+def page_from(kind: type[Page[T]], document: Any) -> Page[T]:  # noqa: ANN401 - any JSON
+    """Read a page of a list; raises `ValueError` without a list of valid records."""
     return replace(convert(_forgiven(document), kind), document=document)

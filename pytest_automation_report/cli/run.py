@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.api.client import MOST_RUNS, run_pages
-from pytest_automation_report.api.limits import fitted_field
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, joined
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, Resources, fitted_field, joined
 from pytest_automation_report.api.responses import Page, Run
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.cli.context import (

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import (
     ATTEMPTS_META,
+    FIELD_LIMIT,
     Artifact,
     Field,
     FieldType,
     Json,
     Test,
     encode,
+    fit_to_limits,
     parse_steps,
 )
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end, cut_middle

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.limits import BATCH_TESTS
-from pytest_automation_report.api.models import Field, FieldType, encode
+from pytest_automation_report.api.models import BATCH_TESTS, Field, FieldType, encode
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS
 from pytest_automation_report.spool.ledger import AliasRecord
 from pytest_automation_report.text.limits import cut_middle, string

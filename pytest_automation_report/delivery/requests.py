@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.api.limits import CONNECTIONS
+from pytest_automation_report.api.models import CONNECTIONS
 from pytest_automation_report.delivery.batches import RefusalHandling
 from pytest_automation_report.errors import (
     ClientError,

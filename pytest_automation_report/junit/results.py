@@ -15,8 +15,17 @@ from xml.parsers import expat
 
 from msgspec import Struct, field
 
-from pytest_automation_report.api.limits import STEP_LIMIT, fit_to_limits
-from pytest_automation_report.api.models import CLOSING_TAG, OPENING_TAG, Artifact, Field, FieldType, Status, Test
+from pytest_automation_report.api.models import (
+    CLOSING_TAG,
+    OPENING_TAG,
+    STEP_LIMIT,
+    Artifact,
+    Field,
+    FieldType,
+    Status,
+    Test,
+    fit_to_limits,
+)
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.junit.parsing import JunitError, Property, parsed, split_output
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, property_field, typed_field

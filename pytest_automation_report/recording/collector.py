@@ -14,7 +14,7 @@ from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.api.limits import STEP_LIMIT
+from pytest_automation_report.api.models import STEP_LIMIT
 from pytest_automation_report.recording.hooks import UserErrors
 from pytest_automation_report.recording.steps import Annotations, merged
 from pytest_automation_report.spool.records import Step as TimedStep

@@ -11,9 +11,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.artifacts import address_of
 from pytest_automation_report.api.models import Artifact
-from pytest_automation_report.api.urls import is_web_address
+from pytest_automation_report.api.urls import address_of, is_web_address
 from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, property_field
 from pytest_automation_report.recording.hooks import PUBLISH_ARTIFACT
 from pytest_automation_report.spool.artifacts import spooled_address

@@ -12,8 +12,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
-from pytest_automation_report.api.models import Status  # noqa: TC001 - msgspec reads the annotations
+from pytest_automation_report.api.models import ARTIFACT_BYTES, ARTIFACTS_BYTES, Status
 from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner
 
 Output: TypeAlias = Literal["failed", "all", "none"]

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.limits import FIELD_LIMIT
-from pytest_automation_report.api.models import Artifact, Field, Status
+from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, Status
 from pytest_automation_report.recording.fields import FoundSecrets, printed_annotations, property_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import PHASES, Phase, Times, console_field, read_phase, worst_status

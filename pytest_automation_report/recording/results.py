@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.api.limits import fit_to_limits
-from pytest_automation_report.api.models import Field, FieldType, Status, Test
+from pytest_automation_report.api.models import Field, FieldType, Status, Test, fit_to_limits
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, FinishRecord

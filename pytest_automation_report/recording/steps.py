@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, cast
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.limits import FIELD_LIMIT, STEP_LIMIT
-from pytest_automation_report.api.models import CLOSING_TAG, OPENING_TAG, Field, FieldType, step_markup
+from pytest_automation_report.api.models import (
+    CLOSING_TAG,
+    FIELD_LIMIT,
+    OPENING_TAG,
+    STEP_LIMIT,
+    Field,
+    FieldType,
+    step_markup,
+)
 from pytest_automation_report.recording.phases import read_phase
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
 from pytest_automation_report.text.redaction import safe_str

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import Struct
 
-from pytest_automation_report.api.artifacts import is_bucket
 from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.urls import is_bucket
 from pytest_automation_report.ci.detection import FactsSearch
 from pytest_automation_report.delivery.launch import SenderProcess, timeouts_from
 from pytest_automation_report.session.collection import captured_files

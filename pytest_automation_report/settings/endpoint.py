@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from pytest_automation_report.api.artifacts import is_bucket, shown_store, template_for
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, ArtifactStoreConfig, Endpoint, PostgresDatabase
-from pytest_automation_report.api.urls import is_loopback_origin, origin_from, proxies_from, shown_address
+from pytest_automation_report.api.urls import (
+    is_bucket,
+    is_loopback_origin,
+    origin_from,
+    proxies_from,
+    shown_address,
+    shown_store,
+    template_for,
+)
 from pytest_automation_report.ci.detection import facts_for
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers

@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, cast
 
 from msgspec import Struct
 
-from pytest_automation_report.api.artifacts import BUCKETS, OF_FILE, OF_RUN, braced, is_bucket
 from pytest_automation_report.api.models import Field, FieldType, Link
-from pytest_automation_report.api.urls import shown_address, web_address_hint
+from pytest_automation_report.api.urls import (
+    BUCKETS,
+    OF_FILE,
+    OF_RUN,
+    braced,
+    is_bucket,
+    shown_address,
+    web_address_hint,
+)
 from pytest_automation_report.ci.facts import Shard, without_user
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.text.files import STDOUT

@@ -13,8 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.api.artifacts import is_bucket
-from pytest_automation_report.api.urls import shown_address
+from pytest_automation_report.api.urls import is_bucket, shown_address
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import with_fallbacks
 from pytest_automation_report.errors import SettingError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from pytest_automation_report.api.artifacts import shown_store
+from pytest_automation_report.api.urls import shown_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
 from pytest_automation_report.spool.cleaning import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses

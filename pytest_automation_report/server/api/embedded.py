@@ -58,9 +58,9 @@ class StoreClient(Client):
         self._lock = threading.Lock()
         self._store: Store | None = None
         # A store of this release knows all of this; no response needs to show it.
-        self._knows_keys = self._has_answered = True
-        self._artifact_bytes = artifact_bytes
-        self._extensions = frozenset(EXTENSIONS)
+        self.knows_keys = self.has_answered = True
+        self.artifact_bytes = artifact_bytes
+        self.extensions = frozenset(EXTENSIONS)
 
     def __repr__(self) -> str:
         return f"StoreClient({str(self._database)!r}, project_id={self._project_id})"
@@ -72,9 +72,6 @@ class StoreClient(Client):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def rest(self) -> None:
-        """Do nothing: an open file occupies no connection of a server."""
 
     def close(self) -> None:
         """Close the store; a later request opens it again."""

@@ -15,7 +15,7 @@ import falcon
 from falcon.routing import BaseConverter
 from msgspec.json import encode
 
-from pytest_automation_report.api.artifacts import file_name
+from pytest_automation_report.api.urls import file_name
 from pytest_automation_report.server.api.changes import CHANGES, OPTIONAL_BODIES, complete_run, create_run
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS

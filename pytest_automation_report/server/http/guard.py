@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import falcon
 
-from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER
+from pytest_automation_report.api.urls import KEEPS_HEADER
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
 from pytest_automation_report.server.store.values import ApiError, validation_error

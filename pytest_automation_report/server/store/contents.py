@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, file_name
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
+from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
 from pytest_automation_report.server.store.database import lock, marks, share
 
 if TYPE_CHECKING:

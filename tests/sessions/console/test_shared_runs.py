@@ -12,7 +12,7 @@ import pytest
 
 from pytest_automation_report.api.http import HttpClient, new_session
 from pytest_automation_report.api.models import NewRun, Token
-from pytest_automation_report.api.responses import page_of_runs
+from pytest_automation_report.api.responses import Page, Run, page_from
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
 from pytest_automation_report.errors import UnknownAnswerError
@@ -212,7 +212,7 @@ def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, 
         project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "30s", *server_options[:4], exits=0
     )
     document = json.loads(console(project.root, "run", "list", "--json", *server_options[:4]).out)
-    (run,) = page_of_runs(document).result
+    (run,) = page_from(Page[Run], document).result
     assert run.is_completed
 
 

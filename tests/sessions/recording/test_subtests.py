@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_automation_report.api.limits import FIELD_LIMIT
+from pytest_automation_report.api.models import FIELD_LIMIT
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.steps import context_of

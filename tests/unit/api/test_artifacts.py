@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import responses
 
-from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.api.responses import StoredFile
+from pytest_automation_report.api.urls import KEEPS_HEADER
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from support.client_fixtures import ClientFor
 

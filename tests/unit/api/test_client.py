@@ -12,9 +12,9 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from pytest_automation_report import __version__
-from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, Token
+from pytest_automation_report.api.urls import KEEPS_HEADER
 from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,

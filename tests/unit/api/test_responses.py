@@ -1,5 +1,7 @@
 import re
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,18 +10,22 @@ from hypothesis import strategies as st
 
 from pytest_automation_report.api.responses import (
     FieldText,
+    Page,
+    Run,
     RunTest,
     Source,
     created_id,
-    page_of_runs,
-    page_of_sources,
-    page_of_tests,
+    page_from,
     run_from,
 )
 
 THREAD: dict[str, Any] = {"id": 5, "is_completed": False, "total_count": 3}
 RUN: dict[str, Any] = {"id": 1, "is_completed": True, "total_count": 3}
-READERS = [run_from, page_of_runs, page_of_tests, page_of_sources, created_id]
+READERS: list[Callable[[object], object]] = [
+    run_from,
+    created_id,
+    *(partial(page_from, kind) for kind in (Page[Run], Page[RunTest], Page[Source])),
+]
 
 
 def test_least_run() -> None:
@@ -57,7 +63,7 @@ def test_truth_values(value: object, read: bool) -> None:  # noqa: FBT001 - a ta
 @pytest.mark.parametrize("empty", [None, [], {}])
 def test_empty_values(empty: object) -> None:
     """Null and an empty list may stand for an empty object."""
-    page = page_of_runs({"result": [], "page": None, "next_page": None, "expands": empty})
+    page = page_from(Page[Run], {"result": [], "page": None, "next_page": None, "expands": empty})
     assert (page.next_page, page.total, page.result, page.expands) == (None, 0, (), {})
 
 
@@ -77,13 +83,13 @@ def test_pages() -> None:
     """Pages have their total, the next page and their items."""
     numbers = {"page": 2, "prev_page": 1, "next_page": 3, "last_page": 9, "per_page": 100, "total": 812}
     document = {**numbers, "result": [RUN]}
-    runs = page_of_runs(document)
+    runs = page_from(Page[Run], document)
     assert (runs.next_page, runs.total, runs.document) == (3, 812, document)
     assert [run.id for run in runs.result] == [1]
     rows = [{"automation_case_id": 4}, {"automation_test_id": 8, "key": "k", "name": "n", "folder": "f"}]
-    tests = page_of_tests({**numbers, "result": rows})
+    tests = page_from(Page[RunTest], {**numbers, "result": rows})
     assert tests.result == (RunTest(None, None, None, None), RunTest(8, "k", "n", "f"))
-    assert page_of_sources({**numbers, "result": [{"id": 3, "name": "s"}]}).result == (Source(3, "s"),)
+    assert page_from(Page[Source], {**numbers, "result": [{"id": 3, "name": "s"}]}).result == (Source(3, "s"),)
 
 
 @pytest.mark.parametrize(
@@ -122,13 +128,13 @@ def test_bad_members(document: object, message: str) -> None:
 def test_page_with_wrong_expands() -> None:
     """Related records that are no object make a page unreadable."""
     with pytest.raises(ValueError, match=r"got `array` - at `\$.expands`$"):
-        page_of_runs({"result": [], "expands": [1]})
+        page_from(Page[Run], {"result": [], "expands": [1]})
 
 
 def test_page_without_result() -> None:
     """A page without its list is no empty page."""
     with pytest.raises(ValueError, match=r"missing required field `result`$"):
-        page_of_tests({"page": 1})
+        page_from(Page[RunTest], {"page": 1})
 
 
 MEMBER_NAMES = st.sampled_from([

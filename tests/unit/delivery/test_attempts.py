@@ -2,8 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.api.limits import FIELD_LIMIT
-from pytest_automation_report.api.models import Artifact, Field, FieldType, Test, encode
+from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, FieldType, Test, encode
 from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions, folded, with_kept_files
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
