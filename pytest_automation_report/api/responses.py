@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, convert, field
+from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json
@@ -148,6 +149,11 @@ class _Created(Struct):
 
 class _SingleRun(Struct):
     result: Run
+
+
+# msgspec ends the process by a segmentation fault when two threads read a class for the first time at the same moment:
+# this makes all of them ready.
+Decoder(tuple[_Created, StoredFile, _SingleRun, Page[Run], Page[RunTest], Page[Source]])
 
 
 def created_id(document: object) -> int:

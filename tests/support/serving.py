@@ -67,8 +67,10 @@ def _serving(
             yield line_of(server), server
         except Exception as error:
             # A server that ended by itself says why: without its words the failure is a riddle.
+            ended = server.poll()
             server.terminate()
-            raise AssertionError(f"with a server that said: {server.communicate(timeout=30)}") from error
+            words = server.communicate(timeout=30)
+            raise AssertionError(f"with a server that had ended by {ended} and said: {words}") from error
         server.send_signal(end)
         _, said = server.communicate(timeout=30)
         assert (server.returncode, "Traceback" in said) == (0, False), said

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from msgspec.json import Decoder
+
 from pytest_automation_report.server.api.bodies import (
     RunAppendBody,
     RunBody,
@@ -29,6 +31,16 @@ if TYPE_CHECKING:
     Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], StoredResponse]
 
 
+# Made here and not by the first request: msgspec ends the process by a segmentation fault when two threads read a class
+# for the first time at the same moment.
+_RUN: Final = Decoder(RunBody)
+_RUN_APPEND: Final = Decoder(RunAppendBody)
+_RUN_COMPLETION: Final = Decoder(RunCompletionBody)
+_THREAD: Final = Decoder(ThreadBody)
+_THREAD_APPEND: Final = Decoder(ThreadAppendBody)
+_THREAD_COMPLETION: Final = Decoder(ThreadCompletionBody)
+
+
 def create_run(
     store: Store,
     project_id: int,
@@ -38,38 +50,38 @@ def create_run(
     are_references_strict: bool = False,
 ) -> StoredResponse:
     """Create a run; with strict references it may only name existing records."""
-    run = body_from(body, RunBody).submission()
+    run = body_from(body, _RUN).submission()
     is_strict = are_references_strict
     return _applied(store, request, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict))
 
 
 def append_to_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Add fields, artifacts and links to a run."""
-    attachments = body_from(body, RunAppendBody).attachments()
+    attachments = body_from(body, _RUN_APPEND).attachments()
     return _applied(store, request, lambda writer: writer.append_to_run(run_id, attachments))
 
 
 def complete_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Complete a run and its open threads."""
-    measure = body_from(body, RunCompletionBody).measure_elapsed
+    measure = body_from(body, _RUN_COMPLETION).measure_elapsed
     return _applied(store, request, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
 
 
 def create_thread(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Create a thread."""
-    thread = body_from(body, ThreadBody).submission()
+    thread = body_from(body, _THREAD).submission()
     return _applied(store, request, lambda writer: writer.create_thread(run_id, thread))
 
 
 def append_to_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Add all tests of the body to a thread, or none of them."""
-    addition = body_from(body, ThreadAppendBody).addition()
+    addition = body_from(body, _THREAD_APPEND).addition()
     return _applied(store, request, lambda writer: writer.append_to_thread(thread_id, addition))
 
 
 def complete_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
     """Complete a thread."""
-    observed, computed = body_from(body, ThreadCompletionBody).durations()
+    observed, computed = body_from(body, _THREAD_COMPLETION).durations()
     return _applied(store, request, lambda writer: writer.complete_thread(thread_id, observed, computed))
 
 

@@ -14,13 +14,14 @@ from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
 from msgspec import DecodeError, Meta, Struct, UnsetType, ValidationError, convert
-from msgspec.json import Decoder
 from msgspec.structs import fields
 
 from pytest_automation_report.server.store.values import INT64_MAX, ApiError, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from msgspec.json import Decoder
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.api.bodies import Body
@@ -180,8 +181,8 @@ def check_length(length: int) -> None:
         raise ApiError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
 
 
-def body_from(body: bytes, declared: type[B]) -> B:
-    """Return a body as it is declared.
+def body_from(body: bytes, decoder: Decoder[B]) -> B:
+    """Return a body as its decoder declares it.
 
     Raises `ApiError`: 422 with every mistake, 400 for bytes that are no JSON object, 413 for more bytes than
     `MAX_BODY_BYTES`, or for more values than `MAX_VALUES`.
@@ -190,19 +191,13 @@ def body_from(body: bytes, declared: type[B]) -> B:
     _check_values(body)
     if b"\\u0000" not in body:  # msgspec would take it for a text like any other
         try:
-            decoder: Decoder[B] = _decoder(declared)
             return decoder.decode(body)
         except (DecodeError, UnicodeDecodeError, RecursionError):
             pass
     mistakes = Mistakes()
-    value: Any = examined(_object_from(body), declared, mistakes)
+    value: Any = examined(_object_from(body), decoder.type, mistakes)
     mistakes.refuse()
     return cast("B", value)
-
-
-@lru_cache(maxsize=64)
-def _decoder(declared: type[B]) -> Decoder[B]:
-    return Decoder(declared)
 
 
 def _object_from(body: bytes) -> Json:
