@@ -6,7 +6,7 @@ import re
 import time
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings.verdict import mine
 from pytest_automation_report.server.pages import drawings
@@ -37,6 +37,16 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunFindings, RunMention
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
+
+
+class Choice(NamedTuple):
+    """A select above a list: ``any`` is the word for no choice, empty without it; ``options`` are values with words."""
+
+    name: str
+    label: str
+    any: str
+    options: Sequence[tuple[str, str]]
+    chosen: str
 
 
 _COMPUTING_SECONDS: Final = 0.2
@@ -92,14 +102,12 @@ class _ListPage(Page):
 
     def _tag(self, project_id: int | None) -> str:
         """Return a tag that changes with the runs, and each minute with the words for how long ago they were."""
-        state, uncomputed = self.read(lambda reader: reader.state(project_id))
-        if self._compute(uncomputed):
-            state, uncomputed = self.read(lambda reader: reader.state(project_id))
-        text = repr((state, uncomputed, self.now_us() // _MINUTE_US))
+        state = self._read(lambda reader: dict(zip(("rows", "uncomputed"), reader.state(project_id), strict=True)))
+        text = repr((state, self.now_us() // _MINUTE_US))
         return f'"{sha256(text.encode()).hexdigest()[:32]}"'
 
     def answer_project(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """Answer with the runs of a project."""
+        """Answer with one page of the runs of a project."""
         filters = run_filters(req.params)
         question = partial(project_values, project_id=project_id, filters=filters)
         self.answer(req, resp, "runs", project_id, question)
@@ -133,17 +141,13 @@ class HomePage(_ListPage):
 class ProjectPage(_ListPage):
     """The runs of a project."""
 
-    def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """Show one page of the project's runs."""
-        self.answer_project(req, resp, project_id)
+    on_get = _ListPage.answer_project
 
 
 class SuitePage(_ListPage):
     """A suite: its runs on a branch, its trend, what fails, is flaky or slow."""
 
-    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
-        """Show the suite."""
-        self.answer_suite(req, resp, source_id)
+    on_get = _ListPage.answer_suite
 
 
 class LatestRun(Page):
@@ -346,45 +350,25 @@ def _oldest(document: RunFindings | None, last: Json | None) -> RunMention | Non
 
 def _choices(
     filters: RunFilters, *, sources: Sequence[tuple[str, str]], branches: Sequence[str], tags: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> list[Choice]:
     """Return the selects above a list of runs; those without a choice are left out.
 
     A suite's page has no ``sources``, and always one branch: runs of two branches are no series.
     """
-    is_suite = not sources
-    names = list(dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])]))
-    shown: list[dict[str, Any]] = [
-        {
-            "name": "source",
-            "label": "Suite",
-            "any": "All suites",
-            "options": sources,
-            "chosen": str(filters.source or ""),
-        },
-        {
-            "name": "branch",
-            "label": "Branch",
-            "any": "" if is_suite else "All branches",
-            "options": [(name or NO_BRANCH, name or "(no branch)") for name in names],
-            "chosen": "" if filters.branch is None else filters.branch or NO_BRANCH,
-        },
-        {
-            "name": "status",
-            "label": "Status",
-            "any": "Any status",
-            "options": [(word, word.capitalize()) for word in STATUSES],
-            "chosen": filters.status or "",
-        },
-        {
-            "name": "tag",
-            "label": "Tag",
-            "any": "Any tag",
-            "options": [(tag, tag) for tag in dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])])],
-            "chosen": filters.tag or "",
-        },
+    branch = "" if filters.branch is None else filters.branch or NO_BRANCH
+    branches = list(dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])]))
+    tags = list(dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])]))
+    names = [(name or NO_BRANCH, name or "(no branch)") for name in branches]
+    shown = [
+        Choice("source", "Suite", "All suites", sources, str(filters.source or "")),
+        Choice("branch", "Branch", "All branches" if sources else "", names, branch),
+        Choice(
+            "status", "Status", "Any status", [(word, word.capitalize()) for word in STATUSES], filters.status or ""
+        ),
+        Choice("tag", "Tag", "Any tag", [(tag, tag) for tag in tags], filters.tag or ""),
     ]
     # Runs without a branch alone leave nothing to choose.
-    return [choice for choice in shown if choice["options"] and choice["options"] != [(NO_BRANCH, "(no branch)")]]
+    return [choice for choice in shown if choice.options and choice.options != [(NO_BRANCH, "(no branch)")]]
 
 
 def _list_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from pytest_automation_report.server.store.values import hexadecimal
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import falcon
 
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
 
+# Other branches whose outcomes stand beside those of the shown one.
+_OTHERS: Final = 8
 # Results before this one that are searched for an earlier picture.
 _EARLIER_PICTURES: Final = 5
 
@@ -220,7 +222,7 @@ def _history_values(
         "sentence": history.sentence(outcomes, current.result, kind),
         "current": current,
         "chart": history.chart(outcomes if state.has_all_branches else on_branch, current, usual),
-        "branches": history.branch_histories(outcomes, current.branch),
+        "branches": [row for row in history.branch_histories(outcomes) if row.branch != current.branch][:_OTHERS],
         "reliability": history.reliability(outcomes),
         "flakiness": flakiness,
         "evidence": _evidence(flakiness),
@@ -306,16 +308,6 @@ class CasePage(Page):
 
 
 @dataclass(frozen=True, slots=True)
-class BranchRow:
-    """The outcomes on one branch, oldest first; ``passed`` of ``decided`` runs passed at once."""
-
-    branch: str
-    outcomes: tuple[Outcome, ...]
-    passed: int
-    decided: int
-
-
-@dataclass(frozen=True, slots=True)
 class ReasonRow:
     """A reason for which the test failed: its message, how often, its first and its last run of those shown."""
 
@@ -330,9 +322,10 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
     case = reader.case(case_id)
     rows = reader.history(case_id)
     outcomes = history.outcomes_of(rows)[:_CALENDAR]
-    branches = branch_rows(outcomes)
+    # The branch with most outcomes comes first.
+    branches = sorted(history.branch_histories(outcomes), key=lambda row: (-len(row.outcomes), row.branch))[:_BRANCHES]
     chosen = next((row for row in branches if row.branch == branch), branches[0] if branches else None)
-    on_branch = [outcome for outcome in outcomes if chosen is not None and outcome.branch == chosen.branch]
+    on_branch = [] if chosen is None else chosen.outcomes
     newest = rows[0] if rows else None
     return {
         "case": case,
@@ -353,23 +346,6 @@ def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[st
 
 def _newest_sentence(reader: PageReader, outcomes: Sequence[Outcome], newest: Outcome) -> Sequence[Piece]:
     return history.sentence(outcomes, newest.result, _kinds(reader, newest.run).get(newest.result))
-
-
-def branch_rows(outcomes: Iterable[Outcome]) -> list[BranchRow]:
-    """Return the outcomes by branch, the branch with most of them first."""
-    by_branch: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        by_branch.setdefault(outcome.branch, []).append(outcome)
-    rows = [
-        BranchRow(
-            branch,
-            tuple(reversed(entries)),
-            sum(outcome.letter == "p" for outcome in entries),
-            sum(outcome.letter != "s" for outcome in entries),
-        )
-        for branch, entries in by_branch.items()
-    ]
-    return sorted(rows, key=lambda row: (-len(row.outcomes), row.branch))[:_BRANCHES]
 
 
 def duration_line(outcomes: Sequence[Outcome]) -> list[float | None]:

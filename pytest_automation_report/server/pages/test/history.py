@@ -32,13 +32,13 @@ _STRIP_RUNS: Final = 12
 _RELIABILITY_RUNS: Final = 50
 _MEDIAN_RUNS: Final = 20
 _LEAST_FOR_MEDIAN: Final = 3
-_BRANCHES: Final = 8
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "f": ("fail", "failed"),
     "r": ("flaky", "flaky"),
     "p": ("pass", "passed"),
     "s": ("skip", "skipped"),
 }
+_PAST: Final[Mapping[str, str]] = {"f": "failed", "r": "passed after a failed attempt", "p": "passed"}
 _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped"}
 # The drawing: bars stand on the ground, the highest one has room for its label above.
 WIDTH: Final = 328
@@ -88,13 +88,22 @@ class Piece(NamedTuple):
     result: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BranchHistory:
-    """The last outcomes on another branch, oldest first as letters, and the newest one."""
+class BranchHistory(NamedTuple):
+    """The outcomes on one branch, newest first."""
 
     branch: str
-    letters: str
-    newest: Outcome
+    outcomes: Sequence[Outcome]
+
+    @property
+    def letters(self) -> str:
+        """The last outcomes as letters, oldest first."""
+        return "".join(outcome.letter for outcome in reversed(self.outcomes[:_STRIP_RUNS]))
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many runs passed at once, of how many decided ones."""
+        letters = [outcome.letter for outcome in self.outcomes]
+        return letters.count("p"), len(letters) - letters.count("s")
 
 
 def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -> list[Outcome]:
@@ -141,18 +150,15 @@ def job_outcomes(rows: Iterable[Mapping[str, Any]], run: int) -> list[JobOutcome
         (row for row in rows if row["run"] == run), key=lambda row: (row["job"] or "", row["attempt"] or 1, row["id"])
     )
     kept = {own[place]["id"] for place in remaining(_of_jobs(own))}
-    found = [
+    if len(own) == 1:
+        return []
+    return [
         JobOutcome(
-            row["id"],
-            row["job"] or "",
-            row["attempt"] or 1,
-            *_WORDS[_letter(row)],
-            row["elapsed"],
+            row["id"], row["job"] or "", row["attempt"] or 1, *_WORDS[_letter(row)], row["elapsed"],
             row["id"] not in kept,
         )
         for row in own
-    ]
-    return found if len(found) > 1 else []
+    ]  # fmt: skip
 
 
 def _letter(row: Mapping[str, Any]) -> str:
@@ -180,11 +186,7 @@ def sentence(outcomes: Sequence[Outcome], current: int, kind: Mine | None = None
         pieces = [Piece("Skipped.", is_strong=True)]
         if decided:
             last = decided[0]
-            pieces += [
-                Piece(" It last ran in "),
-                Piece(f"#{last.run}", result=last.result),
-                Piece(f" and {_past(last)}."),
-            ]
+            pieces += [Piece(" It last ran in "), _linked(last), Piece(f" and {_PAST[last.letter]}.")]
     else:
         pieces = _passing(now, decided, on_branch)
     return [*pieces, *_elsewhere(outcomes, now)]
@@ -196,17 +198,12 @@ def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Min
     passed = sum(outcome.letter == "p" for outcome in decided)
     last = decided[0]
     if last.letter != "f":
-        how = "passed" if last.letter == "p" else "passed after a failed attempt"
-        counts = (
-            f" and in {_of(passed, len(decided))}{on_branch}."
-            if len(decided) > 1
-            else f", its only run before{on_branch}."
-        )
+        counts = f" and in {_of(passed, len(decided))}" if len(decided) > 1 else ", its only run before"
         return [
             Piece(_NEWS[kind or ("back" if any(each.letter == "f" for each in decided) else "new")], is_strong=True),
-            Piece(f" It {how} in "),
-            Piece(f"#{last.run}", result=last.result),
-            Piece(counts),
+            Piece(f" It {_PAST[last.letter]} in "),
+            _linked(last),
+            Piece(f"{counts}{on_branch}."),
         ]
     streak = [now]
     for outcome in decided:
@@ -243,7 +240,7 @@ def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str) -> list[P
         return [
             Piece("Fixed.", is_strong=True),
             Piece(" It failed in "),
-            Piece(f"#{last.run}", result=last.result),
+            _linked(last),
             Piece(f", and in {_of(failed, len(decided))}{on_branch}." if len(decided) > 1 else "."),
         ]
     passed = sum(outcome.letter == "p" for outcome in decided)
@@ -274,20 +271,17 @@ def _of(count: int, total: int, noun: str = " before") -> str:
     return f"{count} of the {total} runs{noun}"
 
 
-def _past(outcome: Outcome) -> str:
-    return {"f": "failed", "r": "passed after a failed attempt"}.get(outcome.letter, "passed")
+def _linked(outcome: Outcome) -> Piece:
+    """Return the number of a run, with a link to the result in it."""
+    return Piece(f"#{outcome.run}", result=outcome.result)
 
 
-def branch_histories(outcomes: Iterable[Outcome], branch: str) -> list[BranchHistory]:
-    """Return the other branches on which the test ran, those with the newest runs first."""
+def branch_histories(outcomes: Iterable[Outcome]) -> list[BranchHistory]:
+    """Return the outcomes by branch, those with the newest runs first."""
     by_branch: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        if outcome.branch != branch:
-            by_branch.setdefault(outcome.branch, []).append(outcome)
-    return [
-        BranchHistory(name, "".join(outcome.letter for outcome in reversed(entries[:_STRIP_RUNS])), entries[0])
-        for name, entries in list(by_branch.items())[:_BRANCHES]
-    ]
+        by_branch.setdefault(outcome.branch, []).append(outcome)
+    return [BranchHistory(*entry) for entry in by_branch.items()]
 
 
 def usual_duration(outcomes: Iterable[Outcome], current: Outcome) -> int | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import quote
 
 from pytest_automation_report.server.pages.run.head import RunFacts
@@ -28,16 +27,11 @@ MOST: Final = 2_000
 """Most tests of a list through which a reader can go with previous and next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """Results before and after this one, None at the ends of the list.
-
-    ``position`` counts from 1; ``words`` name the position in the list.
-    """
+class Neighbours(NamedTuple):
+    """Results before and after this one, None at the ends of the list; ``words`` name its place in the list."""
 
     before: int | None
     after: int | None
-    position: int
     words: str
 
 
@@ -70,7 +64,8 @@ def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Ma
     """
     state = _state(row["run"], origin)
     tone = STATUSES_SHOWN[row["status"]].tone
-    if _is_node(state):
+    is_open_node = bool(state.opened) and not state.is_filtered and state.group != "none"
+    if state.view == "tests" and is_open_node:
         return _at([other["id"] for other in common.reader.near(row)], row["id"], "test")
     has_list = state.is_filtered or state.view == "tests"
     if not has_list and tone == "fail":
@@ -109,22 +104,17 @@ def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
         return RunState(run_id)
 
 
-def _is_node(state: RunState) -> bool:
-    """Whether a state is the tree with an open node."""
-    return state.view == "tests" and bool(state.opened) and not state.is_filtered and state.group != "none"
-
-
 def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
-    failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
-    listed = common.once(("failures", row["run"]), partial(_failures, common.reader, row["run"], failed))
+    listed = common.once(("failures", row["run"]), partial(_failures, common.reader, row["run"]))
     if state.view not in {"", "failures"} or state.group not in {"", "reason"}:
         return _at([other["id"] for other in listed], row["id"], "test")
     known = common.once(("known reasons", row["run"]), partial(_known_in_base, common, row["run"], listed))
     return neighbours_of(listed, row["id"], known)
 
 
-def _failures(reader: PageReader, run_id: int, failed: Sequence[int]) -> Sequence[Json]:
+def _failures(reader: PageReader, run_id: int) -> Sequence[Json]:
     """Return the failures of a run in the order of their arrival."""
+    failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
     return sorted(reader.failures(run_id, failed), key=lambda row: int(row["id"]))
 
 
@@ -162,7 +152,6 @@ def _at(ids: Sequence[int], result_id: int, noun: str, *, has_more: bool = False
     return Neighbours(
         ids[place - 1] if place else None,
         ids[place + 1] if place + 1 < len(ids) else None,
-        place + 1,
         f"{place + 1:,} of {'more than ' if has_more else ''}{len(ids):,} {noun}s",
     )
 
@@ -171,8 +160,7 @@ _PLACEHOLDER: Final = re.compile(r"\{(commit|file|line)\}")
 _ABSOLUTE: Final = re.compile(r"[/\\]|[A-Za-z]:|\.\.[/\\]|<")
 
 
-@dataclass(frozen=True, slots=True)
-class CodeLinks:
+class CodeLinks(NamedTuple):
     """Templates with ``{file}``, ``{line}`` and, for ``source``, ``{commit}``; an empty one makes no links."""
 
     source: str = ""

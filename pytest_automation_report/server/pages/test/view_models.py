@@ -39,8 +39,7 @@ _MAX_STEPS: Final = 300
 _SHORT: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(NamedTuple):
     """One step; ``depth`` counts the steps around it, ``share`` is its part of the longest step, 0 to 1.
 
     ``files`` are places in the list of the files of its attempt.
@@ -81,19 +80,15 @@ def step_rows(
         found = _TEXT_STEP.findall(field["value"]) if field else []
         return [_step(name, status) for status, name in found[:_MAX_STEPS]]
     if timed:
-        longest = max((step.elapsed or 0 for step in _all(timed)), default=0) or 1
+        flat = [*_flat(timed, 0)]
+        longest = max(step.elapsed or 0 for step, _ in flat) or 1
         return [
             StepRow(
-                step.name,
-                _TONES[step.status],
-                step.status,
-                depth,
-                step.elapsed,
-                (step.elapsed or 0) / longest,
+                step.name, _TONES[step.status], step.status, depth, step.elapsed, (step.elapsed or 0) / longest,
                 step.files,
             )
-            for step, depth in _flat(timed, 0)
-        ][:_MAX_STEPS]
+            for step, depth in flat[:_MAX_STEPS]
+        ]  # fmt: skip
     field = next((field for field in fields if field["name"] == "Steps"), None)
     parsed = steps(field["value"]) if field else None
     return [_step(step.text, step.status) for step in parsed or ()][:_MAX_STEPS]
@@ -104,10 +99,6 @@ def _step(text: str, status: str) -> StepRow:
     name = text.lstrip(_INDENT)
     depth = text[: len(text) - len(name)].count(_INDENT[0])
     return StepRow(name or text, _TONES[status], status, depth)
-
-
-def _all(nodes: Iterable[StepNode]) -> Iterable[StepNode]:
-    return (step for step, _ in _flat(nodes, 0))
 
 
 def _flat(nodes: Iterable[StepNode], depth: int) -> Iterable[tuple[StepNode, int]]:
@@ -186,8 +177,7 @@ _PREVIEW_LINES: Final = 200
 _PREVIEW_BYTES: Final = 24_000
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(NamedTuple):
     """The first lines of a text file; ``more_bytes`` are not shown, ``line_count`` is None if not all was read."""
 
     lines: tuple[str, ...]
@@ -235,15 +225,8 @@ def _file(artifact: Json, note: str, contents: Mapping[str, StoredContent]) -> T
     if content is None:
         return TestFile(name, "", "link", note or "no longer stored", artifact["mime_type"])
     media_type = content.media_type
-    shown = (
-        "picture"
-        if is_picture(media_type)
-        else "video"
-        if is_video(media_type)
-        else "text"
-        if media_type == TEXT
-        else "link"
-    )
+    shown = "picture" if is_picture(media_type) else "video" if is_video(media_type) else "link"
+    shown = "text" if media_type == TEXT else shown
     # A file of no recognised type keeps the type that the test named.
     mime_type = artifact["mime_type"] if media_type == DOWNLOAD else content.mime_type
     return TestFile(name, url, shown, note, mime_type, content.size, hash_)

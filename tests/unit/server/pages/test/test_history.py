@@ -146,9 +146,10 @@ def test_failures_of_an_author_at_work_make_no_test_flaky(at_work: dict[str, Any
 
 
 def test_other_branches_have_their_last_outcomes() -> None:
-    """Each other branch has its letters, oldest first, the branch with the newest run first."""
+    """Each branch has its letters, oldest first, the branch with the newest run first."""
     history = sorted([*outcomes("pp"), *outcomes("pf", "a", 10), *outcomes("r", "b", 20)], key=lambda o: -o.run)
-    assert [(entry.branch, entry.letters) for entry in branch_histories(history, "main")] == [("b", "r"), ("a", "pf")]
+    found = [(entry.branch, entry.letters, entry.counts) for entry in branch_histories(history)]
+    assert found == [("b", "r", (0, 1)), ("a", "pf", (1, 2)), ("main", "pp", (2, 2))]
 
 
 def test_the_drawing_shows_the_current_run() -> None:
