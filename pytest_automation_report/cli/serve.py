@@ -194,7 +194,7 @@ def _server(
     from pytest_automation_report.server.http.serving import ServeOptions, passes_secret  # noqa: PLC0415 - as above
     from pytest_automation_report.server.http.serving import serve as serve_store  # noqa: PLC0415 - as above
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.pages.test.links import CodeLinks  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.pages.test.handlers import CodeLinks  # noqa: PLC0415 - as above
 
     server_options = ServerOptions(
         are_references_strict=options["strict_references"],

@@ -20,7 +20,7 @@ import trustme
 from compatibility.vendor.official import tool
 from docs.written import bash, block, environment
 from pytest_automation_report.cli.serve import serve
-from pytest_automation_report.server.pages.test.links import CodeLinks
+from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from support.needs import needed
 from support.processes import line_of, running
 from support.repository import ROOT

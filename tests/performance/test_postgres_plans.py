@@ -13,8 +13,7 @@ from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROW
 from pytest_automation_report.server.pages.run.page import RunDocuments, page_values
 from pytest_automation_report.server.pages.runs.lists import found, project_values, suite_values, suites_values
 from pytest_automation_report.server.pages.state import VIEWS, RunFilters, RunState, Search, TestState
-from pytest_automation_report.server.pages.test.handlers import result_values
-from pytest_automation_report.server.pages.test.links import MOST, CommonValues
+from pytest_automation_report.server.pages.test.handlers import MOST, CommonValues, result_values
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.clusters import Cluster

@@ -54,8 +54,8 @@ from pytest_automation_report.server.pages.runs.lists import (
     SearchPage,
     SuitePage,
 )
-from pytest_automation_report.server.pages.test.handlers import CasePage, TestPage
-from pytest_automation_report.server.pages.test.links import NO_LINKS
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS, TestPage
+from pytest_automation_report.server.pages.test.history import CasePage
 from pytest_automation_report.server.store.contents import PATH as ARTIFACTS
 from pytest_automation_report.server.store.values import ApiError, not_found
 
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.report.files import FileRule
-    from pytest_automation_report.server.pages.test.links import CodeLinks
+    from pytest_automation_report.server.pages.test.handlers import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
 

@@ -27,8 +27,7 @@ from pytest_automation_report.server.pages.run.reasons import marks_of, says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.run.time import Histories
 from pytest_automation_report.server.pages.state import CHANGES, TestState, result_state
-from pytest_automation_report.server.pages.test.handlers import lone_values, result_values
-from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
 from pytest_automation_report.server.pages.words import (
     STATUSES_RANKED,
     STATUSES_SHOWN,
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FileTests, RunFindings
-    from pytest_automation_report.server.pages.test.links import CodeLinks
+    from pytest_automation_report.server.pages.test.handlers import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
 

@@ -1,47 +1,214 @@
-"""Answer the URLs of a test's pages: in one run, and across runs."""
+"""The page of a test in a run, the tests before and after it there, and links to code."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+from urllib.parse import quote
 
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
-from pytest_automation_report.server.pages.queries import HISTORY_ROWS
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.run.changes import MAIN_WORKER
-from pytest_automation_report.server.pages.run.head import flaky_evidence
-from pytest_automation_report.server.pages.state import PICTURES, result_state
-from pytest_automation_report.server.pages.test import failure, history, view_models
-from pytest_automation_report.server.pages.test.links import NO_LINKS, CommonValues, neighbours_in, way_back
+from pytest_automation_report.server.pages.run.head import RunFacts, flaky_evidence
+from pytest_automation_report.server.pages.run.tests import TestList
+from pytest_automation_report.server.pages.state import FLAKY, PICTURES, RunState, result_state, run_state
+from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, rerun_command, run_summary, with_defaults
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifacts import part_of
 from pytest_automation_report.server.store.compared import flaky_state
 from pytest_automation_report.server.store.contents import hashes_in, stored_contents
-from pytest_automation_report.server.store.findings import stored_findings
-from pytest_automation_report.server.store.values import hexadecimal
+from pytest_automation_report.server.store.findings import stored_findings, summaries
+from pytest_automation_report.server.store.values import RESULT_STATUSES, ApiError, hexadecimal
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import Mine
+    from pytest_automation_report.findings.documents import Mine, RunOverview
     from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.state import TestState
-    from pytest_automation_report.server.pages.test.history import Outcome, Piece
-    from pytest_automation_report.server.pages.test.links import CodeLinks
+    from pytest_automation_report.server.pages.test.history import Outcome
     from pytest_automation_report.server.pages.test.view_models import Output, TestFile
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
+
+
+MOST: Final = 2_000
+"""Most tests of a list through which a reader can go with previous and next."""
+
+
+class Neighbours(NamedTuple):
+    """Results before and after this one, None at the ends of the list; ``words`` name its place in the list."""
+
+    before: int | None
+    after: int | None
+    words: str
+
+
+_Value = TypeVar("_Value")
+
+
+class CommonValues:
+    """The values that pages of several tests share: the run, its failures, its workers.
+
+    Owned by one page, or by the report whose pages of tests are read in one transaction; of no use after it.
+    """
+
+    def __init__(self, reader: PageReader) -> None:
+        self.reader = reader
+        self._known: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, read: Callable[[], _Value]) -> _Value:
+        """Return the value of the first call of ``read`` for this key; callers must not change it."""
+        if key not in self._known:
+            self._known[key] = read()
+        value: _Value = self._known[key]
+        return value
+
+
+def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Mapping[str, str]) -> Neighbours | None:
+    """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
+
+    Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests. None for
+    a passed test then, and for a result that is alone in its list or not in it.
+    """
+    state = _state(row["run"], origin)
+    tone = STATUSES_SHOWN[row["status"]].tone
+    is_open_node = bool(state.opened) and not state.is_filtered and state.group != "none"
+    if state.view == "tests" and is_open_node:
+        return _at([other["id"] for other in common.reader.near(row)], row["id"], "test")
+    has_list = state.is_filtered or state.view == "tests"
+    if not has_list and tone == "fail":
+        return _among_failures(common, row, state)
+    if not has_list:
+        kind = FLAKY if tone == "pass" and row["failed_attempts"] else "" if tone == "pass" else str(row["status"])
+        if not kind:
+            return None
+        state = RunState(row["run"], "tests", statuses=frozenset({kind}))
+    ids, has_more = common.once(("list", state), partial(_listed, common.reader, record, state))
+    return _at(ids, row["id"], "test", has_more=has_more)
+
+
+def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[list[int], bool]:
+    """Return the ids of the first tests of a list, and whether it has more."""
+    found = stored_findings(reader.connection, state.run_id) if state.changes else None
+    facts = RunFacts(record, "", found, cast("RunOverview", {}), 0)  # a list reads nothing of the overview
+    listed = TestList(facts, state, reader).first(MOST)
+    return [other["id"] for other in listed.items], listed.has_more
+
+
+def way_back(row: Json, origin: Mapping[str, str]) -> str:
+    """Return the id of the element of the run's page that shows a result: its reason's card, or its row in a list."""
+    state = _state(row["run"], origin)
+    is_card = state.view in {"", "failures"} and not state.is_filtered and state.group in {"", "reason"}
+    if is_card and row["fingerprint"] is not None:
+        return f"reason-{hexadecimal(row['fingerprint'])}"
+    return f"t-{row['id']}"
+
+
+def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
+    try:
+        return run_state(run_id, origin)
+    except ApiError:
+        # The reader has changed the address by hand.
+        return RunState(run_id)
+
+
+def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
+    listed = common.once(("failures", row["run"]), partial(_failures, common.reader, row["run"]))
+    if state.view not in {"", "failures"} or state.group not in {"", "reason"}:
+        return _at([other["id"] for other in listed], row["id"], "test")
+    known = common.once(("known reasons", row["run"]), partial(_known_in_base, common, row["run"], listed))
+    return neighbours_of(listed, row["id"], known)
+
+
+def _failures(reader: PageReader, run_id: int) -> Sequence[Json]:
+    """Return the failures of a run in the order of their arrival."""
+    failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
+    return sorted(reader.failures(run_id, failed), key=lambda row: int(row["id"]))
+
+
+def _known_in_base(common: CommonValues, run_id: int, listed: Sequence[Json]) -> set[int]:
+    reasons = {other["fingerprint"] for other in listed} - {None}
+    summary = summaries(common.reader.connection, [run_id]).get(run_id)
+    base = None if summary is None else summary["base"]
+    return common.reader.known_reasons(base, reasons) if base and reasons else set()
+
+
+def neighbours_of(rows: Sequence[Json], result_id: int, known: Collection[int] = ()) -> Neighbours | None:
+    """Return the neighbours of a failure in a list of rows with id and fingerprint; None if it is not in there.
+
+    They go from reason to reason, as the page of the run has them: new ones before the ``known`` ones of the run that
+    it is compared with, and those of most tests first. If one has no reason they go from test to test.
+    """
+    ids = [row["id"] for row in rows]
+    if any(row["fingerprint"] is None for row in rows):
+        return _at(ids, result_id, "test")
+    own = next((row["fingerprint"] for row in rows if row["id"] == result_id), None)
+    if own is None:
+        return None
+    counts = Counter(row["fingerprint"] for row in rows)
+    order = sorted(counts, key=lambda fingerprint: (fingerprint in known, -counts[fingerprint], fingerprint))
+    firsts: dict[int, int] = {}
+    for row in rows:
+        firsts.setdefault(row["fingerprint"], row["id"])
+    return _at([firsts[fingerprint] for fingerprint in order], firsts[own], "reason")
+
+
+def _at(ids: Sequence[int], result_id: int, noun: str, *, has_more: bool = False) -> Neighbours | None:
+    if len(ids) < 2 or result_id not in ids:  # noqa: PLR2004 - no neighbour
+        return None
+    place = ids.index(result_id)
+    return Neighbours(
+        ids[place - 1] if place else None,
+        ids[place + 1] if place + 1 < len(ids) else None,
+        f"{place + 1:,} of {'more than ' if has_more else ''}{len(ids):,} {noun}s",
+    )
+
+
+_PLACEHOLDER: Final = re.compile(r"\{(commit|file|line)\}")
+_ABSOLUTE: Final = re.compile(r"[/\\]|[A-Za-z]:|\.\.[/\\]|<")
+
+
+class CodeLinks(NamedTuple):
+    """Templates with ``{file}``, ``{line}`` and, for ``source``, ``{commit}``; an empty one makes no links."""
+
+    source: str = ""
+    editor: str = ""
+
+    def source_url(self, path: str, line: int, commit: str) -> str:
+        """Return the address of a line on the host of the code; empty if it has none or the commit is not known."""
+        if not commit and "{commit}" in self.source:
+            return ""
+        return _filled(self.source, path, line, commit)
+
+    def editor_url(self, path: str, line: int) -> str:
+        """Return the address that opens a line in the editor; empty for code outside of the project."""
+        return _filled(self.editor, path, line, "")
+
+
+NO_LINKS: Final = CodeLinks()
+"""No template is set."""
+
+
+def _filled(template: str, path: str, line: int, commit: str) -> str:
+    """Return a template with its placeholders filled in; no text of a test can change its scheme or host."""
+    if not template or not path or _ABSOLUTE.match(path):
+        return ""
+    values = {"commit": commit, "file": path.replace("\\", "/"), "line": str(max(1, line))}
+    return _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe="/"), template)
+
 
 # Other branches whose outcomes stand beside those of the shown one.
 _OTHERS: Final = 8
@@ -76,7 +243,7 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     results = reader.history(row["case"])
     outcomes = history.outcomes_of(results, result_id)
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
-    kinds = common.once(("kinds", row["run"]), partial(_kinds, reader, row["run"]))
+    kinds = common.once(("kinds", row["run"]), partial(history.kinds_of, reader, row["run"]))
     values |= {
         "run": common.once(("summary", row["run"]), partial(_run_values, run, reader)),
         **_file_values(row, reader, earlier, outcomes, current),
@@ -90,13 +257,6 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     return values
 
 
-def _kinds(reader: PageReader, run_id: int) -> dict[int | None, Mine | None]:
-    """Return whose the failures of a run are, by their results; nothing before its findings are stored."""
-    found = stored_findings(reader.connection, run_id)
-    lists = () if found is None else (found["tests"]["newly_failing"], found["tests"]["still_failing"])
-    return {entry["result"]: entry["kind"] for entries in lists for entry in entries}
-
-
 def _run_values(run: RunRecord, reader: PageReader) -> dict[str, Any]:
     source = reader.source_name(run.row["source"])
     return {**run_summary(run, source), "commit": run.row["commit"] or ""}
@@ -105,7 +265,7 @@ def _run_values(run: RunRecord, reader: PageReader) -> dict[str, Any]:
 def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str, Any]:
     """Return the values of a test's page that come from its row alone; all others are there, too, but empty."""
     status = STATUSES_SHOWN[row["status"]]
-    attempts = failure.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
+    attempts = view_models.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
     left = None if earlier is None else extensions.earlier_attempts(row).get(earlier)
     if earlier is None:
@@ -120,7 +280,7 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
         "function": split_name(row["name"]),
         "attempts": attempts,
         "attempt": earlier if earlier is not None else attempts[-1].number,
-        "sections": failure.sections_of(fields, earlier, comparison, colours),
+        "sections": view_models.sections_of(fields, earlier, comparison, colours),
         "phases": phases,
         "steps": view_models.step_rows(row, fields, earlier, left),
         "facts": view_models.facts_of(fields),
@@ -291,77 +451,3 @@ def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> s
             comparison=extensions.comparison(row),
         )
     )
-
-
-_CALENDAR: Final = 200
-_BRANCHES: Final = 20
-_REASONS: Final = 20
-
-
-class CasePage(Page):
-    """One test across runs."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, case_id: int) -> None:
-        """Show the test's outcomes by branch."""
-        branch = req.get_param("branch")
-        self.show(req, resp, "test/case.html", **self.read(partial(case_values, case_id, branch)))
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonRow:
-    """A reason for which the test failed: its message, how often, its first and its last run of those shown."""
-
-    message: str
-    count: int
-    first: Outcome
-    last: Outcome
-
-
-def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[str, Any]:
-    """Return the values of the template ``test/case.html``."""
-    case = reader.case(case_id)
-    rows = reader.history(case_id)
-    outcomes = history.outcomes_of(rows)[:_CALENDAR]
-    # The branch with most outcomes comes first.
-    branches = sorted(history.branch_histories(outcomes), key=lambda row: (-len(row.outcomes), row.branch))[:_BRANCHES]
-    chosen = next((row for row in branches if row.branch == branch), branches[0] if branches else None)
-    on_branch = [] if chosen is None else chosen.outcomes
-    newest = rows[0] if rows else None
-    return {
-        "case": case,
-        "source": {"id": case["source"], "name": reader.source_name(case["source"])},
-        "newest": newest,
-        "function": split_name(newest["name"] if newest else case["key"]),
-        "outcomes": outcomes,
-        "is_whole": len(rows) < HISTORY_ROWS,
-        "branches": branches,
-        "chosen": chosen,
-        "durations": duration_line(on_branch),
-        "usual": history.usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
-        "reliability": history.reliability(outcomes),
-        "reasons": reason_rows(outcomes),
-        "sentence": _newest_sentence(reader, outcomes, on_branch[0]) if on_branch else (),
-    }
-
-
-def _newest_sentence(reader: PageReader, outcomes: Sequence[Outcome], newest: Outcome) -> Sequence[Piece]:
-    return history.sentence(outcomes, newest.result, _kinds(reader, newest.run).get(newest.result))
-
-
-def duration_line(outcomes: Sequence[Outcome]) -> list[float | None]:
-    """Return the durations of runs that passed, oldest first, in seconds; None where a run did not pass."""
-    return [
-        outcome.elapsed / 1_000_000 if outcome.letter in "pr" and outcome.elapsed is not None else None
-        for outcome in reversed(outcomes)
-    ]
-
-
-def reason_rows(outcomes: Sequence[Outcome]) -> list[ReasonRow]:
-    """Return the reasons for which the test failed, those of most runs first."""
-    failed = [outcome for outcome in outcomes if outcome.letter == "f"]
-    counts = Counter(outcome.fingerprint for outcome in failed)
-    rows = []
-    for fingerprint, count in counts.most_common(_REASONS):
-        own = [outcome for outcome in failed if outcome.fingerprint == fingerprint]
-        rows.append(ReasonRow(own[0].message, count, own[-1], own[0]))
-    return rows

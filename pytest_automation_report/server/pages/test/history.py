@@ -1,23 +1,32 @@
-"""Read the history of one test: its outcomes by run, since when it fails, how long it takes, whether it is flaky.
+"""The history of one test: its outcomes by run, since when it fails, how long it takes; and the page that shows it.
 
-All functions take rows of `PageReader.history`, which are the results of the test, newest first.
+Most functions take rows of `PageReader.history`, which are the results of the test, newest first.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings import flakiness
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
 from pytest_automation_report.findings.times import median
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS
+from pytest_automation_report.server.pages.rendering import Page
+from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import ResultClass
+from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import falcon
+
     from pytest_automation_report.findings.documents import Mine
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
+    from pytest_automation_report.server.pages.queries import PageReader
 
 CHART_RUNS: Final = 30
 """Most runs of one drawing of durations."""
@@ -167,6 +176,13 @@ def _letter(row: Mapping[str, Any]) -> str:
     if row["result_class"] == ResultClass.SUCCESS:
         return "r" if row["failed_attempts"] else "p"
     return "s"
+
+
+def kinds_of(reader: PageReader, run_id: int) -> dict[int | None, Mine | None]:
+    """Return whose the failures of a run are, by their results; nothing before its findings are stored."""
+    found = stored_findings(reader.connection, run_id)
+    lists = () if found is None else (found["tests"]["newly_failing"], found["tests"]["still_failing"])
+    return {entry["result"]: entry["kind"] for entries in lists for entry in entries}
 
 
 def sentence(outcomes: Sequence[Outcome], current: int, kind: Mine | None = None) -> list[Piece]:
@@ -375,3 +391,74 @@ def chart(outcomes: Sequence[Outcome], current: Outcome, usual: int | None) -> C
     label_x = label + {"end": _BAR, "start": 0.0, "middle": _BAR / 2}[anchor]
     usual_y = f"{_GROUND - _HIGHEST * usual / longest:.1f}" if usual else ""
     return Chart(tuple(bars), usual, usual_y, f"{label_x:.1f}", anchor)
+
+
+_CALENDAR: Final = 200
+_BRANCHES: Final = 20
+_REASONS: Final = 20
+
+
+class CasePage(Page):
+    """One test across runs."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, case_id: int) -> None:
+        """Show the test's outcomes by branch."""
+        branch = req.get_param("branch")
+        self.show(req, resp, "test/case.html", **self.read(partial(case_values, case_id, branch)))
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """A reason for which the test failed: its message, how often, its first and its last run of those shown."""
+
+    message: str
+    count: int
+    first: Outcome
+    last: Outcome
+
+
+def case_values(case_id: int, branch: str | None, reader: PageReader) -> dict[str, Any]:
+    """Return the values of the template ``test/case.html``."""
+    case = reader.case(case_id)
+    rows = reader.history(case_id)
+    outcomes = outcomes_of(rows)[:_CALENDAR]
+    # The branch with most outcomes comes first.
+    branches = sorted(branch_histories(outcomes), key=lambda row: (-len(row.outcomes), row.branch))[:_BRANCHES]
+    chosen = next((row for row in branches if row.branch == branch), branches[0] if branches else None)
+    on_branch = [] if chosen is None else chosen.outcomes
+    shown = on_branch[0] if on_branch else None
+    newest = rows[0] if rows else None
+    return {
+        "case": case,
+        "source": {"id": case["source"], "name": reader.source_name(case["source"])},
+        "newest": newest,
+        "function": split_name(newest["name"] if newest else case["key"]),
+        "outcomes": outcomes,
+        "is_whole": len(rows) < HISTORY_ROWS,
+        "branches": branches,
+        "chosen": chosen,
+        "durations": duration_line(on_branch),
+        "usual": usual_duration(on_branch[1:], on_branch[0]) if len(on_branch) > 1 else None,
+        "reliability": reliability(outcomes),
+        "reasons": reason_rows(outcomes),
+        "sentence": sentence(outcomes, shown.result, kinds_of(reader, shown.run).get(shown.result)) if shown else (),
+    }
+
+
+def duration_line(outcomes: Sequence[Outcome]) -> list[float | None]:
+    """Return the durations of runs that passed, oldest first, in seconds; None where a run did not pass."""
+    return [
+        outcome.elapsed / 1_000_000 if outcome.letter in "pr" and outcome.elapsed is not None else None
+        for outcome in reversed(outcomes)
+    ]
+
+
+def reason_rows(outcomes: Sequence[Outcome]) -> list[ReasonRow]:
+    """Return the reasons for which the test failed, those of most runs first."""
+    failed = [outcome for outcome in outcomes if outcome.letter == "f"]
+    counts = Counter(outcome.fingerprint for outcome in failed)
+    rows = []
+    for fingerprint, count in counts.most_common(_REASONS):
+        own = [outcome for outcome in failed if outcome.fingerprint == fingerprint]
+        rows.append(ReasonRow(own[0].message, count, own[-1], own[0]))
+    return rows

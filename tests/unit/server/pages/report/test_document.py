@@ -8,7 +8,7 @@ import pytest
 
 from pytest_automation_report.server.pages.rendering import WITHOUT_CLOCK
 from pytest_automation_report.server.pages.site import Pages
-from pytest_automation_report.server.pages.test.links import CodeLinks
+from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from pytest_automation_report.server.store.values import ApiError
 from support.report_file import ReportFile, text_of
 from support.service import ON_SQLITE, SECOND, TOKEN, a_test

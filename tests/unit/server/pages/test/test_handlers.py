@@ -1,16 +1,16 @@
 """The page of a test in a run, over a store that was filled through the API."""
 
-import io
 import re
 from collections.abc import Mapping
 from html import unescape
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from pytest_automation_report.server.store.artifacts import ArtifactContents
-from pytest_automation_report.server.store.contents import content_address
-from support.service import a_test
+from pytest_automation_report.cli.main import main
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, neighbours_of
+from support.service import a_test, command_runner
 from support.website import TRACEBACK, Site, failing
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -22,16 +22,8 @@ def _links(html: str) -> set[str]:
 
 def _stored(site: Site, contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """Store these contents and return the artifacts that refer to them."""
-    stored = ArtifactContents(site.service.store)
-    return [
-        {
-            "name": name,
-            "url": content_address(stored.put(io.BytesIO(content)).hash, name),
-            "mime_type": "text/html",
-            "size": 1,
-        }
-        for name, content in contents.items()
-    ]
+    about = {"mime_type": "text/html", "size": 1}
+    return [{"name": name, "url": site.kept(content, name), **about} for name, content in contents.items()]
 
 
 def test_a_failed_test_shows_all_that_is_stored(site: Site) -> None:
@@ -339,3 +331,135 @@ def test_a_replaced_result_can_be_left_out(site: Site) -> None:
     keys = {number: failing(number)["key"] for number in range(3)}
     assert failed("") == [keys[0], keys[1], keys[2]]
     assert failed("&replaced=0") == [keys[1], keys[2]]
+
+
+ROWS = [{"id": number, "fingerprint": reason} for number, reason in enumerate((7, 8, 8, 9, 8), 1)]
+FILE = {"file": "tests/a.py", "folder": "tests.a"}
+
+
+def test_new_reasons_stand_before_known_ones() -> None:
+    """Reasons that the compared run has, too, come last, as on the page of the run."""
+    found = neighbours_of(ROWS, 2, {8})
+    assert found is not None
+    assert (found.before, found.after, found.words) == (4, None, "3 of 3 reasons")
+
+
+def test_no_neighbours() -> None:
+    """A result that is not in the list, or alone in it, has none; without reasons a list goes from test to test."""
+    assert neighbours_of(ROWS, 99) is None
+    assert neighbours_of(ROWS[:1], 1) is None
+    found = neighbours_of([*ROWS, {"id": 6, "fingerprint": None}], 3)
+    assert found is not None
+    assert (found.before, found.after, found.words) == (2, 4, "3 of 6 tests")
+
+
+def walked(site: Site, result: int, origin: str) -> list[int]:
+    """Return the results to which *Next* leads from one, as far as it goes, with the words at the last one."""
+    seen = [result]
+    while True:
+        html = site.shown(f"/results/{seen[-1]}?from={quote(origin)}")
+        match = re.search(r'rel="next"[^>]*href="/results/([0-9]+)', html)
+        if match is None:
+            return seen
+        seen.append(int(match[1]))
+
+
+def test_next_goes_through_the_list_that_one_came_from(site: Site) -> None:
+    """Filters, searches, orders and files are kept; without one a test leads to its kind."""
+    again: dict[str, Any] = {"fields": [{"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}]}
+    tests = [
+        failing(0, **FILE),
+        a_test(1, "skipped", elapsed=50, **FILE),
+        a_test(2, elapsed=900, **FILE),
+        a_test(3, "skipped", elapsed=70, file="tests/b.py", folder="tests.b"),
+        a_test(4, elapsed=10, **FILE, **again),
+        a_test(5, file="tests/b.py", folder="tests.b", **again),
+        a_test(6, elapsed=800, file="tests/b.py", folder="tests.b"),
+    ]
+    site.run_of(*[a_test(number) for number in range(7)])
+    run = site.run_of(*tests)
+    ids = site.result_ids(run)
+
+    def numbers(first: int, origin: str) -> list[int]:
+        return [ids.index(result) for result in walked(site, ids[first], origin)]
+
+    assert numbers(1, "") == numbers(1, "view=tests&status=6") == [1, 3]
+    assert numbers(4, "") == numbers(4, "view=tests&status=flaky") == [4, 5]
+    assert numbers(2, "") == [2]
+    assert numbers(0, "view=tests&open=tests/a.py") == [0, 1, 2, 4]
+    assert numbers(0, "view=tests&group=none") == [0, 1, 3, 2, 4, 5, 6]
+    assert numbers(2, "view=tests&sort=slowest&group=none")[:3] == [2, 6, 3]
+    assert numbers(3, "view=tests&q=tests/b.py") == [3, 5, 6]
+    site.shown(f"/runs/{run}?view=tests&change=newly_skipped")
+    assert numbers(1, "view=tests&change=newly_skipped") == [1, 3]
+    assert numbers(0, "view=tests&status=999") == [0]
+    html = site.shown(f"/results/{ids[3]}?from={quote('view=tests&q=tests/b.py')}")
+    assert "1 of 3 tests" in html
+
+
+def test_u_leads_back_to_the_row(site: Site) -> None:
+    """The address of the run's page has the list, and the place of the test in it exists there."""
+    run = site.run_of(failing(0, **FILE), a_test(1, "skipped", **FILE), a_test(2, **FILE))
+    ids = site.result_ids(run)
+    for number, origin in (
+        (0, ""),
+        (0, "view=failures&group=none"),
+        (0, "view=failures&group=file"),
+        (1, "view=tests&status=6"),
+        (2, "view=tests&open=tests/a.py"),
+        (2, "view=tests&group=none&sort=ran"),
+        (2, "/runs/99?view=tests&group=none&evil=1"),
+    ):
+        html = site.shown(f"/results/{ids[number]}?from={quote(origin)}")
+        match = re.search(r'<a href="([^"]*)" data-key="u"', html)
+        assert match is not None
+        address, _, place = unescape(match[1]).partition("#")
+        assert address.startswith(f"/runs/{run}")
+        assert "evil" not in address
+        assert f'id="{place}"' in site.shown(address), (origin, place)
+
+
+LINKS = CodeLinks("https://code.example/blob/{commit}/{file}#L{line}", "vscode://file/work/{file}:{line}")
+
+
+def test_a_line_of_the_project() -> None:
+    """File, line and commit stand where the templates say."""
+    assert LINKS.source_url("tests/test_a.py", 12, "4f2a9c1") == "https://code.example/blob/4f2a9c1/tests/test_a.py#L12"
+    assert LINKS.editor_url("tests\\test_a.py", 12) == "vscode://file/work/tests/test_a.py:12"
+
+
+@pytest.mark.parametrize("path", ["", "/usr/lib/python3.11/json/decoder.py", "../other.py", "C:\\a.py", "<string>"])
+def test_no_links_to_code_outside(path: str) -> None:
+    """Files outside of the project have no link."""
+    assert (LINKS.source_url(path, 1, "c"), LINKS.editor_url(path, 1)) == ("", "")
+
+
+def test_nothing_without_a_template_or_a_commit() -> None:
+    """Without a template, or for a run of an unknown commit, there is no link."""
+    assert NO_LINKS.source_url("a.py", 1, "c") == NO_LINKS.editor_url("a.py", 1) == ""
+    assert LINKS.source_url("a.py", 1, "") == ""
+
+
+def test_hostile_names_stay_names() -> None:
+    """No name of a file can add a parameter, or a placeholder."""
+    assert LINKS.editor_url('a"?x&{line}#', 0) == "vscode://file/work/a%22%3Fx%26%7Bline%7D%23:1"
+
+
+@pytest.mark.parametrize(
+    ("option", "template"),
+    [
+        ("--source-url", "ftp://code.example/{file}"),
+        ("--source-url", "https://code.example/"),
+        ("--source-url", "{file}"),
+        ("--editor-url", "javascript:alert({file})"),
+        ("--editor-url", "JavaScript:alert({file})"),
+        ("--editor-url", "vscode://file/"),
+        ("--editor-url", "/usr/bin/vi {file}"),
+    ],
+)
+def test_a_template_that_makes_no_links_is_refused(option: str, template: str) -> None:
+    """A usage error names the option, the value and how to write one."""
+    result = command_runner().invoke(main, ["serve", option, template])
+    assert result.exit_code == 2
+    message = " ".join(result.stderr.split())
+    assert f"'{option}': {template!r} is no template of links: write an address" in message

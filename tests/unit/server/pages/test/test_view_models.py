@@ -1,18 +1,102 @@
-"""Steps, facts, output and names of a test, as its page shows them."""
+"""The values of a test's page: attempts, failures, steps, output, facts, files."""
 
 import json
+from typing import Any
 
 import pytest
 
+from pytest_automation_report.failures.reading import Fold
 from pytest_automation_report.server.pages.test.view_models import (
+    Attempt,
     Fact,
+    attempts_of,
     facts_of,
+    files_of,
     other_texts,
     outputs_of,
+    preview_of,
+    previewed,
+    sections_of,
     short_link,
     step_rows,
 )
-from pytest_automation_report.server.pages.words import with_defaults
+from pytest_automation_report.server.pages.words import Status, with_defaults
+from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent, content_address
+from support.website import TRACEBACK
+
+FAILED = Status(3, "Failed", "fail")
+
+
+def field(
+    name: str, value: str = "", meta: dict[str, str] | None = None, *, is_highlight: bool = False
+) -> dict[str, Any]:
+    """Return a console field with all properties."""
+    return with_defaults({"type": 4, "name": name, "value": value, "meta": meta or {}, "is_highlight": is_highlight})
+
+
+def failure(name: str = "Failure", message: str = "assert 90 == 89", **meta: str) -> dict[str, Any]:
+    """Return the field of a failure."""
+    return field(name, TRACEBACK, {"message": message, "type": "AssertionError", **meta}, is_highlight=True)
+
+
+def test_attempts_are_in_their_order() -> None:
+    """Each earlier attempt has its own status and time, and the last one those of the test."""
+    fields = [
+        field("Attempt 2", meta={"status": "passed", "elapsed": "x"}),
+        field("Attempt 1", meta={"status": "error", "elapsed": "7"}),
+    ]
+    assert attempts_of(fields, FAILED, 5, 2) == [
+        Attempt(1, "fail", "failed", 7),
+        Attempt(2, "pass", "passed", None),
+        Attempt(3, "fail", "failed", 5),
+    ]
+
+
+def test_phases_and_subtests_have_their_titles() -> None:
+    """Setup and teardown are named, by the client's own word or by pytest's message; a subtest by its arguments."""
+    fields = [
+        failure("Error", 'failed on setup with "refused"'),
+        failure("Error [teardown]", "assert 1", phase="teardown"),
+        failure("Failure [i=1]"),
+    ]
+    setup, teardown, subtest = sections_of(fields, None)
+    assert (setup.phase_words, teardown.phase_words) == ("in its setup", "in its teardown")
+    assert (subtest.title, subtest.phase_words) == ("Subtest i=1", "")
+
+
+def test_skips_and_unexpected_passes_are_no_tracebacks() -> None:
+    """The reason of a skip, of an expected failure and of an unexpected pass is shown as its text."""
+    skipped = field("Skipped", "a.py:3: no ice", {"message": "no ice", "type": "pytest.skip"}, is_highlight=True)
+    expected = field("Skipped", "bug 7", {"message": "bug 7", "type": "pytest.xfail"}, is_highlight=True)
+    unexpected = with_defaults({"type": 1, "name": "Unexpected pass", "value": "bug 7"})
+    sections = [section for entry in (skipped, expected, unexpected) for section in sections_of([entry], None)]
+    assert [section.title for section in sections] == [
+        "Why it was skipped",
+        "Failed, as its xfail mark expects",
+        "Passed, although it is marked xfail",
+    ]
+    assert [section.exceptions for section in sections] == [(), (), ()]
+    assert [section.text for section in sections] == ["no ice", "bug 7", "bug 7"]
+
+
+def test_failures_of_other_clients() -> None:
+    """A client that highlights no field has its failure in the first field with a message."""
+    (section,) = sections_of([field("stack", "boom", {"message": "it broke"}), field("x", "", {"message": "y"})], None)
+    assert section.exceptions[0].shown.said == "it broke"
+    assert sections_of([field("Output", "x")], None) == []
+
+
+def test_long_code_hides_what_is_far_from_the_failure() -> None:
+    """Lines far above the one that failed are folded, and none is lost."""
+    code = "\n".join(["    def f():", *[f"        x = {number}" for number in range(40)], ">       raise ValueError"])
+    (section,) = sections_of(
+        [field("Failure", f"{code}\nE       ValueError\n\na.py:99: ValueError", is_highlight=True)], None
+    )
+    (call,) = section.exceptions[0].calls
+    assert not isinstance(call, Fold)
+    assert len(call.before) + len(call.lines) == 42
+    assert (len(call.lines), call.lines[-1].number) == (12, 99)
+
 
 STEPS = (
     '<test-steps><test-step status="passed">pay</test-step><test-step status="failed">\u203a card</test-step>'
@@ -114,3 +198,56 @@ def test_streams_and_other_texts() -> None:
     assert [output.stream for output in outputs_of(fields)] == ["stdout", "log"]
     assert [name for name, _ in other_texts(fields, None)] == ["request", "Attempt 2"]
     assert other_texts(fields, 1) == []
+
+
+HASHES = [f"{number:064x}" for number in range(5)]
+CONTENTS = {
+    hash_: StoredContent(hash_, size, media_type)
+    for hash_, size, media_type in zip(HASHES, (1, 2, 3, 4), ("image/png", "video/webm", TEXT, DOWNLOAD), strict=False)
+}
+
+
+def artifact(name: str, url: str, **others: object) -> dict[str, object]:
+    """Return an artifact with all properties."""
+    return with_defaults({"name": name, "url": url, **others})
+
+
+def test_each_file_is_shown_by_its_content() -> None:
+    """The stored content decides and not the name or type that the test sent; a missing one is said."""
+    artifacts = [artifact(f"f{number}", content_address(hash_, "x.html")) for number, hash_ in enumerate(HASHES)]
+    artifacts.append(artifact("foreign", "https://files.example.com/x.png", size=7))
+    files = files_of(artifacts, CONTENTS, None)
+    assert [file.shown for file in files] == ["picture", "video", "text", "link", "link", "link"]
+    assert [file.size for file in files] == [1, 2, 3, 4, None, 7]
+    assert (files[4].note, files[4].url) == ("no longer stored", "")
+    assert [file.name for file in previewed(files)] == ["f2"]
+
+
+def test_files_belong_to_their_attempt() -> None:
+    """The note that the client writes says the attempt, and a note of the user's own stays."""
+    artifacts = [
+        artifact("a", "https://x.example/a", note="attempt 1"),
+        artifact("b", "https://x.example/b", note="attempt 1: after pay"),
+        artifact("c", "https://x.example/c", note="after pay"),
+    ]
+    assert [(file.name, file.note) for file in files_of(artifacts, {}, 1)] == [("a", ""), ("b", "after pay")]
+    assert [(file.name, file.note) for file in files_of(artifacts, {}, None)] == [("c", "after pay")]
+    assert files_of(artifacts, {}, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "size", "lines", "line_count", "more"),
+    [
+        (b"a\nb\n", 4, 2, 2, 0),
+        (b"a\n" * 300, 600, 200, 300, 201),
+        (b"x" * 30_000, 30_000, 1, None, 6_000),
+        (b"a\n", 1_000_000, 1, None, 999_999),
+        (b"\xff\xfe", 2, 1, 1, 0),
+    ],
+)
+def test_a_preview_says_how_much_it_leaves_out(
+    data: bytes, size: int, lines: int, line_count: int | None, more: int
+) -> None:
+    """The first lines of a text are shown, and the number of bytes after them."""
+    preview = preview_of(data, size)
+    assert (len(preview.lines), preview.line_count, preview.more_bytes) == (lines, line_count, more)
