@@ -2,13 +2,28 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_automation_report.findings.fingerprints import Failure, failure_of, fingerprint_of, masked
-from unit.findings.failure_pairs import DIFFERENT, SAME
+
+ONE_REASON, TWO_REASONS = (Path(__file__).parent / "failure_pairs.txt").read_text("utf-8").split("\n== ")[1:]
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """Return the pairs of a table, below its name."""
+    lines = [
+        line.strip().encode("latin-1", "backslashreplace").decode("unicode_escape")
+        for line in text.splitlines()[1:]
+        if line[:1] not in {"", "#"}
+    ]
+    return list(zip(lines[::2], lines[1::2], strict=True))
+
+
+SAME, DIFFERENT = pairs(ONE_REASON), pairs(TWO_REASONS)
 
 
 def fingerprint(text: str) -> str:
