@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import secrets
 import tempfile
 import time
 from contextlib import closing, contextmanager
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from pytest_automation_report.api.client import learn_kind
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.requests import DeliveryOptions
@@ -214,8 +213,8 @@ def embedded_report(
     Raises `RefusedError` for a store or a run that is not there.
     """
     # The pages and their templates take 0.2 s to load, for which neither sessions nor other commands pay.
+    from pytest_automation_report.server.pages.report.document import report_of  # noqa: PLC0415 - as above
     from pytest_automation_report.server.pages.report.files import FileRule  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - as above
 
@@ -224,8 +223,7 @@ def embedded_report(
     store = Store(database)
     try:
         with _without_collections():
-            pages = Pages(store, Token(secrets.token_urlsafe()))
-            return pages.report(run_id, base, rule or FileRule(), note=note)
+            return report_of(store, run_id, base, rule or FileRule(), note=note)
     except ApiError as error:
         raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
     finally:

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from pytest_automation_report.api.models import PostgresDatabase
+from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, ask
-from pytest_automation_report.server.pages.run.page import RunDocuments, page_values
+from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.runs.lists import found, project_values, suite_values, suites_values
 from pytest_automation_report.server.pages.state import VIEWS, RunFilters, RunState, Search, TestState
 from pytest_automation_report.server.pages.test.handlers import MOST, CommonValues, result_values
@@ -103,6 +103,10 @@ def _scanned(steps: list[dict[str, Any]]) -> set[str]:
     return {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"} & {"result", "case"}
 
 
+def _view(documents: Documents, state: RunState, reader: PageReader) -> Json:
+    return RunView(facts_in(reader, state.run_id, documents, 1), state).values()
+
+
 def _page_values(result_id: int, reader: PageReader) -> dict[str, Any]:
     return result_values(result_id, TestState(), CommonValues(reader))
 
@@ -187,7 +191,7 @@ def test_pages_and_findings_of_a_run_read_its_own_rows(
         RunState(4, view="tests", statuses=frozenset({"3"})),
     )
     questions: dict[str, Callable[[], object]] = {
-        state.address: partial(page_values, grown.store, documents, state, 1) for state in states
+        state.address: partial(ask, grown.store, partial(_view, documents, state)) for state in states
     }
     questions["the findings"] = lambda: findings(grown.store, 5, 3)
     questions["the search"] = lambda: ask(grown.store, lambda reader: found(reader, "test_1", 2))

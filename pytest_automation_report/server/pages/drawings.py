@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.state import Lane
 from pytest_automation_report.server.pages.words import duration, quantity, verdict_in_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_automation_report.findings.documents import FindingsSummary
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
+    from pytest_automation_report.findings.times import Kind
+    from pytest_automation_report.server.pages.state import RunState
 
 
 # Width of a bar, and of its smallest part: one failure among 100,000 tests must be seen.
@@ -193,3 +197,148 @@ def strip_of(letters: str, *, has_now: bool = False) -> Strip | None:
     if has_now:
         paths.append(("now", f"M{(len(letters) - 1) * _STEP} 21h{_MARK}v2h-{_MARK}z"))
     return Strip(len(letters) * _STEP - _STEP + _MARK, tuple(paths), label)
+
+
+TONES: Final[Mapping[str, str]] = {"fa": "fail", "fl": "flaky", "sk": "skip", "pa": "pass"}
+"""Tones of the outcomes that an overview has for blocks of a lane and squares of a grid."""
+
+# Squares of a grid that are links, while they are few, and their distance in units of the drawing.
+_MAX_LINKED_CELLS, _GRID_WIDTH, _CELL, _SMALL_CELL = 60, 996, 16.0, 9.9
+
+
+def reduced_cells(cells: Sequence[Json]) -> Json:
+    """Return the drawing of a grid: squares that are links while they are few, else one path for each tone."""
+    step = _CELL if len(cells) <= _MAX_LINKED_CELLS else _SMALL_CELL
+    columns, size = int(_GRID_WIDTH / step), step * 0.78
+    lines = -(-len(cells) // columns)
+    height = lines * step
+    places = [(f"{index % columns * step:.1f}", f"{index // columns * step:.1f}") for index in range(len(cells))]
+    drawing: Json = {"height": f"{max(height, 4):.1f}", "size": f"{size:.1f}", "squares": [], "paths": []}
+    if len(cells) <= _MAX_LINKED_CELLS:
+        drawing["squares"] = [{**cell, "x": x, "y": y} for cell, (x, y) in zip(cells, places, strict=True)]
+        return drawing
+    paths: dict[str, list[str]] = {}
+    for cell, (x, y) in zip(cells, places, strict=True):
+        paths.setdefault(cell["tone"], []).append(f"M{x} {y}h{size:.1f}v{size:.1f}h-{size:.1f}z")
+    drawing["paths"] = [(tone, "".join(parts)) for tone, parts in paths.items()]
+    return drawing
+
+
+_KIND_WORDS: Final[Mapping[str, Kind]] = {"fa": "failed", "fl": "flaky", "sk": "skipped", "pa": "passed"}
+_LEFT, _RIGHT, _WIDTH, _TOP, _LANE, _HEIGHT = 72.0, 1264.0, 1272, 26, 41, 30
+_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+_MOST_STEPS: Final = 12
+# Pixels from which the name of a test fits on its block, and width of one character.
+_LABEL_LEAST, _CHARACTER = 50.0, 6.7
+
+
+def clock(microseconds: float) -> str:
+    """Return a time into the run, as in ``1:05``."""
+    seconds = microseconds / 1_000_000
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Json:
+    """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result.
+
+    A block of one test leads to that test, a block of several to their list.
+    """
+    wall = max(1, overview["wall"])
+    scale = (_RIGHT - _LEFT) / wall
+    seconds = wall / 1_000_000
+    # Beyond two days, which a clock that was wrong pretends, the step is as long as it must be.
+    step = next((step for step in _STEPS_S if seconds / step <= _MOST_STEPS), max(_STEPS_S[-1], seconds / _MOST_STEPS))
+    ticks = [
+        {"x": f"{_LEFT + number * step * 1_000_000 * scale:.1f}", "text": _tick(number * step, step)}
+        for number in range(int(seconds / step) + 1)
+    ]
+    lanes = []
+    for row, (worker, blocks) in enumerate(zip(overview["workers"], overview["lanes"], strict=True)):
+        top = _TOP + row * _LANE
+        drawn = []
+        for start, end, kind, count, result, last in blocks:
+            x, width = _LEFT + start * scale, max(1.6, (end - start) * scale - 1.0)
+            name = names[result] if count == 1 and result in names else quantity(count, "test")
+            since = _tick(start / 1_000_000, step)
+            drawn.append(
+                {
+                    "x": f"{x:.1f}",
+                    "width": f"{width:.1f}",
+                    "tone": TONES[kind],
+                    "href": state.result(result)
+                    if count == 1
+                    else state.at("tests", lane=Lane(worker["thread"], result, last, _KIND_WORDS[kind])).address,
+                    "title": f"{name}, {_KIND_WORDS[kind]}, {duration(end - start)}, from {since}",
+                    "label": _label(names.get(result, ""), width) if count == 1 else "",
+                    "label_x": f"{x + 5:.1f}",
+                }
+            )
+        end_x = _LEFT + worker["end"] * scale
+        lanes.append(
+            {
+                "name": name_of(worker["thread"]),
+                "href": state.at("tests", lane=Lane(worker["thread"])).address,
+                "top": top,
+                "text_y": top + 19,
+                "blocks": drawn,
+                "setup": f"{max(0.0, worker['start'] * scale - 1):.1f}",
+                "end": _tick(worker["end"] / 1_000_000, step),
+                "end_x": f"{min(end_x + 5, _RIGHT - 34):.1f}",
+                "has_end": worker["end"] < wall * 0.97,
+            }
+        )
+    return {
+        "ticks": ticks,
+        "lanes": lanes,
+        "width": _WIDTH,
+        "left": _LEFT,
+        "lane_width": _RIGHT - _LEFT,
+        "lane_height": _HEIGHT,
+        "bottom": _TOP + len(lanes) * _LANE,
+        "height": _TOP + len(lanes) * _LANE + 6,
+        "is_exact": overview["is_exact"],
+        "hidden": overview["worker_count"] - len(lanes),
+    }
+
+
+def small_lanes(overview: RunLanes) -> Json:
+    """Return the lanes of the rail: one path for each tone, at most eight workers."""
+    wall = max(1, overview["wall"])
+    scale = 288 / wall
+    shapes: dict[str, list[str]] = {}
+    workers = list(zip(overview["workers"], overview["lanes"], strict=True))[:8]
+    for row, (worker, blocks) in enumerate(workers):
+        top = row * 13
+        if worker["start"] * scale >= 1:
+            shapes.setdefault("setup", []).append(_box(0, top, worker["start"] * scale))
+        for start, end, kind, *_ in blocks:
+            shapes.setdefault(TONES[kind], []).append(_box(start * scale, top, max(0.8, (end - start) * scale)))
+    busy = sum(worker["busy"] for worker, _ in workers)
+    return {
+        "height": max(9, len(workers) * 13 - 4),
+        "rows": [row * 13 for row in range(len(workers))],
+        "paths": [(tone, "".join(boxes)) for tone, boxes in shapes.items()],
+        "busy": round(100 * busy / (wall * len(workers))) if workers else 0,
+        "wall": overview["wall"],
+        "label": f"{quantity(len(workers), 'worker')}, busy for {round(100 * busy / (wall * max(1, len(workers))))} %",
+    }
+
+
+def _box(x: float, y: float, width: float) -> str:
+    return f"M{x:.1f} {y}h{width:.1f}v9h-{width:.1f}z"
+
+
+def _tick(seconds: float, step: float) -> str:
+    """Return a time into the run as it is written at an axis with marks of ``step`` seconds."""
+    return f"{seconds:.1f} s" if step < 1 else clock(seconds * 1_000_000)
+
+
+def _label(name: str, width: float) -> str:
+    """Return the name of a test cut to the width of its block; empty if it is too narrow."""
+    if width < _LABEL_LEAST or not name:
+        return ""
+    name = name.removeprefix("test_")
+    room = int((width - 10) / _CHARACTER)
+    return name if len(name) <= room else f"{name[: room - 1]}…"

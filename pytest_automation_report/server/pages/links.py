@@ -1,9 +1,9 @@
-"""Write the links of pages, and the numbers of a list's pages; the report in one file has another `link`."""
+"""Write the links of pages, and the numbers of a list's pages."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ _PATHS: Final[Mapping[str, str]] = {
     "theme": "/theme/{}",
 }
 _is_own_path = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*").fullmatch
-
-
-class Link(Protocol):
-    """The function that templates call for each link to another page."""
-
-    def __call__(self, kind: str, id: int | str | None = None, at: str = "", **query: Any) -> str:  # noqa: A002, ANN401 - reads well; any value has a text
-        """Return the address of a page."""
-        ...
 
 
 def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> str:  # noqa: A002, ANN401 - reads well; any value has a text

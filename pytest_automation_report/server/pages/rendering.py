@@ -15,7 +15,6 @@ from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUn
 from jinja2.ext import Extension
 from markupsafe import Markup, escape
 
-from pytest_automation_report.server.http.guard import is_answered
 from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.assets import asset_path
 from pytest_automation_report.server.pages.links import link, own_path
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from jinja2.bccache import Bucket
 
     from pytest_automation_report.failures.highlighting import Tokens
-    from pytest_automation_report.server.pages.links import Link
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
 
@@ -42,6 +40,11 @@ _SHORT: Final = 100
 def render(template: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything and escape it
     """Return a template of the server's pages with these values as HTML."""
     return _ENVIRONMENT.get_template(template).render(values)
+
+
+def macros(template: str) -> Any:  # noqa: ANN401 - jinja makes its members from the template
+    """Return the macros of a template as functions, whose values are markup."""
+    return _ENVIRONMENT.get_template(template).module
 
 
 def set_html(resp: falcon.Response, html: str) -> None:
@@ -109,42 +112,33 @@ class ContinuedLines(Extension):
         return re.sub(r"\n +", " ", re.sub(r"\n +(?=[<{])", "", source))
 
 
-_COMPILED: Final = CompiledTemplates()
-
-
-def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Environment:
-    """Return the environment of all templates.
-
-    ``link`` writes the address of another page, ``asset`` that of a style sheet, script or icon by its name; ``sprite``
-    is the address of the file with all icons, empty if the page has them itself.
-    """
+def _environment() -> Environment:
+    """Return the environment of all templates."""
     environment = Environment(
         loader=PackageLoader("pytest_automation_report.server.pages", "templates"),
         autoescape=True,
         extensions=[ContinuedLines],
         finalize=_finalized,
         undefined=StrictUndefined,
-        bytecode_cache=_COMPILED,
+        bytecode_cache=CompiledTemplates(),
         # Templates are files of the package: whether one changed need not be asked for each part of a page.
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # A page without a request, such as a report in one file, has neither a chosen theme nor a clock. Of a fragment only
-    # title, crumbs and content are used.
-    environment.globals.update(link=link, asset=asset, sprite=sprite, theme="", here="/", now=None, is_fragment=False)
+    # A page without a request, which a report in one file has, has neither a chosen theme nor a clock.
+    environment.globals.update(link=link, asset=asset_path, sprite=asset_path("icons.svg"))
+    environment.globals.update(theme="", here="/", now=None, is_fragment=False)
     environment.filters.update(
         by_day=words.by_day,
         code=_code,
         ago=words.ago,
         content_path=content_path,
-        day=words.day,
         duration=words.duration,
         duration_change=words.duration_change,
         file_size=words.file_size,
         machine_moment=words.machine_moment,
         moment=words.moment,
-        percentage_change=words.percentage_change,
         plain=plain,
         polyline=drawings.polyline,
         quantity=words.quantity,
@@ -157,7 +151,7 @@ def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Env
     return environment
 
 
-_ENVIRONMENT: Final = new_environment(link, asset_path, asset_path("icons.svg"))
+_ENVIRONMENT: Final = _environment()
 
 
 T = TypeVar("T")
@@ -167,10 +161,6 @@ THEMES: Final = ("light", "dark")
 
 THEME_COOKIE: Final = "automation-report-theme"
 """Cookie with the chosen theme; the pages' script writes it, too."""
-
-
-WITHOUT_CLOCK: Final = "automation_report.without_clock"
-"""Set in the environment of a request whose page shows moments, and not the time since them."""
 
 
 def frame_of(req: falcon.Request) -> dict[str, Any]:
@@ -195,6 +185,9 @@ def is_encrypted(req: falcon.Request) -> bool:
     """
     if req.get_header("X-Forwarded-Proto", default="").lower() == "https":
         return True
+    # A report in one file needs no falcon, which takes 0.1 s to import.
+    from pytest_automation_report.server.http.guard import is_answered  # noqa: PLC0415 - as above
+
     return req.get_header("Sec-Fetch-Site") is not None and not is_answered(req.get_header("Host"), frozenset())
 
 
@@ -213,12 +206,8 @@ class Page:
         return ask(self.store, question)
 
     def show(self, req: falcon.Request, resp: falcon.Response, template: str, **values: Any) -> None:  # noqa: ANN401 - templates take anything and escape it
-        """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values.
-
-        It is None in a request without a clock.
-        """
-        now = None if req.env.get(WITHOUT_CLOCK) else self.now_us()
-        set_html(resp, render(template, **{**frame_of(req), "now": now, **values}))
+        """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values."""
+        set_html(resp, render(template, **{**frame_of(req), "now": self.now_us(), **values}))
 
     def now_us(self) -> int:
         """Return the time in microseconds since 1970."""

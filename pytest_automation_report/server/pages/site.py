@@ -10,19 +10,13 @@ must come in by a link that opens once; then it keeps a pass in a cookie::
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import re
-import sys
 import zlib
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import unquote_to_bytes
 
-import falcon
-
-from pytest_automation_report.server.http.application import add_converters
 from pytest_automation_report.server.http.guard import HEALTH, OPENING, Extension
 from pytest_automation_report.server.pages.access import OpeningForm, OpeningLink, PageAccess, has_pass, remember_target
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
@@ -31,7 +25,6 @@ from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import (
     THEME_COOKIE,
     THEMES,
-    WITHOUT_CLOCK,
     frame_of,
     render,
     set_html,
@@ -42,10 +35,14 @@ from pytest_automation_report.server.pages.report.document import (
     ReportDownload,
     report_of,
 )
-from pytest_automation_report.server.pages.report.pages import PageSource
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS, RunDownload
-from pytest_automation_report.server.pages.run.handlers import RunBranchPage, RunFailuresText, RunLivePage, RunPage
-from pytest_automation_report.server.pages.run.page import RunDocuments
+from pytest_automation_report.server.pages.run.page import (
+    RunBranchPage,
+    RunDocuments,
+    RunFailuresText,
+    RunLivePage,
+    RunPage,
+)
 from pytest_automation_report.server.pages.runs.lists import (
     HomePage,
     LatestRun,
@@ -61,6 +58,8 @@ from pytest_automation_report.server.store.values import ApiError, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    import falcon
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.pages.queries import PageReader
@@ -115,7 +114,8 @@ class Pages:
         self._store = store
         self._access = PageAccess(secret, team_code=team_code)
         documents = RunDocuments(store)
-        routes: dict[str, object] = {
+        self._code_links = code_links
+        self._routes: Mapping[str, object] = {
             "/": HomePage(store),
             "/live": HomePage(store, is_live=True),
             "/projects/{project_id:id}": ProjectPage(store),
@@ -136,13 +136,9 @@ class Pages:
             f"{OPENING}{{code}}": OpeningLink(self._access, on_link_used),
             _OPENING_FORM: OpeningForm(),
             **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
-        }
-        self._page_source = PageSource(store, Inside(routes.items()), code_links)
-        self._routes: Mapping[str, object] = {
-            **routes,
             **{route_of(form.kind, "run_id:id"): RunDownload(store, form) for form in DOWNLOADS},
-            "/runs/{run_id:id}/report.html": ReportDownload(self._page_source),
-            "/api/v1/automation/runs/{record_id:id}/report": ReportDocument(self._page_source),
+            "/runs/{run_id:id}/report.html": ReportDownload(store, code_links),
+            "/api/v1/automation/runs/{record_id:id}/report": ReportDocument(store, code_links),
         }
 
     def report(self, run_id: int, base_id: int | None = None, rule: FileRule = EVERY_FAILURE, *, note: str = "") -> str:
@@ -150,7 +146,7 @@ class Pages:
 
         Raises `ApiError` for an unknown run or a base of another source.
         """
-        return report_of(self._page_source, run_id, base_id, rule, note=note)
+        return report_of(self._store, run_id, base_id, rule, code_links=self._code_links, note=note)
 
     @property
     def opening_path(self) -> str:
@@ -340,65 +336,6 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if packed := compressor.compress(piece):
             yield packed
     yield compressor.flush()
-
-
-_FIRST_REDIRECT = 300
-
-
-class Inside:
-    """The pages of these routes; owned by the site, and used by one report at a time or by several."""
-
-    def __init__(self, routes: Iterable[tuple[str, object]]) -> None:
-        self._application: falcon.App[falcon.Request, falcon.Response] = falcon.App()
-        add_converters(self._application)
-        self._application.add_error_handler(Exception, _raise)
-        for template, resource in routes:
-            self._application.add_route(template, resource)
-
-    def __call__(self, address: str) -> str:
-        """Return the HTML of a page by its address; it shows moments, and not the time since them.
-
-        Raises `ApiError` as the page does, and `LookupError` for an address that is no page.
-        """
-        path, _, query = address.partition("?")
-        statuses: list[str] = []
-
-        def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> object:
-            del headers, exc_info
-            statuses.append(status)
-            return io.BytesIO().write
-
-        body = b"".join(self._application(_environ(path, query), start))  # type: ignore[arg-type]
-        if not statuses or int(statuses[0][:3]) >= _FIRST_REDIRECT:
-            raise LookupError(f"{address}: {statuses[0] if statuses else 'no answer'}")
-        return body.decode("utf-8")
-
-
-def _environ(path: str, query: str) -> dict[str, Any]:
-    return {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query,
-        "SERVER_NAME": "report",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        WITHOUT_CLOCK: True,
-    }
-
-
-def _raise(req: falcon.Request, resp: falcon.Response, error: Exception, params: Mapping[str, Any]) -> None:
-    del req, resp, params
-    if isinstance(error, falcon.HTTPError):
-        raise LookupError(error.title or error.status) from error  # noqa: TRY004 - no address of a page
-    raise error
 
 
 _YEAR_SECONDS: Final = 365 * 24 * 3600

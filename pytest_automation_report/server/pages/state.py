@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.api.queries import Query
-    from pytest_automation_report.server.pages.links import Link
 
 VIEWS: Final = ("failures", "tests", "changes", "time", "details")
 """The views of a run's page, in the order of their tabs and of the keys 1 to 5."""
@@ -96,7 +95,7 @@ class RunState:
 
     ``view`` is empty for the usual view: failures if there are any, else tests. ``statuses`` has numbers of statuses
     and maybe `FLAKY`. ``changes`` has names of lists of findings, ``reason`` a fingerprint. ``opened`` is the node of
-    the tree that is open: a file, a folder (with a slash at its end), or ``file::name``. ``link`` writes the URLs.
+    the tree that is open: a file, a folder (with a slash at its end), or ``file::name``.
     ``lane`` is a worker, by its thread, or one block of its lane.
     """
 
@@ -113,7 +112,6 @@ class RunState:
     group: str = ""
     sort: str = ""
     page: int = 1
-    link: Link = field(default=link, compare=False, repr=False)
 
     @property
     def is_filtered(self) -> bool:
@@ -142,21 +140,16 @@ class RunState:
     @property
     def address(self) -> str:
         """The URL of the page."""
-        return self.link("run", self.run_id, **self.parameters)
-
-    @property
-    def live_address(self) -> str:
-        """The URL of the sections that change while the run is open."""
-        return self.link("run-live", self.run_id, **self.parameters)
+        return link("run", self.run_id, **self.parameters)
 
     @property
     def branch_address(self) -> str:
         """The URL of the rows below the open node of the tree."""
-        return self.link("run-branch", self.run_id, **self.parameters)
+        return link("run-branch", self.run_id, **self.parameters)
 
     def result(self, result_id: int) -> str:
         """Return the URL of a test of the run, from which the reader finds back to this state."""
-        return self.link("result", result_id, **({"from": urlencode(self.parameters)} if self.parameters else {}))
+        return link("result", result_id, **({"from": urlencode(self.parameters)} if self.parameters else {}))
 
     def to(self, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
         """Return the state with these fields changed, on its first page."""
@@ -164,7 +157,7 @@ class RunState:
 
     def at(self, view: str, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
         """Return a view of the same run and base, without the filters of the present one but with these values."""
-        return RunState(self.run_id, view, self.base, link=self.link, **values)
+        return RunState(self.run_id, view, self.base, **values)
 
     def only(self, status: str) -> RunState:
         """Return the list of the tests with one status."""
@@ -189,10 +182,6 @@ class RunState:
     def address_at(self, page: int) -> str:
         """Return the URL of another page."""
         return replace(self, page=page).address
-
-    def cleared(self) -> RunState:
-        """Return the state without any filter."""
-        return RunState(self.run_id, self.view, self.base, group=self.group, sort=self.sort, link=self.link)
 
 
 @dataclass(frozen=True, slots=True)

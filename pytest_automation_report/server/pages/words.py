@@ -72,10 +72,10 @@ def duration_change(microseconds: int | None, before: int | None) -> tuple[str, 
     return f"{sign}{duration(abs(change))}", direction
 
 
-def percentage_change(ratio: float) -> str:
-    """Return a ratio of two durations as the percentage of the change, with its sign."""
-    change = round((ratio - 1) * 100)
-    return f"{'+' if change >= 0 else chr(0x2212)}{quantity(abs(change))} %"
+def percent(elapsed: int, median: int) -> str:
+    """Return a change of duration as a percentage with its sign."""
+    share = round(100 * (elapsed - median) / median) if median else 0
+    return f"{'+' if share >= 0 else '−'}{abs(share):,} %"  # noqa: RUF001 - a minus
 
 
 def ago(microseconds: int, now: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
+from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN
 from pytest_automation_report.server.pages.runs.lists import project_values
 from pytest_automation_report.server.pages.state import RunFilters
 from pytest_automation_report.server.store.store import Store

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import zlib
 from base64 import b64encode
 from collections import deque
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -20,10 +21,10 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report import __version__
-from pytest_automation_report.server.pages.assets import asset_path, file_text, script_text, style_sheet, style_text
+from pytest_automation_report.server.pages.assets import file_text, script_text, style_sheet, style_text
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.rendering import new_environment, set_html
+from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule, ReportedFiles
 from pytest_automation_report.server.pages.report.pages import (
     ReportedTests,
@@ -35,7 +36,9 @@ from pytest_automation_report.server.pages.report.pages import (
     shown_tests,
     tests_with_output,
 )
-from pytest_automation_report.server.pages.run.page import RunDocuments
+from pytest_automation_report.server.pages.run.page import RunDocuments, RunView, facts_in
+from pytest_automation_report.server.pages.state import run_state
+from pytest_automation_report.server.pages.test.handlers import NO_LINKS
 from pytest_automation_report.server.pages.words import parts, plain, run_summary, with_defaults
 from pytest_automation_report.server.store.values import json_text, validation_error
 from pytest_automation_report.text.names import title_of
@@ -49,7 +52,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.report.files import Which
-    from pytest_automation_report.server.pages.report.pages import PageSource
+    from pytest_automation_report.server.pages.run.facts import RunFacts
+    from pytest_automation_report.server.pages.run.page import Documents
+    from pytest_automation_report.server.pages.test.handlers import CodeLinks
+    from pytest_automation_report.server.store.store import Store
 
 
 FAILURES_SHOWN: Final = 100
@@ -62,16 +68,16 @@ _KNOWN_REASON_CHARACTERS: Final = 300
 _FAILURES: Final = 'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class" = 3 ORDER BY "run_id", "id" LIMIT ?'
 
 
-def plain_values(reader: PageReader, run_id: int, findings: RunFindings) -> dict[str, Any]:
+def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
     """Return the values of the template ``report/plain.html``."""
-    row = reader.run_row(run_id)
+    row = facts.row
     counted = ((part["status"].name, part["count"]) for part in parts(row))
     return {
         "plain_run": row,
-        "source": reader.source_name(row["source"]),
+        "source": facts.source,
         "statuses": sorted(counted, key=lambda entry: (-entry[1], entry[0])),
         "findings": findings,
-        "failures": _failures(reader.connection.rows(_FAILURES, (run_id, FAILURES_SHOWN))),
+        "failures": _failures(facts.reader.connection.rows(_FAILURES, (row["id"], FAILURES_SHOWN))),
         "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
     }
@@ -141,37 +147,47 @@ _POLICY: Final = (
 
 
 def report_of(
-    source: PageSource,
+    store: Store,
     run_id: int,
     base_id: int | None = None,
     rule: FileRule = EVERY_FAILURE,
     *,
+    code_links: CodeLinks = NO_LINKS,
     note: str = "",
 ) -> str:
-    """Return the report of a run.
+    """Return the report of a run, which is read in one transaction.
 
     ``note`` is a sentence that stands above the report. Raises `ApiError` for an unknown run (404), and for a base of
     another source (422).
     """
-    return _Report(source, run_id, base_id, rule).html(note)
+    documents = RunDocuments(store).of(run_id, base_id)
+    return ask(store, lambda reader: _Report(reader, run_id, base_id, rule, documents, code_links).html(note))
 
 
 class _Report:
     """One report while it is put together."""
 
-    def __init__(self, source: PageSource, run_id: int, base_id: int | None, rule: FileRule) -> None:
-        store, self._fetch, self._code_links = source
-        self._documents = RunDocuments(store).of(run_id, base_id)
-        self._store = store
+    def __init__(
+        self,
+        reader: PageReader,
+        run_id: int,
+        base_id: int | None,
+        rule: FileRule,
+        documents: Documents,
+        code_links: CodeLinks,
+    ) -> None:
+        self._reader = reader
+        self._code_links = code_links
+        self._findings = documents.findings
+        self._facts = facts_in(reader, run_id, documents, int(time.time() * 1_000_000))
         self._run_id = run_id
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)
-        self._tests = ask(store, lambda reader: ReportedTests(reader, run_id, self._documents.findings))
+        self._tests = ReportedTests(self._facts, documents.findings)
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
-        self._files = ask(store, lambda reader: ReportedFiles(reader, names, rule.max_bytes))
-        self._environment = new_environment(link, asset_path, "")
-        self._results = {test.id for test in self._tests.rows}
+        self._files = ReportedFiles(reader, names, rule.max_bytes)
+        self._results = {row["id"] for row in self._tests.rows}
         self._view = ""
         self._pages: dict[str, str] = {}
         # Many pages link to the same places. It is asked only once the file has all its pages.
@@ -179,16 +195,17 @@ class _Report:
 
     def html(self, note: str) -> str:
         """Return the document."""
-        first = self._fetch(canonical(link("run", self._run_id, **self._base)))
+        first = self._fetch(canonical(link("run", self._run_id, **self._base)), is_fragment=False)
         view = _VIEW.search(first)
         # Without failures the usual view is the list of tests.
         self._view = view[1] if view else "failures"
         start = self._named(self._path)
         self._pages[start] = first
         self._collect(start)
-        run = ask(self._store, self._run)
-        self._pages |= ask(self._store, lambda reader: shown_tests(reader, self._tests, self._code_links))
-        self._pages |= ask(self._store, lambda reader: tests_with_output(reader, self._tests, run))
+        run = run_summary(self._facts.record, self._facts.source, self._findings)
+        run["commit"] = self._facts.row["commit"] or ""
+        self._pages |= shown_tests(self._tests, self._code_links)
+        self._pages |= tests_with_output(self._tests, run)
         style, script = self._style, _STRICT + "\n".join(script_text(name) for name in _SCRIPTS)
         data = {
             **self._frame(start),
@@ -199,13 +216,13 @@ class _Report:
             "usual": {"view": self._view, **self._base},
             "list": self._list_address("none"),
             "tree": self._list_address(""),
-            "tests": rows_of(self._tests, self._environment, run, self._documents.overview["files"]),
+            "tests": rows_of(self._tests, run, self._findings),
             "pages": {address: self._page(html) for address, html in self._pages.items()},
         }
-        values = ask(self._store, lambda reader: plain_values(reader, self._run_id, self._documents.findings))
         plain_style, loader = style_text("plain.css"), _STRICT + script_text("loader.js")
-        return self._environment.get_template("report/report.html").render(
-            values,
+        return render(
+            "report/report.html",
+            **plain_values(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
             title=fragment_of(first).title,
@@ -218,12 +235,12 @@ class _Report:
             max_bytes=self._rule.max_bytes,
         )
 
-    def _run(self, reader: PageReader) -> Json:
-        """Return the values of the run for the pages of its tests."""
-        record = reader.run(self._run_id, max_threads=0)
-        source = reader.source_name(record.row["source"])
-        summary = run_summary(record, source, self._documents.findings)
-        return {**summary, "commit": record.row["commit"] or ""}
+    def _fetch(self, address: str, *, is_fragment: bool = True) -> str:
+        """Return the HTML of a view of the run by its address."""
+        state = run_state(self._run_id, dict(parse_qsl(urlsplit(address).query)))
+        # The file follows no run, and has no address to share.
+        values = {"live_address": "", "page_url": "", "arrived": "", "is_followed": False, "next_address": ""}
+        return render("run/run.html", is_fragment=is_fragment, **RunView(self._facts, state).values(), **values)
 
     @property
     def _style(self) -> str:
@@ -236,7 +253,7 @@ class _Report:
         top = relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
         icons = re.sub(r"</?svg[^>]*>", "", file_text("icons.svg"))
         values = {"icons": _own(icons), "top": _own(top.replace("<header ", "<header hidden ", 1))}
-        return {part: self._environment.get_template(f"report/{part}.html").render(values) for part in ("head", "foot")}
+        return {part: render(f"report/{part}.html", **values) for part in ("head", "foot")}
 
     def _collect(self, start: str) -> None:
         """Read the views of the run, and the pages that they lead to inside of a view."""
@@ -290,7 +307,7 @@ class _Report:
         return [relinked(part, self._knows, self._files.hashes) for part in fragment_of(html)]
 
     def _file(self, content_hash: str) -> str:
-        return _deflated(ask(self._store, lambda reader: self._files.data(reader, content_hash)))
+        return _deflated(self._files.data(self._reader, content_hash))
 
 
 def _without_show(address: str) -> str:
@@ -324,24 +341,24 @@ _ID: Final = re.compile(r"[1-9][0-9]{0,14}")
 class ReportDownload:
     """The report of a run as a file that a browser saves."""
 
-    def __init__(self, source: PageSource) -> None:
-        self._source = source
+    def __init__(self, store: Store, code_links: CodeLinks) -> None:
+        self._report = partial(report_of, store, code_links=code_links)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the file."""
-        set_html(resp, report_of(self._source, run_id, *_wishes(req)))
+        set_html(resp, self._report(run_id, *_wishes(req)))
         resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.html"')
 
 
 class ReportDocument:
     """The report of a run as a document of the API, for the console command."""
 
-    def __init__(self, source: PageSource) -> None:
-        self._source = source
+    def __init__(self, store: Store, code_links: CodeLinks) -> None:
+        self._report = partial(report_of, store, code_links=code_links)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
         """Answer with the file in the member ``html``."""
-        resp.data = json_text({"result": {"html": report_of(self._source, record_id, *_wishes(req))}}).encode()
+        resp.data = json_text({"result": {"html": self._report(record_id, *_wishes(req))}}).encode()
 
 
 def _wishes(req: falcon.Request) -> tuple[int | None, FileRule]:

@@ -20,36 +20,27 @@ from markupsafe import Markup
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.links import link, paging
 from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageReader
-from pytest_automation_report.server.pages.rendering import render
-from pytest_automation_report.server.pages.run.changes import entries_of, percent, worker_names
-from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
-from pytest_automation_report.server.pages.run.reasons import marks_of, says_of
+from pytest_automation_report.server.pages.rendering import macros, render
+from pytest_automation_report.server.pages.run.changes import entries_of
+from pytest_automation_report.server.pages.run.facts import tone_of
+from pytest_automation_report.server.pages.run.reasons import says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
-from pytest_automation_report.server.pages.run.time import Histories
 from pytest_automation_report.server.pages.state import CHANGES, TestState, result_state
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
-from pytest_automation_report.server.pages.words import (
-    STATUSES_RANKED,
-    STATUSES_SHOWN,
-    duration,
-    rerun_command,
-    with_defaults,
-)
+from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, with_defaults
 from pytest_automation_report.server.store.contents import content_hash
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.values import hexadecimal
-from pytest_automation_report.text.names import NameParts, node_id, split_name, title_of
+from pytest_automation_report.server.store.values import ResultClass, hexadecimal
+from pytest_automation_report.text.names import NameParts, node_id, run_command, split_name, title_of
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from jinja2 import Environment
-
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import FileTests, RunFindings
+    from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
-    from pytest_automation_report.server.store.store import Store
 
 
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
@@ -137,51 +128,38 @@ _STATES: Final = frozenset({"attempt", "out"})
 _FIELDS_AT_ONCE: Final = 500
 
 
-class PageSource(NamedTuple):
-    """The store and the pages of which a report is made; ``fetch`` returns the HTML of a page by its address."""
-
-    store: Store
-    fetch: Callable[[str], str]
-    code_links: CodeLinks
-
-
 class _RunTests(PageReader):
     """The tests of a run, of which some values are known: a query for the tests near each one takes a third as long."""
 
-    def __init__(self, reader: PageReader, rows: Iterable[ReportedTest]) -> None:
+    def __init__(self, reader: PageReader, rows: Iterable[Json]) -> None:
         super().__init__(reader.connection)
-        self._by_function: dict[tuple[str, str], list[ReportedTest]] = {}
-        for test in rows:
-            function, bracket, _ = test.name.partition("[")
+        self._by_function: dict[tuple[str, str], list[Json]] = {}
+        for row in rows:
+            function, bracket, _ = row["name"].partition("[")
             if bracket:
-                self._by_function.setdefault((test.folder, function), []).append(test)
+                self._by_function.setdefault((row["folder"], function), []).append(row)
 
     def siblings(self, row: Json) -> list[Json]:
         function, bracket, _ = str(row["name"]).partition("[")
         known = self._by_function.get((row["folder"], function), ()) if bracket else ()
-        near = [test for test in known if abs(test.id - row["id"]) <= NEAR]
-        return [
-            {"id": test.id, "name": test.name, "status": test.status, "elapsed": test.elapsed}
-            for test in near[:SIBLINGS]
-        ]
+        return [other for other in known if abs(other["id"] - row["id"]) <= NEAR][:SIBLINGS]
 
 
-def shown_tests(reader: PageReader, tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
+def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
     """Return the HTML of pages of tests by address, each followed by its attempts and streams of output."""
-    common = CommonValues(_RunTests(reader, tests.rows))
+    common = CommonValues(_RunTests(tests.facts.reader, tests.rows))
     pages: dict[str, str] = {}
     for result_id in tests.shown:
         _add(pages, result_id, lambda state, result_id=result_id: result_values(result_id, state, common), code_links)  # type: ignore[misc]
     return pages
 
 
-def tests_with_output(reader: PageReader, tests: ReportedTests, run: Json) -> dict[str, str]:
+def tests_with_output(tests: ReportedTests, run: Json) -> dict[str, str]:
     """Return the HTML of pages that show a result's own fields, steps and output, and nothing of other results."""
-    by_id = {test.id: test for test in tests.rows}
     pages: dict[str, str] = {}
-    for row in _rows(reader, tests.with_output):
+    for row in _rows(tests.facts.reader, tests.with_output):
         fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
-        others = {"run": run, "worker": tests.worker(by_id[row["id"]]) or "timeline"}
+        others = {"run": run, "worker": tests.facts.worker(row["thread"]) or "timeline"}
 
         def values(state: TestState, row: Json = row, fields: list[Json] = fields, others: Json = others) -> Json:
             return {**lone_values(row, fields, state), **others}
@@ -227,39 +205,12 @@ MOST_PAGES: Final = 1_000
 MOST_OUTPUT_PAGES: Final = 1_000
 """Most other tests of which the file has fields, steps and output."""
 
-_FAILURE: Final = 3
 _DURATIONS: Final = frozenset({"slower", "faster"})
 _TESTS: Final = (
     'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
     ' "message", "failed_attempts", "fingerprint", "artifacts",'
-    ' "fields" IS NOT NULL OR "steps" IS NOT NULL FROM "result" WHERE "run_id" = ? ORDER BY "id"'
+    ' "fields" IS NOT NULL OR "steps" IS NOT NULL AS "has_more" FROM "result" WHERE "run_id" = ? ORDER BY "id"'
 )
-
-
-class ReportedTest(NamedTuple):
-    """One result, as the columns of its table name it; ``elapsed`` is in microseconds."""
-
-    id: int
-    case: int
-    name: str
-    folder: str
-    status: int
-    result_class: int
-    elapsed: int | None
-    file: str | None
-    line: int | None
-    thread: int
-    message: str | None
-    failed_attempts: int | None
-    fingerprint: int | None
-    artifacts: str | None
-    has_more: bool
-    """Whether it has fields or steps."""
-
-    @property
-    def reason(self) -> str:
-        """The fingerprint of its reason; empty without one."""
-        return "" if self.fingerprint is None else hexadecimal(self.fingerprint)
 
 
 class ReportedTests:
@@ -269,84 +220,48 @@ class ReportedTests:
     duration. ``with_output`` are those of others with fields, steps or output, ``left_out`` those beyond the limit.
     """
 
-    def __init__(self, reader: PageReader, run_id: int, findings: RunFindings) -> None:
-        rows: Any = reader.connection.execute(_TESTS, (run_id,))
-        self.rows: Sequence[ReportedTest] = [ReportedTest._make(row) for row in rows]
-        record = reader.run(run_id, max_threads=THREADS_SHOWN)
+    def __init__(self, facts: RunFacts, findings: RunFindings) -> None:
+        self.facts = facts
+        self.rows = facts.reader.connection.rows(_TESTS, (facts.row["id"],))
+        facts.histories.load_all()
         # The place of each status in lists: failures first.
         self.ranks = {status.id: place for place, status in enumerate(STATUSES_RANKED)}
-        self._workers = worker_names(record)
-        self._histories = Histories(reader, record.row, findings)
-        self._histories.load_all()
-        self._findings = findings
-        self._marks = marks_of(findings)
-        self._changes: dict[int, list[str]] = {}
+        self.changes: dict[int, list[str]] = {}
         for name in CHANGES:
             for entry in entries_of(findings, name):
                 if entry["result"]:
-                    self._changes.setdefault(entry["result"], []).append(name)
-        self._slower = {entry["result"]: entry for entry in findings["slower"]}
-        self._tones = {test.status: STATUSES_SHOWN[test.status] for test in self.rows}
-        self.shown = self._shown()
-        others = [test for test in self.rows if test.has_more and test.id not in set(self.shown)]
+                    self.changes.setdefault(entry["result"], []).append(name)
+        failed = [row["id"] for row in self.rows if _is_failure(row)]
+        flaky = [row["id"] for row in self.rows if not _is_failure(row) and row["failed_attempts"]]
+        others = [row["id"] for row in self.rows if _DURATIONS & set(self.changes.get(row["id"], ()))]
+        self.shown = list(dict.fromkeys([*failed, *flaky, *others]))[:MOST_PAGES]
+        shown = set(self.shown)
+        rest = [row for row in self.rows if row["has_more"] and row["id"] not in shown]
         # What did not pass first: skipped tests have a reason.
-        others.sort(key=lambda test: (self.ranks.get(test.status, 0), test.id))
-        self.with_output = sorted(test.id for test in others[:MOST_OUTPUT_PAGES])
-        self.left_out = {test.id for test in others[MOST_OUTPUT_PAGES:]}
-
-    def _shown(self) -> list[int]:
-        failed = [test.id for test in self.rows if test.result_class == _FAILURE]
-        flaky = [test.id for test in self.rows if test.result_class != _FAILURE and test.failed_attempts]
-        other = [test.id for test in self.rows if _DURATIONS & set(self._changes.get(test.id, ()))]
-        return list(dict.fromkeys([*failed, *flaky, *other]))[:MOST_PAGES]
+        rest.sort(key=lambda row: (self.ranks.get(row["status"], 0), row["id"]))
+        self.with_output = sorted(row["id"] for row in rest[:MOST_OUTPUT_PAGES])
+        self.left_out = {row["id"] for row in rest[MOST_OUTPUT_PAGES:]}
 
     def artifacts(self, *, only_of_failures: bool) -> dict[str, str]:
         """Return the names of stored artifacts by their hash: those of failures, or of all tests with a page."""
         shown = set(self.shown)
         names: dict[str, str] = {}
-        for test in self.rows:
-            is_wanted = test.result_class == _FAILURE if only_of_failures else test.id in shown
-            if is_wanted and test.artifacts:
-                for artifact in json.loads(test.artifacts):
+        for row in self.rows:
+            is_wanted = _is_failure(row) if only_of_failures else row["id"] in shown
+            if is_wanted and row["artifacts"]:
+                for artifact in json.loads(row["artifacts"]):
                     hash_ = content_hash(str(artifact.get("url") or ""))
                     if hash_ is not None:
                         names.setdefault(hash_, str(artifact.get("name") or hash_))
         return names
 
-    def tone(self, test: ReportedTest) -> str:
-        """Return the tone of a test: that of its status, or flaky if it passed after a failed attempt."""
-        tone = self._tones[test.status].tone
-        return "flaky" if tone == "pass" and test.failed_attempts else tone
-
-    def status_name(self, test: ReportedTest) -> str:
-        """Return the name of a test's status."""
-        return self._tones[test.status].name
-
-    def changes(self, test: ReportedTest) -> str:
-        """Return the lists of findings that a test is in, with commas between them."""
-        return ",".join(self._changes.get(test.id, ()))
-
-    @property
-    def reasons(self) -> dict[str, str]:
-        """The messages of the run's reasons by their fingerprints."""
-        return {reason["fingerprint"]: reason["title"] for reason in self._findings["reasons"]}
-
-    def marks(self, test: ReportedTest) -> tuple[str, ...]:
-        """Return the marks of a failed test."""
-        return self._marks.get(test.id, ())
-
-    def slower(self, test: ReportedTest) -> str:
-        """Return by how much a test got slower; empty if it did not."""
-        entry = self._slower.get(test.id)
-        return percent(entry["elapsed"], entry["median"]) if entry else ""
-
-    def worker(self, test: ReportedTest) -> str:
-        """Return the name of the worker that ran a test; empty for a thread that the run's page does not read."""
-        return self._workers.name(test.thread)
-
-    def letters(self, test: ReportedTest) -> str:
+    def letters(self, row: Json) -> str:
         """Return the outcomes of a test in the runs of a strip, oldest first; empty if they are not known."""
-        return self._histories.letters(test.case)[-STRIP_RUNS:]
+        return self.facts.histories.letters(row["case"])[-STRIP_RUNS:]
+
+
+def _is_failure(row: Json) -> bool:
+    return bool(row["result_class"] == ResultClass.FAILURE)
 
 
 _STRIP_HOLE: Final = Markup("⟦strip⟧")
@@ -365,67 +280,70 @@ class _Kind(NamedTuple):
     slower: str
 
 
-def rows_of(tests: ReportedTests, environment: Environment, run: Json, files: Sequence[FileTests]) -> Json:
-    """Return the member ``tests`` of the report's JSON; ``files`` are the files of the run's overview."""
-    names = [split_name(test.name) for test in tests.rows]
-    kinds = [_kind(tests, test, name) for test, name in zip(tests.rows, names, strict=True)]
+def rows_of(tests: ReportedTests, run: Json, findings: RunFindings) -> Json:
+    """Return the member ``tests`` of the report's JSON."""
+    facts, rows = tests.facts, tests.rows
+    names = [split_name(row["name"]) for row in rows]
+    kinds = [_kind(tests, row, name) for row, name in zip(rows, names, strict=True)]
     kind_list = sorted(set(kinds))
     shown = _Visible()
-    file_numbers = {path_of(file): number for number, file in enumerate(files)}
-    groups = [(file_numbers[path_of(test._asdict())], *_group(test, shown)) for test in tests.rows]
+    file_numbers = {path_of(file): number for number, file in enumerate(facts.overview["files"])}
+    groups = [(file_numbers[path_of(row)], *_group(row, shown)) for row in rows]
     group_list = sorted(set(groups))
     numbers = {group: number for number, group in enumerate(group_list)}
     functions = [
-        (shown(name.function), shown(_place(test)), numbers[group])
-        for test, name, group in zip(tests.rows, names, groups, strict=True)
+        (shown(name.function), shown(_place(row)), numbers[group])
+        for row, name, group in zip(rows, names, groups, strict=True)
     ]
-    ids = [test.id for test in tests.rows]
-    macros: Any = environment.get_template("run/macros.html").module
-    drawings: Any = environment.get_template("parts/charts.html").module
-    outcomes = {tests.letters(test) for test in tests.rows}
-    strips = {letters: str(drawings.strip(strip_of(letters))) for letters in outcomes}
+    ids = [row["id"] for row in rows]
+    draw, says = macros("parts/charts.html").strip, macros("run/macros.html").says
+    letters = [tests.letters(row) for row in rows]
+    strips = {text: str(draw(strip_of(text))) for text in set(letters)}
     return {
-        "kinds": [_kind_values(kind, environment, run) for kind in kind_list],
+        "kinds": [_kind_values(kind, run) for kind in kind_list],
         "groups": group_list,
         "columns": {
-            "kind": {"values": list(range(len(kind_list))), "at": list(map(kind_list.index, kinds))},
+            "kind": _coded(kinds, kind_list, range(len(kind_list))),
             "function": _column(functions),
             "parameters": _column([shown(name.parameters) for name in names]),
-            "time": _times([test.elapsed for test in tests.rows]),
-            "strip": _column([strips[tests.letters(test)] for test in tests.rows]),
-            "worker": _column([(shown(tests.worker(test)), str(test.thread)) for test in tests.rows]),
-            "message": _column([shown(test.message or "") for test in tests.rows]),
-            "changes": _column([tests.changes(test) for test in tests.rows]),
-            "reason": _column([test.reason for test in tests.rows]),
+            "time": _times([row["elapsed"] for row in rows]),
+            "strip": _column([strips[text] for text in letters]),
+            "worker": _column([(shown(facts.worker(row["thread"])), str(row["thread"])) for row in rows]),
+            "message": _column([shown(row["message"] or "") for row in rows]),
+            "changes": _column([",".join(tests.changes.get(row["id"], ())) for row in rows]),
+            "reason": _column(["" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]) for row in rows]),
         },
         # Results of one run mostly follow each other, so most steps are 1.
         "steps": [number - before for before, number in zip([0, *ids], ids, strict=False)],
-        "left_out": [number for number, test in enumerate(tests.rows) if test.id in tests.left_out],
-        "reasons": {fingerprint: macros.says(says_of(title)) for fingerprint, title in tests.reasons.items()},
-        "files": _files(environment, run, files),
+        "left_out": [number for number, row in enumerate(rows) if row["id"] in tests.left_out],
+        "reasons": {reason["fingerprint"]: says(says_of(reason["title"])) for reason in findings["reasons"]},
+        "files": _files(facts),
     }
 
 
-def _group(test: ReportedTest, shown: _Visible) -> tuple[str, str, str]:
+def _group(row: Json, shown: _Visible) -> tuple[str, str, str]:
     """Return the texts that tests of one class have in common: folder, node id and command, with holes for names."""
-    node = node_id(test.file, test.folder, test.name) or title_of(test.folder, test.name)
-    command = rerun_command(test._asdict(), ()) or ""
-    return shown(test.folder), shown(_with_hole(node, test.name)), shown(_with_hole(command, test.name))
+    name, folder = row["name"], row["folder"]
+    node = node_id(row["file"], folder, name)
+    command = run_command([node]) if node else ""
+    node = node or title_of(folder, name)
+    return shown(folder), shown(_with_hole(node, name)), shown(_with_hole(command, name))
 
 
-def _kind(tests: ReportedTests, test: ReportedTest, name: NameParts) -> _Kind:
+def _kind(tests: ReportedTests, row: Json, name: NameParts) -> _Kind:
+    facts = tests.facts
     return _Kind(
-        tests.ranks.get(test.status, len(tests.ranks)),
-        test.status,
-        tests.tone(test),
-        tests.status_name(test),
+        tests.ranks.get(row["status"], len(tests.ranks)),
+        row["status"],
+        tone_of(row),
+        STATUSES_SHOWN[row["status"]].name,
         bool(name.parameters),
-        tests.marks(test),
-        tests.slower(test),
+        facts.marks.get(row["id"], ()),
+        facts.slower.get(row["id"], ""),
     )
 
 
-def _kind_values(kind: _Kind, environment: Environment, run: Json) -> Json:
+def _kind_values(kind: _Kind, run: Json) -> Json:
     """Return what the script knows of a kind, with the markup of its rows and of a page of one test."""
     values = {
         "id": "⟦id⟧",
@@ -442,8 +360,8 @@ def _kind_values(kind: _Kind, environment: Environment, run: Json) -> Json:
         "time": "⟦time⟧",
     }
     is_inside = _always
-    row = relinked(environment.get_template("run/leaf.html").render(leaf=values), is_inside)
-    page = environment.get_template("report/test.html").render(test=values, run=run, is_fragment=True)
+    row = relinked(render("run/leaf.html", leaf=values), is_inside)
+    page = render("report/test.html", test=values, run=run, is_fragment=True)
     return {
         "status": str(kind.status),
         "tone": kind.tone,
@@ -458,22 +376,22 @@ def _always(address: str) -> bool:
     return True
 
 
-def _files(environment: Environment, run: Json, files: Sequence[FileTests]) -> Json:
+def _files(facts: RunFacts) -> Json:
     """Return the rows of the files as HTML, with the orders in which they stand."""
-    branches = file_branches(files)
+    branches = file_branches(facts.overview["files"])
     rows = [
         {
             "leaf": None,
             "node": branch,
             "bar": branch.parts(),
             "is_open": False,
-            "to": {"address": link("run", run["id"], view="tests", open=branch.path), "branch_address": "/"},
+            "to": {"address": link("run", facts.row["id"], view="tests", open=branch.path), "branch_address": "/"},
             "below": None,
         }
         for branch in branches
     ]
     level = {"rows": rows, "hidden": 0, "pages": paging(1, 0, 1), "opened": ""}
-    html = environment.get_template("run/branch.html").render(level=level, state=None)
+    html = render("run/branch.html", level=level, state=None)
     numbers = {branch.path: number for number, branch in enumerate(branches)}
     orders = {
         sort: [numbers[branch.path] for branch in ordered(branches, (), sort)]  # type: ignore[union-attr] # no tests among them
@@ -482,9 +400,9 @@ def _files(environment: Environment, run: Json, files: Sequence[FileTests]) -> J
     return {"html": relinked(html, _always), "orders": orders}
 
 
-def _place(test: ReportedTest) -> str:
+def _place(row: Json) -> str:
     """Return where a test stands: file and line."""
-    return f"{test.file}:{test.line}" if test.file and test.line is not None else test.file or ""
+    return f"{row['file']}:{row['line']}" if row["file"] and row["line"] is not None else row["file"] or ""
 
 
 def _with_hole(text: str, name: str) -> str:
@@ -518,6 +436,7 @@ def _column(values: Sequence[Any]) -> Json:
     return {"values": values} if 2 * len(distinct) > len(values) else _coded(values, sorted(distinct))
 
 
-def _coded(values: Sequence[Any], distinct: Sequence[Any]) -> Json:
+def _coded(values: Sequence[Any], distinct: Sequence[Any], shown: Sequence[Any] | None = None) -> Json:
+    """Return a column of numbers of distinct values, which ``shown`` may stand for."""
     numbers = {value: number for number, value in enumerate(distinct)}
-    return {"values": distinct, "at": [numbers[value] for value in values]}
+    return {"values": list(distinct if shown is None else shown), "at": [numbers[value] for value in values]}

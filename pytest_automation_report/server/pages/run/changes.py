@@ -6,12 +6,11 @@ whether everything arrived, threads and files.
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
-from pytest_automation_report.server.pages.words import RUN_WORDS, attached, duration, parts, quantity
+from pytest_automation_report.server.pages.run.facts import WORKER_FIELD
+from pytest_automation_report.server.pages.words import RUN_WORDS, attached, duration, parts, percent, quantity
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.text.names import SHORT_COMMIT, split_name
 
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.findings.verdict import RunNumbers
-    from pytest_automation_report.server.pages.run.head import RunFacts
+    from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.state import RunState
-    from pytest_automation_report.server.store.reads import RunRecord
+
 
 CHANGES_SHOWN: Final = 50
 """Tests of each list on the view of all changes; one list alone has 200."""
@@ -107,12 +106,6 @@ def changes_of(
             }
         )
     return {"moves": moves, "lists": lists}
-
-
-def percent(elapsed: int, median: int) -> str:
-    """Return a change of duration as a percentage with its sign."""
-    share = round(100 * (elapsed - median) / median) if median else 0
-    return f"{'+' if share >= 0 else '−'}{abs(share):,} %"  # noqa: RUF001 - a minus
 
 
 def failing_runs(letters: str) -> int:
@@ -263,68 +256,26 @@ def _versions(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 ATTACHMENTS_SHOWN: Final = 200
 """Most fields, artifacts or links of a run that its page shows."""
 
-MAIN_WORKER: Final = "main"
-"""Name of the worker that is pytest's own process."""
-
-_WORKER: Final = "Worker"
 _SHOWN_APART: Final = frozenset(
     {"Branch", "Commit", "Commit subject", "Commits", "Packages", COLLECTED_FIELD, NOT_RUN_FIELD}
 )
 _RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
 
 
-class WorkerNames:
-    """Names of the threads of a run: those of pytest-xdist's workers, else their numbers."""
-
-    def __init__(self, names: Mapping[int, str], positions: Mapping[int, int]) -> None:
-        self._names = names
-        self._positions = positions
-
-    def name(self, thread: int) -> str:
-        """Return the name of a thread; empty for one that the page does not read."""
-        name = self._names.get(thread)
-        if name:
-            return name
-        position = self._positions.get(thread)
-        return f"thread {position}" if position is not None and len(self._positions) > 1 else ""
-
-
-def worker_names(record: RunRecord) -> WorkerNames:
-    """Return the names of a run's threads; a name that several jobs have for a worker has the thread's number, too.
-
-    The only thread of a run needs no name if it is pytest's own process: *main* reads like a branch.
-    """
-    names: dict[int, str] = {}
-    for entry in record.attachments:
-        if entry["thread"] is not None and entry["kind"] == "fields":
-            field = json.loads(entry["body"])
-            if field.get("name") == _WORKER and field.get("value"):
-                names[entry["thread"]] = str(field["value"])
-    positions = {row["id"]: row["position"] for row in record.threads}
-    if record.row["thread_count"] == 1 and MAIN_WORKER in names.values():
-        names.clear()
-    repeated = Counter(names.values())
-    names = {
-        thread: f"{name}, thread {positions[thread]}" if repeated[name] > 1 and thread in positions else name
-        for thread, name in names.items()
-    }
-    return WorkerNames(names, positions)
-
-
-def where_it_ran(facts: RunFacts, counts: RunNumbers) -> list[tuple[str, str]]:
+def where_it_ran(facts: RunFacts) -> list[tuple[str, str]]:
     """Return the few facts of the rail."""
     values = [(name, facts.field(name)) for name in _RAIL_FIELDS]
     shown = [(name, value) for name, value in values if value]
-    collected = _collected(facts, counts)
-    return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(counts, collected))])]
+    collected = _collected(facts)
+    return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(facts.counts, collected))])]
 
 
-def details_of(facts: RunFacts, counts: RunNumbers, workers: WorkerNames) -> Json:
+def details_of(facts: RunFacts) -> Json:
     """Return the values of the view of the details."""
-    record = facts.record
+    record, counts = facts.record, facts.counts
     fields = attached(record, "fields")
-    collected = _collected(facts, counts)
-    threads = [_thread(record, row, workers) for row in record.threads]
+    collected = _collected(facts)
+    threads = [_thread(facts, row) for row in record.threads]
     return {
         "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:ATTACHMENTS_SHOWN],
         "packages": facts.field("Packages").splitlines(),
@@ -339,10 +290,11 @@ def details_of(facts: RunFacts, counts: RunNumbers, workers: WorkerNames) -> Jso
     }
 
 
-def _collected(facts: RunFacts, counts: RunNumbers) -> int | None:
+def _collected(facts: RunFacts) -> int | None:
     """Return the number of collected tests; at least that of the results if there are threads that are not read."""
     record = facts.record
-    return facts.number(COLLECTED_FIELD) if record.row["thread_count"] <= len(record.threads) else counts.collected
+    is_whole = record.row["thread_count"] <= len(record.threads)
+    return facts.collected if is_whole else facts.counts.collected
 
 
 def _arrived(counts: RunNumbers, collected: int) -> str:
@@ -358,18 +310,18 @@ def _arrived(counts: RunNumbers, collected: int) -> str:
     return f"{collected:,}, {quantity(missing, 'test')} without a result"
 
 
-def _thread(record: RunRecord, row: Mapping[str, Any], workers: WorkerNames) -> Json:
+def _thread(facts: RunFacts, row: Mapping[str, Any]) -> Json:
     word, tone = RUN_WORDS.get(row["status"], ("Unknown", "idle"))
     observed = row["elapsed_observed"]
-    fields = attached(record, "fields", row["id"])
+    fields = attached(facts.record, "fields", row["id"])
     return {
         "position": row["position"],
-        "name": workers.name(row["id"]) or f"thread {row['position']}",
+        "name": facts.worker(row["id"]) or f"thread {row['position']}",
         "word": word,
         "tone": tone,
         "parts": parts(row),
         "total": row["total_count"],
         "elapsed": row["elapsed_computed"] if observed is None else observed,
-        "fields": [field for field in fields if field["name"] != _WORKER],
-        "artifacts": attached(record, "artifacts", row["id"]),
+        "fields": [field for field in fields if field["name"] != WORKER_FIELD],
+        "artifacts": attached(facts.record, "artifacts", row["id"]),
     }

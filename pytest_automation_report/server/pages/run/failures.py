@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.failures.highlighting import coloured
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.failures.reading import is_in_package
 from pytest_automation_report.failures.tracebacks import parse_traceback
-from pytest_automation_report.server.pages.drawings import strip_of
+from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
-from pytest_automation_report.server.pages.run.changes import failing_runs, percent
+from pytest_automation_report.server.pages.run.changes import failing_runs
 from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.run.reasons import (
     MAX_CARDS,
@@ -24,10 +24,9 @@ from pytest_automation_report.server.pages.run.reasons import (
     families_of,
     groups_by_file,
     lots_of,
-    marks_of,
     says_of,
 )
-from pytest_automation_report.server.pages.words import STATUSES_RANKED, quantity
+from pytest_automation_report.server.pages.words import quantity
 from pytest_automation_report.server.store.values import RESULT_STATUSES
 from pytest_automation_report.text.names import node_id, split_name, title_of
 
@@ -37,10 +36,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised
     from pytest_automation_report.findings.documents import ChangedTest
-    from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.run.changes import WorkerNames
-    from pytest_automation_report.server.pages.run.head import RunFacts
-    from pytest_automation_report.server.pages.run.time import Histories
+    from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.state import RunState
 
 
@@ -51,47 +47,14 @@ _LISTED: Final = PAGE_ROWS
 _LISTED_BY_FILE: Final = 100
 
 
-class Rail(TypedDict):
-    """What stands beside the failures."""
-
-    lanes: Json | None
-    slowest: Sequence[Json]
-    fixed: Sequence[Json]
-    fixed_count: int
-    where: Sequence[tuple[str, str]]
-
-
-class FailuresView(TypedDict, total=False):
-    """The values of the template ``run/failures.html``: cards by reason in lots, or failures by file or as one list."""
-
-    group: str
-    lots: Sequence[Json]
-    rest: Json | None
-    unexplained: Sequence[Json]
-    groups: Sequence[Json]
-    hidden: int
-    flaky: Json
-    slower: Sequence[Json]
-    rail: Rail
-
-
 class FailureCards:
     """The failures of one run."""
 
-    def __init__(
-        self, facts: RunFacts, state: RunState, reader: PageReader, histories: Histories, workers: WorkerNames
-    ) -> None:
+    def __init__(self, facts: RunFacts, state: RunState) -> None:
         self._facts = facts
         self._state = state
-        self._reader = reader
-        self._histories = histories
-        self._workers = workers
-
-    @cached_property
-    def rows(self) -> list[Json]:
-        """The first failures of the run, with their reasons."""
-        failed = [status.id for status in STATUSES_RANKED if status.tone == "fail"]
-        return self._reader.failures(self._facts.row["id"], failed)
+        self._reader = facts.reader
+        self._histories = facts.histories
 
     @cached_property
     def cards(self) -> list[Json]:
@@ -99,11 +62,7 @@ class FailureCards:
         found = self._facts.findings
         if found is None:
             return []
-        return cards_of(found, self.rows)
-
-    @cached_property
-    def _marks(self) -> Mapping[int, tuple[str, ...]]:
-        return {} if self._facts.findings is None else marks_of(self._facts.findings)
+        return cards_of(found, self._facts.failures)
 
     @property
     def longest(self) -> int | None:
@@ -136,12 +95,12 @@ class FailureCards:
                 card["place"],
                 sentence,
                 command_for(card["rows"], card["count"]) or "",
-                f"{site}{self._state.link('result', row['id'])}",
+                f"{site}{link('result', row['id'])}",
             )
             sections.append(failure_markdown(failure))
         return sections
 
-    def by_reason(self) -> FailuresView:
+    def by_reason(self) -> Json:
         """Return the lots of cards; the first card is open, and has the code of its failure."""
         first = (self._state.page - 1) * MAX_CARDS
         shown = self.cards[first : first + MAX_CARDS]
@@ -152,28 +111,32 @@ class FailureCards:
         # The card that a reader needs first is open.
         for number, card in enumerate(card for lot in lots for card in lot["cards"]):
             card["is_open"] = number == 0
-        unknown = [row for row in self.rows if row["fingerprint"] is None] if not self.cards else []
+        unknown = [row for row in self._facts.failures if row["fingerprint"] is None] if not self.cards else []
         return {
             "lots": lots,
             "rest": {"reasons": len(rest), "tests": sum(card["count"] for card in rest)} if rest else None,
             "unexplained": self._members(unknown[:_LISTED]),
         }
 
-    def by_file(self) -> FailuresView:
+    def by_file(self) -> Json:
         """Return the failures by file, at most a page of them."""
-        rows = self.rows[:_LISTED_BY_FILE]
+        rows = self._facts.failures[:_LISTED_BY_FILE]
         self._histories.load(row["case"] for row in rows)
         return {
             "groups": [
-                {"file": group["file"], "rows": self._members(group["rows"]), "count": len(group["rows"])}
+                {
+                    "file": group["file"],
+                    "rows": self._members(group["rows"]),
+                    "count": len(group["rows"]),
+                }
                 for group in groups_by_file(rows)
             ],
             "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
         }
 
-    def one_list(self) -> FailuresView:
+    def one_list(self) -> Json:
         """Return the failures as one list, in the order of their arrival, at most a page of them."""
-        rows = self.rows[:_LISTED]
+        rows = self._facts.failures[:_LISTED]
         self._histories.load(row["case"] for row in rows)
         return {
             "groups": [{"file": "", "rows": self._members(rows), "count": len(rows)}] if rows else [],
@@ -207,17 +170,7 @@ class FailureCards:
         return texts
 
     def _members(self, rows: Iterable[Json]) -> list[Json]:
-        return [
-            {
-                **row,
-                "short": split_name(row["name"]),
-                "strip": strip_of(self._histories.letters(row["case"])),
-                "marks": self._marks.get(row["id"], ()),
-                "worker": self._workers.name(row["thread"]),
-                "href": self._state.result(row["id"]),
-            }
-            for row in rows
-        ]
+        return [{**self._facts.listed(row), "href": self._state.result(row["id"])} for row in rows]
 
     def flaky(self) -> Json:
         """Return the tests that passed after a failed attempt, and the passed ones that are flaky by their history."""
@@ -257,7 +210,7 @@ class FailureCards:
             row = rows.get(entry["result"] or 0)
             if row is not None:
                 (member,) = self._members([row])
-                members.append({**member, **_slower_words(entry)})
+                members.append({**member, "median": entry["median"], "now": entry["elapsed"]})
         return members
 
     def fixed_lines(self, entries: Sequence[ChangedTest], rows: Mapping[int, Json]) -> list[Json]:
@@ -288,10 +241,6 @@ def _says_nothing(message: Json) -> bool:
     """Whether a message is no more than that an assertion failed: the line of code says which."""
     text = "".join(part for part, _ in message["parts"])
     return text in {message["type"], "no message", "assert False", "assert None", "assert not True"}
-
-
-def _slower_words(entry: Mapping[str, Any]) -> Json:
-    return {"change": percent(entry["elapsed"], entry["median"]), "median": entry["median"], "now": entry["elapsed"]}
 
 
 _LINES_BEFORE: Final = 4

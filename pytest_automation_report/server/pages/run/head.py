@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec.structs import asdict
 
-from pytest_automation_report.api.models import COLLECTED_FIELD
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
-from pytest_automation_report.server.pages.state import FLAKY, VIEWS, RunState
+from pytest_automation_report.server.pages.run.facts import SILENT_US
+from pytest_automation_report.server.pages.state import FLAKY, VIEWS
 from pytest_automation_report.server.pages.words import (
     attached,
     comparable_time,
@@ -27,12 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import BaseRun, FlakyState, RunFindings, RunOverview, WholeRun
-    from pytest_automation_report.server.store.reads import RunRecord
+    from pytest_automation_report.findings.documents import FlakyState, RunFindings, WholeRun
+    from pytest_automation_report.server.pages.run.facts import RunFacts
+    from pytest_automation_report.server.pages.state import RunState
 
-_is_number = re.compile(r"[0-9]{1,9}").fullmatch
-
-# Sizes of the trend, in units of its drawing.
 
 _CHANGE_CHIPS: Final = (
     ("new", "New", "fail-ink"),
@@ -53,103 +49,21 @@ _MOVES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """All that the views of one run are made of, read in one transaction.
-
-    ``findings`` is None if there are none; ``overview`` is that of `store.overview`; ``now`` is in microseconds since
-    1970.
-    """
-
-    record: RunRecord
-    source: str
-    findings: RunFindings | None
-    overview: RunOverview
-    now: int
-
-    @property
-    def row(self) -> Json:
-        """The run's row."""
-        return self.record.row
-
-    @property
-    def own_name(self) -> str:
-        """The run's name if it is not the usual one, which begins with the suite's."""
-        return "" if self.row["name"].startswith(self.source) else str(self.row["name"])
-
-    @property
-    def base(self) -> BaseRun | None:
-        """The run that this one is compared with, as findings name it."""
-        return None if self.findings is None else self.findings["base"]
-
-    def field(self, name: str) -> str:
-        """Return the value of a run's field, empty without it."""
-        return next((str(field["value"]) for field in attached(self.record, "fields") if field["name"] == name), "")
-
-    def number(self, name: str) -> int | None:
-        """Return the sum of a field of the run and of its threads, as jobs that share a run send it; None without it.
-
-        Threads that the page does not show are not read, so the number may be too small.
-        """
-        bodies = (json.loads(entry["body"]) for entry in self.record.attachments if entry["kind"] == "fields")
-        numbers = [
-            int(field["value"]) for field in bodies if field["name"] == name and _is_number(field.get("value") or "")
-        ]
-        return sum(numbers) if numbers else None
-
-
-def counts_of(facts: RunFacts) -> RunNumbers:
-    """Return the numbers that the verdict is made of."""
-    row, found = facts.row, facts.findings
-    flaky = facts.overview["flaky"]["count"]
-    if row["is_completed"] and found is not None:
-        return RunNumbers(**found["ran"], flaky=flaky)
-    files = 0 if found is None else found["ran"]["files"]
-    finished, collected = row["total_count"] - row["untested_count"] - files, facts.number(COLLECTED_FIELD)
-    # Several results of one test, as subtests have them, may be more than were collected.
-    collected = None if collected is None else max(collected, finished)
-    return RunNumbers(
-        finished=finished,
-        failed=row["failure_count"] - files,
-        passed=row["success_count"],
-        skipped=row["status5_count"],
-        flaky=flaky,
-        collected=collected,
-        not_run=0 if collected is None else collected - finished,
-        files=files,
-        is_open=not row["is_completed"],
-        is_silent=not row["is_completed"] and silence_of(facts) >= SILENT_US,
-    )
-
-
-def silence_of(facts: RunFacts) -> int:
-    """Return the time since the last news of a run, in microseconds."""
-    return max(0, facts.now - int(facts.row["updated"] or facts.row["created"]))
-
-
-def head_of(
-    facts: RunFacts,
-    counts: RunNumbers,
-    base_row: Json | None,
-    longest: int | None,
-    to_go: int | None,
-    *,
-    is_first: bool,
-) -> Json:
+def head_of(facts: RunFacts, longest: int | None, to_go: int | None, *, is_first: bool) -> Json:
     """Return heading, sentence and title of the page; ``is_first``: no earlier run of its branch is known."""
-    found = facts.findings
+    found, counts = facts.findings, facts.counts
     said = asdict(verdict_of(counts)) if counts.is_open or found is None else found["verdict"]
     whole = None if found is None else found["whole"]
     branch = facts.row["branch"] or ""
     sentence = whole_sentence(whole)
     if counts.is_open:
         new = None if found is None or found["base"] is None else found["mine"]["new"]
-        sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None, new)
+        sentence = live_sentence(counts, to_go, branch, facts.silence if counts.is_silent else None, new)
     else:
         sentence += death_sentence(found) if said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):
-            base_branch = (base_row or {}).get("branch") or ""
+            base_branch = (facts.base_row or {}).get("branch") or ""
             sentence += change_sentence(counts, found, base_branch, branch, longest, is_first=is_first)
     return {
         "heading": said["long"],
@@ -160,9 +74,9 @@ def head_of(
     }
 
 
-def facts_of(facts: RunFacts, base_row: Json | None) -> Json:
+def facts_of(facts: RunFacts) -> Json:
     """Return the line of facts below the verdict: the value ``facts`` of the templates, which do not get `RunFacts`."""
-    row = facts.row
+    row, base_row = facts.row, facts.base_row
     links = attached(facts.record, "links")
     by_name = {link["name"]: link["url"] for link in links}
     return {
@@ -181,10 +95,10 @@ def facts_of(facts: RunFacts, base_row: Json | None) -> Json:
     }
 
 
-def bar_of(facts: RunFacts, counts: RunNumbers) -> list[Json]:
+def bar_of(facts: RunFacts) -> list[Json]:
     """Return the stretches of the bar: one for each status, flaky ones apart, and the tests to come of an open run."""
     stretches: list[Json] = []
-    flaky = counts.flaky
+    counts, flaky = facts.counts, facts.counts.flaky
     for part in parts(facts.row):
         count = part["count"]
         if counts.flaky and part["tone"] in {"skip", "idle", "pass"} and not any(s["key"] == FLAKY for s in stretches):
@@ -202,9 +116,10 @@ def bar_of(facts: RunFacts, counts: RunNumbers) -> list[Json]:
     return stretches
 
 
-def chips_of(state: RunState, stretches: Sequence[Json], findings: RunFindings | None) -> Json:
+def chips_of(facts: RunFacts, state: RunState, stretches: Sequence[Json]) -> Json:
     """Return the chips of statuses and of changes; each is a link to the list of its tests."""
     chips: list[Json] = []
+    findings = facts.findings
     keys = {"fail": "f", "flaky": "x"}
     for stretch in stretches:
         if stretch["key"]:
@@ -233,7 +148,7 @@ def chips_of(state: RunState, stretches: Sequence[Json], findings: RunFindings |
     return {"statuses": chips, "changes": changes, "to_come": to_come}
 
 
-def tabs_of(state: RunState, view: str, facts: RunFacts) -> list[Json]:
+def tabs_of(facts: RunFacts, state: RunState, view: str) -> list[Json]:
     """Return the tabs of the views with their numbers."""
     findings = facts.findings
     reasons = 0 if findings is None else len(findings["reasons"])
@@ -259,9 +174,6 @@ Phrase: TypeAlias = "tuple[str, str]"
 
 _SECOND_US: Final = 1_000_000
 _CUT: Final = frozenset({"died", "interrupted", "stopped", "ended"})
-
-SILENT_US: Final = 60_000_000
-"""Time without news after which the sender of an open run is silent, in microseconds."""
 
 
 def live_sentence(

@@ -7,7 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.fingerprints import masked
-from pytest_automation_report.server.pages.drawings import merged_letters, strip_of
+from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
+from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.words import plain
 from pytest_automation_report.server.store.values import hexadecimal
 from pytest_automation_report.text.names import node_id, run_command, split_name, title_of
@@ -41,8 +42,6 @@ _PHASES: Final[Mapping[str, str]] = {
     "timeout": "over its time limit",
     "xpass": "was expected to fail",
 }
-# Squares of a grid that are links, while they are few, and their distance in units of the drawing.
-_MAX_LINKED_CELLS, _GRID_WIDTH, _STEP, _SMALL_STEP = 60, 996, 16.0, 9.9
 
 
 def says_of(title: str, type_name: str = "") -> Json:
@@ -109,7 +108,7 @@ def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
                 "messages": reason["messages"],
                 "is_new": is_new,
                 "kind": reason["kind"],
-                "marks": _marks(reason["kind"], is_flaky=any(flaky.get(key) == "flaky" for key in reason["keys"])),
+                "marks": marks_of(reason["kind"], is_flaky=any(flaky.get(key) == "flaky" for key in reason["keys"])),
                 "new_count": 0 if is_new or not has_base else newly[fingerprint],
                 "newly": newly[fingerprint],
                 "since": reason["since"],
@@ -134,18 +133,6 @@ def drawings_of(card: Json, letters: Callable[[int], str], families: Mapping[Fun
 def families_of(overview: RunOverview) -> dict[Function, TestFamily]:
     """Return the parametrized functions of a run by their file, folder and name."""
     return {(family["file"], family["folder"], family["function"]): family for family in overview["families"]}
-
-
-def marks_of(findings: RunFindings) -> dict[int, tuple[str, ...]]:
-    """Return the marks of failed tests by their results: new, back, flaky."""
-    flaky = {entry["key"]: entry["state"] for entry in findings["flaky"]}
-    entries = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
-    marks = {entry["result"]: _marks(entry["kind"], is_flaky=flaky.get(entry["key"]) == "flaky") for entry in entries}
-    return {result: found for result, found in marks.items() if found and result is not None}
-
-
-def _marks(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
-    return (*((kind.capitalize(),) if kind in {"new", "back"} else ()), *(("Flaky",) if is_flaky else ()))
 
 
 def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
@@ -183,7 +170,7 @@ def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> J
     own = {row["id"] for row in rows}
     names = {row["id"]: split_name(row["name"]).parameters for row in rows}
     cells = [
-        {"id": result, "tone": "fail" if result in own else _TONES[kind], "name": names.get(result, "")}
+        {"id": result, "tone": "fail" if result in own else TONES[kind], "name": names.get(result, "")}
         for result, kind in family["cells"]
     ]
     first, last = (names.get(cells[place]["id"], "") for place in (0, -1))
@@ -194,27 +181,6 @@ def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> J
         "range": f"{first} to {last}" if first and last and family["count"] > 1 else "",
         **reduced_cells(cells),
     }
-
-
-_TONES: Final = {"fa": "fail", "fl": "flaky", "sk": "skip", "pa": "pass"}
-
-
-def reduced_cells(cells: Sequence[Json]) -> Json:
-    """Return the drawing of a grid: squares that are links while they are few, else one path for each tone."""
-    step = _STEP if len(cells) <= _MAX_LINKED_CELLS else _SMALL_STEP
-    columns, size = int(_GRID_WIDTH / step), step * 0.78
-    lines = -(-len(cells) // columns)
-    height = lines * step
-    places = [(f"{index % columns * step:.1f}", f"{index // columns * step:.1f}") for index in range(len(cells))]
-    drawing: Json = {"height": f"{max(height, 4):.1f}", "size": f"{size:.1f}", "squares": [], "paths": []}
-    if len(cells) <= _MAX_LINKED_CELLS:
-        drawing["squares"] = [{**cell, "x": x, "y": y} for cell, (x, y) in zip(cells, places, strict=True)]
-        return drawing
-    paths: dict[str, list[str]] = {}
-    for cell, (x, y) in zip(cells, places, strict=True):
-        paths.setdefault(cell["tone"], []).append(f"M{x} {y}h{size:.1f}v{size:.1f}h-{size:.1f}z")
-    drawing["paths"] = [(tone, "".join(parts)) for tone, parts in paths.items()]
-    return drawing
 
 
 def command_for(rows: Sequence[Json], count: int) -> str | None:

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.server.pages.drawings import strip_of
+from pytest_automation_report.server.pages.drawings import reduced_cells
 from pytest_automation_report.server.pages.links import paging
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
-from pytest_automation_report.server.pages.run.changes import entries_of, percent
-from pytest_automation_report.server.pages.run.reasons import marks_of, reduced_cells
+from pytest_automation_report.server.pages.run.changes import entries_of
+from pytest_automation_report.server.pages.run.facts import tone_of
 from pytest_automation_report.server.pages.state import FLAKY, Search
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
 from pytest_automation_report.text.names import class_path, split_name
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FileTests
-    from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.run.changes import WorkerNames
-    from pytest_automation_report.server.pages.run.head import RunFacts
-    from pytest_automation_report.server.pages.run.time import Histories
+    from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.state import RunState
 
 _TONE_RANKS: Final[Mapping[str, int]] = {
@@ -194,12 +191,6 @@ def tests_below(
     return branches, leaves
 
 
-def tone_of(row: Mapping[str, Any]) -> str:
-    """Return the tone of a test: that of its status, or flaky if it passed after a failed attempt."""
-    tone = STATUSES_SHOWN[row["status"]].tone
-    return "flaky" if tone == "pass" and row.get("failed_attempts") else tone
-
-
 def ordered(
     branches: Iterable[Branch], leaves: Iterable[Mapping[str, Any]], sort: str
 ) -> list[Branch | Mapping[str, Any]]:
@@ -226,18 +217,10 @@ _MOST_STRIPS: Final = 200
 class TreeRows:
     """The tree of one run's tests."""
 
-    def __init__(
-        self, facts: RunFacts, state: RunState, reader: PageReader, histories: Histories, workers: WorkerNames
-    ) -> None:
+    def __init__(self, facts: RunFacts, state: RunState) -> None:
         self._facts = facts
         self._state = state
-        self._reader = reader
-        self._histories = histories
-        self._workers = workers
         self._sort = state.sort or "failed"
-        found = facts.findings
-        self._slower = {entry["result"]: entry for entry in found["slower"]} if found else {}
-        self._marks = marks_of(found) if found else {}
 
     def top(self) -> Json:
         """Return the rows at the top, with those below the open node in their place."""
@@ -266,7 +249,7 @@ class TreeRows:
         ``inside`` is the node in which they stand: below a function, rows have the parameters alone.
         """
         tests = list(rows)
-        self._histories.load(row["case"] for row in tests[:_MOST_STRIPS])
+        self._facts.histories.load(row["case"] for row in tests[:_MOST_STRIPS])
         return [self._leaf(row, has_folder=has_folder, inside=inside) for row in tests]
 
     def _below(self, opened: str) -> tuple[list[Branch], list[Mapping[str, Any]]]:
@@ -274,7 +257,9 @@ class TreeRows:
         file = file_at(files, opened)
         if file is None:
             return branches_of(files, opened), []
-        rows = self._reader.between(self._facts.row["id"], file["first"], file["last"], file["file"], file["folder"])
+        rows = self._facts.reader.between(
+            self._facts.row["id"], file["first"], file["last"], file["file"], file["folder"]
+        )
         return tests_below(rows, file, opened)
 
     def _node(self, node: Branch, path_to: str) -> Json:
@@ -294,22 +279,14 @@ class TreeRows:
         }
 
     def _leaf(self, row: Mapping[str, Any], *, has_folder: bool, inside: str) -> Json:
-        classes = class_path(row["file"], row["folder"])
-        name = split_name(row["name"])
-        slower = self._slower.get(row["id"])
+        values = self._facts.listed(row)
         return {
-            **row,
-            "short": name,
-            "classes": classes,
+            **values,
+            "href": self._state.result(row["id"]),
             "where": row["folder"] if has_folder else "",
             "tone": tone_of(row),
             "status_name": STATUSES_SHOWN[row["status"]].name,
-            "strip": strip_of(self._histories.letters(row["case"])),
-            "worker": self._workers.name(row["thread"]),
-            "slower": percent(slower["elapsed"], slower["median"]) if slower else "",
-            "marks": self._marks.get(row["id"], ()),
-            "in_function": inside.endswith(f"::{name.function}"),
-            "href": self._state.result(row["id"]),
+            "in_function": inside.endswith(f"::{values['short'].function}"),
             "time": duration(row["elapsed"]),
         }
 
@@ -319,10 +296,10 @@ class TestList:
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, facts: RunFacts, state: RunState, reader: PageReader) -> None:
+    def __init__(self, facts: RunFacts, state: RunState) -> None:
         self._facts = facts
         self._state = state
-        self._reader = reader
+        self._reader = facts.reader
 
     def page(self) -> tuple[Rows, int | None]:
         """Return a page of the tests, and the length of the list; None if it is not known before its last page."""

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.run.changes import MAIN_WORKER
-from pytest_automation_report.server.pages.run.head import RunFacts, flaky_evidence
+from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, RunFacts
+from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.run.tests import TestList
 from pytest_automation_report.server.pages.state import FLAKY, PICTURES, RunState, result_state, run_state
 from pytest_automation_report.server.pages.test import history, view_models
@@ -103,8 +103,8 @@ def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Ma
 def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[list[int], bool]:
     """Return the ids of the first tests of a list, and whether it has more."""
     found = stored_findings(reader.connection, state.run_id) if state.changes else None
-    facts = RunFacts(record, "", found, cast("RunOverview", {}), 0)  # a list reads nothing of the overview
-    listed = TestList(facts, state, reader).first(MOST)
+    facts = RunFacts(reader, record, found, cast("RunOverview", {}))  # a list reads nothing of the overview
+    listed = TestList(facts, state).first(MOST)
     return [other["id"] for other in listed.items], listed.has_more
 
 

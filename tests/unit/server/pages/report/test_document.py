@@ -1,18 +1,18 @@
 """The report of a run in one file, made of the server's own pages."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from pytest_automation_report.server.pages.rendering import WITHOUT_CLOCK
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
 from pytest_automation_report.server.store.values import ApiError
 from support.report_file import ReportFile, text_of
 from support.service import ON_SQLITE, SECOND, TOKEN, a_test
-from support.website import COOKIE, HOSTILE, Site, failing, hostile
+from support.website import HOSTILE, Site, failing, hostile
+
+MAIN = [{"type": 1, "name": "Branch", "value": "main"}]
 
 
 def flaky(number: int) -> dict[str, Any]:
@@ -23,45 +23,45 @@ def flaky(number: int) -> dict[str, Any]:
 
 def two_runs(site: Site) -> int:
     """Report a run, and one in which a test fails that passed before; return its id."""
-    branch = [{"type": 1, "name": "Branch", "value": "main"}]
-    site.run_of(a_test(0), a_test(1), failing(2), source="shop", fields=branch)
+    site.run_of(a_test(0), a_test(1), failing(2), source="shop", fields=MAIN)
     site.service.clock.now += 60 * SECOND
     return site.run_of(
         failing(0, file="tests/a.py"),
         a_test(1, "skipped"),
-        failing(2),
+        failing(2, elapsed=SECOND),
         flaky(3),
         a_test(4),
         source="shop",
-        fields=branch,
+        fields=MAIN,
     )
 
 
-def server_text(site: Site) -> Callable[[str], str]:
-    """Return a function that asks the server itself for a page, as a browser with a pass, and returns what it says."""
-    kept = site.raw(site.pages.opening_path).cookies[COOKIE].value
+MENU = re.compile(r'<details class="menu.*?</details>|<span class="btn[^>]*title=.*?</span>', re.DOTALL)
+MOMENT = re.compile(r"[0-9,]+ (days?|h|min) ago|[0-9]+ [A-Z][a-z]+ 20[0-9]+, [0-9:]+ UTC")
 
-    def text(address: str) -> str:
-        path, _, query = address.partition("?")
-        headers = {"Cookie": f"{COOKIE}={kept}"}
-        answer = site.client.simulate_get(path, query_string=query, headers=headers, extras={WITHOUT_CLOCK: True})
-        assert answer.status_code == 200, answer.text
-        return text_of(answer.text.partition('<main id="content"')[2].partition(">")[2].partition("</main>")[0])
 
-    return text
+def said(html: str) -> str:
+    """Return what a page says, without ages and moments, and without its menus, of which a file has fewer."""
+    return MOMENT.sub("then", text_of(MENU.sub("", html)))
+
+
+def server_text(site: Site, address: str) -> str:
+    """Return what the server's own page says."""
+    return said(site.shown(address).partition('<main id="content"')[2].partition(">")[2].partition("</main>")[0])
 
 
 def test_each_page_says_what_the_servers_page_says(site: Site) -> None:
     """All views, and the pages of failed and flaky tests, have the text of the server's pages, at its addresses."""
+    for _ in range(3):
+        site.run_of(a_test(1, elapsed=SECOND), failing(2, elapsed=SECOND), source="shop", fields=MAIN)
     run = two_runs(site)
     report = ReportFile(site.pages.report(run))
-    text = server_text(site)
     views = {f"/runs/{run}?view={view}" for view in ("failures", "changes", "time", "details")}
     failed, _, still, again, passed = site.result_ids(run)
     pages = {f"/results/{result}" for result in (failed, still, again)} | {f"/results/{again}?attempt=1"}
     assert views | pages <= set(report.addresses)
     assert f"/results/{passed}" not in report.addresses
-    assert [address for address in report.addresses if text_of(report.page(address)) != text(address)] == []
+    assert [one for one in report.addresses if said(report.page(one)) != server_text(site, one)] == []
 
 
 def test_streams_of_output_have_pages(site: Site) -> None:
@@ -69,12 +69,12 @@ def test_streams_of_output_have_pages(site: Site) -> None:
     output = [{"type": 4, "name": name, "value": f"a line of {name}"} for name in ("Output", "Log")]
     test = failing(0)
     run = site.run_of({**test, "fields": [*test["fields"], *output]})
-    report, text = ReportFile(site.pages.report(run)), server_text(site)
+    report = ReportFile(site.pages.report(run))
     (result,) = site.result_ids(run)
     page, first, other = (f"/results/{result}{query}" for query in ("", "?out=stdout", "?out=log"))
     assert {page, first, other} <= set(report.addresses)
     assert report.page(page) == report.page(first) != report.page(other)
-    assert [text_of(report.page(address)) for address in (first, other)] == [text(first), text(other)]
+    assert [said(report.page(one)) for one in (first, other)] == [server_text(site, one) for one in (first, other)]
 
 
 def test_other_parameters_are_those_of_the_servers_page(site: Site) -> None:
@@ -84,11 +84,11 @@ def test_other_parameters_are_those_of_the_servers_page(site: Site) -> None:
     failed = {0: "test_a[0]", 69: "test_a[69]", 70: "test_a", 73: "test_b[2]"}
     tests = [failing(number, name=failed[number]) if number in failed else test for number, test in enumerate(tests)]
     run = site.run_of(*tests, a_test(90, name="test_a[90]", folder="tests.b"), a_test(91, name="test_a[91]"))
-    report, text = ReportFile(site.pages.report(run)), server_text(site)
+    report = ReportFile(site.pages.report(run))
     results = site.result_ids(run)
-    pages = {f"/results/{results[number]}": text(f"/results/{results[number]}") for number in failed}
-    assert {address: text_of(report.page(address)) for address in pages} == pages
-    assert "Other parameters 60" in pages[f"/results/{results[0]}"]
+    pages = [f"/results/{results[number]}" for number in failed]
+    assert [said(report.page(one)) for one in pages] == [server_text(site, one) for one in pages]
+    assert "Other parameters 60" in server_text(site, pages[0])
 
 
 @ON_SQLITE
@@ -229,7 +229,7 @@ def test_a_run_without_failures_and_one_without_results(site: Site) -> None:
 def test_the_base_can_be_chosen(site: Site) -> None:
     """With a base the whole file compares with it; one of another source is refused, as is an unknown run."""
     run = two_runs(site)
-    third = site.run_of(failing(0), source="shop", fields=[{"type": 1, "name": "Branch", "value": "main"}])
+    third = site.run_of(failing(0), source="shop", fields=MAIN)
     report = ReportFile(site.pages.report(third, 1))
     assert "Since run 1:" in text_of(report.plain)
     assert f"/runs/{third}?base=1&view=changes" in report.addresses

@@ -6,12 +6,22 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.failures.tracebacks import parse_traceback
-from pytest_automation_report.server.pages.drawings import failure_trend, merged_letters, strip_of, trend
-from pytest_automation_report.server.pages.run.changes import failing_runs, percent, worker_names
+from pytest_automation_report.server.pages.drawings import (
+    clock,
+    failure_trend,
+    lanes_of,
+    merged_letters,
+    reduced_cells,
+    strip_of,
+    trend,
+)
+from pytest_automation_report.server.pages.run.changes import failing_runs
+from pytest_automation_report.server.pages.run.facts import worker_names
 from pytest_automation_report.server.pages.run.failures import code_frame
-from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
-from pytest_automation_report.server.pages.run.time import clock, lanes_of, shares_of, time_of, waste_sentence
+from pytest_automation_report.server.pages.run.reasons import command_for, says_of
+from pytest_automation_report.server.pages.run.time import shares_of, time_of, waste_sentence
 from pytest_automation_report.server.pages.state import RunState
+from pytest_automation_report.server.pages.words import percent
 from pytest_automation_report.server.store.reads import RunRecord
 
 
@@ -80,7 +90,7 @@ def test_workers_are_told_apart() -> None:
             for number, worker in enumerate(workers)
         ]
         names = worker_names(RunRecord({"thread_count": len(workers)}, threads, fields))
-        return [names.name(number) for number in range(len(workers))]
+        return [names.get(number, "") for number in range(len(workers))]
 
     assert named("gw0", "gw1") == ["gw0", "gw1"]
     assert named("main", "gw0", "main") == ["main, thread 1", "gw0", "main, thread 3"]

@@ -1,0 +1,273 @@
+"""All that the views of one run are made of: its row, findings and overview, its workers, histories of its tests."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.api.models import COLLECTED_FIELD
+from pytest_automation_report.findings.flakiness import WINDOW
+from pytest_automation_report.findings.times import HISTORY, LAST
+from pytest_automation_report.findings.verdict import RunNumbers
+from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
+from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, attached, percent
+from pytest_automation_report.server.store.histories import histories, last_letters, series_of
+from pytest_automation_report.text.names import split_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import BaseRun, RunFindings, RunOverview
+    from pytest_automation_report.server.pages.queries import PageReader
+    from pytest_automation_report.server.store.histories import Series, SeriesRun
+    from pytest_automation_report.server.store.reads import RunRecord
+
+
+THREADS_SHOWN: Final = 100
+"""Most threads that the page of a run shows."""
+
+MAIN_WORKER: Final = "main"
+"""Name of the worker that is pytest's own process."""
+
+WORKER_FIELD: Final = "Worker"
+"""Field of a thread with the name of its worker."""
+
+SILENT_US: Final = 60_000_000
+"""Time without news after which the sender of an open run is silent, in microseconds."""
+
+_is_number = re.compile(r"[0-9]{1,9}").fullmatch
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """One run, read in one transaction.
+
+    ``findings`` is None if there are none; ``overview`` is that of `store.overview`; ``now`` is in microseconds since
+    1970.
+    """
+
+    reader: PageReader
+    record: RunRecord
+    findings: RunFindings | None
+    overview: RunOverview
+    now: int = 0
+
+    @property
+    def row(self) -> Json:
+        """The run's row."""
+        return self.record.row
+
+    @cached_property
+    def source(self) -> str:
+        """The name of the run's suite."""
+        return self.reader.source_name(self.row["source"])
+
+    @property
+    def own_name(self) -> str:
+        """The run's name if it is not the usual one, which begins with the suite's."""
+        return "" if self.row["name"].startswith(self.source) else str(self.row["name"])
+
+    @property
+    def base(self) -> BaseRun | None:
+        """The run that this one is compared with, as findings name it."""
+        return None if self.findings is None else self.findings["base"]
+
+    @cached_property
+    def base_row(self) -> Json | None:
+        """The row of the run that this one is compared with."""
+        return None if self.base is None else self.reader.known_run(self.base["run"])
+
+    @cached_property
+    def histories(self) -> Histories:
+        """The outcomes and usual times of the run's tests."""
+        return Histories(self.reader, self.row, self.findings)
+
+    @cached_property
+    def workers(self) -> Mapping[int, str]:
+        """The names of the run's threads."""
+        return worker_names(self.record)
+
+    @cached_property
+    def marks(self) -> Mapping[int, tuple[str, ...]]:
+        """The marks of failed tests by their results: new, back, flaky."""
+        found = self.findings
+        if found is None:
+            return {}
+        flaky = {entry["key"]: entry["state"] for entry in found["flaky"]}
+        entries = [*found["tests"]["newly_failing"], *found["tests"]["still_failing"]]
+        marks = {
+            entry["result"]: marks_of(entry["kind"], is_flaky=flaky.get(entry["key"]) == "flaky") for entry in entries
+        }
+        return {result: words for result, words in marks.items() if words and result is not None}
+
+    @cached_property
+    def slower(self) -> Mapping[int, str]:
+        """By how much tests got slower, by their results."""
+        entries = () if self.findings is None else self.findings["slower"]
+        return {entry["result"]: percent(entry["elapsed"], entry["median"]) for entry in entries if entry["result"]}
+
+    def worker(self, thread: int) -> str:
+        """Return the name of a thread; empty for one that the page does not read."""
+        return self.workers.get(thread, "")
+
+    @cached_property
+    def failures(self) -> list[Json]:
+        """The first failures of the run, with their reasons."""
+        failed = [status.id for status in STATUSES_RANKED if status.tone == "fail"]
+        return self.reader.failures(self.row["id"], failed)
+
+    def listed(self, row: Mapping[str, Any]) -> Json:
+        """Return the values of a test in a list; its history must have been loaded for a strip."""
+        return {
+            **row,
+            "short": split_name(row["name"]),
+            "strip": strip_of(self.histories.letters(row["case"])),
+            "marks": self.marks.get(row["id"], ()),
+            "slower": self.slower.get(row["id"], ""),
+            "worker": self.worker(row["thread"]),
+        }
+
+    def field(self, name: str) -> str:
+        """Return the value of a run's field, empty without it."""
+        return next((str(field["value"]) for field in attached(self.record, "fields") if field["name"] == name), "")
+
+    @cached_property
+    def collected(self) -> int | None:
+        """The number of collected tests, of all jobs that share the run; None if nobody sent it.
+
+        Threads that the page does not show are not read, so the number may be too small.
+        """
+        bodies = (json.loads(entry["body"]) for entry in self.record.attachments if entry["kind"] == "fields")
+        values = [field.get("value") or "" for field in bodies if field["name"] == COLLECTED_FIELD]
+        numbers = [int(value) for value in values if _is_number(value)]
+        return sum(numbers) if numbers else None
+
+    @property
+    def silence(self) -> int:
+        """The time since the last news of the run, in microseconds."""
+        return max(0, self.now - int(self.row["updated"] or self.row["created"]))
+
+    @cached_property
+    def counts(self) -> RunNumbers:
+        """The numbers that the verdict is made of."""
+        row, found = self.row, self.findings
+        flaky = self.overview["flaky"]["count"]
+        if row["is_completed"] and found is not None:
+            return RunNumbers(**found["ran"], flaky=flaky)
+        files = 0 if found is None else found["ran"]["files"]
+        finished = row["total_count"] - row["untested_count"] - files
+        # Several results of one test, as subtests have them, may be more than were collected.
+        collected = None if self.collected is None else max(self.collected, finished)
+        return RunNumbers(
+            finished=finished,
+            failed=row["failure_count"] - files,
+            passed=row["success_count"],
+            skipped=row["status5_count"],
+            flaky=flaky,
+            collected=collected,
+            not_run=0 if collected is None else collected - finished,
+            files=files,
+            is_open=not row["is_completed"],
+            is_silent=not row["is_completed"] and self.silence >= SILENT_US,
+        )
+
+
+def marks_of(kind: str | None, *, is_flaky: bool) -> tuple[str, ...]:
+    """Return the marks of a failure of a kind: whether it is new, or back after a while, and its test flaky."""
+    return (*((kind.capitalize(),) if kind in {"new", "back"} else ()), *(("Flaky",) if is_flaky else ()))
+
+
+def tone_of(row: Mapping[str, Any]) -> str:
+    """Return the tone of a test: that of its status, or flaky if it passed after a failed attempt."""
+    tone = STATUSES_SHOWN[row["status"]].tone
+    return "flaky" if tone == "pass" and row.get("failed_attempts") else tone
+
+
+def worker_names(record: RunRecord) -> dict[int, str]:
+    """Return the names of a run's threads: those of pytest-xdist's workers, else their numbers.
+
+    A name that several jobs have for a worker has the thread's number, too. The only thread of a run needs no name if
+    it is pytest's own process: *main* reads like a branch.
+    """
+    names: dict[int, str] = {}
+    for entry in record.attachments:
+        if entry["thread"] is not None and entry["kind"] == "fields":
+            field = json.loads(entry["body"])
+            if field.get("name") == WORKER_FIELD and field.get("value"):
+                names[entry["thread"]] = str(field["value"])
+    if record.row["thread_count"] == 1 and MAIN_WORKER in names.values():
+        names.clear()
+    repeated = Counter(names.values())
+    for row in record.threads:
+        name, number = names.get(row["id"], ""), f"thread {row['position']}"
+        if repeated[name] > 1:
+            names[row["id"]] = f"{name}, {number}"
+        elif not name and len(record.threads) > 1:
+            names[row["id"]] = number
+    return names
+
+
+_LAST: Final = HISTORY + LAST
+"""Runs of a strip and of a usual time."""
+
+
+class Histories:
+    """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
+
+    def __init__(self, reader: PageReader, run: Json, found: RunFindings | None) -> None:
+        self._connection = reader.connection
+        # Durations of histories are at the speed of a usual run.
+        self._speed = 1.0 if found is None else float(found["speed"])
+        self._letters: dict[int, str] = {}
+        self._medians: dict[int, int | None] = {}
+        self._series = _series_of(reader, run)
+        base = None if found is None or found["base"] is None else reader.known_run(found["base"]["run"])
+        if not self.before and base is not None and base["branch"] != run["branch"]:
+            self._series = _series_of(reader, base)
+
+    @property
+    def before(self) -> SeriesRun | None:
+        """The run before the one of the page in its series; None if there is none."""
+        return self._series.runs[-2] if len(self._series.runs) > 1 else None
+
+    @property
+    def run_ids(self) -> list[int]:
+        """The runs of the history, oldest first."""
+        return [run.id for run in self._series.runs]
+
+    def load(self, cases: Iterable[int], *, is_whole: bool = False) -> None:
+        """Read the histories of these tests, which `letters` and `median` then return without a query.
+
+        Those of the last runs, or, if ``is_whole``, of all runs that findings look at.
+        """
+        missing = {case for case in cases if is_whole or case not in self._medians}
+        found = histories(self._connection, self._series, missing, last=WINDOW if is_whole else _LAST)
+        for case, history in found.items():
+            self._letters[case] = history.letters
+            self._medians[case] = history.median
+
+    def load_all(self) -> None:
+        """Read the strips of all tests, for a page that shows each test of a run."""
+        self._letters |= last_letters(self._connection, self._series.runs[-STRIP_RUNS:])
+
+    def letters(self, case: int) -> str:
+        """Return the outcomes of a test, one letter for each run; empty for an unknown one."""
+        return self._letters.get(case, "")
+
+    def median(self, case: int) -> int | None:
+        """Return the usual time of a test at the speed of this run, in microseconds; None if it is not known."""
+        median = self._medians.get(case)
+        return None if median is None else round(median * self._speed)
+
+    def usual(self, case: int) -> int | None:
+        """Return the usual time of a test at the speed of a usual run, as its own page shows it; None if unknown."""
+        return self._medians.get(case)
+
+
+def _series_of(reader: PageReader, run: Json) -> Series:
+    return series_of(reader.connection, {**run, "source_id": run["source"], "config_id": run["config"]})
