@@ -25,10 +25,9 @@ from pytest_automation_report.errors import (
     TokenMissingError,
     TokenRefusedError,
 )
-from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.parsers import SIZE_REMEDY, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
-from pytest_automation_report.settings.resolver import project_name, settings_from, spool_candidates
+from pytest_automation_report.settings.resolver import postgres_database, project_name, settings_from, spool_candidates
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.sources import misspelling, project_ini, read_console_settings

@@ -12,8 +12,7 @@ from pytest_automation_report.api.urls import is_bucket
 from pytest_automation_report.ci.detection import FactsSearch
 from pytest_automation_report.delivery.launch import SenderProcess, timeouts_from
 from pytest_automation_report.session.collection import captured_files
-from pytest_automation_report.settings.endpoint import artifact_store, files_template
-from pytest_automation_report.settings.resolver import project_name, settings_from
+from pytest_automation_report.settings.resolver import artifact_store, files_template, project_name, settings_from
 from pytest_automation_report.settings.sources import read_pytest_settings
 from pytest_automation_report.settings.token import secrets_from, token_for
 from pytest_automation_report.spool.folder import new_session_name

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.settings.settings import Kind, Setting
+    from pytest_automation_report.settings.settings import Kind
 
 OVERRIDE: Final = "-o "
 """Prefix of an origin after pytest's own option ``-o``, which overrides the ini file."""
@@ -60,46 +60,26 @@ def add_options(parser: pytest.Parser) -> None:
     Every default is ``None``, so that an unset value differs from one that the user set to its default.
     """
     group = parser.getgroup("automation-report", _GROUP_TITLE)
-    group.addoption(
-        SWITCH_OPTION,
-        dest=SWITCH_NAME,
-        action="store_const",
-        const=True,
-        default=None,
-        help="Report this session: results go to a Testmo instance, or to an embedded server.",
-    )
-    group.addoption(
-        SWITCH_OFF_OPTION,
-        dest=SWITCH_NAME,
-        action="store_const",
-        const=False,
-        help="Do not report this session, whatever ini files and environment say.",
-    )
+    report = "Report this session: results go to a Testmo instance, or to an embedded server."
+    turn_off = "Do not report this session, whatever ini files and environment say."
+    on, off = {"action": "store_const", "const": True, "default": None}, {"action": "store_const", "const": False}
+    group.addoption(SWITCH_OPTION, dest=SWITCH_NAME, **on, help=report)
+    group.addoption(SWITCH_OFF_OPTION, dest=SWITCH_NAME, **off, help=turn_off)
     parser.addini(SWITCH_NAME, "Report sessions (see automation_report_when).", type="bool", default=None)
     for row in SETTINGS:
         parser.addini(row.ini, row.help + ".", type=row.ini_type, default=None)
-        if row.is_option:
-            _add_option(group, row)
-
-
-def _add_option(group: pytest.OptionGroup, setting: Setting) -> None:
-    """Register one setting's option; argparse checks nothing, so all messages about wrong values are ours."""
-    text = setting.help.replace("%", "%%") + "."
-    if setting.kind == "flag":
-        group.addoption(setting.option, dest=setting.ini, action="store_const", const=True, default=None, help=text)
-        turn_off = f"Turn {setting.option} off."
-        group.addoption(setting.off_option, dest=setting.ini, action="store_const", const=False, help=turn_off)
-    elif setting.kind in ("list", "pairs"):
-        group.addoption(
-            setting.option,
-            dest=setting.ini,
-            action="append",
-            default=None,
-            metavar=setting.metavar,
-            help=text + " Can be repeated; commas separate.",
-        )
-    else:
-        group.addoption(setting.option, dest=setting.ini, default=None, metavar=setting.metavar, help=text)
+        # argparse checks nothing, so all messages about wrong values are ours.
+        text = row.help.replace("%", "%%") + "."
+        if not row.is_option:
+            continue
+        if row.kind == "flag":
+            group.addoption(row.option, dest=row.ini, **on, help=text)
+            group.addoption(row.off_option, dest=row.ini, **off, help=f"Turn {row.option} off.")
+        elif row.kind in ("list", "pairs"):
+            text += " Can be repeated; commas separate."
+            group.addoption(row.option, dest=row.ini, action="append", default=None, metavar=row.metavar, help=text)
+        else:
+            group.addoption(row.option, dest=row.ini, default=None, metavar=row.metavar, help=text)
 
 
 def unknown_ini_names(config: pytest.Config) -> list[str]:
@@ -159,7 +139,7 @@ def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
     if flag is not None:
         return decided(SWITCH_ENVIRONMENT, is_on=flag)
     warning = f"{SWITCH_ENVIRONMENT}: {word!r} cannot be used: write 1 or 0" if word else ""
-    value, origin = ini_value(config, SWITCH_NAME, "flag")
+    ((value, origin),) = ini_values(config, [(SWITCH_NAME, "flag")])
     if value is not False:
         warning = warning or _tox_warning(config, environ)
     return decided("" if value is None else origin, warning, is_on=bool(value) and _counts_here(config, environ))
@@ -191,7 +171,7 @@ def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
 def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
     """Return whether a switch in an ini file counts on this machine, by the setting ``when``."""
     when = setting_of("when")
-    value, origin = ini_value(config, when.ini, when.kind)
+    ((value, origin),) = ini_values(config, [(when.ini, when.kind)])
     values = [environ.get(when.environment), value]
     # The user typed a value after -o for this session, so it wins over the environment.
     values = values[::-1] if is_override(origin) else values
@@ -203,37 +183,31 @@ def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
     return is_ci(environ)
 
 
-def ini_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, str]:
-    """Return an ini value (``None`` when unset or empty) and its origin, such as ``pytest.ini: automation_report_url``.
-
-    Raises SettingError where pytest refuses the value, since pytest's own message names no remedy.
-    """
-    return ini_values(config, [(name, kind)])[0]
-
-
 def ini_values(config: pytest.Config, names: Iterable[tuple[str, Kind]]) -> list[tuple[object, str]]:
-    """Return several ini values as `ini_value` does."""
+    """Return ini values (``None`` when unset or empty), each with its origin, as ``pytest.ini: automation_report_url``.
+
+    Raises SettingError where pytest refuses a value, since pytest's own message names no remedy.
+    """
     import warnings  # noqa: PLC0415  # pytest has imported it; the console command reads no ini value this way
 
+    from pytest import UsageError  # noqa: PLC0415, PT013  # the console command loads this module without pytest
+
+    values: list[tuple[object, str]] = []
     with warnings.catch_warnings():
         # pytest warns of a list where a text belongs; the error that follows is clearer.
         warnings.simplefilter("ignore")
-        return [_ini_value(config, name, kind) for name, kind in names]
+        for name, kind in names:
+            origin = ini_origin(config, name)
+            try:
+                values.append((config.getini(name), origin))
+            except (TypeError, ValueError, UsageError) as error:
+                value = _refused_value(str(error))
+                if value != "":
+                    from pytest_automation_report.errors import SettingError  # noqa: PLC0415  # only for a wrong value
 
-
-def _ini_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, str]:
-    origin = ini_origin(config, name)
-    from pytest import UsageError  # noqa: PLC0415, PT013  # the console command loads this module without pytest
-
-    try:
-        return config.getini(name), origin
-    except (TypeError, ValueError, UsageError) as error:
-        value = _refused_value(str(error))
-        if value == "":
-            return None, origin
-        from pytest_automation_report.errors import SettingError  # noqa: PLC0415  # only for a wrong value
-
-        raise SettingError(origin, value, _INI_REMEDIES[kind]) from error
+                    raise SettingError(origin, value, _INI_REMEDIES[kind]) from error
+                values.append((None, origin))
+    return values
 
 
 def ini_origin(config: pytest.Config, name: str) -> str:

@@ -2,40 +2,57 @@
 
 A mistake on the command line or in an ini file is an error. The same mistake in the environment is a warning, and the
 tests run: results are then kept instead of sent, since a guess could send them to the wrong place. This module gets the
-environment and the time as arguments; of the file system it checks only the paths that settings name.
+environment and the time as arguments; of the file system it checks only the paths that settings name. Messages show
+addresses without their passwords.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
-from pytest_automation_report.api.urls import is_bucket, shown_address
-from pytest_automation_report.ci.detection import ci_facts
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, ArtifactStoreConfig, Endpoint, PostgresDatabase
+from pytest_automation_report.api.urls import (
+    is_bucket,
+    is_loopback_origin,
+    origin_from,
+    proxies_from,
+    shown_address,
+    shown_store,
+    template_for,
+)
+from pytest_automation_report.ci.detection import ci_facts, facts_for
 from pytest_automation_report.ci.facts import with_fallbacks
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
-from pytest_automation_report.settings.endpoint import endpoint_from, postgres_database
 from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.pytest_config import is_override
-from pytest_automation_report.settings.settings import LOCAL_URL, SETTINGS, Settings
-from pytest_automation_report.settings.sources import Resolver, spelled_like, toml_document, unknown_variables
+from pytest_automation_report.settings.settings import LOCAL_URL, SETTINGS, Settings, setting_of
+from pytest_automation_report.settings.sources import spelled_like, toml_document, unknown_variables
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
+
+ValueT = TypeVar("ValueT")
+DefaultT = TypeVar("DefaultT")
 
 _STATE_FOLDER: Final = ".automation-report"
 _EVERYTHING: Final = r"[\s\S]+"
 _LAST_SOURCE: Final = "pytest"
 _SHORTEST_SOURCE: Final = 2
+_EMBEDDED_PROJECT: Final = 1
+_CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _PARSED_WITH_OTHERS: Final = frozenset({"url", "ca_file", "database", "artifact_store"})
-"""Settings that functions parse here and in `endpoint`, since their values depend on other settings or on files."""
+"""Settings that methods of the resolver parse, since their values depend on other settings or on files."""
 
 
 def settings_from(
@@ -56,21 +73,15 @@ def settings_from(
     # An address that stands for the embedded store is the default.
     url = raw_settings.get("url")
     is_local = url is not None and str(url.value).lower() == LOCAL_URL
-    resolver = Resolver({name: raw for name, raw in raw_settings.items() if not (is_local and name == "url")})
+    used = {name: raw for name, raw in raw_settings.items() if not (is_local and name == "url")}
+    resolver = _Resolver(used, environ, root.absolute())
     resolver.warnings.extend(unknown_variables(environ))
-    values = _values(resolver, root)
+    values = resolver.values()
     values["html"] = _html(values["html"], raw_settings.get("html"), root, here or root)
-    values["database"] = _database(resolver, root, is_server_named=url is not None)
-    values["artifact_store"] = _artifact_store(resolver, root, values["artifact_url"])
-    endpoint = endpoint_from(
-        resolver,
-        environ,
-        root,
-        project_id=values["project_id"],
-        database=values["database"],
-        is_http_allowed=values["allow_http"],
-    )
-    values["source"] = values["source"] or _default_source(resolver, project_name, root)
+    values["database"] = resolver.database(is_server_named=url is not None)
+    values["artifact_store"] = resolver.artifact_store(values["artifact_url"])
+    endpoint = resolver.endpoint(values["project_id"], values["database"], is_http_allowed=values["allow_http"])
+    values["source"] = values["source"] or resolver.default_source(project_name)
     settings = Settings(
         {
             **values,
@@ -86,21 +97,158 @@ def settings_from(
     return settings.changed(name=_run_name(settings, environ, local_time))
 
 
-def _values(resolver: Resolver, root: Path) -> dict[str, Any]:
-    """Return the values of all settings that depend on no others, by name; paths are absolute."""
-    values: dict[str, Any] = {}
-    for setting in SETTINGS:
-        if setting.name not in _PARSED_WITH_OTHERS:
-            default = setting.default
-            # Defaults are written as a user would write them ("32MB"); "", None and False stand for themselves.
-            value = default if default in (None, "", False) else setting.parse(RawSetting(default, setting.name))
-            values[setting.name] = resolver.value(setting.name, setting.parse, value)
-    values["spool"] = root.absolute() / (values["spool"] or f"{_STATE_FOLDER}/spool")
-    values["token_file"] = values["token_file"] and str(root.absolute() / parsers.expanded(values["token_file"]))
-    if "redact" in resolver.refused:
-        # The user wanted to hide something, and the pattern in the environment is invalid: hide all texts.
-        values["redact"] = (_EVERYTHING,)
-    return values
+class _Resolver:
+    """Parses raw values and collects warnings; `settings_from` owns it while it resolves one session's settings.
+
+    It alone decides which mistake stops the session: one that a user typed does, one in the environment does not.
+    ``blocking_error`` is the first warning that keeps results from being sent, empty without one. ``refused`` holds the
+    names of settings that have a wrong value in the environment, which is ignored. ``root`` is absolute.
+    """
+
+    def __init__(self, raw_settings: Mapping[str, RawSetting], environ: Mapping[str, str], root: Path) -> None:
+        self.raw_settings, self.environ, self.root = raw_settings, environ, root
+        self.warnings: list[str] = []
+        self.blocking_error = ""
+        self.refused: set[str] = set()
+
+    def value(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
+        """Return a setting's value by this parser, the default if the setting is unset or refused."""
+        raw = self.raw_settings.get(name)
+        if raw is None:
+            return default
+        try:
+            return parse(raw)
+        except SettingError as error:
+            self.refuse(name, error, raw)
+            return default
+
+    def refuse(self, name: str, error: SettingError, raw: RawSetting) -> None:
+        """Raise the error of a value that a user typed; note that of a value from the environment.
+
+        A variable may come from a CI provider or an image, so the tests run. Results are kept instead of sent, since a
+        guess could send them to the wrong place.
+        """
+        if raw.source != "environment":
+            raise error
+        self.refused.add(name)
+        self.block(str(error))
+
+    def block(self, warning: str) -> None:
+        """Note a warning that keeps results from being sent."""
+        self.warnings.append(warning)
+        self.blocking_error = self.blocking_error or warning
+
+    def refuse_missing(self, name: str, url: RawSetting, remedy: str) -> None:
+        """Refuse an address without the setting that it needs."""
+        self.refuse(name, SettingError(spelled_like(name, url), None, remedy, reason="missing"), url)
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of all settings that depend on no others, by name; paths are absolute."""
+        values: dict[str, Any] = {}
+        for setting in SETTINGS:
+            if setting.name not in _PARSED_WITH_OTHERS:
+                default = setting.default
+                # Defaults are written as a user would write them ("32MB"); "", None and False stand for themselves.
+                value = default if default in (None, "", False) else setting.parse(RawSetting(default, setting.name))
+                values[setting.name] = self.value(setting.name, setting.parse, value)
+        values["spool"] = self.root / (values["spool"] or f"{_STATE_FOLDER}/spool")
+        values["token_file"] = values["token_file"] and str(self.root / parsers.expanded(values["token_file"]))
+        if "redact" in self.refused:
+            # The user wanted to hide something, and the pattern in the environment is invalid: hide all texts.
+            values["redact"] = (_EVERYTHING,)
+        return values
+
+    def database(self, *, is_server_named: bool) -> Path:
+        """Return the file of the embedded store; only a server uses a PostgreSQL database.
+
+        ``is_server_named`` is whether the user set any address, also that of the embedded store: a PostgreSQL database
+        then belongs to another server, and the sender uses the default file.
+        """
+        default = self.root / _STATE_FOLDER / "store.sqlite3"
+
+        def parse(raw: RawSetting) -> Path:
+            place = postgres_database(raw)
+            if place is None:
+                return self.root / parsers.path(raw)
+            if is_server_named:
+                return default
+            remedy = "serve it with `automation-report serve`, and report to the address of that with"
+            raise SettingError(raw.origin, place.shown, f"{remedy} {spelled_like('url', raw)}")
+
+        return self.value("database", parse, default)
+
+    def artifact_store(self, artifact_url: str) -> str:
+        """Return the user's store of files: a bucket, or a folder that another program serves under that address."""
+
+        def parse(raw: RawSetting) -> str:
+            store = parsers.artifact_store(raw)
+            if is_bucket(store):
+                return store
+            if not artifact_url and "artifact_url" not in self.refused:
+                remedy = f"say with {spelled_like('artifact_url', raw)} where the files of a folder can be read"
+                raise SettingError(raw.origin, raw.value, remedy)
+            return str(self.root / parsers.expanded(store))
+
+        return self.value("artifact_store", parse, "")
+
+    def endpoint(self, project_id: int | None, database: Path, *, is_http_allowed: bool) -> Endpoint:
+        """Return the endpoint that results are sent to; without an address, the embedded store in the database file.
+
+        An invalid address in the environment becomes empty, an invalid project 0. Proxies and the standard variables
+        for certificates are read for servers on other machines only.
+        """
+        ca_file = self.value("ca_file", self._certificates, "")
+        url = self.raw_settings.get("url")
+        if url is None:
+            return Endpoint(EMBEDDED_ORIGIN, project_id or _EMBEDDED_PROJECT, str(database), ca_file=ca_file)
+        origin = self.value("url", lambda raw: _origin(raw, is_http_allowed=is_http_allowed), "")
+        if project_id is None and not self.refused & {"project_id", "url"}:
+            remedy = f"name the project at {_server(url)} that results go to: {parsers.IDENTIFIERS}"
+            self.refuse_missing("project_id", url, remedy)
+        scheme = origin.partition("://")[0]
+        proxies: dict[str, str] = {}
+        if origin and not is_loopback_origin(origin):
+            proxies, warnings = proxies_from(self.environ)
+            if scheme in warnings:
+                # An invalid one for the address's scheme keeps results from being sent.
+                self.block(warnings[scheme])
+        if scheme == "https" and not ca_file and "ca_file" not in self.refused:
+            ca_file = self._standard_certificates()
+        return Endpoint(origin, project_id or 0, proxies=proxies, ca_file=ca_file)
+
+    def _certificates(self, raw: RawSetting) -> str:
+        path = self.root / parsers.path(raw)
+        if not _is_readable(path):
+            raise SettingError(raw.origin, raw.value, f"name a file of certificates that can be read; {path} is none")
+        return str(path)
+
+    def _standard_certificates(self) -> str:
+        """Return the certificates that the standard variables name, empty for the built-in ones."""
+        name = next((name for name in _CERTIFICATE_VARIABLES if self.environ.get(name, "").strip()), None)
+        if name is None:
+            return ""
+        path = Path(self.environ[name].strip()).absolute()
+        if _is_readable(path):
+            return str(path)
+        remedy = "name a file of certificates that can be read, or unset it"
+        self.block(str(SettingError(name, self.environ[name].strip(), remedy)))
+        return ""
+
+    def default_source(self, project_name: str | None) -> str:
+        """Return the source of a user who set none: the project's name, for the embedded server also the folder's.
+
+        Refuse an address without a source, except for a joined run, which has one.
+        """
+        source = _source_from(project_name or "")
+        if source:
+            return source
+        url = self.raw_settings.get("url")
+        if url is not None and "run_id" not in self.raw_settings and not self.refused & {"source", "url"}:
+            no_name = "no project name was found"
+            reason = f"{project_name!r}, the project's name, makes none" if project_name else no_name
+            remedy = f"{reason}: name the source of the runs at {_server(url)}: {parsers.SOURCES}"
+            self.refuse_missing("source", url, remedy)
+        return _source_from(self.root.name) or _LAST_SOURCE
 
 
 def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
@@ -111,39 +259,25 @@ def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
     return str((here if is_option else root).absolute() / parsers.expanded(name))
 
 
-def _database(resolver: Resolver, root: Path, *, is_server_named: bool) -> Path:
-    """Return the file of the embedded store; only a server uses a PostgreSQL database.
-
-    ``is_server_named`` is whether the user set any address, also that of the embedded store: a PostgreSQL database then
-    belongs to another server, and the sender uses the default file.
-    """
-    default = root.absolute() / _STATE_FOLDER / "store.sqlite3"
-
-    def parse(raw: RawSetting) -> Path:
-        place = postgres_database(raw)
-        if place is None:
-            return root.absolute() / parsers.path(raw)
-        if is_server_named:
-            return default
-        remedy = "serve it with `automation-report serve`, and report to the address of that with"
-        raise SettingError(raw.origin, place.shown, f"{remedy} {spelled_like('url', raw)}")
-
-    return resolver.value("database", parse, default)
+def _server(url: RawSetting) -> str:
+    """Return an address as messages name it."""
+    return f"{shown_address(str(url.value))} ({url.origin})"
 
 
-def _artifact_store(resolver: Resolver, root: Path, artifact_url: str) -> str:
-    """Return the user's store of files: a bucket, or a folder that another program serves under ``artifact_url``."""
+def _origin(raw: RawSetting, *, is_http_allowed: bool) -> str:
+    """Return the server's scheme, host and port."""
+    remedy = f"write https://, or allow it with {spelled_like('allow_http', raw)}"
+    # `origin_from` refuses control characters itself: its message shows no password, that of the text parser would.
+    address = raw.value if isinstance(raw.value, str) else parsers.text(raw)
+    return origin_from(address, raw.origin, is_http_allowed=is_http_allowed, http_remedy=remedy)
 
-    def parse(raw: RawSetting) -> str:
-        store = parsers.artifact_store(raw)
-        if is_bucket(store):
-            return store
-        if not artifact_url and "artifact_url" not in resolver.refused:
-            remedy = f"say with {spelled_like('artifact_url', raw)} where the files of a folder can be read"
-            raise SettingError(raw.origin, raw.value, remedy)
-        return str(root.absolute() / parsers.expanded(store))
 
-    return resolver.value("artifact_store", parse, "")
+def _is_readable(path: Path) -> bool:
+    """Return whether certificates can be read: from a file, or from a folder of hashed ones."""
+    try:
+        return (path.is_file() or path.is_dir()) and os.access(path, os.R_OK)
+    except (OSError, ValueError):
+        return False
 
 
 def _run_name(settings: Settings, environ: Mapping[str, str], local_time: datetime) -> str:
@@ -167,23 +301,6 @@ def project_name(root: Path) -> str | None:
     project = document.get("project")
     name = project.get("name") if isinstance(project, dict) else None
     return name if isinstance(name, str) else None
-
-
-def _default_source(resolver: Resolver, project_name: str | None, root: Path) -> str:
-    """Return the source of a user who set none: the project's name, for the embedded server also the folder's name.
-
-    Refuse an address without a source, except for a joined run, which has one.
-    """
-    source = _source_from(project_name or "")
-    if source:
-        return source
-    url = resolver.raw_settings.get("url")
-    if url is not None and "run_id" not in resolver.raw_settings and not resolver.refused & {"source", "url"}:
-        server = f"{shown_address(str(url.value))} ({url.origin})"
-        reason = f"{project_name!r}, the project's name, makes none" if project_name else "no project name was found"
-        remedy = f"{reason}: name the source of the runs at {server}: {parsers.SOURCES}"
-        resolver.refuse("source", SettingError(spelled_like("source", url), None, remedy, reason="missing"), url)
-    return _source_from(root.absolute().name) or _LAST_SOURCE
 
 
 def _source_from(name: str) -> str:
@@ -220,3 +337,93 @@ def user_place(environ: Mapping[str, str], variable: str, default: str, name: st
     if Path(folder).is_absolute():
         return Path(folder) / name
     return Path(home) / default / name if Path(home).is_absolute() else None
+
+
+_SCHEMES: Final = ("postgresql", "postgres")
+_PORT: Final = r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?"
+_REMEDY: Final = (
+    "write postgresql://USER@HOST:PORT/DATABASE, with special characters of user and password as % and two hex"
+    " digits (@ is %40), or leave the password to PGPASSWORD or a .pgpass file"
+)
+
+
+def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
+    """Return the database that a value of the setting ``database`` names, ``None`` if it names a file.
+
+    Raises `SettingError`, without the password, for an invalid address and for one of another kind of database.
+    """
+    text = raw.value.strip() if isinstance(raw.value, str) else ""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
+    if scheme is None:
+        return None
+    if scheme[1].lower() not in _SCHEMES:
+        raise SettingError(raw.origin, f"{scheme[1]}://", f"name a file, or {_REMEDY}")
+    rest = text[scheme.end() :]
+    url = f"{_SCHEMES[0]}://{rest}"
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY) from None
+    user, _, hosts = split.netloc.rpartition("@")
+    # A password with an unescaped "/", "#" or "@" ends its part too early: the rest would be shown as host or path.
+    is_clear = rest.count("@") <= 1 and ("@" in split.netloc) == ("@" in rest) and not split.fragment
+    if (
+        not is_clear
+        or re.search(r"[\s\x00-\x1f\x7f]", rest)
+        or not all(re.fullmatch(_PORT, host) for host in hosts.split(","))
+    ):
+        raise SettingError(raw.origin, f"{scheme[1]}://", _REMEDY)
+    name = f"{user.partition(':')[0]}@" if user else ""
+    return PostgresDatabase(url, f"{_SCHEMES[0]}://{name}{hosts}{split.path}")
+
+
+_INSTALL: Final = "pip install 'obstore>=0.10'"
+
+_VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", "MSI_", "IDENTITY_")
+_OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE"})
+
+
+def artifact_store(
+    settings: Settings, environ: Mapping[str, str], root: Path
+) -> tuple[ArtifactStoreConfig | None, str]:
+    """Return the user's artifact store, None without a usable one, and a warning, empty without one.
+
+    Raises `SettingError` for a bucket without the packages that reach it, except if the environment names the bucket.
+    Credentials are read at once, from the same variables as the providers' own tools read: tests may change them.
+    """
+    address = settings.artifact_store
+    if not address:
+        return None, ""
+    url = _template(settings, environ, root)
+    if settings.artifact_url and not url:
+        reason = f"a value that {settings.artifact_url} needs is unknown"
+        return None, f"artifact_url: {reason}: artifacts are not stored in {shown_store(address)}"
+    if not is_bucket(address):
+        return ArtifactStoreConfig(address, url), ""
+    if find_spec("obstore") is None:
+        origin = settings.origins.get("artifact_store", "artifact_store")
+        remedy = f"a bucket needs packages that are not installed: {_INSTALL}"
+        error = SettingError(origin, shown_store(address), remedy)
+        if origin != setting_of("artifact_store").environment:
+            raise error
+        return None, str(error)
+    variables = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(_VARIABLES) or name.upper() in _OTHER_VARIABLES
+    }
+    return ArtifactStoreConfig(address, url, variables), ""
+
+
+def files_template(settings: Settings, environ: Mapping[str, str], root: Path) -> str:
+    """Return the template of the addresses of files that are not copied, empty if artifacts are stored."""
+    return "" if settings.artifact_store else _template(settings, environ, root)
+
+
+def _template(settings: Settings, environ: Mapping[str, str], root: Path) -> str:
+    """Return ``artifact_url`` with the facts of the build filled in, empty if one of them is unknown."""
+    if not settings.artifact_url:
+        return ""
+    needs_git = any(f"{{{name}}}" in settings.artifact_url for name in ("branch", "commit"))
+    facts = facts_for(settings.build_info, "all" if needs_git else "ci", environ, root)
+    return template_for(settings.artifact_url, facts.template_values())

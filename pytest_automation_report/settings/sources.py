@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
 
@@ -26,15 +26,12 @@ from pytest_automation_report.settings.pytest_config import (
 from pytest_automation_report.settings.settings import PREFIX, SETTINGS, Setting, setting_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pytest
 
     from pytest_automation_report.settings.parsers import SettingSource
-
-ValueT = TypeVar("ValueT")
-DefaultT = TypeVar("DefaultT")
 
 OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN"})
 """Environment variables of this package that are not settings."""
@@ -139,48 +136,6 @@ def spelled_like(name: str, raw: RawSetting) -> str:
     if not raw.origin.startswith(SWITCH_OPTION):
         return other.plain_option
     return other.option if other.is_option else f"-o {other.ini}"
-
-
-class Resolver:
-    """Parses raw values and collects warnings; `settings_from` owns it while it resolves one session's settings.
-
-    It alone decides which mistake stops the session: one that a user typed does, one in the environment does not.
-    ``blocking_error`` is the first warning that keeps results from being sent, empty without one. ``refused`` holds the
-    names of settings that have a wrong value in the environment, which is ignored.
-    """
-
-    def __init__(self, raw_settings: Mapping[str, RawSetting]) -> None:
-        self.raw_settings = raw_settings
-        self.warnings: list[str] = []
-        self.blocking_error = ""
-        self.refused: set[str] = set()
-
-    def value(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
-        """Return a setting's value by this parser, the default if the setting is unset or refused."""
-        raw = self.raw_settings.get(name)
-        if raw is None:
-            return default
-        try:
-            return parse(raw)
-        except SettingError as error:
-            self.refuse(name, error, raw)
-            return default
-
-    def refuse(self, name: str, error: SettingError, raw: RawSetting) -> None:
-        """Raise the error of a value that a user typed; note that of a value from the environment.
-
-        A variable may come from a CI provider or an image, so the tests run. Results are kept instead of sent, since a
-        guess could send them to the wrong place.
-        """
-        if raw.source != "environment":
-            raise error
-        self.refused.add(name)
-        self.block(str(error))
-
-    def block(self, warning: str) -> None:
-        """Note a warning that keeps results from being sent."""
-        self.warnings.append(warning)
-        self.blocking_error = self.blocking_error or warning
 
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

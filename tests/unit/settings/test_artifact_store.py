@@ -9,7 +9,7 @@ import pytest
 from pytest_automation_report.api.urls import address_of, is_bucket, template_for
 from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings import endpoint as artifact_stores
+from pytest_automation_report.settings import resolver as artifact_stores
 from pytest_automation_report.settings.settings import Settings
 from support.settings import resolve
 
