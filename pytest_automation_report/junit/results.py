@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import chain
 from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
@@ -27,7 +28,6 @@ from pytest_automation_report.api.models import (
     fit_to_limits,
 )
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.junit.parsing import JunitError, Property, parsed, split_output
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, property_field, typed_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.recording.fields import FieldKind
     from pytest_automation_report.text.redaction import TextCleaner
-
-__all__ = ["JunitDocument", "JunitError", "JunitResult"]
 
 FOLDER: Final = "Unnamed folder"
 """Folder of cases without a class."""
@@ -69,6 +67,10 @@ _TYPES: Final = MimeTypes()
 _TYPES.add_type("text/plain", ".log")
 
 
+class JunitError(ValueError):
+    """The XML cannot be used; the message is the reason."""
+
+
 class JunitResult(Struct, frozen=True):
     """One case: the test as it is sent, its status before any alias, and the ``hostname`` of its suite.
 
@@ -78,39 +80,6 @@ class JunitResult(Struct, frozen=True):
     test: Test
     status: Status
     host: str = ""
-
-
-class JunitDocument:
-    """Reads one document; owned by the caller that has its bytes."""
-
-    def __init__(self, rules: RecordingOptions) -> None:
-        self._reader = _Reader(rules)
-
-    def results(self, pieces: Iterable[bytes]) -> Iterator[JunitResult]:
-        """Yield the document's results in its order.
-
-        Raises `JunitError`, which names the line, if the XML is not well-formed, has a document type, or is another
-        kind of document.
-        """
-        reader = self._reader
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.buffer_size = 1 << 16
-        parser.StartElementHandler = reader.start
-        parser.EndElementHandler = reader.end
-        parser.CharacterDataHandler = reader.characters
-        parser.StartCdataSectionHandler = reader.begin_verbatim
-        parser.EndCdataSectionHandler = reader.end_verbatim
-        for _ in parsed(parser, pieces):
-            yield from reader.take_results()
-        if reader.root not in _ROOTS:
-            raise JunitError(f"it holds no JUnit results: its outermost element is <{reader.root[:40]}>")
-
-    @property
-    def elapsed(self) -> int:
-        """Time of the whole document in microseconds: the outermost element's time, else the sum of the cases."""
-        stated = self._reader.top.stated_elapsed()
-        return self._reader.total if stated is None else stated
 
 
 class _Top(Struct):
@@ -174,61 +143,85 @@ class _Node(Struct):
     host: str = ""
 
 
-class _Reader:
-    """Handles the parser's events of one document."""
+class JunitDocument:
+    """Reads one document; owned by the caller that has its bytes."""
 
     def __init__(self, rules: RecordingOptions) -> None:
         self._rules = rules
         self._cleaner = cleaner_for(rules)
         self._case: _Case | None = None
         self._results: list[JunitResult] = []
-        self.top = _Top()
-        self.root = ""
-        self.total = 0
-        self._nodes = [_Node("suite", self.top)]
+        self._top = _Top()
+        self._root = ""
+        self._total = 0
+        self._nodes = [_Node("suite", self._top)]
 
-    def take_results(self) -> list[JunitResult]:
-        """Return and forget the results since the last call."""
-        results, self._results = self._results, []
-        return results
+    @property
+    def elapsed(self) -> int:
+        """Time of the whole document in microseconds: the outermost element's, else the sum of the cases."""
+        stated = self._top.stated_elapsed()
+        return self._total if stated is None else stated
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+    def results(self, pieces: Iterable[bytes]) -> Iterator[JunitResult]:
+        """Yield the document's results in its order.
+
+        Raises `JunitError`, which names the line, if the XML is not well-formed, has a document type or an encoding
+        that expat cannot read, or is another kind of document.
+        """
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.buffer_size = 1 << 16
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._add_characters
+        parser.StartCdataSectionHandler = self._end_run
+        parser.EndCdataSectionHandler = lambda: self._end_run(is_verbatim=True)
+        for piece in chain(pieces, [None]):
+            try:
+                parser.Parse(piece or b"", piece is None)
+            except expat.ExpatError as error:
+                raise JunitError(f"it is no whole XML document: {error}") from error
+            except (LookupError, ValueError) as error:
+                # pyexpat raises them for an encoding that Python does not know, or that has more than one byte a
+                # character.
+                if type(error) is LookupError or "multi-byte encoding" in str(error):
+                    raise JunitError(f"its encoding cannot be read ({error}): convert it to UTF-8") from error
+                raise
+            results, self._results = self._results, []
+            yield from results
+        if self._root not in _ROOTS:
+            raise JunitError(f"it holds no JUnit results: its outermost element is <{self._root[:40]}>")
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Begin an element."""
         parent = self._nodes[-1]
         if len(self._nodes) > DEEPEST:
             raise JunitError(f"its elements are nested more than {DEEPEST} deep, which no test tool writes")
-        self.root = self.root or name
-        if parent.text is not None:
-            parent.text.end_run()
+        self._root = self._root or name
+        self._end_run()
         self._nodes.append(self._node(parent, name, {key: value.strip(SPACE) for key, value in attributes.items()}))
 
-    def end(self, _: str) -> None:
+    def _end(self, _: str) -> None:
         """End the innermost element."""
         node = self._nodes.pop()
         if node.role == "case" and self._case is not None:
             case, self._case = self._case, None
             result = _result(case, self._rules, self._cleaner)
             if result is not None:
-                self.total += result.test.elapsed or 0
+                self._total += result.test.elapsed or 0
                 self._results.append(result)
 
-    def characters(self, data: str) -> None:
-        """Add characters to the text of the open element."""
+    def _add_characters(self, data: str) -> None:
         text = self._nodes[-1].text
         if text is not None:
             text.add(data)
 
-    def begin_verbatim(self) -> None:
-        """Begin a CDATA section."""
+    def _end_run(self, *, is_verbatim: bool = False) -> None:
+        """End a run of the open element's text: an element begins, or a CDATA section begins or ends."""
         text = self._nodes[-1].text
         if text is not None:
-            text.end_run()
-
-    def end_verbatim(self) -> None:
-        """End a CDATA section."""
-        text = self._nodes[-1].text
-        if text is not None:
-            text.end_run(is_verbatim=True)
+            text.end_run(is_verbatim=is_verbatim)
 
     def _node(self, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
         if parent.role == "suite":
@@ -257,6 +250,11 @@ class _Reader:
             self._case = _Case(attributes, parent.host)
             return _Node("case")
         return _Node("other")
+
+
+def _refuse_doctype(name: str, *_: object) -> None:
+    """Refuse a document type, as a handler of expat; raises `JunitError`."""
+    raise JunitError(f"it has a document type ({name[:40]}), which no test tool writes")
 
 
 def _in_case(case: _Case, name: str, attributes: Mapping[str, str]) -> _Node:
@@ -322,6 +320,52 @@ def _additions(case: _Case, cleaner: TextCleaner) -> tuple[list[Field], list[Art
                 fields.append(Field(name, cleaner.console(output), FieldType.CONSOLE))
     properties += (named for text in case.properties if (named := _property(text)) is not None)
     return _with_properties(fields, properties, cleaner)
+
+
+_LINE: Final = re.compile(r"\r?\n|\r")
+_PRINTED_ATTACHMENT: Final = re.compile(r"\s*\[\[ATTACHMENT\|([^\]]+)\]\]")
+_SINGLE: Final = re.compile(r"\s*\[\[PROPERTY\|([^=]+)=(.+)\]\]")
+_BEGIN: Final = re.compile(r"\s*\[\[PROPERTY\|(.+)\]\]")
+_END: Final = "[[/PROPERTY]]"
+
+
+class Property(Struct, frozen=True):
+    """A named value of a case; ``is_text`` if it was written as a text of several lines."""
+
+    name: str
+    value: str
+    is_text: bool = False
+
+
+def split_output(output: str) -> tuple[str, list[Property]]:
+    """Split an output into its text and the properties that tests printed in it, in their order.
+
+    Attachments become properties with the name ``attachment``.
+    """
+    if "[[" not in output:
+        return output.strip(), []
+    text_lines: list[str] = []
+    properties: list[Property] = []
+    lines = iter(_LINE.split(output))
+    for line in lines:
+        if "[[" not in line:
+            text_lines.append(line)
+        elif (match := _PRINTED_ATTACHMENT.match(line)) is not None:
+            properties.append(Property("attachment", match[1].strip()))
+        elif (match := _SINGLE.fullmatch(line)) is not None:
+            properties.append(Property(match[1].strip(), match[2].strip()))
+        elif (match := _BEGIN.fullmatch(line)) is not None:
+            inner: list[str] = []
+            for inner_line in lines:
+                if _END in inner_line:
+                    break
+                inner.append(inner_line)
+            value = "\n".join(inner).strip()
+            if value:
+                properties.append(Property(match[1].strip(), value, is_text=True))
+        else:
+            text_lines.append(line)
+    return "\n".join(text_lines).strip(), properties
 
 
 def _status_field(status: Status, text: _Text, cleaner: TextCleaner) -> Field | None:

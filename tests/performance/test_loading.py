@@ -68,7 +68,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     """A session without xdist's workers, a database's name or a project's file loads nothing that is for those."""
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
-        "session.xdist", "summary.ci_page", "junit.parsing", "checks.preflight", "session.rerun_failed",
+        "session.xdist", "summary.ci_page", "junit.comparison", "checks.preflight", "session.rerun_failed",
         "spool.ledger_file", "spool.reader", "settings.trust", "ci.providers",
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()
