@@ -27,7 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer long forms of the tests that go on at random."""
     group = parser.getgroup("long forms", "long forms of the project's own tests")
     group.addoption("--examples", type=int, default=60, help="how many ways are tried (tests/faults/test_model.py)")
-    group.addoption("--storms", type=int, default=12, help="how many sessions are tried (tests/faults/test_storms.py)")
     group.addoption("--deaths", type=int, default=12, help="how many kills are tried (tests/faults/test_deaths.py)")
     group.addoption(
         "--volume", type=int, default=3000, help="how many tests one session has (tests/performance/test_volume.py)"

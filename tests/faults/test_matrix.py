@@ -2,7 +2,8 @@
 
 1-3 server down, 4-5 errors of servers and gateways, 6 throttling, 7-11 refusals, 12 parts, 13-16 broken answers, 17-20
 redirects, TLS, names, proxies, 21-24 disk, 25-35 processes that die or end early, 36 mocked worlds, 37-39 size and
-volume, 41-43 identities, nested sessions, spools. 40 (clocks that jump) and 44 (power) are not here.
+volume, 41-43 identities, nested sessions, spools; not 40 (clocks that jump) and 44 (power). `rows_elsewhere.txt`
+names the rows that other files test, and the test of each kind of bad input; threats have theirs in `docs/security.md`.
 """
 
 import ssl
@@ -172,87 +173,6 @@ class Row:
         return {"request": 0.7, "exit_all": self.seconds, **waits, **self.limits}
 
 
-ELSEWHERE = {
-    "1": ("faults/test_down.py", "test_down_from_the_start"),
-    "2": ("faults/test_down.py", "test_down_in_the_middle_and_back"),
-    "3": ("faults/test_down.py", "test_down_to_the_end"),
-    "4-three-threads": ("unit/delivery/test_reconciliation.py", "test_storm_costs_three_threads_at_most"),
-    "5": ("faults/test_bad_server.py", "test_late_copy_meets_a_closed_thread"),
-    "6-headers": ("unit/delivery/test_dispatcher.py", "test_wait_after_429"),
-    "6-one-pause": ("unit/delivery/test_dispatcher.py", "test_one_pause_for_all_threads"),
-    "7-401": ("faults/test_refusals.py", "test_token_revoked"),
-    "7-403": ("faults/test_refusals.py", "test_permission_revoked"),
-    "8": ("faults/test_refusals.py", "test_run_deleted_goes_to_a_new_one"),
-    "9": ("unit/delivery/test_rejections.py", "test_single_result_too_large"),
-    "10": ("unit/delivery/test_rejections.py", "test_unnamed_test_is_found_by_halves"),
-    "11": ("unit/delivery/test_rejections.py", "test_unknown_status_is_renamed_for_all"),
-    "12-100-of-250": ("unit/delivery/test_rejections.py", "test_refusal_after_a_part_was_taken"),
-    "17": ("faults/test_refusals.py", "test_redirect"),
-    "19": ("faults/wire/test_names.py", "test_slow_name_server"),
-    "21": ("faults/test_disk.py", "test_full_disk_takes_all_outcomes"),
-    "21-ledger": ("unit/delivery/test_process.py", "test_ledger_that_cannot_be_written"),
-    "22": ("faults/test_disk.py", "test_results_are_kept_elsewhere"),
-    "22-no-place": ("faults/test_disk.py", "test_no_place_for_results"),
-    "23": ("faults/test_disk.py", "test_deleted_spool_is_made_again"),
-    "24": ("faults/test_disk.py", "test_descriptors_that_tests_close_and_take"),
-    "25": ("faults/test_kills.py", "test_killed_worker"),
-    "26": ("faults/test_kills.py", "test_killed_session"),
-    "27": ("faults/test_sender_killed.py", "test_killed_in_a_request"),
-    "28": ("faults/test_deaths.py", "test_death"),
-    "29": ("faults/test_kills.py", "test_killed_session"),
-    "30": ("faults/test_kills.py", "test_interrupted_session"),
-    "30-twice": ("faults/test_waiting.py", "test_wait_ends_with_a_second_interruption"),
-    "31": ("faults/test_kills.py", "test_cancelled_job"),
-    "32": ("sessions/recording/test_not_run.py", "test_not_run_is_counted"),
-    "32-exit": ("faults/test_kills.py", "test_session_ended_by_a_test"),
-    "33": ("faults/test_kills.py", "test_exit_without_a_word"),
-    "33-timeout": ("compatibility/world/test_company.py", "test_timeouts"),
-    "34": ("compatibility/world/test_world.py", "test_child_that_escapes"),
-    "35": ("sessions/startup/test_switch.py", "test_session_without_results_leaves_nothing"),
-    "36": ("compatibility/world/test_world.py", "test_mocked_world_changes_nothing"),
-    "37": ("unit/text/test_limits.py", "test_huge_output_costs_little"),
-    "38": ("unit/text/test_visible.py", "test_visible_text_can_always_be_sent"),
-    "39": ("performance/test_volume.py", "test_many_tests"),
-    "41": ("sessions/recording/test_attempts.py", "test_rerunfailures_is_one_result_with_its_attempts"),
-    "42": ("sessions/startup/test_switch.py", "test_nested_session_reports_only_when_its_own_arguments_ask"),
-    "43-twice": ("faults/test_sender_killed.py", "test_two_commands_at_once"),
-    "43-live": ("faults/test_sender_killed.py", "test_command_while_the_session_lives"),
-    "43-newer": ("faults/test_damage.py", "test_newer_format"),
-    "43-owner": ("faults/test_spool_owners.py", "test_spool_of_another_owner_is_not_sent"),
-    "43-flipped": ("faults/test_damage.py", "test_flipped_byte"),
-}
-"""Rows that other files test, each with its test below `tests`."""
-
-INPUTS = {
-    "input-address": ("unit/settings/test_mistakes.py", "test_typed_mistakes"),
-    "input-address-names": ("unit/settings/test_destination.py", "test_origins"),
-    "input-token": ("unit/settings/test_token.py", "test_tokens_that_cannot_be_used"),
-    "input-token-missing": ("unit/settings/test_token.py", "test_a_server_without_a_token_is_told"),
-    "input-numbers": ("unit/settings/test_mistakes.py", "test_values_at_the_edge"),
-    "input-texts": ("unit/settings/test_mistakes.py", "test_texts_that_are_too_long"),
-    "input-typed": ("sessions/settings/test_mistakes.py", "test_typed_mistake_ends_before_collection"),
-    "input-variables": (
-        "sessions/settings/test_mistakes.py",
-        "test_mistake_in_the_environment_is_told_once_and_results_are_kept",
-    ),
-    "input-ini": ("unit/settings/test_mistakes.py", "test_an_ini_value_of_a_wrong_type_is_told"),
-    "input-ini-file": ("sessions/settings/test_ini_files.py", "test_file_that_pytest_refuses_is_refused"),
-    "input-spool": ("unit/spool/test_reader.py", "test_spool_that_is_none"),
-    "input-spool-planted": ("unit/spool/test_reader.py", "test_planted_files"),
-    "input-spool-damaged": ("faults/test_damage.py", "test_flipped_byte"),
-    "input-spool-content": ("faults/test_poisoned.py", "test_records_of_wrong_content"),
-    "input-proxy": ("unit/settings/test_destination.py", "test_a_wrong_proxy_is_told_without_its_value"),
-    "input-certificates": ("unit/settings/test_destination.py", "test_missing_certificates"),
-    "input-poor-terminal": ("sessions/startup/test_poor_surroundings.py", "test_ascii_terminal_without_a_home"),
-    "input-no-terminal": ("sessions/startup/test_poor_surroundings.py", "test_terminal_that_takes_nothing"),
-    "input-answers": ("unit/api/test_responses.py", "test_any_json"),
-    "input-long-answers": ("faults/wire/test_http.py", "test_long_answers"),
-    "input-headers": ("faults/wire/test_http.py", "test_endless_headers"),
-    "input-broken-http": ("faults/wire/test_http.py", "test_broken_http"),
-}
-"""Bad input of each kind, each with its test; threats have theirs in the table of `docs/security.md`."""
-
-
 def always(fault: Fault) -> tuple[Rule, ...]:
     return (Rule("POST", APPEND, fault, count=None),)
 
@@ -334,10 +254,10 @@ def test_row(tmp_path: Path, row: Row) -> None:
         assert_complete(server, project.names)
 
 
-@pytest.mark.parametrize("row", ELSEWHERE | INPUTS)
+@pytest.mark.parametrize("row", (TESTS / "faults" / "rows_elsewhere.txt").read_text(encoding="utf-8").splitlines())
 def test_row_elsewhere(row: str) -> None:
     """Each other row, and each kind of bad input, has its test: the file that is named has it."""
-    file, name = (ELSEWHERE | INPUTS)[row]
+    file, name = row.split()[1].split("::")
     assert f"\ndef {name}(" in (TESTS / file).read_text(encoding="utf-8")
 
 

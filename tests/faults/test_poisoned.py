@@ -109,19 +109,6 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     assert spools(tmp_path) == [session]
 
 
-@pytest.mark.parametrize("place", ["file", "file/below", "x" * 300, "closed"], ids=["file", "below", "long", "closed"])
-def test_spool_that_is_none(tmp_path: Path, place: str) -> None:
-    """A path that is no folder, or that cannot be read, is an error with its name; a missing one holds nothing."""
-    (tmp_path / "file").touch()
-    (tmp_path / "closed").mkdir(mode=0o000)
-    if place == "closed" and os.access(tmp_path / "closed", os.R_OK):
-        pytest.skip("whoever runs this may read everything")
-    ran = send(tmp_path, "--spool", place, "--url", "http://127.0.0.1:1", "--project-id", "1", exits=3)
-    assert f"Error: the spool {tmp_path / place} " in ran.err
-    assert "is no folder: name the folder of a spool with --spool" in ran.err or "cannot be read: " in ran.err
-    assert "Traceback" not in ran.text
-
-
 def test_spool_of_other_things(tmp_path: Path, server: ScriptedServer) -> None:
     """Files, folders and links of others in a spool are no sessions: nothing is sent, and they stay as they are."""
     spool = tmp_path / "spool"

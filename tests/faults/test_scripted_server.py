@@ -1,6 +1,5 @@
 import ast
 import sys
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 import requests
 
 from support.repository import TESTS
-from support.scripted_server.faults import Rule, held, late
 from support.scripted_server.server import ScriptedServer
 
 TEST = {"key": "k", "name": "n", "folder": "f", "status": "passed", "elapsed": 5}
@@ -75,61 +73,6 @@ def test_honest_counts(server: ScriptedServer, call: Caller) -> None:
     page = call("GET", "automation/runs/1/tests?thread_id=1&per_page=4&page=3").json()
     assert (page["total"], page["next_page"], page["last_page"], len(page["result"])) == (10, None, 3, 2)
     assert [each["automation_test_id"] for each in page["result"]] == [2, 1]
-
-
-def test_completed_is_completed(call: Caller) -> None:
-    """Nothing is taken after a completion, and a run completes its threads."""
-    call("POST", "automation/runs/1/threads", {})
-    assert call("POST", "automation/runs/threads/1/complete", {"elapsed_observed": 9}).status_code == 204
-    assert call.append().status_code == 422
-    assert call("POST", "automation/runs/threads/1/complete", {}).status_code == 422
-    assert call.append(2).status_code == 204
-    assert call("POST", "automation/runs/1/complete", {"measure_elapsed": True}).status_code == 204
-    for path in ("threads/2/append", "threads/2/complete", "1/append", "1/threads", "1/complete"):
-        assert call("POST", f"automation/runs/{path}", {}).status_code == 422
-    run = call("GET", "automation/runs/1").json()["result"]
-    assert (run["is_completed"], run["status"], run["thread_completed_count"]) == (True, 2, 2)
-    assert run["threads"][0]["elapsed"] == 9
-
-
-def test_refusals(server: ScriptedServer, call: Caller) -> None:
-    """Bad tokens, unknown records, bad bodies and unknown aliases are refused and change nothing."""
-    assert call("GET", "automation/runs/1", token="wrong").status_code == 401
-    assert call("GET", "automation/runs/9").status_code == 404
-    assert call("POST", "automation/runs/threads/9/append", {}).status_code == 404
-    assert call("GET", "nothing").status_code == 404
-    assert call("GET", "projects/2/automation/runs").status_code == 404
-    assert call("POST", "automation/runs/threads/1/append", []).status_code == 400
-    assert call("POST", "projects/1/automation/runs", {"name": "n"}).json()["errors"].keys() == {"source"}
-    bad = call("POST", "automation/runs/threads/1/append", {"tests": [TEST, {**TEST, "status": "Passed"}]})
-    assert (bad.status_code, list(bad.json()["errors"])) == (422, ["tests.1.status"])
-    assert server.results == []
-
-
-def test_late_apply(server: ScriptedServer, call: Caller) -> None:
-    """A late request is applied at the release, or refused if its thread was completed meanwhile."""
-    server.script([Rule("POST", "threads/./append$", late(502), count=2)])
-    assert call.append().status_code == 502
-    assert call.total() == 0
-    call("POST", "automation/runs/1/threads", {})
-    assert call.append(2).status_code == 502
-    call("POST", "automation/runs/threads/2/complete", {})
-    server.release()
-    assert call.total() == 1
-    assert [thread for _, thread, _ in server.results] == [1]
-
-
-def test_held_answer(server: ScriptedServer, call: Caller) -> None:
-    """A held answer waits for the release though its request is applied."""
-    server.script([Rule("POST", r"/append$", held())])
-    answers: list[int] = []
-    thread = threading.Thread(target=lambda: answers.append(call.append().status_code))
-    thread.start()
-    server.wait_until(lambda: len(server.results) == 1)
-    assert answers == []
-    server.release()
-    thread.join()
-    assert answers == [204]
 
 
 def test_checks() -> None:

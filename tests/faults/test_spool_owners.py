@@ -79,25 +79,3 @@ def test_spool_list_waits_for_no_pipe(tmp_path: Path, session: Path) -> None:
     ran = run([*CONSOLE, "spool", "list"], tmp_path, clean_environment())
     assert ran.exit == 0
     assert "it is no file" in ran.out
-
-
-def test_session_file_without_an_end(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
-    """A session file of any size costs no more memory than one of ours: it is told, and kept."""
-    with (session / "session.json").open("r+b") as file:
-        file.truncate(1 << 26)
-    ran = sent(tmp_path, server, exits=3)
-    assert "session.json: cannot be read: it has more than 16,777,216 bytes" in ran.err
-
-
-def test_records_without_an_end(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
-    """A gap of 100 MB in a file of records is one damaged record; what stands around it arrives."""
-    path = session / "main.records"
-    data = path.read_bytes()
-    place = data.index(b"\n") + 1
-    with path.open("r+b") as file:
-        file.truncate(place)
-        file.seek(place + (100 << 20))
-        file.write(b"\n" + data[place:])
-    ran = sent(tmp_path, server, exits=3)
-    assert "1 damaged records that cannot be read" in ran.err
-    assert_complete(server, ["test_number[0]", "test_number[1]"])

@@ -4,7 +4,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -48,6 +50,10 @@ class Ledger:
         self.write("not", i=self.number)
         self.write("trouble", why="no route", **{"class": trouble})
 
+    def finish(self) -> None:
+        """Append the sender's last record."""
+        self.write("done", complete=True, left=0, damaged=0, torn=0, why="")
+
     def sleep(self, seconds: float) -> None:
         """Let time pass, and the sender write what is due."""
         self.now += seconds
@@ -84,26 +90,57 @@ def test_a_wait_is_shown_once_after_a_second(ledger: Ledger) -> None:
     assert (round(moment - 0.5, 1), longest, report) == (1.0, LIMITS.exit_all, "")
 
 
-def test_wait_ends_with_the_sender(ledger: Ledger) -> None:
-    """A sender that is done is not waited for."""
-    ledger.write("done", complete=True, left=0, damaged=0, torn=0, why="")
-    ledger.wait()
-    assert ledger.now == 0.0
+def interrupted() -> None:
+    raise KeyboardInterrupt
 
 
-def test_wait_goes_on_while_the_server_answers(ledger: Ledger) -> None:
-    """Each answer gives the sender another 5 s."""
-    ledger.plan = [(float(second), ledger.acknowledge) for second in range(4, 21, 4)]
-    ledger.plan.append((22.0, lambda: ledger.write("done", complete=True, left=0, damaged=0, torn=0, why="")))
-    assert ledger.wait().state.is_done
-    assert ledger.now == pytest.approx(22.0, abs=0.1)
+Plan: TypeAlias = "Callable[[Ledger], list[tuple[float, Callable[[], None]]]]"
 
 
-def test_wait_ends_without_an_answer(ledger: Ledger) -> None:
-    """Without an answer for 5 s pytest goes; requests that are only tried are no progress."""
-    ledger.plan = [(float(second), lambda: ledger.fail("throttled")) for second in range(1, 30)]
-    ledger.wait()
-    assert ledger.now == pytest.approx(5.0, abs=0.1)
+def each(step: float, act: Callable[[Ledger], None], end: float = 100.0) -> Plan:
+    """Let something happen every so many seconds, and let the sender end then."""
+    return lambda ledger: [
+        *((number * step, partial(act, ledger)) for number in range(1, int(end / step) + 1)),
+        (end, ledger.finish),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plan", "seconds", "is_done"),
+    [
+        pytest.param(lambda ledger: [(0.0, ledger.finish)], 0.0, True, id="a sender that is done is not waited for"),
+        pytest.param(each(4.0, Ledger.acknowledge, 22.0), 22.0, True, id="each answer gives another 5 s"),
+        pytest.param(each(1.0, partial(Ledger.fail, trouble="throttled")), 5.0, False, id="attempts are no progress"),
+        pytest.param(each(1.0, Ledger.acknowledge), 30.0, False, id="30 s are the end, whatever the sender does"),
+        pytest.param(each(0.1, partial(Ledger.fail, trouble="again")), 1.0, False, id="a server that is down"),
+        pytest.param(each(0.1, partial(Ledger.fail, trouble="unknown")), 1.0, False, id="a server without answers"),
+        # A fence that was answered shows that the server is there: what follows is waited for.
+        pytest.param(
+            lambda ledger: [
+                (0.0, partial(ledger.fail, "unknown")),
+                (0.5, partial(ledger.write, "fenced", worker="main")),
+                (2.6, partial(ledger.write, "ack", i=1, id=1)),
+                (2.7, ledger.finish),
+            ],
+            2.7, True, id="a server that answers again",
+        ),
+        pytest.param(lambda _: [(1.0, interrupted)], 1.0, False, id="a further Ctrl-C"),
+        pytest.param(lambda _: [], 5.0, False, id="a sender that never becomes ready"),
+    ],
+)  # fmt: skip
+def test_wait_has_an_end(ledger: Ledger, plan: Plan, seconds: float, *, is_done: bool) -> None:
+    """Pytest's wait ends with its sender, by a limit, or when more time would bring nothing."""
+    ledger.plan = plan(ledger)
+    ledger.sleep(0.0)
+    assert ledger.wait().state.is_done is is_done
+    assert ledger.now == pytest.approx(seconds, abs=0.1)
+
+
+def test_wait_after_an_interruption(ledger: Ledger) -> None:
+    """After Ctrl-C pytest goes after 3 s, answers or not."""
+    ledger.plan = each(1.0, Ledger.acknowledge)(ledger)
+    ledger.wait(is_interrupted=True)
+    assert ledger.now == pytest.approx(3.0, abs=0.1)
 
 
 def test_wait_for_a_report(ledger: Ledger) -> None:
@@ -111,7 +148,7 @@ def test_wait_for_a_report(ledger: Ledger) -> None:
     ledger.write("report", file="/report.html", state="begun", why="")
     ledger.plan = [
         (12.0, lambda: ledger.write("report", file="/report.html", state="written", why="")),
-        (12.1, lambda: ledger.write("done", complete=True, left=0, damaged=0, torn=0, why="")),
+        (12.1, ledger.finish),
     ]
     state = ledger.wait().state
     assert (state.is_done, state.report) == (True, ReportRecord("/report.html", "written"))
@@ -125,8 +162,7 @@ def test_wait_for_a_report(ledger: Ledger) -> None:
 def test_wait_for_a_report_is_shown(ledger: Ledger) -> None:
     """A line shows that only the report is awaited, once that takes a second, with the time that is left."""
     begun = {"file": "/report.html", "state": "begun", "why": ""}
-    done = {"complete": True, "left": 0, "damaged": 0, "torn": 0, "why": ""}
-    ledger.plan = [(3.0, lambda: ledger.write("report", **begun)), (8.0, lambda: ledger.write("done", **done))]
+    ledger.plan = [(3.0, lambda: ledger.write("report", **begun)), (8.0, ledger.finish)]
     ledger.wait()
     (_, _, results), (moment, longest, report) = ledger.notices
     assert (results, report) == ("", "/report.html")
@@ -134,16 +170,9 @@ def test_wait_for_a_report_is_shown(ledger: Ledger) -> None:
     ledger.path.unlink()
     ledger.notices.clear()
     ledger.now = 0.0
-    ledger.plan = [(0.5, lambda: ledger.write("report", **begun)), (1.4, lambda: ledger.write("done", **done))]
+    ledger.plan = [(0.5, lambda: ledger.write("report", **begun)), (1.4, ledger.finish)]
     ledger.wait()
     assert ledger.notices == []
-
-
-def test_wait_has_an_end(ledger: Ledger) -> None:
-    """Whatever the sender does, pytest goes after 30 s."""
-    ledger.plan = [(float(second), ledger.acknowledge) for second in range(1, 100)]
-    ledger.wait()
-    assert ledger.now == pytest.approx(30.0, abs=0.1)
 
 
 def test_wait_has_an_end_with_a_clock_that_stands_still(ledger: Ledger) -> None:
@@ -158,45 +187,6 @@ def test_wait_has_an_end_with_a_clock_that_stands_still(ledger: Ledger) -> None:
         notify=lambda *_: None,
     )
     assert sum(pauses) == pytest.approx(LIMITS.exit_progress, abs=0.1)
-
-
-@pytest.mark.parametrize("trouble", ["again", "unknown"])
-def test_wait_for_a_server_that_is_down(ledger: Ledger, trouble: str) -> None:
-    """A server that is known to be down is worth 1 s."""
-    ledger.fail(trouble)
-    ledger.plan = [(float(tenth) / 10, lambda: ledger.fail(trouble)) for tenth in range(1, 30)]
-    ledger.wait()
-    assert ledger.now == pytest.approx(1.0, abs=0.1)
-
-
-def test_wait_for_a_server_that_answers_again(ledger: Ledger) -> None:
-    """A fence that was answered shows that the server is there: what follows is waited for."""
-    ledger.intend()
-    ledger.write("trouble", why="reset", **{"class": "unknown"})
-    ledger.plan = [
-        (0.5, lambda: ledger.write("fenced", worker="main")),
-        (2.6, lambda: ledger.write("ack", i=1, id=1)),
-        (2.7, lambda: ledger.write("done", complete=True, left=0, damaged=0, torn=0, why="")),
-    ]
-    assert ledger.wait().state.is_done
-
-
-def test_wait_after_an_interruption(ledger: Ledger) -> None:
-    """After Ctrl-C pytest goes after 3 s, answers or not."""
-    ledger.plan = [(float(second), ledger.acknowledge) for second in range(1, 100)]
-    ledger.wait(is_interrupted=True)
-    assert ledger.now == pytest.approx(3.0, abs=0.1)
-
-
-def test_wait_ends_with_a_second_interruption(ledger: Ledger) -> None:
-    """A Ctrl-C during the wait ends it, and nothing else."""
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    ledger.plan = [(1.0, interrupt)]
-    ledger.wait()
-    assert ledger.now == pytest.approx(1.0, abs=0.1)
 
 
 def test_wait_ends_with_a_dead_sender(ledger: Ledger) -> None:
@@ -217,13 +207,8 @@ def test_wait_ends_with_a_dead_sender(ledger: Ledger) -> None:
     assert state.run == 1
 
 
-def test_wait_without_a_ledger(ledger: Ledger) -> None:
-    """A sender that never becomes ready is waited for like one that gets no answer, and told."""
-    assert ledger.wait().state.trouble == "the sender did not become ready"
-    assert ledger.now == pytest.approx(5.0, abs=0.1)
-
-
 def test_last_words_of_a_sender(ledger: Ledger) -> None:
-    """The error that a sender died of is told."""
+    """A sender that does not become ready is told, with the error that it died of, if it could write that."""
+    assert ledger.wait().state.trouble == "the sender did not become ready"
     (ledger.path.parent / "sender.log").write_text("12:00 x\n12:01 the sender died: SpoolError('no room')\n")
     assert ledger.wait().state.trouble == "the sender did not become ready: SpoolError('no room')"

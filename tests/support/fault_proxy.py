@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from support.raw_sockets import head_of
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -77,23 +79,26 @@ class FaultProxy:
     def __init__(self, target_port: int, *, is_tunnel: bool = False) -> None:
         self.requests = self.answers = PASSES
         self.refusal: bytes | None = None
-        self.connection_count = 0
         self._is_tunnel = is_tunnel
         self._target = ("127.0.0.1", target_port)
-        self._port = 0
-        self._listener: socket.socket | None = None
-        self._acceptor: threading.Thread | None = None
         self._lines: list[tuple[_Line, list[threading.Thread]]] = []
-        self._is_off = threading.Event()
+        self._is_off = False
 
     def __enter__(self) -> Self:
-        self.on()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._port = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept)
+        self._acceptor.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.off()
+        self._is_off = True
+        socket.create_connection(("127.0.0.1", self._port)).close()  # closing does not wake accept, a connection does
+        self._acceptor.join()
+        self._listener.close()
+        self._end_lines()
 
     @property
     def address(self) -> str:
@@ -106,25 +111,6 @@ class FaultProxy:
         self.refusal = None
         self._end_lines()
 
-    def on(self) -> None:
-        """Listen, on the same port as before."""
-        self._is_off.clear()
-        self._listener = socket.create_server(("127.0.0.1", self._port), backlog=64)
-        self._port = self._listener.getsockname()[1]
-        self._acceptor = threading.Thread(target=self._accept, args=[self._listener])
-        self._acceptor.start()
-
-    def off(self) -> None:
-        """Refuse connections and end those that are open."""
-        if self._listener is None or self._acceptor is None:
-            return
-        self._is_off.set()
-        socket.create_connection(("127.0.0.1", self._port)).close()  # closing does not wake accept, a connection does
-        self._acceptor.join()
-        self._listener.close()
-        self._listener = None
-        self._end_lines()
-
     def _end_lines(self) -> None:
         lines, self._lines = self._lines, []
         for line, threads in lines:
@@ -132,13 +118,12 @@ class FaultProxy:
             for each in threads:
                 each.join()
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self) -> None:
         while True:
-            near, _ = listener.accept()
-            if self._is_off.is_set():
+            near, _ = self._listener.accept()
+            if self._is_off:
                 near.close()
                 return
-            self.connection_count += 1
             try:
                 if self._is_tunnel:
                     self._connect(near)
@@ -155,12 +140,8 @@ class FaultProxy:
     def _connect(self, near: socket.socket) -> None:
         """Answer a CONNECT; raise `ConnectionError` when it is refused."""
         near.settimeout(5)
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            byte = near.recv(1)
-            if not byte:
-                raise ConnectionError("no request")
-            head += byte
+        if not head_of(near).endswith(b"\r\n\r\n"):
+            raise ConnectionError("no request")
         if self.refusal is not None:
             near.sendall(self.refusal)
             raise ConnectionError("refused by script")

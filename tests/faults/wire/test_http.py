@@ -158,13 +158,6 @@ def test_cut_bodies(server: ScriptedServer, client_for: ClientFor, fault: Fault)
     assert client.run(run).id == run
 
 
-def test_deadline_is_told(server: ScriptedServer, client_for: ClientFor) -> None:
-    """The message for a server that is too slow names the time it had."""
-    server.script([Rule("GET", "", hang())])
-    error = error_within(3, lambda: client_for(server.address, deadline_seconds=0.3).run(1))
-    assert str(error) == "no complete response within 0.3 s"
-
-
 @pytest.mark.parametrize("size", [16 * 1024 * 1024 - 100, 17 * 1024 * 1024])
 def test_long_answers(server: ScriptedServer, client: HttpClient, size: int) -> None:
     """An answer of up to 16 MiB is read, a longer one is not."""

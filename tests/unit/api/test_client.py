@@ -1,4 +1,3 @@
-import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -8,8 +7,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 import responses
-from requests.adapters import BaseAdapter
-from urllib3 import HTTPResponse
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import HttpClient
@@ -19,7 +16,6 @@ from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
     SettingError,
-    StoreError,
     ThrottledError,
     UnknownAnswerError,
 )
@@ -231,14 +227,6 @@ def test_encoded_answers(mocked: responses.RequestsMock, client: HttpClient) -> 
         client.run(4)
 
 
-@pytest.mark.parametrize("error", [requests.ReadTimeout("slow"), requests.ConnectionError("gone"), OSError("broken")])
-def test_mocked_errors(mocked: responses.RequestsMock, client: HttpClient, error: Exception) -> None:
-    """Where nobody can say whether the request left, it counts as sent."""
-    mocked.get(f"{ORIGIN}/api/v1/automation/runs/4", body=error)
-    with pytest.raises(UnknownAnswerError):
-        client.run(4)
-
-
 @pytest.mark.parametrize(
     "origin", ["instance.example", "ftp://instance.example", "http://", "http://[::1", "http://a..b"]
 )
@@ -267,55 +255,6 @@ def test_tokens_that_no_header_takes(value: str) -> None:
         HttpClient(session, ORIGIN, Token(value), project_id=1)
     assert "Token('***')" in str(caught.value)
     assert not value or value not in str(caught.value)
-
-
-class LocalAdapter(BaseAdapter):
-    """A server in process, as requests sees it."""
-
-    def __init__(self, result: Exception | tuple[int, bytes]) -> None:
-        super().__init__()
-        self.result = result
-        self.requests: list[requests.PreparedRequest] = []
-
-    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401
-        self.requests.append(request)
-        if isinstance(self.result, Exception):
-            raise self.result
-        response = requests.Response()
-        response.status_code, body = self.result
-        response.raw = HTTPResponse(io.BytesIO(body), preload_content=False)
-        return response
-
-    def close(self) -> None:
-        pass
-
-
-LOCAL = "http+local://store"
-
-
-def local_client(adapter: LocalAdapter) -> HttpClient:
-    session = requests.Session()
-    session.mount("http+local://", adapter)
-    return HttpClient(session, LOCAL, Token("t"), project_id=1)
-
-
-def test_mounted_server() -> None:
-    """A server mounted on the session gets the same requests, queries included."""
-    adapter = LocalAdapter((200, json.dumps(PAGE).encode()))
-    local_client(adapter).runs(tags=("a",))
-    request = adapter.requests[0]
-    assert request.url == f"{LOCAL}/api/v1/projects/1/automation/runs?page=1&per_page=100&order=desc&tags=a"
-    assert request.headers["Authorization"] == "Bearer t"
-
-
-def test_mounted_server_that_fails() -> None:
-    """In process a request always arrives, so any error there is unknown; the store's own error stays what it is."""
-    with pytest.raises(UnknownAnswerError):
-        local_client(LocalAdapter(requests.ConnectionError("x"))).run(4)
-    with pytest.raises(StoreError):
-        local_client(LocalAdapter(StoreError("database is newer"))).run(4)
-    with pytest.raises(RefusedError):
-        local_client(LocalAdapter((404, b"{}"))).run(4)
 
 
 @pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "another"])

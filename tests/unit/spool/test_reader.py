@@ -6,11 +6,9 @@ import errno
 import os
 import shutil
 import stat
-from binascii import crc32
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest.mock import Mock
 
 import pytest
 from msgspec.structs import fields, replace
@@ -20,7 +18,6 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import (
     SessionFolder,
     SessionManifest,
-    bytes_from,
     head_and_tail,
     hidden_folders,
     new_session_folder,
@@ -28,7 +25,7 @@ from pytest_automation_report.spool.folder import (
 )
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.reader import SpoolReader
-from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, Decoder, EndRecord
+from pytest_automation_report.spool.records import Attempt
 from pytest_automation_report.text.files import make_ignored_folder
 
 if TYPE_CHECKING:
@@ -47,23 +44,6 @@ def folder(tmp_path: Path) -> SessionFolder:
     made = new_session_folder(tmp_path / ".automation-report" / "spool", "20260102T030405-00000000")
     made.write_session(SESSION)
     return made
-
-
-def test_folder_names_its_files(folder: SessionFolder) -> None:
-    """All files of a session are in its folder, each under its name."""
-    files = (folder.ledger, folder.log, folder.rejected, folder.records("gw0"))
-    assert [each.parent for each in files] == [folder.path] * 4
-    assert [each.name for each in files] == ["ledger", "sender.log", "rejected.jsonl", "gw0.records"]
-    assert not SESSION.is_embedded
-
-
-def test_workers_are_those_with_a_file(folder: SessionFolder, tmp_path: Path) -> None:
-    """Workers are told in the order of their names; a folder that is gone has none."""
-    assert folder.workers() == []
-    for name in ("gw1.records", "gw0.records", "ledger", "records"):
-        (folder.path / name).touch()
-    assert folder.workers() == ["gw0", "gw1"]
-    assert SessionFolder(tmp_path / "gone").workers() == []
 
 
 @pytest.mark.parametrize(("worker", "has_ended"), [("main", True), ("controller", True), ("gw0", False)])
@@ -114,23 +94,6 @@ def test_deleted_session_is_restored_with_its_age(folder: SessionFolder) -> None
     shutil.rmtree(again.path)
     again.restore(SESSION)
     assert again.has_manifest
-
-
-def test_age_of_what_was_deleted_stays(folder: SessionFolder) -> None:
-    """The moment when a session was spooled outlives its folder, also under the name by which it is shown."""
-    began = folder.began_ns
-    os.utime(folder.path / "session.json", ns=(5, 5))
-    shutil.rmtree(folder.path.parent.parent)
-    folder.restore(SESSION)
-    assert folder.began_ns == began
-    assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
-    hidden = new_session_folder(folder.path.parent, "20260102T030405-00000001", is_hidden=True)
-    hidden.write_session(SESSION)
-    began = hidden.began_ns
-    shown = hidden.publish()
-    shutil.rmtree(shown.path)
-    shown.restore(SESSION)
-    assert shown.began_ns == began
 
 
 def test_records_that_were_deleted_are_restored_with_their_session(folder: SessionFolder) -> None:
@@ -286,17 +249,6 @@ def test_session_without_an_end(folder: SessionFolder) -> None:
     assert len(list(DESCRIPTORS.iterdir())) == before
 
 
-def test_format_of_another_version(folder: SessionFolder) -> None:
-    """A session of another format, or none at all, is told by its name."""
-    path = folder.path / "session.json"
-    path.write_text(path.read_text().replace('"format":1', '"format":2'))
-    with pytest.raises(SpoolError, match=r"another version \(format 2, this version reads 1\)"):
-        folder.read_session()
-    path.unlink()
-    with pytest.raises(SpoolError, match="no session was spooled here"):
-        folder.read_session()
-
-
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o770, 0o702])
 def test_folder_that_others_can_write(folder: SessionFolder, mode: int) -> None:
     """A session that others can read may be sent; one that they can write may be anybody's."""
@@ -332,17 +284,6 @@ def test_planted_files(folder: SessionFolder, tmp_path: Path, name: str, kind: s
             folder.locked()
 
 
-def test_line_longer_than_any_record() -> None:
-    """Of a line without an end nothing is kept: it is one damaged record, and what stands behind it is read."""
-    decoder, piece = Decoder(SPOOL_KINDS), bytes(8 << 20)  # each piece is copied to those before it
-    for _ in range(9):
-        assert decoder.feed(piece) == []
-    assert len(decoder._tail) == 0
-    assert [each.record for each in decoder.feed(b"0\n" + line("end", reason=""))] == [EndRecord("")]
-    assert (decoder.damaged, decoder.is_torn) == (1, False)
-    assert decoder.position == 9 * (8 << 20) + 2 + len(line("end", reason=""))
-
-
 def test_ignored_folder_is_made_once(tmp_path: Path) -> None:
     """A folder is made with its parents and hidden from git; one that is there is left as it is."""
     place = tmp_path / "a" / "b"
@@ -351,23 +292,6 @@ def test_ignored_folder_is_made_once(tmp_path: Path) -> None:
     (place / ".gitignore").write_text("mine")
     make_ignored_folder(place)
     assert (place / ".gitignore").read_text() == "mine"
-
-
-def test_file_is_read_in_pieces_from_an_offset(tmp_path: Path) -> None:
-    """A file is read from where it was left, in pieces, and not beyond its end."""
-    path = tmp_path / "file"
-    path.write_bytes(b"0123456789")
-    assert list(bytes_from(path, 0, piece_bytes=4)) == [b"0123", b"4567", b"89"]
-    assert list(bytes_from(path, 7, piece_bytes=4)) == [b"789"]
-    assert list(bytes_from(path, 10)) == []
-
-
-def test_line_that_is_no_ascii() -> None:
-    """A line whose checksum is right and that is no ASCII is damaged."""
-    payload = '{"k":"\xe9"}'.encode("latin-1")
-    decoder = Decoder(SPOOL_KINDS)
-    assert decoder.feed(b"%08x %08x %b\n" % (len(payload), crc32(payload), payload)) == []
-    assert decoder.damaged == 1
 
 
 def test_files_are_read_on(folder: SessionFolder) -> None:
@@ -457,25 +381,6 @@ def test_news_of_what_is_no_file(folder: SessionFolder, make: Callable[[Path], N
     assert files.has_news()
     assert len(list(DESCRIPTORS.iterdir())) == before
     assert list(files.added()) == []
-
-
-def test_copy_of_a_session_that_has_its_name_by_now(folder: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A session that is made again while it is read, and one that others may not read, are told as such."""
-    path = folder.path / "session.json"
-    path.rename(path.with_name("session.json~12"))
-    for error in (FileNotFoundError(2, "gone"), PermissionError(13, "not yours")):
-        monkeypatch.setattr(type(path), "lstat", Mock(side_effect=error))
-        with pytest.raises(SpoolError, match=folder.id):
-            folder.read_session()
-
-
-def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:
-    """A folder that another process has made is made again as new, since its age is not known."""
-    made = new_session_folder(tmp_path / "spool", "20260102T030405-00000000")
-    made.restore(SESSION)
-    assert made.read_session() == SESSION
-    assert made.began_ns > 10**18
-    assert not (tmp_path / ".gitignore").exists()
 
 
 @pytest.mark.parametrize("is_first", [True, False])

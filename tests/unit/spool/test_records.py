@@ -95,7 +95,8 @@ def test_start_takes_any_node_id() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        "[]", '{"k":1}', "{", "[" * 100_000, '{"k":"of-another-version"}', '{"k":"end"}', '{"k":"open","pid":"1"}',
+        "[]", '{"k":1}', '{"k":"\xe9"}', "{", "[" * 100_000, '{"k":"of-another-version"}', '{"k":"end"}',
+        '{"k":"open","pid":"1"}',
         '{"k":"open","pid":9223372036854775808}', '{"k":"start","n":1,"t":true,"id":"x","file":"f"}',
         '{"k":"finish","n":1,"t":1,"id":"x","attempt":{"status":"wonderful"}}',
         '{"k":"finish","n":1,"t":1,"id":"x","attempt":{"status":"passed","fields":[5]}}',
@@ -107,7 +108,7 @@ def test_what_is_no_record_is_damaged(payload: str) -> None:
     """A line whose checksum is right and whose JSON is no record of its kind counts as damaged and stops nothing."""
     decoder = Decoder(SPOOL_KINDS)
     good = PlanRecord(each=True)
-    assert _records(framed(payload.encode()) + good.framed(), decoder=decoder) == [good]
+    assert _records(framed(payload.encode("latin-1")) + good.framed(), decoder=decoder) == [good]
     assert decoder.damaged == 1
 
 

@@ -18,7 +18,13 @@ from pytest_automation_report.spool.cleaning import (
     remove_abandoned,
     remove_session,
 )
-from pytest_automation_report.spool.folder import SessionFolder, hidden_folders, session_folders
+from pytest_automation_report.spool.folder import (
+    SessionFolder,
+    hidden_folders,
+    is_session_name,
+    new_session_name,
+    session_folders,
+)
 
 NAME = "20260102T030405-00000001"
 NOBODY = 65534
@@ -66,6 +72,28 @@ def aged(path: Path) -> Path:
 
 def tree(path: Path) -> dict[str, str | None]:
     return {str(each.relative_to(path)): each.read_text() if each.is_file() else None for each in path.rglob("*")}
+
+
+@pytest.mark.parametrize("name", [NAME, f".{NAME}", "99991231T235959-ffffffff"])
+def test_names_of_sessions(name: str) -> None:
+    """A session's folder is known by its exact name, hidden or not; each session gets one of its own."""
+    assert is_session_name(name)
+    names = {new_session_name() for _ in range(100)}
+    assert all(map(is_session_name, names))
+    assert len(names) == 100
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", ".", "..", "src", ".cache-1", "2026-01-02", f"..{NAME}", f"{NAME}.bak", f"{NAME}\n", f"x{NAME}",
+        "20260102T030405-0000000G", "20260102T030405-ABCDEF01", "20260102T030405-0000001", "20260102t030405-00000001",
+        "\u0662\u0660260102T030405-00000001",
+    ],
+)  # fmt: skip
+def test_names_of_other_things(name: str) -> None:
+    """No other name is taken for a session's, however near it comes."""
+    assert not is_session_name(name)
 
 
 def test_everything_of_a_session_goes(session: Path) -> None:
