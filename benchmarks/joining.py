@@ -89,7 +89,7 @@ def report(client: Client, run: int, job: int, tests: str) -> None:
     key = f"job-{job}"
     thread = client.create_thread(run, Resources(fields=whose), key=f"{key}-1")
     client.append_thread(thread, f'{{"elapsed_observed":1000,"tests":{tests}}}'.encode(), key=f"{key}-2")
-    note = Field(NOTE_FIELD, "all tests passed (exit status 0)")
+    note = Field(NOTE_FIELD, "no test failed (exit status 0)")
     client.append_thread(thread, encode({"fields": [note]}), key=f"{key}-3")
     client.complete_thread(thread, elapsed_observed=1000, elapsed_computed=1000, key=f"{key}-4")
 

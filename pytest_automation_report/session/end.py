@@ -116,10 +116,10 @@ class TerminalReport:
             reporter.flush()
 
     def explain_strict(self, exit_status: int) -> None:
-        """Add the line that explains our exit status: all tests passed, and a result was not delivered."""
+        """Add the line that explains our exit status: no test failed, and a result was not delivered."""
         origin = self.configuration.origins.get("strict", "strict")
         self._strict_lines = [
-            f"exit status {exit_status}: all tests passed, but not all results were delivered ({origin})"
+            f"exit status {exit_status}: no test failed, but not all results were delivered ({origin})"
         ]
 
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:

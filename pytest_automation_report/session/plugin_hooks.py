@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 _REASONS: Final[Mapping[int, str]] = {
-    0: "all tests passed",
+    0: "no test failed",
     1: "tests failed",
     2: "interrupted",
     3: "internal error of pytest",

@@ -6,6 +6,8 @@ import os
 import platform
 import shlex
 import sys
+from contextlib import suppress
+from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -153,6 +155,8 @@ SELECTION_FIELD: Final = "Selection"
 
 _VALUES: Final = (("-k", "keyword"), ("-m", "markexpr"))
 _LISTS: Final = (("--deselect", "deselect"), ("--ignore", "ignore"), ("--ignore-glob", "ignore_glob"))
+# To look at so many files of a project takes some 2 ms.
+_MAX_ENTRIES: Final = 2000
 _SWITCHES: Final = (
     ("lf", ("--lf", "--last-failed")),
     ("stepwise", ("--sw", "--stepwise")),
@@ -185,7 +189,7 @@ def _has(words: Sequence[str], option: str, value: str) -> bool:
 
 
 def _paths(config: pytest.Config, usual: Sequence[str]) -> Iterable[str]:
-    """Return the paths on the command line, unless they are those that pytest would collect anyway."""
+    """Return the paths on the command line, unless pytest would collect the same without them."""
     has_typed = config.args_source == config.ArgsSource.ARGS
     # Without paths and testpaths those of the folder that pytest was started in, which may be one of the project.
     is_below = config.args_source == config.ArgsSource.INVOCATION_DIR and (
@@ -197,7 +201,35 @@ def _paths(config: pytest.Config, usual: Sequence[str]) -> Iterable[str]:
     typed = set(map(str, config.invocation_params.args))
     paths = [_shown(path, config) for path in config.args if path in typed or path not in usual]
     root_alone = {".", ""}
-    return () if set(paths) <= {*config.getini("testpaths"), *root_alone} else paths
+    testpaths = config.getini("testpaths")
+    if set(paths) <= {*testpaths, *root_alone}:
+        return ()
+    return paths if testpaths or _is_part(paths, config) else ()
+
+
+def _is_part(paths: Sequence[str], config: pytest.Config) -> bool:
+    """Whether pytest would collect more without these paths; also True if looking for that would take long."""
+    options, remaining = config.option, _MAX_ENTRIES
+    patterns = [*config.getini("python_files"), *(getattr(options, "doctestglob", None) or ["test*.txt"])]
+    patterns += ["*.py"] if getattr(options, "doctestmodules", False) else []
+    ignored = config.getini("norecursedirs")
+    typed = {str(config.rootpath / path) for path in paths}
+    folders = [str(config.rootpath)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                remaining -= 1
+                if entry.path in typed:
+                    typed.remove(entry.path)
+                elif not entry.is_dir():
+                    if any(fnmatch(entry.name, pattern) for pattern in patterns):
+                        return True
+                elif not any(fnmatch(entry.name, pattern) for pattern in ignored):
+                    # pytest passes over environments, too.
+                    folders += [] if Path(entry.path, "pyvenv.cfg").exists() else [entry.path]
+        if remaining < 0:
+            return True
+    return bool(typed)
 
 
 def _shown(path: str, config: pytest.Config) -> str:

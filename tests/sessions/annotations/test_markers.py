@@ -198,7 +198,7 @@ def test_suite_properties_are_fields_of_the_run(
     """)
     tests = suite.report(*arguments, *junit)
     assert sorted(suite.run_fields) == [
-        ("Session", "all tests passed (exit status 0)"),
+        ("Session", "no test failed (exit status 0)"),
         ("cluster", "blue"),
         ("dashboard", "https://example.org/d"),
         ("late", "7"),

@@ -69,7 +69,8 @@ def test_part_of_a_usual_option_is_no_usual_option(
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.makeini(f"[pytest]\naddopts = {usual}\n")
     (pytester.path / "tests" / "unit").mkdir(parents=True)
-    (pytester.path / "tests" / "unit" / "test_a.py").touch()
+    for file in ("tests/unit/test_a.py", "tests/test_b.py"):
+        (pytester.path / file).touch()
     assert selection_of(pytester.parseconfig(*arguments)) == selection
 
 
@@ -81,12 +82,33 @@ def test_options_of_the_environment_are_the_usual_ones(
     assert selection_of(pytester.parseconfig()) == ""
 
 
-def test_without_paths_in_the_ini_file(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root folder, from wherever it is named, is the whole suite; a folder in it is a part."""
+@pytest.mark.parametrize(
+    ("others", "arguments", "selection"),
+    [
+        ((), ".", ""),
+        ((), "tests", ""),
+        ((), "tests/test_a.py", ""),
+        ((), "tests/test_a.py::test_b", "tests/test_a.py::test_b"),
+        ((), "tests tests/test_a.py", "tests tests/test_a.py"),
+        ((), "--pyargs tests", ""),
+        ((), "--pyargs package.tests", "package.tests"),
+        (("src/app.py", "build/test_a.py", ".git/test_a.py", "env/pyvenv.cfg", "env/lib/test_a.py"), "tests", ""),
+        (("src/app.py",), "tests --doctest-modules", "tests"),
+        (("src/test_app.py",), "tests", "tests"),
+        (("src/test_app.py",), "tests src", ""),
+        (("test_readme.txt",), "tests", "tests"),
+        (tuple(f"src/{number}.json" for number in range(2001)), "tests", "tests"),
+    ],
+)
+def test_without_paths_in_the_ini_file(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, others: tuple[str, ...], arguments: str, selection: str
+) -> None:
+    """Paths that hold all that pytest would collect are the whole suite; others are a part, and so is a doubt."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    (pytester.path / "tests").mkdir()
-    assert selection_of(pytester.parseconfig(str(pytester.path), "--rootdir", str(pytester.path))) == ""
-    assert selection_of(pytester.parseconfig("tests", "--rootdir", str(pytester.path))) == "tests"
+    for file in ("tests/test_a.py", *others):
+        (pytester.path / file).parent.mkdir(parents=True, exist_ok=True)
+        (pytester.path / file).touch()
+    assert selection_of(pytester.parseconfig(*arguments.split(), "--rootdir", str(pytester.path))) == selection
 
 
 def test_the_folder_that_pytest_is_started_in(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +116,7 @@ def test_the_folder_that_pytest_is_started_in(pytester: pytest.Pytester, monkeyp
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.makeini("[pytest]\n")
     pytester.mkdir("unit")
+    (pytester.path / "test_a.py").touch()
     assert selection_of(pytester.parseconfig()) == ""
     monkeypatch.chdir(pytester.path / "unit")
     assert selection_of(pytester.parseconfig()) == "unit"

@@ -34,6 +34,7 @@ def fields_of(folder: Path, server: CheckedServer, suite: str, *arguments: str, 
     ("end", "arguments", "reported", "not_run", "note"),
     [
         ("assert False", (), 10, None, "tests failed (exit status 1)"),
+        ("pytest.skip()", ("-k", "3"), 1, None, "no test failed (exit status 0)"),
         ("assert False", ("-x",), 4, "6", "tests failed, stopping after 1 failures (exit status 1)"),
         ("pytest.exit('enough', 7)", (), 4, "7", "ended by pytest.exit: enough"),
         ("raise KeyboardInterrupt", (), 4, "7", "interrupted by Ctrl-C"),
@@ -43,7 +44,7 @@ def fields_of(folder: Path, server: CheckedServer, suite: str, *arguments: str, 
         ("assert False", ("-n", "2", "--dist", "each"), 20, None, "tests failed (exit status 1)"),
         ("os.abort()", ("-n", "1", "--max-worker-restart=0"), 4, "6", "exit status"),
     ],
-    ids=["whole", "x", "exit", "ctrl-c", "os-exit", "crash", "maxfail", "each", "last-crash"],
+    ids=["whole", "skipped", "x", "exit", "ctrl-c", "os-exit", "crash", "maxfail", "each", "last-crash"],
 )
 def test_not_run_is_counted(
     tmp_path: Path,

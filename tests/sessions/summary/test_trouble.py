@@ -109,7 +109,7 @@ def test_strict_fails_a_session_whose_results_were_not_delivered(project: Projec
     """With strict, undelivered results end a good session with a status of their own, delivered ones do not."""
     delivered = project.report(f"{OPTION}strict", address=server.address)
     assert (delivered.exit, "exit status" in delivered.text) == (0, False)
-    why = "exit status 11: all tests passed, but not all results were delivered (--automation-report-strict)"
+    why = "exit status 11: no test failed, but not all results were delivered (--automation-report-strict)"
     for quiet in ("-v", "-qq"):
         ran = project.report(f"{OPTION}strict", quiet, address=NOBODY, exits=11)
         assert ran.text.count(why) == 1, ran.text

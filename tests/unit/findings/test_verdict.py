@@ -87,7 +87,7 @@ def test_a_part_of_the_suite_is_always_called_so() -> None:
     ("notes", "ending"),
     [
         ([], ("", 0)),
-        (["all tests passed (exit status 0)"], ("", 0)),
+        (["no test failed (exit status 0)"], ("", 0)),
         (["stopped: 1 error during collection"], ("", 0)),
         (["tests failed, stopping after 1 failures (exit status 1)"], ("stopped", 1)),
         (["stopped: stopping after 3 failures"], ("stopped", 3)),
