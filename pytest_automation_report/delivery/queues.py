@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import DIED_NOTE, EXTENSIONS, Test, encode
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions, folded
+from pytest_automation_report.recording.options import UNTESTED
 from pytest_automation_report.recording.results import (
-    UNTESTED,
     identity_of,
     not_run_test,
     one_based,

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pytest_automation_report.recording.steps import context_of
+from pytest_automation_report.recording.phases import context_of
 from pytest_automation_report.text.secret_values import FILLER, marked, masked, runs
 from pytest_automation_report.text.visible import common_length
 

@@ -6,50 +6,255 @@ changes no verdict.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import sys
+from collections import Counter
+from contextvars import ContextVar
+from itertools import count
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from pytest_automation_report.api.models import FieldType
-from pytest_automation_report.recording.collector import Step
-from pytest_automation_report.recording.fields import field_type_of, property_field, typed_field
-from pytest_automation_report.recording.files import attach, check_content
+from pytest_automation_report.api.models import STEP_LIMIT, Artifact, FieldType
+from pytest_automation_report.recording.collector import AnnotationCollector, active
+from pytest_automation_report.recording.fields import (
+    attachment,
+    check_content,
+    field_type_of,
+    property_field,
+    typed_field,
+)
+from pytest_automation_report.recording.phases import Annotations, merged
+from pytest_automation_report.spool.records import Step as TimedStep
 from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
 
-    from pytest_automation_report.recording.collector import AnnotationCollector, AttemptAnnotations
-    from pytest_automation_report.recording.fields import FieldKind
-    from pytest_automation_report.recording.hooks import LazyContent
+    import pytest
 
-    class Target(Protocol):
-        """A receiver of the functions' annotations."""
+    from pytest_automation_report.api.models import Field
+    from pytest_automation_report.recording.fields import FieldKind, LazyContent
+    from pytest_automation_report.spool.records import StepStatus
 
-        def attempt_here(self) -> AttemptAnnotations | None:
-            """Return the annotations that this thread or task adds to, None between tests."""
-            ...
-
-        def drop(self) -> None:
-            """Count an annotation for which `attempt_here` returned None."""
-            ...
-
-
-HOOKS: Final = "automation-report-tests"
-"""Name among pytest's plugins of the hooks that record the tests of a process; they have its `AnnotationCollector`."""
+# Limits of memory, for a test that adds in an endless loop. A result shows fewer: the recorder cuts it to the API's
+# limits and counts the rest, for steps with the counts of all that began.
+_MAX_ANNOTATIONS: Final = 500
+_MAX_STEPS: Final = 10_000
+_INDENT: Final = "\u203a "
+# Steps may nest deeply: those below are in the field of the steps alone.
+_MAX_DEPTH: Final = 20
 
 
-# A stack: a session that runs inside a test (pytester) receives the annotations until it ends.
-_active: list[Target] = []
+class OpenStep:
+    """One step, from its beginning on; ``status`` is None while it is open."""
+
+    __slots__ = ("artifacts", "attempt", "began", "children", "elapsed_us", "name", "parent", "status", "thread")
+
+    def __init__(self, attempt: AttemptAnnotations, name: str, parent: OpenStep | None) -> None:
+        self.attempt = attempt
+        self.name = name
+        self.parent = parent
+        self.thread = get_ident()
+        self.status: StepStatus | None = None
+        self.children: list[OpenStep] = []
+        self.artifacts: list[Artifact] = []
+        self.began = Unpatched.counter()
+        self.elapsed_us: int | None = None
+
+    def end(self, status: StepStatus) -> None:
+        """End the step."""
+        self.elapsed_us = int((Unpatched.counter() - self.began) * 1_000_000)
+        self.status = status
+
+    def timed(self, places: Mapping[int, int], depth: int = _MAX_DEPTH) -> TimedStep:
+        """Return the step with those inside it, ``depth`` levels of them at most.
+
+        ``places`` has the place of each artifact of the attempt by its ``id``.
+        """
+        steps = tuple(child.timed(places, depth - 1) for child in self.children) if depth else ()
+        files = tuple(places[id(artifact)] for artifact in self.artifacts if id(artifact) in places)
+        return TimedStep(self.name, self.status or "skipped", self.elapsed_us, files, steps)
 
 
-def activate(target: Target) -> None:
-    """Send the functions' annotations to this target until `deactivate`."""
-    _active.append(target)
+_open_step: ContextVar[OpenStep | None] = ContextVar("automation_report_step", default=None)
 
 
-def deactivate(target: Target) -> None:
-    """Send the functions' annotations to the target before this one, or nowhere."""
-    if target in _active:
-        _active.remove(target)
+class AttemptAnnotations:
+    """Annotations of one attempt; owned by the collector.
+
+    Threads may add at the same time without a lock: `list.append` and `next` of a count are atomic.
+    """
+
+    __slots__ = ("_added", "_steps", "artifacts", "collector", "fields", "hook_annotations", "is_closed",
+                 "item", "roots")  # fmt: skip
+
+    def __init__(self, collector: AnnotationCollector, item: pytest.Item | None) -> None:
+        self.collector = collector
+        self.item = item
+        collector.artifact_spool()
+        self.is_closed = False
+        self.fields: list[Field] = []
+        self.artifacts: list[Artifact] = []
+        self.roots: list[OpenStep] = []
+        self.hook_annotations: list[Annotations] = []
+        self._added = count()
+        self._steps: list[OpenStep] = []
+
+    def add(self, *, field: Field | None = None, artifact: Artifact | None = None) -> None:
+        """Add a field or an artifact; count it as dropped if the attempt is over or full."""
+        if self.is_closed:
+            self.collector.drop()
+        elif next(self._added) >= _MAX_ANNOTATIONS:
+            self.collector.drop_surplus()
+        elif field is not None:
+            self.fields.append(field)
+        elif artifact is not None:
+            self.artifacts.append(artifact)
+            step = self._open_step()
+            if step is not None:
+                step.artifacts.append(artifact)
+            self.collector.report_artifact(artifact)
+
+    def _open_step(self) -> OpenStep | None:
+        """Return the open step of this context that belongs to this attempt.
+
+        The context's chain of steps may hold others, which are passed over:
+
+        - a step that has ended: a task copied the context inside ``with step("a")`` and runs on after the step;
+        - a step of another attempt: a thread of the test before this one kept its context;
+        - a step of a fixture with a wider scope: it yields inside ``with step("server")``, which belongs to the attempt
+          that set the fixture up, while later tests run in the same context.
+        """
+        step = _open_step.get()
+        while step is not None and (step.attempt is not self or step.status is not None):
+            step = step.parent
+        return step
+
+    def begin_step(self, name: str) -> OpenStep | None:
+        """Begin a step below the open one of this context, or a root; return None if the attempt is over or full."""
+        if self.is_closed:
+            self.collector.drop()
+            return None
+        if len(self._steps) >= _MAX_STEPS:
+            self.collector.drop_surplus()
+            return None
+        parent = self._open_step()
+        step = OpenStep(self, name, parent)
+        self._steps.append(step)
+        (self.roots if parent is None else parent.children).append(step)
+        return step
+
+    def close(self) -> Annotations:
+        """Return the annotations and accept no more."""
+        self.is_closed = True
+        steps: list[tuple[StepStatus, str]] = []
+        for step, depth in _walk(self.roots, 0):
+            if len(steps) == STEP_LIMIT:
+                break
+            unfinished = "" if step.status else " (not finished)"
+            steps.append((step.status or "skipped", f"{_INDENT * depth}{step.name}{unfinished}"))
+        # Counted apart from the shown steps, so that steps beyond the limit are in the numbers.
+        counts = Counter[Any](step.status or "skipped" for step in self._steps)
+        places = {id(artifact): place for place, artifact in enumerate(self.artifacts)} if self.roots else {}
+        timed_steps = tuple(step.timed(places) for step in self.roots[:STEP_LIMIT])
+        own = Annotations(
+            tuple(self.fields), tuple(self.artifacts), tuple(steps), dict(counts), timed_steps=timed_steps
+        )
+        return merged([own, *self.hook_annotations]) or own
+
+
+class Step:
+    """Context manager for a part of a test with a separate status; does nothing if ``attempt`` is None."""
+
+    __slots__ = ("_attempt", "_begun", "_name")
+
+    def __init__(self, attempt: AttemptAnnotations | None, name: str) -> None:
+        self._attempt = attempt
+        self._name = name
+        # The step of each `__enter__`, None if it was not counted, with the step that was open before. A list: one
+        # object may be entered again, also within itself.
+        self._begun: list[tuple[OpenStep | None, OpenStep | None]] = []
+
+    def __enter__(self) -> None:
+        """Begin the step."""
+        if self._attempt is None:
+            return
+        step = self._attempt.begin_step(self._name)
+        self._begun.append((step, _open_step.get()))
+        if step is not None:
+            _open_step.set(step)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the step as passed, skipped (pytest's skip and xfail) or failed; the exception is not swallowed."""
+        if not self._begun:
+            return
+        step, before = self._begun.pop()
+        if step is not None:
+            step.end(_status(kind))
+            # A fixture's two halves may run in different contexts, where a token could not be reset.
+            _open_step.set(before)
+
+
+def _status(kind: type[BaseException] | None) -> StepStatus:
+    if kind is None:
+        return "passed"
+    # Not imported: a script that calls the functions outside of pytest must not load it.
+    pytest: Any = sys.modules.get("pytest")
+    unittest: Any = sys.modules.get("unittest")
+    kinds = () if pytest is None else (pytest.skip.Exception, pytest.xfail.Exception)
+    kinds += () if unittest is None else (unittest.SkipTest,)
+    return "skipped" if issubclass(kind, kinds) else "failed"
+
+
+def _walk(roots: list[OpenStep], depth: int) -> Iterator[tuple[OpenStep, int]]:
+    """Yield the steps depth first, each with its depth; without recursion, since steps may nest deeply."""
+    pending = [(step, depth) for step in reversed(roots)]
+    while pending:
+        step, depth = pending.pop()
+        yield step, depth
+        pending.extend((child, depth + 1) for child in reversed(step.children))
+
+
+def current_attempt(collector: AnnotationCollector) -> AttemptAnnotations | None:
+    """Return the annotations of the running attempt, None between tests."""
+    if not collector.is_open:
+        return None
+    number = collector.number
+    if number not in collector.attempts:
+        # `setdefault` is atomic: two threads that add first get the same object.
+        collector.attempts.setdefault(number, AttemptAnnotations(collector, collector.item))
+    return cast("AttemptAnnotations", collector.attempts[number])
+
+
+def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:
+    """Return the annotations that this thread or task adds to, None between tests.
+
+    The innermost open step of the context decides:
+
+    - no step, or one of an outer session: the running test. ``field("a", 1)`` in a test;
+    - a step begun in the thread that runs the tests: the running test. The step may be that of a session fixture
+      that yields inside ``with step("server")``; a field that a later test adds is not the fixture's;
+    - a step begun in another thread: the step's attempt. A thread of test 1 is still inside ``with step("upload")``
+      when test 2 runs; its field belongs to test 1.
+    """
+    step = _open_step.get()
+    while step is not None and step.status is not None:
+        step = step.parent
+    if step is None or step.attempt.collector is not collector or step.thread == collector.thread:
+        return current_attempt(collector)
+    return step.attempt
+
+
+def attach(attempt: AttemptAnnotations, content: LazyContent, name: str | None, mime_type: str | None) -> None:
+    """Add an artifact to an attempt."""
+    attached = attachment(attempt.collector, attempt.item, content, name, mime_type)
+    if isinstance(attached, Artifact):
+        attempt.add(artifact=attached)
+    elif attached is not None:
+        attempt.add(field=attached)
 
 
 class AutomationReport:
@@ -122,16 +327,17 @@ _SILENT: Final = AutomationReport()
 
 def report_of(collector: AnnotationCollector | None) -> AutomationReport:
     """Return the fixture's value: bound to the running attempt, or one that does nothing if no attempt is reported."""
-    attempt = None if collector is None else collector.current_attempt()
+    attempt = None if collector is None else current_attempt(collector)
     return _SILENT if attempt is None else AutomationReport(attempt)
 
 
 def _here() -> AutomationReport:
-    if not _active:
+    if not active:
         return _SILENT
-    attempt = _active[-1].attempt_here()
+    target = active[-1]
+    attempt = _attempt_here(target) if isinstance(target, AnnotationCollector) else None
     if attempt is None:
-        _active[-1].drop()
+        target.drop()
         return _SILENT
     return AutomationReport(attempt)
 

@@ -7,9 +7,15 @@ from urllib.parse import quote
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.recording.fields import field_type_of, property_field, typed_field
-from pytest_automation_report.recording.files import attachment, check_content
-from pytest_automation_report.recording.steps import Annotations
+from pytest_automation_report.recording.fields import (
+    attachment,
+    check_content,
+    field_type_of,
+    property_field,
+    typed_field,
+)
+from pytest_automation_report.recording.options import MARKER_PREFIX
+from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
@@ -18,11 +24,10 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.recording.collector import AnnotationCollector
-    from pytest_automation_report.recording.hooks import LazyContent
+    from pytest_automation_report.recording.fields import LazyContent
     from pytest_automation_report.recording.options import RecordingOptions
 
 
-_PREFIX: Final = "automation_report_"
 _SIGNATURES: Final = {
     "field": "(name, value, type=None)",
     "link": "(url, name='Link')",
@@ -33,47 +38,24 @@ _SIGNATURES: Final = {
 _TEMPLATED: Final = {"case": "Case", "issue": "Issue"}
 
 
-def marker_names(options: RecordingOptions) -> frozenset[str]:
-    """Return the names of all markers that add to results: ours, and those of the setting ``markers``."""
-    return frozenset((*(f"{_PREFIX}{name}" for name in _SIGNATURES), *options.markers))
-
-
 class Markers:
-    """Reads the markers of tests, of their classes and modules; owned by the runtest hooks of one process."""
+    """Reads the markers of tests, of their classes and modules."""
 
     def __init__(self, options: RecordingOptions, collector: AnnotationCollector) -> None:
         self._options = options
         self._collector = collector
         self._cleaner = collector.cleaner
         self._user_errors = collector.user_errors
-        self._names = marker_names(options)
-        # The parent of the last test, and whether it or a node above it has a marker of ours.
-        self._parent: object = None
-        self._has_inherited = False
 
-    def added(self, item: pytest.Item) -> Annotations | None:
+    def annotations(self, item: pytest.Item) -> Annotations | None:
         """Return the annotations of a test's markers, also of those added while it ran; None if there are none."""
-        # Tests of one class or module follow each other, so the chain above an item is searched once for all of them.
-        if item.parent is not self._parent:
-            self._parent = item.parent
-            chain = item.listchain()[:-1]
-            self._has_inherited = any(mark.name in self._names for node in chain for mark in node.own_markers)
-        if not self._has_inherited and not self._has_own(item):
-            return None
         fields: list[Field] = []
         artifacts: list[Artifact] = []
         for node in item.listchain():
             for mark in node.own_markers:
-                if mark.name in self._names:
+                if mark.name in self._options.marker_names:
                     self._add(mark, item, fields, artifacts)
         return Annotations(tuple(fields), tuple(artifacts)) if fields or artifacts else None
-
-    def _has_own(self, item: pytest.Item) -> bool:
-        # A loop, not `any`: this runs at each test, and most tests have no markers.
-        for mark in item.own_markers:  # noqa: SIM110
-            if mark.name in self._names:
-                return True
-        return False
 
     def _add(self, mark: pytest.Mark, item: pytest.Item, fields: list[Field], artifacts: list[Artifact]) -> None:
         try:
@@ -85,7 +67,7 @@ class Markers:
             # marker's user does not know.
             reason = safe_str(error)
             if f"{self.__class__.__name__}._" in reason:
-                reason = f"write {mark.name}{_SIGNATURES[mark.name.removeprefix(_PREFIX)]}"
+                reason = f"write {mark.name}{_SIGNATURES[mark.name.removeprefix(MARKER_PREFIX)]}"
             self._user_errors.add(f"marker {mark.name} of {item.nodeid} cannot be used: {reason}")
             return
         for annotation in annotations:
@@ -97,7 +79,7 @@ class Markers:
     def _read(self, mark: pytest.Mark, item: pytest.Item) -> Sequence[Artifact | Field]:
         """Return the annotations of one marker; TypeError or ValueError for wrong arguments."""
         # Without our prefix it is a marker of the setting `markers`.
-        short = mark.name.removeprefix(_PREFIX) if mark.name.startswith(_PREFIX) else ""
+        short = mark.name.removeprefix(MARKER_PREFIX) if mark.name.startswith(MARKER_PREFIX) else ""
         match short:
             case "field":
                 return [self._field(*mark.args, **mark.kwargs)]

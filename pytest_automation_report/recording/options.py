@@ -7,13 +7,22 @@ sender.
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import ARTIFACT_BYTES, ARTIFACTS_BYTES, Status
 from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner
+
+MARKER_PREFIX: Final = "automation_report_"
+_MARKERS: Final = frozenset(f"{MARKER_PREFIX}{name}" for name in ("field", "link", "artifact", "case", "issue"))
+
+UNTESTED: Final = "untested"
+"""Status of a test that was collected and never started, or was interrupted."""
+
+FAILED: Final = frozenset({"failure", "error"})
+"""Statuses of a failed test."""
 
 Output: TypeAlias = Literal["failed", "all", "none"]
 """Tests whose captured output is recorded."""
@@ -57,13 +66,18 @@ class RecordingOptions(Struct, frozen=True):
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "secrets")
         return f"RecordingOptions({', '.join(shown)})"
 
+    @property
+    def marker_names(self) -> frozenset[str]:
+        """The names of all markers that add to results: ours, and the user's."""
+        return _MARKERS.union(self.markers)
+
     def alias(self, status: Status) -> str:
         """Return the status's name on the wire: its alias, or the status itself without one."""
         return self.statuses.get(status, status)
 
     def keeps_output(self, status: Status) -> bool:
         """Whether the captured output of a test with this status is recorded."""
-        return self.output == "all" or (self.output == "failed" and status in {"failure", "error"})
+        return self.output == "all" or (self.output == "failed" and status in FAILED)
 
     def without_secrets(self) -> RecordingOptions:
         """Return the options as they may be sent or written: each process collects secrets from its environment."""

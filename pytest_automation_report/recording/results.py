@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
 
 from pytest_automation_report.api.models import Field, FieldType, Status, Test, fit_to_limits
-from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.recording.options import UNTESTED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, FinishRecord
-from pytest_automation_report.text.limits import cut_end, string, utf16_length
+from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.visible import ColouredText
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 # at each start of pytest.
 _NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_NAME = "(no name)"
-_MAX_LINE: Final = 1 << 31
 
 
 class TestIdentity(Struct, frozen=True):
@@ -80,12 +79,6 @@ def key_of(folder: str, name: str) -> str:
     return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def line_of(location: Location) -> int | None:
-    """Return pytest's line of a test, None for what is none: items of other plugins may have anything there."""
-    line: object = location[1] if location else None
-    return line if type(line) is int and abs(line) < _MAX_LINE else None
-
-
 def one_based(line: int | None) -> int | None:
     """Return pytest's line of a test, which counts from 0, as editors count it; None if it is not known."""
     return None if line is None or line < 0 else line + 1
@@ -103,17 +96,11 @@ def _visual_escape(match: re.Match[str]) -> str:
     return f"#x{code:02X}" if code <= 0xFF else f"#x{code:04X}"  # noqa: PLR2004 - the largest two-digit escape
 
 
-Location: TypeAlias = "tuple[str, int | None, str] | None"
-"""pytest's ``location`` of a test: path, line (0-based), name in the file."""
-
 Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
 """Why a test has a start and no end.
 
 ``crashed``: its xdist worker died. ``died``: its pytest process died. ``interrupted``: pytest stopped in the test.
 """
-
-UNTESTED: Final = "untested"
-"""Status of a test that was collected and never started, or was interrupted."""
 
 # A line of pytest's traceback that shows an exception.
 _RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
@@ -237,73 +224,3 @@ def _skip_field(report: CollectionReport, cleaner: TextCleaner) -> Field:
     """Return the field with the reason why a module was skipped."""
     text, reason = skip_texts(report.longrepr, report.longreprtext)
     return console_field("Skipped", cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")
-
-
-SHOWN: Final = 50
-"""Most failures of one process that are stored."""
-
-FAILED: Final = frozenset({"failure", "error"})
-"""Statuses of a failed test."""
-
-# Of the record with all failures; about the length of one long result.
-_MAX_BYTES: Final = 20_000
-_TEXT_UNITS: Final = 240
-
-
-class FailedTest(Struct, frozen=True):
-    """A failed test: its name, and the first line of its failure.
-
-    ``line`` is the 1-based line at which it failed, or the line of the test if that is not known.
-    """
-
-    status: Status
-    folder: str
-    name: str
-    message: str
-    file: str = ""
-    line: int | None = None
-
-    @classmethod
-    def of_record(cls, record: FinishRecord, prefix: str) -> FailedTest:
-        """Return the failure of an attempt; ``prefix`` is that of the folders, the texts are clean already."""
-        attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
-        failure = next((field for field in attempt.fields if field.is_highlight), None)
-        text = "" if failure is None else failure.meta.get("message") or failure.value or ""
-        return cls(
-            attempt.status,
-            cut_end(record.folder or identity.folder, _TEXT_UNITS),
-            cut_end(record.name or identity.name, _TEXT_UNITS),
-            cut_end(text.strip().partition("\n")[0], _TEXT_UNITS),
-            cut_end(string(record.file), _TEXT_UNITS),
-            one_based(record.line) if attempt.line is None else attempt.line,
-        )
-
-    @property
-    def row(self) -> tuple[Status, str, str, str, str, int | None]:
-        """All members, in their order."""
-        return self.status, self.folder, self.name, self.message, self.file, self.line
-
-
-class Failures:
-    """The first failures of one process, in their order; owned by its runtest hooks."""
-
-    __slots__ = ("_remaining_bytes", "kept")
-
-    def __init__(self) -> None:
-        self.kept: list[FailedTest] = []
-        self._remaining_bytes = _MAX_BYTES
-
-    def add(self, record: FinishRecord, prefix: str) -> None:
-        """Store the failure of an attempt while there is room."""
-        if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
-            return
-        failure = FailedTest.of_record(record, prefix)
-        texts = (failure.folder, failure.name, failure.message, failure.file)
-        # The longest that ASCII JSON can be: two bytes for a quote or a backslash, six for a unit as \uXXXX.
-        self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
-        self.kept.append(failure)
-
-    @property
-    def rows(self) -> tuple[tuple[Status, str, str, str, str, int | None], ...]:
-        """The members of all failures, as a record holds them."""
-        return tuple(failure.row for failure in self.kept)

@@ -1,57 +1,28 @@
 """Hooks of pytest that collect annotations by other ways than the functions, in each process that runs tests.
 
-Users' hooks describe a test at its end (`DescribeHooks`), ``record_testsuite_property`` adds to the run
-(`SuiteProperties`), and files of browser tests attach themselves (`BrowserFiles`). Each is registered only in sessions
-that need it, since a hook costs time at every phase of every test.
-
-This module itself is registered as a plugin for its fixture, in reported sessions only. The fixture is a function of
-the module because pytest 9.2 warns of session fixtures that are methods of an object.
+Users' hooks describe a test at its end (`DescribeHooks`), and files of browser tests attach themselves
+(`BrowserFiles`). Only sessions that need one register it: a hook costs time at every phase of every test.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_automation_report.guards import Hooks, guarded
-from pytest_automation_report.recording.fields import property_field
-from pytest_automation_report.recording.files import attach
-from pytest_automation_report.recording.functions import HOOKS
-from pytest_automation_report.recording.hooks import DESCRIBE_TEST, annotations_from, files_of
-from pytest_automation_report.recording.steps import merged
-from pytest_automation_report.spool.records import PropertyRecord
-from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.recording.collector import DESCRIBE_TEST
+from pytest_automation_report.recording.functions import attach, current_attempt
+from pytest_automation_report.recording.hooks import annotations_from, files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping
 
     from pytest_automation_report.guards import InternalErrors
-    from pytest_automation_report.recording.collector import AnnotationCollector, AttemptAnnotations
-    from pytest_automation_report.recording.markers import Markers
-    from pytest_automation_report.recording.steps import Annotations
-    from pytest_automation_report.text.redaction import TextCleaner
-
-
-def __dir__() -> list[str]:
-    """Name the fixture alone, for the reason that `guards.Hooks` has."""
-    return ["record_testsuite_property"]
-
-
-def has_describe_hooks(config: pytest.Config) -> bool:
-    """Whether any user's hook describes tests."""
-    return bool(getattr(config.hook, DESCRIBE_TEST).get_hookimpls())
-
-
-def with_markers(
-    annotations: Sequence[Annotations | None], markers: Markers, item: pytest.Item | None
-) -> Sequence[Annotations | None]:
-    """Return the annotations of each attempt, with those of the test's markers before the last attempt's."""
-    of_markers = None if item is None else markers.added(item)
-    return annotations if of_markers is None else [*annotations[:-1], merged([of_markers, *annotations[-1:]])]
+    from pytest_automation_report.recording.collector import AnnotationCollector
+    from pytest_automation_report.recording.functions import AttemptAnnotations
 
 
 class DescribeHooks(Hooks):
@@ -75,7 +46,7 @@ class DescribeHooks(Hooks):
         return report
 
     def _describe(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        attempt, errors = self._collector.current_attempt(), self._collector.user_errors
+        attempt, errors = current_attempt(self._collector), self._collector.user_errors
         if attempt is None:
             return
         returned = errors.call(DESCRIBE_TEST, getattr(item.ihook, DESCRIBE_TEST), item=item, report=report) or ()
@@ -88,53 +59,9 @@ class DescribeHooks(Hooks):
                     attach(attempt, file.content, file.name, file.mime_type)
 
 
-class SuiteProperties:
-    """Sends the values of ``record_testsuite_property`` as fields of the run; ``write`` appends a record to the spool.
-
-    pytest itself stores such properties with ``--junitxml`` only, and only those of the main process. Here the ones of
-    xdist's workers on this host count, too; equal ones of several workers become one field.
-    """
-
-    def __init__(self, write: Callable[[bytes], None], cleaner: TextCleaner) -> None:
-        self._write = write
-        self._cleaner = cleaner
-
-    def watch(self, config: pytest.Config) -> None:
-        """Replace pytest's fixture in this session, unless the plugin with pytest's fixture is switched off."""
-        if config.pluginmanager.has_plugin("junitxml"):
-            # Not `import_plugin`: pytest before 9.2 warns that the module is imported already.
-            config.pluginmanager.register(sys.modules[__name__], __name__)
-
-    def record(self, name: str, value: object) -> None:
-        """Write one property."""
-        field = property_field(safe_str(name), safe_str(value), self._cleaner)
-        self._write(PropertyRecord(field).framed())
-
-
-@pytest.fixture(scope="session")
-def record_testsuite_property(
-    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
-) -> Callable[[str, object], None]:
-    """Record a name and a value for the whole session, in JUnit XML and as a field of the run."""
-    # The hooks that have registered this module, too.
-    properties: SuiteProperties = getattr(request.config.pluginmanager.get_plugin(HOOKS), "properties")  # noqa: B009 - any plugin
-
-    def record(name: str, value: object) -> None:
-        record_testsuite_property(name, value)
-        properties.record(name, value)
-
-    return record
-
-
-_PACKAGES: Final = ("playwright", "selenium", "appium")
 _FOLDER: Final = "output_path"  # pytest-playwright's fixture
 _SCREENSHOT: Final = "get_screenshot_as_png"
 _PNG: Final = "image/png"
-
-
-def has_browsers() -> bool:
-    """Whether a package that drives browsers is loaded; test modules have imported it when they are collected."""
-    return any(package in sys.modules for package in _PACKAGES)
 
 
 class BrowserFiles(Hooks):
@@ -156,7 +83,7 @@ class BrowserFiles(Hooks):
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the attempt's folder at the teardown, and screenshots after a phase that failed."""
         report = yield
-        attempt = self._collector.current_attempt()
+        attempt = current_attempt(self._collector)
         values: Mapping[str, Any] | None = getattr(item, "funcargs", None)
         if attempt is not None and values:
             try:

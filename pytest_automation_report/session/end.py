@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
-from pytest_automation_report.recording.hooks import UserErrors
+from pytest_automation_report.recording.collector import UserErrors
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, TroubleRecord
 from pytest_automation_report.spool.process import Process

@@ -19,8 +19,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import SERVE_PORT, Field, FieldType, NewRun, joined
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.fields import clean_field
-from pytest_automation_report.recording.hooks import DESCRIBE_RUN, FINISHED, Summary, clean_run_additions, files_of
+from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
@@ -34,11 +33,13 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.recording.hooks import ArtifactFile, UserErrors
+    from pytest_automation_report.recording.collector import UserErrors
+    from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.lines import SessionOutcome
+    from pytest_automation_report.text.redaction import TextCleaner
 
 
 def software_fields(config: pytest.Config) -> tuple[Field, ...]:
@@ -150,6 +151,15 @@ def _new_run(
     )
 
 
+def clean_field(field: Field, cleaner: TextCleaner) -> Field:
+    """Return a field with its value clean: without secrets, cut to the limits."""
+    if field.value is None:
+        return field
+    value = cleaner.redact_by_name(field.name, field.value)
+    value = cleaner.address(value) if field.type is FieldType.URL else cleaner.console(value)
+    return field if value == field.value else replace(field, value=value)
+
+
 SELECTION_FIELD: Final = "Selection"
 """Name of the run's field with the options that select tests."""
 
@@ -248,6 +258,8 @@ def described_run(
     returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
     if not returned:
         return run, ()
+    from pytest_automation_report.recording.hooks import clean_run_additions, files_of  # noqa: PLC0415 - only with hooks
+
     cleaner = cleaner_for(options)
     files: list[ArtifactFile] = []
     # pytest returns the value of the hook that was registered last first: reversed, its name counts.
@@ -269,6 +281,8 @@ def call_finished_hooks(
     hook = getattr(config.hook, FINISHED)
     if not hook.get_hookimpls():
         return
+    from pytest_automation_report.recording.hooks import Summary  # noqa: PLC0415 - as above
+
     tally = outcome.tally
     # The page of a run of the embedded store while `automation-report serve` shows it.
     served = "" if tally.run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=tally.run)}"

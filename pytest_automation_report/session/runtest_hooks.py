@@ -7,36 +7,25 @@ all objects that it needs at each test. It opens no socket, starts no thread and
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.collector import AnnotationCollector
-from pytest_automation_report.recording.files import attachment
-from pytest_automation_report.recording.functions import HOOKS, activate, deactivate
-from pytest_automation_report.recording.markers import Markers
-from pytest_automation_report.recording.options import cleaner_for
-from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.results import FAILED, Failures, line_of
-from pytest_automation_report.session.annotation_hooks import (
-    BrowserFiles,
-    DescribeHooks,
-    SuiteProperties,
-    has_browsers,
-    has_describe_hooks,
-    with_markers,
-)
+from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
+from pytest_automation_report.recording.options import FAILED
+from pytest_automation_report.recording.recorder import Failures, Recorder
+from pytest_automation_report.recording.running import line_of
 from pytest_automation_report.session.collection import (
     before_sharding,
     captured_files,
     collected_record,
     plain_nodeids,
 )
-from pytest_automation_report.spool.artifacts import ArtifactSpool
 from pytest_automation_report.spool.records import (
     FORMAT,
     ArtifactRecord,
@@ -47,15 +36,16 @@ from pytest_automation_report.spool.records import (
     PropertyRecord,
     StartRecord,
 )
-from pytest_automation_report.unpatched import Unpatched
+from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.unpatched import Unpatched, python_imports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_automation_report.recording.comparison import FailedComparisons
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.recording.steps import Annotations
+    from pytest_automation_report.recording.phases import Annotations
     from pytest_automation_report.spool.records import FinishRecord
     from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
@@ -64,6 +54,32 @@ _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this r
 # Of what an interrupted test printed last: characters that are cleaned, and those of them that are reported.
 _CLEANED_CHARACTERS: Final = 16 << 10
 _LAST_CHARACTERS: Final = 8192
+
+
+# Loaded by test modules that add to their results.
+_FUNCTIONS: Final = "pytest_automation_report.recording.functions"
+# Packages that drive browsers.
+_BROWSERS: Final = ("playwright", "selenium", "appium")
+
+
+def __dir__() -> list[str]:
+    """Name the fixture alone, for the reason that `guards.Hooks` has: the module is a plugin of reported sessions."""
+    return ["record_testsuite_property"]
+
+
+# A function of the module: pytest 9.2 warns of session fixtures that are methods of an object.
+@pytest.fixture(scope="session")
+def record_testsuite_property(
+    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
+) -> Callable[[str, object], None]:
+    """Record a name and a value for the whole session, in JUnit XML and as a field of the run."""
+    hooks = cast("RuntestHooks", request.config.pluginmanager.get_plugin(HOOKS))
+
+    def record(name: str, value: object) -> None:
+        record_testsuite_property(name, value)
+        hooks.record_property(name, value)
+
+    return record
 
 
 class Clock:
@@ -112,13 +128,9 @@ class RuntestHooks(Hooks):
         self._writer = writer
         self._options = options
         self._clock = clock
-        self._recorder = Recorder(options, self._plain_nodeids)
-        max_file, max_total = options.artifact_size, options.artifact_total
-        artifact_spool = ArtifactSpool(writer.folder, worker, most_bytes=max_file, most_together=max_total)
-        self.collector = AnnotationCollector(cleaner_for(options), artifact_spool, options.artifact_url)
+        self._recorder = Recorder(options, self._plain_nodeids, writer.close)
+        self.collector = AnnotationCollector(options, writer.folder, worker)
         self.collector.on_artifact = self._write_artifact
-        self.properties = SuiteProperties(self.write, self.collector.cleaner)
-        self._markers = Markers(options, self.collector)
         # The last attempt: its number in this process, and its start.
         self._attempt_number = 0
         self._started_us = 0
@@ -138,11 +150,13 @@ class RuntestHooks(Hooks):
 
     def watch(self, config: pytest.Config) -> None:
         """Record the tests of this process, let them add annotations, and let the sender find its captured output."""
-        # The collector and the properties are found by these hooks: pytest searches each plugin for hooks and fixtures,
-        # which takes 0.5 ms.
+        # The collector is found by these hooks: pytest searches each plugin for hooks and fixtures, which takes 0.5 ms.
         config.pluginmanager.register(self, HOOKS)
-        self.properties.watch(config)
-        activate(self.collector)
+        # The fixture of this module replaces pytest's, unless the plugin with that is switched off.
+        if config.pluginmanager.has_plugin("junitxml"):
+            # Not `import_plugin`: pytest before 9.2 warns that the module is imported already.
+            config.pluginmanager.register(sys.modules[__name__], __name__)
+        active.append(self.collector)
         captured = captured_files(config) if self._options.keeps_output("error") else []
         if captured:
             self._writer.write(CapturedRecord(tuple(captured)).framed())
@@ -162,10 +176,7 @@ class RuntestHooks(Hooks):
         """Register the hooks that the collected tests need, and write the number of the tests."""
         # Not before: the conftests of all folders are loaded only now.
         self.collector.user_errors.add_unknown_hooks(session.config)
-        if has_describe_hooks(session.config):
-            session.config.pluginmanager.register(DescribeHooks(self.collector, self.internal_errors))
-        if self._options.browser_artifacts and has_browsers():
-            session.config.pluginmanager.register(BrowserFiles(self.collector, self.internal_errors))
+        self._add_hooks(session.config)
         if getattr(session.config.option, "loadgroup", False):
             self._plain_nodeids.update(plain_nodeids(session.items))
         left = self._before_sharding(session.config)
@@ -175,6 +186,21 @@ class RuntestHooks(Hooks):
         )
         self._items.clear()
         self._writer.write(self._collected)
+
+    def _add_hooks(self, config: pytest.Config) -> None:
+        """Register the hooks for users' hooks that describe tests, and for packages that drive browsers."""
+        if _FUNCTIONS in sys.modules:
+            self.collector.artifact_spool()
+        is_described = bool(getattr(config.hook, DESCRIBE_TEST).get_hookimpls())
+        # Test modules have imported the package when they are collected.
+        has_browsers = self._options.browser_artifacts and any(package in sys.modules for package in _BROWSERS)
+        if is_described or has_browsers:
+            from pytest_automation_report.session import annotation_hooks  # noqa: PLC0415 - few sessions need it
+
+            if is_described:
+                config.pluginmanager.register(annotation_hooks.DescribeHooks(self.collector, self.internal_errors))
+            if has_browsers:
+                config.pluginmanager.register(annotation_hooks.BrowserFiles(self.collector, self.internal_errors))
 
     @guarded
     def _before_sharding(self, config: pytest.Config) -> list[pytest.Item] | None:
@@ -223,7 +249,8 @@ class RuntestHooks(Hooks):
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Capture the sides of a failed comparison."""
         if self._comparisons is None:
-            from pytest_automation_report.recording.comparison import FailedComparisons  # noqa: PLC0415 - not before: most sessions have none
+            with python_imports():
+                from pytest_automation_report.recording.comparison import FailedComparisons  # noqa: PLC0415 - not before: most sessions have none
 
             self._comparisons = FailedComparisons()
         self._comparisons.capture(op, left, right)
@@ -237,7 +264,14 @@ class RuntestHooks(Hooks):
     @guarded
     def _annotations(self) -> Sequence[Annotations | None] | None:
         """Return the annotations of the attempt; None if collecting them raised: the result must not be lost."""
-        return with_markers(self.collector.end(), self._markers, self.collector.item)
+        annotations, item = self.collector.end(), self.collector.item
+        if item is None or not self.collector.is_marked(item):
+            return annotations
+        from pytest_automation_report.recording.markers import Markers  # noqa: PLC0415 - only for marked tests
+        from pytest_automation_report.recording.phases import merged  # noqa: PLC0415 - as above
+
+        of_markers = Markers(self._options, self.collector).annotations(item)
+        return [*annotations[:-1], merged([of_markers, *annotations[-1:]])]
 
     def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:
         """Write the result of an attempt, if its reports make one."""
@@ -275,17 +309,27 @@ class RuntestHooks(Hooks):
         """Append a record that is not about one test."""
         self._writer.write(record)
 
-    def add_to_run(self, session: pytest.Session, files: Iterable[ArtifactFile]) -> None:
+    def record_property(self, name: object, value: object) -> None:
+        """Write a value of ``record_testsuite_property`` as a field of the run.
+
+        pytest itself stores such properties with ``--junitxml`` only, and only those of the main process. Here the ones
+        of xdist's workers on this host count, too; equal ones of several workers become one field.
+        """
+        from pytest_automation_report.recording.fields import property_field  # noqa: PLC0415 - few sessions have any
+
+        self.write(PropertyRecord(property_field(safe_str(name), safe_str(value), self.collector.cleaner)).framed())
+
+    def add_to_run(self, session: pytest.Session, files: Sequence[ArtifactFile]) -> None:
         """Add files to the run; they are copied now, and stored by the sender or named in a field."""
+        from pytest_automation_report.recording.fields import attachment  # noqa: PLC0415 - few runs have files
+
         for file in files:
             attached = attachment(self.collector, session, file.content, file.name, file.mime_type, folder=session.path)
-            if attached is not None:
-                # A file is an artifact, or a field if it could not be copied.
-                if isinstance(attached, Artifact):
-                    record = PropertyRecord(artifact=attached)
-                else:
-                    record = PropertyRecord(attached)
-                self._writer.write(record.framed())
+            # A file is an artifact, or a field if it could not be copied.
+            if isinstance(attached, Artifact):
+                self._writer.write(PropertyRecord(artifact=attached).framed())
+            elif attached is not None:
+                self._writer.write(PropertyRecord(attached).framed())
 
     def _write_artifact(self, artifact: Artifact) -> None:
         """Write ARTIFACT for the open attempt, so that its file is known if the process dies before the result."""
@@ -350,7 +394,8 @@ class RuntestHooks(Hooks):
 
     def shut(self) -> None:
         """Close the file and accept no more annotations."""
-        deactivate(self.collector)
+        if self.collector in active:
+            active.remove(self.collector)
         self._writer.close()
 
     @property

@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from pytest_automation_report.errors import UNLOADED, SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
-from pytest_automation_report.recording.functions import HOOKS, activate, deactivate
-from pytest_automation_report.recording.markers import marker_names
+from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, active
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.recording.results import Failures, line_of, unfinished_attempt
-from pytest_automation_report.recording.steps import context_of
-from pytest_automation_report.session.annotation_hooks import has_describe_hooks
+from pytest_automation_report.recording.phases import context_of
+from pytest_automation_report.recording.recorder import Failures
+from pytest_automation_report.recording.results import unfinished_attempt
+from pytest_automation_report.recording.running import line_of
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import secrets_from, token_from
@@ -68,16 +68,13 @@ class RemoteWorkerHooks(Hooks):
 
     def __init__(self, options: RecordingOptions, internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
-        self._marker_names = marker_names(options)
+        self._marker_names = options.marker_names
         self._has_annotations = False
 
     def watch(self, config: pytest.Config) -> None:
         """Note calls of the annotation functions."""
         config.pluginmanager.register(self, HOOKS)
-        activate(self)
-
-    def attempt_here(self) -> None:
-        """Return None, so that each call of an annotation function arrives at `drop`."""
+        active.append(self)
 
     def drop(self) -> None:
         """Note that a test called an annotation function."""
@@ -86,13 +83,13 @@ class RemoteWorkerHooks(Hooks):
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note whether any test uses the fixture or a marker, or a hook describes tests."""
-        if has_describe_hooks(session.config) or any(map(self._is_annotated, session.items)):
+        if getattr(session.config.hook, DESCRIBE_TEST).get_hookimpls() or any(map(self._is_annotated, session.items)):
             self._has_annotations = True
 
     @guarded
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Send the controller whether annotations are missing."""
-        deactivate(self)
+        active.remove(self)
         if self._has_annotations:
             getattr(session.config, "workeroutput", {})[UNREPORTED] = True
 

@@ -13,7 +13,7 @@ COSTLY = {
     *("sqlite3", "_sqlite3"),
 }
 
-MOST_MODULES = 75
+MOST_MODULES = 60
 """Modules of ours that a reported session loads in pytest's process, folders included."""
 
 RUNNER = """
@@ -65,11 +65,13 @@ def test_reported_session_loads_nothing_of_sender_and_server(
 
 
 def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) -> None:
-    """A session without xdist's workers, a database's name or a project's file loads nothing that is for those."""
+    """A session of passing tests, without xdist's workers, annotations or a project's file, loads nothing for those."""
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
         "session.xdist", "summary.ci_page", "junit.comparison", "checks.preflight", "session.rerun_failed",
         "spool.ledger_file", "spool.reader", "settings.trust", "ci.providers",
+        "session.annotation_hooks",
+        *(f"recording.{each}" for each in ("attempts", "fields", "functions", "hooks", "markers", "phases", "results")),
     )  # fmt: skip
     assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()
     # Each costs 0.2 ms at every start: a session that needs more has a reason, and the number stands here.

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_automation_report.api.models import FIELD_LIMIT
 from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.recording.phases import context_of
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.text.limits import TEXT_UNITS
 from support.recorded_suites import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record, result_of
 

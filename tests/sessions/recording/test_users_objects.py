@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import TOKEN, Ran
@@ -244,3 +246,49 @@ def test_items_of_plugins_have_any_line(tmp_path: Path) -> None:
     ran = project.report("a.items", exits=1)
     assert "6 of 6 results delivered in 1 thread: 1 passed, 5 failed" in ran.out
     assert "error in reporting" not in ran.out + ran.err
+
+
+REPLACED = """
+import builtins, os, resource, sys
+import pytest
+
+@pytest.fixture
+def imports(monkeypatch):
+    python_import = builtins.__import__
+
+    def refuse(name, *others):
+        if name not in sys.modules and name.split(".")[0] != "_pytest":
+            raise ImportError(name)
+        return python_import(name, *others)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+@pytest.fixture
+def descriptors():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(map(int, os.listdir("/proc/self/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest, limits[1]))
+    taken = []
+    while True:
+        try:
+            taken.append(os.dup(0))
+        except OSError:
+            break
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    for each in taken:
+        os.close(each)
+
+def test_first({name}):
+    raise ValueError("the reason")
+"""
+
+
+@pytest.mark.parametrize("name", ["imports", "descriptors"])
+def test_first_failure_is_read_whatever_the_test_has_done(project: Project, server: CheckedServer, name: str) -> None:
+    """What only a failing test needs is loaded in the middle of it, also without descriptors or Python's import."""
+    project.write("test_suite.py", REPLACED.replace("{name}", name))
+    ran = project.report(address=server.address, exits=1)
+    ((_, test),) = server.tests()
+    assert (test["status"], test["fields"][0]["meta"]["message"]) == ("failure", "ValueError: the reason")
+    assert "error in reporting" not in ran.text

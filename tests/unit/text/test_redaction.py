@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from pytest_automation_report.api.models import Field, FieldType, Token
-from pytest_automation_report.recording.fields import clean_field, property_field, typed_field
+from pytest_automation_report.recording.fields import property_field, typed_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.session.run import clean_field
 from pytest_automation_report.session.xdist import worker_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
