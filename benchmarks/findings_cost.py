@@ -95,7 +95,7 @@ def disk_bytes(store: Store, *, is_postgres: bool) -> int | None:
             f"SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name IN ({names}))"
         )
     try:
-        return int(store.read(lambda reader: reader.connection.number(sql)))
+        return int(store.read(lambda connection: connection.number(sql)))
     except Exception as error:  # noqa: BLE001 - a build of SQLite without the table
         print(f"disk space is not known: {error}")
         return None

@@ -250,7 +250,9 @@ def _is_default(parameter: str) -> bool:
 
 def _check_run(store: Store, run_id: int | None) -> None:
     """Raise `SettingError` for a run that the store does not have."""
-    if run_id is not None and not store.read(lambda reader: reader.runs([run_id])):
+    from pytest_automation_report.server.store.reads import run_rows  # noqa: PLC0415 - sending needs no server
+
+    if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
         raise SettingError("--run", run_id, "the store has no such run: automation-report run list shows those it has")
 
 
@@ -272,7 +274,9 @@ def _set_main_branches(store: Store, texts: Iterable[str]) -> None:
 
 def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
     """Return a line for a store without runs, as the user may expect the runs of another folder; "" for any other."""
-    if store.read(lambda reader: reader.has_runs):
+    from pytest_automation_report.server.store.reads import has_runs  # noqa: PLC0415 - sending needs no server
+
+    if store.look(has_runs):
         return ""
     remedy = stores_below() or "start serve in their project's folder or name their store with --database"
     return f"this store is {'new and ' if is_new else ''}empty: {place}; if you expected runs, {remedy}"

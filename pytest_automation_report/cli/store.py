@@ -6,12 +6,12 @@ import json
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec.structs import asdict
 
 from pytest_automation_report.cli.context import (
     AGE,
@@ -122,9 +122,9 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
     age = None if older_than is None else int(older_than * 1_000_000)
     with opened_store(place) as opened:
         if age is not None:
-            runs = opened.read(lambda reader: runs_before(reader.connection, now - age, now))
+            runs = opened.read(partial(runs_before, time_us=now - age, now=now))
         else:
-            runs = opened.read(lambda reader: runs_beyond(reader.connection, keep_runs or 1, now))
+            runs = opened.read(partial(runs_beyond, max_runs=keep_runs or 1, now=now))
         artifacts = 0
         if not dry_run:
             runs, artifacts = remove_old(opened, runs)

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.contents import ArtifactContents
 from support.service import ON_SQLITE, Service, a_test
 
 pytestmark = ON_SQLITE

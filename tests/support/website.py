@@ -11,8 +11,8 @@ from falcon.testing import Result, TestClient
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
-from pytest_automation_report.server.store.artifacts import ArtifactContents
-from pytest_automation_report.server.store.contents import content_address
+from pytest_automation_report.server.store.contents import ArtifactContents
+from pytest_automation_report.server.store.values import content_address
 from support.contract import Contract
 from support.service import TOKEN, Service, a_test
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.json import Decoder, Encoder
+from msgspec.structs import replace
 
 from pytest_automation_report.server.api.queries import (
     FINDINGS,
@@ -30,16 +30,15 @@ from pytest_automation_report.server.api.queries import (
 )
 from pytest_automation_report.server.store.compared import flaky_tests
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.reads import WholeResults
-from pytest_automation_report.server.store.records import USER_ID
+from pytest_automation_report.server.store.reads import USER_ID, Reader, results_page
 from pytest_automation_report.server.store.values import COUNT_NAMES, ApiError, ResultClass, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Item, Page, Reader, RunRecord
-    from pytest_automation_report.server.store.records import Reference
+    from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.reads import Item, Page, Reference, RunRecord
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.values import Kind
 
@@ -219,7 +218,8 @@ def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     """Return a run, with its threads unless ``threads=0``."""
     query = query_from(RUN_QUERY, parameters)
 
-    def question(reader: Reader) -> tuple[RunRecord, References]:
+    def question(connection: StoreConnection) -> tuple[RunRecord, References]:
+        reader = Reader(connection)
         run = reader.run(run_id, max_threads=_most_threads(query))
         return run, reader.references([run.row], query["expands"])
 
@@ -234,7 +234,8 @@ def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iter
     """
     query = query_from(RUN_PAGE, parameters)
 
-    def question(reader: Reader) -> tuple[Page[Json], References]:
+    def question(connection: StoreConnection) -> tuple[Page[Json], References]:
+        reader = Reader(connection)
         page = reader.run_page(project_id, query)
         return page, reader.references(page.items, query["expands"])
 
@@ -249,7 +250,7 @@ def _most_threads(query: Json) -> int | None:
 def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     """Return a page of a run's results."""
     query = query_from(TEST_PAGE, parameters)
-    page = store.read(lambda reader: reader.test_page(run_id, query))
+    page = store.read(lambda connection: Reader(connection).test_page(run_id, query))
     return _encode(page_view(page, test_view))
 
 
@@ -257,7 +258,7 @@ def results_document(store: Store, run_id: int, parameters: Parameters) -> bytes
     """Return whole results of a run, those after the one of the id ``after``; this is beside the contract."""
     query = query_from(WHOLE_RESULTS, parameters)
     results, following = store.read(
-        lambda reader: WholeResults(reader, run_id).page(query["after"], query["status_id"])
+        partial(results_page, run_id=run_id, after=query["after"], classes=query["status_id"])
     )
     return _encode({"result": {"tests": results, "next": following}})
 
@@ -266,7 +267,8 @@ def sources_document(store: Store, project_id: int, parameters: Parameters) -> b
     """Return a page of a project's sources."""
     query = query_from(SOURCE_PAGE, parameters)
 
-    def question(reader: Reader) -> tuple[Page[Json], References]:
+    def question(connection: StoreConnection) -> tuple[Page[Json], References]:
+        reader = Reader(connection)
         page = reader.source_page(project_id, query)
         return page, reader.references(page.items, query["expands"])
 
@@ -278,7 +280,8 @@ def source_document(store: Store, source_id: int, parameters: Parameters) -> byt
     """Return a source."""
     query = query_from(SOURCE_QUERY, parameters)
 
-    def question(reader: Reader) -> tuple[Json, References]:
+    def question(connection: StoreConnection) -> tuple[Json, References]:
+        reader = Reader(connection)
         source = reader.source(source_id)
         return source, reader.references([source], query["expands"])
 
@@ -318,8 +321,8 @@ def _pieces(store: Store, page: Page[Json], expands: References, max_threads: in
     yield b"]}"
 
 
-def _run(reader: Reader, run_id: int, max_threads: int | None) -> RunRecord:
-    return reader.run(run_id, max_threads)
+def _run(connection: StoreConnection, run_id: int, max_threads: int | None) -> RunRecord:
+    return Reader(connection).run(run_id, max_threads)
 
 
 DOCUMENTS: Final[Mapping[str, Document]] = {

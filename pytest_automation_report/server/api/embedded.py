@@ -14,7 +14,7 @@ from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import EXTENSIONS
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.api.changes import CHANGES
-from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
+from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, ArtifactContents, stored_artifact
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import ApiError, json_text
 
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
-    from typing import BinaryIO
 
     from typing_extensions import Self
 
     from pytest_automation_report.api.classification import ApiRequest
-    from pytest_automation_report.api.models import Json, PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
 
 
 T = TypeVar("T")
@@ -85,7 +84,8 @@ class StoreClient(Client):
         store = self._opened()
         try:
             if request.file is not None:
-                document: object = _stored_file(store, request.file[0], request.query["name"])
+                stored = ArtifactContents(store).put(request.file[0])
+                document: object = stored_artifact(stored, request.query["name"])
             elif request.body is None:
                 document = _read(store, request)
             else:
@@ -110,12 +110,6 @@ class StoreClient(Client):
                 clock = self._clock
                 self._store = Store(self._database) if clock is None else Store(self._database, clock=clock)
             return self._store
-
-
-def _stored_file(store: Store, content: BinaryIO, name: str) -> Json:
-    from pytest_automation_report.server.store.artifacts import ArtifactContents, stored_artifact  # noqa: PLC0415 - few sessions have files
-
-    return stored_artifact(ArtifactContents(store).put(content), name)
 
 
 def _idempotent(request: ApiRequest) -> IdempotentRequest | None:

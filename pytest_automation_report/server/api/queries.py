@@ -8,8 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.server.api.decoding import Mistakes, storable
-from pytest_automation_report.server.store.reads import RUN_FILTERS, RunFilter
-from pytest_automation_report.server.store.records import RUN_REFERENCES, SOURCE_REFERENCES
+from pytest_automation_report.server.store.reads import RUN_FILTERS, RUN_REFERENCES, SOURCE_REFERENCES, RunFilter
 from pytest_automation_report.server.store.values import INT64_MAX
 
 if TYPE_CHECKING:

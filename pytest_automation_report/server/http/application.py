@@ -15,14 +15,18 @@ import falcon
 from falcon.routing import BaseConverter
 from msgspec.json import encode
 
-from pytest_automation_report.api.urls import file_name
+from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
 from pytest_automation_report.server.api.changes import CHANGES, OPTIONAL_BODIES, complete_run, create_run
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
 from pytest_automation_report.server.http.guard import HEALTH, AccessLog, RequestGuard, ServerOptions, without_code
-from pytest_automation_report.server.store.artifacts import ArtifactContents, stored_artifact, too_large
-from pytest_automation_report.server.store.contents import DOWNLOAD, MAX_CONTENT_BYTES
-from pytest_automation_report.server.store.contents import PATH as ARTIFACTS
+from pytest_automation_report.server.store.contents import (
+    DOWNLOAD,
+    MAX_CONTENT_BYTES,
+    ArtifactContents,
+    stored_artifact,
+    too_large,
+)
 from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import ApiError, json_text
 
@@ -60,9 +64,9 @@ def create_application(
     application.add_route(HEALTH, HealthResource())
     _add_api_routes(application, store, options)
     contents = ArtifactContents(store, max_bytes=options.max_artifact_bytes)
-    application.add_route(ARTIFACTS, ArtifactsResource(contents))
-    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}", ArtifactResource(contents))
-    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}/{{name}}", ArtifactResource(contents))
+    application.add_route(ARTIFACTS_PATH, ArtifactsResource(contents))
+    application.add_route(f"{ARTIFACTS_PATH}/{{content_hash:hash}}", ArtifactResource(contents))
+    application.add_route(f"{ARTIFACTS_PATH}/{{content_hash:hash}}/{{name}}", ArtifactResource(contents))
     for template, resource in extension.routes if extension is not None else ():
         application.add_route(template, resource)
     return application

@@ -12,10 +12,10 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitress has no types
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # as above
 from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # as above
@@ -37,8 +37,7 @@ _JSON_HEADERS = (("Content-Type", "application/json"), ("X-Content-Type-Options"
 _GRACE_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
+class Deadlines(Struct, frozen=True):
     """Longest times that a connection waits for its client, in seconds.
 
     ``header_seconds`` counts from the first byte of a header, ``body_seconds`` from its end, ``idle_seconds`` while

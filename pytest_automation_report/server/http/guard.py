@@ -14,10 +14,10 @@ import re
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import falcon
+from msgspec import Struct
 
 from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER
 from pytest_automation_report.api.urls import KEEPS_HEADER
@@ -127,8 +127,7 @@ _find_code = re.compile(f"({OPENING}+).+")
 _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class AccessLogEntry:
+class AccessLogEntry(Struct, frozen=True):
     """One answered request without secrets: the path has no query, and tokens and codes in it are replaced."""
 
     method: str
@@ -137,8 +136,7 @@ class AccessLogEntry:
     milliseconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
+class ServerOptions(Struct, frozen=True):
     """Settings of the application.
 
     ``are_references_strict`` refuses runs that name an unknown configuration or milestone. ``requests_per_minute`` is
@@ -155,8 +153,7 @@ class ServerOptions:
     on_run_completed: Callable[[int], None] = lambda _: None
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(Struct, frozen=True):
     """Additional routes: pairs of a URL template and its resource.
 
     ``authorize`` returns True for a request that needs no token, False for one that needs it, and raises `ApiError` to

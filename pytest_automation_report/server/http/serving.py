@@ -8,10 +8,11 @@ import resource
 import secrets
 import socket
 import threading
-from dataclasses import dataclass, replace
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types
 
 from pytest_automation_report.api.models import Token
@@ -58,8 +59,7 @@ _SERVER_OPTIONS = ServerOptions()
 _DEADLINES = Deadlines()
 
 
-@dataclass(frozen=True, slots=True)
-class ServeOptions:
+class ServeOptions(Struct, frozen=True):
     """Settings of the server.
 
     ``host_names`` are answered in addition to this machine's own names. At most ``connections`` are open at once.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +32,7 @@ _comment = re.compile(r"/\*.*?\*/", re.DOTALL)
 _needless = re.compile(r"\s*([{};])\s*|(?<=[:,>])\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Struct, frozen=True):
     """A file of the package; its URL ``path`` has a hash of the content, so that browsers may cache it for ever."""
 
     path: str

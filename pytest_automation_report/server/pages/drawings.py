@@ -6,8 +6,9 @@ The policy of the pages allows no style attributes, so all of them are SVG with 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.state import Lane
@@ -52,8 +53,7 @@ def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     return rectangles
 
 
-@dataclass(frozen=True, slots=True)
-class TrendPoint:
+class TrendPoint(Struct, frozen=True):
     """One run of a trend: its number, the drawn value, the same in words, its tone, and the address of a click.
 
     ``label`` stands above the bar if it is the highest or the last one. ``is_part``: the run did not run all of its
@@ -162,8 +162,7 @@ _STEP, _MARK, _GROUND = 6, 4, 18
 _RANK: Final = "frps."
 
 
-@dataclass(frozen=True, slots=True)
-class Strip:
+class Strip(Struct, frozen=True):
     """A strip: its width in pixels, one path of SVG for each tone, and the words for readers who do not see it.
 
     One path a tone instead of one rectangle a run: a page has up to 200 strips.

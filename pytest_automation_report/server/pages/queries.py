@@ -8,8 +8,9 @@ the number of tests. Only a search, and the order by time, look at every test.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from msgspec import Struct
 
 from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.server.pages.state import Search, escaped, like_any
@@ -88,16 +89,14 @@ _HISTORY: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Rows of one page; ``has_more`` is True if another page follows."""
 
     items: Sequence[Json]
     has_more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UsualTimes:
+class UsualTimes(Struct, frozen=True):
     """Durations in microseconds: of all tests that the run before had, and of those of them that ran in this one."""
 
     known: int
@@ -108,7 +107,7 @@ class UsualTimes:
 
 def ask(store: Store, question: Callable[[PageReader], T]) -> T:
     """Run queries of pages on one snapshot of the store and return their value."""
-    return store.read(lambda reader: question(PageReader(reader.connection)))
+    return store.read(lambda connection: question(PageReader(connection)))
 
 
 class PageReader(Reader):

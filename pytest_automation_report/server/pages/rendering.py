@@ -20,7 +20,7 @@ from pytest_automation_report.server.pages.assets import asset_path
 from pytest_automation_report.server.pages.links import link, own_path
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.words import lines, plain, web_address
-from pytest_automation_report.server.store.contents import content_path
+from pytest_automation_report.server.store.values import content_path
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_automation_report.api.urls import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import HEALTH, OPENING, Extension
 from pytest_automation_report.server.pages.access import OpeningForm, OpeningLink, PageAccess, has_pass, remember_target
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
@@ -53,7 +54,6 @@ from pytest_automation_report.server.pages.runs.lists import (
 )
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, TestPage
 from pytest_automation_report.server.pages.test.history import CasePage
-from pytest_automation_report.server.store.contents import PATH as ARTIFACTS
 from pytest_automation_report.server.store.values import ApiError, not_found
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _is_api(req: falcon.Request) -> bool:
 
 
 def _is_artifact(path: str) -> bool:
-    return path == ARTIFACTS or path.startswith(f"{ARTIFACTS}/")
+    return path == ARTIFACTS_PATH or path.startswith(f"{ARTIFACTS_PATH}/")
 
 
 GONE: Final = 410

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import storable
 from pytest_automation_report.server.api.queries import Parameter, in_range, one_of, query_from
@@ -63,8 +65,7 @@ _lane = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18})\.([0-9]{1,18})\.(failed|fla
 _is_status = re.compile(r"0{0,8}[1-9][0-9]?").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """The tests of one thread, or of one block of its lane: results of ``kind`` with ids from ``first`` to ``last``."""
 
     thread: int
@@ -89,8 +90,7 @@ class Lane:
         return cls(int(match[1]), int(match[2]), int(match[3]), match[4]) if match[4] else cls(int(match[1]))
 
 
-@dataclass(frozen=True, slots=True)
-class RunState:
+class RunState(Struct, frozen=True):
     """State of a run's page; an empty value is the usual one.
 
     ``view`` is empty for the usual view: failures if there are any, else tests. ``statuses`` has numbers of statuses
@@ -184,8 +184,7 @@ class RunState:
         return replace(self, page=page).address
 
 
-@dataclass(frozen=True, slots=True)
-class TestState:
+class TestState(Struct, frozen=True):
     """State of a test's page.
 
     ``attempt`` is the chosen attempt, None for the last one. ``is_raw``: failures stand as pytest wrote them.
@@ -221,8 +220,7 @@ class TestState:
         return {name: value for name, value in parse_qsl(self.origin) if name in _OF_RUN}
 
 
-@dataclass(frozen=True, slots=True)
-class RunFilters:
+class RunFilters(Struct, frozen=True):
     """Conditions for the runs of a list; None is any. ``branch`` is empty for runs without a branch."""
 
     source: int | None = None
@@ -263,8 +261,7 @@ class RunFilters:
         return replace(self, page=page).query
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """Conditions for the tests of a page; None is any.
 
     ``text`` is a part of the name, folder, file or message, or a node id, as a terminal shows it. ``folder`` is a whole

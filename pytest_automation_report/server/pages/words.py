@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import parse_steps
@@ -140,8 +140,7 @@ _RULE = re.compile(r"(?:[-_=] ?){5,}.*")
 _SOURCE = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of a text, with its kind in a traceback, and in pieces with classes for their colours."""
 
     kind: LineKind
@@ -149,8 +148,7 @@ class Line:
     pieces: TerminalLine = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step of a test."""
 
     status: StepStatus
@@ -268,8 +266,7 @@ RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """A result status with its name and tone."""
 
     id: int

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import flakiness_of
-from pytest_automation_report.server.store.counted import IS_MODULE
+from pytest_automation_report.findings.verdict import RunNumbers, ending_of
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.inserts import says_death
-from pytest_automation_report.server.store.records import rows_of, run_row
-from pytest_automation_report.server.store.values import not_found, validation_error
+from pytest_automation_report.server.store.reads import IS_REPLACED, rows_of, run_row
+from pytest_automation_report.server.store.values import ResultClass, not_found, validation_error
 from pytest_automation_report.text.terminal import is_torn
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FlakyState, FlakyTest, SourceFlakiness, WholeRun
@@ -30,6 +31,112 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
 
 
+# pytest's own name for a module that could not be collected, or skipped itself, stands in folder and name, and is that
+# of its file: Jest writes the name of a test twice, too. A function of that name has a line.
+IS_MODULE: Final = (
+    '("folder" = "name" OR substr("folder", length("folder") - length("name")) = \'.\' || "name")'
+    " AND replace(COALESCE(\"file\", ''), '/', '.') IN (\"name\", \"name\" || '.py')"
+    ' AND "line" IS NULL AND "result_class" <> 2 AND "status" <> 1'
+)
+"""Condition of results that are of a module, in statements on the table of results alone."""
+
+# As the counts of a run: without results that a later attempt of their job replaced.
+_MODULES: Final = (
+    f'SELECT "case_id", "result_class", "file" FROM "result" WHERE "run_id" = ? AND {IS_MODULE} AND NOT {IS_REPLACED}'  # nosec B608
+)
+_KILLED: Final = (
+    'SELECT COUNT(*) FROM "result" WHERE "run_id" = ? AND "result_class" = 3 AND "phase" = \'crash\''
+    f" AND NOT {IS_REPLACED}"  # nosec B608
+)
+_OF_FILES: Final = f'SELECT "case_id" FROM "result" WHERE "file" IN ({{ids}}) AND "run_id" = ? AND NOT ({IS_MODULE})'  # nosec B608
+_FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\''
+# A file that has not been collected for longer has no tests that anybody misses.
+_EARLIER_RUNS: Final = 10
+
+
+class Modules(NamedTuple):
+    """The cases of a run that are of modules, and the files that could not be collected, each with its case.
+
+    ``results`` and ``failures`` count their results: several jobs may have one of each module.
+    """
+
+    cases: frozenset[int] = frozenset()
+    broken: Mapping[str, int] = {}
+    results: int = 0
+    failures: int = 0
+
+
+def modules_of(connection: StoreConnection, run_id: int) -> Modules:
+    """Return the modules that stand among the results of a run."""
+    rows = connection.execute(_MODULES, (run_id,))
+    broken = [(file, case_id) for case_id, result_class, file in rows if result_class == ResultClass.FAILURE]
+    return Modules(frozenset(case_id for case_id, _, _ in rows), dict(broken), len(rows), len(broken))
+
+
+def tests_in(connection: StoreConnection, files: Iterable[str], run_id: int) -> set[int]:
+    """Return the cases of the tests that a run has of these files."""
+    return {case_id for (case_id,) in rows_of(connection, _OF_FILES, sorted(files), (run_id,))}
+
+
+def lost_tests(connection: StoreConnection, series: Series, files: Iterable[str]) -> set[int]:
+    """Return the tests of files that could not be collected, each by the last run of the series that has some of it."""
+    lost, missing = set[int](), set(files)
+    for run in reversed(series.runs[-_EARLIER_RUNS - 1 : -1]):
+        for file in sorted(missing):
+            found = tests_in(connection, [file], run.id)
+            lost |= found
+            missing -= {file} if found else set()
+    return lost
+
+
+def numbers_of(
+    connection: StoreConnection, run: Json, modules: Modules, whole: WholeRun | None, *, lost: int, reasons: int
+) -> RunNumbers:
+    """Return the numbers of a run by its row; ``whole`` is what its jobs prove, None if they do not say enough."""
+    fields = fields_of(connection, run["id"])
+    torn = is_torn(whole)
+    # What jobs together have run says more than how one of their attempts ended.
+    ending = ending_of(_texts(fields, NOTE_FIELD) if whole is None or torn else ())
+    killed = connection.execute(_KILLED, (run["id"],))[0][0] if ending[0] == "died" else 0
+    finished = run["total_count"] - run["untested_count"] - modules.results - killed
+    if whole is not None:
+        collected: int | None = whole["tests"]
+        missing = whole["missing"]
+    else:
+        collected = _sum(fields, COLLECTED_FIELD)
+        not_run = _sum(fields, NOT_RUN_FIELD) or 0
+        missing = not_run if collected is None else max(0, collected - finished - killed)
+    return RunNumbers(
+        finished=finished,
+        failed=run["failure_count"] - modules.failures - killed,
+        passed=run["success_count"],
+        skipped=run["status5_count"] - modules.results + modules.failures,
+        collected=collected,
+        not_run=missing + lost,
+        files=len(modules.broken),
+        lost=lost,
+        reasons=reasons,
+        ending=ending,
+        selection=run["selection"] or "",
+        is_open=not run["is_completed"],
+        is_torn=torn,
+    )
+
+
+def fields_of(connection: StoreConnection, run_id: int) -> list[Json]:
+    """Return the fields of a run and of its threads."""
+    return [json.loads(body) for (body,) in connection.execute(_FIELDS, (run_id,))]
+
+
+def _sum(fields: Sequence[Json], name: str) -> int | None:
+    numbers = [int(text) for text in _texts(fields, name) if text.isdecimal()]
+    return sum(numbers) if numbers else None
+
+
+def _texts(fields: Sequence[Json], name: str) -> list[str]:
+    return [str(field.get("value") or "") for field in fields if field.get("name") == name]
+
+
 MAX_TESTS: Final = 1000
 """Most tests of each list of a document; the counts have all."""
 
@@ -37,8 +144,7 @@ MAX_TESTS: Final = 1000
 _MAX_CANDIDATES: Final = 500
 
 
-@dataclass(frozen=True)
-class ComparedRun:
+class ComparedRun(Struct, frozen=True):
     """A run beside its base and its series, of which it is the last run.
 
     ``before`` has the verdicts of the base, None without a base.
@@ -94,13 +200,11 @@ _CANDIDATES: Final = (
     'SELECT "id", "config_id", "branch", "target_branch", "is_completed", "selection", "total_count", "untested_count",'
     ' "collected" FROM "run" WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
 )
-_FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = ?'
 
 
 def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
     """Return the facts of a run with whether its session was killed, or that of one of the jobs that share it."""
-    bodies = connection.execute(_FIELDS, (facts.id, "fields"))
-    return replace(facts, has_died=any(says_death(json.loads(body)) for (body,) in bodies))
+    return replace(facts, has_died=any(map(says_death, fields_of(connection, facts.id))))
 
 
 def _base(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> Base | None:
@@ -182,13 +286,13 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Sour
     Without a branch it is the main branch, or that of the newest run if there is none. Raises `ApiError` (404) for an
     unknown source. A test that runs on several configurations has an entry for each.
     """
-    main = store.snapshot(partial(main_branch, source_id=source_id, default=store.main_branch))
+    main = store.read(partial(main_branch, source_id=source_id, default=store.main_branch))
     chosen = branch if branch is not None else main
     return {
         "version": VERSION,
         "source": source_id,
         "branch": chosen,
-        "tests": store.snapshot(partial(flaky_of_source, source_id=source_id, branch=chosen)),
+        "tests": store.read(partial(flaky_of_source, source_id=source_id, branch=chosen)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Build and parse the URLs of artifacts, detect their types, and read which contents are stored and used.
+"""Store the contents of artifacts, each one once, detect their types, and read them in parts.
 
 Contents are rows of the database and not files beside it: a copy of the store includes them, several servers of one
 database show the same ones, and no name from a client is ever used in a file system. A result refers to its artifacts
@@ -11,27 +11,24 @@ in the browser of a reader. So only recognised contents get their own type, and 
 from __future__ import annotations
 
 import codecs
-import re
+from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN
-from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
-from pytest_automation_report.server.store.database import lock, marks, share
+from pytest_automation_report.server.store.database import lock, marks
+from pytest_automation_report.server.store.values import ApiError, content_address
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
 
-
-PATH: Final = ARTIFACTS_PATH
-"""Path of uploads; stored contents are read below it."""
-
-ADDRESS: Final = f"{EMBEDDED_ORIGIN}{PATH}/"
-"""Beginning of the URL of every stored content."""
 
 MAX_CONTENT_BYTES: Final = 32 * 1024 * 1024
 """Size limit of one content."""
@@ -41,37 +38,6 @@ MAX_TOTAL_BYTES: Final = 2 * 1024 * 1024 * 1024
 
 PART_BYTES: Final = 256 * 1024
 """Size of each part of a content but the last; one part is in memory at a time."""
-
-_content = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})(?:/([A-Za-z0-9._~%-]{{1,900}}))?").fullmatch
-_contents = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})").findall
-
-
-def content_address(content_hash: str, name: str) -> str:
-    """Return the URL of a content; the name is only for people and may be any text."""
-    return f"{ADDRESS}{content_hash}/{quote(file_name(name), safe='')}"
-
-
-def content_hash(address: str) -> str | None:
-    """Return the hash in the URL of a stored content; None for every other URL."""
-    match = _content(address)
-    return match[1] if match else None
-
-
-def content_path(address: str) -> str | None:
-    """Return the path at which this server shows a stored content; None for every other URL."""
-    match = _content(address)
-    if match is None:
-        return None
-    # A browser would resolve `.` and `..` and ask for another path.
-    has_name = match[2] not in (None, ".", "..")
-    return f"{PATH}/{match[1]}/{match[2]}" if has_name else f"{PATH}/{match[1]}"
-
-
-def hashes_in(text: str | None) -> set[str]:
-    """Return the hashes of all stored contents whose URLs stand in a text."""
-    # The search for a fixed text comes first: most results have artifacts of other stores, and the pattern is slower.
-    return set(_contents(text)) if text and ADDRESS in text else set()
-
 
 HEAD_BYTES: Final = 4096
 """Number of bytes that `media_type` looks at."""
@@ -142,7 +108,6 @@ def _is_plain(head: bytes) -> bool:
 
 _DAY_US: Final = 24 * 3600 * 1_000_000
 _CONTENTS: Final = 'SELECT "hash", "size", "media_type" FROM "content" WHERE "hash" IN'
-_INSERT_USE: Final = 'INSERT INTO "content_use" ("run_id", "hash") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _UNUSED: Final = '"created" < ? AND NOT EXISTS (SELECT 1 FROM "content_use" AS u WHERE u."hash" = "content"."hash")'
 _DELETE_UNUSED_PARTS: Final = (
     f'DELETE FROM "content_part" WHERE "content_id" IN (SELECT "id" FROM "content" WHERE {_UNUSED})'
@@ -172,14 +137,6 @@ def stored_contents(connection: StoreConnection, hashes: Iterable[str]) -> dict[
     return {content_hash: StoredContent(content_hash, size, media) for content_hash, size, media in rows}
 
 
-def use(connection: StoreConnection, run_id: int, hashes: Collection[str]) -> None:
-    """Record that a run refers to these contents, so that they are stored as long as the run."""
-    if hashes:
-        share(connection, "contents")
-    for content_hash in sorted(hashes):
-        connection.change(_INSERT_USE, (run_id, content_hash))
-
-
 def remove_unused(connection: StoreConnection, now: int) -> int:
     """Remove the contents that no run refers to and that were uploaded more than a day ago; return their number.
 
@@ -189,3 +146,135 @@ def remove_unused(connection: StoreConnection, now: int) -> int:
     oldest = now - _DAY_US
     connection.change(_DELETE_UNUSED_PARTS, (oldest,))
     return connection.change(_DELETE_UNUSED, (oldest,))
+
+
+_INSERT_CONTENT: Final = 'INSERT INTO "content" ("hash", "size", "media_type", "created") VALUES (?, ?, ?, ?)'
+_INSERT_PART: Final = 'INSERT INTO "content_part" ("content_id", "position", "data") VALUES (?, ?, ?)'
+_PART: Final = (
+    'SELECT p."data" FROM "content_part" AS p JOIN "content" AS c ON c."id" = p."content_id"'
+    ' WHERE c."hash" = ? AND p."position" = ?'
+)
+
+
+def measure(source: BinaryIO) -> StoredContent:
+    """Return hash, size and type of the rest of a file; raises `ApiError` (413) for one that is too large."""
+    digest, size, head = sha256(), 0, b""
+    for part in _parts(source):
+        head = head or part[:HEAD_BYTES]
+        size += len(part)
+        digest.update(part)
+        if size > MAX_CONTENT_BYTES:
+            raise too_large()
+    return StoredContent(digest.hexdigest(), size, media_type(head))
+
+
+def too_large() -> ApiError:
+    """Return the error (413) for a content that is too large."""
+    return ApiError(413, f"An artifact may have at most {MAX_CONTENT_BYTES} bytes.")
+
+
+def renew(connection: StoreConnection, content_hash: str, now: int) -> bool:
+    """Refresh the upload time of a stored content; False if it is not stored."""
+    # The lock lasts until the content is added, so that another upload of it waits and then finds it.
+    lock(connection, "contents")
+    return bool(connection.change('UPDATE "content" SET "created" = ? WHERE "hash" = ?', (now, content_hash)))
+
+
+def check_artifact_room(connection: StoreConnection, size: int, max_bytes: int) -> None:
+    """Raise `ApiError` (422) when all contents with one of this size would be larger than ``max_bytes``."""
+    used = connection.number('SELECT SUM("size") FROM "content"')
+    if used + size > max_bytes:
+        raise ApiError(
+            422,
+            f"There is no room for {size} bytes: the store keeps {used} bytes of artifacts, and at most {max_bytes}."
+            " Remove old runs with automation-report store prune.",
+        )
+
+
+def add(connection: StoreConnection, source: BinaryIO, content: StoredContent, now: int) -> None:
+    """Insert a content that was measured; raises `ApiError` (422) if the file has changed since."""
+    content_id = connection.insert(_INSERT_CONTENT, (content.hash, content.size, content.media_type, now))
+    digest = sha256()
+    for position, part in enumerate(_parts(source)):
+        digest.update(part)
+        connection.change(_INSERT_PART, (content_id, position, part))
+    if digest.hexdigest() != content.hash:
+        raise ApiError(422, "The artifact changed while it was read.")
+
+
+def part_of(connection: StoreConnection, content_hash: str, position: int) -> bytes:
+    """Return a part of a content; raises `ApiError` (404) if it is not stored."""
+    rows = connection.execute(_PART, (content_hash, position))
+    if not rows:
+        raise ApiError(404, "This artifact is not stored any more.")
+    return bytes(rows[0][0])
+
+
+def _parts(source: BinaryIO) -> Iterator[bytes]:
+    """Yield a file in parts of one size; a single read of a socket's stream may return less."""
+    part = b""
+    while more := source.read(PART_BYTES - len(part)):
+        part += more
+        if len(part) == PART_BYTES:
+            yield part
+            part = b""
+    if part:
+        yield part
+
+
+class ArtifactContents:
+    """The stored contents of one store, at most ``max_bytes`` together; several threads may use it."""
+
+    def __init__(self, store: Store, *, max_bytes: int = MAX_TOTAL_BYTES) -> None:
+        self._store = store
+        self._max_bytes = max_bytes
+
+    def put(self, source: BinaryIO) -> StoredContent:
+        """Store a seekable file from its position to its end, unless its content is stored already; return it.
+
+        Raises `ApiError` and stores nothing when the file is too large (413), does not fit into the store (422), or
+        changes while it is read (422).
+        """
+        # The file is read twice: hash and size decide whether it is stored, before the write lock is taken.
+        start = source.tell()
+        content = measure(source)
+
+        def work(writer: Writer) -> None:
+            if renew(writer.connection, content.hash, writer.now):
+                return
+            writer.check_room()
+            check_artifact_room(writer.connection, content.size, self._max_bytes)
+            source.seek(start)
+            add(writer.connection, source, content, writer.now)
+
+        self._store.write(work)
+        return content
+
+    def find(self, content_hash: str) -> StoredContent | None:
+        """Return a stored content by its hash; None if it is missing."""
+        return self._store.look(lambda connection: stored_contents(connection, [content_hash])).get(content_hash)
+
+    def read(self, content_hash: str, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes of a content from ``start`` to before ``end``, in parts.
+
+        Raises `ApiError` (404) when a part was removed in the meantime.
+        """
+        # One transaction for each part: a slow client must not hold one open.
+        for position in range(start // PART_BYTES, -(-end // PART_BYTES)):
+            part_start = position * PART_BYTES
+            data = self._store.look(partial(_read_part, content_hash, position))
+            yield data[max(0, start - part_start) : end - part_start]
+
+
+def stored_artifact(content: StoredContent, name: str) -> Json:
+    """Return the artifact that refers to a content, as the response to its upload."""
+    return {
+        "url": content_address(content.hash, name),
+        "name": name,
+        "mime_type": content.mime_type,
+        "size": content.size,
+    }
+
+
+def _read_part(content_hash: str, position: int, connection: StoreConnection) -> bytes:
+    return part_of(connection, content_hash, position)

@@ -25,22 +25,20 @@ from pytest_automation_report.findings.times import (
 )
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
 from pytest_automation_report.server.store.compared import (
+    IS_MODULE,
     MAX_TESTS,
+    Modules,
     compared_run,
     facts_of,
     flaky_in_run,
-    main_branch_of,
-    names_of,
-    wholeness,
-    with_death,
-)
-from pytest_automation_report.server.store.counted import (
-    IS_MODULE,
-    Modules,
     lost_tests,
+    main_branch_of,
     modules_of,
+    names_of,
     numbers_of,
     tests_in,
+    wholeness,
+    with_death,
 )
 from pytest_automation_report.server.store.database import marks, share
 from pytest_automation_report.server.store.histories import (
@@ -52,7 +50,7 @@ from pytest_automation_report.server.store.histories import (
     results_of,
     series_of,
 )
-from pytest_automation_report.server.store.records import mention, rows_of, run_row, run_rows
+from pytest_automation_report.server.store.reads import mention, rows_of, run_row, run_rows
 from pytest_automation_report.server.store.values import hexadecimal, json_text
 
 if TYPE_CHECKING:
@@ -127,7 +125,7 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> RunFindin
         if stored is not None:
             return stored
         _measure_runs_before(store, run_id)
-        computed = store.snapshot(partial(_computed, run_id=run_id, base_id=base_id, main_branch=store.main_branch))
+        computed = store.read(partial(_computed, run_id=run_id, base_id=base_id, main_branch=store.main_branch))
         run, speed, document = computed
         if base_id is None:
             store.write(partial(_keep, run, speed, document))
@@ -140,7 +138,7 @@ def _measure_runs_before(store: Store, run_id: int) -> None:
     series = store.look(partial(series_of, run=run, limit=HISTORY + LAST))
     for other in series.runs[:-1]:
         if other.speed is None:
-            speed = store.snapshot(partial(_measured, run_id=other.id))
+            speed = store.read(partial(_measured, run_id=other.id))
             store.write(partial(_set_speed, other.id, speed))
 
 

@@ -9,9 +9,10 @@ tests that have any. Letters of a test's outcomes: ``p`` passed, ``r`` passed af
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from pytest_automation_report.findings.comparison import JobResult, deciding_result
 from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
@@ -25,7 +26,7 @@ from pytest_automation_report.findings.times import (
     usual_speed,
 )
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.records import rows_of
+from pytest_automation_report.server.store.reads import rows_of
 from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ class SeriesRun(NamedTuple):
     decided: int
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(Struct, frozen=True, dict=True):
     """The last runs of a series up to one of them, oldest first."""
 
     runs: Sequence[SeriesRun]
@@ -207,8 +207,7 @@ class Failures:
         return found | {case_id for case_id in last if failed[case_id] >= LAST}
 
 
-@dataclass(frozen=True, slots=True)
-class CaseHistory:
+class CaseHistory(Struct, frozen=True):
     """The results of one test in the runs of a series: the place of each run in it, and the result."""
 
     case_id: int

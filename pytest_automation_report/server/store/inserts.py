@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import array_text, marks, share
-from pytest_automation_report.server.store.records import find_cases, rows_of
+from pytest_automation_report.server.store.reads import find_cases, rows_of
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, StoredTest
 
 if TYPE_CHECKING:

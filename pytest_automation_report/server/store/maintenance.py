@@ -7,8 +7,10 @@ import secrets
 import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.database import lock
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.writes import Writer
 
 
-@dataclass(frozen=True, slots=True)
-class IntegrityReport:
+class IntegrityReport(Struct, frozen=True):
     """Numbers of the checked records, and one sentence for each problem."""
 
     runs: int
@@ -41,7 +42,7 @@ def check(store: Store) -> IntegrityReport:
     """Check all records of a store; the time grows with the number of its results."""
     reports: list[IntegrityReport] = []
     try:
-        store.snapshot(lambda connection: reports.append(_check_all(connection, store.driver_error)))
+        store.read(lambda connection: reports.append(_check_all(connection, store.driver_error)))
     except store.driver_error:
         # The end of a transaction that has found damage can be an error, too.
         if not reports:
@@ -143,8 +144,7 @@ _REMEMBER = (
 _DAY_US = 24 * 3600 * 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class OldRun:
+class OldRun(Struct, frozen=True):
     """A run that can be removed; times in microseconds since 1970, ``results`` is their number."""
 
     id: int

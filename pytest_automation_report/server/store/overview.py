@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from pytest_automation_report.findings.times import TimedResult, blocks_of, starts_of, waste_of
-from pytest_automation_report.server.store.counted import IS_MODULE
+from pytest_automation_report.server.store.compared import IS_MODULE
 from pytest_automation_report.server.store.database import marks, share
-from pytest_automation_report.server.store.records import run_row
+from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.values import ResultClass, json_text
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def overview(store: Store, run_id: int) -> RunOverview:
     stored = store.look(partial(_stored, run_id=run_id))
     if stored is not None:
         return stored
-    run, document = store.snapshot(partial(_computed, run_id=run_id))
+    run, document = store.read(partial(_computed, run_id=run_id))
     if run["is_completed"]:
         store.write(partial(_keep, run, document))
     return document
@@ -98,8 +98,7 @@ def _keep(run: Json, document: RunOverview, writer: Writer) -> None:
     writer.connection.change(_KEEP, (VERSION, json_text(document), run["id"], run["updated"]))
 
 
-@dataclass(slots=True)
-class _File:
+class _File(Struct):
     file: str | None
     folder: str
     first: int
@@ -109,8 +108,7 @@ class _File:
     counts: Counter[int] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     """All that one walk over the results of a run collects."""
 
     began: int

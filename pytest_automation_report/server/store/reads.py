@@ -3,19 +3,100 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from pytest_automation_report.server.store.database import MAX_THREADS, marks
-from pytest_automation_report.server.store.records import USER_ID, referenced, run_row, run_rows
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, not_found
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunMention
     from pytest_automation_report.server.store.database import StoreConnection
-    from pytest_automation_report.server.store.records import Reference
+
+
+_IDS_AT_ONCE: Final = 500
+
+
+def has_runs(connection: StoreConnection) -> bool:
+    """Whether any project has a run."""
+    return bool(connection.execute('SELECT 1 FROM "run" LIMIT 1'))
+
+
+def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[Json]:
+    """Return the rows of those of these runs that exist, in no order."""
+    return connection.rows(f'SELECT * FROM "run" WHERE "id" IN ({marks(run_ids)})', run_ids) if run_ids else []
+
+
+def run_row(connection: StoreConnection, run_id: int) -> Json:
+    """Return the row of a run; raises `ApiError` (404) for an unknown run."""
+    rows = run_rows(connection, [run_id])
+    if not rows:
+        raise not_found("automation run")
+    return rows[0]
+
+
+def rows_of(
+    connection: StoreConnection, sql: str, ids: Sequence[int] | Sequence[str], values: Sequence[object] = ()
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement for many ids, some at a time; ``{ids}`` is their place, before ``values``."""
+    rows: list[tuple[Any, ...]] = []
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[start : start + _IDS_AT_ONCE]
+        rows += connection.execute(sql.replace("{ids}", marks(some)), (*some, *values))
+    return rows
+
+
+_CASES: Final = 'SELECT "key", "id" FROM "case" WHERE "key" IN ({ids}) AND "source_id" = ?'
+
+
+def find_cases(connection: StoreConnection, source_id: int, keys: Sequence[str]) -> dict[str, int]:
+    """Return the ids of a source's tests by their keys, without keys that it does not have."""
+    return dict(rows_of(connection, _CASES, keys, (source_id,)))
+
+
+def mention(run: Json) -> RunMention:
+    """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
+    return {"run": run["id"], "commit": run["commit"], "at": run["created"]}
+
+
+Reference: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
+
+RUN_REFERENCES: Final[tuple[Reference, ...]] = ("automation_sources", "configs", "milestones", "statuses", "users")
+"""Kinds of records that runs refer to."""
+
+SOURCE_REFERENCES: Final[tuple[Reference, ...]] = ("users",)
+"""Kinds of records that sources refer to."""
+
+USER_ID: Final = 1
+"""Id of the only user of an embedded server."""
+
+USER_NAME: Final = "Embedded server"
+"""Name of the only user."""
+
+# Tables, and the names of the columns that refer to them.
+_TABLES: Mapping[Reference, str] = {"automation_sources": "source", "configs": "config", "milestones": "milestone"}
+
+
+def referenced(
+    connection: StoreConnection, rows: Sequence[Json], wanted: Iterable[Reference]
+) -> dict[Reference, list[Json]]:
+    """Return, for each wanted kind, the records that these runs or sources refer to, each once and ordered by id."""
+    return {kind: _records(connection, rows, kind) for kind in wanted}
+
+
+def _records(connection: StoreConnection, rows: Sequence[Json], kind: Reference) -> list[Json]:
+    if kind == "statuses":
+        return [{**asdict(status), "system_name": status.system_name} for status in RESULT_STATUSES.values()]
+    if kind == "users":
+        return [{"id": USER_ID, "name": USER_NAME}] if rows else []
+    table = _TABLES[kind]
+    ids = sorted({row[table] for row in rows} - {None})
+    return connection.rows(f'SELECT "id", "name" FROM "{table}" WHERE "id" IN ({marks(ids)}) ORDER BY "id"', ids)
 
 
 Item = TypeVar("Item")
@@ -74,8 +155,7 @@ _SOURCE_ORDERS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     """A run with the requested threads, and the attachments of both in the order of their arrival."""
 
     row: Json
@@ -83,8 +163,7 @@ class RunRecord:
     attachments: Sequence[Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
+class Page(Struct, Generic[Item], frozen=True):
     """One page of a list; ``number`` counts from 1, ``total`` is the number of items on all pages."""
 
     number: int
@@ -97,17 +176,7 @@ class Reader:
     """The queries of one read transaction; each raises `ApiError` (404) for a record that does not exist."""
 
     def __init__(self, connection: StoreConnection) -> None:
-        self._connection = connection
-
-    @property
-    def connection(self) -> StoreConnection:
-        """The connection in its transaction."""
-        return self._connection
-
-    @property
-    def has_runs(self) -> bool:
-        """Whether any project has a run."""
-        return bool(self._connection.execute('SELECT 1 FROM "run" LIMIT 1'))
+        self.connection = connection
 
     def run(self, run_id: int, max_threads: int | None = 0) -> RunRecord:
         """Return a run with its first ``max_threads`` threads, None for all of them; no result is read."""
@@ -116,7 +185,7 @@ class Reader:
             return self._bare_records([row])[0]
         limit = MAX_THREADS if max_threads is None else max_threads
         sql = 'SELECT * FROM "thread" WHERE "run_id" = ? ORDER BY "id" LIMIT ?'
-        threads = self._connection.rows(sql, (run_id, limit))
+        threads = self.connection.rows(sql, (run_id, limit))
         if max_threads is None:
             return RunRecord(row, threads, self._attachments('"run_id" = ?', (run_id,)))
         ids = [thread["id"] for thread in threads]
@@ -129,33 +198,33 @@ class Reader:
 
     def run_row(self, run_id: int) -> Json:
         """Return the row of a run."""
-        return run_row(self._connection, run_id)
+        return run_row(self.connection, run_id)
 
     def run_rows(self, run_ids: Sequence[int]) -> list[Json]:
         """Return the rows of those of these runs that exist, in no order."""
-        return run_rows(self._connection, run_ids)
+        return run_rows(self.connection, run_ids)
 
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the rows of a project's runs, in the order of their creation."""
         self._check_project(project_id)
         condition, values = run_condition(project_id, query)
-        total = self._connection.number(f'SELECT COUNT(*) FROM "run" WHERE {condition}', values)
+        total = self.connection.number(f'SELECT COUNT(*) FROM "run" WHERE {condition}', values)
         return self._page(f'SELECT * FROM "run" WHERE {condition}', values, ('"created"', '"id"'), query, total)
 
     def references(self, rows: Sequence[Json], wanted: Iterable[Reference]) -> dict[Reference, list[Json]]:
         """Return the records of the wanted kinds that these runs or sources refer to."""
-        return referenced(self._connection, rows, wanted)
+        return referenced(self.connection, rows, wanted)
 
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""
         # Counts of the run's threads, or of the one that is asked for, give the total without counting rows; those of
         # the run itself are without results that a later attempt of their job replaced.
         self.run_row(run_id)
-        counted: Json | None = self._connection.rows(_ALL_RESULTS, (run_id,))[0]
+        counted: Json | None = self.connection.rows(_ALL_RESULTS, (run_id,))[0]
         column, parent = '"result"."run_id"', run_id
         if query["thread_id"] is not None:
             column, parent = '"result"."thread_id"', query["thread_id"]
-            counted = self._connection.row('SELECT * FROM "thread" WHERE "id" = ? AND "run_id" = ?', (parent, run_id))
+            counted = self.connection.row('SELECT * FROM "thread" WHERE "id" = ? AND "run_id" = ?', (parent, run_id))
         if counted is None:
             return Page(query["page"], query["per_page"], 0, ())
         condition, values, classes = f"{column} BETWEEN ? AND ?", [parent, parent], query["status_id"]
@@ -166,14 +235,14 @@ class Reader:
         if query["replaced"] not in ("1", "true"):
             condition += f" AND NOT {IS_REPLACED}"
         # The counts of a run leave out results that a later attempt of their job replaced, those of a thread do not.
-        if self._connection.execute(_LATER_ATTEMPT, (run_id,)):
-            total = self._connection.number(f'SELECT COUNT(*) FROM "result" WHERE {condition}', values)
+        if self.connection.execute(_LATER_ATTEMPT, (run_id,)):
+            total = self.connection.number(f'SELECT COUNT(*) FROM "result" WHERE {condition}', values)
         columns = (column, _RESULT_ORDERS[query["sort"]], '"result"."id"')
         return self._page(f"{_RESULTS} WHERE {condition}", values, columns, query, total)
 
     def source(self, source_id: int) -> Json:
         """Return a source with the number, averages and last status of its runs."""
-        row = self._connection.row(_SOURCES.format("id"), (source_id,))
+        row = self.connection.row(_SOURCES.format("id"), (source_id,))
         if row is None:
             raise not_found("automation source")
         return row
@@ -181,14 +250,14 @@ class Reader:
     def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of a project's sources; a request for retired ones gets an empty page."""
         self._check_project(project_id)
-        total = self._connection.number('SELECT COUNT(*) FROM "source" WHERE "project_id" = ?', (project_id,))
+        total = self.connection.number('SELECT COUNT(*) FROM "source" WHERE "project_id" = ?', (project_id,))
         # The embedded server cannot retire sources.
         total = 0 if query["is_retired"] in ("1", "true") else total
         columns = (_SOURCE_ORDERS[query["sort"]], 's."id"')
         return self._page(_SOURCES.format("project_id"), (project_id,), columns, query, total)
 
     def _check_project(self, project_id: int) -> None:
-        if not self._connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
+        if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             raise not_found("project with automation runs")
 
     def _bare_records(self, runs: Sequence[Json]) -> list[RunRecord]:
@@ -201,7 +270,7 @@ class Reader:
         return [RunRecord(run, (), attachments[run["id"]]) for run in runs]
 
     def _attachments(self, condition: str, values: Sequence[object]) -> list[Json]:
-        return self._connection.rows(f'SELECT * FROM "attachment" WHERE {condition} ORDER BY "id"', values)
+        return self.connection.rows(f'SELECT * FROM "attachment" WHERE {condition} ORDER BY "id"', values)
 
     def _page(
         self, select: str, values: Sequence[object], columns: Sequence[str], query: Mapping[str, Any], total: int
@@ -213,7 +282,7 @@ class Reader:
         if offset >= total:
             return Page(number, size, total, ())
         order = ", ".join(f"{column} {query['order']}" for column in columns)
-        rows = self._connection.rows(f"{select} ORDER BY {order} LIMIT ? OFFSET ?", (*values, size, offset))
+        rows = self.connection.rows(f"{select} ORDER BY {order} LIMIT ? OFFSET ?", (*values, size, offset))
         return Page(number, size, total, rows)
 
 
@@ -259,53 +328,47 @@ PAGE_CHARACTERS: Final = 4 * 1024 * 1024
 """Length of fields and artifacts after which a page ends: clients read no response of more than 16 MiB."""
 
 
-class WholeResults:
-    """The results of a run that no later attempt of a job replaces; raises `ApiError` (404) for an unknown run."""
+def results_page(
+    connection: StoreConnection, run_id: int, after: int = 0, classes: Collection[int] | None = None
+) -> tuple[list[Json], int | None]:
+    """Return results of a run in the order of their ids, and the id after which the next page begins; None on the last.
 
-    def __init__(self, reader: Reader, run_id: int) -> None:
-        reader.run_row(run_id)
-        self._connection = reader.connection
-        self._run_id = run_id
+    Left out are results that a later attempt of their job replaces, and those of other ``classes`` than these. Raises
+    `ApiError` (404) for an unknown run.
+    """
+    run_row(connection, run_id)
+    chosen = f'AND "result"."result_class" IN ({marks(classes)})' if classes is not None else ""
+    sql = (
+        'SELECT "result".*, "case"."key" FROM "result" JOIN "case" ON "case"."id" = "result"."case_id"'
+        f' WHERE "result"."run_id" BETWEEN ? AND ? AND "result"."id" > ? AND NOT {IS_REPLACED} {chosen}'
+        f' ORDER BY "result"."run_id", "result"."id" LIMIT {PAGE_RESULTS + 1}'
+    )
+    results: list[Json] = []
+    characters = 0
+    for row in connection.each(sql, (run_id, run_id, after, *(classes or ()))):
+        if len(results) == PAGE_RESULTS or characters > PAGE_CHARACTERS:
+            return results, results[-1]["automation_test_id"]
+        characters += len(row["fields"] or "") + len(row["artifacts"] or "")
+        results.append(_whole_result(row))
+    return results, None
 
-    def page(self, after: int = 0, classes: Collection[int] | None = None) -> tuple[list[Json], int | None]:
-        """Return results in the order of their ids, and the id after which the next page begins; None on the last.
 
-        ``classes`` restricts the page to results of these classes.
-        """
-        results: list[Json] = []
-        characters = 0
-        for row in self._rows(after, classes):
-            if len(results) == PAGE_RESULTS or characters > PAGE_CHARACTERS:
-                return results, results[-1]["automation_test_id"]
-            characters += len(row["fields"] or "") + len(row["artifacts"] or "")
-            results.append(self._item(row))
-        return results, None
-
-    def _rows(self, after: int, classes: Collection[int] | None) -> Iterator[Json]:
-        chosen = f'AND "result"."result_class" IN ({marks(classes)})' if classes is not None else ""
-        sql = (
-            'SELECT "result".*, "case"."key" FROM "result" JOIN "case" ON "case"."id" = "result"."case_id"'
-            f' WHERE "result"."run_id" BETWEEN ? AND ? AND "result"."id" > ? AND NOT {IS_REPLACED} {chosen}'
-            f' ORDER BY "result"."run_id", "result"."id" LIMIT {PAGE_RESULTS + 1}'
-        )
-        return self._connection.each(sql, (self._run_id, self._run_id, after, *(classes or ())))
-
-    def _item(self, row: Json) -> Json:
-        return {
-            "automation_test_id": row["id"],
-            "automation_case_id": row["case"],
-            "thread_id": row["thread"],
-            "key": row["key"],
-            "folder": row["folder"],
-            "name": row["name"],
-            "status": row["result_class"],
-            "status_name": RESULT_STATUSES[row["status"]].system_name,
-            "elapsed": row["elapsed"],
-            "file": row["file"],
-            "line": row["line"],
-            "assertions": row["assertions"],
-            "fields": json.loads(row["fields"] or "[]"),
-            "artifacts": json.loads(row["artifacts"] or "[]"),
-            "phase": row["phase"],
-            "fingerprint": None if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
-        }
+def _whole_result(row: Json) -> Json:
+    return {
+        "automation_test_id": row["id"],
+        "automation_case_id": row["case"],
+        "thread_id": row["thread"],
+        "key": row["key"],
+        "folder": row["folder"],
+        "name": row["name"],
+        "status": row["result_class"],
+        "status_name": RESULT_STATUSES[row["status"]].system_name,
+        "elapsed": row["elapsed"],
+        "file": row["file"],
+        "line": row["line"],
+        "assertions": row["assertions"],
+        "fields": json.loads(row["fields"] or "[]"),
+        "artifacts": json.loads(row["artifacts"] or "[]"),
+        "phase": row["phase"],
+        "fingerprint": None if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
+    }

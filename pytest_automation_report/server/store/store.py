@@ -18,7 +18,6 @@ from msgspec import Struct
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
-from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.values import json_text, try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
@@ -144,16 +143,12 @@ class Store:
             self._connections.writing, lambda connection: work(Writer(connection, self._clock(), self._max_bytes))
         )
 
-    def read(self, question: Callable[[Reader], T]) -> T:
-        """Run queries on one snapshot of the store and return their value."""
-        return _run_transaction(self._connections.reading, lambda connection: question(Reader(connection)))
-
-    def snapshot(self, question: Callable[[StoreConnection], T]) -> T:
-        """Run plain statements on one snapshot of the store and return their value."""
+    def read(self, question: Callable[[StoreConnection], T]) -> T:
+        """Run statements on one snapshot of the store and return their value."""
         return _run_transaction(self._connections.reading, question)
 
     def look(self, question: Callable[[StoreConnection], T]) -> T:
-        """Run a single statement, which sees one snapshot of the store by itself, and return its value."""
+        """Run a single statement without a transaction, which PostgreSQL begins and ends by two messages more."""
         return _run_transaction(self._connections.looking, question)
 
     def compact(self) -> None:

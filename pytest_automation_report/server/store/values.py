@@ -7,10 +7,15 @@ There are three numberings: ids of result statuses (1 to 6), result classes (wha
 from __future__ import annotations
 
 import json
+import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import quote
 
 from msgspec import Struct
+
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN
+from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -269,3 +274,37 @@ def json_text(value: object) -> str:
 def hexadecimal(fingerprint: int) -> str:
     """Return a stored fingerprint as its 16 digits."""
     return fingerprint.to_bytes(8, "big", signed=True).hex()
+
+
+ADDRESS: Final = f"{EMBEDDED_ORIGIN}{ARTIFACTS_PATH}/"
+"""Beginning of the URL of every stored content."""
+
+_content = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})(?:/([A-Za-z0-9._~%-]{{1,900}}))?").fullmatch
+_contents = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})").findall
+
+
+def content_address(content_hash: str, name: str) -> str:
+    """Return the URL of a content; the name is only for people and may be any text."""
+    return f"{ADDRESS}{content_hash}/{quote(file_name(name), safe='')}"
+
+
+def content_hash(address: str) -> str | None:
+    """Return the hash in the URL of a stored content; None for every other URL."""
+    match = _content(address)
+    return match[1] if match else None
+
+
+def content_path(address: str) -> str | None:
+    """Return the path at which this server shows a stored content; None for every other URL."""
+    match = _content(address)
+    if match is None:
+        return None
+    # A browser would resolve `.` and `..` and ask for another path.
+    has_name = match[2] not in (None, ".", "..")
+    return f"{ARTIFACTS_PATH}/{match[1]}/{match[2]}" if has_name else f"{ARTIFACTS_PATH}/{match[1]}"
+
+
+def hashes_in(text: str | None) -> set[str]:
+    """Return the hashes of all stored contents whose URLs stand in a text."""
+    # The search for a fixed text comes first: most results have artifacts of other stores, and the pattern is slower.
+    return set(_contents(text)) if text and ADDRESS in text else set()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.server.store.contents import hashes_in, use
 from pytest_automation_report.server.store.database import (
     check_attached,
     check_room,
@@ -26,13 +25,14 @@ from pytest_automation_report.server.store.values import (
     RunStatus,
     already_completed,
     final_status,
+    hashes_in,
     increments,
     not_found,
     validation_error,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
@@ -55,6 +55,7 @@ _OPEN: Final[Mapping[str, object]] = {
 _MOST_BEFORE_US: Final = 60_000_000
 _INSERT_TAG: Final = 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)'
 _INSERT_ATTACHMENT: Final = 'INSERT INTO "attachment" ("run_id", "thread_id", "kind", "body") VALUES (?, ?, ?, ?)'
+_INSERT_USE: Final = 'INSERT INTO "content_use" ("run_id", "hash") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _INSERT_PROJECT: Final = 'INSERT INTO "project" ("id", "created") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _OPEN_THREADS: Final = 'SELECT "id", "failure_count" FROM "thread" WHERE "run_id" = ? AND NOT "is_completed"'
 _BEGAN: Final = 'SELECT MIN("session_started") FROM "thread" WHERE "run_id" = ?'
@@ -81,19 +82,9 @@ class Writer:
     """
 
     def __init__(self, connection: StoreConnection, now: int, max_bytes: int | None = None) -> None:
-        self._connection = connection
-        self._now = now
+        self.connection = connection
+        self.now = now
         self._max_bytes = max_bytes
-
-    @property
-    def connection(self) -> StoreConnection:
-        """The connection in its transaction, for changes that only maintenance makes."""
-        return self._connection
-
-    @property
-    def now(self) -> int:
-        """The time of the transaction, in microseconds since 1970."""
-        return self._now
 
     def check_room(self) -> None:
         """Raise `ApiError` (422) when the store has reached its size limit.
@@ -101,7 +92,7 @@ class Writer:
         Completion of runs and threads does not call this, so that CI jobs can end in order on a full store.
         """
         if self._max_bytes is not None:
-            check_room(self._connection, self._max_bytes)
+            check_room(self.connection, self._max_bytes)
 
     def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
         """Create a run and return its id; create the project, source, configuration and milestone if missing.
@@ -121,12 +112,12 @@ class Writer:
             "tags": run.tags,
             "thread_count": 0,
             "thread_active_count": 0,
-            "created": self._now,
+            "created": self.now,
             **run_columns(run.attachments),
         }
-        run_id = self._connection.insert(insert_into("run", columns), tuple(columns.values()))
+        run_id = self.connection.insert(insert_into("run", columns), tuple(columns.values()))
         for tag in run.tag_names:
-            self._connection.change(_INSERT_TAG, (run_id, tag))
+            self.connection.change(_INSERT_TAG, (run_id, tag))
         self._attach(run_id, None, run.attachments)
         return run_id
 
@@ -143,12 +134,12 @@ class Writer:
         The run's elapsed time is measured since its session began, or since its creation if that is not known; or it is
         that of its longest thread.
         """
-        lock(self._connection, "run", run_id)
+        lock(self.connection, "run", run_id)
         run = self._open_run(run_id)
-        for thread_id, failure_count in self._connection.execute(_OPEN_THREADS, (run_id,)):
+        for thread_id, failure_count in self.connection.execute(_OPEN_THREADS, (run_id,)):
             self._close_thread(thread_id, failure_count)
         elapsed = self._since_began(run_id, run["created"]) if measure_elapsed else self._longest_thread(run_id)
-        completion = {"is_completed": True, "completed": self._now, "elapsed": elapsed, "thread_active_count": 0}
+        completion = {"is_completed": True, "completed": self.now, "elapsed": elapsed, "thread_active_count": 0}
         self._update_run(run_id, {**completion, "status": int(final_status(run["failure_count"]))})
 
     def create_thread(self, run_id: int, thread: ThreadSubmission) -> int:
@@ -164,12 +155,12 @@ class Writer:
             **_OPEN,
             "run_id": run_id,
             "position": run["thread_count"] + 1,
-            "created": self._now,
+            "created": self.now,
             "elapsed_observed": thread.observed,
             "elapsed_computed": thread.computed,
             **thread.extensions,
         }
-        thread_id = self._connection.insert(insert_into("thread", columns), tuple(columns.values()))
+        thread_id = self.connection.insert(insert_into("thread", columns), tuple(columns.values()))
         self._attach(run_id, thread_id, thread.attachments)
         self._update_run(run_id, increments={"thread_count": 1, "thread_active_count": 1})
         return thread_id
@@ -182,11 +173,11 @@ class Writer:
         changes = {**_elapsed_totals(thread, addition), **addition.extensions}
         self._attach(run_id, thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
-        use(self._connection, run_id, set[str]().union(*artifact_hashes))
-        add_results(self._connection, thread, addition.tests, self._now)
+        _use(self.connection, run_id, set[str]().union(*artifact_hashes))
+        add_results(self.connection, thread, addition.tests, self.now)
         more = increments(test.status for test in addition.tests)
-        update_row(self._connection, "thread", thread_id, changes, more)
-        replaced = replaced_statuses(self._connection, {**thread, **addition.extensions}, addition.tests)
+        update_row(self.connection, "thread", thread_id, changes, more)
+        replaced = replaced_statuses(self.connection, {**thread, **addition.extensions}, addition.tests)
         fewer = increments(replaced)
         changed = {name: more.get(name, 0) - fewer.get(name, 0) for name in (more | fewer)}
         self._update_run(run_id, increments=changed)
@@ -199,24 +190,24 @@ class Writer:
         self._close_thread(thread_id, thread["failure_count"], known)
         self._update_run(thread["run"], increments={"thread_active_count": -1})
         # Read after the change, which waits in PostgreSQL for other threads of the run that end now.
-        run = self._connection.row(_RUN, (thread["run"],))
+        run = self.connection.row(_RUN, (thread["run"],))
         if run is not None and run["completed"] is not None and not run["thread_active_count"]:
             status = int(final_status(run["failure_count"]))
-            self._update_run(thread["run"], {"is_completed": True, "completed": self._now, "status": status})
+            self._update_run(thread["run"], {"is_completed": True, "completed": self.now, "status": status})
 
     def _update_run(
         self, run_id: int, values: Mapping[str, object] | None = None, increments: Mapping[str, int] | None = None
     ) -> None:
-        update_row(self._connection, "run", run_id, {**(values or {}), "updated": self._now}, increments)
+        update_row(self.connection, "run", run_id, {**(values or {}), "updated": self.now}, increments)
 
     def _close_thread(self, thread_id: int, failure_count: int, durations: Mapping[str, int] | None = None) -> None:
         completion = {
             "is_completed": True,
-            "completed": self._now,
+            "completed": self.now,
             "status": int(final_status(failure_count)),
             "running": None,
         }
-        update_row(self._connection, "thread", thread_id, {**completion, **(durations or {})})
+        update_row(self.connection, "thread", thread_id, {**completion, **(durations or {})})
 
     def _open_run(self, run_id: int, *, is_reopened: bool = False) -> Json:
         """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422).
@@ -224,27 +215,27 @@ class Writer:
         With ``is_reopened`` a completed run is opened again, and what was stored about it as a whole is forgotten. It
         keeps the time of its completion, by which it is known to complete by itself.
         """
-        share(self._connection, "run", run_id)
-        row = self._connection.row(_RUN + row_lock(self._connection), (run_id,))
+        share(self.connection, "run", run_id)
+        row = self.connection.row(_RUN + row_lock(self.connection), (run_id,))
         if row is None:
             raise not_found("automation run")
         if row["status"] != RunStatus.RUNNING:
             if not is_reopened:
                 raise already_completed("automation run")
-            self._connection.change(_FORGET_FINDINGS, (run_id,))
-            self._connection.change(_FORGET_OVERVIEW, (run_id,))
+            self.connection.change(_FORGET_FINDINGS, (run_id,))
+            self.connection.change(_FORGET_OVERVIEW, (run_id,))
             self._update_run(run_id, {"is_completed": False, "status": int(RunStatus.RUNNING), "speed": None})
         return row
 
     def _open_thread(self, thread_id: int) -> Json:
         """Lock a thread's row and return it, with the source of its run; raises `ApiError` like `_open_run`."""
-        rows = self._connection.execute(_RUN_OF_THREAD, (thread_id,))
+        rows = self.connection.execute(_RUN_OF_THREAD, (thread_id,))
         if not rows:
             raise not_found("thread")
         ((run_id, source_id),) = rows
         # The locks come first: a row that is read before them may be completed by another writer in between.
-        share(self._connection, "run", run_id)
-        row = self._connection.row(_THREAD + row_lock(self._connection), (thread_id,))
+        share(self.connection, "run", run_id)
+        row = self.connection.row(_THREAD + row_lock(self.connection), (thread_id,))
         if row is None:
             raise not_found("thread")
         if row["status"] != RunStatus.RUNNING:
@@ -256,18 +247,18 @@ class Writer:
 
         A difference of minutes is that of two clocks, or of an outage, and does not count.
         """
-        ((began,),) = self._connection.execute(_BEGAN, (run_id,))
+        ((began,),) = self.connection.execute(_BEGAN, (run_id,))
         before = 0 if began is None else created - began
-        return max(0, self._now - created + (before if 0 < before <= _MOST_BEFORE_US else 0))
+        return max(0, self.now - created + (before if 0 < before <= _MOST_BEFORE_US else 0))
 
     def _longest_thread(self, run_id: int) -> int | None:
-        ((longest,),) = self._connection.execute(_LONGEST, (run_id,))
+        ((longest,),) = self.connection.execute(_LONGEST, (run_id,))
         elapsed: int | None = longest
         return elapsed
 
     def _add_project(self, project_id: int) -> None:
-        if not self._connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
-            self._connection.change(_INSERT_PROJECT, (project_id, self._now))
+        if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
+            self.connection.change(_INSERT_PROJECT, (project_id, self.now))
 
     def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
         """Raise `ApiError` (422) for ids of configurations and milestones that the project does not have.
@@ -297,27 +288,27 @@ class Writer:
     def _find(self, table: _Named, project_id: int, column: Literal["id", "name"], value: object) -> int | None:
         """Return the id of a project's record, None if there is none."""
         sql = f'SELECT "id" FROM "{table}" WHERE "project_id" = ? AND "{column}" = ?'
-        rows = self._connection.execute(sql, (project_id, value))
+        rows = self.connection.execute(sql, (project_id, value))
         return rows[0][0] if rows else None
 
     def _find_or_create(self, table: _Named, project_id: int, name: str) -> int:
         """Return the id of a project's record, which is inserted if missing."""
         record_id = self._find(table, project_id, "name", name)
         if record_id is None:
-            columns = {"project_id": project_id, "name": name, **({"created": self._now} if table == "source" else {})}
+            columns = {"project_id": project_id, "name": name, **({"created": self.now} if table == "source" else {})}
             # In PostgreSQL another writer may insert the same record at this moment; then this insert does nothing.
-            self._connection.change(f"{insert_into(table, columns)} ON CONFLICT DO NOTHING", tuple(columns.values()))
+            self.connection.change(f"{insert_into(table, columns)} ON CONFLICT DO NOTHING", tuple(columns.values()))
             record_id = self._find(table, project_id, "name", name)
         assert record_id is not None
         return record_id
 
     def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
         for attachment in attachments:
-            self._connection.change(_INSERT_ATTACHMENT, (run_id, thread_id, attachment.kind, attachment.body))
+            self.connection.change(_INSERT_ATTACHMENT, (run_id, thread_id, attachment.kind, attachment.body))
         if attachments:
-            check_attached(self._connection, run_id)
+            check_attached(self.connection, run_id)
         artifacts = (attachment.body for attachment in attachments if attachment.kind == "artifacts")
-        use(self._connection, run_id, set[str]().union(*map(hashes_in, artifacts)))
+        _use(self.connection, run_id, set[str]().union(*map(hashes_in, artifacts)))
 
 
 def _elapsed_totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
@@ -336,6 +327,14 @@ def _elapsed_totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
     if too_large:
         raise validation_error(too_large)
     return totals
+
+
+def _use(connection: StoreConnection, run_id: int, hashes: Collection[str]) -> None:
+    """Record that a run refers to these contents, so that they are stored as long as the run."""
+    if hashes:
+        share(connection, "contents")
+    for content_hash in sorted(hashes):
+        connection.change(_INSERT_USE, (run_id, content_hash))
 
 
 def set_main_branch(branch: str, source: str | None, writer: Writer) -> int:

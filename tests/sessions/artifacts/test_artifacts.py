@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from pytest_automation_report.server.store.artifacts import ArtifactContents
-from pytest_automation_report.server.store.contents import content_hash, content_path
+from pytest_automation_report.server.store.contents import ArtifactContents
 from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import content_hash, content_path
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.scripted_server.server import ScriptedServer

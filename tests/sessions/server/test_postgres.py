@@ -15,10 +15,10 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.findings.documents import RunFindings
 from pytest_automation_report.server.api.bodies import RunBody
 from pytest_automation_report.server.store import postgres
-from pytest_automation_report.server.store.contents import content_address
 from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
+from pytest_automation_report.server.store.reads import Reader, has_runs, run_row
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
 from pytest_automation_report.server.store.values import (
@@ -26,6 +26,7 @@ from pytest_automation_report.server.store.values import (
     DiskFullError,
     StoredTest,
     ThreadSubmission,
+    content_address,
     json_text,
 )
 from pytest_automation_report.server.store.writes import Writer
@@ -213,7 +214,7 @@ def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluste
         return _waiting(cluster, lambda: _elsewhere(service, lambda late: late.append_to_thread(1, addition)))
 
     service.store.write(work).result(30)
-    (thread,) = service.store.read(lambda reader: reader.run(1, max_threads=1)).threads
+    (thread,) = service.store.read(lambda connection: Reader(connection).run(1, max_threads=1)).threads
     assert (thread["elapsed_observed"], thread["elapsed_computed"]) == (10, 14)
 
 
@@ -312,7 +313,7 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster) -> No
             made = store.write(lambda writer: writer.create_run(1, RUN))
             cluster.control("-m", "fast", "stop")
             for ask in (
-                lambda: store.read(lambda reader: reader.run(made)),
+                lambda: store.read(partial(run_row, run_id=made)),
                 lambda: store.write(lambda writer: writer.create_run(1, RUN)),
             ):
                 with pytest.raises(ApiError) as refused:
@@ -320,7 +321,7 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster) -> No
                 assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
                 assert "cannot be reached" in refused.value.message
             cluster.restart()
-            assert store.read(lambda reader: reader.run(made)).row["id"] == made
+            assert store.read(partial(run_row, run_id=made))["id"] == made
             assert store.write(lambda writer: writer.create_run(1, RUN)) == made + 1
     finally:
         cluster.restart()
@@ -347,7 +348,7 @@ def test_a_closed_store_takes_nothing(service: Service) -> None:
     with pytest.raises(OperationalError, match="closed"):
         database.number("SELECT 1")
     with pytest.raises(PoolClosed):
-        service.store.read(lambda reader: reader.has_runs)
+        service.store.read(has_runs)
 
 
 @ON_POSTGRESQL

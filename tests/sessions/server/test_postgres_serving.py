@@ -16,7 +16,7 @@ import requests
 
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
-from pytest_automation_report.server.store.reads import Reader
+from pytest_automation_report.server.store.reads import run_row
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import Store
 from support.clusters import Cluster
@@ -249,11 +249,6 @@ def _append_until_killed(session: requests.Session, path: str) -> int:
     return answered
 
 
-def _total(run_id: int, reader: Reader) -> int:
-    total: int = reader.run(run_id).row["total_count"]
-    return total
-
-
 @pytest.mark.slow
 def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster: Cluster, kills: int) -> None:
     """After each SIGKILL of a server in a stream of appends, what it answered is there, and every append is whole."""
@@ -270,6 +265,6 @@ def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster:
                 timer.start()
                 answered = _append_until_killed(session, path)
                 timer.join()
-            total = store.read(partial(_total, run))
+            total = store.read(partial(run_row, run_id=run))["total_count"]
             assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)
         assert check(store).problems == ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.server.store.artifacts import part_of
-from pytest_automation_report.server.store.contents import PART_BYTES, is_picture, is_video, stored_contents
+from msgspec import Struct
+
+from pytest_automation_report.server.store.contents import PART_BYTES, is_picture, is_video, part_of, stored_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,7 @@ DEFAULT_BYTES: Final = 5_000_000
 _DOWNLOAD: Final = "application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class FileRule:
+class FileRule(Struct, frozen=True):
     """The artifacts that a user wants in a report; ``max_bytes`` is for all together."""
 
     which: Which = "failed"

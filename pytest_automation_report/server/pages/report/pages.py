@@ -28,9 +28,8 @@ from pytest_automation_report.server.pages.run.tests import file_branches, order
 from pytest_automation_report.server.pages.state import CHANGES, TestState, result_state
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, with_defaults
-from pytest_automation_report.server.store.contents import content_hash
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.values import ResultClass, hexadecimal
+from pytest_automation_report.server.store.values import ResultClass, content_hash, hexadecimal
 from pytest_automation_report.text.names import NameParts, node_id, run_command, split_name, title_of
 from pytest_automation_report.text.visible import visible
 

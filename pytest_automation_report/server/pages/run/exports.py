@@ -16,7 +16,7 @@ from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.state import run_state
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.reads import WholeResults
+from pytest_automation_report.server.store.reads import results_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
 _PIECE_CHARACTERS: Final = 64 * 1024
@@ -77,12 +76,8 @@ def _document(store: Store, run_id: int) -> Json:
 def _items(store: Store, run_id: int) -> Iterator[Json]:
     after: int | None = 0
     while after is not None:
-        results, after = store.read(partial(_page, run_id, after))
+        results, after = store.read(partial(results_page, run_id=run_id, after=after))
         yield from results
-
-
-def _page(run_id: int, after: int, reader: Reader) -> tuple[list[Json], int | None]:
-    return WholeResults(reader, run_id).page(after)
 
 
 def _tests(store: Store, run_id: int) -> Iterator[ExportedTest]:

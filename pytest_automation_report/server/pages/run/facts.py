@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from pytest_automation_report.api.models import COLLECTED_FIELD
 from pytest_automation_report.findings.flakiness import WINDOW
@@ -43,8 +44,7 @@ SILENT_US: Final = 60_000_000
 _is_number = re.compile(r"[0-9]{1,9}").fullmatch
 
 
-@dataclass(frozen=True)
-class RunFacts:
+class RunFacts(Struct, frozen=True, dict=True):
     """One run, read in one transaction.
 
     ``findings`` is None if there are none; ``overview`` is that of `store.overview`; ``now`` is in microseconds since

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from pytest_automation_report.findings.comparison import command_of
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
@@ -45,6 +46,7 @@ from pytest_automation_report.server.pages.state import run_state, single_values
 from pytest_automation_report.server.pages.words import attached
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
+from pytest_automation_report.server.store.reads import run_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,7 +98,7 @@ class RunDocuments:
 
         Raises `ApiError` for an unknown run (404), and for a base of another source (422).
         """
-        row = self._store.read(lambda reader: reader.run_row(run_id))
+        row = self._store.look(lambda connection: run_row(connection, run_id))
         is_kept = not row["is_completed"] and row["total_count"] > _FRESH_RESULTS
         with self._lock:
             until, known = self._open.get((run_id, base), (0.0, None)) if is_kept else (0.0, None)

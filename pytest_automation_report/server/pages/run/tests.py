@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pytest_automation_report.server.pages.drawings import reduced_cells
 from pytest_automation_report.server.pages.links import paging
@@ -38,8 +40,7 @@ _TONE_RANKS: Final[Mapping[str, int]] = {
 _LEAST_CELLS: Final = 2
 
 
-@dataclass(slots=True)
-class Branch:
+class Branch(Struct):
     """A node with tests below it: a folder, file, class or function.
 
     ``path`` names it in URLs: a folder ends with a slash, a class or function stands after ``::``. ``label`` is its

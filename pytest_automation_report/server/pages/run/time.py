@@ -15,7 +15,7 @@ from pytest_automation_report.server.pages.drawings import clock
 from pytest_automation_report.server.pages.run.facts import SILENT_US
 from pytest_automation_report.server.pages.words import duration, quantity
 from pytest_automation_report.server.store.extensions import running_tests
-from pytest_automation_report.server.store.records import find_cases
+from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:

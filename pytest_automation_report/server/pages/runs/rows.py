@@ -13,7 +13,7 @@ from pytest_automation_report.server.pages.words import attached, comparable_tim
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.histories import histories, series_of
-from pytest_automation_report.server.store.records import find_cases
+from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.text.names import SHORT_COMMIT
 
 if TYPE_CHECKING:

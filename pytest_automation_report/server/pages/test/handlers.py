@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
@@ -21,11 +22,10 @@ from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, rerun_command, run_summary, with_defaults
 from pytest_automation_report.server.store import extensions
-from pytest_automation_report.server.store.artifacts import part_of
 from pytest_automation_report.server.store.compared import flaky_state
-from pytest_automation_report.server.store.contents import hashes_in, stored_contents
+from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
-from pytest_automation_report.server.store.values import RESULT_STATUSES, ApiError, hexadecimal
+from pytest_automation_report.server.store.values import RESULT_STATUSES, ApiError, hashes_in, hexadecimal
 from pytest_automation_report.text.names import split_name
 
 if TYPE_CHECKING:

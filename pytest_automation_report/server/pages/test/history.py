@@ -6,9 +6,10 @@ Most functions take rows of `PageReader.history`, which are the results of the t
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from pytest_automation_report.findings import flakiness
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
@@ -59,8 +60,7 @@ _BAR: Final = 8.0
 _LABEL_EDGE: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Outcome of the test in one run; ``letter`` is f failed, r passed after a failed attempt, p passed, s skipped.
 
     ``elapsed`` is in microseconds, ``created`` in microseconds since 1970. ``branch`` and ``commit`` are empty if not
@@ -348,8 +348,7 @@ class Bar(NamedTuple):
     is_current: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """Durations and outcomes of some runs as a drawing, oldest first.
 
     ``usual_y`` is the height of the median's line, empty if there is none; ``label_x`` and ``label_anchor`` place the
@@ -407,8 +406,7 @@ class CasePage(Page):
         self.show(req, resp, "test/case.html", **self.read(partial(case_values, case_id, branch)))
 
 
-@dataclass(frozen=True, slots=True)
-class ReasonRow:
+class ReasonRow(Struct, frozen=True):
     """A reason for which the test failed: its message, how often, its first and its last run of those shown."""
 
     message: str

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from msgspec import Struct
 
 from pytest_automation_report.api.models import ATTEMPTS_META
 from pytest_automation_report.failures.highlighting import coloured, terminal_lines
 from pytest_automation_report.failures.reading import Call, is_in_package, read_failure
 from pytest_automation_report.server.pages.state import STREAMS
 from pytest_automation_report.server.pages.words import steps, web_address
-from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, content_hash, is_picture, is_video
+from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, is_picture, is_video
 from pytest_automation_report.server.store.extensions import steps as stored_steps
+from pytest_automation_report.server.store.values import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,8 +57,7 @@ _COLOURED_CHARACTERS: Final = 60_000
 _MAX_VARIABLES: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One attempt of a test; ``elapsed`` is in microseconds, None if not known."""
 
     number: int
@@ -65,8 +66,7 @@ class Attempt:
     elapsed: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ShownLine:
+class ShownLine(Struct, frozen=True):
     """One line of code in coloured pieces."""
 
     number: int | None
@@ -74,8 +74,7 @@ class ShownLine:
     is_hit: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CallView:
+class CallView(Struct, frozen=True):
     """One call: its frame, the lines before those that are shown at once, and these."""
 
     frame: Frame
@@ -86,8 +85,7 @@ class CallView:
     variables: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionView:
+class ExceptionView(Struct, frozen=True):
     """One exception with its calls; a `Fold` stands for several of them."""
 
     shown: ShownException
@@ -99,8 +97,7 @@ class ExceptionView:
         return {"cause": "because of", "context": "while this was handled"}.get(self.shown.link, "")
 
 
-@dataclass(frozen=True, slots=True)
-class FailureSection:
+class FailureSection(Struct, frozen=True):
     """One failure of an attempt, or the reason of a skip: title, phase in words, exceptions, pytest's text.
 
     ``phase`` is setup, call, teardown or empty. ``is_failure`` is False for a skip. ``spans`` are the coloured parts of
@@ -408,8 +405,7 @@ class Preview(NamedTuple):
     more_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TestFile:
+class TestFile(Struct, frozen=True):
     """One artifact: ``shown`` is picture, video, text or link; ``url`` is empty if it is not stored any more.
 
     ``earlier`` is the picture of the same name in an earlier result, from the run ``earlier_run``.

@@ -8,18 +8,16 @@ import pytest
 from falcon.testing import Result
 
 from pytest_automation_report.cli.main import main
-from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.contents import (
     DOWNLOAD,
     MAX_CONTENT_BYTES,
     PART_BYTES,
     TEXT,
-    content_address,
-    content_path,
+    ArtifactContents,
     media_type,
 )
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.values import ApiError
+from pytest_automation_report.server.store.values import ApiError, content_address, content_path
 from support.service import Service, a_test, command_runner, option
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -9,7 +9,7 @@ from falcon.testing import Result, TestClient
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.contents import ArtifactContents
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.values import ApiError
@@ -22,14 +22,14 @@ ROOM = 1_000_000
 @pytest.fixture
 def limit(service: Service) -> int:
     """Return what a store may have that takes a little more than it takes with nothing in it."""
-    return service.store.read(lambda reader: used_bytes(reader.connection)) + ROOM
+    return service.store.read(used_bytes) + ROOM
 
 
 @pytest.fixture
 def full(service: Service, limit: int, contract: Contract) -> Iterator[TestClient]:
     """Serve a store that has reached its limit, with one open run and thread."""
     thread = service.new_thread(service.new_run())
-    while service.store.read(lambda reader: used_bytes(reader.connection)) < limit:
+    while service.store.read(used_bytes) < limit:
         service.append(thread, *(a_test(each, folder="f" * 700) for each in range(100)))
     with closing(Store(service.place, max_bytes=limit)) as store:
         yield TestClient(contract.wsgi(create_application(store, TOKEN)))

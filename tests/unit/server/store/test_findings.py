@@ -302,7 +302,7 @@ def test_findings_of_a_run_that_was_opened_again_are_not_stored(runs: Runs) -> N
     """What was computed of a run before late results came is no finding of the run with them."""
     run = runs("pp")
     store = runs.service.store
-    computed = store.snapshot(partial(store_findings._computed, run_id=run, base_id=None, main_branch=""))
+    computed = store.read(partial(store_findings._computed, run_id=run, base_id=None, main_branch=""))
     runs.service.clock.now += SECOND
     runs.service.append(runs.service.new_thread(run, job={"name": "late"}), a_result(2, "f"))
     runs.complete(run)

@@ -99,10 +99,10 @@ def test_a_pruned_store_is_smaller(filled: Service) -> None:
     filled.append(thread_id, *(a_test(each, file="f" * 500) for each in range(3_000)))
     filled.post(f"/automation/runs/{run_id}/complete", {})
     filled.new_thread(filled.new_run())
-    before = filled.store.read(lambda reader: used_bytes(reader.connection))
+    before = filled.store.read(used_bytes)
     done = _store("prune", "--older-than", "0h")
     assert str(run_id) in done.stdout.split(), done.output
-    assert filled.store.read(lambda reader: used_bytes(reader.connection)) < before - 1_000_000
+    assert filled.store.read(used_bytes) < before - 1_000_000
 
 
 def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
@@ -116,9 +116,9 @@ def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
     filled.append(thread_id, a_test())
     newest = filled.new_run(source="open")
     filled.new_thread(newest)
-    old = filled.store.read(lambda reader: runs_before(reader.connection, now - 50 * DAY, now))
+    old = filled.store.read(lambda connection: runs_before(connection, now - 50 * DAY, now))
     assert [run.id for run in old] == [left]
-    beyond = filled.store.read(lambda reader: runs_beyond(reader.connection, 1, now))
+    beyond = filled.store.read(lambda connection: runs_beyond(connection, 1, now))
     assert [run.id for run in beyond if run.id > 6] == [left]
 
 
@@ -131,7 +131,7 @@ def test_a_run_that_changed_since_it_was_chosen_stays(filled: Service) -> None:
     filled.new_thread(left)
     filled.clock.now = now
     filled.new_thread(filled.new_run(source="open"))
-    chosen = filled.store.read(lambda reader: runs_before(reader.connection, now - 50 * DAY, now))
+    chosen = filled.store.read(lambda connection: runs_before(connection, now - 50 * DAY, now))
     assert [run.id for run in chosen] == [late, left]
     filled.append(thread_id, a_test())
     removed, _ = remove_old(filled.store, chosen)

@@ -8,8 +8,7 @@ import pytest
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import sqlite as connections
-from pytest_automation_report.server.store.database import array_text
-from pytest_automation_report.server.store.reads import Reader
+from pytest_automation_report.server.store.database import StoreConnection, array_text
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 from support.service import ON_SQLITE, Service, a_test
@@ -193,7 +192,7 @@ def test_a_long_read_blocks_neither_readers_nor_appends(service: Service) -> Non
     """While a report is read, other threads read and append: they do not wait for its end."""
     thread_id = service.new_thread(service.new_run())
 
-    def long_read(_: Reader) -> bool:
+    def long_read(_: StoreConnection) -> bool:
         other = threading.Thread(target=service.append, args=(thread_id, a_test()))
         other.start()
         other.join(30)

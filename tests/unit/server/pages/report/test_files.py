@@ -6,8 +6,8 @@ import tracemalloc
 from hashlib import sha256
 
 from pytest_automation_report.server.pages.report.files import FileRule
-from pytest_automation_report.server.store.artifacts import ArtifactContents
-from pytest_automation_report.server.store.contents import content_address
+from pytest_automation_report.server.store.contents import ArtifactContents
+from pytest_automation_report.server.store.values import content_address
 from pytest_automation_report.server.store.writes import Writer
 from support.report_file import ReportFile, text_of
 from support.service import a_test

@@ -1,9 +1,9 @@
 """What the history of a test says: since when it fails, how long it usually takes, how reliable it is."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_automation_report.server.pages.test.history import (
     CHART_RUNS,

@@ -21,7 +21,8 @@ from pytest_automation_report.server.pages.test.view_models import (
     step_rows,
 )
 from pytest_automation_report.server.pages.words import Status, with_defaults
-from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent, content_address
+from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
+from pytest_automation_report.server.store.values import content_address
 from support.website import TRACEBACK
 
 FAILED = Status(3, "Failed", "fail")
