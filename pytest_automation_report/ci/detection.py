@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -56,10 +57,6 @@ _TAG_PREFIXES: Final = ("refs/tags/",)
 _BRANCH_PREFIXES: Final = ("refs/heads/", "refs/remotes/origin/")
 
 
-def _read_no_file(_: str) -> str:
-    return ""
-
-
 def is_ci(environ: Mapping[str, str]) -> bool:
     """Return whether a CI provider runs this process."""
     return _provider(environ) is not None or _is_marked(environ, "CI")
@@ -71,7 +68,7 @@ def ci_provider(environ: Mapping[str, str]) -> str:
     return "" if provider is None else provider.name
 
 
-def ci_facts(environ: Mapping[str, str], read_file: ReadFile = _read_no_file) -> BuildInfo | None:
+def ci_facts(environ: Mapping[str, str], read_file: ReadFile = lambda _: "") -> BuildInfo | None:
     """Return the facts of a CI job, ``BuildInfo(provider="CI")`` if only ``CI`` is set, None outside of CI.
 
     ``read_file`` returns the text of a file that a variable names, "" if it cannot be read. Without it the facts in
@@ -80,11 +77,14 @@ def ci_facts(environ: Mapping[str, str], read_file: ReadFile = _read_no_file) ->
     provider = _provider(environ)
     if provider is None:
         return BuildInfo(provider="CI") if _is_marked(environ, "CI") else None
-    facts = with_fallbacks(
-        provider.custom_facts(environ, read_file),
-        _from_table(environ, provider),
-    )
-    return _with_merge(_with_target(facts), environ, provider)
+    facts = with_fallbacks(provider.custom_facts(environ, read_file), _from_table(environ, provider))
+    # Some providers set the variable of the target for a push, too, to the branch itself.
+    target = facts.target_branch if facts.pull_request is not None else None
+    if target is not None:
+        target = _without_prefix(target, _BRANCH_PREFIXES)
+    merge = _commit(environ, provider.merge_commit)
+    is_merge = merge is not None and facts.pull_request is not None and merge != facts.commit
+    return replace(facts, target_branch=target, merge_commit=merge if is_merge else facts.merge_commit)
 
 
 def _provider(environ: Mapping[str, str]) -> Provider | None:
@@ -101,7 +101,6 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
     request = _request(environ, provider)
     ref = BuildInfo() if tag else _ref(environ, provider, request)
     job = _first(environ, provider.job)
-    repository = provider.repository_builder(environ) or _first(environ, provider.repository)
     return BuildInfo(
         provider=provider.name,
         branch=ref.branch,
@@ -114,28 +113,10 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
         pipeline="-".join(all_of(environ, *provider.pipeline) or ()) or None,
         attempt=_attempt(environ, provider),
         shard=_shard(environ, provider),
-        url=without_user(provider.url_builder(environ) or _first(environ, provider.url)),
-        repository=repository_page(repository),
+        url=without_user(_first(environ, provider.url)),
+        repository=repository_page(_first(environ, provider.repository)),
         job=CiJob(job, provider.is_job_shared, _integer(environ, provider.execution)) if job else None,
     )
-
-
-def _with_merge(facts: BuildInfo, environ: Mapping[str, str], provider: Provider) -> BuildInfo:
-    """Return the facts with the merge commit, if the provider tests a merge instead of the author's commit."""
-    merge = _commit(environ, provider.merge_commit)
-    if merge is None or facts.pull_request is None or merge == facts.commit:
-        return facts
-    return replace(facts, merge_commit=merge)
-
-
-def _with_target(facts: BuildInfo) -> BuildInfo:
-    """Return the facts with the bare name of the target branch; without one unless there is a pull request.
-
-    Some providers set the variable for a push, too, to the branch itself.
-    """
-    target = facts.target_branch if facts.pull_request is not None else None
-    prefix = next((prefix for prefix in _BRANCH_PREFIXES if target and target.startswith(prefix)), "")
-    return replace(facts, target_branch=target[len(prefix) :] or None if target else None)
 
 
 def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) -> BuildInfo:
@@ -151,8 +132,13 @@ def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) ->
         if text.startswith(prefix):
             return BuildInfo(tag=text[len(prefix) :] or None)
     prefixes = (*_BRANCH_PREFIXES, *provider.branch_prefixes)
-    prefix = next((prefix for prefix in prefixes if text.startswith(prefix)), "")
-    return BuildInfo(branch=text[len(prefix) :] or None)
+    return BuildInfo(branch=_without_prefix(text, prefixes))
+
+
+def _without_prefix(ref: str, prefixes: tuple[str, ...]) -> str | None:
+    """Return the bare name of a branch, None for an empty one."""
+    prefix = next((prefix for prefix in prefixes if ref.startswith(prefix)), "")
+    return ref[len(prefix) :] or None
 
 
 def _commit(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
@@ -164,7 +150,8 @@ def _commit(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
 def _request(environ: Mapping[str, str], provider: Provider) -> int | None:
     """Return the pull request's number, ``None`` if there is none; some variables hold ``false`` then."""
     text = _first(environ, provider.pull_request) or ""
-    number = _number_in_ref(text, provider) or _number_in_url(text) or text
+    # The last part of a URL is the number, too.
+    number = _number_in_ref(text, provider) or (text.rstrip("/").rpartition("/")[2] if "://" in text else text)
     return int(number) if re.fullmatch(r"[0-9]{1,18}", number) else None
 
 
@@ -172,11 +159,6 @@ def _number_in_ref(text: str, provider: Provider) -> str:
     """Return the number in the provider's own name of a pull request's branch, such as ``pr/12``."""
     match = re.fullmatch(provider.pull_ref, text) if provider.pull_ref else None
     return match[1] if match else ""
-
-
-def _number_in_url(text: str) -> str:
-    """Return the last part of a pull request's URL."""
-    return text.rstrip("/").rpartition("/")[2] if "://" in text else ""
 
 
 def _attempt(environ: Mapping[str, str], provider: Provider) -> int | None:
@@ -208,8 +190,21 @@ def _is_marked(environ: Mapping[str, str], mark: str) -> bool:
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    """Return the value of the first variable that is set."""
-    return next((text for name in names if (text := text_of(environ, name))), None)
+    """Return the value of the first variable that is set, or of the first template whose variables are all set."""
+    return next((text for name in names if (text := _filled(environ, name))), None)
+
+
+def _filled(environ: Mapping[str, str], template: str) -> str | None:
+    if "{" not in template:
+        return text_of(environ, template)
+    if all_of(environ, *re.findall(r"\{(\w+)", template)) is None:
+        return None
+
+    def filled(variable: re.Match[str]) -> str:
+        value = environ[variable[1]].strip()
+        return quote(value, safe=":", errors="replace") if variable[2] else value.rstrip("/")
+
+    return re.sub(r"\{(\w+)(!q)?\}", filled, template)
 
 
 class FactsSearch:

@@ -112,23 +112,20 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
 def with_fallbacks(first: BuildInfo, *others: BuildInfo | None) -> BuildInfo:
     """Fill the missing values of `first` from `others`, in order."""
     for other in others:
-        if other is not None:
-            first = _with_fallback(first, other)
+        if other is None:
+            continue
+        # Two pairs are filled as pairs: a branch of one source and a tag or a merge commit of another do not belong
+        # to the same build.
+        kept: set[str] = set()
+        if first.branch or first.tag:
+            kept |= {"branch", "tag"}
+        if first.commit or first.merge_commit:
+            kept |= {"commit", "merge_commit", "uncommitted_changes"}
+            if first.commit != other.commit:
+                kept |= {"commit_subject", "commits"}
+        names = [name for name in BuildInfo.__struct_fields__ if name not in kept and getattr(first, name) is None]
+        first = replace(first, **{name: getattr(other, name) for name in names})
     return first
-
-
-def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
-    # Two pairs are filled as pairs: a branch of one source and a tag or a merge commit of another do not belong
-    # to the same build.
-    kept: set[str] = set()
-    if first.branch or first.tag:
-        kept |= {"branch", "tag"}
-    if first.commit or first.merge_commit:
-        kept |= {"commit", "merge_commit", "uncommitted_changes"}
-        if first.commit != other.commit:
-            kept |= {"commit_subject", "commits"}
-    names = [name for name in BuildInfo.__struct_fields__ if name not in kept and getattr(first, name) is None]
-    return replace(first, **{name: getattr(other, name) for name in names})
 
 
 def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_branch_tag: bool = False) -> NewRun:

@@ -76,13 +76,15 @@ class Checkout:
         branch, log, remotes, changes = (*texts, "", "", "")[:4]
         commits = [line.partition(":")[::2] for line in log.split("\n") if ":" in line]
         commit, subject = commits[0] if commits else ("", "")
+        is_compared = self._is_local and bool(commit)
         history = [f"{commit[:COMMIT_CHARACTERS]} {subject}".rstrip() for commit, subject in commits]
         return BuildInfo(
             branch=branch.strip().removeprefix(_BRANCH) if branch.startswith(_BRANCH) else None,
             commit=commit or None,
             commit_subject=subject or None,
             commits="\n".join(history) if len(history) > 1 else None,
-            uncommitted_changes=_changes(changes) if self._is_local and commit else None,
+            # A clean checkout has the sign alone.
+            uncommitted_changes=("yes" if changes else "unknown") if is_compared and changes != "=" else None,
             repository=repository_page(_remote(remotes)),
         )
 
@@ -118,13 +120,6 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
         name: text for name, text in environ.items() if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
     }
     return {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_ALLOW_PROTOCOL": "none"}
-
-
-def _changes(status: str) -> str | None:
-    """Return whether files differ, by the output of ``git status``: None for a clean checkout."""
-    if status == "=":
-        return None
-    return "yes" if status else "unknown"
 
 
 def _remote(text: str) -> str | None:

@@ -1,8 +1,7 @@
 """The table of CI providers: the environment variables that describe a job, one row for each provider.
 
 `detection` uses the first row with a mark in the environment, so a provider that sets the variables of another one
-stands above it. Functions build the URLs that are put together from
-several variables; they return None if one of their variables is missing.
+stands above it.
 """
 
 from __future__ import annotations
@@ -15,88 +14,13 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.ci.facts import BuildInfo, Shard, all_of, subject_of, text_of, without_user
+from pytest_automation_report.ci.facts import BuildInfo, Shard, repository_page, subject_of, text_of, without_user
 from pytest_automation_report.unpatched import Unpatched
 
 ReadFile: TypeAlias = Callable[[str], str]
 """Returns the text of a file by its path, "" if it cannot be read or is too large."""
 
 Environ: TypeAlias = Mapping[str, str]
-
-
-def github_url(environ: Environ) -> str | None:
-    """Return the URL of the workflow run; each attempt of a repeated run has a separate one."""
-    parts = all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    if parts is None:
-        return None
-    attempt = text_of(environ, "GITHUB_RUN_ATTEMPT")
-    return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}" + (f"/attempts/{attempt}" if attempt else "")
-
-
-def github_repository(environ: Environ) -> str | None:
-    """Return the URL of the repository."""
-    parts = all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY")
-    return f"{parts[0]}/{parts[1]}" if parts else None
-
-
-def azure_url(environ: Environ) -> str | None:
-    """Return the URL of the build. Project names may have spaces, so they are escaped."""
-    parts = all_of(environ, "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
-    if parts is None:
-        return None
-    return f"{parts[0].rstrip('/')}/{quote(parts[1], errors='replace')}/_build/results?buildId={parts[2]}"
-
-
-def buildkite_url(environ: Environ) -> str | None:
-    """Return the URL of the job in its build."""
-    parts = all_of(environ, "BUILDKITE_BUILD_URL", "BUILDKITE_JOB_ID")
-    return f"{parts[0]}#{parts[1]}" if parts else None
-
-
-def bitbucket_url(environ: Environ) -> str | None:
-    """Return the URL of the pipeline."""
-    parts = all_of(environ, "BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER")
-    return f"https://bitbucket.org/{parts[0]}/pipelines/results/{parts[1]}" if parts else None
-
-
-def bitbucket_repository(environ: Environ) -> str | None:
-    """Return the URL of the repository."""
-    name = text_of(environ, "BITBUCKET_REPO_FULL_NAME")
-    return f"https://bitbucket.org/{name}" if name else None
-
-
-def appveyor_url(environ: Environ) -> str | None:
-    """Return the URL of the job, or of its build if the job is unknown."""
-    parts = all_of(environ, "APPVEYOR_URL", "APPVEYOR_ACCOUNT_NAME", "APPVEYOR_PROJECT_SLUG", "APPVEYOR_BUILD_ID")
-    if parts is None:
-        return None
-    job = text_of(environ, "APPVEYOR_JOB_ID")
-    build = f"{parts[0].rstrip('/')}/project/{parts[1]}/{parts[2]}/builds/{parts[3]}"
-    return f"{build}/job/{job}" if job else build
-
-
-def appveyor_repository(environ: Environ) -> str | None:
-    """Return the URL of the repository, None if its host is not GitHub, Bitbucket or GitLab."""
-    parts = all_of(environ, "APPVEYOR_REPO_PROVIDER", "APPVEYOR_REPO_NAME")
-    hosts = {"github": "github.com", "bitbucket": "bitbucket.org", "gitlab": "gitlab.com"}
-    host = hosts.get(parts[0].lower()) if parts else None
-    return f"https://{host}/{parts[1]}" if parts and host else None
-
-
-def codebuild_url(environ: Environ) -> str | None:
-    """Return the public URL of the build if the project has one, else its URL in the AWS console."""
-    public = text_of(environ, "CODEBUILD_PUBLIC_BUILD_URL")
-    if public:
-        return public
-    parts = all_of(environ, "AWS_REGION", "CODEBUILD_BUILD_ID")
-    if parts is None:
-        return None
-    build = quote(parts[1], safe=":", errors="replace")
-    return f"https://console.aws.amazon.com/codebuild/home?region={parts[0]}#/builds/{build}/view/new"
-
-
-def _unknown(_: Environ) -> str | None:
-    return None
 
 
 def _no_custom_facts(_: Environ, __: ReadFile) -> BuildInfo:
@@ -112,9 +36,9 @@ class Provider(Struct, frozen=True, kw_only=True):
     ``merge_commit`` and ``target_branch`` are used for pull requests only. The values of all variables of ``pipeline``
     together are of one pipeline alone; docs/ci.md names where the provider says so. ``attempt`` counts from 1,
     ``retries`` from 0. ``job`` is the name of the job, which all jobs of one matrix have if ``is_job_shared``;
-    ``execution`` is a number that is greater each time the job runs, for providers that count no attempts. The builders
-    return a URL from several variables, which wins over the single ones. ``custom_facts`` returns facts that need code,
-    such as those in files, and wins over everything.
+    ``execution`` is a number that is greater each time the job runs, for providers that count no attempts. In ``url``
+    and ``repository`` a template stands for one variable: it is used if all of its variables are set, ``!q`` escapes a
+    value. ``custom_facts`` returns facts that need code, such as those in files, and wins over everything.
     """
 
     name: str
@@ -137,9 +61,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     shards: str = ""
     is_shard_from_zero: bool = False
     url: tuple[str, ...] = ()
-    url_builder: Callable[[Environ], str | None] = _unknown
     repository: tuple[str, ...] = ()
-    repository_builder: Callable[[Environ], str | None] = _unknown
     branch_prefixes: tuple[str, ...] = ()
     tag_prefixes: tuple[str, ...] = ()
     pull_ref: str = ""
@@ -151,14 +73,16 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
     commit = text_of(environ, "GITHUB_SHA")
     event_name = text_of(environ, "GITHUB_EVENT_NAME") or ""
     if not event_name.startswith("pull_request") and text_of(environ, "GITHUB_HEAD_REF") is None:
-        return BuildInfo(commit=commit, commit_subject=_pushed_subject(environ, read_file))
+        # Only the event's file has the subject of the commit that was pushed.
+        pushed_commit = _event_part(environ, read_file, "head_commit")
+        message = pushed_commit.get("message") if isinstance(pushed_commit, dict) else None
+        return BuildInfo(commit=commit, commit_subject=subject_of(message) if isinstance(message, str) else None)
     merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
     facts = BuildInfo(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
+    request = _event_part(environ, read_file, "pull_request")
     try:
-        event: Any = Unpatched.decode(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
-        request = event["pull_request"]
         pushed, number = request["head"]["sha"], request["number"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (KeyError, TypeError):
         return facts
     return replace(
         facts,
@@ -167,14 +91,13 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
     )
 
 
-def _pushed_subject(environ: Environ, read_file: ReadFile) -> str | None:
-    """Return the subject of the commit that was pushed, which only the event's file has."""
+def _event_part(environ: Environ, read_file: ReadFile, name: str) -> Any:  # noqa: ANN401 - any JSON
+    """Return a member of the event in GitHub's file, None without it."""
     try:
         event: Any = Unpatched.decode(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
-        message = event["head_commit"]["message"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
-    return subject_of(message) if isinstance(message, str) else None
+    return event.get(name) if isinstance(event, dict) else None
 
 
 def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
@@ -198,6 +121,19 @@ def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
         pipeline=build or None,
         url=without_user(f"{server}/viewLog.html?buildId={quote(build)}") if server and build else None,
     )
+
+
+_APPVEYOR_BUILD: Final = (
+    "{APPVEYOR_URL}/project/{APPVEYOR_ACCOUNT_NAME}/{APPVEYOR_PROJECT_SLUG}/builds/{APPVEYOR_BUILD_ID}"
+)
+
+
+def _appveyor(environ: Environ, _: ReadFile) -> BuildInfo:
+    """Return the repository, None if its host is not GitHub, Bitbucket or GitLab."""
+    hosts = {"github": "github.com", "bitbucket": "bitbucket.org", "gitlab": "gitlab.com"}
+    host = hosts.get((text_of(environ, "APPVEYOR_REPO_PROVIDER") or "").lower())
+    name = text_of(environ, "APPVEYOR_REPO_NAME")
+    return BuildInfo(repository=repository_page(f"https://{host}/{name}") if host and name else None)
 
 
 def _properties(text: str) -> dict[str, str]:
@@ -239,7 +175,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         job=("GITHUB_JOB",),
         is_job_shared=True,
         attempt="GITHUB_RUN_ATTEMPT",
-        repository_builder=github_repository,
+        repository=("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}",),
         custom_facts=_github,
     ),
     Provider(
@@ -252,8 +188,11 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         job=("GITHUB_JOB",),
         is_job_shared=True,
         attempt="GITHUB_RUN_ATTEMPT",
-        url_builder=github_url,
-        repository_builder=github_repository,
+        url=(
+            "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
+            "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
+        ),
+        repository=("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}",),
         custom_facts=_github,
     ),
     Provider(
@@ -295,7 +234,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         attempt="SYSTEM_JOBATTEMPT",
         shard="SYSTEM_JOBPOSITIONINPHASE",
         shards="SYSTEM_TOTALJOBSINPHASE",
-        url_builder=azure_url,
+        url=("{SYSTEM_TEAMFOUNDATIONCOLLECTIONURI}/{SYSTEM_TEAMPROJECT!q}/_build/results?buildId={BUILD_BUILDID}",),
         repository=("BUILD_REPOSITORY_URI",),
     ),
     Provider(
@@ -332,8 +271,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         shard="BUILDKITE_PARALLEL_JOB",
         shards="BUILDKITE_PARALLEL_JOB_COUNT",
         is_shard_from_zero=True,
-        url=("BUILDKITE_BUILD_URL",),
-        url_builder=buildkite_url,
+        url=("{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}", "BUILDKITE_BUILD_URL"),
         repository=("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
     ),
     Provider(
@@ -350,8 +288,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         shard="BITBUCKET_PARALLEL_STEP",
         shards="BITBUCKET_PARALLEL_STEP_COUNT",
         is_shard_from_zero=True,
-        url_builder=bitbucket_url,
-        repository_builder=bitbucket_repository,
+        url=("https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}/pipelines/results/{BITBUCKET_BUILD_NUMBER}",),
+        repository=("https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}",),
     ),
     Provider(
         name="Travis",
@@ -395,8 +333,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         build=("APPVEYOR_BUILD_NUMBER",),
         pipeline=("APPVEYOR_BUILD_ID",),
         job=("APPVEYOR_JOB_NAME",),
-        url_builder=appveyor_url,
-        repository_builder=appveyor_repository,
+        url=(f"{_APPVEYOR_BUILD}/job/{{APPVEYOR_JOB_ID}}", _APPVEYOR_BUILD),
+        custom_facts=_appveyor,
     ),
     Provider(
         name="CodeBuild",
@@ -411,7 +349,10 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         build=("CODEBUILD_BUILD_NUMBER",),
         pipeline=("CODEBUILD_BUILD_ID",),
         job=("CODEBUILD_BATCH_BUILD_IDENTIFIER",),
-        url_builder=codebuild_url,
+        url=(
+            "CODEBUILD_PUBLIC_BUILD_URL",
+            "https://console.aws.amazon.com/codebuild/home?region={AWS_REGION}#/builds/{CODEBUILD_BUILD_ID!q}/view/new",
+        ),
         repository=("CODEBUILD_SOURCE_REPO_URL",),
     ),
     Provider(
