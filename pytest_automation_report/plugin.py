@@ -221,13 +221,13 @@ class _SessionPlugin(Hooks):
             return []
         try:
             from pytest_automation_report.settings.token import secrets_from  # noqa: PLC0415 - only with something to say
-            from pytest_automation_report.text.redaction import Redaction  # noqa: PLC0415 - as above
+            from pytest_automation_report.text.redaction import TextCleaner  # noqa: PLC0415 - as above
         except Exception as error:  # noqa: BLE001 - a file of the project in the place of a package may raise anything
             # Without redaction no text of an error may be shown: the name of a missing package is none.
             missing = getattr(error, "name", None) or type(error).__name__
             lines = [*self._warnings, f"this session is not reported: a package cannot be imported ({missing})"]
         else:
-            redact = Redaction((), secrets=secrets_from(os.environ, None, is_builtin=True))
+            redact = TextCleaner((), secrets=secrets_from(os.environ, None, is_builtin=True))
             lines = [*self._warnings, *(f"error in reporting: {redact(text)}" for text in self.internal_errors.texts)]
         self._warnings, self.internal_errors.texts = [], []
         return [f"automation report: {line}" for line in lines]

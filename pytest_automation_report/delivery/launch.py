@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterable, Mapping
 
-    from pytest_automation_report.text.redaction import Redaction
+    from pytest_automation_report.text.redaction import TextCleaner
 
 
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
@@ -88,11 +88,11 @@ class RedactionSettings(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"RedactionSettings(patterns={self.patterns!r}, is_builtin={self.is_builtin!r})"
 
-    def redaction(self) -> Redaction:
+    def redaction(self) -> TextCleaner:
         """Create the redaction."""
-        from pytest_automation_report.text.redaction import Redaction  # noqa: PLC0415 - only for last words of a dead process
+        from pytest_automation_report.text.redaction import TextCleaner  # noqa: PLC0415 - only for last words of a dead process
 
-        return Redaction(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
+        return TextCleaner(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
 
 
 class SenderConfig(Struct, frozen=True):

@@ -138,20 +138,18 @@ def spelled_like(name: str, raw: RawSetting) -> str:
     return other.option if other.is_option else f"-o {other.ini}"
 
 
+_CLOSE: Final = 0.8
+_INI_NAMES: Final = (SWITCH_NAME, *(setting.ini for setting in SETTINGS))
+_KNOWN: Final = (*_INI_NAMES, *sorted(name.lower() for name in OTHER_VARIABLES))
+"""All names that a user may have meant."""
+
+
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a warning for each environment variable that has our prefix and is not a setting."""
-    prefix = PREFIX.upper()
-    known = {setting.environment for setting in SETTINGS} | OTHER_VARIABLES
-    endings = [name.removeprefix(prefix) for name in sorted(known)]
     for name in sorted(environ):
-        if name.startswith(prefix) and name not in known:
-            near = difflib.get_close_matches(name.removeprefix(prefix), endings, n=1)
-            yield f"{name}: does nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")
-
-
-_CLOSE: Final = 0.8
-_TOKEN: Final = f"{PREFIX}token"
-_NAMES: Final = (SWITCH_NAME, *(setting.ini for setting in SETTINGS))
+        if name.startswith(PREFIX.upper()) and name.lower() not in _KNOWN:
+            near = _nearest(name.lower()).upper()
+            yield f"{name}: does nothing" + (f"; did you mean {near}?" if near else "")
 
 
 def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
@@ -162,13 +160,14 @@ def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
     it can be the token.
     """
     word = normalized_ini_name(name)
-    if name in _NAMES:
+    if name in _INI_NAMES:
         return None, False
     near = _nearest(word)
-    if word.endswith("_token") or near == _TOKEN:
+    is_token = word.endswith("_token") or near.endswith("_token")
+    if is_token:
         remedy = (
             f"an API token never belongs into an ini file: take it out, make a new one if others could read it, and"
-            f" set {_TOKEN.upper()}, or name a file that holds it with {setting_of('token_file').ini}"
+            f" set AUTOMATION_REPORT_TOKEN, or name a file that holds it with {setting_of('token_file').ini}"
         )
     elif near:
         remedy = f"did you mean {near}?"
@@ -176,7 +175,7 @@ def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
         remedy = "take it out, or choose one that pytest --help shows"
     else:
         return None, False
-    return SettingError(origin, None, remedy, reason="is not a setting"), bool(near) or word.endswith("_token")
+    return SettingError(origin, None, remedy, reason="is not a setting"), is_token or bool(near)
 
 
 def _nearest(word: str) -> str:
@@ -184,14 +183,13 @@ def _nearest(word: str) -> str:
 
     Of a word with our prefix only the rest is compared: the prefix alone makes any two names look alike.
     """
-    known = (*_NAMES, _TOKEN)
-    if word in known:
+    if word in _KNOWN:
         return word
-    if word.startswith(PREFIX):
-        endings = [name.removeprefix(PREFIX) for name in known if name.startswith(PREFIX)]
-        near = difflib.get_close_matches(word.removeprefix(PREFIX), endings, n=1)
-        return f"{PREFIX}{near[0]}" if near else ""
-    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=_CLOSE)), "")
+    if not word.startswith(PREFIX):
+        return next(iter(difflib.get_close_matches(word, _KNOWN, n=1, cutoff=_CLOSE)), "")
+    endings = [name.removeprefix(PREFIX) for name in _KNOWN if name.startswith(PREFIX)]
+    near = difflib.get_close_matches(word.removeprefix(PREFIX), endings, n=1)
+    return f"{PREFIX}{near[0]}" if near else ""
 
 
 _SECTIONS: Final[Mapping[str, str]] = {

@@ -5,8 +5,7 @@ All foreign texts pass here before they are written to a file or sent:
 - `secret_values` collects the values of environment variables that are secrets.
 - `KnownSecrets` finds these values, in the spellings in which programs write them.
 - `credential_patterns.masked_credentials` finds unknown secrets by their shape or their name.
-- `Redaction` applies both, after the user's own patterns.
-- `TextCleaner` combines redaction with `text.limits`: it makes the texts of fields.
+- `TextCleaner` applies both, after the user's own patterns, and makes the texts of fields with `text.limits`.
 """
 
 from __future__ import annotations
@@ -117,7 +116,7 @@ def _is_secret(text: str) -> bool:
 
 
 class KnownSecrets:
-    """Hide known values in texts; owned by a `Redaction`.
+    """Hide known values in texts; owned by a `TextCleaner`.
 
     A value is found unchanged, escaped for JSON, ``repr``, HTML and URLs, and inside the base64 of a longer text
     (``user:TOKEN`` in an ``Authorization`` header, for example). Also found are: each line of a value with several
@@ -241,25 +240,23 @@ def _spellings(value: str) -> Iterator[str]:
         yield encoded.replace("+", "-").replace("/", "_")
 
 
-class Redaction:
-    """Hide secrets in texts; the rest of a text stays unchanged.
+class TextCleaner:
+    """Make foreign texts fit for fields: hide secrets, show control characters, cut to the limits.
 
     ``patterns`` are the user's regular expressions, ``secrets`` are known values. With ``is_builtin`` everything that
-    looks like a credential is hidden, too. Raises ``re.error`` for a pattern that is not a regular expression.
+    looks like a credential is hidden, too. Raises ``re.error`` for a pattern that is not a regular expression. Called
+    with a text it hides secrets and changes nothing else.
     """
 
-    __slots__ = ("_is_builtin", "_patterns", "_secrets", "found")
+    __slots__ = ("_found", "_is_builtin", "_patterns", "_redact", "_secrets")
 
     def __init__(self, patterns: Sequence[str] = (), *, secrets: Sequence[str] = (), is_builtin: bool = True) -> None:
         self._patterns = tuple(map(re.compile, patterns))
         self._secrets = KnownSecrets(secrets)
         self._is_builtin = is_builtin
-        self.found: dict[str, None] = {}
-        """Values that were hidden as secrets and are to be hidden in the other texts of a result, too."""
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to hide."""
-        return bool(self._patterns or self._secrets or self._is_builtin)
+        # Values that were hidden as secrets and are to be hidden in the other texts of a result, too.
+        self._found: dict[str, None] = {}
+        self._redact = self if self._patterns or self._secrets or is_builtin else None
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""
@@ -267,29 +264,13 @@ class Redaction:
 
     def masked(self, text: str, *, is_address: bool = False) -> str:
         """Return a text of the same length with `FILLER` for each character of a secret."""
+        if self._redact is None:
+            return text
         text = unmasked(text)
         for pattern in self._patterns:
             text = pattern.sub(filled, text)
         text = self._secrets.masked(text)
-        return masked_credentials(text, self.found, is_address=is_address) if self._is_builtin else text
-
-    def address(self, text: str) -> str:
-        """Return a URL without secrets, but with its signature: without it, the URL could not be opened."""
-        return marked(text, self.masked(text, is_address=True))
-
-    def is_secret(self, name: str, value: str, *, is_nested: bool = False) -> bool:
-        """Whether a field with this name and value holds a secret; if nested, the name is that of a value around it."""
-        is_secret = self._is_builtin and is_named_secret(name, value, is_nested=is_nested)
-        if is_secret and is_sure(value, Strength.STRONG):
-            self.found[value] = None
-        return is_secret
-
-
-class TextCleaner:
-    """Make foreign texts fit for fields: hide secrets, show control characters, cut to the limits."""
-
-    def __init__(self, redaction: Redaction) -> None:
-        self._redact = redaction or None
+        return masked_credentials(text, self._found, is_address=is_address) if self._is_builtin else text
 
     def console(self, *parts: str) -> str:
         """Return the parts as one text of several lines, cut in its middle."""
@@ -307,28 +288,26 @@ class TextCleaner:
         """Return a text as one line."""
         return limits.string(text, self._redact)
 
-    def masked(self, text: str) -> str:
-        """Return a text of the same length with fillers for the characters of secrets (`text.masks`)."""
-        return text if self._redact is None else self._redact.masked(text)
-
-    def take_found(self) -> list[str]:
-        """Return the values that were found to be secrets since the last call."""
-        found = [] if self._redact is None else list(self._redact.found)
-        if found and self._redact is not None:
-            self._redact.found.clear()
-        return found
+    def address(self, text: str) -> str:
+        """Return a URL as one line without secrets, but with its signature: else it could not be opened."""
+        return limits.string(text, lambda text: marked(text, self.masked(text, is_address=True)))
 
     def is_secret(self, name: str, value: str, *, is_nested: bool = False) -> bool:
-        """Whether a value with this name is a secret; if nested, the name is that of a value around it."""
-        return self._redact is not None and self._redact.is_secret(name, value, is_nested=is_nested)
+        """Whether a field with this name and value holds a secret; if nested, the name is that of a value around it."""
+        is_secret = self._is_builtin and is_named_secret(name, value, is_nested=is_nested)
+        if is_secret and is_sure(value, Strength.STRONG):
+            self._found[value] = None
+        return is_secret
 
     def redact_by_name(self, name: str, value: str) -> str:
         """Return the value of a field unchanged, or the mark if the field has the name of a secret."""
         return MARK if self.is_secret(name, value) else value
 
-    def address(self, text: str) -> str:
-        """Return a URL as one line, with its signature."""
-        return limits.string(text, None if self._redact is None else self._redact.address)
+    def take_found(self) -> list[str]:
+        """Return the values that were found to be secrets since the last call."""
+        found = list(self._found)
+        self._found.clear()
+        return found
 
 
 def safe_str(value: object) -> str:
@@ -344,4 +323,4 @@ def safe_str(value: object) -> str:
 @lru_cache(maxsize=16)
 def cached_cleaner(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> TextCleaner:  # noqa: FBT001 - a part of the cache's key
     """Return one cleaner for equal arguments, so that patterns and spellings are prepared once in a process."""
-    return TextCleaner(Redaction(redact, secrets=secrets, is_builtin=is_builtin))
+    return TextCleaner(redact, secrets=secrets, is_builtin=is_builtin)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.text.redaction import Redaction
+from pytest_automation_report.text.redaction import TextCleaner
 from unit.text.test_redaction import KNOWN
 
 
@@ -28,5 +28,5 @@ def test_pytest_itself_shows_nothing_of_a_known_value(
     shown = pytester.runpytest_subprocess(option).stdout.str()
     assert "8 failed" in shown
     assert "Zq7Lw2" in shown
-    hidden = Redaction(secrets=[KNOWN])(shown)
+    hidden = TextCleaner(secrets=[KNOWN])(shown)
     assert [KNOWN[at : at + 6] for at in range(len(KNOWN) - 5) if KNOWN[at : at + 6] in hidden] == []

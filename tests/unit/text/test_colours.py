@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_automation_report.text.colours import StyleState, sequences_from
 from pytest_automation_report.text.limits import TEXT_UNITS, console
-from pytest_automation_report.text.redaction import Redaction, TextCleaner
+from pytest_automation_report.text.redaction import TextCleaner
 from pytest_automation_report.text.visible import ColouredText, without_ansi
 
 SECRET = "Zq7Lw2-Hg3Fd6-Tk9"
@@ -99,7 +99,7 @@ def test_colours_stand_at_their_characters(raw: str, parts: list[tuple[str, str]
 )
 def test_redaction_moves_colours_and_loses_those_of_secrets(raw: str, parts: list[tuple[str, str]]) -> None:
     """Colours stay at their characters where secrets were taken out, and a secret leaves neither text nor length."""
-    text = TextCleaner(Redaction(secrets=[SECRET])).console(raw)
+    text = TextCleaner(secrets=[SECRET]).console(raw)
     assert _parts(text) == parts
     assert SECRET not in text
 

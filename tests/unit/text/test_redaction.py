@@ -20,7 +20,7 @@ from pytest_automation_report.session.run import clean_field
 from pytest_automation_report.session.xdist import worker_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
-from pytest_automation_report.text.redaction import Redaction, safe_str, secret_values
+from pytest_automation_report.text.redaction import TextCleaner, safe_str, secret_values
 from pytest_automation_report.text.secret_values import MARK
 from support.texts_with_secrets import HIDDEN
 
@@ -162,7 +162,7 @@ QUERY_NAMES = (
 
 def without_credentials(text: str) -> str:
     """Return a text without what looks like a credential."""
-    return Redaction()(text)
+    return TextCleaner()(text)
 
 
 @pytest.mark.parametrize("name", QUERY_NAMES)
@@ -224,7 +224,7 @@ def test_hiding_twice_is_hiding_once(parts: list[str]) -> None:
 def test_text_that_stays_is_exact(text: str) -> None:
     """A text without the characters that every credential here needs is never changed."""
     if "earer" not in text and "Basic" not in text and not re.search("AKIA|ASIA|AIza|dapi|GR1348941|xox|ATATT3", text):
-        assert Redaction()(text) == text
+        assert TextCleaner()(text) == text
 
 
 HARD = (
@@ -344,7 +344,7 @@ SECRET = 'p@ss/w&rd+ü-"long"-\\x'
 )
 def test_known_values_are_hidden_as_programs_spell_them(spelled: str) -> None:
     """A known secret is hidden as it is and as addresses, JSON, ``repr`` and HTML spell it."""
-    assert Redaction(secrets=[SECRET], is_builtin=False)(f"a {spelled} b") == f"a {MARK} b"
+    assert TextCleaner(secrets=[SECRET], is_builtin=False)(f"a {spelled} b") == f"a {MARK} b"
 
 
 @given(st.binary(max_size=40), st.text(min_size=6, max_size=40), st.binary(max_size=40), st.sampled_from(["+/", "-_"]))
@@ -352,7 +352,7 @@ def test_known_values_are_hidden_within_base64(before: bytes, secret: str, after
     """Base64 of a text with a known secret in it cannot be decoded to the secret, wherever it stands in the text."""
     data = before + secret.encode() + after
     coded = base64.b64encode(data, others.encode()).decode()
-    hidden = Redaction(secrets=[secret], is_builtin=False)(coded)
+    hidden = TextCleaner(secrets=[secret], is_builtin=False)(coded)
     assert MARK in hidden
     assert len(hidden.replace(MARK, "")) <= len(coded) - len(secret.encode()) * 8 // 6 + 2
 
@@ -393,7 +393,7 @@ LINES = f"first-line-{WORD}\nsecond-line-{WORD}\nend"
 )
 def test_parts_of_known_values_are_hidden(secrets: list[str], text: str, expected: str) -> None:
     """What is left of a known value is hidden as far as it goes, whoever shortened it."""
-    assert Redaction(secrets=secrets, is_builtin=False)(text) == expected
+    assert TextCleaner(secrets=secrets, is_builtin=False)(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -509,11 +509,9 @@ def test_fields_named_like_secrets_are_hidden(name: str, value: str, is_hidden: 
 
 def test_nothing_is_looked_for_when_all_is_off() -> None:
     """Without patterns, secrets and built-in shapes there is nothing to do."""
-    assert not Redaction(is_builtin=False)
-    assert Redaction(secrets=["t0ken"], is_builtin=False)
     cleaner = cleaner_for(RecordingOptions(redact_builtin=False))
     assert cleaner.console(TOKENS[0]) == cleaner.address(TOKENS[0]) == TOKENS[0]
-    known = Redaction(secrets=["t0ken"], is_builtin=False)  # what is known is hidden all the same, and nothing else
+    known = TextCleaner(secrets=["t0ken"], is_builtin=False)  # what is known is hidden all the same, and nothing else
     assert known(f"t0ken {TOKENS[0]}") == known.address(f"t0ken {TOKENS[0]}") == f"{MARK} {TOKENS[0]}"
 
 
@@ -521,7 +519,7 @@ def test_nothing_is_looked_for_when_all_is_off() -> None:
 def test_short_secrets_are_looked_for_as_they_are_alone(length: int, is_found_in_base64: bool) -> None:  # noqa: FBT001 - a column
     """What base64 makes of four or five characters stands in too many texts: such a secret is found as it is."""
     secret = WORD[:length]
-    hide = Redaction(secrets=[secret], is_builtin=False)
+    hide = TextCleaner(secrets=[secret], is_builtin=False)
     assert hide(f"a {secret} b") == f"a {MARK} b"
     encoded = base64.b64encode(f"xx:{secret}:yy".encode()).decode()
     assert (hide(encoded) != encoded) is is_found_in_base64
@@ -534,7 +532,7 @@ def test_secrets_of_any_character_are_found_in_base64(before: str, encode: Calla
     secret = "??>>~~\u00ff\u00fe??>>~~"
     coded = encode(f"{before}{secret}yy".encode()).decode()
     assert set("+/-_") & set(coded)
-    assert MARK in Redaction(secrets=[secret], is_builtin=False)(coded)
+    assert MARK in TextCleaner(secrets=[secret], is_builtin=False)(coded)
 
 
 @pytest.mark.parametrize("raised", [ValueError, SystemExit, pytest.skip.Exception, pytest.exit.Exception])
