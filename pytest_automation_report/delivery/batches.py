@@ -1,4 +1,4 @@
-"""Form the batch of the next append, and decide whether to send it now; find what is wrong in a refused one.
+"""Form the batch of the next append; find what is wrong in a refused one.
 
 A server that refuses an append refuses all of it. The response may name the wrong results by their paths; if not, they
 are found by bisection. A wrong result is sent again in a reduced form, since its key, name and status are worth more
@@ -23,15 +23,13 @@ from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_automation_report.delivery.queues import Result, WorkerQueue
     from pytest_automation_report.errors import RefusedError
     from pytest_automation_report.spool.ledger import WorkerProgress
 
-
-FlushReason: TypeAlias = Literal["full", "age", "close"]
 
 BATCH_BYTES: Final = 4 << 20
 """Longest body of an append in bytes, except that a single result is sent whatever its size."""
@@ -50,24 +48,9 @@ class Batch(Struct, frozen=True):
     is_full: bool
 
     @property
-    def first(self) -> int:
-        """Offset of the first result."""
-        return self.results[0].offset
-
-    @property
-    def last(self) -> int:
-        """Offset of the last result."""
-        return self.results[-1].offset
-
-    @property
     def computed(self) -> int:
         """Sum of the tests' durations in microseconds."""
-        return sum(result.elapsed for result in self.results)
-
-    @property
-    def size(self) -> int:
-        """Estimated length of the body in bytes."""
-        return _ENVELOPE_BYTES + sum(result.size for result in self.results)
+        return sum(result.test.elapsed or 0 for result in self.results)
 
     def body(self, observed: int | None, extensions: Collection[str] = (), members: str = "") -> bytes:
         """Return the contract's AppendToAutomationRunThread as JSON.
@@ -91,27 +74,13 @@ def batch_from(
     keys: set[str] = set()
     size = _ENVELOPE_BYTES
     for result in results:
-        result_bytes = result.size
-        if batch and (len(batch) == max_tests or size + result_bytes > max_bytes or result.key in keys):
+        key = result.test.key
+        if batch and (len(batch) == max_tests or size + result.size > max_bytes or key in keys):
             return Batch(tuple(batch), is_full=True)
         batch.append(result)
-        keys.add(result.key)
-        size += result_bytes
+        keys.add(key)
+        size += result.size
     return Batch(tuple(batch), is_full=is_full or len(batch) >= max_tests)
-
-
-def flush_reason(batch: Batch, *, age_seconds: float, age_limit_seconds: float, is_closing: bool) -> FlushReason | None:
-    """Return why the batch is to be sent now, None if it can wait for more results.
-
-    ``age_seconds`` is how long its first result has waited. ``is_closing`` if its worker adds no more results.
-    """
-    if batch.is_full:
-        return "full"
-    if is_closing:
-        return "close"
-    if age_seconds >= age_limit_seconds:
-        return "age"
-    return None
 
 
 Reduction: TypeAlias = Literal["whole", "cut", "bare"]
@@ -166,7 +135,7 @@ def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str |
     if reduction == "bare":
         test = replace(test, fields=(Field(LEFT_OUT_FIELD, string(reason)),), artifacts=())
     elif reduction == "cut":
-        test = replace(test, fields=tuple(_cut(field) for field in test.fields))
+        test = replace(test, fields=tuple(map(_cut, test.fields)))
     if alias is not None:
         test = replace(test, status=alias)
     extensions = result.extensions if reduction == "whole" else NO_EXTENSIONS
@@ -179,33 +148,6 @@ def _cut(field: Field) -> Field:
         return field
     field_type = FieldType.TEXT if field.type is FieldType.HTML else field.type
     return replace(field, value=cut_middle(field.value, CUT_UNITS), type=field_type)
-
-
-class StatusAliases:
-    """The aliases to send instead of those that the server does not know; owned by `RefusalHandling`.
-
-    ``by_status`` is by pytest's status, and has no entry for a status whose alias was never refused.
-    """
-
-    def __init__(self, by_status: Mapping[str, str]) -> None:
-        self.by_status = dict(by_status)
-        self._refused: dict[str, tuple[str, ...]] = {}
-
-    def next_for(self, status: str, refused: str) -> str | None:
-        """Return the alias to send after the server refused one, None if no other is left to try.
-
-        All results of a status get the same alias.
-        """
-        current = self.by_status.get(status)
-        if current is not None and current != refused:
-            return current  # another result of the same response, or another worker's, has changed it already
-        tried = (*(alias for alias in self._refused.get(status, ()) if alias != refused), refused)
-        self._refused[status] = tried
-        untried = (alias for alias in _KNOWN_ALIASES.get(status, ()) if alias not in tried)
-        following = next(untried, None)
-        if following is not None:
-            self.by_status[status] = following
-        return following
 
 
 class RefusalDecision(Struct, frozen=True):
@@ -232,17 +174,6 @@ class BisectionState(Struct):
     next_size: int = 0
     reductions: dict[int, tuple[Reduction, str]] = field(default_factory=dict)
 
-    def begin(self, batch: Batch) -> None:
-        """Begin, or go on, with a refused batch: the next append has half of it."""
-        self.until, self.size = batch.last, len(batch.results)
-        self.next_size = self.size // 2
-
-    def size_for(self, suspects: int) -> int:
-        """Return how many suspects the next append has: half of those that remain since some were taken."""
-        if suspects < self.size:
-            self.size, self.next_size = suspects, max(1, suspects // 2)
-        return self.next_size
-
     def reduction_of(self, result: Result) -> Reduction:
         """Return how far a result is reduced so far."""
         return self.reductions.get(result.offset, ("whole", ""))[0]
@@ -255,7 +186,9 @@ class RefusalHandling:
     """
 
     def __init__(self, aliases: Mapping[str, str]) -> None:
-        self._aliases = StatusAliases(aliases)
+        # Aliases to send instead of those that the server does not know, and those that it refused; by pytest's status.
+        self._aliases = dict(aliases)
+        self._refused_aliases: dict[str, set[str]] = {}
         self._max_tests = BATCH_TESTS
         self._max_bytes = BATCH_BYTES
         self._may_grow = True
@@ -265,23 +198,22 @@ class RefusalHandling:
     def batch(self, queue: WorkerQueue, progress: WorkerProgress) -> Batch:
         """Form the next batch of a worker, the head of whose queue is still to be sent."""
         bisection = self._bisection(queue.worker)
-        suspects = [
-            result
-            for result in takewhile(lambda result: result.offset <= bisection.until, queue.results)
-            if not progress.is_settled(result.offset)
-        ]
-        if suspects:
-            # Full, whatever its size: to find the wrong result does not wait for more results.
-            return batch_from(
-                map(self._reducer(bisection), suspects),
-                max_tests=bisection.size_for(len(suspects)),
-                max_bytes=self._max_bytes,
-                is_full=True,
-            )
-        bisection.until = -1
         # Lazy: of 1,000 waiting results no more are looked at than a batch holds, and that for each new result.
         waiting: Iterable[Result] = (result for result in queue.results if not progress.is_settled(result.offset))
-        return batch_from(map(self._reducer(bisection), waiting), max_tests=self._max_tests, max_bytes=self._max_bytes)
+        if bisection.until >= 0:
+            suspects = list(takewhile(lambda result: result.offset <= bisection.until, waiting))
+            if suspects:
+                if len(suspects) < bisection.size:
+                    # Some were taken: the next append has half of those that remain.
+                    bisection.size, bisection.next_size = len(suspects), max(1, len(suspects) // 2)
+                # Full, whatever its size: to find the wrong result does not wait for more results.
+                sent = (self._in_form(bisection, result) for result in suspects)
+                return batch_from(sent, max_tests=bisection.next_size, max_bytes=self._max_bytes, is_full=True)
+            bisection.until = -1
+            waiting = (result for result in queue.results if not progress.is_settled(result.offset))
+        if bisection.reductions or self._aliases:
+            waiting = (self._in_form(bisection, result) for result in waiting)
+        return batch_from(waiting, max_tests=self._max_tests, max_bytes=self._max_bytes)
 
     def append_applied(self, queue: WorkerQueue, batch: Batch, seconds: float) -> None:
         """Learn from an append that the server applied within this time."""
@@ -295,9 +227,9 @@ class RefusalHandling:
 
     def append_refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
         """Decide how to go on after an append that the server refused as a whole."""
-        bisection = self._bisection(worker)
-        named = _named_results(error, len(batch.results))
-        if len(batch.results) > BATCH_TESTS and not named:
+        bisection, results = self._bisection(worker), batch.results
+        named = _named_results(error, len(results))
+        if len(results) > BATCH_TESTS and not named:
             # The size alone may be the reason: the same results are tried in batches of the usual number first.
             self._max_tests, self._may_grow = BATCH_TESTS, False
             return RefusalDecision()
@@ -305,30 +237,26 @@ class RefusalHandling:
             return self._decide_named(bisection, batch, error, named)
         if error.errors and not any(path.startswith("tests") for path in error.errors):
             return RefusalDecision(is_final=True)  # wrong is the request itself: other results change nothing
-        if len(batch.results) == 1:
-            return self._decide_single(bisection, batch.results[0], error)
+        if len(results) == 1:
+            return self._decide_single(bisection, results[0], error)
         if error.status == TOO_LARGE:
-            self._max_bytes = min(self._max_bytes, batch.size // 2)
+            size = _ENVELOPE_BYTES + sum(result.size for result in results)
+            self._max_bytes = min(self._max_bytes, size // 2)
         else:
-            bisection.begin(batch)
+            # The next append has half of the refused batch.
+            bisection.until, bisection.size, bisection.next_size = results[-1].offset, len(results), len(results) // 2
         return RefusalDecision()
 
     def _bisection(self, worker: str) -> BisectionState:
         return self._bisections.setdefault(worker, BisectionState())
 
-    def _reducer(self, bisection: BisectionState) -> Callable[[Result], Result]:
-        """Return the function that gives a waiting result the form in which it is sent."""
-        if not bisection.reductions and not self._aliases.by_status:
-            return lambda result: result
-
-        def reduce(result: Result) -> Result:
-            reduction, reason = bisection.reductions.get(result.offset, ("whole", ""))
-            return reduced(result, reduction, reason, self._aliases.by_status.get(result.status))
-
-        return reduce
+    def _in_form(self, bisection: BisectionState, result: Result) -> Result:
+        """Return a waiting result in the form in which it is sent."""
+        reduction, reason = bisection.reductions.get(result.offset, ("whole", ""))
+        return reduced(result, reduction, reason, self._aliases.get(result.status))
 
     def _decide_named(
-        self, bisection: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, tuple[str, ...]]
+        self, bisection: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, Sequence[str]]
     ) -> RefusalDecision:
         """Rename, reduce or reject the results that the response names."""
         rejections: list[tuple[Result, str]] = []
@@ -337,10 +265,12 @@ class RefusalHandling:
             result = batch.results[index]
             reason = _reason(error, index)
             if "status" in parts:
-                change = self._alias_change(result)
-                if change is None:
+                alias = self._next_alias(result.status, result.test.status)
+                if alias is None:
                     rejections.append((result, reason))
-                elif change not in alias_changes:
+                    continue
+                change = AliasRecord(result.status, result.test.status, alias)
+                if change not in alias_changes:
                     alias_changes.append(change)
             # A bare result leaves out the parts that are wrong.
             elif all(part.startswith(_REDUCIBLE_PARTS) for part in parts) and bisection.reduction_of(result) != "bare":
@@ -349,20 +279,27 @@ class RefusalHandling:
                 rejections.append((result, reason))
         return RefusalDecision(tuple(rejections), tuple(alias_changes))
 
-    def _alias_change(self, result: Result) -> AliasRecord | None:
-        """Return the next alias for a result whose alias the server does not know, None if there is none."""
-        refused = result.test.status
-        now = self._aliases.next_for(result.status, refused)
-        return None if now is None else AliasRecord(result.status, refused, now)
+    def _next_alias(self, status: str, refused: str) -> str | None:
+        """Return the alias to send after the server refused one, None if no other is left to try.
+
+        All results of a status get the same alias.
+        """
+        current = self._aliases.get(status)
+        if current is not None and current != refused:
+            return current  # another result of the same response, or another worker's, has changed it already
+        tried = self._refused_aliases.setdefault(status, set())
+        tried.add(refused)
+        following = next((alias for alias in _KNOWN_ALIASES.get(status, ()) if alias not in tried), None)
+        if following is not None:
+            self._aliases[status] = following
+        return following
 
     def _decide_single(self, bisection: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
         """Reduce a result that was refused alone: whole, then cut if it is too large, then bare, then rejected."""
         reduction, reason = bisection.reduction_of(result), _reason(error, 0)
-        if reduction == "whole" and error.status == TOO_LARGE:
-            bisection.reductions[result.offset] = ("cut", reason)
-            return RefusalDecision()
         if reduction != "bare":
-            bisection.reductions[result.offset] = ("bare", reason)
+            is_to_cut = reduction == "whole" and error.status == TOO_LARGE
+            bisection.reductions[result.offset] = ("cut" if is_to_cut else "bare", reason)
             return RefusalDecision()
         self._rejected_in_a_row += 1
         if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
@@ -370,14 +307,13 @@ class RefusalHandling:
         return RefusalDecision(((result, reason),))
 
 
-def _named_results(error: RefusedError, count: int) -> dict[int, tuple[str, ...]]:
+def _named_results(error: RefusedError, count: int) -> dict[int, list[str]]:
     """Return the results that the response names: by index in the batch, each with the parts of it that are wrong."""
-    parts_by_index: dict[int, tuple[str, ...]] = {}
+    parts_by_index: dict[int, list[str]] = {}
     for path in error.errors:
         match = _PATH.fullmatch(path)
         if match and int(match[1]) < count:
-            index = int(match[1])
-            parts_by_index[index] = (*parts_by_index.get(index, ()), match[2] or "")
+            parts_by_index.setdefault(int(match[1]), []).append(match[2] or "")
     return dict(sorted(parts_by_index.items()))
 
 

@@ -41,7 +41,7 @@ from pytest_automation_report.spool.records import (
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Mapping, Sequence
 
     from pytest_automation_report.api.models import Artifact, Field, Json
     from pytest_automation_report.recording.options import RecordingOptions
@@ -71,16 +71,6 @@ class Result(Struct, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     is_orphan: bool = False
     size: int = 0
-
-    @property
-    def key(self) -> str:
-        """Key of the test."""
-        return self.test.key
-
-    @property
-    def elapsed(self) -> int:
-        """Duration of the last attempt in microseconds, 0 if it is not known."""
-        return self.test.elapsed or 0
 
     def body(self, extensions: Collection[str]) -> bytes:
         """Return the JSON of the test with those of its extensions that the server stores."""
@@ -171,66 +161,6 @@ class WorkerQueue(Struct):
         self.counts[result.status] += 1
         self.results[index] = result
 
-    def start(self, offset: int, start: StartRecord) -> None:
-        """Begin an attempt; a pending rerun of the same test stays pending until the attempt ends."""
-        self.open, self.open_offset = start, offset
-        self.ended_us = max(self.ended_us, start.moment)
-        self.open_artifacts.clear()
-
-    def finish(self, ended_us: int) -> None:
-        """End the attempt that runs; its result replaces a pending rerun of the same test."""
-        self.open = self.pending_rerun = None
-        self.ended_us = max(self.ended_us, ended_us)
-
-    def take_pending_rerun(self) -> Result | None:
-        """Return and forget the pending rerun: no other attempt has followed it."""
-        result, self.pending_rerun = self.pending_rerun, None
-        return result
-
-    def crash(self, result: Result) -> None:
-        """Hold back the crashed attempt of a test that another worker runs again."""
-        self.open = self.pending_rerun = None
-        self.crashed_pending_rerun = result
-
-    def release(self) -> None:
-        """Close the queue of a crashed worker: another attempt of its last test has a result."""
-        self.crashed_pending_rerun = None
-        self.is_closed = True
-
-    def close(self, ended_us: int) -> None:
-        """Close the queue: the worker adds no results."""
-        self.ended_us = max(self.ended_us, ended_us)
-        self.is_closed = True
-
-
-class NotRun(Struct):
-    """Finds the tests that were collected but never began; holds nothing unless ``is_enabled``."""
-
-    is_enabled: bool
-    _offset_by_nodeid: dict[str, int] = field(default_factory=dict)
-    _begun: set[str] = field(default_factory=set)
-
-    def collect(self, offset: int, nodeids: Sequence[str]) -> None:
-        """Add the tests of one record.
-
-        Each test needs an offset that no other result has, though they share one record: the record's offset plus the
-        test's index is unique, since a name is longer than one byte.
-        """
-        if self.is_enabled:
-            for index, nodeid in enumerate(nodeids):
-                self._offset_by_nodeid.setdefault(nodeid, offset + index)
-
-    def begin(self, nodeid: str) -> None:
-        """Note that a test has begun, in any process."""
-        if self.is_enabled:
-            self._begun.add(nodeid)
-
-    def missing(self) -> Iterator[tuple[int, str]]:
-        """Yield offset and node id of each test that never began, in the order of collection."""
-        for nodeid, offset in self._offset_by_nodeid.items():
-            if nodeid not in self._begun:
-                yield offset, nodeid
-
 
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 
@@ -268,7 +198,10 @@ class WorkerQueues:
         self.is_decided = False
         # Each worker of pytest-xdist runs all tests (`--dist each`).
         self.is_dist_each = False
-        self._not_run = NotRun(options.report_not_run)
+        # Tests that were collected, each with an offset, and those that began; empty unless results of tests that
+        # never began are wanted.
+        self._collected: dict[str, int] = {}
+        self._begun: set[str] = set()
 
     @property
     def collected(self) -> int | None:
@@ -339,30 +272,27 @@ class WorkerQueues:
             case EndRecord():
                 self.end = record
             case _:
-                self._apply_attachment(queue, placed.offset, record)
+                self._apply_addition(queue, placed.offset, record)
 
-    def _apply_attachment(self, queue: WorkerQueue, offset: int, record: Record) -> None:
+    def _apply_addition(self, queue: WorkerQueue, offset: int, record: Record) -> None:
         """Apply a record that changes no finished test: names of tests, artifacts, output files, properties."""
         match record:
-            case IdsRecord():
-                self._not_run.collect(offset, record.ids)
+            case IdsRecord() if self._options.report_not_run:
+                # Each needs an offset that no other result has, though they share one record: its offset plus their
+                # index is unique, since a name is longer than one byte.
+                for index, nodeid in enumerate(record.ids):
+                    self._collected.setdefault(nodeid, offset + index)
             case ArtifactRecord():
                 if queue.open is not None and queue.open.number == record.number:
                     queue.open_artifacts.append(record.artifact)
             case CapturedRecord():
                 queue.captured_files = record.files
             case PropertyRecord():
-                if record.field is not None:
-                    self._add_property(record.field)
-                if record.artifact is not None and len(self.artifacts) < _MAX_PROPERTIES:
+                # Every worker records the fields of a session, so each is added once.
+                if record.field and record.field not in self.properties and len(self.properties) < _MAX_PROPERTIES:
+                    self.properties.append(record.field)
+                if record.artifact and len(self.artifacts) < _MAX_PROPERTIES:
                     self.artifacts.append(record.artifact)
-            case _:
-                pass
-
-    def _add_property(self, field: Field) -> None:
-        """Add a field of the run; every worker records a session's properties, so each is added once."""
-        if field not in self.properties and len(self.properties) < _MAX_PROPERTIES:
-            self.properties.append(field)
 
     def finalize(self, kind: Literal["died", "interrupted"], seen_us: int = 0) -> None:
         """Turn everything that is still open into results, since the session is over.
@@ -384,13 +314,15 @@ class WorkerQueues:
                 # It has become the result: the attempts before it are those that crashed other workers.
                 self._crashed[crashed.nodeid].pop()
                 self._enqueue_orphan(queue, crashed)
-        self._enqueue_not_run()
+        self._add_not_run()
         self.is_decided = True
 
-    def _enqueue_not_run(self) -> None:
+    def _add_not_run(self) -> None:
         """Add a result for each test that never began, in a separate queue."""
         ended_us = max((queue.ended_us for queue in self.by_worker.values()), default=0)
-        for offset, nodeid in self._not_run.missing():
+        for nodeid, offset in self._collected.items():
+            if nodeid in self._begun:
+                continue
             test, queue = not_run_test(nodeid, self._options), self.of(NOT_RUN)
             queue.started_us = queue.ended_us = ended_us
             # Counted as a result without an attempt, so that the test stays in the number of tests not run.
@@ -412,22 +344,25 @@ class WorkerQueues:
                     queue.replace(index, self._folded(result, (*earlier, *result.attempts)))
 
     def _start(self, queue: WorkerQueue, offset: int, start: StartRecord) -> None:
-        self._not_run.begin(start.nodeid)
+        if self._options.report_not_run:
+            self._begun.add(start.nodeid)
         if queue.started_us is None:
             queue.started_us = start.moment
         if queue.open is not None:
             self._close_orphan(queue, queue.open, "died", _LOST, ended_us=start.moment)
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid != start.nodeid:
             self._close_pending_rerun(queue)
-        queue.start(offset, start)
+        # A pending rerun of the same test stays pending until the attempt ends.
+        queue.open, queue.open_offset = start, offset
+        queue.ended_us = max(queue.ended_us, start.moment)
+        queue.open_artifacts.clear()
 
     def _finish(self, queue: WorkerQueue, offset: int, record: FinishRecord) -> None:
         if record.began is not None:
             if queue.open is None or queue.open.number != record.number:
                 # The START is damaged.
-                self._start(
-                    queue, offset, StartRecord(record.number, record.began, record.nodeid, record.file, record.line)
-                )
+                start = StartRecord(record.number, record.began, record.nodeid, record.file, record.line)
+                self._start(queue, offset, start)
             if queue.open is not None and record.number in queue.orphans:
                 self._close_orphan(queue, queue.open, "died", "", ended_us=record.moment)
                 return
@@ -436,7 +371,8 @@ class WorkerQueues:
         pending = queue.pending_rerun
         before = pending.attempts if pending is not None and pending.nodeid == record.nodeid else ()
         result = self._result(queue, offset, record, (*before, *record.hidden, record.attempt))
-        queue.finish(record.moment)
+        queue.open = queue.pending_rerun = None
+        queue.ended_us = max(queue.ended_us, record.moment)
         queue.collection_results += record.began is None
         if record.is_final:
             queue.add(result)
@@ -453,15 +389,10 @@ class WorkerQueues:
         is_orphan: bool = False,
     ) -> Result:
         """Return the result of a test: who it is follows from its node id, unless the record says otherwise."""
-        if record.key is None or record.folder is None or record.name is None:
+        key, folder, name = record.key, record.folder, record.name
+        if key is None or folder is None or name is None:
             identity = identity_of(record.nodeid, prefix=self._options.prefix)
-            key, folder, name = (
-                record.key or identity.key,
-                record.folder or identity.folder,
-                record.name or identity.name,
-            )
-        else:
-            key, folder, name = record.key, record.folder, record.name
+            key, folder, name = key or identity.key, folder or identity.folder, name or identity.name
         file, line = string(record.file) or None, one_based(record.line)
         base = Test(key, name, folder, "", file=file, line=line, assertions=record.assertions)
         result = Result(
@@ -494,12 +425,14 @@ class WorkerQueues:
             queue.interrupted_nodeid = queue.open.nodeid
             self._close_orphan(queue, queue.open, "interrupted", detail, ended_us=ended_us)
         self._close_pending_rerun(queue)
-        queue.close(ended_us)
+        queue.ended_us = max(queue.ended_us, ended_us)
+        queue.is_closed = True
 
     def _crash(self, record: CrashRecord) -> None:
         """Apply the controller's report that a worker crashed in a test."""
         queue, nodeid, ended_us = self.of(record.worker), record.nodeid, record.moment
-        self._not_run.begin(nodeid)
+        if self._options.report_not_run:
+            self._begun.add(nodeid)
         # A worker that could still write CLOSE has reported the test itself.
         if queue.interrupted_nodeid == nodeid or (queue.is_closed and queue.open is None):
             return
@@ -519,7 +452,8 @@ class WorkerQueues:
         self._crashed.setdefault(start.nodeid, []).extend((*before, *result.attempts))
         # In this order: the test may have crashed another worker before, whose attempt is followed by this one.
         self._release_crashed(result.nodeid)
-        queue.crash(result)
+        queue.open = queue.pending_rerun = None
+        queue.crashed_pending_rerun = result
 
     def _show_last_words(self, worker: str, known: str = "") -> str:
         words = self.shown_last_words[worker] = known or self._last_words(worker)
@@ -536,7 +470,8 @@ class WorkerQueues:
         """Close the queue whose worker this test crashed last: another attempt has followed."""
         for queue in self.by_worker.values():
             if queue.crashed_pending_rerun is not None and queue.crashed_pending_rerun.nodeid == nodeid:
-                queue.release()
+                queue.crashed_pending_rerun = None
+                queue.is_closed = True
 
     def _close_orphan(
         self, queue: WorkerQueue, start: StartRecord, kind: Unfinished, detail: str, *, ended_us: int
@@ -561,9 +496,9 @@ class WorkerQueues:
 
     def _close_pending_rerun(self, queue: WorkerQueue) -> None:
         """Make the last rerun the result: no other attempt has followed it."""
-        result = queue.take_pending_rerun()
-        if result is not None:
-            queue.add(result)
+        if queue.pending_rerun is not None:
+            queue.add(queue.pending_rerun)
+            queue.pending_rerun = None
 
     def _unfinished_result(
         self, queue: WorkerQueue, offset: int, start: StartRecord, kind: Unfinished, detail: str, *, ended_us: int

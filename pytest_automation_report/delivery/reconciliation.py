@@ -61,14 +61,11 @@ def arrived_ranges(
         return None, "the server's list of the run's results cannot be followed"
     # A server may show no keys: folder and name are what a key is made of.
     arrived_tests = {row.key or (row.folder, row.name) for row in rows}
-    has_arrived = [result.key in arrived_tests or _folder_and_name(result) in arrived_tests for result in batch]
+    tests = [result.test for result in batch]
+    has_arrived = [test.key in arrived_tests or (test.folder, test.name) in arrived_tests for test in tests]
     if sum(has_arrived) != arrived:
         return None, "the latest results of the thread are not those of one batch"
     return ranges_of(has_arrived, batch), ""
-
-
-def _folder_and_name(result: Result) -> tuple[str, str]:
-    return result.test.folder, result.test.name
 
 
 def ranges_of(has_arrived: Sequence[bool], batch: Sequence[Result]) -> Ranges:

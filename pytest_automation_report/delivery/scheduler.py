@@ -23,7 +23,6 @@ from pytest_automation_report.api.models import (
     Resources,
     encode,
 )
-from pytest_automation_report.delivery.batches import flush_reason
 from pytest_automation_report.delivery.reconciliation import digest_of
 from pytest_automation_report.delivery.requests import Request, reason_of
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
@@ -169,8 +168,7 @@ class Scheduler:
         upload = self._uploads.next_upload(file for result in batch.results for file in result.test.artifacts)
         if upload is not None:
             return None if self._life.in_flight else upload  # an upload may take long, and responses would wait for it
-        limit = self._life.timeouts.batch_age
-        if not flush_reason(batch, age_seconds=age, age_limit_seconds=limit, is_closing=queue.is_closed):
+        if not (batch.is_full or queue.is_closed or age >= self._life.timeouts.batch_age):
             return self._running_request(queue, progress)
         return self._batch_request(queue, progress, batch)
 
@@ -212,8 +210,8 @@ class Scheduler:
             thread,
             batch,
             sent,
-            first=batch.first,
-            last=batch.last,
+            first=batch.results[0].offset,
+            last=batch.results[-1].offset,
             count=len(batch.results),
             orphans=tuple(result.attempt_number for result in batch.results if result.is_orphan),
             observed=observed,

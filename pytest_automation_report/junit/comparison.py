@@ -80,7 +80,7 @@ def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[R
     results: dict[str, list[Result]] = {}
     for queue in queues.by_worker.values():
         for result in queue.results:
-            results.setdefault(result.key, []).append(result)
+            results.setdefault(result.test.key, []).append(result)
     return results
 
 

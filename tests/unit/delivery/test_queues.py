@@ -75,7 +75,7 @@ def test_passed_attempt_is_a_result() -> None:
                 files.write("gw0", piece)
             queue = files.queues.of("gw0")
             (result,) = queue.results
-            assert (result.nodeid, result.status, result.elapsed, result.ended_us) == ("t.py::a", "passed", 5, 10)
+            assert (result.nodeid, result.status, result.test.elapsed, result.ended_us) == ("t.py::a", "passed", 5, 10)
             key = sha256(b"p.t.a").hexdigest()
             assert result.test == Test(key, "a", "p.t", "ok", 5, "t.py", 4)
             assert result.extensions == Extensions(started=4)
@@ -92,7 +92,7 @@ def test_result_without_an_attempt() -> None:
     files.write("main", whole.framed())
     queue = files.queues.of("main")
     module, case = queue.results
-    assert (module.test.folder, module.test.name, module.test.file, module.elapsed) == ("a", "a", "a.py", 0)
+    assert (module.test.folder, module.test.name, module.test.file, module.test.elapsed) == ("a", "a", "a.py", None)
     assert case.test == Test("k", "n", "f", "passed", 5, None, 3, assertions=3)
     assert (queue.collection_results, case.extensions) == (2, Extensions())
 
