@@ -6,6 +6,7 @@ it, its intent is written to the ledger, the client makes it, and its outcome is
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -22,8 +23,6 @@ from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRec
 from pytest_automation_report.spool.process import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.captured_output import CapturedOutput
     from pytest_automation_report.delivery.launch import Timeouts
@@ -45,7 +44,7 @@ class SessionFollower(Struct):
     """Reads a session's files into queues and notices the session's end; owned by the sender.
 
     ``controller`` is the leading pytest process, None if there is none to follow, as in `automation-report send`.
-    ``session_time_us`` returns the time of the session's clock in microseconds, 0 if that is unknown.
+    ``epoch`` is when the session's clock began, in seconds of the performance counter; None if that is unknown.
     """
 
     files: SpoolReader
@@ -53,7 +52,7 @@ class SessionFollower(Struct):
     timeouts: Timeouts
     controller: Process | None
     captured_output: CapturedOutput | None = None
-    session_time_us: Callable[[], int] = lambda: 0
+    epoch: float | None = None
     _processes: dict[str, Process] = field(default_factory=dict)
     _controller_died_at: float | None = None
 
@@ -109,7 +108,8 @@ class SessionFollower(Struct):
         if self.files.is_lost:
             raise SpoolError(f"{self.files.folder.path}: its files were moved or deleted before the session's end")
         if not self.files.is_behind:
-            self.queues.finalize("died" if self.queues.end is None else "interrupted", self.session_time_us())
+            now_us = 0 if self.epoch is None else max(0, int((time.perf_counter() - self.epoch) * 1_000_000))
+            self.queues.finalize("died" if self.queues.end is None else "interrupted", now_us)
 
     def close(self) -> None:
         """Close the descriptors of processes and of captured output."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import FieldText, Run, RunTest, Thread
     from pytest_automation_report.delivery.queues import Result
     from pytest_automation_report.delivery.requests import Life
-    from pytest_automation_report.spool.ledger import Closing, Intent, Operation
+    from pytest_automation_report.spool.ledger import Closing, Intent
 
 Ranges: TypeAlias = list[tuple[int, int, int]]
 """First offset, last offset and number of results of each piece."""
@@ -52,10 +52,17 @@ def arrived_ranges(
     ``arrived`` is their number. Only this sender writes to the thread, so its latest results belong to the last batch,
     and no key occurs twice in a batch. Raises the errors of the client, except a refusal to read.
     """
+    rows: list[RunTest] = []
+    page: int | None = 1
     try:
-        rows = _latest(client, run, thread, arrived)
+        while page is not None and len(rows) < arrived:
+            response = client.run_tests(run, page=page, per_page=_PER_PAGE, thread_id=thread, is_newest_first=True)
+            rows += response.result
+            # A page without results, or another page than the next one, would never end.
+            page = response.next_page if response.result and response.next_page == page + 1 else None
     except RefusedError as error:
         return None, f"the server does not show a run's results ({error})"
+    rows = rows[:arrived]
     ids = [row.id or 0 for row in rows]
     if len(rows) != arrived or 0 in ids or sorted(set(ids), reverse=True) != ids:
         return None, "the server's list of the run's results cannot be followed"
@@ -65,26 +72,10 @@ def arrived_ranges(
     has_arrived = [test.key in arrived_tests or (test.folder, test.name) in arrived_tests for test in tests]
     if sum(has_arrived) != arrived:
         return None, "the latest results of the thread are not those of one batch"
-    return ranges_of(has_arrived, batch), ""
-
-
-def ranges_of(has_arrived: Sequence[bool], batch: Sequence[Result]) -> Ranges:
-    """Return the ranges of results that have arrived: neighbours in the batch share a range."""
+    # Neighbours in the batch share a range.
     pairs = zip(has_arrived, batch, strict=True)
     groups = [[result.offset for _, result in group] for is_there, group in groupby(pairs, itemgetter(0)) if is_there]
-    return [(offsets[0], offsets[-1], len(offsets)) for offsets in groups]
-
-
-def _latest(client: Client, run: int, thread: int, count: int) -> list[RunTest]:
-    """Read the latest results of a thread, the last one first."""
-    rows: list[RunTest] = []
-    page: int | None = 1
-    while page is not None and len(rows) < count:
-        response = client.run_tests(run, page=page, per_page=_PER_PAGE, thread_id=thread, is_newest_first=True)
-        rows += response.result
-        # A page without results, or another page than the next one, would never end.
-        page = response.next_page if response.result and response.next_page == page + 1 else None
-    return rows[:count]
+    return [(offsets[0], offsets[-1], len(offsets)) for offsets in groups], ""
 
 
 def digest_of(fields: Iterable[Field | FieldText]) -> str:
@@ -101,7 +92,6 @@ DECISIONS: Final = {
 
 _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
-_NO_TESTS: Final = b"{}"
 
 Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
 """The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run."""
@@ -138,59 +128,48 @@ class Reconciliation:
         """Whether time must pass before the next step."""
         return self._life.runtime.clock() < self._next_read
 
-    def step(self) -> Outcome:
+    def step(self) -> Outcome:  # noqa: PLR0911 - one for each operation
         """Send at most one request, or read one list; return whether that has closed the intent."""
         if self.is_waiting:
             return "pending"
-        operations: dict[Operation, Callable[[], Outcome]] = {
-            "create_run": self._create_run,
-            "append_run": self._append_run,
-            "complete_run": self._complete_run,
-            "create_thread": self._create_thread,
-            "append_thread": self._stage if self.refusal is None else self._refused_append,
-            "note_thread": self._note_thread,
-            "complete_thread": self._complete_thread,
-        }
-        return operations[self.intent.operation]()
-
-    # One method for each operation.
+        is_refused = self.refusal is not None
+        match self.intent.operation:
+            case "append_thread":
+                return self._refused_append() if is_refused else self._stage()
+            case "create_run":
+                return self._create_run()
+            case "create_thread":
+                # An empty thread does no harm; a new one is simply created.
+                return self._decide(NotRecord(self.intent.number))
+            case "append_run":
+                count = len(self._life.session.run.fields)
+                return self._decide_note(lambda: self._run(has_threads=False).fields[count:])
+            case "note_thread":
+                return self._decide_note(lambda: self._thread().fields)
+            # Refused twice, completion and reading: it is completed.
+            case "complete_run":
+                return self._decide_by(lambda: self._run(has_threads=False).is_completed, if_refused=is_refused)
+            case "complete_thread":
+                return self._decide_by(lambda: self._thread().is_completed, if_refused=is_refused)
 
     def _create_run(self) -> Outcome:
         """Use the run with this session's id, if the server has one; decide that there is none once two reads agree."""
-        left_runs = self._ledger.state.left_runs
+        left_runs, id_field = self._ledger.state.left_runs, (SESSION_ID_FIELD, self._life.session.id)
         try:
             runs = [run for page in run_pages(self._client, status=(_RUNNING,)) for run in page.result]
         except RefusedError as error:
             self._log(f"{error}: an empty run may remain")
             return self._decide(NotRecord(self.intent.number))
-        own_runs = [run.id for run in runs if self._is_ours(run) and run.id not in left_runs]
-        if own_runs:
-            return self._decide(AckRecord(self.intent.number, min(own_runs)))
+        own = [run.id for run in runs if id_field in {(field.name, field.value) for field in run.fields}]
+        own = [run for run in own if run not in left_runs]
+        if own:
+            return self._decide(AckRecord(self.intent.number, min(own)))
         return self._decide(NotRecord(self.intent.number)) if self._agrees_with_last_read(0) else "pending"
-
-    def _append_run(self) -> Outcome:
-        count = len(self._life.session.run.fields)
-        return self._decide_note(lambda: self._run(has_threads=False).fields[count:])
-
-    def _complete_run(self) -> Outcome:
-        return self._decide_by(lambda: self._run(has_threads=False).is_completed, if_refused=self.refusal is not None)
-
-    def _create_thread(self) -> Outcome:
-        # An empty thread does no harm; a new one is simply created.
-        return self._decide(NotRecord(self.intent.number))
-
-    def _note_thread(self) -> Outcome:
-        return self._decide_note(lambda: self._thread().fields)
-
-    def _complete_thread(self) -> Outcome:
-        # Refused twice, completion and reading: it is completed.
-        return self._decide_by(lambda: self._thread().is_completed, if_refused=self.refusal is not None)
 
     def _refused_append(self) -> Outcome:
         """Read, once, whether a refused append was partly applied, or refused because its thread is completed."""
         try:
             run = self._run()
-            thread = run.thread(self.intent.thread)
         except RefusedError as error:
             self._log(f"{error}: the append is assumed to be refused as a whole")
             return self._decide(NotRecord(self.intent.number))
@@ -199,6 +178,7 @@ class Reconciliation:
         if run.is_completed and not (has_job and JOB in self._client.extensions):
             self._decide(NotRecord(self.intent.number))
             return "run_completed"
+        thread = run.thread(self.intent.thread)
         if thread is None or thread.is_completed:
             self._decide(NotRecord(self.intent.number))
             self._ledger.write(FencedRecord(self.intent.worker))
@@ -267,7 +247,7 @@ class Reconciliation:
     def _accepts_empty_append(self) -> bool | None:
         """Append without tests; return whether the server accepts that, None if the response is unknown."""
         try:
-            self._client.append_thread(self.intent.thread, _NO_TESTS)
+            self._client.append_thread(self.intent.thread, b"{}")
         except RefusedError:
             return False
         except UnknownAnswerError as error:
@@ -328,9 +308,6 @@ class Reconciliation:
     def _hold(self, reason: str) -> Outcome:
         """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
         return self._decide(DECISIONS[self._life.options.unknown](self.intent.number, reason))
-
-    def _is_ours(self, run: Run) -> bool:
-        return any(field.name == SESSION_ID_FIELD and field.value == self._life.session.id for field in run.fields)
 
     def _agrees_with_last_read(self, value: int) -> bool:
         """Return whether this read agrees with the last one; if not, wait a while before the next read.

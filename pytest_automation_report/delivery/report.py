@@ -11,7 +11,7 @@ import tempfile
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from msgspec.structs import replace
 
@@ -27,10 +27,19 @@ from pytest_automation_report.spool.ledger import ReportRecord
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import STDOUT, encoded, open_file, write_output
+from pytest_automation_report.text.limits import cut_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pytest_automation_report.findings.documents import (
+        ChangedTest,
+        FailureExcerpt,
+        FindingsExcerpt,
+        FlakyResult,
+        RunFindings,
+        VerdictWords,
+    )
     from pytest_automation_report.server.api.embedded import StoreClient
     from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.spool.folder import SessionManifest
@@ -243,3 +252,47 @@ def _without_collections() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+_MAX_FAILING: Final = 200
+"""Most failing tests of an excerpt; the page of a CI job shows 50."""
+
+_TEXT_UNITS: Final = 240
+_COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone")
+
+
+def excerpt_from(document: RunFindings) -> FindingsExcerpt:
+    """Return the members of a document that a summary shows, with its texts cut to a safe length.
+
+    ``failing`` has the failing tests: each with the run in which its failures began, null if they are new in this
+    run, and with its failed runs and all its runs if it is a flaky test. Raises KeyError, TypeError, ValueError or
+    AttributeError for a document of another form.
+    """
+    base = document["base"]
+    earlier = document["earlier_source"]
+    flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
+    tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
+    return {
+        "base": None if base is None else {"run": base["run"], "commit": base["commit"], "at": base["at"]},
+        "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
+        "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
+        "mine": {name: int(number) for name, number in document["mine"].items()},
+        "counts": {name: int(document["counts"][name]) for name in _COUNTS},
+        "reasons": [
+            {"count": int(reason["count"]), "kind": reason["kind"], "title": _cut(reason["title"]),
+             "since": None if reason["since"] is None else int(reason["since"]["run"])}
+            for reason in document["reasons"]
+        ],
+        "failing": [_failing(test, flaky.get(test["key"]), document["run"]) for test in tests[:_MAX_FAILING]],
+    }  # fmt: skip
+
+
+def _failing(test: ChangedTest, flaky: FlakyResult | None, run_id: int) -> FailureExcerpt:
+    since = None if test["since"] is None or test["since"]["run"] == run_id else int(test["since"]["run"])
+    kind = "" if test["kind"] is None else str(test["kind"])
+    rate = None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])]
+    return {"folder": _cut(test["folder"]), "name": _cut(test["name"]), "kind": kind, "since": since, "flaky": rate}
+
+
+def _cut(text: str) -> str:
+    return cut_end(str(text), _TEXT_UNITS)

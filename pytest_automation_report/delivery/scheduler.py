@@ -98,11 +98,6 @@ class Scheduler:
             return True
         return state.is_complete or (self._leaves_run_open and state.is_noted and not self._open_threads)
 
-    def unsettled(self, queue: WorkerQueue) -> int:
-        """Count the results of a queue that are still to be sent."""
-        progress = self._state.progress_of(queue.worker)
-        return sum(not progress.is_settled(result.offset) for result in queue.results)
-
     @property
     def _has_something_to_report(self) -> bool:
         """Whether to report at all: a session without a test creates no run.

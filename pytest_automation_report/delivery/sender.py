@@ -7,7 +7,6 @@ report that take longer are completed after.
 
 from __future__ import annotations
 
-import functools
 import os
 import random
 import threading
@@ -15,7 +14,7 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -26,7 +25,7 @@ from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollow
 from pytest_automation_report.delivery.launch import Runtime
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
-from pytest_automation_report.delivery.report import unfinished_reason, write_report
+from pytest_automation_report.delivery.report import excerpt_from, unfinished_reason, write_report
 from pytest_automation_report.delivery.requests import DeliveryOptions, max_in_flight
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
@@ -44,25 +43,23 @@ from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.process import LAST_WORDS, Log, Process, process_start_time
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import Disk
-from pytest_automation_report.text.limits import cut_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.launch import SenderConfig, Timeouts
-    from pytest_automation_report.delivery.requests import InFlightRequests
     from pytest_automation_report.findings.documents import (
-        ChangedTest,
-        FailureExcerpt,
         FindingsExcerpt,
-        FlakyResult,
-        RunFindings,
-        VerdictWords,
     )
     from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.records import Record
 
+
+T = TypeVar("T")
+
+_LOOKS_WHILE_TESTS_RUN: Final = 5
+"""How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
 
 _INTERRUPTED: Final = 2
 """pytest's exit status after Ctrl-C: then pytest waits for a shorter time."""
@@ -70,44 +67,172 @@ _INTERRUPTED: Final = 2
 _SECONDS_TO_END: Final = 1.0
 """Time that a sender needs at most, on a busy machine, from its last response to its end."""
 
+_MIN_FREE_BYTES: Final = 1024 * 1024
+
+_ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
+"""How the reconciliation of a run's open intents ended: all closed; the server refuses to answer; no answer."""
+
+
+class Sender(Struct):
+    """One life of a sender; its owner holds the lock of the session's folder.
+
+    ``controller`` is the pytest process that waits, None if there is none. ``epoch`` is when the session's clock began,
+    in seconds of the performance counter, None if that is unknown.
+    """
+
+    folder: SessionFolder
+    session: SessionManifest
+    timeouts: Timeouts
+    client: Client
+    runtime: Runtime
+    controller: Process | None = None
+    options: DeliveryOptions = DeliveryOptions()
+    on_progress: Callable[[Delivery], None] = lambda _: None
+    captured_output: CapturedOutput | None = None
+    epoch: float | None = None
+    _locks: list[int] = field(default_factory=list)
+
+    def run(self) -> Delivery:
+        """Deliver until everything is sent or time is up; return the delivery, whose state shows the result."""
+        ledger = LedgerFile(self.folder.ledger, self._restore)
+        follower, delivery = self.begin(ledger)
+        try:
+            ledger.write(ReadyRecord(os.getpid()))
+            self._prepare(follower, delivery)
+            deadlines = self._loop(follower, delivery)
+            delivery.await_responses()
+            DeliveryEnd(follower, delivery, deadlines).complete()
+        finally:
+            follower.close()
+            ledger.close()
+            for lock in self._locks:
+                os.close(lock)
+        return delivery
+
+    def begin(self, ledger: LedgerFile) -> tuple[SessionFollower, Delivery]:
+        """Return what follows the session, and its delivery."""
+        orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
+        last_words = () if self.captured_output is None else (self.captured_output.last_words,)
+        queues = WorkerQueues(options_of(self.session), orphans, *last_words)
+        files = SpoolReader(self.folder)
+        follower = SessionFollower(files, queues, self.timeouts, self.controller, self.captured_output, self.epoch)
+        delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)
+        return follower, delivery
+
+    def _prepare(self, follower: SessionFollower, delivery: Delivery) -> None:
+        """Apply what the user decided about held results of an earlier sender, and about its run."""
+        ledger = delivery.ledger
+        if self.options.unknown != "hold":
+            ledger.write(UnheldRecord(self.options.unknown == "drop"))
+        if not self.options.is_in_new_run or ledger.state.run is None:
+            return
+        # A run that refuses to answer is left all the same. One that cannot be reached may still show what arrived in
+        # it: to leave it now could send results twice.
+        if self._reconcile_open_intents(follower, delivery) != "unreachable":
+            for number in list(ledger.state.open_intents):
+                ledger.write(DECISIONS[self.options.unknown](number, "its run was left for a new one"))
+            delivery.retry_policy.resume()
+            ledger.write(NewRunRecord())
+
+    def _reconcile_open_intents(self, follower: SessionFollower, delivery: Delivery) -> _ReconciledRun:
+        """Reconcile every open intent of the run that is about to be left, which may take minutes."""
+        follower.read()
+        state, deadlines = delivery.state, Deadlines(self.timeouts, self.runtime.clock)
+        while state.open_intents and not delivery.retry_policy.stopped:
+            deadlines.note_progress(state.answers, is_busy=delivery.is_busy)
+            if deadlines.is_stalled:
+                delivery.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
+            elif not delivery.reconcile():
+                time.sleep(self.timeouts.poll)
+        if not delivery.retry_policy.stopped:
+            return "reconciled"
+        return "refused" if state.trouble_class == "refused" else "unreachable"
+
+    def _restore(self) -> None:
+        """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
+        manifest = self.folder.file_of(self.session)
+        manifest.copy(Disk())
+        lock = self.folder.locked()
+        if lock is None:
+            raise SpoolError(f"{self.folder.path} was deleted, and another sender has locked it since")
+        self._locks.append(lock)
+        manifest.show(Disk())
+
+    def _loop(self, follower: SessionFollower, delivery: Delivery) -> Deadlines:
+        """Read, then send or wait, until everything is sent or time is up; return the time that was left."""
+        deadlines = Deadlines(self.timeouts, self.runtime.clock, self.controller)
+        self._read(follower, delivery, deadlines)
+        while not self._is_over(delivery, deadlines):
+            if not delivery.step():
+                self._wait(follower, delivery, _LOOKS_WHILE_TESTS_RUN if deadlines.session_ended_at is None else 1)
+            deadlines.note_progress(delivery.state.answers)
+            self.on_progress(delivery)
+            self._read(follower, delivery, deadlines)
+        return deadlines
+
+    def _read(self, follower: SessionFollower, delivery: Delivery, deadlines: Deadlines) -> None:
+        """Read the new records, and act on the session's end when it is seen for the first time."""
+        began = self.runtime.clock()
+        follower.read()
+        follower.decide_end(self.runtime.clock())
+        deadlines.progress_at += self.runtime.clock() - began  # to read a large file is not a lack of progress
+        if deadlines.session_ended_at is None and follower.has_ended:
+            deadlines.session_ended_at = self.runtime.clock()
+            # pytest waits from now on: try at once, though a backoff may have begun while tests ran.
+            delivery.retry_policy.skip_backoff()
+
+    @staticmethod
+    def _is_over(delivery: Delivery, deadlines: Deadlines) -> bool:
+        """Whether to end: all is sent, or the session has ended and its time is up or nothing more can be sent."""
+        if delivery.is_finished:
+            return True
+        # While tests run the sender stays, even if it has stopped to send: it watches processes and output.
+        if deadlines.session_ended_at is None:
+            return False
+        return bool(delivery.retry_policy.stopped) or deadlines.is_expired(is_busy=delivery.is_busy)
+
+    def _wait(self, follower: SessionFollower, delivery: Delivery, looks: int) -> None:
+        """Wait until there may be something to do, for ``looks`` poll intervals at most.
+
+        A request with few results costs as much as one with many, so it pays to let results gather.
+        """
+        if delivery.in_flight:
+            delivery.in_flight.wait(self.timeouts.poll)
+            return
+        self.client.rest()
+        if self.controller is None:
+            time.sleep(self.timeouts.poll)
+            return
+        for _ in range(looks):
+            self.controller.wait(self.timeouts.poll)
+            if follower.files.has_news() or not self.controller.is_alive():
+                return
+
 
 class Deadlines:
     """The time that a sender has after the session's end; owned by the sender's loop.
 
-    A sender that pytest started has a ``controller``, the process of that pytest. It has
-    ``exit_all + alone`` seconds in all, but only ``alone`` seconds once pytest is gone. A sender of the console command
-    has no limit in all: it ends after ``send_progress`` seconds without a response.
+    A sender that pytest started has a ``controller``, the process of that pytest. It has ``exit_all + alone`` seconds
+    in all, but only ``alone`` seconds once pytest is gone. A sender of the console command has no limit in all: it ends
+    after ``send_progress`` seconds without a response.
     """
 
     def __init__(self, timeouts: Timeouts, clock: Callable[[], float], controller: Process | None = None) -> None:
         self.timeouts, self.clock, self.controller = timeouts, clock, controller
         self.session_ended_at: float | None = None
+        self.progress_at = clock()
         self._controller_gone_at: float | None = None
-        self._progress_at = clock()
         self._responses = 0
 
-    def start_end(self) -> None:
-        """Start the time after the session's end."""
-        self.session_ended_at = self.clock()
-
-    def touch(self) -> None:
-        """Note that there is progress now."""
-        self._progress_at = self.clock()
-
-    def note_responses(self, count: int) -> None:
-        """Note progress if the ledger's number of responses has changed."""
-        if count != self._responses:
-            self._responses = count
-            self.touch()
-
-    def exclude(self, seconds: float) -> None:
-        """Leave a time that the sender needed for itself out of the time without progress."""
-        self._progress_at += seconds
+    def note_progress(self, responses: int, *, is_busy: bool = False) -> None:
+        """Note that there is progress if the ledger's number of responses has changed, or one is awaited."""
+        if responses != self._responses or is_busy:
+            self._responses, self.progress_at = responses, self.clock()
 
     @property
     def is_stalled(self) -> bool:
         """Whether there was no progress for too long."""
-        return self.clock() - self._progress_at > self.timeouts.send_progress
+        return self.clock() - self.progress_at > self.timeouts.send_progress
 
     def seconds_for_findings(self, *, is_interrupted: bool) -> float:
         """Return how long to wait for findings, 0 if there is no time left.
@@ -138,69 +263,66 @@ class Deadlines:
         return self._controller_gone_at is not None and now - self._controller_gone_at > self.timeouts.alone
 
 
-class DeliveryEnd:
-    """The end of one life of a sender, in which nothing is sent any more.
+class DeliveryEnd(Struct):
+    """The end of one life of a sender, in which nothing is sent any more; ``deadlines`` has the time that is left."""
 
-    ``deadlines`` has the time that is left. ``controller`` is the pytest process that waits, None if there is none.
-    """
-
-    def __init__(
-        self, follower: SessionFollower, delivery: Delivery, deadlines: Deadlines, controller: Process | None
-    ) -> None:
-        self._follower, self._delivery, self._deadlines, self._controller = follower, delivery, deadlines, controller
-        self._session, self._client, self._ledger = delivery.session, delivery.client, delivery.ledger
-        self._state, self._log, self._timeouts = delivery.state, delivery.runtime.log, delivery.timeouts
+    follower: SessionFollower
+    delivery: Delivery
+    deadlines: Deadlines
 
     def complete(self) -> None:
         """Write findings, report and totals, and wait for what takes longer than pytest waits."""
+        session, alone_seconds = self.delivery.session, self.delivery.timeouts.alone
         shown = self._ask_for_counts()
-        request = self._write_findings()
+        findings = self._write_findings()
         report = self._write_report()
         self._write_totals(shown)
-        alone_seconds = self._timeouts.alone
-        if request is not None and self._session.origin == EMBEDDED_ORIGIN:
+        if findings is not None and session.origin == EMBEDDED_ORIGIN:
             # The store computes in this process: pytest waits no longer, but later readers need the findings.
-            request.await_end(alone_seconds)
+            findings.thread.join(alone_seconds)
         if report is not None:
-            self._note_late_report(report.wait(alone_seconds) or self._late_report)
+            written = report.wait(alone_seconds) or ReportRecord(session.report, "late")
+            # A later session's summary shows a failure. A folder that was removed meanwhile would be created again.
+            if self.delivery.state.is_report_late and self.delivery.folder.ledger.exists():
+                self._write_unless_full(written)
 
     @property
     def _is_interrupted(self) -> bool:
-        end = self._follower.queues.end
+        end = self.delivery.queues.end
         return end is not None and end.exit == _INTERRUPTED
 
     def _ask_for_counts(self) -> LateAnswer[int] | None:
         """Ask how many results our threads have by the server's own count, once all are confirmed."""
-        state, client = self._state, self._client
+        state, client, run = self.delivery.state, self.delivery.client, self.delivery.state.run
         # What stores the results in this process has confirmed its own transactions: to read it loads what pages need.
-        if self._session.is_embedded or state.run is None:
+        if self.delivery.session.is_embedded or run is None:
             return None
         # Results in a run that was left are in none of this run's threads.
-        if state.left_runs or not self._delivery.is_finished or not state.total("acknowledged"):
+        if state.left_runs or not self.delivery.is_finished or not state.total("acknowledged"):
             return None
-        run_id, own = state.run, {thread for each in state.progress_by_worker.values() for thread in each.threads}
+        own = {thread for each in state.progress_by_worker.values() for thread in each.threads}
 
         def shown() -> int:
-            totals = {thread.id: thread.total for thread in client.run(run_id).threads}
+            totals = {thread.id: thread.total for thread in client.run(run).threads}
             return sum(totals[thread] for thread in own)  # a server may show no threads: a KeyError is no answer
 
-        return LateAnswer(f"counts of run {run_id}", shown, self._log)
+        return LateAnswer(f"counts of run {run}", shown, self.delivery.runtime.log)
 
     def _seconds_for_answers(self) -> float:
-        if self._controller is None:
-            return self._timeouts.findings
-        return self._deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
+        if self.deadlines.controller is None:
+            return self.delivery.timeouts.findings
+        return self.deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
 
     def _write_findings(self) -> LateAnswer[FindingsExcerpt] | None:
         """Write the findings of our completed run to the ledger if a pytest waits for them, and they come in time."""
-        state, client, log = self._state, self._client, self._log
-        if self._controller is None or self._follower.queues.end is None or state.run is None or not state.is_complete:
+        state, client, controller = self.delivery.state, self.delivery.client, self.deadlines.controller
+        if controller is None or self.delivery.queues.end is None or state.run is None or not state.is_complete:
             return None
         seconds = self._seconds_for_answers()
-        if client.artifact_bytes is None or seconds <= 0 or not self._controller.is_alive():
+        if client.artifact_bytes is None or seconds <= 0 or not controller.is_alive():
             return None
         ask = partial(client.findings_document, state.run)
-        request = LateAnswer(f"findings of run {state.run}", lambda: excerpt_from(ask()), log)
+        request = LateAnswer(f"findings of run {state.run}", lambda: excerpt_from(ask()), self.delivery.runtime.log)
         excerpt = request.wait(seconds)
         if excerpt is not None:
             self._write_unless_full(FindingsRecord({**excerpt}))
@@ -208,85 +330,64 @@ class DeliveryEnd:
 
     def _write_report(self) -> LateAnswer[ReportRecord] | None:
         """Write the report of our completed run, and to the ledger what became of it; pytest waits for it meanwhile."""
-        session, client, state = self._session, self._client, self._state
+        session, client, state = self.delivery.session, self.delivery.client, self.delivery.state
         if not session.report or state.run is None:
             return None
         # A report from the spool has the session's own results: it needs no other job's.
-        is_from_spool = not session.is_embedded and client.artifact_bytes is None and self._delivery.is_finished
+        is_from_spool = not session.is_embedded and client.artifact_bytes is None and self.delivery.is_finished
         if not state.is_complete and not is_from_spool:
-            why = unfinished_reason(session, state.run, is_open=self._delivery.is_finished)
+            why = unfinished_reason(session, state.run, is_open=self.delivery.is_finished)
             self._write_unless_full(ReportRecord(session.report, "none", why))
             return None
         self._write_unless_full(ReportRecord(session.report, "begun"))
         seconds = None  # `automation-report send` waits as long as it takes
-        if self._controller is not None:
-            seconds = self._deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
-        creates_folder, words = self._controller is not None, self._delivery.queues.shown_last_words.copy()
-        write = partial(write_report, self._delivery, state.run, words, creates_folder=creates_folder)
-        report = LateAnswer(f"report of run {state.run}", write, self._log)
-        self._write_unless_full(report.wait(seconds) or self._late_report)
+        if self.deadlines.controller is not None:
+            seconds = self.deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
+        words = self.delivery.queues.shown_last_words.copy()
+        write = partial(write_report, self.delivery, state.run, words, creates_folder=seconds is not None)
+        report = LateAnswer(f"report of run {state.run}", write, self.delivery.runtime.log)
+        self._write_unless_full(report.wait(seconds) or ReportRecord(session.report, "late"))
         return report
-
-    @property
-    def _late_report(self) -> ReportRecord:
-        return ReportRecord(self._session.report, "late")
 
     def _write_unless_full(self, record: Record) -> None:
         """Write a record for the summary to the ledger, unless the disk is nearly full: the totals need the rest."""
         try:
-            disk = os.statvfs(self._ledger.folder)
+            disk = os.statvfs(self.delivery.ledger.folder)
             if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
-                self._ledger.write(record)
+                self.delivery.ledger.write(record)
         except (OSError, SpoolError) as error:
-            self._log(f"the {record.__struct_config__.tag} could not be written: {error}")
-
-    def _note_late_report(self, state: ReportRecord) -> None:
-        """Write what became of a report for which pytest did not wait: a later session's summary shows a failure."""
-        # A folder that was removed meanwhile would be created again.
-        if self._state.is_report_late and self._delivery.folder.ledger.exists():
-            self._write_unless_full(state)
+            self.delivery.runtime.log(f"the {record.__struct_config__.tag} could not be written: {error}")
 
     def _write_totals(self, counts: LateAnswer[int] | None) -> None:
         """Write the totals, the last record of this life, for pytest's summary."""
-        ledger, unsent, queues = self._ledger, self._count_unsent(), self._follower.queues.by_worker.values()
+        unsent, queues, files = self._count_unsent(), self.delivery.queues.by_worker.values(), self.follower.files
         shown = None if counts is None else counts.wait(self._seconds_for_answers())
-        is_finished, stopped = self._delivery.is_finished, self._delivery.retry_policy.stopped
+        is_finished, stopped = self.delivery.is_finished, self.delivery.retry_policy.stopped
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
-        self._log("done" if is_finished else f"{unsent.total()} results left: {stopped}")
-        files, why = self._follower.files, stopped or ledger.state.trouble
+        self.delivery.runtime.log("done" if is_finished else f"{unsent} results left: {stopped}")
+        why = stopped or self.delivery.state.trouble
         seen = {queue.worker: queue.seen for queue in queues}
         by_status = sum((queue.counts for queue in queues), Counter[str]())
-        ledger.write(
-            DoneRecord(is_finished, unsent.total(), files.damaged, files.torn, why, shown, seen=seen, counts=by_status)
-        )
+        done = DoneRecord(is_finished, unsent, files.damaged, files.torn, why, shown, seen=seen, counts=by_status)
+        self.delivery.ledger.write(done)
 
-    def _count_unsent(self) -> Counter[str]:
-        """Count the unsent results by worker, including those in files that were not read to their end.
+    def _count_unsent(self) -> int:
+        """Count the unsent results, including those in files that were not read to their end.
 
         The queues are emptied on the way, since nothing is sent any more: a file of 100,000 results is counted in
         pieces and never held in memory as a whole. Results are counted, not records: only the queues know which records
         of reruns and crashes are one result.
         """
-        unsent: Counter[str] = Counter()
-        follower = self._follower
+        unsent, follower, queues = 0, self.follower, self.delivery.queues
         while True:
-            for worker, queue in follower.queues.by_worker.items():
-                unsent[worker] += self._delivery.scheduler.unsettled(queue)
-            if follower.queues.is_decided or not follower.files.is_behind:
+            for queue in queues.by_worker.values():
+                progress = self.delivery.state.progress_of(queue.worker)
+                unsent += sum(not progress.is_settled(result.offset) for result in queue.results)
+            if queues.is_decided or not follower.files.is_behind:
                 return unsent
-            for queue in follower.queues.by_worker.values():
+            for queue in queues.by_worker.values():
                 queue.results.clear()
             follower.read()
-
-
-T = TypeVar("T")
-
-_MAX_FAILING: Final = 200
-"""Most failing tests of an excerpt; the page of a CI job shows 50."""
-
-_TEXT_UNITS: Final = 240
-_MIN_FREE_BYTES: Final = 1024 * 1024
-_COUNTS: Final = ("fixed", "passed_again", "flaky", "slower", "new_tests", "gone")
 
 
 class LateAnswer(Generic[T]):
@@ -298,20 +399,16 @@ class LateAnswer(Generic[T]):
     def __init__(self, what: str, ask: Callable[[], T], log: Callable[[str], None]) -> None:
         self._what, self._ask, self._log = what, ask, log
         self._answer: T | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def wait(self, seconds: float | None) -> T | None:
         """Wait at most this long, without a limit for None; return the answer, None if there is none so far."""
-        self._thread.join(None if seconds is None else max(0.0, seconds))
-        if self._thread.is_alive():
+        self.thread.join(None if seconds is None else max(0.0, seconds))
+        if self.thread.is_alive():
             self._log(f"no {self._what} within {seconds:.1f} s")
             return None
         return self._answer
-
-    def await_end(self, seconds: float) -> None:
-        """Wait at most this long until the request has ended, with an answer or without."""
-        self._thread.join(seconds)
 
     def _run(self) -> None:
         try:
@@ -319,199 +416,6 @@ class LateAnswer(Generic[T]):
         except (AutomationReportError, KeyError, TypeError, ValueError, AttributeError) as error:
             # A release of the server before findings refuses the URL; a later one may have another document.
             self._log(f"no {self._what}: {error!r}")
-
-
-def excerpt_from(document: RunFindings) -> FindingsExcerpt:
-    """Return the members of a document that a summary shows, with its texts cut to a safe length.
-
-    ``failing`` has the failing tests: each with the run in which its failures began, null if they are new in this
-    run, and with its failed runs and all its runs if it is a flaky test. Raises KeyError, TypeError, ValueError or
-    AttributeError for a document of another form.
-    """
-    base = document["base"]
-    earlier = document["earlier_source"]
-    flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
-    tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
-    return {
-        "base": None if base is None else {"run": base["run"], "commit": base["commit"], "at": base["at"]},
-        "earlier_source": None if earlier is None else {"name": _cut(earlier["name"]), "runs": int(earlier["runs"])},
-        "verdict": cast("VerdictWords", {name: _cut(str(text)) for name, text in document["verdict"].items()}),
-        "mine": {name: int(number) for name, number in document["mine"].items()},
-        "counts": {name: int(document["counts"][name]) for name in _COUNTS},
-        "reasons": [
-            {"count": int(reason["count"]), "kind": reason["kind"], "title": _cut(reason["title"]),
-             "since": None if reason["since"] is None else int(reason["since"]["run"])}
-            for reason in document["reasons"]
-        ],
-        "failing": [_failing(test, flaky.get(test["key"]), document["run"]) for test in tests[:_MAX_FAILING]],
-    }  # fmt: skip
-
-
-def _failing(test: ChangedTest, flaky: FlakyResult | None, run_id: int) -> FailureExcerpt:
-    since = None if test["since"] is None or test["since"]["run"] == run_id else int(test["since"]["run"])
-    kind = "" if test["kind"] is None else str(test["kind"])
-    rate = None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])]
-    return {"folder": _cut(test["folder"]), "name": _cut(test["name"]), "kind": kind, "since": since, "flaky": rate}
-
-
-def _cut(text: str) -> str:
-    return cut_end(str(text), _TEXT_UNITS)
-
-
-_LOOKS_WHILE_TESTS_RUN: Final = 5
-"""How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
-
-_ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
-"""How the reconciliation of a run's open intents ended: all closed; the server refuses to answer; no answer."""
-
-
-class Sender(Struct):
-    """One life of a sender; its owner holds the lock of the session's folder.
-
-    ``session_time_us`` and ``captured_output`` are for the follower.
-    """
-
-    folder: SessionFolder
-    session: SessionManifest
-    timeouts: Timeouts
-    client: Client
-    runtime: Runtime
-    controller: Process | None = None
-    options: DeliveryOptions = DeliveryOptions()
-    on_progress: Callable[[Delivery], None] = lambda _: None
-    captured_output: CapturedOutput | None = None
-    session_time_us: Callable[[], int] = lambda: 0
-    _locks: list[int] = field(default_factory=list)
-
-    def run(self) -> Delivery:
-        """Deliver until everything is sent or time is up; return the delivery, whose state shows the result."""
-        ledger = LedgerFile(self.folder.ledger, self._restore)
-        follower, delivery = self.begin(ledger)
-        try:
-            ledger.write(ReadyRecord(os.getpid()))
-            self._prepare(follower, delivery)
-            deadlines = self._loop(follower, delivery)
-            delivery.await_responses()
-            DeliveryEnd(follower, delivery, deadlines, self.controller).complete()
-        finally:
-            follower.close()
-            ledger.close()
-            for lock in self._locks:
-                os.close(lock)
-        return delivery
-
-    def begin(self, ledger: LedgerFile) -> tuple[SessionFollower, Delivery]:
-        """Return what follows the session, and its delivery."""
-        orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
-        last_words = () if self.captured_output is None else (self.captured_output.last_words,)
-        queues = WorkerQueues(options_of(self.session), orphans, *last_words)
-        follower = SessionFollower(
-            SpoolReader(self.folder),
-            queues,
-            self.timeouts,
-            self.controller,
-            self.captured_output,
-            self.session_time_us,
-        )
-        delivery = Delivery(self.session, self.client, ledger, queues, self.timeouts, self.runtime, self.options)
-        return follower, delivery
-
-    def _prepare(self, follower: SessionFollower, delivery: Delivery) -> None:
-        """Apply what the user decided about held results of an earlier sender, and about its run."""
-        ledger = delivery.ledger
-        if self.options.unknown != "hold":
-            ledger.write(UnheldRecord(self.options.unknown == "drop"))
-        if not self.options.is_in_new_run or ledger.state.run is None:
-            return
-        # A run that refuses to answer is left all the same. One that cannot be reached may still show what arrived in
-        # it: to leave it now could send results twice.
-        if self._reconcile_open_intents(follower, delivery) != "unreachable":
-            for number in list(ledger.state.open_intents):
-                ledger.write(DECISIONS[self.options.unknown](number, "its run was left for a new one"))
-            delivery.retry_policy.resume()
-            ledger.write(NewRunRecord())
-
-    def _reconcile_open_intents(self, follower: SessionFollower, delivery: Delivery) -> _ReconciledRun:
-        """Reconcile every open intent of the run that is about to be left, which may take minutes."""
-        follower.read()
-        state, deadlines = delivery.state, Deadlines(self.timeouts, self.runtime.clock)
-        while state.open_intents and not delivery.retry_policy.stopped:
-            deadlines.note_responses(state.answers)
-            if delivery.is_busy:
-                deadlines.touch()
-            if deadlines.is_stalled:
-                delivery.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
-            elif not delivery.reconcile():
-                time.sleep(self.timeouts.poll)
-        if not delivery.retry_policy.stopped:
-            return "reconciled"
-        return "refused" if state.trouble_class == "refused" else "unreachable"
-
-    def _restore(self) -> None:
-        """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
-        manifest = self.folder.file_of(self.session)
-        manifest.copy(Disk())
-        lock = self.folder.locked()
-        if lock is None:
-            raise SpoolError(f"{self.folder.path} was deleted, and another sender has locked it since")
-        self._locks.append(lock)
-        manifest.show(Disk())
-
-    def _loop(self, follower: SessionFollower, delivery: Delivery) -> Deadlines:
-        """Read, then send or wait, until everything is sent or time is up; return the time that was left."""
-        deadlines = Deadlines(self.timeouts, self.runtime.clock, self.controller)
-        self._read(follower, delivery, deadlines)
-        while not self._is_over(delivery, deadlines):
-            if not delivery.step():
-                looks = _LOOKS_WHILE_TESTS_RUN if deadlines.session_ended_at is None else 1
-                self._wait(follower, delivery.in_flight, looks)
-            deadlines.note_responses(delivery.state.answers)
-            self.on_progress(delivery)
-            self._read(follower, delivery, deadlines)
-        return deadlines
-
-    def _read(self, follower: SessionFollower, delivery: Delivery, deadlines: Deadlines) -> None:
-        """Read the new records, and act on the session's end when it is seen for the first time."""
-        began = self.runtime.clock()
-        follower.read()
-        follower.decide_end(self.runtime.clock())
-        deadlines.exclude(self.runtime.clock() - began)  # to read a large file is not a lack of progress
-        if deadlines.session_ended_at is None and follower.has_ended:
-            deadlines.start_end()
-            # pytest waits from now on: try at once, though a backoff may have begun while tests ran.
-            delivery.retry_policy.skip_backoff()
-
-    @staticmethod
-    def _is_over(delivery: Delivery, deadlines: Deadlines) -> bool:
-        """Whether to end: all is sent, or the session has ended and its time is up or nothing more can be sent."""
-        if delivery.is_finished:
-            return True
-        # While tests run the sender stays, even if it has stopped to send: it watches processes and output.
-        if deadlines.session_ended_at is None:
-            return False
-        return bool(delivery.retry_policy.stopped) or deadlines.is_expired(is_busy=delivery.is_busy)
-
-    def _wait(self, follower: SessionFollower, in_flight: InFlightRequests, looks: int) -> None:
-        """Wait until there may be something to do, for ``looks`` poll intervals at most.
-
-        A request with few results costs as much as one with many, so it pays to let results gather.
-        """
-        if in_flight:
-            in_flight.wait(self.timeouts.poll)
-            return
-        self.client.rest()
-        if self.controller is None:
-            time.sleep(self.timeouts.poll)
-            return
-        for _ in range(looks):
-            self.controller.wait(self.timeouts.poll)
-            if follower.files.has_news() or not self.controller.is_alive():
-                return
-
-
-def _session_time_us(epoch: float | None) -> int:
-    """Return the time of the session's clock in microseconds, 0 if the session does not run on this machine."""
-    return 0 if epoch is None else max(0, int((time.perf_counter() - epoch) * 1_000_000))
 
 
 def _remove_after_pytest(folder: SessionFolder, config: SenderConfig) -> None:
@@ -611,5 +515,5 @@ def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Delivery:
                 max_in_flight=max_in_flight(config.endpoint),
             ),
             captured_output=captured_output,
-            session_time_us=functools.partial(_session_time_us, config.epoch),
+            epoch=config.epoch,
         ).run()

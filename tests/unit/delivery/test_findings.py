@@ -16,7 +16,8 @@ from requests import PreparedRequest, Response, Session
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Json, NewRun, Token
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
-from pytest_automation_report.delivery.sender import Deadlines, Sender, excerpt_from
+from pytest_automation_report.delivery.report import excerpt_from
+from pytest_automation_report.delivery.sender import Deadlines, Sender
 from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.process import Process
 from support.deliveries import WrittenSession, numbered
@@ -231,9 +232,9 @@ def test_time_for_findings(passed: float, is_interrupted: bool, seconds: float) 
     now = [100.0]
     deadlines = Deadlines(Timeouts(exit_progress=9.0), lambda: now[0])
     assert deadlines.seconds_for_findings(is_interrupted=is_interrupted) == 0
-    deadlines.start_end()
+    deadlines.session_ended_at = now[0]
     now[0] += passed
     assert deadlines.seconds_for_findings(is_interrupted=is_interrupted) == seconds
     stalling = Deadlines(Timeouts(), lambda: 0.0)
-    stalling.start_end()
+    stalling.session_ended_at = 0.0
     assert stalling.seconds_for_findings(is_interrupted=False) == 2.5

@@ -274,6 +274,6 @@ def test_time_for_a_report(passed: float, is_interrupted: bool, seconds: float) 
     now = [100.0]
     deadlines = Deadlines(Timeouts(), lambda: now[0])
     assert deadlines.seconds_for_report(is_interrupted=is_interrupted) == 0
-    deadlines.start_end()
+    deadlines.session_ended_at = now[0]
     now[0] += passed
     assert deadlines.seconds_for_report(is_interrupted=is_interrupted) == seconds
