@@ -28,7 +28,7 @@ from pytest_automation_report.cli.output import Progress, echo_result
 from pytest_automation_report.cli.queries import echo_how_to_look, echo_link
 from pytest_automation_report.delivery.launch import Runtime, timeouts_from
 from pytest_automation_report.delivery.report import refusal_of_kept
-from pytest_automation_report.delivery.requests import DeliveryOptions, max_in_flight
+from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
@@ -245,7 +245,6 @@ def delivered(
                 unknown=options.unknown,
                 is_in_new_run=options.is_in_new_run,
                 artifact_store=_store(configuration),
-                max_in_flight=max_in_flight(configuration.endpoint),
             ),
             on_progress=progress.show,
         ).run()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.delivery.queues import Result, WorkerQueue
     from pytest_automation_report.errors import RefusedError
     from pytest_automation_report.spool.ledger import WorkerProgress
@@ -52,15 +53,15 @@ class Batch(Struct, frozen=True):
         """Sum of the tests' durations in microseconds."""
         return sum(result.test.elapsed or 0 for result in self.results)
 
-    def body(self, observed: int | None, extensions: Collection[str] = (), members: str = "") -> bytes:
+    def body(self, observed: int | None, extensions: Collection[str] = (), members: Json | None = None) -> bytes:
         """Return the contract's AppendToAutomationRunThread as JSON.
 
         ``observed`` is the time since the batch before in microseconds, None if it was not measured. ``extensions`` are
-        those that the server stores, ``members`` is the JSON of the thread's own ones, each with a comma behind it.
+        those that the server stores, ``members`` the thread's own ones.
         """
+        times = {"elapsed_computed": self.computed} | ({} if observed is None else {"elapsed_observed": observed})
         tests = b",".join([result.body(extensions) for result in self.results])
-        observed_member = b"" if observed is None else b'"elapsed_observed":%d,' % observed
-        return b'{%b%b"elapsed_computed":%d,"tests":[%b]}' % (members.encode(), observed_member, self.computed, tests)
+        return b'%b,"tests":[%b]}' % (encode({**(members or {}), **times})[:-1], tests)
 
 
 def batch_from(

@@ -12,10 +12,13 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.text.visible import without_ansi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from pytest_automation_report.recording.options import RecordingOptions
 
 _READ_BYTES: Final = 64 << 10
 _MAX_CHARACTERS: Final = 8192
@@ -28,8 +31,8 @@ class CapturedOutput:
     once leaves a busy sender no time to open them.
     """
 
-    def __init__(self, hide: Callable[[str], str]) -> None:
-        self._hide = hide
+    def __init__(self, options: RecordingOptions) -> None:
+        self._hide = cleaner_for(options)
         self._descriptors: dict[str, list[tuple[str, int]]] = {}
         self._handed_over: set[str] = set()
 
@@ -63,8 +66,15 @@ class CapturedOutput:
 
     def last_words(self, worker: str) -> str:
         """Return the last output of a worker's process since the phase of its test began, without secrets."""
-        texts = ((stream, self._end_of(descriptor)) for stream, descriptor in self._descriptors.get(worker, ()))
-        return "\n\n".join(f"Captured {stream}, the last of it\n{text}" for stream, text in texts if text)
+        words: list[str] = []
+        for stream, descriptor in self._descriptors.get(worker, ()):
+            size = os.fstat(descriptor).st_size
+            data = os.pread(descriptor, _READ_BYTES, max(0, size - _READ_BYTES))
+            # Read more than is shown, and cut last: a secret that the cut, or a colour code, splits would not be found.
+            text = self._hide(without_ansi(data.decode("utf-8", "replace")))[-_MAX_CHARACTERS:]
+            if text:
+                words.append(f"Captured {stream}, the last of it\n{text}")
+        return "\n\n".join(words)
 
     def forget(self, worker: str) -> None:
         """Close the files of a worker that has ended."""
@@ -75,12 +85,6 @@ class CapturedOutput:
         """Close the files."""
         for worker in list(self._descriptors):
             self.forget(worker)
-
-    def _end_of(self, descriptor: int) -> str:
-        size = os.fstat(descriptor).st_size
-        data = os.pread(descriptor, _READ_BYTES, max(0, size - _READ_BYTES))
-        # Read more than is shown, and cut last: a secret that the cut, or a colour code, splits would not be found.
-        return self._hide(without_ansi(data.decode("utf-8", "replace")))[-_MAX_CHARACTERS:]
 
 
 def _open_captured(path: str, identity: tuple[object, object]) -> int | None:

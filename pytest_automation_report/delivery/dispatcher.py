@@ -163,8 +163,10 @@ class Delivery(Life):
 
     def step(self) -> bool:
         """Handle the responses that have come, or send at most one request; return whether there was work."""
-        # While tests run, more than one request in flight would cost CPU time that the tests need, for nothing.
-        self.in_flight.max_count = self.options.max_in_flight if self.queues.is_closing else 1
+        # While tests run, more than one request in flight would cost CPU time that the tests need, for nothing. The
+        # embedded store has no network, for whose responses others could wait.
+        is_alone = self.session.is_embedded or not self.queues.is_closing
+        self.in_flight.max_count = 1 if is_alone else self.options.max_in_flight
         if self._take_responses():
             return True
         if self.retry_policy.is_waiting:
@@ -241,7 +243,7 @@ class Delivery(Life):
             made = call()
         except UnknownAnswerError as error:
             if request.batch is not None:
-                self.retry_policy.append_unanswered()
+                self.retry_policy.unanswered_appends += 1
             self.retry_policy.handle_error(error)
         except RefusedError as error:
             self._refused(request, error)
@@ -251,7 +253,7 @@ class Delivery(Life):
             self.ledger.write(AckRecord(request.intent.number, made))
             self.retry_policy.succeeded()
             if request.batch is not None:
-                self.retry_policy.append_answered()
+                self.retry_policy.unanswered_appends = 0
                 self.uploads.release(request.batch)
                 queue, seconds = self.queues.of(request.intent.worker), self.runtime.clock() - request.began
                 self.refusals.append_applied(queue, request.batch, seconds)

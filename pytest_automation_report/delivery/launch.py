@@ -25,14 +25,18 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
-from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token  # noqa: TC001 - msgspec reads the annotations
+from pytest_automation_report.api.models import (
+    ArtifactStoreConfig,
+    Endpoint,
+    Token,
+    encode,
+)
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterable, Mapping
-
-    from pytest_automation_report.text.redaction import TextCleaner
 
 
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
@@ -78,30 +82,13 @@ def timeouts_from(environ: Mapping[str, str], *, is_embedded: bool = False, **ov
     return Timeouts(**{**own, **overrides, **Unpatched.decode(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
-class RedactionSettings(Struct, frozen=True):
-    """The redaction of texts that only the sender sees: a user's patterns, secret values and the built-in patterns."""
-
-    patterns: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
-    is_builtin: bool = True
-
-    def __repr__(self) -> str:
-        return f"RedactionSettings(patterns={self.patterns!r}, is_builtin={self.is_builtin!r})"
-
-    def redaction(self) -> TextCleaner:
-        """Create the redaction."""
-        from pytest_automation_report.text.redaction import TextCleaner  # noqa: PLC0415 - only for last words of a dead process
-
-        return TextCleaner(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
-
-
 class SenderConfig(Struct, frozen=True):
     """Everything that pytest hands over to the sender, as JSON through a pipe and never in a file: it has the token.
 
     ``controller`` is the process id of the leading pytest process. ``captured`` are the files in which that process
     captures the output of tests and which the sender inherits open: of each the stream's name, its descriptor, device
     and inode. ``epoch`` is when the session's clock began, in seconds of the performance counter, which all processes
-    of a machine share; None if that is unknown.
+    of a machine share; None if that is unknown. ``options`` hide secrets in texts that only the sender sees.
     """
 
     folder: str
@@ -110,7 +97,7 @@ class SenderConfig(Struct, frozen=True):
     controller: int
     timeouts: Timeouts = field(default_factory=Timeouts)
     store: ArtifactStoreConfig | None = None
-    hiding: RedactionSettings = field(default_factory=RedactionSettings)
+    options: RecordingOptions = RecordingOptions()
     captured: tuple[tuple[str, int, int, int], ...] = ()
     epoch: float | None = None
 
@@ -256,9 +243,6 @@ class SenderProcess:
         """Let the sender deliver a session; raises `LaunchError` if it could not be started, or ended before."""
         try:
             if self._error is None:
-                # Not before: the sender starts while this process imports it.
-                from pytest_automation_report.api.models import encode  # noqa: PLC0415 - see above
-
                 self._write(encode(config).decode())
         except OSError:
             self._error = LaunchError(f"{sys.executable} ended before the sender got its session")

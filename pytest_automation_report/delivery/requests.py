@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint
+    from pytest_automation_report.api.models import ArtifactStoreConfig
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.launch import Runtime, Timeouts
     from pytest_automation_report.delivery.queues import WorkerQueues
@@ -72,14 +72,14 @@ class DeliveryOptions(Struct, frozen=True):
 
     ``unknown`` is what to do with results of which the server cannot show whether they arrived. With ``is_in_new_run``
     the remaining results go to a new run. ``artifact_store`` stores files instead of the server. ``max_in_flight`` is
-    how many requests may be in flight once all workers have ended, never two of the same worker. ``files_folder`` is
-    the session's folder if the ledger is in another one: its files stay.
+    how many requests to a server may be in flight once all workers have ended, never two of the same worker.
+    ``files_folder`` is the session's folder if the ledger is in another one: its files stay.
     """
 
     unknown: Unknown = "hold"
     is_in_new_run: bool = False
     artifact_store: ArtifactStoreConfig | None = None
-    max_in_flight: int = 1
+    max_in_flight: int = CONNECTIONS
     files_folder: Path | None = None
 
 
@@ -128,7 +128,9 @@ class RetryPolicy:
         # Class and reason of the last error, written to the ledger by `record_error`: pytest's summary shows them.
         self._last_error = "", ""
         self._is_run_gone = False
-        self._failures = self._probes = self._unanswered_appends = 0
+        self._failures = self._probes = 0
+        # Appends in a row whose responses are unknown.
+        self.unanswered_appends = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -138,15 +140,7 @@ class RetryPolicy:
     @property
     def is_circuit_open(self) -> bool:
         """Whether appends go unanswered; each more would cost a thread, so only probes are sent."""
-        return self._unanswered_appends >= _CIRCUIT_OPENS_AT
-
-    def append_unanswered(self) -> None:
-        """Count an append whose response is unknown."""
-        self._unanswered_appends += 1
-
-    def append_answered(self) -> None:
-        """Close the circuit: an append, or a probe, was answered."""
-        self._unanswered_appends = 0
+        return self.unanswered_appends >= _CIRCUIT_OPENS_AT
 
     def skip_backoff(self) -> None:
         """End our own backoff; a wait that the server asked for goes on."""
@@ -172,12 +166,11 @@ class RetryPolicy:
             self._pause("unknown", str(error), seconds)
         except RefusedError as error:
             self.runtime.log(f"{error}: a response all the same")
-            self.append_answered()
+            self.unanswered_appends = 0
         except (ClientError, StoreError) as error:
             self.handle_error(error)
         else:
-            self._probes = 0
-            self.append_answered()
+            self._probes = self.unanswered_appends = 0
 
     def succeeded(self) -> None:
         """Reset the backoff: the next error waits for a short time."""
@@ -265,26 +258,16 @@ Call: TypeAlias = "Callable[[], int | None]"
 """A request; returns the id of the created object, None if it creates none, or raises the request's error."""
 
 
-def max_in_flight(endpoint: Endpoint) -> int:
-    """Return how many simultaneous requests to a server are of use: one to the embedded store, which has no network."""
-    return 1 if endpoint.is_embedded else CONNECTIONS
-
-
-def start_thread(work: Callable[[], None]) -> None:
-    """Run a function in a separate thread, which ends with the process at the latest."""
-    threading.Thread(target=work, daemon=True).start()
-
-
 class InFlightRequests:
     """Up to ``max_count`` requests whose responses are awaited.
 
     All methods are called by one thread, which may change ``max_count``. ``spawn`` starts the work of one request and
-    returns at once.
+    returns at once; by default in a separate thread, which ends with the process at the latest.
     """
 
-    def __init__(self, spawn: Callable[[Callable[[], None]], None] = start_thread) -> None:
+    def __init__(self, spawn: Callable[[Callable[[], None]], None] | None = None) -> None:
         self.max_count = 1
-        self._spawn = spawn
+        self._spawn = spawn or (lambda work: threading.Thread(target=work, daemon=True).start())
         self._count = 0
         self._finished: deque[tuple[Request, Call]] = deque()
         self._has_finished = threading.Condition()

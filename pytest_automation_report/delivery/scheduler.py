@@ -5,7 +5,6 @@ Deciding and sending are separate: the scheduler reads the queues and the ledger
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -92,8 +91,8 @@ class Scheduler:
             return False
         for queue in queues.by_worker.values():
             self._drop_settled(queue, state.progress_of(queue.worker))
-            if queue.results:
-                return False
+        if not self._is_all_sent:
+            return False
         if not self._has_something_to_report:
             return True
         return state.is_complete or (self._leaves_run_open and state.is_noted and not self._open_threads)
@@ -118,7 +117,7 @@ class Scheduler:
     def _run_request(self) -> Request | RepeatableStep | None:
         session, left_runs = self._session, self._state.left_runs
         if session.joined_run is not None and session.joined_run not in left_runs:
-            return partial(self._join, session.joined_run)
+            return partial(self._life.ledger.write, JoinedRecord(session.joined_run, ""))
         # After `send --new-run` the jobs' shared run is the one that was left: this session creates a separate run.
         if session.run_tag and not left_runs:
             return None if self._lookup.is_waiting else self._find_shared_run
@@ -127,13 +126,10 @@ class Scheduler:
         run = replace(session.run, fields=(*session.run.fields, *collected))
         return self._request("create_run", partial(self._client.create_run, run))
 
-    def _join(self, run: int, note: str = "") -> None:
-        self._life.ledger.write(JoinedRecord(run, note))
-
     def _find_shared_run(self) -> None:
         run = self._life.retry_policy.attempt(self._lookup.step)
         if run is not None:
-            self._join(run, self._lookup.note)
+            self._life.ledger.write(JoinedRecord(run, self._lookup.note))
 
     # Rule 3: the workers.
 
@@ -219,12 +215,12 @@ class Scheduler:
             return None
         if progress.thread is None:
             return self._thread_request(queue)
-        return partial(self._show_running, progress.thread, self._running_tests.members(queue))
+        return partial(self._show_running, progress.thread, encode(self._running_tests.members(queue)))
 
-    def _show_running(self, thread: int, extensions: str) -> None:
+    def _show_running(self, thread: int, body: bytes) -> None:
         def append() -> None:
             try:
-                self._client.append_thread(thread, f"{{{extensions[:-1]}}}".encode("ascii"))
+                self._client.append_thread(thread, body)
             except RefusedError as error:
                 # Results may still be accepted: to stop here would keep them from the server.
                 self._running_tests.is_refused = True
@@ -346,7 +342,6 @@ class Scheduler:
         return () if collected is None else (Field(COLLECTED_FIELD, str(collected)),)
 
     def _run_upload(self) -> RepeatableStep | None:
-        """Return the upload of the next file that belongs to the run, None if there is none left."""
         return self._uploads.next_upload(self._queues.artifacts)
 
     @property
@@ -377,8 +372,6 @@ class Scheduler:
 SHOWN_AFTER_SECONDS: Final = 1.0
 """How long a test must run until it is shown by itself: a worker then has one such request in a second at most."""
 
-_NONE: Final = -1
-
 
 class RunningTests:
     """Encodes the running tests of workers and decides when to show them to a server of ours; owned by the scheduler.
@@ -394,7 +387,7 @@ class RunningTests:
         self._life = life
         # By worker: the running attempt with the time at which it was first seen, and the one that the server shows.
         self._seen: dict[str, tuple[int, float]] = {}
-        self._shown: dict[str, int] = {}
+        self._shown: dict[str, int | None] = {}
 
     def is_due(self, queue: WorkerQueue) -> bool:
         """Return whether the test that a worker runs is to be shown now, without waiting for results."""
@@ -409,20 +402,20 @@ class RunningTests:
         is_shown = self._shown.get(queue.worker) == start.number
         return not is_shown and now - seen[1] >= SHOWN_AFTER_SECONDS
 
-    def members(self, queue: WorkerQueue) -> str:
-        """Return the JSON of a thread's extensions as members of an append, each with a comma behind it.
+    def members(self, queue: WorkerQueue) -> Json:
+        """Return a thread's extensions: members of an append.
 
         Empty for a server that does not store them, and for a session without a clock.
         """
-        members = ""
+        members: Json = {}
         if STARTED in self._extensions:
-            members = f'"session_started":{self._life.session.started_us},'
+            members["session_started"] = self._life.session.started_us
         if COLLECTION in self._extensions and queue.collection:
-            members += f'"collection":{json.dumps(queue.collection, separators=(",", ":"))},'
+            members["collection"] = queue.collection
         if RUNNING in self._extensions and not self.is_refused:
             test = self._life.queues.running_test(queue)
-            self._shown[queue.worker] = _NONE if queue.open is None else queue.open.number
-            members += f'"running":{json.dumps([] if test is None else [test], separators=(",", ":"))},'
+            self._shown[queue.worker] = None if queue.open is None else queue.open.number
+            members["running"] = [] if test is None else [test]
         return members
 
     @property

@@ -26,7 +26,7 @@ from pytest_automation_report.delivery.launch import Runtime
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.report import excerpt_from, unfinished_reason, write_report
-from pytest_automation_report.delivery.requests import DeliveryOptions, max_in_flight
+from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.spool.cleaning import remove_session
@@ -501,7 +501,7 @@ def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Delivery:
     controller = Process(config.controller)
     log.write(f"sender {os.getpid()} follows session {session.id} of pytest {config.controller}")
     with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
-        captured_output = CapturedOutput(config.hiding.redaction())
+        captured_output = CapturedOutput(config.options)
         captured_output.take(MAIN, config.captured)
         return Sender(
             folder,
@@ -510,10 +510,7 @@ def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Delivery:
             client,
             runtime,
             controller,
-            options=DeliveryOptions(
-                artifact_store=config.store,
-                max_in_flight=max_in_flight(config.endpoint),
-            ),
+            options=DeliveryOptions(artifact_store=config.store),
             captured_output=captured_output,
             epoch=config.epoch,
         ).run()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from msgspec.structs import replace
 
-from pytest_automation_report.delivery.launch import LaunchError, RedactionSettings, SenderConfig
+from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.session.collection import captured_files, write_collected_ids
@@ -136,7 +136,7 @@ class RunningSession:
             controller=os.getpid(),
             timeouts=setup.timeouts,
             store=setup.store,
-            hiding=RedactionSettings(options.redact, options.secrets, options.redact_builtin),
+            options=options,
             # The capture files of workers the sender opens by their CAPTURED records.
             captured=() if self._is_leading_workers or not options.keeps_output("error") else captured,
             epoch=self._clock.epoch,

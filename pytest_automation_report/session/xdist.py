@@ -157,11 +157,8 @@ class ControllerHooks(Hooks):
         self._folder = folder
         self._clock = clock
         from pytest_automation_report.delivery.captured_output import CapturedOutput  # noqa: PLC0415 - not in workers
-        from pytest_automation_report.delivery.launch import RedactionSettings  # noqa: PLC0415 - as above
 
-        options = setup.options
-        hiding = RedactionSettings(options.redact, options.secrets, options.redact_builtin)
-        self._captured = CapturedOutput(hiding.redaction())
+        self._captured = CapturedOutput(setup.options)
         # Of the controller's own records: crashes.
         self._writer = writer
         self._report = report

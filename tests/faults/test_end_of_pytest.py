@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.dispatcher import Delivery
-from pytest_automation_report.delivery.launch import RedactionSettings, Runtime, SenderConfig, SenderProcess, Timeouts
+from pytest_automation_report.delivery.launch import Runtime, SenderConfig, SenderProcess, Timeouts
 from pytest_automation_report.delivery.sender import Sender, run
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.ledger_file import ledger_from
@@ -38,7 +39,7 @@ def handed_over(written: WrittenSession, controller: int) -> SenderConfig:
         token=Token(TOKEN),
         controller=controller,
         timeouts=Timeouts(**SHORT_LIMITS),
-        hiding=RedactionSettings(("pin-[0-9]+",), ("s3cr3t-value",), is_builtin=False),
+        options=RecordingOptions(redact=("pin-[0-9]+",), secrets=("s3cr3t-value",)),
     )
     assert decode(encode(handover), type=SenderConfig) == handover
     assert "s3cr3t-value" not in repr(handover)

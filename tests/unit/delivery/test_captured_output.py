@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.delivery.captured_output import CapturedOutput
-from pytest_automation_report.delivery.launch import RedactionSettings
+from pytest_automation_report.recording.options import RecordingOptions
 
 
 @pytest.mark.parametrize("what", ["named", "other", "missing", "folder"])
@@ -16,7 +16,7 @@ def test_only_captured_files_are_opened(tmp_path: Path, what: str) -> None:
     if what == "other":
         path.unlink()
     found = os.fstat(descriptor)
-    captured = CapturedOutput(RedactionSettings().redaction())
+    captured = CapturedOutput(RecordingOptions())
     inode = found.st_ino + (what == "other")
     captured.watch("main", os.getpid(), [["stdout", 10_000 if what == "missing" else descriptor, found.st_dev, inode]])
     assert captured.last_words("main") == ""
@@ -34,7 +34,7 @@ def test_end_of_what_was_captured(tmp_path: Path) -> None:
         os.write(descriptor, printed)
         found = os.fstat(descriptor)
         files.append([stream, descriptor, found.st_dev, found.st_ino])
-    captured = CapturedOutput(RedactionSettings(("pin-[0-9]+",), ("s3cr3t-value",)).redaction())
+    captured = CapturedOutput(RecordingOptions(redact=("pin-[0-9]+",), secrets=("s3cr3t-value",)))
     captured.watch("main", os.getpid(), files)
     for each in files:
         os.close(int(str(each[1])))

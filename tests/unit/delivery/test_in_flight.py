@@ -5,10 +5,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.launch import Timeouts
-from pytest_automation_report.delivery.requests import max_in_flight
 from pytest_automation_report.errors import NotSentError, ThrottledError
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
@@ -215,7 +215,12 @@ def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
             assert not waits(stepper, 0.2 * factor * seconds)
 
 
-def test_embedded_store_has_one_request_at_a_time() -> None:
+def test_embedded_store_has_one_request_at_a_time(tmp_path: Path, server: ScriptedServer) -> None:
     """A store that answers in the sender's own process gets one request after the other."""
-    assert max_in_flight(Endpoint(EMBEDDED_ORIGIN, 1, "store.sqlite3")) == 1
-    assert max_in_flight(Endpoint("https://example.test", 1)) == 4
+    pending: Pending = []
+    written = session_of_workers(tmp_path, server, 3)
+    with stepping(written, pending=pending) as stepper:
+        stepper.delivery.session = replace(written.session, origin=EMBEDDED_ORIGIN)
+        stepper.run()
+        assert pending == []
+    assert_complete(server, NAMES[:3])
