@@ -292,13 +292,13 @@ def folders_of(packages: Iterable[str]) -> list[str]:
 
 def _folder_of(name: str, folders: Iterable[str]) -> str | None:
     """Return the folder that holds a package, None if it is not installed; ``folders`` are those found before."""
-    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - 25 ms that the sender saves
-    from importlib.util import find_spec  # noqa: PLC0415 - as above
-
     # The sender will find it there first. Most often all are in one folder, and a search takes 0.1 ms.
     found = next((folder for folder in folders if _holds(folder, name)), None)
     if found is not None:
         return found
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - 25 ms that the sender saves
+    from importlib.util import find_spec  # noqa: PLC0415 - as above
+
     try:
         installed = str(distribution(name).locate_file(""))
     except PackageNotFoundError:

@@ -8,7 +8,7 @@ whose worker crashed and whose test ran again on another one, and reruns that ne
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact, Field, Json
     from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.recording.results import Unfinished
     from pytest_automation_report.spool.records import Attempt, PositionedRecord, Record
 
 
@@ -145,11 +146,6 @@ class WorkerQueue(Struct):
         """Number of results of this worker, sent or not."""
         return sum(self.counts.values())
 
-    @property
-    def has_activity(self) -> bool:
-        """Whether the worker has results, or runs a test that will have one."""
-        return bool(self.seen or self.open or self.pending_rerun or self.crashed_pending_rerun)
-
     def add(self, result: Result) -> None:
         """Append a result."""
         self.counts[result.status] += 1
@@ -161,8 +157,6 @@ class WorkerQueue(Struct):
         self.counts[result.status] += 1
         self.results[index] = result
 
-
-Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 
 _MAX_PROPERTIES: Final = 100
 _LOST: Final = "the process went on to other tests, but the record of this result is damaged or could not be written"
@@ -228,7 +222,8 @@ class WorkerQueues:
     @property
     def has_results(self) -> bool:
         """Whether there is a result to report, now or when a test ends."""
-        return any(queue.has_activity for queue in self.by_worker.values())
+        queues = self.by_worker.values()
+        return any(each.seen or each.open or each.pending_rerun or each.crashed_pending_rerun for each in queues)
 
     @property
     def is_closing(self) -> bool:

@@ -13,7 +13,7 @@ on any other server they go to a new run. Either is told.
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 LEFT_FIELD: Final = "Left empty"
 
-_Stage: TypeAlias = Literal["count", "look", "create", "compare", "leave"]
-
 _NOT_FOUND: Final = 404
 _UNPROCESSABLE: Final = 422
 
@@ -46,22 +44,24 @@ def difference(wanted: NewRun, run: Run, configs: Json) -> str:
 
     ``configs`` has the configurations of the page that the run is from. What is not known of one of them is the same.
     """
-    fields = {field.name: field.value for field in run.fields}
-    of_job = {field.name: field.value for field in wanted.fields}
-    for name in ("Branch", "Commit"):
-        there, here = fields.get(name), of_job.get(name)
+    of_run, of_job = ({field.name: field.value for field in each.fields} for each in (run, wanted))
+    page_of_run, page_of_job = ({link.name: link.url for link in each.links}.get("Commit") for each in (run, wanted))
+    config = next((each.get("name") for each in configs.get("configs", ()) if each.get("id") == run.config_id), None)
+    compared = (
+        ("branch", of_run.get("Branch"), of_job.get("Branch")),
+        ("commit", of_run.get("Commit"), of_job.get("Commit")),
+        ("repository", page_of_run, page_of_job),
+        ("configuration", config, wanted.config if wanted.config_id is None else None),
+        ("configuration", run.config_id, wanted.config_id),
+    )
+    for name, there, here in compared:
         if there and here and there != here:
-            shown = [text[:_SHOWN_COMMIT] if name == "Commit" else text for text in (there, here)]
-            return f"{name.lower()} {shown[0]} and not {shown[1]}"
-    pages, pages_of_job = ({link.name: link.url for link in links} for links in (run.links, wanted.links))
-    there, here = pages.get("Commit"), pages_of_job.get("Commit")
-    if there and here and there != here:
-        return f"repository {there.partition('/commit')[0]} and not {here.partition('/commit')[0]}"
-    name = next((config.get("name") for config in configs.get("configs", ()) if config.get("id") == run.config_id), "")
-    if name and wanted.config and wanted.config_id is None and name != wanted.config:
-        return f"configuration {name} and not {wanted.config}"
-    if run.config_id and wanted.config_id and run.config_id != wanted.config_id:
-        return f"configuration {run.config_id} and not {wanted.config_id}"
+            shown = [str(value) for value in (there, here)]
+            if name == "commit":
+                shown = [text[:_SHOWN_COMMIT] for text in shown]
+            elif name == "repository":
+                shown = [text.partition("/commit")[0] for text in shown]
+            return f"{name} {shown[0]} and not {shown[1]}"
     return ""
 
 
@@ -70,17 +70,11 @@ def runs_of_key(client: Client, tag: str, wanted: NewRun) -> tuple[list[Run], li
 
     The tags are compared here, too, since a server may ignore the filter.
     """
-    matching, others = [], []
-    for page in run_pages(client, tags=(tag,), expands=("configs",)):
-        for run in page.result:
-            if tag not in run.tags:
-                continue
-            what = difference(wanted, run, page.expands)
-            if what:
-                others.append((run, what))
-            else:
-                matching.append(run)
-    return matching, others
+    found = (
+        (run, page.expands) for page in run_pages(client, tags=(tag,), expands=("configs",)) for run in page.result
+    )
+    differences = [(run, difference(wanted, run, configs)) for run, configs in found if tag in run.tags]
+    return [run for run, what in differences if not what], [(run, what) for run, what in differences if what]
 
 
 class SharedRunLookup(Struct):
@@ -109,7 +103,7 @@ class SharedRunLookup(Struct):
     is_first: bool | None = None
     is_late_refused: bool = False
     note: str = ""
-    _stage: _Stage = "count"
+    _stage: Callable[[], int | None] | None = None
     _created_run: int = 0
     _last_oldest: int = 0
     _oldest_run: int = 0
@@ -129,14 +123,8 @@ class SharedRunLookup(Struct):
         """Send at most one request, or read one list; return the run's id, None if it is not found yet."""
         if self.is_waiting:
             return None
-        steps: dict[_Stage, Callable[[], int | None]] = {
-            "count": self._count,
-            "look": self._look,
-            "create": self._create,
-            "compare": self._compare,
-            "leave": self._leave,
-        }
-        return steps[self._stage]()
+        stage = self._stage or self._count
+        return stage()
 
     def _count(self) -> None:
         """Count the runs with the tag, and learn on the way whether the server knows idempotency keys.
@@ -149,9 +137,9 @@ class SharedRunLookup(Struct):
             self.runtime.log(f"{error}: runs cannot be counted")
             count = 1
         if count:
-            self._stage = "look"
+            self._stage = self._look
         elif not self._wait_for_first_job():
-            self._stage = "create"
+            self._stage = self._create
 
     def _look(self) -> int | None:
         matching, others = self._runs()
@@ -165,7 +153,7 @@ class SharedRunLookup(Struct):
             self.note = f"run {completed} of this key was completed before: it takes these results, too"
             return completed
         self._key_suffix = completed
-        self._stage = "create"
+        self._stage = self._create
         return None
 
     def _wait_for_first_job(self, *, is_waited: bool = False) -> bool:
@@ -179,15 +167,14 @@ class SharedRunLookup(Struct):
 
     def _joined(self, run_id: int, others: Sequence[tuple[Run, str]]) -> int:
         """Return the run, with a note if it is not the only open run of the key, or not the first one."""
-        foreign = next((f"run {run.id} of this key is of {what}" for run, what in others if not run.is_completed), "")
-        before = self._key_suffix
-        if before and not self.is_late_refused:
+        foreign = next(((run.id, what) for run, what in others if not run.is_completed), None)
+        if self._key_suffix and not self.is_late_refused:
             self.note = (
-                f"run {before} of this key was completed before: run {run_id} has these results and stays open, "
-                f"complete it by automation-report run complete {run_id}"
+                f"run {self._key_suffix} of this key was completed before: run {run_id} has these results and stays "
+                f"open, complete it by automation-report run complete {run_id}"
             )
-        elif foreign:
-            self.note = f"{foreign}: run {run_id} has these results"
+        elif foreign is not None:
+            self.note = f"run {foreign[0]} of this key is of {foreign[1]}: run {run_id} has these results"
         return run_id
 
     def _create(self) -> int | None:
@@ -201,11 +188,11 @@ class SharedRunLookup(Struct):
             self.runtime.log(f"{error}: another job has created run {min(open_runs)}")
             return min(open_runs)
         except ClientError:
-            self._stage = "count"  # the run may have been created all the same
+            self._stage = self._count  # the run may have been created all the same
             raise
         if self.client.knows_keys:
             return self._joined(self._created_run, self._others)
-        self._stage = "compare"
+        self._stage = self._compare
         return None
 
     def _compare(self) -> int | None:
@@ -217,7 +204,7 @@ class SharedRunLookup(Struct):
             return None
         if oldest == self._created_run:
             return self._joined(oldest, self._others)
-        self._oldest_run, self._stage = oldest, "leave"
+        self._oldest_run, self._stage = oldest, self._leave
         return None
 
     def _leave(self) -> int | None:
@@ -244,7 +231,6 @@ class SharedRunLookup(Struct):
         return [run.id for run in self._runs()[0] if not run.is_completed]
 
     def _runs(self) -> tuple[list[Run], list[tuple[Run, str]]]:
-        """Return the runs of the key as `runs_of_key` does."""
         try:
             matching, self._others = runs_of_key(self.client, self.tag, self.run)
         except RefusedError as error:
