@@ -24,7 +24,7 @@ from pytest_automation_report.server.store.values import content_path
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
 
     import falcon
     from jinja2.bccache import Bucket
@@ -112,9 +112,19 @@ class ContinuedLines(Extension):
         return re.sub(r"\n +", " ", re.sub(r"\n +(?=[<{])", "", source))
 
 
+class _Environment(Environment):
+    """The environment of all templates."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Return the globals of a template: one dictionary for all, since no template has any of its own.
+
+        Jinja's chain of dictionaries takes a twentieth of the time of a page, for each macro that a template imports.
+        """
+        return super().make_globals(d) if d else self.globals
+
+
 def _environment() -> Environment:
-    """Return the environment of all templates."""
-    environment = Environment(
+    environment = _Environment(
         loader=PackageLoader("pytest_automation_report.server.pages", "templates"),
         autoescape=True,
         extensions=[ContinuedLines],

@@ -42,6 +42,13 @@ SERVER = (
 """Addresses of the server; the file must show the same texts there."""
 
 PICTURE = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+SKIP: dict[str, Any] = {
+    "type": 4,
+    "name": "Skipped",
+    "value": "tests/a.py:3: <no> printer",
+    "meta": {"type": "pytest.skip", "message": "<no> printer"},
+    "is_highlight": True,
+}
 JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 """The policy under which Jenkins shows files of a build by default."""
 
@@ -105,7 +112,7 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     failed = [failing(number, file="tests/a.py") for number in (0, 1)]
     shot = {"name": "shot.png", "url": site.kept(PICTURE, "shot.png")}
     refused = failing(2, "connection refused by port 5432", file="tests/a.py", artifacts=[shot])
-    tests = [*failed, refused, flaky, a_test(4, "skipped"), *map(a_test, range(5, 390)), *rules()]
+    tests = [*failed, refused, flaky, a_test(4, "skipped", fields=[SKIP]), *map(a_test, range(5, 390)), *rules()]
     run = site.run_of(*tests, source="shop", fields=branch)
     texts = {address: site.text(address) for address in SERVER}
     file, other = folder / "report.html", folder / "hostile.html"
@@ -224,7 +231,7 @@ def test_a_reason_has_its_name(reader: Reader) -> None:
 
 
 def test_tests_that_passed_have_a_page(reader: Reader) -> None:
-    """A test that passed shows its place, time, worker, command and output by stream; a click on its row opens it."""
+    """A test that passed shows place, time, worker, command and output by stream, a skipped one why it was skipped."""
     page = reader.opened("#/runs/2?view=tests&q=test_sum[2")
     page.locator(".leaf").click()
     page.get_by_role("heading", name="test_sum[2-€]").wait_for()
@@ -240,6 +247,10 @@ def test_tests_that_passed_have_a_page(reader: Reader) -> None:
     page.get_by_text("counted to 3").wait_for()
     page.locator("#output nav a", has_text="log").click()
     page.get_by_text("a line of the log").wait_for()
+    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=6")
+    page.locator(".leaf").click()
+    page.get_by_text("<no> printer").wait_for()
+    assert "no message" not in page.locator("main").inner_text()
     page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&q=without a file")
     page.locator(".leaf").click()
     page.get_by_role("heading", name="without a file").wait_for()

@@ -133,6 +133,7 @@ EVERY_FAILURE: Final = FileRule()
 _SCRIPTS: Final = ("page.js", "keys.js", "find.js", "report_page.js", "rows.js", "report.js")
 _STRICT: Final = '"use strict";\n'
 _VIEW: Final = re.compile(r'<section class="view ([a-z]+)')
+_LEAF: Final = re.compile(r'<a class="leaf".*?</a>', re.DOTALL)
 _HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)
 # Each combination of these is a page in the file. Filters of the list of tests are the script's.
 _VIEW_PARAMETERS: Final = frozenset({"view", "group", "page", "change", "base"})
@@ -217,7 +218,7 @@ class _Report:
             "list": self._list_address("none"),
             "tree": self._list_address(""),
             "tests": rows_of(self._tests, run, self._findings),
-            "pages": {address: self._page(html) for address, html in self._pages.items()},
+            "pages": {address: self._page(html) for address, html in self._pages.items() if html},
         }
         plain_style, loader = style_text("plain.css"), _STRICT + script_text("loader.js")
         return render(
@@ -265,8 +266,10 @@ class _Report:
             address = self._named(queue.popleft())
             if address in self._pages or not (address in lists or self._is_view(address)):
                 continue
-            self._pages[address] = self._fetch(address)
-            queue.extend(addresses_in(self._pages[address]))
+            html = self._fetch(address)
+            # The script fills a list with rows.
+            self._pages[address] = _LEAF.sub("", html) if address in lists else html
+            queue.extend(addresses_in(html))
 
     def _list_address(self, group: str) -> str:
         """Return the address of the flat list of all tests, for the group ``none``, or of their files."""

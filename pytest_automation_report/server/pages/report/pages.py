@@ -185,9 +185,9 @@ def _add(pages: dict[str, str], result_id: int, values_of: Callable[[TestState],
     pages[address], stream = page(TestState())
     for other in sorted({other for other in addresses_in(pages[address]) if _is_state_of(other, address)}):
         state = result_state(dict(parse_qsl(urlsplit(other).query)))
-        # The stream that a page begins with has no other page.
+        # The stream that a page begins with has no page of its own: the script shows that of the result.
         is_same = state.stream == stream and state.attempt is None
-        pages[other] = pages[address] if is_same else page(state)[0]
+        pages[other] = "" if is_same else page(state)[0]
 
 
 def _is_state_of(address: str, result: str) -> bool:
@@ -208,7 +208,8 @@ _DURATIONS: Final = frozenset({"slower", "faster"})
 _TESTS: Final = (
     'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
     ' "message", "failed_attempts", "fingerprint", "artifacts",'
-    ' "fields" IS NOT NULL OR "steps" IS NOT NULL AS "has_more" FROM "result" WHERE "run_id" = ? ORDER BY "id"'
+    ' "fields" IS NOT NULL OR "steps" IS NOT NULL AS "has_more", CASE WHEN "result_class" NOT IN (2, 3) AND "steps" IS'
+    ' NULL THEN "fields" END AS "skip" FROM "result" WHERE "run_id" = ? ORDER BY "id"'
 )
 
 
@@ -217,6 +218,7 @@ class ReportedTests:
 
     ``shown`` are the ids of the results with the server's page: failures, then flaky ones, then those of another
     duration. ``with_output`` are those of others with fields, steps or output, ``left_out`` those beyond the limit.
+    ``skips`` are the reasons of results that have nothing else.
     """
 
     def __init__(self, facts: RunFacts, findings: RunFindings) -> None:
@@ -234,8 +236,10 @@ class ReportedTests:
         flaky = [row["id"] for row in self.rows if not _is_failure(row) and row["failed_attempts"]]
         others = [row["id"] for row in self.rows if _DURATIONS & set(self.changes.get(row["id"], ()))]
         self.shown = list(dict.fromkeys([*failed, *flaky, *others]))[:MOST_PAGES]
-        shown = set(self.shown)
-        rest = [row for row in self.rows if row["has_more"] and row["id"] not in shown]
+        skips = {row["id"]: _lone_reason(row["skip"]) for row in self.rows if row["skip"]}
+        self.skips = {result: reason for result, reason in skips.items() if reason}
+        told = {*self.shown, *self.skips}
+        rest = [row for row in self.rows if row["has_more"] and row["id"] not in told]
         # What did not pass first: skipped tests have a reason.
         rest.sort(key=lambda row: (self.ranks.get(row["status"], 0), row["id"]))
         self.with_output = sorted(row["id"] for row in rest[:MOST_OUTPUT_PAGES])
@@ -257,6 +261,14 @@ class ReportedTests:
     def letters(self, row: Json) -> str:
         """Return the outcomes of a test in the runs of a strip, oldest first; empty if they are not known."""
         return self.facts.histories.letters(row["case"])[-STRIP_RUNS:]
+
+
+def _lone_reason(fields: str) -> str:
+    """Return why a test was skipped, if its fields have nothing else; empty otherwise."""
+    first, *others = json.loads(fields)
+    meta = first.get("meta") or {}
+    is_alone = not others and first["name"] == "Skipped" and meta.get("type") == "pytest.skip"
+    return str(meta.get("message") or "") if is_alone else ""
 
 
 def _is_failure(row: Json) -> bool:
@@ -309,6 +321,7 @@ def rows_of(tests: ReportedTests, run: Json, findings: RunFindings) -> Json:
             "strip": _column([strips[text] for text in letters]),
             "worker": _column([(shown(facts.worker(row["thread"])), str(row["thread"])) for row in rows]),
             "message": _column([shown(row["message"] or "") for row in rows]),
+            "skip": _column([shown(tests.skips.get(row["id"], "")) for row in rows]),
             "changes": _column([",".join(tests.changes.get(row["id"], ())) for row in rows]),
             "reason": _column(["" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]) for row in rows]),
         },

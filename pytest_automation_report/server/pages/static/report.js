@@ -53,7 +53,8 @@ function showAddress(address) {
   if (isRaw) parameters.delete("show");
   const wanted = canonical(`${path}?${parameters}`);
   const result = /^\/results\/(\d+)$/.exec(wanted);
-  const parts = data.pages[wanted] ?? (result ? rowPage(Number(result[1])) : null);
+  // The stream of output that a page begins with has no page of its own.
+  const parts = data.pages[wanted] ?? data.pages[path] ?? (result ? rowPage(Number(result[1])) : null);
   if (!parts) throw new RangeError(`it has no page ${address}`);
   showPage(parts);
   if (isRaw) showAsWritten();

@@ -78,13 +78,15 @@ export function rowPage(id) {
   const test = numbers.get(id);
   if (test === undefined) return null;
   const values = valuesOf(test);
+  const skip = at("skip", test);
   Object.assign(values, {
+    skip,
     folderAlone: values.place ? "" : values.folder,
     folderInUrl: encodeURIComponent(values.folder),
     workerOrTimeline: values.worker || "timeline",
     note: leftOut.has(test)
       ? "Fields and output of this test are not in this file, which has those of 1,000 tests."
-      : "This test has no message and no output.",
+      : skip ? "" : "This test has no message and no output.",
   });
   return values.kind.page.map((/** @type {string} */ part) => filled(part, test, values));
 }
