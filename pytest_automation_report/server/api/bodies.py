@@ -8,12 +8,15 @@ large is ignored for the same reason, so that its result is stored.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from msgspec.json import Encoder
+from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
+from pytest_automation_report.server.api.decoding import body_from
+from pytest_automation_report.server.store.store import StoredResponse
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STATUS_IDS,
@@ -121,13 +124,12 @@ class AttemptBody(_Extension, frozen=True, kw_only=True):
 
     number: Annotated[int, Meta(ge=1, le=999_999_999)]
     output: dict[_ExtensionName, str] | UnsetType = UNSET
-    phases: tuple[_Amount, _Amount, _Amount] | UnsetType = UNSET
-    steps: tuple[StepBody, ...] = ()
+    phases: Phases | UnsetType = UNSET
+    steps: Steps = ()
     comparison: ComparisonBody | UnsetType = UNSET
     colours: Colours | UnsetType = UNSET
 
 
-Started = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 Phases = tuple[_Amount, _Amount, _Amount]
 Steps = tuple[StepBody, ...]
 Attempts = tuple[AttemptBody, ...]
@@ -136,79 +138,31 @@ Running = Annotated[tuple[RunningBody, ...], Meta(max_length=MAX_RUNNING)]
 _encoded: Final = Encoder().encode
 
 
-def phase_columns(phases: Phases | UnsetType, elapsed: int | UnsetType) -> tuple[int | None, int | None]:
-    """Return the microseconds of setup and teardown, None for both if they are more than the whole test took."""
-    if phases is UNSET or elapsed is UNSET or phases[0] + phases[2] > elapsed:
-        return None, None
-    return phases[0], phases[2]
-
-
-def steps_column(steps: Steps | UnsetType) -> str | None:
-    """Return steps as JSON, None if there are none or they are too large."""
-    return _bounded_text(steps) if steps is not UNSET and steps and _are_flat(steps) else None
-
-
-def comparison_column(comparison: ComparisonBody | UnsetType) -> str | None:
-    """Return a comparison as JSON, None if there is none or it is too large."""
-    return _bounded_text(comparison) if comparison is not UNSET and _is_flat(comparison) else None
-
-
-def colours_column(colours: Colours | UnsetType) -> str | None:
-    """Return coloured parts of fields as JSON, None if there are none or they are too large."""
-    return _bounded_text(colours) if colours is not UNSET and colours else None
-
-
-def attempts_column(attempts: Attempts | UnsetType) -> str | None:
-    """Return earlier attempts as JSON, None if there are none, or if they are too large or nested too deeply."""
-    if attempts is UNSET or not attempts:
-        return None
-    is_flat = all(
-        _are_flat(attempt.steps) and (attempt.comparison is UNSET or _is_flat(attempt.comparison))
-        for attempt in attempts
-    )
-    return _bounded_text(attempts, MAX_ATTEMPTS_BYTES) if is_flat else None
-
-
-def running_column(running: Running | UnsetType) -> str | None:
-    """Return the running tests as JSON, None if the request has nothing about them."""
-    return None if running is UNSET else _bounded_text(running)
-
-
-def collection_column(collection: CollectionBody | UnsetType) -> str | None:
-    """Return the collected tests as JSON, None if the request has nothing about them."""
-    return None if collection is UNSET else _bounded_text(collection)
-
-
-def _are_flat(steps: Sequence[StepBody]) -> bool:
-    """Whether steps are nested no deeper than the limit."""
-    level = steps
-    for _ in range(MAX_EXTENSION_DEPTH):
-        level = tuple(step for parent in level for step in parent.steps)
-        if not level:
-            return True
-    return False
-
-
-def _is_flat(comparison: ComparisonBody) -> bool:
-    """Whether the values of a comparison are nested no deeper than the limit."""
-    level: list[ValueBody] = [comparison.left, comparison.right]
-    for _ in range(MAX_EXTENSION_DEPTH):
-        level = [part for value in level for part in _parts(value)]
-        if not level:
-            return True
-    return False
-
-
-def _parts(value: ValueBody) -> tuple[ValueBody, ...]:
-    items = () if value.items is UNSET else value.items
-    entries = () if value.entries is UNSET else value.entries
-    fields = () if value.fields is UNSET else value.fields
-    return (*items, *(part for entry in entries for part in entry), *(part for _, part in fields))
-
-
-def _bounded_text(value: object, most_bytes: int = MAX_EXTENSION_BYTES) -> str | None:
+def _column(value: object, parts: Iterable[_Extension] = (), most_bytes: int = MAX_EXTENSION_BYTES) -> str | None:
+    """Return an extension as JSON, None if it is too large, or if its parts are nested too deeply."""
+    level, depth = list(parts), 0
+    while level and depth < MAX_EXTENSION_DEPTH:
+        level = [inner for part in level for inner in _parts(part)]
+        depth += 1
     body = _encoded(value)
-    return body.decode() if len(body) <= most_bytes else None
+    return body.decode() if not level and len(body) <= most_bytes else None
+
+
+def _parts(whole: _Extension) -> Iterable[_Extension]:
+    """Return the steps in a step, or the values in a value, comparison or attempt."""
+    match whole:
+        case StepBody():
+            return whole.steps
+        case ComparisonBody():
+            return (whole.left, whole.right)
+        case AttemptBody():
+            return (*whole.steps, *(() if whole.comparison is UNSET else _parts(whole.comparison)))
+        case ValueBody():
+            entries = () if whole.entries is UNSET else whole.entries
+            fields = () if whole.fields is UNSET else whole.fields
+            items = () if whole.items is UNSET else whole.items
+            return (*items, *(part for entry in entries for part in entry), *(part for _, part in fields))
+    return ()
 
 
 NOTE_LENGTH: Final = 80
@@ -308,7 +262,7 @@ class TestBody(Body, frozen=True, kw_only=True):
     assertions: _Count | UnsetType = UNSET
     fields: _Fields = ()
     artifacts: _Artifacts = ()
-    started: Started | UnsetType = UNSET
+    started: _Amount | UnsetType = UNSET
     phases: Phases | UnsetType = UNSET
     steps: Steps | UnsetType = UNSET
     comparison: ComparisonBody | UnsetType = UNSET
@@ -319,6 +273,7 @@ class TestBody(Body, frozen=True, kw_only=True):
 
     def row(self) -> StoredTest:
         """Return the test as it is stored."""
+        attempt_parts = [part for attempt in self.attempts or () for part in _parts(attempt)]
         return StoredTest(
             self.key,
             self.name,
@@ -331,12 +286,18 @@ class TestBody(Body, frozen=True, kw_only=True):
             _text(self.fields) if self.fields else None,
             _text(self.artifacts) if self.artifacts else None,
             None if self.started is UNSET else self.started,
-            *phase_columns(self.phases, self.elapsed),
-            steps_column(self.steps),
-            comparison_column(self.comparison),
-            colours_column(self.colours),
-            attempts_column(self.attempts),
+            *self._phases(),
+            _column(self.steps, self.steps) if self.steps else None,
+            None if self.comparison is UNSET else _column(self.comparison, _parts(self.comparison)),
+            _column(self.colours) if self.colours else None,
+            _column(self.attempts, attempt_parts, MAX_ATTEMPTS_BYTES) if self.attempts else None,
         )
+
+    def _phases(self) -> tuple[int | None, int | None]:
+        """Return the microseconds of setup and teardown, None for both if they are more than the whole test took."""
+        if self.phases is UNSET or self.elapsed is UNSET or self.phases[0] + self.phases[2] > self.elapsed:
+            return None, None
+        return self.phases[0], self.phases[2]
 
 
 class RunAppendBody(Body, frozen=True, kw_only=True):
@@ -406,7 +367,7 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
 
     fields: _Fields = ()
     artifacts: _Artifacts = ()
-    session_started: Started | UnsetType = UNSET
+    session_started: _Amount | UnsetType = UNSET
     job: JobBody | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection"})
@@ -431,18 +392,97 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
         """Return the addition as the store takes it."""
         return replace(
             self.submission([test.row() for test in self.tests]),
-            running=running_column(self.running),
-            collection=collection_column(self.collection),
+            running=None if self.running is UNSET else _column(self.running),
+            collection=None if self.collection is UNSET else _column(self.collection),
         )
-
-
-_encode = Encoder().encode
 
 
 def _text(value: object) -> str:
     """Return a struct, or a list of them, as compact JSON without the properties that were not sent."""
-    return _encode(value).decode()
+    return _encoded(value).decode()
 
 
 def _attachments(kind: Kind, entries: Iterable[Body]) -> Iterable[StoredAttachment]:
     return (StoredAttachment(kind, _text(entry)) for entry in entries)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_automation_report.server.store.store import IdempotentRequest, Store
+    from pytest_automation_report.server.store.writes import Writer
+
+    Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], StoredResponse]
+
+
+# Made here and not by the first request: msgspec ends the process by a segmentation fault when two threads read a class
+# for the first time at the same moment.
+_RUN: Final = Decoder(RunBody)
+_RUN_APPEND: Final = Decoder(RunAppendBody)
+_RUN_COMPLETION: Final = Decoder(RunCompletionBody)
+_THREAD: Final = Decoder(ThreadBody)
+_THREAD_APPEND: Final = Decoder(ThreadAppendBody)
+_THREAD_COMPLETION: Final = Decoder(ThreadCompletionBody)
+
+
+def create_run(
+    store: Store,
+    project_id: int,
+    body: bytes,
+    request: IdempotentRequest | None,
+    *,
+    are_references_strict: bool = False,
+) -> StoredResponse:
+    """Create a run; with strict references it may only name existing records."""
+    run = body_from(body, _RUN).submission()
+    is_strict = are_references_strict
+    return _applied(store, request, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict))
+
+
+def append_to_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Add fields, artifacts and links to a run."""
+    attachments = body_from(body, _RUN_APPEND).attachments()
+    return _applied(store, request, lambda writer: writer.append_to_run(run_id, attachments))
+
+
+def complete_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Complete a run and its open threads."""
+    measure = body_from(body, _RUN_COMPLETION).measure_elapsed
+    return _applied(store, request, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
+
+
+def create_thread(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Create a thread."""
+    thread = body_from(body, _THREAD).submission()
+    return _applied(store, request, lambda writer: writer.create_thread(run_id, thread))
+
+
+def append_to_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Add all tests of the body to a thread, or none of them."""
+    addition = body_from(body, _THREAD_APPEND).addition()
+    return _applied(store, request, lambda writer: writer.append_to_thread(thread_id, addition))
+
+
+def complete_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+    """Complete a thread."""
+    observed, computed = body_from(body, _THREAD_COMPLETION).durations()
+    return _applied(store, request, lambda writer: writer.complete_thread(thread_id, observed, computed))
+
+
+def _applied(store: Store, request: IdempotentRequest | None, change: Callable[[Writer], int | None]) -> StoredResponse:
+    """Apply a change once for each idempotency key: 201 with the id that it returns, or 204 if it returns None."""
+    return store.change(partial(StoredResponse.of, change), request)
+
+
+CHANGES: Final[Mapping[str, Change]] = {
+    "/projects/{}/automation/runs": create_run,
+    "/automation/runs/{}/append": append_to_run,
+    "/automation/runs/{}/complete": complete_run,
+    "/automation/runs/{}/threads": create_thread,
+    "/automation/runs/threads/{}/append": append_to_thread,
+    "/automation/runs/threads/{}/complete": complete_thread,
+}
+"""What a POST does, by its path with ``{}`` for the id of the project, run or thread."""
+
+OPTIONAL_BODIES: Final = frozenset({complete_run, create_thread, complete_thread})
+"""The changes that need no body."""

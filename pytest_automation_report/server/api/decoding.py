@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from msgspec.json import Decoder
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.api.bodies import Body
 
 
 MISTAKES_LISTED: Final = 100
@@ -155,7 +154,7 @@ def _refuse_length(length: int, meta: Meta, mistakes: Mistakes, path: str) -> No
     mistakes.add(path, f"Has {length} entries; at most {meta.max_length} are taken.")
 
 
-B = TypeVar("B", bound="Body")
+B = TypeVar("B", bound=Struct)
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Largest body that is read, and largest one that a compressed body may become."""

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 from msgspec.json import Decoder, Encoder
@@ -30,7 +30,7 @@ from pytest_automation_report.server.api.queries import (
 )
 from pytest_automation_report.server.store.compared import flaky_tests
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.reads import USER_ID, Reader, results_page
+from pytest_automation_report.server.store.reads import USER_ID, Reader, referenced, results_page
 from pytest_automation_report.server.store.values import COUNT_NAMES, ApiError, ResultClass, RunStatus
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     Parameters: TypeAlias = Mapping[str, str | list[str]]
     References: TypeAlias = dict[Reference, list[Json]]
     Document: TypeAlias = Callable[[Store, int, Parameters], "bytes | Iterator[bytes]"]
+
+T = TypeVar("T")
 
 # A property that was not sent is null, and a missing ``meta`` is empty; those that responses do not have are dropped.
 
@@ -214,16 +216,22 @@ def _rounded(average: float | None) -> int | None:
     return None if average is None else round(average)
 
 
+def _asked(
+    store: Store, query: Json, question: Callable[[Reader], T], rows: Callable[[T], Sequence[Json]]
+) -> tuple[T, References]:
+    """Return the answer to a question, and the records of the wanted kinds that its rows refer to."""
+
+    def ask(connection: StoreConnection) -> tuple[T, References]:
+        found = question(Reader(connection))
+        return found, referenced(connection, rows(found), query["expands"])
+
+    return store.read(ask)
+
+
 def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     """Return a run, with its threads unless ``threads=0``."""
     query = query_from(RUN_QUERY, parameters)
-
-    def question(connection: StoreConnection) -> tuple[RunRecord, References]:
-        reader = Reader(connection)
-        run = reader.run(run_id, max_threads=_most_threads(query))
-        return run, reader.references([run.row], query["expands"])
-
-    run, expands = store.read(question)
+    run, expands = _asked(store, query, lambda reader: reader.run(run_id, _most_threads(query)), lambda run: [run.row])
     return _encode({"result": run_view(run), "expands": expands})
 
 
@@ -233,13 +241,7 @@ def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iter
     So the threads of one run are in memory at a time.
     """
     query = query_from(RUN_PAGE, parameters)
-
-    def question(connection: StoreConnection) -> tuple[Page[Json], References]:
-        reader = Reader(connection)
-        page = reader.run_page(project_id, query)
-        return page, reader.references(page.items, query["expands"])
-
-    page, expands = store.read(question)
+    page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
     return _pieces(store, page, expands, _most_threads(query))
 
 
@@ -257,35 +259,22 @@ def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
 def results_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     """Return whole results of a run, those after the one of the id ``after``; this is beside the contract."""
     query = query_from(WHOLE_RESULTS, parameters)
-    results, following = store.read(
-        partial(results_page, run_id=run_id, after=query["after"], classes=query["status_id"])
-    )
+    page = partial(results_page, run_id=run_id, after=query["after"], classes=query["status_id"])
+    results, following = store.read(page)
     return _encode({"result": {"tests": results, "next": following}})
 
 
 def sources_document(store: Store, project_id: int, parameters: Parameters) -> bytes:
     """Return a page of a project's sources."""
     query = query_from(SOURCE_PAGE, parameters)
-
-    def question(connection: StoreConnection) -> tuple[Page[Json], References]:
-        reader = Reader(connection)
-        page = reader.source_page(project_id, query)
-        return page, reader.references(page.items, query["expands"])
-
-    page, expands = store.read(question)
+    page, expands = _asked(store, query, lambda reader: reader.source_page(project_id, query), lambda page: page.items)
     return _encode({**page_view(page, source_view), "expands": expands})
 
 
 def source_document(store: Store, source_id: int, parameters: Parameters) -> bytes:
     """Return a source."""
     query = query_from(SOURCE_QUERY, parameters)
-
-    def question(connection: StoreConnection) -> tuple[Json, References]:
-        reader = Reader(connection)
-        source = reader.source(source_id)
-        return source, reader.references([source], query["expands"])
-
-    row, expands = store.read(question)
+    row, expands = _asked(store, query, lambda reader: reader.source(source_id), lambda row: [row])
     return _encode({"result": source_view(row), "expands": expands})
 
 

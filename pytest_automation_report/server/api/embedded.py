@@ -13,7 +13,7 @@ from pytest_automation_report.api.classification import HttpResponse, classify
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import EXTENSIONS
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.api.changes import CHANGES
+from pytest_automation_report.server.api.bodies import CHANGES
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES, ArtifactContents, stored_artifact
 from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import ApiError, json_text

@@ -16,7 +16,7 @@ from falcon.routing import BaseConverter
 from msgspec.json import encode
 
 from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
-from pytest_automation_report.server.api.changes import CHANGES, OPTIONAL_BODIES, complete_run, create_run
+from pytest_automation_report.server.api.bodies import CHANGES, OPTIONAL_BODIES, complete_run, create_run
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
 from pytest_automation_report.server.http.guard import HEALTH, AccessLog, RequestGuard, ServerOptions, without_code
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_automation_report.api.models import Token
-    from pytest_automation_report.server.api.changes import Change
+    from pytest_automation_report.server.api.bodies import Change
     from pytest_automation_report.server.api.documents import Document
     from pytest_automation_report.server.http.guard import Extension
     from pytest_automation_report.server.store.contents import StoredContent

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import resource
 import secrets
 import socket
+import stat
 import threading
+from contextlib import suppress
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,15 +19,15 @@ from msgspec.structs import replace
 from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.errors import SettingError
+from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.connections import Deadlines, Loop
 from pytest_automation_report.server.http.guard import ServerOptions, TokenCheck, answered_hosts, listening_address
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.private_files import TOKEN_BYTES, TOKEN_LENGTH, read_or_create_secret
+from pytest_automation_report.server.store.sqlite import make_state_folder
 from pytest_automation_report.server.store.values import ApiError
-from pytest_automation_report.text.files import read_file
+from pytest_automation_report.text.files import open_file, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -41,13 +44,21 @@ TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a 
 CONNECTIONS = 512
 """Most connections at a time; fewer where the process may open few files."""
 
+_TOKEN_LENGTH: Final = 16
+"""Minimum length of a server's token; a shorter one can be guessed."""
+
+_TOKEN_BYTES: Final = 4096
+"""Maximum size of a file with a secret."""
+
+# Permissions of the group and of all other users.
+_OTHERS_MODE: Final = 0o077
 _PORTS = range(65536)
 # Descriptors that are left for the store, the log and Python itself.
 _OTHER_FILES = 64
-_is_token = re.compile(rf"[\x21-\x7e]{{{TOKEN_LENGTH},}}").fullmatch
-_is_code = re.compile(rf"[A-Za-z0-9_-]{{{TOKEN_LENGTH},200}}").fullmatch
-_CODE_FORM = f"{TOKEN_LENGTH} to 200 letters, digits, - and _, such as openssl rand -hex 24 makes"
-_TOKEN_FORM = f"at least {TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
+_is_token = re.compile(rf"[\x21-\x7e]{{{_TOKEN_LENGTH},}}").fullmatch
+_is_code = re.compile(rf"[A-Za-z0-9_-]{{{_TOKEN_LENGTH},200}}").fullmatch
+_CODE_FORM = f"{_TOKEN_LENGTH} to 200 letters, digits, - and _, such as openssl rand -hex 24 makes"
+_TOKEN_FORM = f"at least {_TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
 
 _PASSES = "pages"
 _SECRET = 'SELECT "value" FROM "secret" WHERE "name" = ?'  # noqa: S105 - a statement
@@ -145,7 +156,58 @@ def server_token(environ: Mapping[str, str], database: Path, token_file: Path | 
         return Token(text)
     if token_file is not None:
         return _token_from(token_file)
-    return Token(read_or_create_secret(database.with_name(f"{database.name}.token"), "token"))
+    return token_beside(database)
+
+
+def token_beside(database: Path) -> Token:
+    """Return the token in the file beside a store, which is created with a new one if missing.
+
+    Raises `StoreError` for a file that cannot be read or created, that another user owns or can read, or that is a
+    link.
+    """
+    path = database.with_name(f"{database.name}.token")
+    try:
+        make_state_folder(path)
+        if not os.path.lexists(path):
+            _create_token(path)
+        text = _read_private(path).strip()
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: the server's token cannot be stored here: {_reason(error)}") from error
+    if not _is_token(text):
+        raise StoreError(f"{path}: holds no token; remove the file, and a new token is created")
+    return Token(text)
+
+
+def _read_private(path: Path) -> str:
+    """Return the text of a file that only this user can read or write; raises `StoreError` for every other file.
+
+    Another user who created the file knows its text, so that is no secret.
+    """
+    remedy = "remove it, and a new one is created"
+    if path.is_symlink() or not path.is_file():
+        raise StoreError(f"{path}: is {'a link' if path.is_symlink() else 'no file'}: {remedy}")
+    with open_file(path, is_foreign=True) as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid != os.geteuid():
+            raise StoreError(f"{path}: belongs to user {status.st_uid}, who knows what it holds: {remedy}")
+        if status.st_mode & _OTHERS_MODE:
+            mode = stat.S_IMODE(status.st_mode)
+            raise StoreError(f"{path}: others can read or write it (mode {mode:o}): {remedy}")
+        return file.read(_TOKEN_BYTES).decode("utf-8")
+
+
+def _create_token(path: Path) -> None:
+    """Write a new token to a draft and link that to its name, so that no process reads half of a token."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor has no Path
+            file.write(f"{secrets.token_urlsafe(32)}\n")
+        # Not `rename`: it would replace the token of a process that was first.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
 
 
 def passes_secret(store: Store, *, is_new: bool = False) -> Token:
@@ -187,7 +249,7 @@ def _token_from(path: Path) -> Token:
 
 def _text_of(option: str, path: Path) -> str:
     try:
-        return read_file(path, TOKEN_BYTES).decode("utf-8").strip()
+        return read_file(path, _TOKEN_BYTES).decode("utf-8").strip()
     except (OSError, ValueError) as error:
         raise SettingError(option, str(path), f"it cannot be read ({_reason(error)})") from error
 

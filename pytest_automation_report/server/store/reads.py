@@ -211,10 +211,6 @@ class Reader:
         total = self.connection.number(f'SELECT COUNT(*) FROM "run" WHERE {condition}', values)
         return self._page(f'SELECT * FROM "run" WHERE {condition}', values, ('"created"', '"id"'), query, total)
 
-    def references(self, rows: Sequence[Json], wanted: Iterable[Reference]) -> dict[Reference, list[Json]]:
-        """Return the records of the wanted kinds that these runs or sources refer to."""
-        return referenced(self.connection, rows, wanted)
-
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""
         # Counts of the run's threads, or of the one that is asked for, give the total without counting rows; those of

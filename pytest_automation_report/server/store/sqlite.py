@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection
-from pytest_automation_report.server.store.private_files import make_state_folder
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
 from pytest_automation_report.server.store.values import DiskFullError, try_again
+from pytest_automation_report.text.files import make_ignored_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,6 +65,7 @@ def _is_network(file_system: str) -> bool:
     return file_system in _NETWORK_TYPES or is_unknown_fuse
 
 
+_STATE_FOLDER = ".automation-report"
 APPLICATION_ID = 0x41525031
 """SQLite's application id of our stores, which marks a file as ours ("ARP1")."""
 
@@ -338,6 +339,26 @@ def _open_failure(path: Path, error: Exception) -> str:
 
 def _is_locked(error: Exception) -> bool:
     return "locked" in str(error) or "busy" in str(error)
+
+
+def make_state_folder(path: Path) -> None:
+    """Create the folder of a store's file for its owner only; git ignores a project's own folder for results.
+
+    Raises `StoreError` if folder or file is a link there: a foreign repository can contain such a link, and its target
+    would be written. SQLite writes files beside its own, too.
+    """
+    folder = path.parent
+    if folder.name != _STATE_FOLDER:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    for place in (folder, *(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal"))):
+        if place.is_symlink():
+            raise StoreError(
+                f"{place} is a link, so that the store would be somewhere else: remove it, or name the place of the"
+                " store with --database (automation_report_database)"
+            )
+    # The folder holds the server's token: `git add .` must not add it, also if no session has created the folder.
+    make_ignored_folder(folder, is_ours=True)
 
 
 def _create_file(path: Path) -> None:

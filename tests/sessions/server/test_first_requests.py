@@ -8,7 +8,7 @@ FIRST = """
 import sys, threading, time
 from functools import partial
 from pytest_automation_report.api.responses import run_from
-from pytest_automation_report.server.api.changes import append_to_thread
+from pytest_automation_report.server.api.bodies import append_to_thread
 
 TESTS = b'{"tests": [{"key": "a", "name": "n", "folder": "f", "status": "ok", "fields": [{"type": 1, "name": "x"}]}]}'
 THREAD = {"id": 1, "is_completed": True, "total_count": 1, "fields": [{"name": "x"}]}

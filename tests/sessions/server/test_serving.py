@@ -18,8 +18,7 @@ from requests.adapters import HTTPAdapter
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, serve, server_token
-from pytest_automation_report.server.store.private_files import read_or_create_secret
+from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, serve, server_token, token_beside
 from pytest_automation_report.server.store.store import Store
 from support.contract import CheckedAdapter, Contract
 from support.service import a_test, command_runner
@@ -378,7 +377,7 @@ def test_a_kept_file_without_a_token_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_serve_makes_is_ignored_by_git(tmp_path: Path) -> None:
     """The server's token lies in the project's folder for results, which git ignores from the first moment on."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    read_or_create_secret(tmp_path / ".automation-report" / "store.sqlite3.token", "token")
+    token_beside(tmp_path / ".automation-report" / "store.sqlite3")
     shown = subprocess.run(
         ["git", "status", "--porcelain", "--untracked-files=all"],
         cwd=tmp_path,
