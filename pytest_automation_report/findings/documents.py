@@ -75,6 +75,8 @@ class RanTests(TypedDict):
     not_run: int
     files: int
     lost: int
+    modules: int
+    uncollected: int
 
 
 class NamedTest(TypedDict):

@@ -41,9 +41,10 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
 
     ``finished`` tests have an outcome: one that was interrupted, or whose process died, has none. ``flaky`` ones passed
     after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
-    finish, without those that died; ``lost`` ones are those of ``files``. ``selection`` has the options that chose a
-    part of the suite. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: an open run has had no
-    news for a while.
+    finish, without those that died; ``lost`` ones are those of ``files``. ``modules`` are the results of modules, of
+    which each job may have one: ``uncollected`` ones failed, others skipped themselves. ``selection`` has the options
+    that chose a part of the suite. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: there has
+    been no news of an open run for a while.
     """
 
     finished: int = 0
@@ -55,6 +56,8 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     not_run: int = 0
     files: int = 0
     lost: int = 0
+    modules: int = 0
+    uncollected: int = 0
     reasons: int = 0
     ending: Ending = _IN_ORDER
     selection: str = ""

@@ -158,7 +158,8 @@ def test_the_outcomes_of_a_test_come_from_an_index(
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= 3 * HISTORY_ROWS
-    ask(grown.store, lambda reader: reader.found_tests(2, [2], Search("test"), 1))
+    # Whether any result is replaced is asked once, of the run's threads.
+    ask(grown.store, lambda reader: (reader.has_attempts(2), asked(), reader.found_tests(2, [2], Search("test"), 1)))
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= PAGE_ROWS + 1

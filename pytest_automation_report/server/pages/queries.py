@@ -76,6 +76,7 @@ _RUN: Final = (
 # order by the column first can only be served by an index that begins with the column. With ``column = value`` the
 # planner drops the column from the order, so the condition is a range of one value.
 _OF_STATUS: Final = '"run_id" = ? AND "status" BETWEEN ? AND ?{} ORDER BY "status", "id" LIMIT ? OFFSET ?'
+_COUNTS: Final = ' AND NOT "is_replaced"'
 _AS_THEY_RAN: Final = '"run_id" BETWEEN ? AND ? AND "status" IN ({}){} ORDER BY "run_id", "id" LIMIT ? OFFSET ?'
 _SLOWEST_FIRST: Final = (
     '"run_id" BETWEEN ? AND ? AND "status" IN ({}){} ORDER BY COALESCE("elapsed", -1) DESC, "id" LIMIT ? OFFSET ?'
@@ -308,8 +309,16 @@ class PageReader(Reader):
         return rows
 
     def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search = _ANY) -> list[Json]:
-        condition, values = search.sql(self._like)
+        condition, values = self._conditions(run_id, search)
         return self._results(_TEST, _OF_STATUS.format(condition), run_id, status, status, *values, limit, offset)
+
+    def _conditions(self, run_id: int, search: Search) -> tuple[str, list[Any]]:
+        """Return the conditions of a search, each after an AND, and their values.
+
+        Replaced results are in no list but those of a worker, whose time they took.
+        """
+        condition, values = search.sql(self._like)
+        return condition + (_COUNTS if search.lane is None and self.has_attempts(run_id) else ""), values
 
     def ordered_tests(
         self,
@@ -322,7 +331,7 @@ class PageReader(Reader):
         size: int = PAGE_ROWS,
     ) -> Rows:
         """Return a page of a run's tests of some statuses, slowest first or in the order of their arrival."""
-        condition, values = search.sql(self._like)
+        condition, values = self._conditions(run_id, search)
         rest = _SLOWEST_FIRST if is_slowest_first else _AS_THEY_RAN
         rest = rest.format(marks([*statuses]), condition)
         of_page = (size + 1, (page - 1) * size)
@@ -331,12 +340,12 @@ class PageReader(Reader):
 
     def first_tests(self, run_id: int, text: str, count: int) -> list[Json]:
         """Return some tests of a run that a text finds, in no order."""
-        condition, values = Search(text).sql(self._like)
+        condition, values = self._conditions(run_id, Search(text))
         return self._results(_TEST, f'"run_id" = ?{condition} LIMIT ?', run_id, *values, count)
 
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""
-        condition, values = search.sql(self._like)
+        condition, values = self._conditions(run_id, search)
         rest = f'"run_id" = ?{condition} GROUP BY "status"'
         return {
             row["status"]: row["count"] for row in self._results('"status", COUNT(*) AS "count"', rest, run_id, *values)
@@ -358,7 +367,7 @@ class PageReader(Reader):
     def between(self, run_id: int, first: int, last: int, file: str | None, folder: str) -> list[Json]:
         """Return the results of a file, or of a folder without files, that lie between two ids."""
         column, value = ("file", file) if file is not None else ("folder", folder)
-        rest = f'"run_id" = ? AND "id" BETWEEN ? AND ? AND "{column}" = ? ORDER BY "id"'
+        rest = f'"run_id" = ? AND "id" BETWEEN ? AND ? AND "{column}" = ?{_COUNTS} ORDER BY "id"'
         return self._results(_TEST, rest, run_id, first, last, value)
 
     def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
@@ -403,9 +412,8 @@ class PageReader(Reader):
         """Return some other tests of the run that failed for the same reason, and the number of all of them."""
         if row["fingerprint"] is None:
             return [], 0
-        is_same, values = (
-            '"fingerprint" = ? AND "run_id" = ? AND "id" <> ?', (row["fingerprint"], row["run"], row["id"]),
-        )  # fmt: skip
+        is_same = f'"fingerprint" = ? AND "run_id" = ? AND "id" <> ?{_COUNTS}'
+        values = (row["fingerprint"], row["run"], row["id"])
         rest = f'{is_same} ORDER BY "fingerprint", "id" LIMIT {_SAME_REASON}'
         rows = self._results('"id", "name", "folder", "elapsed"', rest, *values)
         if len(rows) < _SAME_REASON:

@@ -16,7 +16,7 @@ from pytest_automation_report.findings.flakiness import flakiness_of
 from pytest_automation_report.findings.verdict import RunNumbers, ending_of
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.inserts import says_death
-from pytest_automation_report.server.store.reads import IS_REPLACED, rows_of, run_row
+from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row
 from pytest_automation_report.server.store.values import ResultClass, not_found, validation_error
 from pytest_automation_report.text.terminal import is_torn
 
@@ -31,22 +31,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
 
 
-# pytest's own name for a module that could not be collected, or skipped itself, stands in folder and name, and is that
-# of its file: Jest writes the name of a test twice, too. A function of that name has a line.
-IS_MODULE: Final = (
-    '("folder" = "name" OR substr("folder", length("folder") - length("name")) = \'.\' || "name")'
-    " AND replace(COALESCE(\"file\", ''), '/', '.') IN (\"name\", \"name\" || '.py')"
-    ' AND "line" IS NULL AND "result_class" <> 2 AND "status" <> 1'
-)
-"""Condition of results that are of a module, in statements on the table of results alone."""
-
 # As the counts of a run: without results that a later attempt of their job replaced.
 _MODULES: Final = (
-    f'SELECT "case_id", "result_class", "file" FROM "result" WHERE "run_id" = ? AND {IS_MODULE} AND NOT {IS_REPLACED}'  # nosec B608
+    f'SELECT "case_id", "result_class", "file" FROM "result" WHERE "run_id" = ? AND {IS_MODULE} AND NOT "is_replaced"'  # nosec B608
 )
 _KILLED: Final = (
     'SELECT COUNT(*) FROM "result" WHERE "run_id" = ? AND "result_class" = 3 AND "phase" = \'crash\''
-    f" AND NOT {IS_REPLACED}"  # nosec B608
+    ' AND NOT "is_replaced"'
 )
 _OF_FILES: Final = f'SELECT "case_id" FROM "result" WHERE "file" IN ({{ids}}) AND "run_id" = ? AND NOT ({IS_MODULE})'  # nosec B608
 _FIELDS: Final = 'SELECT "body" FROM "attachment" WHERE "run_id" = ? AND "kind" = \'fields\''
@@ -115,6 +106,8 @@ def numbers_of(
         not_run=missing + lost,
         files=len(modules.broken),
         lost=lost,
+        modules=modules.results,
+        uncollected=modules.failures,
         reasons=reasons,
         ending=ending,
         selection=run["selection"] or "",

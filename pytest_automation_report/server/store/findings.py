@@ -25,7 +25,6 @@ from pytest_automation_report.findings.times import (
 )
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
 from pytest_automation_report.server.store.compared import (
-    IS_MODULE,
     MAX_TESTS,
     Modules,
     compared_run,
@@ -50,7 +49,7 @@ from pytest_automation_report.server.store.histories import (
     results_of,
     series_of,
 )
-from pytest_automation_report.server.store.reads import mention, rows_of, run_row, run_rows
+from pytest_automation_report.server.store.reads import IS_MODULE, mention, rows_of, run_row, run_rows
 from pytest_automation_report.server.store.values import hexadecimal, json_text
 
 if TYPE_CHECKING:
@@ -82,7 +81,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-_RAN: Final = ("finished", "failed", "passed", "skipped", "collected", "not_run", "files", "lost")
+_RAN: Final = (
+    "finished", "failed", "passed", "skipped", "collected", "not_run", "files", "lost", "modules", "uncollected"
+)  # fmt: skip
 
 VERSION: Final = 5
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""

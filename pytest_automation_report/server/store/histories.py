@@ -26,7 +26,7 @@ from pytest_automation_report.findings.times import (
     usual_speed,
 )
 from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.reads import rows_of
+from pytest_automation_report.server.store.reads import IS_MODULE, rows_of
 from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def series_of(connection: StoreConnection, run: Json, limit: int = WINDOW) -> Se
 # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
 _RESULTS: Final = (
     'SELECT "run_id", "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "id" FROM "result"'
-    ' WHERE "run_id" = ? ORDER BY "run_id", "id"'
+    # A file that a later attempt of its job collected is no failure.
+    f' WHERE "run_id" = ? AND NOT ("is_replaced" AND {IS_MODULE}) ORDER BY "run_id", "id"'
 )
 # Without the durations, and without the fingerprints: an index has all of it.
 _UNSTABLE: Final = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import array_text, marks, share
-from pytest_automation_report.server.store.reads import find_cases, rows_of
+from pytest_automation_report.server.store.reads import IS_MODULE, change_rows, find_cases, rows_of
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, StoredTest
 
 if TYPE_CHECKING:
@@ -112,41 +112,56 @@ _OTHER_ATTEMPT: Final = (
     'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "job" = ? AND COALESCE("attempt", 1) <> ? LIMIT 1'
 )
 _OF_JOB: Final = (
-    'SELECT c."key", r."status", COALESCE(t."attempt", 1) FROM "case" AS c JOIN "result" AS r ON r."case_id" = c."id"'
-    ' JOIN "thread" AS t ON t."id" = r."thread_id" WHERE c."key" IN ({ids}) AND c."source_id" = ? AND r."run_id" = ?'
-    ' AND t."job" = ?'
+    'SELECT c."key", r."id", r."status", COALESCE(t."attempt", 1), r."is_replaced" FROM "case" AS c'
+    ' JOIN "result" AS r ON r."case_id" = c."id" JOIN "thread" AS t ON t."id" = r."thread_id"'
+    ' WHERE c."key" IN ({ids}) AND c."source_id" = ? AND r."run_id" = ? AND t."job" = ?'
 )
+# Modules of the job that could not be collected, and the last attempt that has other results of their files.
+_BROKEN: Final = (
+    'SELECT "id", "status", "case_id", "file", (SELECT COALESCE("attempt", 1) FROM "thread" AS t'
+    ' WHERE t."id" = "result"."thread_id") FROM "result" WHERE "run_id" = ? AND "result_class" = 3'
+    f' AND NOT "is_replaced" AND {IS_MODULE}'
+    ' AND "thread_id" IN (SELECT "id" FROM "thread" WHERE "run_id" = ? AND "job" = ?)'
+)
+_COLLECTED: Final = (
+    'SELECT r."file", MAX(COALESCE(t."attempt", 1)) FROM "result" AS r JOIN "thread" AS t ON t."id" = r."thread_id"'
+    ' WHERE r."file" IN ({ids}) AND r."run_id" = ? AND t."job" = ? AND r."status" <> 1'
+    ' AND r."case_id" NOT IN ({cases}) GROUP BY r."file"'
+)
+_REPLACE: Final = 'UPDATE "result" SET "is_replaced" = TRUE WHERE "id" IN ({ids})'
 
 
-def replaced_statuses(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest]) -> list[int]:
-    """Return the statuses of the results that do not count any more, now that these tests of a thread are inserted.
+def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest]) -> list[int]:
+    """Mark the results that do not count any more, now that these tests of a thread are inserted.
 
-    They are those of the job's attempts before, or inserted ones, if a later attempt has come first.
+    They are those of the job's attempts before, or inserted ones, if a later attempt has come first: of the same test,
+    or of a file that could not be collected. Returns their statuses.
     """
     run_id, job, own = thread["run"], thread["job"], thread["attempt"] or 1
     if not tests or job is None or not connection.execute(_OTHER_ATTEMPT, (run_id, job, own)):
         return []
-    added: defaultdict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
-    for test in tests:
-        added[test.key][own, test.status] += 1
-    known: defaultdict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
-    for key, status, attempt in rows_of(connection, _OF_JOB, list(added), (thread["source"], run_id, job)):
-        known[key][attempt, status] += 1
-    replaced = Counter[int]()
-    for key, results in known.items():
-        replaced.update(_replaced(results))
-        replaced.subtract(_replaced(results - added[key]))  # before
-    return list(replaced.elements())
-
-
-def _replaced(results: Counter[tuple[int, int]]) -> Counter[int]:
-    """Return the statuses of replaced results of one test in one job, by numbers of results by attempt and status."""
-    others = [(attempt, status == _UNTESTED) for attempt, status in results]
-    found = Counter[int]()
-    for (attempt, status), count in results.items():
-        if is_replaced(attempt, others, is_untested=status == _UNTESTED):
-            found[status] += count
-    return found
+    known: defaultdict[str, list[tuple[int, int, int, bool]]] = defaultdict(list)
+    keys = list({test.key for test in tests})
+    for key, *result in rows_of(connection, _OF_JOB, keys, (thread["source"], run_id, job)):
+        known[key].append(tuple(result))
+    replaced: dict[int, int] = {}
+    for results in known.values():
+        others = [(attempt, status == _UNTESTED) for _, status, attempt, _ in results]
+        replaced |= {
+            result_id: status
+            for result_id, status, attempt, is_known in results
+            if not is_known and is_replaced(attempt, others, is_untested=status == _UNTESTED)
+        }
+    broken = connection.execute(_BROKEN, (run_id, run_id, job))
+    if broken:
+        sql = _COLLECTED.replace("{cases}", marks(broken))
+        cases = [case_id for _, _, case_id, _, _ in broken]
+        collected = dict(rows_of(connection, sql, [file for *_, file, _ in broken], (run_id, job, *cases)))
+        replaced |= {
+            result_id: status for result_id, status, _, file, attempt in broken if attempt < collected.get(file, 0)
+        }
+    change_rows(connection, _REPLACE, list(replaced))
+    return list(replaced.values())
 
 
 _RUN_FIELDS: Final = {
@@ -202,7 +217,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
 
 
 def _is_module(test: StoredTest) -> bool:
-    """Whether a failed result is of a module that could not be collected, as `counted.IS_MODULE` has it."""
+    """Whether a failed result is of a module that could not be collected, as `reads.IS_MODULE` has it."""
     stands_in_both = test.folder == test.name or test.folder.endswith(f".{test.name}")
     path = (test.file or "").replace("/", ".")
     return test.line is None and stands_in_both and path in {test.name, f"{test.name}.py"}

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.database import lock
-from pytest_automation_report.server.store.reads import IS_REPLACED
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.values import RESULT_STATUSES, STORED_COUNTS
@@ -71,7 +70,7 @@ _INCOMPLETE = (
     ' HAVING COALESCE(SUM(LENGTH(p."data")), 0) <> c."size"'
 )
 _COUNTED = 'SELECT "thread_id", "status", COUNT(*) FROM "result" {condition} GROUP BY 1, 2'
-_REPLACED = f'WHERE "thread_id" IN (SELECT "id" FROM "thread" WHERE "job" IS NOT NULL) AND {IS_REPLACED}'
+_REPLACED = 'WHERE "is_replaced"'
 
 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:

@@ -16,9 +16,8 @@ from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from pytest_automation_report.findings.times import TimedResult, blocks_of, starts_of, waste_of
-from pytest_automation_report.server.store.compared import IS_MODULE
 from pytest_automation_report.server.store.database import marks, share
-from pytest_automation_report.server.store.reads import run_row
+from pytest_automation_report.server.store.reads import IS_MODULE, run_row
 from pytest_automation_report.server.store.values import ResultClass, json_text
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of the document; documents of an earlier one are computed anew."""
 
 MAX_LANES: Final = 64
@@ -64,7 +63,8 @@ _THREADS: Final = (
 _NAMED: Final = 'SELECT "id", "case_id", "name", "folder", "file", "elapsed" FROM "result" WHERE "id" IN'
 _RESULTS: Final = (
     'SELECT "id", "thread_id", "status", "result_class", "elapsed", "created", "file", "folder", "name",'
-    f' "failed_attempts", "started", "status" <> 1 AND NOT ({IS_MODULE}) FROM "result" WHERE "run_id" = ?'
+    f' "failed_attempts", "started", "status" <> 1 AND NOT ({IS_MODULE}), "is_replaced"'
+    ' FROM "result" WHERE "run_id" = ?'
     # In PostgreSQL an order by the id alone would be served by the primary key: see `database`.
     ' ORDER BY "run_id", "id"'
 )
@@ -122,8 +122,15 @@ class _Walk(Struct):
 
     def add(self, row: tuple[Any, ...]) -> None:
         result_id, thread, status, result_class, elapsed, created, path, folder, name, failed_attempts, *rest = row
-        started, is_test = rest
+        started, is_test, is_replaced = rest
         kind = _kind(result_class, failed_attempts)
+        if is_test:  # neither a module, nor a test that did not run: these are no worker's time
+            session = self.sessions.get(thread)
+            start = None if started is None or session is None else max(0, session + started - self.began)
+            timed = TimedResult(result_id, kind, elapsed or 0, created - self.began, start)
+            self.threads.setdefault(thread, []).append(timed)
+        if is_replaced:
+            return
         key = path or folder
         file = self.files.get(key)
         if file is None:
@@ -138,12 +145,6 @@ class _Walk(Struct):
         function, bracket, parameters = name.partition("[")
         if bracket:
             self.functions.setdefault((path or "", folder, function), []).append((result_id, kind, parameters))
-        if not is_test:  # a module, or a test that did not run: no worker's time
-            return
-        session = self.sessions.get(thread)
-        start = None if started is None or session is None else max(0, session + started - self.began)
-        timed = TimedResult(result_id, kind, elapsed or 0, created - self.began, start)
-        self.threads.setdefault(thread, []).append(timed)
 
 
 def _kind(result_class: int, failed_attempts: int | None) -> Kind:

@@ -40,6 +40,16 @@ def run_row(connection: StoreConnection, run_id: int) -> Json:
     return rows[0]
 
 
+# pytest's own name for a module that could not be collected, or skipped itself, stands in folder and name, and is that
+# of its file: Jest writes the name of a test twice, too. A function of that name has a line.
+IS_MODULE: Final = (
+    '("folder" = "name" OR substr("folder", length("folder") - length("name")) = \'.\' || "name")'
+    " AND replace(COALESCE(\"file\", ''), '/', '.') IN (\"name\", \"name\" || '.py')"
+    ' AND "line" IS NULL AND "result_class" <> 2 AND "status" <> 1'
+)
+"""Condition of results that are of a module, in statements on the table of results alone."""
+
+
 def rows_of(
     connection: StoreConnection, sql: str, ids: Sequence[int] | Sequence[str], values: Sequence[object] = ()
 ) -> list[tuple[Any, ...]]:
@@ -52,6 +62,13 @@ def rows_of(
 
 
 _CASES: Final = 'SELECT "key", "id" FROM "case" WHERE "key" IN ({ids}) AND "source_id" = ?'
+
+
+def change_rows(connection: StoreConnection, sql: str, ids: Sequence[int]) -> None:
+    """Run a statement for many ids, some at a time; ``{ids}`` is their place."""
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[start : start + _IDS_AT_ONCE]
+        connection.change(sql.replace("{ids}", marks(some)), some)
 
 
 def find_cases(connection: StoreConnection, source_id: int, keys: Sequence[str]) -> dict[str, int]:
@@ -119,15 +136,6 @@ RUN_FILTERS: Final[dict[str, tuple[RunFilter, str]]] = {
 }
 """The filters of the list of runs: the name of the parameter, the form of its value, and its condition."""
 
-IS_REPLACED: Final = (
-    'EXISTS (SELECT 1 FROM "result" AS a JOIN "thread" AS t ON t."id" = a."thread_id"'
-    ' JOIN "thread" AS o ON o."id" = "result"."thread_id" WHERE a."case_id" = "result"."case_id"'
-    ' AND a."run_id" = "result"."run_id" AND t."job" = o."job"'
-    ' AND ((a."status" <> 1 OR "result"."status" = 1) AND COALESCE(t."attempt", 1) > COALESCE(o."attempt", 1)'
-    ' OR a."status" <> 1 AND "result"."status" = 1 AND COALESCE(t."attempt", 1) < COALESCE(o."attempt", 1)))'
-)
-"""The condition that a result of the same test in the same job replaces a result: `comparison.is_replaced` in SQL."""
-
 _LATER_ATTEMPT: Final = 'SELECT 1 FROM "thread" WHERE "run_id" = ? AND "attempt" > 1 LIMIT 1'
 _RESULTS: Final = (
     'SELECT "result"."id", "result"."thread_id", "result"."case_id", "result"."name", "result"."folder",'
@@ -177,6 +185,13 @@ class Reader:
 
     def __init__(self, connection: StoreConnection) -> None:
         self.connection = connection
+        self._attempts: dict[int, bool] = {}
+
+    def has_attempts(self, run_id: int) -> bool:
+        """Whether a job of a run ran more than once, so that some results may be replaced."""
+        if run_id not in self._attempts:
+            self._attempts[run_id] = bool(self.connection.execute(_LATER_ATTEMPT, (run_id,)))
+        return self._attempts[run_id]
 
     def run(self, run_id: int, max_threads: int | None = 0) -> RunRecord:
         """Return a run with its first ``max_threads`` threads, None for all of them; no result is read."""
@@ -229,9 +244,9 @@ class Reader:
             values += classes
         total = _count_of_classes(counted, classes)
         if query["replaced"] not in ("1", "true"):
-            condition += f" AND NOT {IS_REPLACED}"
+            condition += ' AND NOT "result"."is_replaced"'
         # The counts of a run leave out results that a later attempt of their job replaced, those of a thread do not.
-        if self.connection.execute(_LATER_ATTEMPT, (run_id,)):
+        if self.has_attempts(run_id):
             total = self.connection.number(f'SELECT COUNT(*) FROM "result" WHERE {condition}', values)
         columns = (column, _RESULT_ORDERS[query["sort"]], '"result"."id"')
         return self._page(f"{_RESULTS} WHERE {condition}", values, columns, query, total)
@@ -336,7 +351,7 @@ def results_page(
     chosen = f'AND "result"."result_class" IN ({marks(classes)})' if classes is not None else ""
     sql = (
         'SELECT "result".*, "case"."key" FROM "result" JOIN "case" ON "case"."id" = "result"."case_id"'
-        f' WHERE "result"."run_id" BETWEEN ? AND ? AND "result"."id" > ? AND NOT {IS_REPLACED} {chosen}'
+        f' WHERE "result"."run_id" BETWEEN ? AND ? AND "result"."id" > ? AND NOT "result"."is_replaced" {chosen}'
         f' ORDER BY "result"."run_id", "result"."id" LIMIT {PAGE_RESULTS + 1}'
     )
     results: list[Json] = []

@@ -99,6 +99,7 @@ CREATE UNIQUE INDEX case_source_id_key ON "case" (source_id, key);
 CREATE TABLE result (
   id BIGSERIAL PRIMARY KEY, run_id BIGINT NOT NULL REFERENCES run, thread_id BIGINT NOT NULL REFERENCES thread,
   case_id BIGINT NOT NULL REFERENCES "case", name TEXT NOT NULL, folder TEXT NOT NULL, status INTEGER NOT NULL,
+  is_replaced BOOLEAN NOT NULL DEFAULT FALSE,  -- another attempt of its job has the result that counts
   result_class INTEGER NOT NULL, elapsed BIGINT, file TEXT, line BIGINT, assertions BIGINT, fields TEXT, artifacts TEXT,
   created BIGINT NOT NULL,
   failed_attempts INTEGER,  -- attempts before the last one, null for a test that ran once

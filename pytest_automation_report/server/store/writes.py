@@ -18,7 +18,7 @@ from pytest_automation_report.server.store.database import (
     share,
     update_row,
 )
-from pytest_automation_report.server.store.inserts import add_results, replaced_statuses, run_columns
+from pytest_automation_report.server.store.inserts import add_results, replace_results, run_columns
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STORED_COUNTS,
@@ -177,7 +177,7 @@ class Writer:
         add_results(self.connection, thread, addition.tests, self.now)
         more = increments(test.status for test in addition.tests)
         update_row(self.connection, "thread", thread_id, changes, more)
-        replaced = replaced_statuses(self.connection, {**thread, **addition.extensions}, addition.tests)
+        replaced = replace_results(self.connection, {**thread, **addition.extensions}, addition.tests)
         fewer = increments(replaced)
         changed = {name: more.get(name, 0) - fewer.get(name, 0) for name in (more | fewer)}
         self._update_run(run_id, increments=changed)

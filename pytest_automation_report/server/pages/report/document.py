@@ -65,7 +65,10 @@ _ALL_CHARACTERS: Final = 48_000
 _TEXT_CHARACTERS: Final = 3_000
 _KNOWN_REASON_CHARACTERS: Final = 300
 # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
-_FAILURES: Final = 'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class" = 3 ORDER BY "run_id", "id" LIMIT ?'
+_FAILURES: Final = (
+    'SELECT * FROM "result" WHERE "run_id" = ? AND "result_class" = 3 AND NOT "is_replaced"'
+    ' ORDER BY "run_id", "id" LIMIT ?'
+)
 
 
 def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:

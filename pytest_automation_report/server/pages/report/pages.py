@@ -209,7 +209,7 @@ _TESTS: Final = (
     'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'
     ' "message", "failed_attempts", "fingerprint", "artifacts",'
     ' "fields" IS NOT NULL OR "steps" IS NOT NULL AS "has_more", CASE WHEN "result_class" NOT IN (2, 3) AND "steps" IS'
-    ' NULL THEN "fields" END AS "skip" FROM "result" WHERE "run_id" = ? ORDER BY "id"'
+    ' NULL THEN "fields" END AS "skip" FROM "result" WHERE "run_id" = ? AND NOT "is_replaced" ORDER BY "id"'
 )
 
 

@@ -159,15 +159,17 @@ class RunFacts(Struct, frozen=True, dict=True):
         flaky = self.overview["flaky"]["count"]
         if row["is_completed"] and found is not None:
             return RunNumbers(**found["ran"], flaky=flaky)
-        files = 0 if found is None else found["ran"]["files"]
-        finished = row["total_count"] - row["untested_count"] - files
+        files, modules, uncollected = (
+            0 if found is None else found["ran"][name] for name in ("files", "modules", "uncollected")
+        )
+        finished = row["total_count"] - row["untested_count"] - modules
         # Several results of one test, as subtests have them, may be more than were collected.
         collected = None if self.collected is None else max(self.collected, finished)
         return RunNumbers(
             finished=finished,
-            failed=row["failure_count"] - files,
+            failed=row["failure_count"] - uncollected,
             passed=row["success_count"],
-            skipped=row["status5_count"],
+            skipped=row["status5_count"] - modules + uncollected,
             flaky=flaky,
             collected=collected,
             not_run=0 if collected is None else collected - finished,
