@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from support.delivery_fixtures import token_is_nowhere, written
+from support.fault_projects import NUMBERED, GatedProject
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer
+from support.session_processes import unsent_session
 
 __all__ = ["token_is_nowhere", "written"]  # fixtures of these tests, too
 
@@ -26,6 +28,13 @@ def project(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "pytest.ini").write_text("[pytest]\n")
     return folder
+
+
+@pytest.fixture
+def session(tmp_path: Path, server: ScriptedServer) -> Path:
+    """Return the folder of a session of the tests `NUMBERED` that was not sent."""
+    GatedProject(tmp_path, len(NUMBERED))
+    return unsent_session(tmp_path, server)
 
 
 @pytest.fixture

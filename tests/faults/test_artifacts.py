@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from faults.test_sender_killed import killed_in_every_request
-from pytest_automation_report.spool.records import framed, unframed
 from support.delivered_results import assert_complete, field_texts, result_named
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Fault, Rule, answer, lost_answer, reset_unapplied
@@ -60,18 +59,6 @@ def assert_kept(server: ScriptedServer, names: list[str] = NAMES) -> None:
         content = f"file {number}".encode()
         assert artifact["url"] == f"http+local://store/artifacts/{sha256(content).hexdigest()}/{number}.txt"
         assert server.artifacts[sha256(content).hexdigest()] == content
-
-
-def test_server_that_was_down(tmp_path: Path, server: ScriptedServer) -> None:
-    """Files wait with their results while the server is down; the command sends both, and leaves nothing."""
-    (tmp_path / "test_files.py").write_text(SUITE)
-    server.down()
-    ran = run_session(tmp_path, address=server.address, exits=0)
-    assert printed_counts(ran).kept == 3
-    server.up()
-    sent(tmp_path, server, exits=0)
-    assert spools(tmp_path) == []
-    assert_kept(server)
 
 
 def test_results_do_not_wait_for_the_files_of_later_ones(project: Path, server: ScriptedServer) -> None:
@@ -140,17 +127,6 @@ def test_file_that_is_not_taken_keeps_no_result_back(
     assert sum(each.path == "/artifacts" for each in server.log) == (1 if "would" in why else 3)
 
 
-def test_token_that_is_refused_for_a_file(tmp_path: Path, server: ScriptedServer) -> None:
-    """A refused token stops the sender at a file, too; results and files are kept, and sent when it is taken again."""
-    (tmp_path / "test_files.py").write_text(SUITE)
-    server.script([Rule("POST", UPLOAD, answer(401, {"message": "Unauthenticated."}))])
-    ran = run_session(tmp_path, address=server.address, exits=0)
-    assert printed_counts(ran).kept == 3
-    assert "the token was refused" in ran.out
-    assert sent(tmp_path, server).exit == 0
-    assert_kept(server)
-
-
 def linked(place: Path, secret: Path) -> None:
     place.unlink()
     place.symlink_to(secret)
@@ -217,29 +193,3 @@ def test_send_reads_no_file_but_the_sessions_own(project: Path, tmp_path: Path, 
     assert sum(map(int, counts)) == len(POISONS), done.err
     for secret in secrets:
         assert [each.read_bytes() for each in secret.parent.iterdir()] in ([SECRET], [])
-
-
-ELSEWHERE = ("{secret}", "../../{secret}", "files/../../{secret}", "..", ".", "", "main-1/../{secret}")
-
-
-def test_record_that_names_a_file_elsewhere(project: Path, secret: Path, server: ScriptedServer) -> None:
-    """Forged records that name paths instead of files of their session make the sender read nothing."""
-    (project / "test_files.py").write_text(SUITE.replace("range(3)", f"range({len(ELSEWHERE)})"))
-    session = unsent_session(project, server)
-    for number, name in enumerate(ELSEWHERE):
-        forge(session / "main.records", f"spooled:main-{number + 1} ", f"spooled:{name.format(secret=secret)} ")
-    sent(project, server, exits=0)
-    assert server.artifacts == {}
-    names = [f"test_number[{number}]" for number, _ in enumerate(ELSEWHERE)]
-    assert_complete(server, names)
-    for name in names:
-        told = field_texts(result_named(server, name))
-        assert told.startswith("6 bytes (not stored: its record names no file"), (name, told)
-
-
-def forge(records: Path, old: str, new: str) -> None:
-    """Write records anew with another text in them, as whoever makes up a spool would."""
-    lines = records.read_bytes().split(b"\n")
-    payloads = [unframed(line) for line in lines if line]
-    assert any(old.encode() in (each or b"") for each in payloads)
-    records.write_bytes(b"".join(framed((each or b"").replace(old.encode(), new.encode())) for each in payloads))

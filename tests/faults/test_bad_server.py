@@ -21,7 +21,7 @@ from support.scripted_server.faults import (
 )
 from support.scripted_server.server import ScriptedServer
 from support.scripted_server.variants import OPERATIONS, HalfServer, LossyServer
-from support.session_processes import RunningSession, spools, wait_for_senders
+from support.session_processes import RunningSession, spools
 from support.sessions import TOKEN, run_session, send, session_environment
 from support.terminal_summary import printed_counts
 
@@ -110,17 +110,3 @@ def test_part_of_a_batch(tmp_path: Path) -> None:
         assert f"{held} results dropped" in dropped.err
         assert result_names(server) == before
         assert spools(tmp_path) == []
-
-
-def test_server_that_never_answers_well(tmp_path: Path, server: ScriptedServer) -> None:
-    """500 to everything from the start keeps everything, and pytest is not held up."""
-    project = GatedProject(tmp_path, 3)
-    server.script([Rule("*", "/api", answer(500), count=None)])
-    limits = {"exit_all": 3.0, "alone": 0.1}
-    ran = run_session(tmp_path, address=server.address, env=session_environment(limits), exits=0)
-    assert printed_counts(ran).kept == 3
-    assert "the server's answers were lost or broken" in ran.out
-    wait_for_senders(tmp_path)
-    server._rules.clear()
-    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
-    assert_complete(server, project.names)

@@ -6,18 +6,11 @@ from pathlib import Path
 import pytest
 
 from support.delivered_results import assert_complete, assert_one_run, field_texts, result_named, result_names
-from support.fault_projects import GatedProject
+from support.fault_projects import NUMBERED
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer
-from support.session_processes import sent, spools, unsent_session
+from support.session_processes import sent, spools
 from support.sessions import run_session, send
-
-
-@pytest.fixture
-def session(tmp_path: Path, server: ScriptedServer) -> Path:
-    """Return the folder of a session of four tests that was not sent."""
-    GatedProject(tmp_path, 4)
-    return unsent_session(tmp_path, server)
 
 
 def finish_of(records: bytes, number: int) -> int:
@@ -39,7 +32,7 @@ def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, pla
         assert "1 damaged records that cannot be read" in ran.err
         assert f"kept in {session}" in ran.err
         assert path.read_bytes() == data
-        assert_complete(server, [f"test_number[{number}]" for number in range(4)])
+        assert_complete(server, NUMBERED)
     assert result_named(server, "test_number[1]")["status"] == "error"
     assert "the record of this result is damaged" in field_texts(result_named(server, "test_number[1]"))
     assert [result_named(server, f"test_number[{number}]")["status"] for number in (0, 2, 3)] == ["passed"] * 3
@@ -56,7 +49,7 @@ def test_flipped_byte_of_a_beginning(tmp_path: Path, server: ScriptedServer, ses
     assert path.read_bytes() != data
     ran = sent(tmp_path, server)
     assert (ran.exit, "1 damaged records that cannot be read" in ran.err) == (3, True)
-    assert_complete(server, [f"test_number[{number}]" for number in range(4)])
+    assert_complete(server, NUMBERED)
     assert {result_named(server, f"test_number[{number}]")["status"] for number in range(4)} == {"passed"}
 
 
@@ -76,7 +69,7 @@ def test_damaged_ledger(tmp_path: Path, server: ScriptedServer, session: Path) -
     """A ledger with a torn last record is read up to there, and what is written after it can be read again."""
     (session / "ledger").write_bytes(b"0000")
     sent(tmp_path, server, exits=0)
-    assert_complete(server, [f"test_number[{number}]" for number in range(4)])
+    assert_complete(server, NUMBERED)
 
 
 def test_newer_format(tmp_path: Path, server: ScriptedServer, session: Path) -> None:

@@ -1,6 +1,5 @@
 """The server down at the start, in the middle, to the end: the tests run, nothing is lost, nothing doubled."""
 
-import signal
 import time
 from pathlib import Path
 
@@ -112,18 +111,3 @@ def test_send_to_a_server_that_is_down(tmp_path: Path, server: ScriptedServer) -
     server.up()
     assert run_told_command(tmp_path, ran).exit == 0
     assert_complete(server, ["test_number[0]", "test_number[1]"])
-
-
-def test_interrupted_while_down(tmp_path: Path, server: ScriptedServer) -> None:
-    """After Ctrl-C with the server down, the interrupted test is among the kept results, and arrives with them."""
-    project = StoppingProject(tmp_path)
-    server.down()
-    with RunningSession(tmp_path, address=server.address, env=session_environment(SOON_OVER)) as running:
-        running.until(lambda: project.is_stopped, "the stopping test runs")
-        running.hit(signal.SIGINT)
-        ran = running.end()
-    assert (printed_counts(ran).kept, printed_counts(ran).not_run) == (len(FINISHED) + 1, 2)
-    wait_for_senders(tmp_path)
-    server.up()
-    assert run_told_command(tmp_path, ran).exit == 0
-    assert_complete(server, [*FINISHED, "test_running"])

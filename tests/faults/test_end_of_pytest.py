@@ -22,7 +22,7 @@ from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.process import Process
 from support.delivered_results import assert_complete, result_names
-from support.deliveries import WrittenSession, ended_session, numbered
+from support.deliveries import WrittenSession, numbered
 from support.projects import wait_for_death
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
@@ -109,17 +109,6 @@ def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, writte
     assert_complete(server, numbered(3))
 
 
-def test_session_of_another_sender_is_left_alone(server: ScriptedServer, written: WrittenSession) -> None:
-    """A sender that does not get the session's lock says so and sends nothing."""
-    written.close()
-    lock = written.folder.locked()
-    assert lock is not None
-    run(handed_over(written, dead()))
-    os.close(lock)
-    assert written.folder.log.read_text().endswith("another sender holds this session\n")
-    assert result_names(server) == []
-
-
 def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: WrittenSession) -> None:
     """A sender that cannot go on leaves its last words in the log, and the lock to others."""
     written.close()
@@ -131,16 +120,6 @@ def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: Wr
     assert lock is not None
     os.close(lock)
     assert result_names(server) == []
-
-
-def test_dead_server_leaves_the_session(tmp_path: Path, server: ScriptedServer) -> None:
-    """What cannot be delivered is kept, and the log says how much that is and why."""
-    written = ended_session(tmp_path, server)
-    written.close()
-    server.down()
-    run(handed_over(written, dead()))
-    assert "3 results left" in written.folder.log.read_text()
-    assert written.folder.has_manifest
 
 
 @pytest.mark.parametrize("end", ["record", "death"])

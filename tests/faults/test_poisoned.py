@@ -6,25 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from pytest_automation_report.spool.records import framed
 from support.delivered_results import assert_one_run, result_names
-from support.fault_projects import GatedProject
+from support.fault_projects import NUMBERED
 from support.records import line
 from support.scripted_server.server import ScriptedServer
-from support.session_processes import sent, spools, unsent_session
+from support.session_processes import sent, spools
 from support.sessions import TOKEN, clean_environment, run, run_session, send
 
 SECRET = "what-only-this-machine-should-know"
-EXPECTED = [f"test_number[{number}]" for number in range(3)]
-
-
-@pytest.fixture
-def session(tmp_path: Path, server: ScriptedServer) -> Path:
-    """Return the folder of a session of three tests that was not sent."""
-    GatedProject(tmp_path, 3)
-    return unsent_session(tmp_path, server)
 
 
 def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
@@ -55,7 +45,7 @@ def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer
         (session / "gw8.records").unlink()
         ran = sent(tmp_path, server)
         assert elsewhere.connection_count == 0
-    assert result_names(server) == sorted([*EXPECTED, "test_poisoned"])
+    assert result_names(server) == sorted([*NUMBERED, "test_poisoned"])
     assert_one_run(server)
     assert all(SECRET.encode() not in each.body for each in server.log)
     assert SECRET not in ran.text
@@ -87,10 +77,10 @@ def test_records_of_wrong_content(tmp_path: Path, server: ScriptedServer, sessio
     path = session / "main.records"
     first, rest = path.read_bytes().split(b"\n", 1)
     path.write_bytes(b"".join([first, b"\n", *UNUSABLE, rest]))
-    assert ("kept", 3) in [(each["state"], each["results"]) for each in listed(tmp_path)]
+    assert ("kept", 4) in [(each["state"], each["results"]) for each in listed(tmp_path)]
     ran = sent(tmp_path, server, exits=3)
     assert f"{len(UNUSABLE)} damaged records that cannot be read" in ran.err
-    assert result_names(server) == EXPECTED
+    assert result_names(server) == NUMBERED
     assert_one_run(server)
 
 
@@ -101,11 +91,11 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     told = f"{session / 'ledger'}: a record cannot be used: Object missing required field `op`"
     # In any order: both sessions may have begun in one second.
     sessions = [(kept["results"], kept["trouble"].startswith(told)) for kept in listed(tmp_path)]
-    assert sorted(sessions) == [(0, True), (3, False)]
+    assert sorted(sessions) == [(0, True), (4, False)]
     ran = sent(tmp_path, server, exits=3)
     assert f"kept: {session / 'ledger'}: a record cannot be used: Object missing required field `op`" in ran.err
-    assert "3 results sent" in ran.err
-    assert result_names(server) == EXPECTED
+    assert "4 results sent" in ran.err
+    assert result_names(server) == NUMBERED
     assert spools(tmp_path) == [session]
 
 

@@ -119,21 +119,6 @@ def test_two_commands_at_once(tmp_path: Path, server: ScriptedServer) -> None:
     assert_complete(server, names)
 
 
-def test_command_beside_one_that_takes_long(tmp_path: Path, server: ScriptedServer) -> None:
-    """A command that has waited long enough for another says which process is at work, by exit code 3."""
-    names = kept_session(tmp_path, server, 3)
-    server.script([Rule("POST", OPERATIONS["append-thread"], held())])
-    with sending(tmp_path, server) as first:
-        server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
-        env = session_environment({"exit_all": 0.1, "alone": 0.1})
-        second = send(tmp_path, "--url", server.address, "--project-id", "1", env=env, exits=3)
-        assert f"another sender (process {first.pid}) is at work on it" in second.err
-        server.release()
-        first.communicate(timeout=30)
-    assert first.returncode == 0
-    assert_complete(server, names)
-
-
 def test_command_while_the_session_lives(tmp_path: Path, server: ScriptedServer) -> None:
     """The command leaves the spool of a running session alone, by exit code 3; the session delivers all itself."""
     project = GatedProject(tmp_path, 3, 1)

@@ -13,20 +13,13 @@ import pytest
 from pytest_automation_report.spool.cleaning import LeftoverCounts, expire_old_sessions, read_spooled_session
 from pytest_automation_report.spool.folder import SessionFolder
 from support.delivered_results import assert_complete
-from support.fault_projects import GatedProject
+from support.fault_projects import NUMBERED
 from support.scripted_server.server import ScriptedServer
-from support.session_processes import sent, unsent_session
+from support.session_processes import sent
 from support.sessions import clean_environment, run
 
 NOBODY = 65534
 CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
-
-
-@pytest.fixture
-def session(tmp_path: Path, server: ScriptedServer) -> Path:
-    """Return the folder of a session of two tests that was not sent."""
-    GatedProject(tmp_path, 2)
-    return unsent_session(tmp_path, server)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
@@ -46,7 +39,7 @@ def test_spool_of_another_owner_is_not_sent(tmp_path: Path, server: ScriptedServ
         assert sorted(each.name for each in session.iterdir()) == before
         remedy()
     assert sent(tmp_path, server).exit == 0
-    assert_complete(server, ["test_number[0]", "test_number[1]"])
+    assert_complete(server, NUMBERED)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")

@@ -102,6 +102,10 @@ def signalling(signal: str) -> str:
     return SIGNALLING.format(signal=signal)
 
 
+NUMBERED = [f"test_number[{number}]" for number in range(4)]
+"""The tests of a `GatedProject` of four."""
+
+
 class GatedProject:
     """Tests ``test_number[0]``, ``test_number[1]``...; at the gates each waits until it is let through."""
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from pytest_automation_report.api.http import HttpClient
-from pytest_automation_report.api.models import NewRun, Resources, Token
+from pytest_automation_report.api.models import NewRun, Resources
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
 from support.client_fixtures import ClientFor
 from support.contract import Contract
@@ -19,7 +19,6 @@ from support.scripted_server.faults import (
     Rule,
     answer,
     applied_but,
-    cut,
     hang,
     html,
     lost_answer,
@@ -146,16 +145,6 @@ def test_reset_while_sending(server: ScriptedServer, client: HttpClient) -> None
     server.script([Rule("POST", r"/append$", reset_before())])
     assert type(error_within(5, lambda: client.append_thread(thread, LARGE))) is UnknownAnswerError
     assert server.results == []
-
-
-@pytest.mark.parametrize("fault", [cut(1), cut(400), slow(0.2)])
-def test_cut_bodies(server: ScriptedServer, client_for: ClientFor, fault: Fault) -> None:
-    """Half an answer is no answer."""
-    client = client_for(server.address, deadline_seconds=0.7)
-    run = client.create_run(NewRun("n", "src"))
-    server.script([Rule("GET", "/runs/", fault)])
-    assert type(error_within(3, lambda: client.run(run))) is UnknownAnswerError
-    assert client.run(run).id == run
 
 
 @pytest.mark.parametrize("size", [16 * 1024 * 1024 - 100, 17 * 1024 * 1024])
@@ -300,14 +289,3 @@ def test_no_threads_stay(server: ScriptedServer, client_for: ClientFor) -> None:
         if thread.daemon and "make" in thread.name:
             thread.join(3)
             assert not thread.is_alive()
-
-
-def test_plain_session(server: ScriptedServer) -> None:
-    """Another session works as well, though without the deadline, and follows no redirect either."""
-    with ScriptedServer() as other, requests.Session() as session:
-        client = HttpClient(session, server.address, Token("scripted-token"), project_id=1)
-        assert client.create_run(NewRun("n", "s")) == 1
-        server.script([Rule("GET", "", redirect(other.address))])
-        with pytest.raises(RefusedError):
-            client.run(1)
-        assert other.log == []

@@ -1,5 +1,7 @@
+import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -11,6 +13,7 @@ import responses
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, Token
+from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.api.urls import KEEPS_HEADER
 from pytest_automation_report.errors import (
     NotSentError,
@@ -188,27 +191,25 @@ def test_reads_of_nonsense(mocked: responses.RequestsMock, client: HttpClient, d
 
 
 @pytest.mark.parametrize(
-    ("echo", "is_known"), [({"Idempotency-Key": "k1"}, True), ({"Idempotency-Key": "k"}, False), ({}, False)]
-)
+    ("key", "echo", "is_known"),
+    [
+        ("k1", {"Idempotency-Key": "k1"}, True), ("k1", {"Idempotency-Key": "k"}, False), ("k1", {}, False),
+        ("", {}, False),
+    ],
+)  # fmt: skip
 def test_idempotency_keys(
     mocked: responses.RequestsMock,
     client: HttpClient,
+    key: str,
     echo: dict[str, str],
     is_known: bool,  # noqa: FBT001 - a table's column
 ) -> None:
     """A key goes out as a header, and a server that names it back is known to know keys."""
     mocked.post(f"{ORIGIN}/api/v1/automation/runs/threads/9/append", status=204, headers=echo)
     assert not client.knows_keys
-    client.append_thread(9, b"{}", key="k1")
-    assert mocked.calls[0].request.headers["Idempotency-Key"] == "k1"
+    client.append_thread(9, b"{}", key=key)
+    assert mocked.calls[0].request.headers.get("Idempotency-Key", "") == key
     assert client.knows_keys is is_known
-
-
-def test_no_key_is_no_key(mocked: responses.RequestsMock, client: HttpClient) -> None:
-    """A request without a key proves nothing."""
-    mocked.post(f"{ORIGIN}/api/v1/automation/runs/threads/9/append", status=204)
-    client.append_thread(9, b"{}")
-    assert not client.knows_keys
 
 
 def test_retry_after_header(mocked: responses.RequestsMock, client: HttpClient) -> None:
@@ -295,3 +296,40 @@ def test_a_read_is_given_up_after_three_attempts(mocked: responses.RequestsMock,
         with pytest.raises((UnknownAnswerError, RefusedError)):
             client.run(4)
         assert len(mocked.calls) == attempts
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "has_answered", "expected"),
+    [
+        (204, {KEEPS_HEADER: "500"}, True, 500), (204, {}, True, None), (204, {KEEPS_HEADER: "yes"}, True, None),
+        (502, {}, False, None),
+    ],
+)  # fmt: skip
+def test_what_a_server_keeps_is_learnt_from_its_answers(
+    client: HttpClient,
+    mocked: responses.RequestsMock,
+    status: int,
+    header: dict[str, str],
+    expected: int | None,
+    *,
+    has_answered: bool,
+) -> None:
+    """A header tells the largest file, without it no file is kept; a gateway's error says nothing of the server."""
+    mocked.post(f"{ORIGIN}/api/v1/automation/runs/4/complete", status=status, headers=header)
+    with pytest.raises(UnknownAnswerError) if status == 502 else nullcontext():
+        client.complete_run(4, measure_elapsed=True)
+    assert (client.has_answered, client.artifact_bytes) == (has_answered, expected)
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG", b""])
+def test_a_file_goes_as_it_is(client: HttpClient, mocked: responses.RequestsMock, content: bytes) -> None:
+    """The body is the file, of known length, its name a query, the token a header; the answer has its address."""
+    url = "http+local://store/artifacts/abc/a.png"
+    mocked.post(f"{ORIGIN}/artifacts", status=201, json={"url": url, "mime_type": "image/png"})
+    assert client.put_artifact(io.BytesIO(content), len(content), "a b.png") == StoredFile(url, "image/png")
+    request = mocked.calls[0].request
+    assert request.url == f"{ORIGIN}/artifacts?name=a+b.png"
+    assert request.headers["Content-Length"] == str(len(content))
+    assert request.headers["Content-Type"] == "application/octet-stream"
+    assert request.headers["Authorization"] == "Bearer scripted-token"
+    assert "Transfer-Encoding" not in request.headers

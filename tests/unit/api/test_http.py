@@ -1,20 +1,9 @@
 import os
 from types import MappingProxyType
-from typing import Any
 
 import pytest
-import requests
-from requests.exceptions import InvalidProxyURL
 
-from pytest_automation_report.api.http import new_session, proxies_for
-from support.client_fixtures import ClientFor
-
-
-def test_socks_is_refused() -> None:
-    """A SOCKS proxy is refused whatever is installed: its connections would not tell what was sent."""
-    adapter: Any = new_session(proxies={}, ca_file="").get_adapter("https://reports.example")
-    with pytest.raises(InvalidProxyURL):
-        adapter.proxy_manager_for("socks5://127.0.0.1:1")
+from pytest_automation_report.api.http import proxies_for
 
 
 @pytest.mark.parametrize(
@@ -52,15 +41,3 @@ def test_choice_of_proxy_neither_reads_nor_writes_the_environment(monkeypatch: p
 def test_no_proxy_for_the_scheme() -> None:
     """A proxy for http is none for https."""
     assert proxies_for(f"https://{'reports.example'}/", {"http": "http://proxy"}) == {}
-
-
-def test_session_of_requests_is_ours(client_for: ClientFor) -> None:
-    """The session reads nothing from its surroundings and repeats nothing."""
-    session = client_for("http://127.0.0.1:1")._session
-    assert isinstance(session, requests.Session)
-    assert session.trust_env is False
-    assert session.auth is None
-    assert session.verify is True
-    for scheme in ("http://", "https://"):
-        retries = session.get_adapter(f"{scheme}x").max_retries  # type: ignore[attr-defined]
-        assert (retries.total, retries.redirect, retries.status) == (0, None, None)

@@ -17,6 +17,7 @@ from pytest_automation_report.api.responses import (
     created_id,
     page_from,
     run_from,
+    stored_file,
 )
 
 THREAD: dict[str, Any] = {"id": 5, "is_completed": False, "total_count": 3}
@@ -120,21 +121,13 @@ def test_pages() -> None:
     ],
 )
 def test_bad_members(document: object, message: str) -> None:
-    """A member on which decisions depend is refused with its path when it is wrong."""
+    """A member on which decisions depend is refused with its path when it is wrong; a page without a list is none."""
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         run_from(document)
-
-
-def test_page_with_wrong_expands() -> None:
-    """Related records that are no object make a page unreadable."""
-    with pytest.raises(ValueError, match=r"got `array` - at `\$.expands`$"):
-        page_from(Page[Run], {"result": [], "expands": [1]})
-
-
-def test_page_without_result() -> None:
-    """A page without its list is no empty page."""
     with pytest.raises(ValueError, match=r"missing required field `result`$"):
         page_from(Page[RunTest], {"page": 1})
+    with pytest.raises(ValueError, match=r"got `array` - at `\$.expands`$"):
+        page_from(Page[Run], {"result": [], "expands": [1]})
 
 
 MEMBER_NAMES = st.sampled_from([
@@ -167,3 +160,12 @@ def test_deep_nesting() -> None:
         run_from({"result": {**RUN, "total_count": deep}})
     while deep:  # freeing it all at once would recurse
         deep = deep.pop()
+
+
+@pytest.mark.parametrize(
+    "url", [None, 7, "javascript:alert(1)", "file:///etc/passwd", "https://" + "a" * 750], ids=lambda url: str(url)[:20]
+)
+def test_an_address_that_makes_no_sense_is_none(url: object) -> None:
+    """The response to an upload has an address that a result can refer to."""
+    with pytest.raises(ValueError, match=r"url|URL"):
+        stored_file({"url": url})

@@ -106,16 +106,3 @@ def test_addresses_are_read_back() -> None:
     assert f'"url":"{address}"'.startswith(MARK)
     for other in ("https://example.org/spooled:a", "Spooled:a", "file:///a", ""):
         assert spooled_file(other) is None
-
-
-def test_another_worker_makes_the_folder_at_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that another worker makes between two looks is taken as it is, and the file is kept."""
-    own = stash(tmp_path, "gw0")
-    make = own._mkdir
-
-    def quicker(path: str, mode: int) -> None:
-        make(path, mode)
-        make(path, mode)
-
-    monkeypatch.setattr(own, "_mkdir", quicker)
-    assert own.add(b"picture") == ("gw0-1", 7)

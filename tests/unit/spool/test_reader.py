@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import fields, replace
 
 from pytest_automation_report.api.models import Field, NewRun
+from pytest_automation_report.delivery.dispatcher import options_of
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import (
     SessionFolder,
@@ -292,6 +293,12 @@ def test_ignored_folder_is_made_once(tmp_path: Path) -> None:
     (place / ".gitignore").write_text("mine")
     make_ignored_folder(place)
     assert (place / ".gitignore").read_text() == "mine"
+
+
+def test_session_without_usable_recording_options() -> None:
+    """A sender refuses a session whose recording options it cannot use, and the error names the session."""
+    with pytest.raises(SpoolError, match="recording options cannot be read"):
+        options_of(replace(SESSION, rules={"prefix": "a", "statuses": 5}))
 
 
 def test_files_are_read_on(folder: SessionFolder) -> None:

@@ -1,7 +1,5 @@
 """The lines that spool and ledger are made of, and what a record must have to be used."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType, NewRun
-from pytest_automation_report.delivery.dispatcher import options_of
-from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
+from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.spool.records import (
     SPOOL_KINDS,
     ArtifactRecord,
@@ -77,19 +71,6 @@ def test_flipped_byte_costs_at_most_its_record(records: list[IdsRecord], data: s
     assert len(records) - len(found) in {1, 2}
     assert decoder.damaged >= 1
     assert all(each in records for each in found)
-
-
-def test_reader_goes_on_after_a_short_write() -> None:
-    """After a record that was written in part, a newline is enough for the next one to be read."""
-    decoder, record = Decoder(SPOOL_KINDS), PlanRecord(each=True)
-    assert _records(record.framed()[:20], b"\n", record.framed(), decoder=decoder) == [record]
-    assert decoder.damaged == 1
-
-
-def test_start_takes_any_node_id() -> None:
-    """An attempt's start holds node ids with quotes, newlines and lone surrogates."""
-    start = StartRecord(1, 2, 'a.py::t[\n"\ud800,"test":]', "a\udc80.py", None)
-    assert _records(start.framed()) == [start]
 
 
 @pytest.mark.parametrize(
@@ -167,34 +148,3 @@ def test_longest_record() -> None:
     assert (decoder.damaged, decoder.is_torn, decoder.position) == (1, False, longest + 1)
     assert _records(b"0\n" + line("plan", each=True), decoder=decoder) == [PlanRecord(each=True)]
     assert decoder.damaged == 1
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> SessionFolder:
-    folder = SessionFolder(tmp_path / "20260102T030405-00000001")
-    folder.path.mkdir()
-    run, rules = NewRun(name="n", source="s"), to_builtins(RecordingOptions())
-    folder.write_session(SessionManifest("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", run, None, rules, 1))
-    return folder
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"rules": None}, {"rules": 5}, {"run": []}, {"run": None}, {"joined_run": "x"}, {"pid": None}],
-    ids=json.dumps,
-)
-def test_session_of_wrong_content(folder: SessionFolder, change: dict[str, object]) -> None:
-    """A session that says less than a sender needs cannot be read, and the error names its file."""
-    path = folder.path / "session.json"
-    assert folder.read_session().project_id == 1
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
-        folder.read_session()
-
-
-def test_session_without_usable_recording_options(folder: SessionFolder) -> None:
-    """A sender refuses a session whose recording options it cannot use, and the error names the session."""
-    path = folder.path / "session.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "rules": {"prefix": "a", "statuses": 5}}))
-    with pytest.raises(SpoolError, match="recording options cannot be read"):
-        options_of(folder.read_session())

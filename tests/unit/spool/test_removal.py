@@ -217,42 +217,27 @@ def test_other_folders_are_no_sessions(tmp_path: Path) -> None:
     assert others_in(tmp_path) == sorted([".cache-1", ".config-old", f".{NAME}~", f"{NAME}.bak", "src"])
 
 
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [("", "it cannot be removed: Not a directory"), ("files", "it holds files, which no session made")],
+)
 def test_path_that_becomes_a_link_during_the_removal(
-    session: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+    session: Path, data: Path, monkeypatch: pytest.MonkeyPatch, part: str, says: str
 ) -> None:
-    """When the folder is replaced by a link to the user's data after it was checked, the data stays."""
+    """When the folder, or that of its files, becomes a link to the user's data after the check, the data stays."""
     before = tree(data)
     check = spool_removal._foreign_under
 
     def replaced(descriptor: int) -> str:
         found = check(descriptor)
-        session.rename(session.with_name("elsewhere"))
-        session.symlink_to(data)
+        (session / part).rename(session.with_name("elsewhere"))
+        (session / part).symlink_to(data)
         return found
 
     monkeypatch.setattr(spool_removal, "_foreign_under", replaced)
-    assert remove_session(session) == "it cannot be removed: Not a directory"
+    assert remove_session(session) == says
     assert tree(data) == before
-    assert session.is_symlink()
-
-
-def test_part_that_becomes_a_link_during_the_removal(
-    session: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the folder of a session's files is replaced by a link after the check, what it leads to stays."""
-    before = tree(data)
-    check = spool_removal._foreign_under
-
-    def replaced(descriptor: int) -> str:
-        found = check(descriptor)
-        shutil.rmtree(session / "files")
-        (session / "files").symlink_to(data)
-        return found
-
-    monkeypatch.setattr(spool_removal, "_foreign_under", replaced)
-    assert remove_session(session) == "it holds files, which no session made"
-    assert tree(data) == before
-    assert (session / "files").is_symlink()
+    assert (session / part).is_symlink()
 
 
 def test_file_that_appears_during_the_removal(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:

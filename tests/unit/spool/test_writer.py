@@ -1,7 +1,6 @@
 """One process's file in the spool, whatever a test does to it."""
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,49 +41,6 @@ def test_folders_are_private_and_git_ignores_them(tmp_path: Path) -> None:
     for path in folder.path.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert (tmp_path / ".automation-report" / ".gitignore").read_text() == "*\n"
-
-
-def test_descriptor_taken_over_by_a_test_is_not_written_to(writer: SpoolWriter, tmp_path: Path) -> None:
-    """When a test closes our descriptor and its own file gets the number, that file stays as it is, nothing is lost."""
-    writer.write(line("x", n=1))
-    number = writer._descriptor
-    os.close(number)
-    foreign = os.open(tmp_path / "foreign", os.O_RDWR | os.O_CREAT)
-    if foreign != number:
-        os.dup2(foreign, number)
-        os.close(foreign)
-    writer.write(line("x", n=2))
-    os.close(number)
-    assert (tmp_path / "foreign").read_bytes() == b""
-    assert _numbers(_path(tmp_path)) == [1, 2]
-
-
-def test_deleted_folder_is_made_again(writer: SpoolWriter, tmp_path: Path) -> None:
-    """When a test deletes the spool, the next record makes it again, with all that was in the file before."""
-    for number in range(2000):
-        writer.write(line("x", n=number, text="x" * 1000))
-    shutil.rmtree(tmp_path / "folder")
-    writer.write(line("x", n=2000))
-    assert _numbers(_path(tmp_path)) == list(range(2001))
-    assert [each.name for each in (tmp_path / "folder").iterdir()] == ["main.records"]
-
-
-def test_record_that_cannot_be_written_is_kept_and_written_later(writer: SpoolWriter, tmp_path: Path) -> None:
-    """While the disk takes nothing, records wait in memory; later they are written first, failures were counted."""
-    full = OSError(28, "No space left on device")
-
-    def refuse(*_: Any) -> int:  # noqa: ANN401 - stands for os.write
-        raise full
-
-    working, writer._disk.write = writer._disk.write, refuse
-    writer.write(line("x", n=1))
-    writer.write(line("x", n=2))
-    assert (writer.waiting, writer.failures) == (2, 2)
-    assert "No space left on device" in writer.trouble
-    writer._disk.write = working
-    writer.write(line("x", n=3))
-    assert writer.waiting == 0
-    assert _numbers(_path(tmp_path)) == [1, 2, 3]
 
 
 def test_short_write_leaves_nothing_behind(writer: SpoolWriter, tmp_path: Path) -> None:
