@@ -86,7 +86,7 @@ def add_run(store: Store, suite: Suite, number: int) -> int:
 
 def disk_bytes(store: Store, *, is_postgres: bool) -> int | None:
     """Return the size of the tables that only findings need; None if SQLite cannot show it."""
-    tables = ("run_findings",)
+    tables = ("run_document",)
     if is_postgres:
         sql = f"SELECT sum(pg_total_relation_size(name)) FROM unnest(array{list(tables)}) AS name"
     else:

@@ -14,6 +14,7 @@ from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, 
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import flakiness_of
 from pytest_automation_report.findings.verdict import RunNumbers, ending_of
+from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
 from pytest_automation_report.server.store.inserts import says_death
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import FlakyState, FlakyTest, SourceFlakiness, WholeRun
+    from pytest_automation_report.findings.documents import (
+        EarlierSource,
+        FlakyState,
+        FlakyTest,
+        SourceFlakiness,
+        WholeRun,
+    )
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
@@ -355,3 +362,40 @@ def flaky_state(state: Flakiness) -> FlakyState:
         "low": round(state.low, 4),
         "high": round(state.high, 4),
     }
+
+
+# Tests that are looked up in other sources, spread over the run.
+_SAMPLE: Final = 100
+# With fewer tests equal names prove nothing: each suite may have a `tests.test_version.test_version`.
+_LEAST_TESTS: Final = 5
+_LEAST_SHARE: Final = 0.5
+_HAS_EARLIER_RUN: Final = 'SELECT 1 FROM "run" WHERE "source_id" = ? AND "id" < ? LIMIT 1'
+_HAS_OTHER_SOURCE: Final = 'SELECT 1 FROM "source" WHERE "project_id" = ? AND "id" < ? LIMIT 1'
+_KEYS: Final = 'SELECT "key" FROM "case" WHERE "id" IN ({ids})'
+# SQLite has no index of keys alone: it reads all tests of the store once, in the first run of a source only.
+_SAME_TESTS: Final = (
+    'SELECT s."id", s."name", COUNT(*) AS "same" FROM "case" AS c JOIN "source" AS s ON s."id" = c."source_id"'
+    ' WHERE c."key" IN ({keys}) AND s."project_id" = ? AND s."id" < ? GROUP BY s."id", s."name"'
+    ' ORDER BY "same" DESC, s."id" DESC LIMIT 1'
+)
+_RUNS: Final = 'SELECT COUNT(*) FROM "run" WHERE "source_id" = ? AND "id" < ?'
+
+
+def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[int]) -> EarlierSource | None:
+    """Return name and number of runs of the older source that has most tests of a run, by its row and its tests.
+
+    None unless it is the first run of its source, and half of its tests at least are known in another source of its
+    project.
+    """
+    source, run_id, project = run["source"], run["id"], run["project"]
+    if len(case_ids) < _LEAST_TESTS or connection.execute(_HAS_EARLIER_RUN, (source, run_id)):
+        return None
+    if not connection.execute(_HAS_OTHER_SOURCE, (project, source)):
+        return None
+    ordered = sorted(case_ids)
+    keys = [key for (key,) in rows_of(connection, _KEYS, ordered[:: len(ordered) // _SAMPLE + 1])]
+    rows = connection.execute(_SAME_TESTS.replace("{keys}", marks(keys)), (*keys, project, source))
+    if not rows or rows[0][2] < len(keys) * _LEAST_SHARE:
+        return None
+    count = connection.number(_RUNS, (rows[0][0], run_id))
+    return {"name": rows[0][1], "runs": count} if count else None

@@ -5,7 +5,6 @@ The document is part of the API and of the console command: see ``docs/findings.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -28,6 +27,7 @@ from pytest_automation_report.server.store.compared import (
     MAX_TESTS,
     Modules,
     compared_run,
+    earlier_source,
     facts_of,
     flaky_in_run,
     lost_tests,
@@ -39,7 +39,7 @@ from pytest_automation_report.server.store.compared import (
     wholeness,
     with_death,
 )
-from pytest_automation_report.server.store.database import marks, share
+from pytest_automation_report.server.store.database import share
 from pytest_automation_report.server.store.histories import (
     EarlierDurations,
     Failures,
@@ -49,30 +49,22 @@ from pytest_automation_report.server.store.histories import (
     results_of,
     series_of,
 )
-from pytest_automation_report.server.store.reads import IS_MODULE, mention, rows_of, run_row, run_rows
-from pytest_automation_report.server.store.values import hexadecimal, json_text
+from pytest_automation_report.server.store.reads import (
+    IS_MODULE,
+    keep_document,
+    mention,
+    rows_of,
+    run_row,
+    run_rows,
+    stored_documents,
+)
+from pytest_automation_report.server.store.values import hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import (
-        BaseRun,
-        ChangedDuration,
-        ChangedTest,
-        EarlierSource,
-        FailureReason,
-        FindingsSummary,
-        FlakyState,
-        Mine,
-        NamedTest,
-        RanTests,
-        RunFindings,
-        RunMention,
-        RunTime,
-        VerdictWords,
-        WholeRun,
-    )
+    from pytest_automation_report.findings import documents
     from pytest_automation_report.findings.flakiness import Verdict
     from pytest_automation_report.findings.times import Change
     from pytest_automation_report.server.store.compared import ComparedRun
@@ -88,16 +80,7 @@ _RAN: Final = (
 VERSION: Final = 5
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
-_STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
-# Two servers may compute the same findings at once: each stores them, unless the run was removed or opened meanwhile.
-_KEEP: Final = (
-    'INSERT INTO "run_findings" ("run_id", "version", "body", "summary")'
-    ' SELECT "id", ?, ?, ? FROM "run" WHERE "id" = ? AND "is_completed" AND "updated" = ?'
-    ' ON CONFLICT ("run_id") DO UPDATE'
-    ' SET "version" = excluded."version", "body" = excluded."body", "summary" = excluded."summary"'
-)
 _SET_SPEED: Final = 'UPDATE "run" SET "speed" = ? WHERE "id" = ? AND "is_completed" AND "speed" IS NULL'
-_SUMMARIES: Final = 'SELECT "run_id", "summary" FROM "run_findings" WHERE "run_id" IN ({ids}) AND "version" >= ?'
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
@@ -111,7 +94,7 @@ _THREADS: Final = (
 """Threads without a test, as that of xdist's controller, are no workers."""
 
 
-def findings(store: Store, run_id: int, base_id: int | None = None) -> RunFindings:
+def findings(store: Store, run_id: int, base_id: int | None = None) -> documents.RunFindings:
     """Return the findings of a run, compared with the run that fits best or with this one.
 
     Raises `ApiError` for an unknown run (404), and for a base of another source (422).
@@ -156,27 +139,23 @@ def _set_speed(run_id: int, speed: float, writer: Writer) -> None:
     writer.connection.change(_SET_SPEED, (round(speed, 4), run_id))
 
 
-def stored_findings(connection: StoreConnection, run_id: int) -> RunFindings | None:
+def stored_findings(connection: StoreConnection, run_id: int) -> documents.RunFindings | None:
     """Return the stored findings of a run; None if they were not computed yet, or by earlier rules."""
-    rows = connection.execute(_STORED, (run_id,))
-    if not rows or rows[0][0] < VERSION:
-        return None
-    document: RunFindings = json.loads(rows[0][1])
+    document: documents.RunFindings | None = stored_documents(connection, "findings", [run_id], VERSION).get(run_id)
     return document
 
 
-def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int, FindingsSummary]:
+def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int, documents.FindingsSummary]:
     """Return the summaries of those of these runs whose findings are stored.
 
     A summary has the number of the base, the verdict, the counts, and how many reasons the failures have.
     """
-    rows = rows_of(connection, _SUMMARIES, [*run_ids], (VERSION,))
-    return {run_id: json.loads(summary) for run_id, summary in rows}
+    return stored_documents(connection, "summary", [*run_ids], VERSION)
 
 
-def _keep(run: Json, speed: float, document: RunFindings, writer: Writer) -> None:
+def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writer) -> None:
     """Store the findings of a run, by the row they were made of, and its speed, if it has not changed since."""
-    summary: FindingsSummary = {
+    summary: documents.FindingsSummary = {
         "base": None if document["base"] is None else document["base"]["run"],
         "verdict": document["verdict"],
         "mine": document["mine"],
@@ -184,15 +163,14 @@ def _keep(run: Json, speed: float, document: RunFindings, writer: Writer) -> Non
         "not_run": document["ran"]["not_run"],
         "reasons": len(document["reasons"]),
     }
-    share(writer.connection, "run", run["id"])
-    values = (VERSION, json_text(document), json_text(summary), run["id"], run["updated"])
-    if writer.connection.change(_KEEP, values):
+    if keep_document(writer.connection, run, "findings", VERSION, document):
+        keep_document(writer.connection, run, "summary", VERSION, summary)
         _set_speed(run["id"], speed, writer)
 
 
 def _computed(
     connection: StoreConnection, run_id: int, base_id: int | None, main_branch: str
-) -> tuple[Json, float, RunFindings]:
+) -> tuple[Json, float, documents.RunFindings]:
     """Return the row of a run, its speed and its findings."""
     run = run_row(connection, run_id)
     return (run, *_document(connection, run, base_id, main_branch))
@@ -207,7 +185,7 @@ def _untested(connection: StoreConnection, run: Json) -> set[int]:
 
 def _document(
     connection: StoreConnection, run: Json, base_id: int | None, main_branch: str
-) -> tuple[float, RunFindings]:
+) -> tuple[float, documents.RunFindings]:
     """Return the speed of a run and its findings."""
     main_branch = main_branch_of(connection, run["source"]) or main_branch
     subject = compared_run(connection, run, base_id, main_branch)
@@ -229,7 +207,7 @@ def _document(
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
     base = run["id"] if subject.base is None else subject.base.run.id
-    kinds: dict[int, Mine] = {
+    kinds: dict[int, documents.Mine] = {
         **{key: "back" if failures.has_failed_before(key, base) else "new" for key in changes.newly_failing},
         **dict.fromkeys(changes.still_failing, "still"),
     }
@@ -246,8 +224,8 @@ def _document(
         "is_partial": has_part,
         "whole": whole,
         "speed": round(speed / series.usual, 2),
-        "verdict": cast("VerdictWords", asdict(verdict_of(numbers))),
-        "ran": cast("RanTests", {name: getattr(numbers, name) for name in _RAN}),
+        "verdict": cast("documents.VerdictWords", asdict(verdict_of(numbers))),
+        "ran": cast("documents.RanTests", {name: getattr(numbers, name) for name in _RAN}),
         "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
         "counts": {
             **{name: len(keys) for name, keys in lists.items()},
@@ -271,8 +249,8 @@ def _document(
 def _changes(
     connection: StoreConnection,
     subject: ComparedRun,
-    whole: WholeRun | None,
-    flaky: Mapping[int, FlakyState],
+    whole: documents.WholeRun | None,
+    flaky: Mapping[int, documents.FlakyState],
     *,
     has_part: bool,
     reasons: int,
@@ -313,7 +291,7 @@ def _changes(
     return changes, numbers
 
 
-def _base(subject: ComparedRun) -> BaseRun | None:
+def _base(subject: ComparedRun) -> documents.BaseRun | None:
     base, row = subject.base, subject.base_row
     if base is None or row is None:
         return None
@@ -349,13 +327,13 @@ class _Tests:
         connection: StoreConnection,
         subject: ComparedRun,
         known: Mapping[int, CaseHistory],
-        kinds: Mapping[int, Mine],
+        kinds: Mapping[int, documents.Mine],
     ) -> None:
         self._connection = connection
         self._kinds = kinds
         self._subject = subject
         self._known = dict(known)
-        self._names: dict[int, NamedTest] = {}
+        self._names: dict[int, documents.NamedTest] = {}
         # Failures often began together: each run is read once.
         self._runs: dict[int, Json | None] = {}
 
@@ -381,11 +359,11 @@ class _Tests:
         for case_id, (key, folder, name) in names_of(self._connection, lost).items():
             self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": None}
 
-    def name(self, case_id: int) -> NamedTest:
+    def name(self, case_id: int) -> documents.NamedTest:
         """Return key, folder and name of a test, and the id of its result."""
         return self._names[case_id]
 
-    def durations(self, changed: Mapping[int, Change]) -> list[ChangedDuration]:
+    def durations(self, changed: Mapping[int, Change]) -> list[documents.ChangedDuration]:
         """Return the tests that got slower or faster, those with the largest changes first."""
         changes = [(self._names[key], changed[key]) for key in ranked(changed)[:MAX_TESTS]]
         return [
@@ -393,11 +371,11 @@ class _Tests:
             for test, change in changes
         ]
 
-    def entries(self, cases: Iterable[int]) -> list[ChangedTest]:
+    def entries(self, cases: Iterable[int]) -> list[documents.ChangedTest]:
         """Return the tests of one of the lists of changes, by folder and name."""
         return sorted(map(self._entry, cases), key=lambda entry: (entry["folder"], entry["name"], entry["key"]))
 
-    def _entry(self, case_id: int) -> ChangedTest:
+    def _entry(self, case_id: int) -> documents.ChangedTest:
         case = self._subject.results.get(case_id)
         fingerprint = None if case is None or case.fingerprint is None else hexadecimal(case.fingerprint)
         return {
@@ -408,7 +386,7 @@ class _Tests:
             "fingerprint": fingerprint,
         }
 
-    def _since(self, case_id: int, case: CaseResult | None) -> RunMention | None:
+    def _since(self, case_id: int, case: CaseResult | None) -> documents.RunMention | None:
         """Return the run with which the failures of a test began; None if it does not fail."""
         subject = self._subject
         if case is None or case.verdict != "failed":
@@ -428,7 +406,7 @@ class _Tests:
         return None if first is None else mention(first)
 
 
-def _time(connection: StoreConnection, subject: ComparedRun) -> RunTime:
+def _time(connection: StoreConnection, subject: ComparedRun) -> documents.RunTime:
     """Return where the time of a run went; a worker's time is true to one batch of results."""
     run = subject.run
     workers = []
@@ -438,44 +416,7 @@ def _time(connection: StoreConnection, subject: ComparedRun) -> RunTime:
     wall = run["elapsed"] or max((worker.ended for worker in workers), default=0)
     durations = [case.elapsed for case in subject.results.values() if case.elapsed]
     time = asdict(time_shares(wall, workers, durations)) | {"workers": [asdict(worker) for worker in workers]}
-    return cast("RunTime", time)
-
-
-# Tests that are looked up in other sources, spread over the run.
-_SAMPLE: Final = 100
-# With fewer tests equal names prove nothing: each suite may have a `tests.test_version.test_version`.
-_LEAST_TESTS: Final = 5
-_LEAST_SHARE: Final = 0.5
-_HAS_EARLIER_RUN: Final = 'SELECT 1 FROM "run" WHERE "source_id" = ? AND "id" < ? LIMIT 1'
-_HAS_OTHER_SOURCE: Final = 'SELECT 1 FROM "source" WHERE "project_id" = ? AND "id" < ? LIMIT 1'
-_KEYS: Final = 'SELECT "key" FROM "case" WHERE "id" IN ({ids})'
-# SQLite has no index of keys alone: it reads all tests of the store once, in the first run of a source only.
-_SAME_TESTS: Final = (
-    'SELECT s."id", s."name", COUNT(*) AS "same" FROM "case" AS c JOIN "source" AS s ON s."id" = c."source_id"'
-    ' WHERE c."key" IN ({keys}) AND s."project_id" = ? AND s."id" < ? GROUP BY s."id", s."name"'
-    ' ORDER BY "same" DESC, s."id" DESC LIMIT 1'
-)
-_RUNS: Final = 'SELECT COUNT(*) FROM "run" WHERE "source_id" = ? AND "id" < ?'
-
-
-def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[int]) -> EarlierSource | None:
-    """Return name and number of runs of the older source that has most tests of a run, by its row and its tests.
-
-    None unless it is the first run of its source, and half of its tests at least are known in another source of its
-    project.
-    """
-    source, run_id, project = run["source"], run["id"], run["project"]
-    if len(case_ids) < _LEAST_TESTS or connection.execute(_HAS_EARLIER_RUN, (source, run_id)):
-        return None
-    if not connection.execute(_HAS_OTHER_SOURCE, (project, source)):
-        return None
-    ordered = sorted(case_ids)
-    keys = [key for (key,) in rows_of(connection, _KEYS, ordered[:: len(ordered) // _SAMPLE + 1])]
-    rows = connection.execute(_SAME_TESTS.replace("{keys}", marks(keys)), (*keys, project, source))
-    if not rows or rows[0][2] < len(keys) * _LEAST_SHARE:
-        return None
-    count = connection.number(_RUNS, (rows[0][0], run_id))
-    return {"name": rows[0][1], "runs": count} if count else None
+    return cast("documents.RunTime", time)
 
 
 _MAX_REASONS: Final = 100
@@ -492,7 +433,9 @@ _FIRST_RUNS: Final = (
 )
 
 
-def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collection[int]) -> list[FailureReason]:
+def reasons_of(
+    connection: StoreConnection, subject: ComparedRun, flaky: Collection[int]
+) -> list[documents.FailureReason]:
     """Return the reasons of a run's failures, those of most tests first; ``flaky`` are known to be flaky."""
     groups: dict[int, list[int]] = {}
     others = set[int]()
@@ -511,13 +454,13 @@ def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collect
     failures = _failures(connection, [result_id for group in order for result_id in groups[group][:MAX_TESTS]])
     first_runs = _first_runs(connection, subject.run, order)
 
-    def kind(fingerprint: int) -> Mine:
+    def kind(fingerprint: int) -> documents.Mine:
         first = first_runs.get(fingerprint)
         was_seen = first is not None and first["run"] < min(subject.run["id"], base_id or 0)
-        older: Mine = "still" if fingerprint in known else "back" if was_seen else "new"
+        older: documents.Mine = "still" if fingerprint in known else "back" if was_seen else "new"
         return older if fingerprint in others else "flaky"
 
-    reasons: list[FailureReason] = []
+    reasons: list[documents.FailureReason] = []
     for fingerprint in order:
         rows = failures[fingerprint]
         titles = Counter(message or "" for _, message, _, _ in rows)
@@ -542,18 +485,18 @@ def reasons_of(connection: StoreConnection, subject: ComparedRun, flaky: Collect
 
 
 def _with_beginnings(
-    reasons: Iterable[FailureReason], failing: Iterable[ChangedTest], run_id: int
-) -> list[FailureReason]:
+    reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest], run_id: int
+) -> list[documents.FailureReason]:
     """Return the reasons, each with the run in which the failures of its tests began that the base has, too.
 
     If their branch has no earlier run, it is the first one with a failure of the reason.
     """
-    began: dict[str | None, RunMention] = {}
+    began: dict[str | None, documents.RunMention] = {}
     for entry in failing:
         known, since = began.get(entry["fingerprint"]), entry["since"]
         if since is not None and (known is None or since["run"] < known["run"]):
             began[entry["fingerprint"]] = since
-    found: list[FailureReason] = []
+    found: list[documents.FailureReason] = []
     for reason in reasons:
         since = began.get(reason["fingerprint"])
         found.append({**reason, "since": reason["first"] if since is not None and since["run"] == run_id else since})
@@ -568,7 +511,7 @@ def _failures(connection: StoreConnection, result_ids: Sequence[int]) -> dict[in
     return failures
 
 
-def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, RunMention]:
+def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:
     """Return the first run of the source with a failure of each reason."""
     sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
     rows = connection.execute(sql, (*fingerprints, run["source"]))

@@ -186,7 +186,7 @@ def remove_run(run_id: int, writer: Writer) -> int:
     lock(writer.connection, "run", run_id)
     writer.connection.change(_REMEMBER, (run_id,))
     removed = writer.connection.change('DELETE FROM "result" WHERE "run_id" = ?', (run_id,))
-    for table in ("attachment", "content_use", "run_tag", "run_findings", "run_overview", "thread"):
+    for table in ("attachment", "content_use", "run_tag", "run_document", "thread"):
         writer.connection.change(f'DELETE FROM "{table}" WHERE "run_id" = ?', (run_id,))
     writer.connection.change('DELETE FROM "run" WHERE "id" = ?', (run_id,))
     return removed

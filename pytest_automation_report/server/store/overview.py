@@ -6,7 +6,6 @@ It has the tests by file, the lanes of the workers, the slowest tests and the pa
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from functools import partial
@@ -16,9 +15,9 @@ from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from pytest_automation_report.findings.times import TimedResult, blocks_of, starts_of, waste_of
-from pytest_automation_report.server.store.database import marks, share
-from pytest_automation_report.server.store.reads import IS_MODULE, run_row
-from pytest_automation_report.server.store.values import ResultClass, json_text
+from pytest_automation_report.server.store.database import marks
+from pytest_automation_report.server.store.reads import IS_MODULE, keep_document, run_row, stored_documents
+from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.times import Kind, Waste
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
-    from pytest_automation_report.server.store.writes import Writer
 
 VERSION: Final = 3
 """Version of the document; documents of an earlier one are computed anew."""
@@ -49,13 +47,6 @@ _MAX_FLAKY: Final = 200
 _MAX_FAMILIES: Final = 50
 _MAX_CELLS: Final = 1_000
 
-_STORED: Final = 'SELECT "body" FROM "run_overview" WHERE "run_id" = ? AND "version" = ?'
-# Another page of the same run may have stored it a moment ago; and the run may be removed or opened again.
-_KEEP: Final = (
-    'INSERT INTO "run_overview" ("run_id", "version", "body") SELECT "id", ?, ? FROM "run" WHERE "id" = ?'
-    ' AND "is_completed" AND "updated" = ? ON CONFLICT ("run_id") DO UPDATE'
-    ' SET "version" = excluded."version", "body" = excluded."body"'
-)
 _THREADS: Final = (
     'SELECT "id", "position", "session_started", "elapsed_observed", "elapsed_computed" FROM "thread"'
     ' WHERE "run_id" = ? ORDER BY "id"'
@@ -77,25 +68,15 @@ def overview(store: Store, run_id: int) -> RunOverview:
     key of JSON), of flaky tests, sum of durations, ids of the first and of the last result. ``workers`` and ``lanes``
     stand in one order; times are microseconds since the run began.
     """
-    stored = store.look(partial(_stored, run_id=run_id))
+    stored: RunOverview | None = store.look(
+        lambda connection: stored_documents(connection, "overview", [run_id], VERSION).get(run_id)
+    )
     if stored is not None:
         return stored
     run, document = store.read(partial(_computed, run_id=run_id))
     if run["is_completed"]:
-        store.write(partial(_keep, run, document))
+        store.write(lambda writer: keep_document(writer.connection, run, "overview", VERSION, document))
     return document
-
-
-def _stored(connection: StoreConnection, run_id: int) -> RunOverview | None:
-    rows = connection.execute(_STORED, (run_id, VERSION))
-    document: RunOverview | None = json.loads(rows[0][0]) if rows else None
-    return document
-
-
-def _keep(run: Json, document: RunOverview, writer: Writer) -> None:
-    """Store the overview of a run, by the row it was made of, if it has not changed since."""
-    share(writer.connection, "run", run["id"])
-    writer.connection.change(_KEEP, (VERSION, json_text(document), run["id"], run["updated"]))
 
 
 class _File(Struct):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeV
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pytest_automation_report.server.store.database import MAX_THREADS, marks
-from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, not_found
+from pytest_automation_report.server.store.database import MAX_THREADS, marks, share
+from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, hexadecimal, json_text, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -74,6 +74,33 @@ def change_rows(connection: StoreConnection, sql: str, ids: Sequence[int]) -> No
 def find_cases(connection: StoreConnection, source_id: int, keys: Sequence[str]) -> dict[str, int]:
     """Return the ids of a source's tests by their keys, without keys that it does not have."""
     return dict(rows_of(connection, _CASES, keys, (source_id,)))
+
+
+_DOCUMENTS: Final = (
+    'SELECT "run_id", "body" FROM "run_document" WHERE "run_id" IN ({ids}) AND "kind" = ? AND "version" >= ?'
+)
+# Two servers may compute the same document at once: each stores it, unless the run was removed or opened meanwhile.
+_KEEP: Final = (
+    'INSERT INTO "run_document" ("run_id", "kind", "version", "body")'
+    ' SELECT "id", ?, ?, ? FROM "run" WHERE "id" = ? AND "is_completed" AND "updated" = ?'
+    ' ON CONFLICT ("run_id", "kind") DO UPDATE SET "version" = excluded."version", "body" = excluded."body"'
+)
+DocumentKind: TypeAlias = Literal["findings", "summary", "overview"]
+
+
+def stored_documents(
+    connection: StoreConnection, kind: DocumentKind, run_ids: Sequence[int], version: int
+) -> dict[int, Any]:
+    """Return what was computed of these runs, of those for which it is stored by rules of this version or later."""
+    return {run_id: json.loads(body) for run_id, body in rows_of(connection, _DOCUMENTS, run_ids, (kind, version))}
+
+
+def keep_document(
+    connection: StoreConnection, run: Json, kind: DocumentKind, version: int, document: Mapping[str, Any]
+) -> bool:
+    """Store what was computed of a completed run, by the row it was made of; False if the run has changed since."""
+    share(connection, "run", run["id"])
+    return bool(connection.change(_KEEP, (kind, version, json_text(document), run["id"], run["updated"])))
 
 
 def mention(run: Json) -> RunMention:

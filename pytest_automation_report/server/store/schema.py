@@ -117,12 +117,12 @@ CREATE INDEX result_unstable ON result (run_id, case_id, result_class, failed_at
 CREATE INDEX result_run_id_status ON result (run_id, status /*id*/);
 CREATE INDEX result_fingerprint_run_id ON result (fingerprint, run_id /*id*/) WHERE fingerprint IS NOT NULL;
 
--- The findings of a completed run and its overview, computed once; ``version`` is that of the rules, ``body`` a JSON
--- object. ``summary`` is a small part of it, for lists of runs, which must not read the whole of each.
-CREATE TABLE run_findings (
-  run_id BIGINT PRIMARY KEY REFERENCES run, version INTEGER NOT NULL, body TEXT NOT NULL, summary TEXT NOT NULL
+-- What was computed once of a completed run: its findings, the summary of them for lists, and its overview. ``version``
+-- is that of the rules, ``body`` a JSON object.
+CREATE TABLE run_document (
+  run_id BIGINT NOT NULL REFERENCES run, kind TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (run_id, kind)
 );
-CREATE TABLE run_overview (run_id BIGINT PRIMARY KEY REFERENCES run, version INTEGER NOT NULL, body TEXT NOT NULL);
 
 -- The content of a stored artifact: ``hash`` is its SHA-256 in hexadecimal, ``size`` in bytes; its parts count from 0.
 CREATE TABLE content (

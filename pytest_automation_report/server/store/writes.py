@@ -63,8 +63,7 @@ _LONGEST: Final = 'SELECT MAX(COALESCE("elapsed_observed", "elapsed_computed")) 
 _RUN_OF_THREAD: Final = (
     'SELECT t."run_id", r."source_id" FROM "thread" AS t JOIN "run" AS r ON r."id" = t."run_id" WHERE t."id" = ?'
 )
-_FORGET_FINDINGS: Final = 'DELETE FROM "run_findings" WHERE "run_id" = ?'
-_FORGET_OVERVIEW: Final = 'DELETE FROM "run_overview" WHERE "run_id" = ?'
+_FORGET_DOCUMENTS: Final = 'DELETE FROM "run_document" WHERE "run_id" = ?'
 _RUN: Final = (
     'SELECT "created", "completed", "status", "failure_count", "thread_count", "thread_active_count" FROM "run"'
     ' WHERE "id" = ?'
@@ -222,8 +221,7 @@ class Writer:
         if row["status"] != RunStatus.RUNNING:
             if not is_reopened:
                 raise already_completed("automation run")
-            self.connection.change(_FORGET_FINDINGS, (run_id,))
-            self.connection.change(_FORGET_OVERVIEW, (run_id,))
+            self.connection.change(_FORGET_DOCUMENTS, (run_id,))
             self._update_run(run_id, {"is_completed": False, "status": int(RunStatus.RUNNING), "speed": None})
         return row
 

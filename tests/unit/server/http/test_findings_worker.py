@@ -16,7 +16,7 @@ from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.store import Store
 from support.service import TOKEN, Service, a_test
 
-VERSION = 'SELECT "version" FROM "run_findings" WHERE "run_id" = ?'
+VERSION = "SELECT version FROM run_document WHERE kind = 'findings' AND run_id = ?"
 
 
 def a_run(service: Service) -> int:

@@ -266,7 +266,7 @@ def test_a_run_has_the_speed_that_was_measured_first(runs: Runs) -> None:
     assert runs.findings(slow)["speed"] == 2.5
     for run in first:
         runs.service.store.write(partial(remove_run, run))
-    runs.service.store.write(partial(_change, 'UPDATE "run_findings" SET "version" = 0'))
+    runs.service.store.write(partial(_change, 'UPDATE "run_document" SET "version" = 0'))
     assert runs.findings(slow)["speed"] == 2.5
 
 

@@ -581,7 +581,9 @@ def test_an_overview_is_stored_once_and_removed_with_its_run(site: Site) -> None
     store = site.service.store
 
     def stored() -> int:
-        return store.look(lambda connection: connection.number("SELECT COUNT(*) FROM run_overview"))
+        return store.look(
+            lambda connection: connection.number("SELECT COUNT(*) FROM run_document WHERE kind = 'overview'")
+        )
 
     run = site.run_of(a_test(0), is_open=True)
     assert len(overview(store, run)["files"]) == 1
