@@ -93,44 +93,67 @@ def test_github_strange_numbers() -> None:
     assert (facts.commit, facts.pull_request) == (None, None)
 
 
-REFS = [
-    ("GitHub", {"GITHUB_REF": "refs/heads/refs/x"}, "refs/x"),
-    ("GitHub", {"GITHUB_REF": ""}, "main"),
-    ("GitHub", {"GITHUB_HEAD_REF": "tag/x", "GITHUB_REF": "refs/pull/12/merge"}, "tag/x"),
-    ("GitLab", {"CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME": "feature/x"}, "feature/x"),
-    ("Jenkins", {"GIT_BRANCH": "origin/feature/x"}, "feature/x"),
-    ("Jenkins", {"GIT_BRANCH": "refs/remotes/origin/main"}, "main"),
-    ("Jenkins", {"BRANCH_NAME": "PR-12"}, "PR-12"),
-    ("Jenkins", {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12"}, "pull/12"),
-    ("Jenkins", {"ghprbSourceBranch": "feature/x", "ghprbPullId": "12"}, "feature/x"),
-    ("Azure", {"BUILD_SOURCEBRANCH": "refs/pull/12/merge"}, "pull/12"),
-    ("CircleCI", {"CIRCLE_BRANCH": "pull/12", "CIRCLE_PR_NUMBER": "12"}, "pull/12"),
-    ("Buildkite", {"BUILDKITE_COMMIT": "HEAD"}, "main"),
-    ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}, "12"),
-    ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": "tag/v1"}, "v1"),
-    ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": ""}, None),
-]
+MEMBERS: Mapping[str, list[tuple[str, Mapping[str, str], object]]] = {
+    # Refs have their bare names, a merge ref or a word for one is no branch, and a branch may look like either.
+    "ref": [
+        ("GitHub", {"GITHUB_REF": "refs/heads/refs/x"}, "refs/x"),
+        ("GitHub", {"GITHUB_REF": ""}, "main"),
+        ("GitHub", {"GITHUB_HEAD_REF": "tag/x", "GITHUB_REF": "refs/pull/12/merge"}, "tag/x"),
+        ("GitLab", {"CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME": "feature/x"}, "feature/x"),
+        ("Jenkins", {"GIT_BRANCH": "origin/feature/x"}, "feature/x"),
+        ("Jenkins", {"GIT_BRANCH": "refs/remotes/origin/main"}, "main"),
+        ("Jenkins", {"BRANCH_NAME": "PR-12"}, "PR-12"),
+        ("Jenkins", {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12"}, "pull/12"),
+        ("Jenkins", {"ghprbSourceBranch": "feature/x", "ghprbPullId": "12"}, "feature/x"),
+        ("Azure", {"BUILD_SOURCEBRANCH": "refs/pull/12/merge"}, "pull/12"),
+        ("CircleCI", {"CIRCLE_BRANCH": "pull/12", "CIRCLE_PR_NUMBER": "12"}, "pull/12"),
+        ("Buildkite", {"BUILDKITE_COMMIT": "HEAD"}, "main"),
+        ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}, "12"),
+        ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": "tag/v1"}, "v1"),
+        ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": ""}, None),
+    ],
+    # The first line of the commit's message, where the provider has it.
+    "commit_subject": [
+        ("GitLab", {"CI_COMMIT_TITLE": "Prices have cents"}, "Prices have cents"),
+        ("Azure", {"BUILD_SOURCEVERSIONMESSAGE": "Prices have cents\n\nThey had none."}, "Prices have cents"),
+        ("Buildkite", {"BUILDKITE_MESSAGE": "\n Prices have cents \n"}, "Prices have cents"),
+        ("Travis", {"TRAVIS_COMMIT_MESSAGE": ""}, None),
+        ("Jenkins", {}, None),
+    ],
+    # An address is made of what is there, without user and password, and is none where a piece is missing.
+    "url": [
+        ("GitHub", {"GITHUB_RUN_ATTEMPT": ""}, "https://github.com/ann/shop/actions/runs/99"),
+        ("GitLab", {"CI_JOB_URL": ""}, "https://gitlab.com/ann/shop/-/pipelines/7"),
+        ("Buildkite", {"BUILDKITE_JOB_ID": ""}, "https://buildkite.com/ann/shop/builds/7"),
+        ("AppVeyor", {"APPVEYOR_JOB_ID": ""}, "https://ci.appveyor.com/project/ann/shop/builds/77"),
+        ("CodeBuild", {"CODEBUILD_PUBLIC_BUILD_URL": "https://public.example.org"}, "https://public.example.org"),
+        ("Woodpecker", {"CI_STEP_URL": ""}, "https://wp.example.org/repos/1/pipeline/7"),
+        ("Jenkins", {"BUILD_URL": "https://ann:secret@j.example.org/job/7/"}, "https://j.example.org/job/7/"),
+        ("Jenkins", {"BUILD_URL": "unconfigured-jenkins-location/job/7"}, None),
+        ("GitHub", {"GITHUB_REPOSITORY": ""}, None),
+    ],
+    # Providers that name a target for a push, too, mean the branch itself.
+    "target_branch": [("Drone", {"DRONE_TARGET_BRANCH": "main"}, None)],
+    "pull_request": [("CodeBuild", {"CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}, None)],
+    "commit": [("Buildkite", {"BUILDKITE_COMMIT": "HEAD"}, None)],
+    # A merge request pipeline that tests the pushed commit itself has no merge.
+    "merge_commit": [
+        ("GitLab", {"CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": ""}, None),
+    ],
+    # A number that is none, or of none, makes no part.
+    "shard": [
+        ("GitLab", {"CI_NODE_INDEX": index, "CI_NODE_TOTAL": total}, None)
+        for index, total in (("", "5"), ("6", "5"), ("0", "5"), ("two", "5"), ("1", "1"))
+    ],
+}
 
 
-@pytest.mark.parametrize(("provider", "more", "ref"), REFS)
-def test_refs(provider: str, more: dict[str, str], ref: str | None) -> None:
-    """Refs have their bare names, a merge ref or a word for one is no branch, and a branch may look like either."""
-    assert facts_of({**PUSHES[provider], **more}).ref == ref
-
-
-SUBJECTS = [
-    ("GitLab", {"CI_COMMIT_TITLE": "Prices have cents"}, "Prices have cents"),
-    ("Azure", {"BUILD_SOURCEVERSIONMESSAGE": "Prices have cents\n\nThey had none."}, "Prices have cents"),
-    ("Buildkite", {"BUILDKITE_MESSAGE": "\n Prices have cents \n"}, "Prices have cents"),
-    ("Travis", {"TRAVIS_COMMIT_MESSAGE": ""}, None),
-    ("Jenkins", {}, None),
-]
-
-
-@pytest.mark.parametrize(("provider", "more", "subject"), SUBJECTS)
-def test_subject_of_a_commit(provider: str, more: dict[str, str], subject: str | None) -> None:
-    """The subject of the commit is the first line of its message, where the provider has it."""
-    assert facts_of({**PUSHES[provider], **more}).commit_subject == subject
+@pytest.mark.parametrize(
+    ("member", "provider", "more", "expected"), [(name, *row) for name, rows in MEMBERS.items() for row in rows]
+)
+def test_single_facts(member: str, provider: str, more: Mapping[str, str], expected: object) -> None:
+    """A fact is what the variables of a job say of it, however they are written, and unknown where they say nothing."""
+    assert getattr(facts_of({**PUSHES[provider], **more}), member) == expected
 
 
 @pytest.mark.parametrize(
@@ -145,44 +168,6 @@ def test_subject_of_a_commit(provider: str, more: dict[str, str], subject: str |
 def test_subject_of_a_push_to_github(event: str, subject: str | None) -> None:
     """GitHub has the message of the pushed commit in the event's file."""
     assert facts_of(GITHUB, {"events": event}).commit_subject == subject
-
-
-def test_a_push_has_no_target() -> None:
-    """Providers that name a target for a push, too, mean the branch itself: there is none."""
-    assert facts_of({**PUSHES["Drone"], "DRONE_TARGET_BRANCH": "main"}).target_branch is None
-
-
-def test_codebuild_branch_number_is_no_pull_request() -> None:
-    """A branch that is called like a number is not taken for a pull request."""
-    environ = {**PUSHES["CodeBuild"], "CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}
-    assert facts_of(environ).pull_request is None
-
-
-def test_no_commit() -> None:
-    """A build that was started for no commit in particular has none."""
-    assert facts_of({**PUSHES["Buildkite"], "BUILDKITE_COMMIT": "HEAD"}).commit is None
-
-
-def test_merge_of_itself() -> None:
-    """A merge request pipeline that tests the pushed commit itself has no merge."""
-    environ = {**PUSHES["GitLab"], "CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": ""}
-    facts = facts_of(environ)
-    assert (facts.commit, facts.merge_commit) == (SHA, None)
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"CI_NODE_INDEX": "", "CI_NODE_TOTAL": "5"},
-        {"CI_NODE_INDEX": "6", "CI_NODE_TOTAL": "5"},
-        {"CI_NODE_INDEX": "0", "CI_NODE_TOTAL": "5"},
-        {"CI_NODE_INDEX": "two", "CI_NODE_TOTAL": "5"},
-        {"CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "1"},
-    ],
-)
-def test_no_part(more: dict[str, str]) -> None:
-    """A number that is none, or of none, makes no part."""
-    assert facts_of({**PUSHES["GitLab"], **more}).shard is None
 
 
 def test_teamcity_default_branch_has_no_name() -> None:
@@ -247,25 +232,6 @@ def test_missing_and_strange_variables(name: str, strange: str) -> None:
     found = facts_of({**every, mark: value or "true"}, {strange: strange})
     assert found.provider == name
     assert found.url is None or found.url.isprintable()
-
-
-SHORTER = [
-    ("GitHub", {"GITHUB_RUN_ATTEMPT": ""}, "https://github.com/ann/shop/actions/runs/99"),
-    ("GitLab", {"CI_JOB_URL": ""}, "https://gitlab.com/ann/shop/-/pipelines/7"),
-    ("Buildkite", {"BUILDKITE_JOB_ID": ""}, "https://buildkite.com/ann/shop/builds/7"),
-    ("AppVeyor", {"APPVEYOR_JOB_ID": ""}, "https://ci.appveyor.com/project/ann/shop/builds/77"),
-    ("CodeBuild", {"CODEBUILD_PUBLIC_BUILD_URL": "https://public.example.org"}, "https://public.example.org"),
-    ("Woodpecker", {"CI_STEP_URL": ""}, "https://wp.example.org/repos/1/pipeline/7"),
-    ("Jenkins", {"BUILD_URL": "https://ann:secret@j.example.org/job/7/"}, "https://j.example.org/job/7/"),
-    ("Jenkins", {"BUILD_URL": "unconfigured-jenkins-location/job/7"}, None),
-    ("GitHub", {"GITHUB_REPOSITORY": ""}, None),
-]
-
-
-@pytest.mark.parametrize(("provider", "more", "url"), SHORTER)
-def test_addresses_with_less(provider: str, more: dict[str, str], url: str | None) -> None:
-    """An address is made of what is there, without user and password, and is none where a piece is missing."""
-    assert facts_of({**PUSHES[provider], **more}).url == url
 
 
 def test_marks_are_those_of_the_table() -> None:

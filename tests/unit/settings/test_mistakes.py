@@ -66,18 +66,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("url", "http://[::2]", "'http://[::2]'", CLEAR),
     *(
         ("project_id", value, repr(value), ID)
-        for value in (
-            "0",
-            "-1",
-            "abc",
-            "1.5",
-            "1e9",
-            "\uff19",
-            "9007199254740992",
-            "9" * 40,
-            "nan",
-            "1_000",
-        )
+        for value in ("0", "-1", "abc", "1.5", "1e9", "\uff19", "9007199254740992", "9" * 40, "nan", "1_000")
     ),
     *((name, "0", "'0'", ID) for name in ("config_id", "milestone_id", "run_id")),
     ("source", "a", "'a'", SOURCE),
@@ -123,6 +112,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("artifact_store", "kept", "'kept'", "say with {artifact_url} where the files of a folder can be read"),
     ("artifact_store", "a\nb", "'a\\nb'", "write it without control characters, on one line"),
     ("ca_file", "no.pem", "'no.pem'", "name a file of certificates that can be read; /root-folder/no.pem is none"),
+    *(("strict", value, repr(value), "write 1 or 0 (or true or false)") for value in ("perhaps", "2", "yess")),
     ("spool", "a\x00b", "'a\\x00b'", "write it without control characters, on one line"),
     ("database", "a\rb", "'a\\rb'", "write it without control characters, on one line"),
 ]
@@ -196,14 +186,6 @@ def test_texts_that_are_too_long() -> None:
     for name, value in (("tags", "a" * 751), ("source", "a" * 751), ("statuses", "passed=" + "a" * 751)):
         with pytest.raises(SettingError):
             resolve({name: value})
-
-
-@pytest.mark.parametrize("value", ["perhaps", "2", "yess"])
-def test_flags_in_the_environment(value: str) -> None:
-    """A flag in the environment takes the usual words only."""
-    found = resolve({}, {"AUTOMATION_REPORT_STRICT": value})
-    assert found.warnings == (f"AUTOMATION_REPORT_STRICT: {value!r} cannot be used: write 1 or 0 (or true or false)",)
-    assert not found.is_sendable
 
 
 def test_project_is_required_with_an_address() -> None:

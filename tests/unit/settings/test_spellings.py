@@ -13,7 +13,7 @@ from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.pytest_config import switch
 from pytest_automation_report.settings.resolver import settings_from
-from pytest_automation_report.settings.settings import SETTINGS, Setting, Settings, setting_of
+from pytest_automation_report.settings.settings import SETTINGS, Settings, setting_of
 from pytest_automation_report.settings.sources import read_console_settings, read_pytest_settings
 
 PROBE = """
@@ -327,74 +327,63 @@ def test_commas_in_ini_files_belong_to_the_value(pytester: pytest.Pytester) -> N
 
 
 def test_overrides_and_addopts(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pytest's own ways, -o and PYTEST_ADDOPTS, give settings too, and -o is named as the origin."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--automation-report-name=addopts -oautomation_report_redact=x{2,3}")
+    """Pytest's -o and PYTEST_ADDOPTS give settings and the switch too; addopts are no arguments of this session."""
+    added = "--automation-report --automation-report-name=addopts -oautomation_report_redact=x{2,3}"
+    monkeypatch.setenv("PYTEST_ADDOPTS", added)
+    turned = switch(parsed(pytester), {})
+    assert (turned.is_on, turned.is_from_arguments) == (True, False)
     found = read(pytester, "-o", "automation_report_project_id=5")
     assert (found.name, found.redact, found.project_id) == ("addopts", ("x{2,3}",), 5)
     assert found.origins["redact"] == "-o automation_report_redact"
     assert found.origins["project_id"] == "-o automation_report_project_id"
 
 
-INI_MISTAKES = [
-    ("project_id = seven", "'seven' cannot be used: write a whole number, in native TOML without quotes"),
-    ("project_id = 7.5", "'7.5' cannot be used: write a whole number, in native TOML without quotes"),
-    ("exit_wait = 10s", "'10s' cannot be used: write a number of seconds, in native TOML without quotes"),
-    ("strict = perhaps", "'perhaps' cannot be used: write true or false, in native TOML without quotes"),
-    ("project_id = 0", "0 cannot be used: write a whole number from 1 to 9007199254740991"),
-    ("exit_wait = nan", "nan cannot be used: write a number of seconds from 0 to 3600, without a unit"),
-    ("output = some", "'some' cannot be used: write failed or all or none"),
-]
-
-
-@pytest.mark.parametrize(("line", "message"), INI_MISTAKES)
-def test_mistakes_in_ini_files(pytester: pytest.Pytester, line: str, message: str) -> None:
-    """A wrong value in an ini file is an error that names file, setting, value and remedy, whoever finds it."""
-    pytester.makeini(f"[pytest]\nautomation_report_{line}\n")
-    name = line.partition(" ")[0]
-    with pytest.raises(SettingError) as caught:
-        read(pytester)
-    assert str(caught.value) == f"tox.ini: automation_report_{name}: {message}"
-
-
-TOML_MISTAKES = [
-    ('project_id = "7"', "'7' cannot be used: write a whole number, in native TOML without quotes"),
-    ("project_id = true", "True cannot be used: write a whole number, in native TOML without quotes"),
-    ("name = 7", "7 cannot be used: write one text, in TOML in quotes"),
-    ("delivery = 1979-05-27", "'datetime.date(1979, 5, 27)' cannot be used: write one word, in TOML in quotes"),
-    ('tags = "a"', "'a' cannot be used: write one value a line, in TOML a list of texts"),
-    ("tags = [1]", "1 cannot be used: write one value a line, in TOML a list of texts"),
-    ('fields = "a=1"', "'a=1' cannot be used: write one name=value a line, in TOML a list of texts"),
-    ('strict = "yes"', "'yes' cannot be used: write true or false, in native TOML without quotes"),
-    ('exit_wait = "5"', "'5' cannot be used: write a number of seconds, in native TOML without quotes"),
-]
-
-
-@pytest.mark.skipif(not HAS_NATIVE_TOML, reason="this pytest has no native TOML")
-@pytest.mark.parametrize(("line", "message"), TOML_MISTAKES)
-def test_mistakes_in_native_toml(pytester: pytest.Pytester, line: str, message: str) -> None:
-    """A value of the wrong TOML type is our error, with a remedy that pytest's message does not have."""
-    (pytester.path / "pytest.toml").write_text(f"[pytest]\nautomation_report_{line}\n", encoding="utf-8")
-    name = line.partition(" ")[0]
-    with pytest.raises(SettingError) as caught:
-        read(pytester)
-    assert str(caught.value) == f"pytest.toml: automation_report_{name}: {message}"
+WHOLE = "cannot be used: write a whole number, in native TOML without quotes"
+SECONDS = "cannot be used: write a number of seconds, in native TOML without quotes"
+FLAG = "cannot be used: write true or false, in native TOML without quotes"
+TEXTS = "cannot be used: write one value a line, in TOML a list of texts"
+INI_MISTAKES: Mapping[str, list[tuple[str, str]]] = {
+    "tox.ini": [
+        ("project_id = seven", f"'seven' {WHOLE}"),
+        ("project_id = 7.5", f"'7.5' {WHOLE}"),
+        ("exit_wait = 10s", f"'10s' {SECONDS}"),
+        ("strict = perhaps", f"'perhaps' {FLAG}"),
+        ("project_id = 0", "0 cannot be used: write a whole number from 1 to 9007199254740991"),
+        ("exit_wait = nan", "nan cannot be used: write a number of seconds from 0 to 3600, without a unit"),
+        ("output = some", "'some' cannot be used: write failed or all or none"),
+    ],
+    # pytest's own messages about a wrong type in native TOML have no remedy.
+    "pytest.toml": [
+        ('project_id = "7"', f"'7' {WHOLE}"),
+        ("project_id = true", f"True {WHOLE}"),
+        ("name = 7", "7 cannot be used: write one text, in TOML in quotes"),
+        ("delivery = 1979-05-27", "'datetime.date(1979, 5, 27)' cannot be used: write one word, in TOML in quotes"),
+        ('tags = "a"', f"'a' {TEXTS}"),
+        ("tags = [1]", f"1 {TEXTS}"),
+        ('fields = "a=1"', "'a=1' cannot be used: write one name=value a line, in TOML a list of texts"),
+        ('strict = "yes"', f"'yes' {FLAG}"),
+        ('exit_wait = "5"', f"'5' {SECONDS}"),
+    ],
+    "pyproject.toml": [
+        ('name = ["a", "b"]', "('a', 'b') cannot be used: write one text, in TOML in quotes"),
+        ("tags = [1, 2]", f"1 {TEXTS}"),
+        ('project_id = ["7"]', f"['7'] {WHOLE}"),
+    ],
+}
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ('name = ["a", "b"]', "('a', 'b') cannot be used: write one text, in TOML in quotes"),
-        ("tags = [1, 2]", "1 cannot be used: write one value a line, in TOML a list of texts"),
-        ('project_id = ["7"]', "['7'] cannot be used: write a whole number, in native TOML without quotes"),
-    ],
+    ("file", "line", "message"), [(file, *mistake) for file, mistakes in INI_MISTAKES.items() for mistake in mistakes]
 )
-def test_mistakes_in_ini_options(pytester: pytest.Pytester, line: str, message: str) -> None:
-    """A list where a text belongs, or numbers where texts belong, are errors in [tool.pytest.ini_options] too."""
-    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\nautomation_report_{line}\n")
-    name = line.partition(" ")[0]
+def test_mistakes_in_ini_files(pytester: pytest.Pytester, file: str, line: str, message: str) -> None:
+    """A wrong value in an ini file is an error that names file, setting, value and remedy, whoever finds it."""
+    if file == "pytest.toml" and not HAS_NATIVE_TOML:
+        pytest.skip("this pytest has no native TOML")
+    head = "[tool.pytest.ini_options]" if file == "pyproject.toml" else "[pytest]"
+    (pytester.path / file).write_text(f"{head}\nautomation_report_{line}\n", encoding="utf-8")
     with pytest.raises(SettingError) as caught:
         read(pytester)
-    assert str(caught.value) == f"pyproject.toml: automation_report_{name}: {message}"
+    assert str(caught.value) == f"{file}: automation_report_{line.partition(' ')[0]}: {message}"
 
 
 SWITCHES: list[tuple[tuple[str, ...], dict[str, str], str, tuple[bool, str, bool]]] = [
@@ -440,13 +429,6 @@ def test_switch_only_in_ci(pytester: pytest.Pytester, when: str) -> None:
     assert switch(config, {**environ, "AUTOMATION_REPORT": "1"}).is_on
 
 
-def test_switch_from_addopts_was_not_asked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PYTEST_ADDOPTS and addopts turn reporting on without counting as this session's own arguments."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--automation-report")
-    found = switch(parsed(pytester), {})
-    assert (found.is_on, found.is_from_arguments) == (True, False)
-
-
 def test_switch_that_cannot_be_understood(pytester: pytest.Pytester) -> None:
     """A wrong word in the environment is told and the ini file decides; in an ini file it is an error."""
     config = parsed(pytester, "-o", "automation_report=true")
@@ -456,17 +438,4 @@ def test_switch_that_cannot_be_understood(pytester: pytest.Pytester) -> None:
         switch(parsed(pytester, "-o", "automation_report=maybe"), {})
     assert str(caught.value) == (
         "-o automation_report: 'maybe' cannot be used: write true or false, in native TOML without quotes"
-    )
-
-
-def test_spellings_follow_from_the_name() -> None:
-    """All spellings of a setting are made from its name by one rule."""
-    each = setting_of("project_id")
-    assert isinstance(each, Setting)
-    assert (each.option, each.ini, each.environment, each.plain_option, each.ini_type) == (
-        "--automation-report-project-id",
-        "automation_report_project_id",
-        "AUTOMATION_REPORT_PROJECT_ID",
-        "--project-id",
-        "int",
     )

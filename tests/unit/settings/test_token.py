@@ -23,11 +23,15 @@ WRONG = "its value holds spaces, control or non-ASCII characters: copy the token
     ],
 )
 def test_edges_and_quotes_are_taken_off(tmp_path: Path, text: str) -> None:
-    """Blanks, line ends and one pair of quotes around a token are no part of it, in the environment and in a file."""
+    """Blanks, line ends and one pair of quotes around a token are no part of it, in the environment and in a file.
+
+    Neither repr nor str shows it.
+    """
     (tmp_path / "token").write_text(text, encoding="utf-8")
     for found in (token_from({"AUTOMATION_REPORT_TOKEN": text}, ""), token_from({}, str(tmp_path / "token"))):
         assert found.token is not None
         assert (found.token.value, found.error) == (CANARY, None)
+        assert CANARY not in f"{found!r}{found}{found.token!r}{found.token}"
 
 
 def test_order(tmp_path: Path) -> None:
@@ -41,12 +45,8 @@ def test_order(tmp_path: Path) -> None:
         environ[next(iter(environ), "")] = ""
         environ = dict(reversed(environ.items()))
     assert found == ["ours", "theirs", "file"]
-
-
-def test_empty_variables_are_unset() -> None:
-    """A variable with blanks or an empty pair of quotes counts as none."""
-    found = token_from({"AUTOMATION_REPORT_TOKEN": " ", "TESTMO_TOKEN": "''"}, "")
-    assert (found.token, found.error) == (None, NO_TOKEN)
+    nothing = token_from({"AUTOMATION_REPORT_TOKEN": " ", "TESTMO_TOKEN": "''"}, "")
+    assert (nothing.token, nothing.error) == (None, NO_TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,6 @@ def test_files_that_hold_none(tmp_path: Path) -> None:
     assert token_from({}, "a\x00b").error == (
         "token file 'a\\x00b': cannot be read (no path of a file): name a file that holds the token"
     )
-
-
-def test_nothing_shows_a_token() -> None:
-    """Neither repr nor str of what holds a token shows it."""
-    found = token_from({"TESTMO_TOKEN": CANARY}, "")
-    assert CANARY not in f"{found!r}{found}{found.token!r}{found.token}"
 
 
 def test_a_server_without_a_token_is_told(tmp_path: Path) -> None:
