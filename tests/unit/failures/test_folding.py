@@ -19,49 +19,32 @@ def titles(frames: list[Frame]) -> list[str]:
     ]
 
 
-def test_the_innermost_own_frame_is_open() -> None:
-    """The innermost frame stands first, the innermost own one is open, neighbours in packages are one fold."""
-    assert titles([TEST, CART, JSON, PACKAGE]) == ["2 calls in packages", "*total", "test_total"]
-    assert titles([TEST, JSON, CART]) == ["*total", "1 call in packages", "test_total"]
+WALK, LEAF = Frame("shop/tree.py", 14, "walk"), Frame("shop/tree.py", 12, "walk")
+# Python itself left calls of this line out.
+LAST = Frame("shop/tree.py", 14, "walk", repeats=57)
+PING, PONG = Frame("shop/ping.py", 1, "ping"), Frame("shop/ping.py", 2, "pong")
 
 
-def test_frames_in_packages_alone() -> None:
-    """If no frame is the user's own the innermost one is open."""
-    assert titles([JSON, PACKAGE]) == ["*compile", "1 call in packages"]
+@pytest.mark.parametrize(
+    ("frames", "shown"),
+    [
+        ([TEST, CART, JSON, PACKAGE], ["2 calls in packages", "*total", "test_total"]),
+        ([TEST, JSON, CART], ["*total", "1 call in packages", "test_total"]),
+        ([JSON, PACKAGE], ["*compile", "1 call in packages"]),
+        ([TEST, *[WALK] * 60, LEAF], ["*walk", "walk", "59 more calls of walk", "test_total"]),
+        ([TEST, *[PING, PONG] * 10, LEAF], ["*walk", "pong", "ping", "18 more calls of ping and pong", "test_total"]),
+        ([TEST, *[WALK] * 20], ["*walk", "walk", "18 more calls of walk", "test_total"]),
+        ([TEST, WALK, WALK, LAST, LEAF], ["*walk", "walk", "59 more calls of walk", "test_total"]),
+        ([], []),
+    ],
+    ids=["packages", "package between", "packages alone", "recursion", "two functions", "endless", "left out", "none"],
+)
+def test_calls_are_folded(frames: list[Frame], shown: list[str]) -> None:
+    """The innermost frame stands first, and the innermost own one is open, never hidden in a count of repetitions.
 
-
-def test_repeated_calls_are_counted() -> None:
-    """Calls that repeat are shown once, also those of functions that call each other, and the last one stays open."""
-    walk = Frame("shop/tree.py", 14, "walk")
-    leaf = Frame("shop/tree.py", 12, "walk")
-    assert titles([TEST, *[walk] * 60, leaf]) == ["*walk", "walk", "59 more calls of walk", "test_total"]
-    ping, pong = Frame("shop/ping.py", 1, "ping"), Frame("shop/ping.py", 2, "pong")
-    assert titles([TEST, *[ping, pong] * 10, leaf]) == [
-        "*walk",
-        "pong",
-        "ping",
-        "18 more calls of ping and pong",
-        "test_total",
-    ]
-
-
-def test_a_recursion_that_never_ends() -> None:
-    """The innermost call of an endless recursion is open, and not hidden in the count."""
-    walk = Frame("shop/tree.py", 14, "walk")
-    assert titles([TEST, *[walk] * 20]) == ["*walk", "walk", "18 more calls of walk", "test_total"]
-
-
-def test_calls_that_python_left_out_count() -> None:
-    """Repetitions that Python left out are in the count."""
-    walk = Frame("shop/tree.py", 14, "walk")
-    last = Frame("shop/tree.py", 14, "walk", repeats=57)
-    leaf = Frame("shop/tree.py", 12, "walk")
-    assert titles([TEST, walk, walk, last, leaf]) == ["*walk", "walk", "59 more calls of walk", "test_total"]
-
-
-def test_no_frames() -> None:
-    """A failure without frames has nothing to fold."""
-    assert folded([]) == []
+    Neighbours in packages are one fold, and so are calls that repeat, also those that Python left out.
+    """
+    assert titles(frames) == shown
 
 
 @pytest.mark.parametrize(

@@ -21,32 +21,38 @@ def failure(error: str, message: str = "") -> str:
     return FAILURE.format(message=message, error=error.replace("\n", "\nE       "))
 
 
-def test_an_assertion_says_its_condition() -> None:
-    """The condition stands as it is in the source code, and its values in the table alone."""
-    (shown,) = read_failure(failure("assert 2 == 3\n +  where 2 = totals()"))
-    assert (shown.type_name, shown.said, shown.details) == ("AssertionError", "assert totals() == expected", "")
-    assert shown.table is not None
-
-
-def test_a_message_of_the_user_comes_first() -> None:
-    """The text that the user wrote is the message, the condition stands below."""
-    (shown,) = read_failure(failure("AssertionError: the total is wrong\nassert 2 == 3", ', "the total is wrong"'))
-    assert (shown.said, shown.details) == ("the total is wrong", "assert totals() == expected")
-
-
-def test_values_without_a_table_are_details() -> None:
-    """If the values cannot be compared pytest's own lines stay."""
-    (shown,) = read_failure(failure("AssertionError: assert <Form at 0x1 ...> == <Form at 0x2 ...>"))
-    assert shown.table is None
-    assert shown.details == "assert <Form at 0x1 ...> == <Form at 0x2 ...>"
-
-
-def test_a_message_of_several_lines() -> None:
-    """The first line is what the exception says, the others are its details."""
-    (shown,) = read_failure(
-        "def f():\n>       raise X\nE       shop.NotFound: one\nE         two\n\nshop/cart.py:3: NotFound"
-    )
-    assert (shown.type_name, shown.said, shown.details) == ("shop.NotFound", "one", "  two")
+@pytest.mark.parametrize(
+    ("text", "type_name", "said", "details"),
+    [
+        # The condition stands as it is in the source code, its values in the table alone.
+        (failure("assert 2 == 3\n +  where 2 = totals()"), "AssertionError", "assert totals() == expected", ""),
+        # The text of the user is the message, the condition stands below.
+        (
+            failure("AssertionError: the total is wrong\nassert 2 == 3", ', "the total is wrong"'),
+            "AssertionError",
+            "the total is wrong",
+            "assert totals() == expected",
+        ),
+        # Values that cannot be compared stay as pytest wrote them.
+        (
+            failure("AssertionError: assert <Form at 0x1 ...> == <Form at 0x2 ...>"),
+            "AssertionError",
+            "assert totals() == expected",
+            "assert <Form at 0x1 ...> == <Form at 0x2 ...>",
+        ),
+        (
+            "def f():\n>       raise X\nE       shop.NotFound: one\nE         two\n\nshop/cart.py:3: NotFound",
+            "shop.NotFound",
+            "one",
+            "  two",
+        ),
+    ],
+    ids=["condition", "message", "no table", "lines"],
+)
+def test_what_an_exception_says(text: str, type_name: str, said: str, details: str) -> None:
+    """The first line is what the exception says, the others are its details, without those that a table shows."""
+    (shown,) = read_failure(text)
+    assert (shown.type_name, shown.said, shown.details) == (type_name, said, details)
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -1,10 +1,10 @@
-"""Output for a terminal becomes lines with colours, and nothing of it can act on the page."""
+"""Code and output for a terminal become lines with colours, and nothing of them can act on the page."""
 
 import re
 
 import pytest
 
-from pytest_automation_report.failures.highlighting import MAX_LINES, terminal_lines
+from pytest_automation_report.failures.highlighting import MAX_LINES, coloured, terminal_lines
 from pytest_automation_report.server.pages.assets import style_sheet
 
 
@@ -95,3 +95,32 @@ def test_a_line_of_a_megabyte_is_cut() -> None:
     (line,) = terminal_lines("x" * 1_000_000).lines
     assert line[-1][1] == " … 990,000 more characters"
     assert sum(len(text) for _, text in line) < 11_000
+
+
+def test_words_have_classes() -> None:
+    """Keywords, texts, numbers and comments have a class; a text of several lines is one in each of them."""
+    lines = ["def total(x):", '    """Add', '    all."""', "    return x is not None and 3.5  # why"]
+    by_class = [{text for class_, text in tokens if class_ == name} for tokens in coloured(lines) for name in "k"]
+    assert by_class == [{"def"}, set(), set(), {"return", "is", "not", "None", "and"}]
+    assert [[class_ for class_, _ in tokens if class_] for tokens in coloured(lines)][1:3] == [["t"], ["t"]]
+    assert ("n", "3.5") in coloured(lines)[3]
+    assert ("c", "# why") in coloured(lines)[3]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["", "x"],
+        ["\tdef ("],
+        ["<script>alert(1)</script>"],
+        ["'unended", "x = 1"],
+        ["a\u202eb\x00"],
+        [],
+        [""],
+        ["x" * 70_000],
+    ],
+    ids=["empty", "broken", "markup", "unended", "hostile", "none", "blank", "long"],
+)
+def test_no_character_is_lost(lines: list[str]) -> None:
+    """The pieces of each line are the line, also of text that is no Python."""
+    assert ["".join(text for _, text in tokens) for tokens in coloured(lines)] == lines
