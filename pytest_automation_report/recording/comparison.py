@@ -15,8 +15,7 @@ from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pytest_automation_report.recording.phases import context_of
-from pytest_automation_report.text.secret_values import FILLER, marked, masked, runs
-from pytest_automation_report.text.visible import common_length
+from pytest_automation_report.text.visible import FILLER, common_length, marked, masked, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

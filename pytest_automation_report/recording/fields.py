@@ -23,8 +23,7 @@ from pytest_automation_report.recording.collector import PUBLISH_ARTIFACT
 from pytest_automation_report.spool.artifacts import spooled_address
 from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16_length
 from pytest_automation_report.text.redaction import KnownSecrets, safe_str
-from pytest_automation_report.text.secret_values import marked, unmasked
-from pytest_automation_report.text.visible import ColouredText, visible
+from pytest_automation_report.text.visible import ColouredText, marked, unmasked, visible
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:

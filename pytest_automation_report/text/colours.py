@@ -13,8 +13,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.secret_values import MARK, marked, runs
-from pytest_automation_report.text.visible import ANSI, ColouredText, common_length, visible
+from pytest_automation_report.text.visible import ANSI, MARK, ColouredText, common_length, marked, runs, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -11,23 +11,23 @@ from __future__ import annotations
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.named_secrets import found_literals, lowered, values_beside
 from pytest_automation_report.text.secret_values import (
-    FILLER,
+    SecretSpan,
     Strength,
-    filled,
+    found_literals,
     is_innocent,
     is_placeholder,
     looks_random,
-    masked,
-    masked_parameters,
-    masked_users,
-    runs,
-    values_by_position,
+    lowered,
+    values_beside,
 )
-from pytest_automation_report.unpatched import compiled
+from pytest_automation_report.text.visible import FILLER, filled, masked, runs
+from pytest_automation_report.unpatched import compiled, lazy_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Python needs five times as long to search a longer literal, so the last characters of one are searched first.
 _PROBE: Final = 5
@@ -302,3 +302,181 @@ def _start_of_key(text: str, first: int, end: int) -> int:
     part = text[max(first, end - _MAX_KEY_LENGTH) : end]
     key = compiled(_KEY_LINES).match(part[::-1])
     return end if key is None else end - key.end()
+
+
+_VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"
+# Between arguments: spaces, or the quotes of a list.
+_GAP: Final = r"(?:[ \t]{1,4}|['\"],\s{0,8}[bfru]?['\"])"
+_ARGUMENTS: Final = rf"(?:{_GAP}[^\s|;&'\"]{{1,100}}){{0,8}}?{_GAP}"
+_ARGUMENT_NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private)[_-]?key)"
+# Not the help of a command: there a word in capitals stands for the value, or a sentence follows.
+_NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
+_LOGINS: Final = (
+    rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}",
+    rf"docker{_GAP}login{_ARGUMENTS}-p{_GAP}?{_VALUE}",
+)
+_POSITIONS: Final = (
+    ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_ARGUMENT_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
+    *(("login", command) for command in _LOGINS),
+    ("mysql", rf"mysql(?:dump|admin|import)?{_ARGUMENTS}-p{_VALUE}"),
+    ("shpas", rf"sshpass{_GAP}-p{_GAP}?{_VALUE}"),
+    (
+        "curl",
+        rf"curl{_ARGUMENTS}(?:-u|--user|--proxy-user|-U)(?:{_GAP}|[=]|)['\"]?[^\s:'\"]{{0,100}}:(?P<bare>[^'\"\s]+)",
+    ),
+    ("edis-", rf"redis-cli{_ARGUMENTS}-a{_GAP}?{_VALUE}"),
+    ("pass:", rf"-(?:passin|passout|pass|k){_GAP}['\"]?pass:(?P<bare>[^\s'\"]+)"),
+    # The line of a `.pgpass` file: host, port, database, user, password.
+    (":5432", r"(?m:^)[^\s:]{1,200}:5432:[^\s:]{1,100}:[^\s:]{1,100}:(?P<bare>[^\r\n]+)"),
+    # The signature of a request in the log of botocore.
+    ("ure:\n", "ignature:\n(?P<bare>[0-9a-f]{64})"),
+)
+_WHERE: Final = lazy_pattern(r"where b?(?P<quote>['\"])")
+_QUOTED_VALUES: Final = {quote: lazy_pattern(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
+# The source line of a failed comparison with such an operand, `>   assert user.password == "x"`, and its explanation.
+_QUOTES: Final = "[\"'\\])]{0,3}"
+_OPERAND: Final = lazy_pattern(
+    rf"\n> +assert [^\n]{{0,200}}?"
+    rf"(?:{_ARGUMENT_NAME}{_QUOTES} [=!]= |[=!]= [\w.()\[\"']{{0,80}}{_ARGUMENT_NAME}{_QUOTES}[,\n])",
+    re.IGNORECASE,
+)
+_EXPLAINED: Final = lazy_pattern(
+    r"\nE +(?:AssertionError: )?assert (?:b?(?P<q>['\"])(?P<left>[^\n]{1,200}?)(?P=q)|[^\n]{1,200}?) [=!]= "
+    r"(?:b?(?P<p>['\"])(?P<right>[^\n]{1,200}?)(?P=p))?"
+)
+_SOURCE_CHARACTERS: Final = 1000
+_NAMED: Final = lazy_pattern(
+    r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|(?:access|private|secret)_key|pwd)(?:\(\))?[ ]*\Z",
+    re.IGNORECASE,
+)
+_NAME_CHARACTERS: Final = 40
+
+
+def values_by_position(text: str) -> Iterator[SecretSpan]:
+    """Yield the secrets that are known by their position alone."""
+    for literal, pattern in _POSITIONS:
+        if literal in text:
+            for match in compiled(pattern).finditer(text):
+                group = next(name for name in ("single", "double", "bare") if match.groupdict().get(name) is not None)
+                if not is_innocent(match[group], Strength.STRONG):
+                    yield *match.span(group), False
+    if "where" in text:
+        yield from _values_in_assertions(text)
+    if "\n> " in text:
+        yield from _operands(text)
+
+
+def _operands(text: str) -> Iterator[SecretSpan]:
+    """Yield the values that pytest shows for an operand with the name of a secret."""
+    for source in _OPERAND.finditer(text):
+        shown = _EXPLAINED.search(text, source.end() - 1, source.end() + _SOURCE_CHARACTERS)
+        for side in () if shown is None else ("left", "right"):
+            if shown and shown[side] and not is_innocent(shown[side], Strength.STRONG):
+                yield *shown.span(side), True
+
+
+def _values_in_assertions(text: str) -> Iterator[SecretSpan]:
+    """Yield values in pytest's explanation of an assertion: `where 'x' = user.password`."""
+    for match in _WHERE.finditer(text):
+        value = _QUOTED_VALUES[match["quote"]].match(text, match.end())
+        if value is not None:
+            end = text.find("\n", value.end())
+            end = len(text) if end < 0 else end
+            if _NAMED.search(text[max(value.end(), end - _NAME_CHARACTERS) : end]):
+                yield *value.span(1), True
+
+
+_SURE_NAMES: Final = (
+    "access_token|api[_-]?key|apikey|client_secret|id_token|passwd|password|private_token|pwd|refresh_token|secret|"
+    "token"
+)
+# The value decides: `?key=name`, `?pass=12` and `?auth=basic` are not secrets.
+_OTHER_NAMES: Final = "auth|key|pass"
+_SIGNATURE_NAMES: Final = (
+    "sig|signature|X-Amz-Credential|X-Amz-Security-Token|X-Amz-Signature|X-Goog-Credential|X-Goog-Signature"
+)
+_PARAMETER: Final = lazy_pattern(
+    rf"[?&](?:(?P<sure>{_SURE_NAMES})|(?P<other>{_OTHER_NAMES})|{_SIGNATURE_NAMES})=(?P<value>[^&\s\"'<>#\\]+)",
+    re.IGNORECASE,
+)
+
+_USER: Final = lazy_pattern(r"://([^\s/?#@:\"'<>\\\[]*)([:@])")
+_PORT: Final = lazy_pattern(r"[0-9]{1,5}(?=[/?#\s\"'<>),;\]}`\\]|\Z)")
+# An "@" before a host. Passwords may contain it, so the last one counts.
+_AT: Final = lazy_pattern(r"@(?=(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?#\s\"'<>(),;\]}`\\&]|\Z))")
+# The scheme of a URL and the quote before it, read backwards.
+_SCHEME: Final = lazy_pattern(r"[\w+.:-]*([\"'`]\\{0,3})?")
+_QUOTED: Final = {quote: lazy_pattern(rf"(?:[^\\\n{quote}]|\\.)*") for quote in "\"'`"}
+_RUN: Final = lazy_pattern(r"[^\s<>]*")
+_LINE: Final = lazy_pattern(r"[^\r\n]*")
+_MAX_PASSWORD_LENGTH: Final = 256
+_MAX_SCHEME_LENGTH: Final = 40
+_MIN_TOKEN_LENGTH: Final = 16
+
+
+def masked_parameters(text: str, *, is_signed: bool) -> str:
+    """Mask the values of secret parameters; ``is_signed`` keeps signatures."""
+
+    def hidden(match: re.Match[str]) -> str:
+        if match["other"]:
+            is_kept = is_innocent(match["value"], Strength.MEDIUM)
+        else:
+            is_kept = (is_signed and not match["sure"]) or is_placeholder(match["value"])
+        length = len(match["value"])
+        return match[0] if is_kept else f"{match[0][:-length]}{FILLER * length}"
+
+    return _PARAMETER.sub(hidden, text)
+
+
+def masked_users(text: str) -> str:
+    """Mask users and passwords in URLs; a short user without a password stays."""
+    spans: list[tuple[int, int]] = []
+    done = 0
+    # A URL has a user only if an "@" follows: looking for the next one first passes over nearly all URLs.
+    next_at = text.find("@")
+    while next_at >= 0 and (match := _USER.search(text, done)) is not None:
+        if next_at < match.end() - 1:
+            next_at = text.find("@", match.end() - 1)
+            if next_at < 0:
+                break
+        end = _end_of_user(text, match, next_at)
+        done = match.end() if end is None else end
+        if end is not None:
+            spans.append((match.start(1), end))
+    return masked(text, spans)
+
+
+def _end_of_user(text: str, match: re.Match[str], next_at: int) -> int | None:
+    """Return the index of the "@" behind user and password, None if there is no secret; ``next_at`` is the next "@"."""
+    if match[2] == "@":
+        # Without a password a long user is a token: `https://TOKEN@github.com`.
+        return match.end() - 1 if len(match[1]) >= _MIN_TOKEN_LENGTH else None
+    start = match.end()
+    if next_at - start > _MAX_PASSWORD_LENGTH or text[start].isspace() or _PORT.match(text, start):
+        return None
+    ends = [at.start() for at in _AT.finditer(text, start, _end_of_url(text, match))]
+    return ends[-1] if ends and not is_placeholder(text[start : ends[-1]]) else None
+
+
+def _end_of_url(text: str, match: re.Match[str]) -> int:
+    """Return the end of a URL: its closing quote, else a space; a space within a password is recognised."""
+    start = match.end()
+    next_url = text.find("://", start, start + _MAX_PASSWORD_LENGTH)
+    last = start + _MAX_PASSWORD_LENGTH if next_url < 0 else next_url
+    scheme = _SCHEME.match(text[max(0, match.start() - _MAX_SCHEME_LENGTH) : match.start()][::-1])
+    quote = scheme[1] if scheme else None
+    if quote is not None:
+        if len(quote) == 1:
+            return _end(_QUOTED[quote], text, start, last)
+        closing = text.find(quote[::-1], start, last)
+        return last if closing < 0 else closing
+    end = _end(_RUN, text, start, last)
+    # Up to the space there is a path or an "@", so the URL is complete; otherwise the space belongs to the password.
+    if "/" in text[start:end] or text.find("@", start, end) >= 0:
+        return end
+    return _end(_LINE, text, start, last)
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int, last: int) -> int:
+    match = pattern.match(text, start, last)
+    return start if match is None else match.end()

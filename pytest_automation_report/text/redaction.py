@@ -20,8 +20,8 @@ from urllib.parse import quote, quote_plus, unquote
 
 from pytest_automation_report.text import limits
 from pytest_automation_report.text.credential_patterns import masked_credentials
-from pytest_automation_report.text.named_secrets import is_named_secret, is_sure, named_values
-from pytest_automation_report.text.secret_values import FILLER, MARK, Strength, filled, marked, unmasked
+from pytest_automation_report.text.secret_values import Strength, is_named_secret, is_sure, named_values
+from pytest_automation_report.text.visible import FILLER, MARK, filled, marked, unmasked
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:

@@ -1,4 +1,13 @@
-"""Find secrets by their form, by their position in a text and in URLs, and hide them without moving what follows."""
+"""Find the values of names that stand for secrets.
+
+Examples are `password=x`, `"api_key": "x"` and `<password>x</password>`. The search has three steps. `_NAMES` finds a
+name, `_AFTER` matches the sign between name and value, and `_value` chooses the reader for this sign: a quoted text, a
+word, the rest of a line, a pair, a sentence, markup. The reader finds the end of the value, and `is_innocent` decides
+whether it is a secret.
+
+Each name has a literal: texts without it are passed over at the speed of a text search. The expressions around a match
+have a bounded length, and the next search starts behind the value: the work is linear in the length of a text.
+"""
 
 from __future__ import annotations
 
@@ -7,59 +16,15 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from pytest_automation_report.text.visible import FILLER, MARK
 from pytest_automation_report.unpatched import compiled, lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
 
 SecretSpan: TypeAlias = "tuple[int, int, bool]"
 """Start and end of a secret in a text, and whether it is surely one: then it is hidden everywhere else, too."""
-
-MARK: Final = "[redacted]"
-"""The text that replaces a secret."""
-
-FILLER: Final = "\x01"
-"""The character that stands for each hidden one in a masked text."""
-
-_RUNS: Final = lazy_pattern(f"{FILLER}+")
-
-
-def unmasked(text: str) -> str:
-    """Return a text of the same length that has no filler yet, to be masked."""
-    return text.replace(FILLER, "\x02")
-
-
-def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """Return the text with fillers in these spans, which are in order and may overlap."""
-    pieces: list[str] = []
-    done = 0
-    for begin, end in spans:
-        start = max(begin, done)
-        if start < end:
-            pieces += [text[done:start], FILLER * (end - start)]
-            done = end
-    return "".join((*pieces, text[done:])) if pieces else text
-
-
-def filled(match: re.Match[str]) -> str:
-    """Return fillers for a match."""
-    return FILLER * (match.end() - match.start())
-
-
-def runs(mask: str) -> list[tuple[int, int]]:
-    """Return the spans of fillers in a masked text."""
-    return [match.span() for match in _RUNS.finditer(mask)] if FILLER in mask else []
-
-
-def marked(text: str, mask: str) -> str:
-    """Return a text with `MARK` for each run of fillers in its masked text."""
-    pieces: list[str] = []
-    done = 0
-    for start, end in runs(mask):
-        pieces += [text[done:start], MARK]
-        done = end
-    return "".join((*pieces, text[done:])) if pieces else text
 
 
 class Strength(IntEnum):
@@ -164,179 +129,378 @@ def is_innocent(value: str, strength: Strength) -> bool:
     return not looks_random(value)
 
 
-_VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"
-# Between arguments: spaces, or the quotes of a list.
-_GAP: Final = r"(?:[ \t]{1,4}|['\"],\s{0,8}[bfru]?['\"])"
-_ARGUMENTS: Final = rf"(?:{_GAP}[^\s|;&'\"]{{1,100}}){{0,8}}?{_GAP}"
-_ARGUMENT_NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private)[_-]?key)"
-# Not the help of a command: there a word in capitals stands for the value, or a sentence follows.
-_NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
-_LOGINS: Final = (
-    rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}",
-    rf"docker{_GAP}login{_ARGUMENTS}-p{_GAP}?{_VALUE}",
+_STRONG: Final = Strength.STRONG
+_MEDIUM: Final = Strength.MEDIUM
+_WEAK: Final = Strength.WEAK
+
+# `cache_key` and `sort_key` are not secrets: only a key with one of these words before it is.
+_KEYS: Final = (
+    "api", "access", "secret", "private", "encryption", "encrypt", "signing", "master", "account", "shared", "auth",
+    "service", "deploy", "ssh", "subscription", "license", "webhook", "hmac", "jwt", "fernet", "admin", "sharedaccess",
+)  # fmt: skip
+_BEFORE_KEY: Final = "|".join(f"(?<={word}{joint}key)" for word in _KEYS for joint in ("", "[_. -]"))
+
+_NAMES: Final[tuple[tuple[str, str, Strength], ...]] = (
+    ("pass", "passw(?:or)?d", _STRONG),
+    ("pass", "passphrase", _STRONG),
+    ("pass", "passcode", _STRONG),
+    # `bypass` and `compass` are words.
+    ("pass", "pass(?:(?<![a-z]pass)|(?<=(?:db|my|pg)pass)|(?<=(?:user|smtp|mail|root)pass))", _MEDIUM),
+    ("pwd", "pwd(?<!oldpwd)", _MEDIUM),
+    ("secre", "secret(?:[_-]?(?:id|key|access[_-]?key))?", _MEDIUM),
+    ("token", "token(?<!page.token)(?<!pagetoken)(?<!next.token)(?<!nexttoken)", _MEDIUM),
+    ("key", f"key(?:{_BEFORE_KEY})", _MEDIUM),
+    ("key", f"_key(?!(?:{_BEFORE_KEY}))(?<!public_key)(?<!foreign_key)(?<!primary_key)", _WEAK),
+    ("key", "client-key", _STRONG),
+    ("reden", "credentials?", _WEAK),
+    ("auth", "auth(?<![a-z]auth)", _WEAK),
+    ("jwt", "jwt", _WEAK),
+    ("gnatu", "signature", _WEAK),
+    ("sess", "sess(?:ion)?id", _WEAK),
 )
-_POSITIONS: Final = (
-    ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_ARGUMENT_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
-    *(("login", command) for command in _LOGINS),
-    ("mysql", rf"mysql(?:dump|admin|import)?{_ARGUMENTS}-p{_VALUE}"),
-    ("shpas", rf"sshpass{_GAP}-p{_GAP}?{_VALUE}"),
+"""The literal to search for, the expression for the end of a name, and the strength of that name.
+
+Literals have 5 characters at most: Python searches longer ones by another method, which takes five times as long.
+Names share a literal where they can: each costs a search of every text, 4 us in one of 32,000 characters.
+"""
+_LITERALS: Final = tuple(dict.fromkeys(literal for literal, _, _ in _NAMES))
+
+_SUFFIX: Final = "(?:[_-]?(?:value|data|base64|b64|hash|plain|new|old|confirm(?:ation)?|[0-9]{1,2}))?"
+_QUOTE: Final = r"\\{0,7}[\"'`]|&quot;|&#(?:34|39|x22|x27);|%2[27]"
+_TYPE: Final = r"(?:[ ]?(?:str|bytes|secretstr|optional\[str\]|(?:str|bytes)[ ]\|[ ]none)[ ]?=)?"
+_AHEAD: Final = r"(?=[bfru]{0,2}\\{0,7}[\"'])"
+# A value with parts: `{'value': 'x'}`, `[('x',)]`, and the `repr` of an object, `Secret(value='x')`.
+_NEST: Final = r"\{|[\[(]\s{0,8}[\[({]|[a-z_][\w.]{0,60}\((?:[a-z_]\w{0,40}=|[\"'])"
+# Rejects most innocent values before any reader runs: constants, short numbers, placeholders.
+# The name again as well, as in `login(token=token)`.
+_SOME: Final = (
+    r"(?=\S\S)(?!(?:none|null|true|false|[0-9]{1,3}|%[sr]|\.\.\.|(?P=name))(?:[\s,;)}\]]|\Z)|\*\*|\$[{(]|\{\{)"
+)
+SIGNS: Final[tuple[tuple[str, str], ...]] = (
+    ("password: |\n  ⟦two words⟧", r"(?P<block>:[ ][|>]-?\n[ ]{1,16})"),
     (
-        "curl",
-        rf"curl{_ARGUMENTS}(?:-u|--user|--proxy-user|-U)(?:{_GAP}|[=]|)['\"]?[^\s:'\"]{{0,100}}:(?P<bare>[^'\"\s]+)",
+        # An assignment, a mapping, a comparison; pprint writes long values on the next line.
+        "password=⟦x1⟧\n\"password\": \"⟦x2⟧\"\npassword = ['⟦x3⟧']\npassword={'value': '⟦x4⟧'}",
+        (
+            rf"[ \t]{{0,40}}\n?[ \t]{{0,4}}(?P<sign>===?|!=|:=|[=-]>|=|:(?![:/]){_TYPE}|%3[ad])(?:\s{{0,40}}"
+            rf"(?:(?P<list>[\[(])\s{{0,40}})?{_AHEAD}{_SOME}|\s{{0,8}}(?=(?P<nest>{_NEST}))|[ \t]{{0,8}}{_SOME})"
+        ),
     ),
-    ("edis-", rf"redis-cli{_ARGUMENTS}-a{_GAP}?{_VALUE}"),
-    ("pass:", rf"-(?:passin|passout|pass|k){_GAP}['\"]?pass:(?P<bare>[^\s'\"]+)"),
-    # The line of a `.pgpass` file: host, port, database, user, password.
-    (":5432", r"(?m:^)[^\s:]{1,200}:5432:[^\s:]{1,100}:[^\s:]{1,100}:(?P<bare>[^\r\n]+)"),
-    # The signature of a request in the log of botocore.
-    ("ure:\n", "ignature:\n(?P<bare>[0-9a-f]{64})"),
+    (
+        # Lists of Kubernetes, settings of .NET, objects: name and value are two members; others may stand between them.
+        '{"name": "DB_PASSWORD", "value": "⟦x1⟧"}',
+        (
+            rf"(?P<member>(?(close)(?:,\s{{0,8}}[^\s,=:]{{1,30}}[=:][^,\n]{{0,60}}){{0,2}},\s{{0,8}}|(?!))(?:{_QUOTE})?value"
+            rf"(?:{_QUOTE})?[ ]?[=:][ ]{{0,2}}|\s{{1,8}}value[ ]?[=:][ ]{{0,2}})"
+        ),
+    ),
+    ("<password>⟦x1⟧</password>", r"(?P<xml>>)(?=[^<\s])"),
+    ('name="password"\n\n⟦x1⟧', r"(?P<form>(?:(?:\\r)?\\n|\r?\n){2})"),
+    ("('password', '⟦x1⟧')", rf"(?P<pair>,\s{{0,4}}{_AHEAD})"),
+    # A sentence: only a value with a digit can be a secret.
+    (
+        "log in with password ⟦hunter-2x1⟧",
+        r"(?P<gap>(?:[ ](?:is|was|provided))?:?[ \t]{1,8})(?=[^\s0-9]{0,40}[0-9])",
+    ),
 )
-_WHERE: Final = lazy_pattern(r"where b?(?P<quote>['\"])")
-_QUOTED_VALUES: Final = {quote: lazy_pattern(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
-# The source line of a failed comparison with such an operand, `>   assert user.password == "x"`, and its explanation.
-_QUOTES: Final = "[\"'\\])]{0,3}"
-_OPERAND: Final = lazy_pattern(
-    rf"\n> +assert [^\n]{{0,200}}?"
-    rf"(?:{_ARGUMENT_NAME}{_QUOTES} [=!]= |[=!]= [\w.()\[\"']{{0,80}}{_ARGUMENT_NAME}{_QUOTES}[,\n])",
+"""What stands between a name and its value: an example whose values are in ⟦⟧, and the expression.
+
+The group's name chooses the reader of the value in `_value`.
+"""
+_EXPRESSIONS: Final = "|".join(expression for _, expression in SIGNS)
+_AFTER: Final = (
+    rf"(?P<close>{_QUOTE})?\]?(?:{_EXPRESSIONS})(?:secretstr\()?(?:[bfru]{{0,2}}(?=\\{{0,7}}[\"'`]))?"
+    rf"(?P<open>{_QUOTE})?"
+)
+_LINE: Final = lazy_pattern(r"[^\n\r\0\\]*(?:\\(?!x00|[rn])[^\n\r\0\\]*)*")
+# An unquoted value, up to a space or a separator.
+_WORD: Final = lazy_pattern(
+    r"(?:[^\s\0\"'`<>,;&|)}\]\\]+|\\(?!x00|[rn\"'])|[\"'`](?=[a-z0-9_])|"
+    r"[,;&|)}\]](?!\s|[\"'<>,;:&|)}\]\\]|$|[a-z_][a-z_. -]{0,30}[=:]))+",
     re.IGNORECASE,
 )
-_EXPLAINED: Final = lazy_pattern(
-    r"\nE +(?:AssertionError: )?assert (?:b?(?P<q>['\"])(?P<left>[^\n]{1,200}?)(?P=q)|[^\n]{1,200}?) [=!]= "
-    r"(?:b?(?P<p>['\"])(?P<right>[^\n]{1,200}?)(?P=p))?"
-)
-_SOURCE_CHARACTERS: Final = 1000
-_NAMED: Final = lazy_pattern(
-    r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|(?:access|private|secret)_key|pwd)(?:\(\))?[ ]*\Z",
-    re.IGNORECASE,
-)
-_NAME_CHARACTERS: Final = 40
+_PARAMETER: Final = lazy_pattern(r"[^&\s\"'<>#\\]+")
+_FORM_LINE: Final = lazy_pattern(r"[^\r\n\\]+")
+_XML_TEXT: Final = lazy_pattern(r"[^<\n]+")
+# These two match the reversed text before a name.
+_HEAD: Final = lazy_pattern(r"(?P<name>[\w.$:/-]*)(?P<quote>[\"'`]?)")
+_ALONE: Final = lazy_pattern(r"(?: -| tropxe| x- eralced| tes)?(?P<indent>[ \t]*)(?:[\n\r\0]|00x\\|\Z)")
+_SIBLING: Final = lazy_pattern(r";|,[ ]?[\w-]{1,40}[ ]?[:=]|[ \t]+[A-Za-z_]+=")
+# In the parts of a value: a text that is no key, or a bracket.
+_PART: Final = lazy_pattern(r"'(?:[^\\\n']|\\.)*'|\"(?:[^\\\n\"]|\\.)*\"|[\[\](){}]")
+_KEY: Final = lazy_pattern(r"\s{0,8}:")
+_HEAD_CHARACTERS: Final = 80
+# A longer value is judged by its beginning, and then hidden to its end: the same characters may follow several names.
+_VALUE_CHARACTERS: Final = 256
+_NEST_CHARACTERS: Final = 500
+_MAX_DEPTH: Final = 8
+_LINE_CHARACTERS: Final = 2000
+_AFTER_TEXTS: Final = frozenset({"", " ", ",", ")", "]", "}", "+", ";", "\n"})
+_SHORTEST_SURE: Final = 8
+_MIN_SURE_LENGTH: Final = 16
+_BRACKETS: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
-def values_by_position(text: str) -> Iterator[SecretSpan]:
-    """Yield the secrets that are known by their position alone."""
-    for literal, pattern in _POSITIONS:
-        if literal in text:
-            for match in compiled(pattern).finditer(text):
-                group = next(name for name in ("single", "double", "bare") if match.groupdict().get(name) is not None)
-                if not is_innocent(match[group], Strength.STRONG):
-                    yield *match.span(group), False
-    if "where" in text:
-        yield from _values_in_assertions(text)
-    if "\n> " in text:
-        yield from _operands(text)
+class _Hit:
+    """A name that was found in a text, with the text before it."""
+
+    __slots__ = ("before", "last", "match", "name", "quote", "start", "strength", "text")
+
+    def __init__(self, text: str, match: re.Match[str], strength: Strength) -> None:
+        self.text, self.match, self.strength = text, match, strength
+        self.start = match.end()
+        """Index of the value."""
+        self.last = self.start + _VALUE_CHARACTERS
+        """Where the search for the value's end stops."""
+        start = match.start()
+        backwards = text[max(0, start - _HEAD_CHARACTERS) : start][::-1]
+        head = _HEAD.match(backwards)
+        assert head is not None, "the expression also matches an empty text"
+        self.name = head["name"][::-1]
+        """Beginning of the name, before the word of `_NAMES`: `db_` of `db_password`."""
+        self.quote = head["quote"]
+        self.before = backwards[head.end() :]
+        """Reversed text before the name and its quote."""
+
+    def is_named(self, value: str) -> bool:
+        """Whether the value repeats the name, as in `token=self.token` and in tables of names."""
+        name = self.name + self.text[slice(*self.match.span("name"))]
+        return _last_word(value) == _last_word(name)
 
 
-def _operands(text: str) -> Iterator[SecretSpan]:
-    """Yield the values that pytest shows for an operand with the name of a secret."""
-    for source in _OPERAND.finditer(text):
-        shown = _EXPLAINED.search(text, source.end() - 1, source.end() + _SOURCE_CHARACTERS)
-        for side in () if shown is None else ("left", "right"):
-            if shown and shown[side] and not is_innocent(shown[side], Strength.STRONG):
-                yield *shown.span(side), True
+def _last_word(dotted: str) -> str:
+    """Return the last part of a dotted name, lowered and without underscores: `tokenvalue` of `a.token_value`."""
+    return dotted.rstrip(",;:)").rpartition(".")[2].replace("_", "").replace("-", "").lower()
 
 
-def _values_in_assertions(text: str) -> Iterator[SecretSpan]:
-    """Yield values in pytest's explanation of an assertion: `where 'x' = user.password`."""
-    for match in _WHERE.finditer(text):
-        value = _QUOTED_VALUES[match["quote"]].match(text, match.end())
-        if value is not None:
-            end = text.find("\n", value.end())
-            end = len(text) if end < 0 else end
-            if _NAMED.search(text[max(value.end(), end - _NAME_CHARACTERS) : end]):
-                yield *value.span(1), True
+def lowered(text: str) -> str:
+    """Return the text with its ASCII letters lowered, so that all positions are the same."""
+    if text.isascii():
+        return text.lower()
+    # Some other letters become two characters, and then all positions behind would be wrong.
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
-_SURE_NAMES: Final = (
-    "access_token|api[_-]?key|apikey|client_secret|id_token|passwd|password|private_token|pwd|refresh_token|secret|"
-    "token"
-)
-# The value decides: `?key=name`, `?pass=12` and `?auth=basic` are not secrets.
-_OTHER_NAMES: Final = "auth|key|pass"
-_SIGNATURE_NAMES: Final = (
-    "sig|signature|X-Amz-Credential|X-Amz-Security-Token|X-Amz-Signature|X-Goog-Credential|X-Goog-Signature"
-)
-_PARAMETER: Final = lazy_pattern(
-    rf"[?&](?:(?P<sure>{_SURE_NAMES})|(?P<other>{_OTHER_NAMES})|{_SIGNATURE_NAMES})=(?P<value>[^&\s\"'<>#\\]+)",
-    re.IGNORECASE,
-)
-
-_USER: Final = lazy_pattern(r"://([^\s/?#@:\"'<>\\\[]*)([:@])")
-_PORT: Final = lazy_pattern(r"[0-9]{1,5}(?=[/?#\s\"'<>),;\]}`\\]|\Z)")
-# An "@" before a host. Passwords may contain it, so the last one counts.
-_AT: Final = lazy_pattern(r"@(?=(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?#\s\"'<>(),;\]}`\\&]|\Z))")
-# The scheme of a URL and the quote before it, read backwards.
-_SCHEME: Final = lazy_pattern(r"[\w+.:-]*([\"'`]\\{0,3})?")
-_QUOTED: Final = {quote: lazy_pattern(rf"(?:[^\\\n{quote}]|\\.)*") for quote in "\"'`"}
-_RUN: Final = lazy_pattern(r"[^\s<>]*")
-_LINE: Final = lazy_pattern(r"[^\r\n]*")
-_MAX_PASSWORD_LENGTH: Final = 256
-_MAX_SCHEME_LENGTH: Final = 40
-_MIN_TOKEN_LENGTH: Final = 16
+def found_literals(lower: str) -> list[str]:
+    """Return the literals of names that a lowered text contains; no name of a secret stands in a text without any."""
+    return [literal for literal in _LITERALS if literal in lower]
 
 
-def masked_parameters(text: str, *, is_signed: bool) -> str:
-    """Mask the values of secret parameters; ``is_signed`` keeps signatures."""
-
-    def hidden(match: re.Match[str]) -> str:
-        if match["other"]:
-            is_kept = is_innocent(match["value"], Strength.MEDIUM)
-        else:
-            is_kept = (is_signed and not match["sure"]) or is_placeholder(match["value"])
-        length = len(match["value"])
-        return match[0] if is_kept else f"{match[0][:-length]}{FILLER * length}"
-
-    return _PARAMETER.sub(hidden, text)
+def named_values(text: str) -> list[SecretSpan]:
+    """Return the secrets beside names, in no order."""
+    lower = lowered(text)
+    return values_beside(found_literals(lower), text, lower)
 
 
-def masked_users(text: str) -> str:
-    """Mask users and passwords in URLs; a short user without a password stays."""
-    spans: list[tuple[int, int]] = []
+def values_beside(literals: Sequence[str], text: str, lower: str) -> list[SecretSpan]:
+    """Return the secrets beside names with these literals, in no order; ``lower`` is the lowered text."""
+    spans: list[SecretSpan] = []
+    if literals:
+        for literal, name, strength in _NAMES:
+            if literal in literals:
+                spans += _values(text, lower, compiled(f"(?P<name>{name}{_SUFFIX}){_AFTER}"), strength)
+    return spans
+
+
+def is_named_secret(name: str, value: str, *, is_nested: bool = False) -> bool:
+    """Whether a field with this name and value holds a secret; a nested value has names of its own before."""
+    lower = name.strip()[-_HEAD_CHARACTERS:].lower()
+    return any(
+        literal in lower
+        and compiled(rf"(?:{word}){_SUFFIX}\Z").search(lower)
+        and not is_innocent(value, min(strength, _MEDIUM) if is_nested else strength)
+        for literal, word, strength in _NAMES
+    )
+
+
+def _values(text: str, lower: str, pattern: re.Pattern[str], strength: Strength) -> Iterator[SecretSpan]:
+    """Yield the secrets beside one kind of name."""
     done = 0
-    # A URL has a user only if an "@" follows: looking for the next one first passes over nearly all URLs.
-    next_at = text.find("@")
-    while next_at >= 0 and (match := _USER.search(text, done)) is not None:
-        if next_at < match.end() - 1:
-            next_at = text.find("@", match.end() - 1)
-            if next_at < 0:
-                break
-        end = _end_of_user(text, match, next_at)
-        done = match.end() if end is None else end
-        if end is not None:
-            spans.append((match.start(1), end))
-    return masked(text, spans)
+    while (match := pattern.search(lower, done)) is not None:
+        done = match.end()
+        # Nothing to hide: the name ends the text, or the value is hidden already.
+        if done < len(text) and not text.startswith((MARK, FILLER), done):
+            hit = _Hit(text, match, strength)
+            if match["nest"]:
+                for span in _parts(hit):
+                    yield span
+                    done = span[1]
+            value = _value(hit) if done == hit.start else None
+            if value is not None:
+                if value[1] >= hit.last:
+                    hit.last = len(text)
+                    value = _value(hit) or value
+                yield value
+                done = max(done, value[1])
 
 
-def _end_of_user(text: str, match: re.Match[str], next_at: int) -> int | None:
-    """Return the index of the "@" behind user and password, None if there is no secret; ``next_at`` is the next "@"."""
-    if match[2] == "@":
-        # Without a password a long user is a token: `https://TOKEN@github.com`.
-        return match.end() - 1 if len(match[1]) >= _MIN_TOKEN_LENGTH else None
-    start = match.end()
-    if next_at - start > _MAX_PASSWORD_LENGTH or text[start].isspace() or _PORT.match(text, start):
+def _value(hit: _Hit) -> SecretSpan | None:
+    """Return the secret behind a name, None if its value is innocent."""
+    match = hit.match
+    if match["sign"] is not None:
+        return _quoted(hit) if match["open"] else _unquoted(hit)
+    if match["gap"] is not None:
+        return _in_sentence(hit)
+    if match["pair"] is not None:
+        return _second_of_pair(hit)
+    if match["xml"] is not None or match["form"] is not None:
+        return _in_markup(hit)
+    if match["open"] is not None:
+        return _quoted(hit)
+    end = _end(_LINE if match["block"] else _WORD, hit)
+    return None if match["member"] and is_code(hit.text[hit.start : end]) else _unless_innocent(hit, end)
+
+
+def _parts(hit: _Hit) -> Iterator[SecretSpan]:
+    """Yield the secrets in the brackets behind a name: quoted texts that are no keys."""
+    opening = hit.text[slice(*hit.match.span("nest"))]
+    if opening[0] not in _BRACKETS and not opening.partition("(")[0].rpartition(".")[2][:1].isupper():
+        return  # a call in source code
+    depth = 0
+    start = hit.match.start("nest")
+    for part in _PART.finditer(hit.text, start, start + _NEST_CHARACTERS):
+        if part[0] in _BRACKETS:
+            depth += _BRACKETS[part[0]]
+            if not 0 < depth < _MAX_DEPTH:
+                return
+        elif _KEY.match(hit.text, part.end()) is None:
+            value = part[0][1:-1]
+            if not is_innocent(value, min(hit.strength, _MEDIUM)) and not hit.is_named(value):
+                yield part.start() + 1, part.end() - 1, is_sure(value, _MEDIUM)
+
+
+def _in_markup(hit: _Hit) -> SecretSpan | None:
+    """Return the secret in an XML element, or in a part of a multipart form."""
+    if hit.match["xml"] is not None:
+        if hit.before[:1] != "<":
+            return None
+        hit.last = len(hit.text)
+        end = _end(_XML_TEXT, hit)
+        return _unless_innocent(hit, end) if hit.text.startswith("</", end) else None
+    is_field = hit.quote and hit.match["close"] and hit.before.startswith("=eman")
+    return _unless_innocent(hit, _end(_FORM_LINE, hit)) if is_field else None
+
+
+def _end(pattern: re.Pattern[str], hit: _Hit) -> int:
+    match = pattern.match(hit.text, hit.start, hit.last)
+    return hit.start if match is None else match.end()
+
+
+def _unless_innocent(hit: _Hit, end: int, strength: Strength | None = None) -> SecretSpan | None:
+    value = hit.text[hit.start : end]
+    if is_innocent(value, hit.strength if strength is None else strength) or hit.is_named(value):
         return None
-    ends = [at.start() for at in _AT.finditer(text, start, _end_of_url(text, match))]
-    return ends[-1] if ends and not is_placeholder(text[start : ends[-1]]) else None
+    return hit.start, end, is_sure(value, hit.strength)
 
 
-def _end_of_url(text: str, match: re.Match[str]) -> int:
-    """Return the end of a URL: its closing quote, else a space; a space within a password is recognised."""
-    start = match.end()
-    next_url = text.find("://", start, start + _MAX_PASSWORD_LENGTH)
-    last = start + _MAX_PASSWORD_LENGTH if next_url < 0 else next_url
-    scheme = _SCHEME.match(text[max(0, match.start() - _MAX_SCHEME_LENGTH) : match.start()][::-1])
-    quote = scheme[1] if scheme else None
-    if quote is not None:
-        if len(quote) == 1:
-            return _end(_QUOTED[quote], text, start, last)
-        closing = text.find(quote[::-1], start, last)
-        return last if closing < 0 else closing
-    end = _end(_RUN, text, start, last)
-    # Up to the space there is a path or an "@", so the URL is complete; otherwise the space belongs to the password.
-    if "/" in text[start:end] or text.find("@", start, end) >= 0:
-        return end
-    return _end(_LINE, text, start, last)
+def is_sure(value: str, strength: Strength) -> bool:
+    """Whether a value beside a name of this strength is a secret wherever it stands."""
+    is_long = len(value) >= _MIN_SURE_LENGTH or (len(value) >= _SHORTEST_SURE and not value.isalpha())
+    return looks_random(value, _SHORTEST_SURE) or (strength is _STRONG and is_long)
 
 
-def _end(pattern: re.Pattern[str], text: str, start: int, last: int) -> int:
-    match = pattern.match(text, start, last)
-    return start if match is None else match.end()
+def _quoted(hit: _Hit) -> SecretSpan | None:
+    """Return the secret between quotes; without a closing one it ends with the line."""
+    if _is_closing(hit):
+        return None
+    end = _end_of_quoted(hit)
+    span = _unless_innocent(hit, end)
+    if span is None or hit.match["list"] is None:
+        return span
+    closing = compiled(r"[^\]\)\n]*").match(hit.text, end, hit.last)
+    last = end if closing is None else closing.end()
+    start, _, is_sure = span
+    if last >= hit.last:
+        return start, last, is_sure
+    return start, max(end, hit.text.rfind(hit.match["open"], end, last)), is_sure
+
+
+def _is_closing(hit: _Hit) -> bool:
+    """Whether the quote behind a name closes a text that contains the name: `"?token=" + token`."""
+    if hit.text[hit.start : hit.start + 1] not in _AFTER_TEXTS or hit.match["close"]:
+        return False
+    start = hit.match.start()
+    line = hit.text[max(0, start - _LINE_CHARACTERS) : start].rpartition("\n")[2]
+    return line.count(hit.match["open"]) % 2 == 1
+
+
+def _end_of_quoted(hit: _Hit) -> int:
+    opened = hit.match["open"]
+    if len(opened) == 1:
+        return _end(compiled(rf"(?:[^\\\n{opened}]|\\.)*"), hit)
+    # A quote behind backslashes, or as HTML and URLs escape it.
+    is_escaped = opened.startswith("\\")
+    quote = rf"(?<!\\)\\{{{len(opened) - 1}}}{opened[-1]}" if is_escaped else f"(?i:{opened})"
+    closing = compiled(rf"{quote}|\n").search(hit.text, hit.start, hit.last)
+    return min(len(hit.text), hit.last) if closing is None else closing.start()
+
+
+def _second_of_pair(hit: _Hit) -> SecretSpan | None:
+    """Return the secret of a pair: `('password', 'x')` or `['--password', 'x']`, but not of a list of names."""
+    match = hit.match
+    if match["close"] is None or match["open"] is None:
+        return None
+    end = _end_of_quoted(hit)
+    if hit.name.startswith("--"):
+        return None if hit.text.startswith("-", hit.start) else _unless_innocent(hit, end)
+    is_pair = hit.before.lstrip("b")[:1] in {"(", "["} and hit.text[end + len(match["open"]) :][:1] in {")", "]"}
+    return _unless_innocent(hit, end, min(hit.strength, _MEDIUM)) if is_pair else None
+
+
+def _in_sentence(hit: _Hit) -> SecretSpan | None:
+    """Return a secret in a sentence, behind a space: `login with password x`."""
+    if hit.match["close"] is not None:
+        return None
+    end = _end_of_quoted(hit) if hit.match["open"] else _end(_WORD, hit)
+    value = hit.text[hit.start : end]
+    return _unless_innocent(hit, end) if looks_random(value.rstrip(".,:"), _SHORTEST_SURE) else None
+
+
+def _unquoted(hit: _Hit) -> SecretSpan | None:
+    """Return an unquoted secret: a word, or the rest of a line that begins with the name."""
+    name, sign = hit.name, hit.match["sign"]
+    if sign in {"==", "===", "!="}:
+        return None
+    if sign == ":" and ("://" in name or name.startswith("arn:")):
+        return None  # a URL with user and password, the name of an AWS resource
+    if hit.before[:1] in {"?", "&"}:
+        return _unless_innocent(hit, _end(_PARAMETER, hit))
+    alone = None if hit.quote else _ALONE.match(hit.before)
+    if alone is not None:
+        return _rest_of_line(hit, is_indented=bool(alone["indent"]))
+    end = _end(_WORD, hit)
+    return None if _is_word_of_code(hit, hit.text[hit.start : end], end) else _unless_innocent(hit, end)
+
+
+def _is_variable(hit: _Hit) -> bool:
+    """Whether the name is an environment variable: `DB_PASSWORD=`."""
+    start, end = hit.match.start(), hit.match.start("sign")
+    return hit.match["sign"] == "=" and hit.match[0][-1] == "=" and hit.text[start:end].isupper()
+
+
+def _is_word_of_code(hit: _Hit, value: str, end: int) -> bool:
+    """Whether a value is the name of a variable, as in `login(password=password)`, not part of a connection string."""
+    if not is_code(value):
+        return False
+    is_string = hit.strength is _STRONG and hit.match[0].endswith("=") and value.isalpha()
+    return not (is_string and _SIBLING.match(hit.text, end)) and not (_is_variable(hit) and value.isalpha())
+
+
+def _rest_of_line(hit: _Hit, *, is_indented: bool) -> SecretSpan | None:
+    """Return the secret in a line of an environment, an ini or a YAML file."""
+    end = _end(_LINE, hit)
+    line = hit.text[hit.start : end].rstrip()
+    end = hit.start + len(line)
+    word_end = _end(_WORD, hit)
+    word = hit.text[hit.start : word_end]
+    if _SIBLING.match(hit.text, word_end):
+        return None if _is_word_of_code(hit, word, word_end) else _unless_innocent(hit, word_end)
+    if _is_variable(hit):
+        is_path = hit.match[0].startswith("pwd") and line.startswith("/")
+        return None if is_path else _unless_innocent(hit, end, _STRONG)
+    is_assignment = hit.match["sign"] == "="
+    is_word = not is_assignment or is_indented or not line.isalpha() or hit.strength is not _STRONG
+    if is_prose(line) or (is_code(line) and is_word):
+        # A remark may follow the secret: `client_secret=x (from the vault)`.
+        return _unless_innocent(hit, word_end) if looks_random(word, _SHORTEST_SURE) else None
+    return _unless_innocent(hit, end)

@@ -1,13 +1,17 @@
-"""Make control characters of texts visible, and remove terminal sequences; texts whose colours are kept beside them."""
+"""Make control characters of texts visible, remove terminal sequences, hide parts without moving what follows.
+
+Here is also the text whose colours are kept beside it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Iterable
 
     from typing_extensions import Self
 
@@ -79,3 +83,49 @@ def common_length(left: str, right: str) -> int:
         else:
             high = middle - 1
     return low
+
+
+MARK: Final = "[redacted]"
+"""The text that replaces a secret."""
+
+FILLER: Final = "\x01"
+"""The character that stands for each hidden one in a masked text."""
+
+_RUNS: Final = lazy_pattern(f"{FILLER}+")
+
+
+def unmasked(text: str) -> str:
+    """Return a text of the same length that has no filler yet, to be masked."""
+    return text.replace(FILLER, "\x02")
+
+
+def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return the text with fillers in these spans, which are in order and may overlap."""
+    pieces: list[str] = []
+    done = 0
+    for begin, end in spans:
+        start = max(begin, done)
+        if start < end:
+            pieces += [text[done:start], FILLER * (end - start)]
+            done = end
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def filled(match: re.Match[str]) -> str:
+    """Return fillers for a match."""
+    return FILLER * (match.end() - match.start())
+
+
+def runs(mask: str) -> list[tuple[int, int]]:
+    """Return the spans of fillers in a masked text."""
+    return [match.span() for match in _RUNS.finditer(mask)] if FILLER in mask else []
+
+
+def marked(text: str, mask: str) -> str:
+    """Return a text with `MARK` for each run of fillers in its masked text."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in runs(mask):
+        pieces += [text[done:start], MARK]
+        done = end
+    return "".join((*pieces, text[done:])) if pieces else text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.recording.results import identity_of
-from pytest_automation_report.text.secret_values import MARK
+from pytest_automation_report.text.visible import MARK
 from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import TOKEN, send, session_environment

@@ -21,7 +21,8 @@ from pytest_automation_report.session.xdist import worker_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
 from pytest_automation_report.text.redaction import TextCleaner, safe_str, secret_values
-from pytest_automation_report.text.secret_values import MARK
+from pytest_automation_report.text.secret_values import SIGNS
+from pytest_automation_report.text.visible import MARK
 from support.texts_with_secrets import HIDDEN
 
 INNOCENT = [
@@ -201,6 +202,12 @@ def test_secrets_are_hidden_wholly(text: str, secret: str) -> None:
     assert MARK in hidden
     assert sorted(piece for piece in _pieces(secret) - _pieces(*text.split(secret)) if piece in hidden) == []
     assert without_credentials(hidden) == hidden
+
+
+@pytest.mark.parametrize("example", [example for example, _ in SIGNS])
+def test_examples_of_signs(example: str) -> None:
+    """Between a name and its value may stand each of the signs of the table: its examples are hidden, and no more."""
+    assert without_credentials(re.sub("[⟦⟧]", "", example)) == re.sub("⟦.*?⟧", MARK, example)
 
 
 def _pieces(*parts: str) -> set[str]:
