@@ -30,9 +30,8 @@ from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.recording.comparison import Sides
     from pytest_automation_report.recording.phases import Report
     from pytest_automation_report.recording.running import RunningAttempt
@@ -101,46 +100,26 @@ class AttemptReader:
         phases = _notable_phases(attempt)
         status, is_final = _verdict(attempt, phases)
         own = annotations[-1] if annotations else None
+        values = None
         # First: a comparison may show that a value is a secret.
-        values = self._clean(comparison) if comparison is not None and status != "passed" else None
+        if comparison is not None and status != "passed":
+            # Not before: most sessions have no failed comparison.
+            from pytest_automation_report.recording.comparison import clean_comparison  # noqa: PLC0415
+
+            values = clean_comparison(comparison, self._cleaner)
         fields, artifacts = self._fields(attempt, phases, nodeid, status, own)
         hidden = [self._hidden(*each) for each in _with_annotations(attempt.hidden, annotations[:-1])]
-        hide = self._hiding()
+        # What the texts of this attempt showed to be secrets is hidden in all of them; few tests have any.
+        found = self._cleaner.take_found()
+        hide = FoundSecrets(found).of_attempt if found else _itself
         steps = () if own is None else own.timed_steps
         failing_line = next((phase.line for phase in phases if phase.line is not None), None)
         times = attempt.times_us(moment - began)
-        ended = hide(Attempt(status, *times, fields, artifacts, steps, {}, values, failing_line))
+        ended = Attempt(status, *times, fields, artifacts, steps, {}, values, failing_line)
+        ended, *earlier = (_with_colours(hide(each)) for each in (ended, *hidden))
         added = merged(annotations)
         key, folder = (None, None) if added is None else (added.key, added.folder)
-        return FinishRecord(
-            number, moment, nodeid, ended, began, file, line, is_final, tuple(map(hide, hidden)), key, folder
-        )
-
-    def _hiding(self) -> Callable[[Attempt], Attempt]:
-        """Return the function that hides what the texts of this attempt showed to be secrets, in few tests any."""
-        found = self._cleaner.take_found()
-        if not found:
-            return _with_colours
-        secrets = FoundSecrets(found)
-
-        def hide(attempt: Attempt) -> Attempt:
-            return _with_colours(
-                replace(
-                    attempt,
-                    fields=secrets.of_fields(attempt.fields),
-                    artifacts=secrets.of_artifacts(attempt.artifacts),
-                    steps=secrets.of_steps(attempt.steps),
-                    comparison=secrets.of_value(attempt.comparison),
-                )
-            )
-
-        return hide
-
-    def _clean(self, comparison: Sides) -> Json | None:
-        # Not before: most sessions have no failed comparison.
-        from pytest_automation_report.recording.comparison import clean_comparison  # noqa: PLC0415
-
-        return clean_comparison(comparison, self._cleaner)
+        return FinishRecord(number, moment, nodeid, ended, began, file, line, is_final, tuple(earlier), key, folder)
 
     def _fields(
         self,
@@ -152,22 +131,19 @@ class AttemptReader:
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
         """Return the fields of an attempt, with those about failures first, and its artifacts."""
         subtests = attempt.subtests
+        sections = without_earlier(attempt.sections, attempt.before.sections)
         highlights = _phase_fields(phases, subtests)
         if _is_without_call(attempt):
             highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
-        others: list[Field] = []
-        artifacts: list[Artifact] = []
-        if attempt.sections or subtests is not None:
-            sections = without_earlier(attempt.sections, attempt.before.sections)
-            others += self._output_fields(sections, subtests, status)
+        others = self._output_fields(sections, subtests, status)
         others += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
         if attempt.properties:
             others += _property_fields(attempt.properties, attempt.before.properties, self._cleaner)
-        if annotations is not None:
-            # First: steps name their files by these places.
-            artifacts += annotations.artifacts
+        # First: steps name their files by these places.
+        artifacts = [] if annotations is None else [*annotations.artifacts]
         if self._options.output_annotations:
-            printed_fields, printed_artifacts = self._printed_annotations(attempt)
+            printed = [*sections, *(subtests.output if subtests is not None else ())]
+            printed_fields, printed_artifacts = printed_annotations(printed, self._cleaner)
             others += printed_fields
             artifacts += printed_artifacts
         if annotations is not None:
@@ -178,12 +154,6 @@ class AttemptReader:
         elif annotations is not None and annotations.steps:
             others.insert(0, steps_field(annotations.steps, annotations.counts))
         return (*highlights, *others), tuple(artifacts)
-
-    def _printed_annotations(self, attempt: RunningAttempt) -> tuple[list[Field], list[Artifact]]:
-        """Return the fields and artifacts that a test printed as ``[[PROPERTY|...]]`` and ``[[ATTACHMENT|...]]``."""
-        sections = without_earlier(attempt.sections, attempt.before.sections)
-        subtest_sections = attempt.subtests.output if attempt.subtests is not None else []
-        return printed_annotations([*sections, *subtest_sections], self._cleaner)
 
     def _output_fields(
         self, sections: Sequence[tuple[str, str]], subtests: Subtests | None, status: Status
@@ -240,6 +210,10 @@ def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, 
     if attempt.subtests is not None and attempt.subtests.has_failed:
         statuses.append("failure")
     return worst_status(statuses), not is_without_call and all(phase.outcome != _RERUN for phase in phases)
+
+
+def _itself(attempt: Attempt) -> Attempt:
+    return attempt
 
 
 def _with_colours(attempt: Attempt) -> Attempt:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from enum import Enum
-from functools import partial
 from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -18,7 +17,7 @@ from pytest_automation_report.recording.phases import context_of
 from pytest_automation_report.text.visible import FILLER, common_length, marked, masked, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from types import CodeType, TracebackType
 
     import pytest
@@ -188,11 +187,10 @@ class _Capture:
                 break
             both = zip(sides, sizes, strict=True)
             values = [base.__getitem__(side, index) if index < size else _MISSING for side, size in both]
-            self._add_pair(values, lists, _itself, depth)
-        nodes: tuple[Node, Node] = {"type": _name(type(left))}, {"type": _name(type(right))}
-        for node, items, size in zip(nodes, lists, sizes, strict=True):
-            _add(node, "items", items, size)
-            if start:
+            self._add_pair(values, lists, None, depth)
+        nodes = _both(sides, "items", lists, sizes)
+        if start:
+            for node, size in zip(nodes, sizes, strict=True):
                 node["start"], node["size"] = start, size
         return nodes
 
@@ -230,23 +228,20 @@ class _Capture:
                 break
             label = key if name == "fields" else self.single(key, depth + 1)
             values = [dict.get(side, key, _MISSING) for side in (left, right)]
-            self._add_pair(values, lists, partial(_labelled, label), depth)
-        nodes: tuple[Node, Node] = {"type": _name(type(sides[0]))}, {"type": _name(type(sides[1]))}
-        for node, entries, side in zip(nodes, lists, (left, right), strict=True):
-            _add(node, name, entries, dict.__len__(side))
-        return nodes
+            self._add_pair(values, lists, label, depth)
+        return _both(sides, name, lists, (dict.__len__(left), dict.__len__(right)))
 
     def _add_pair(
-        self, values: Sequence[object], lists: Sequence[list[Any]], wrapped: Callable[[Node], Any], depth: int
+        self, values: Sequence[object], lists: Sequence[list[Any]], label: str | Node | None, depth: int
     ) -> None:
-        """Add the values of both sides at one place to their lists; `_MISSING` stands for none."""
+        """Add the values of both sides at one place to their lists, with its label; `_MISSING` stands for none."""
         if _MISSING is values[0] or _MISSING is values[1]:
-            for value, nodes in zip(values, lists, strict=True):
-                if value is not _MISSING:
-                    nodes.append(wrapped(self.single(value, depth + 1)))
+            nodes = [None if value is _MISSING else self.single(value, depth + 1) for value in values]
         else:
-            for node, nodes in zip(self.pair(values[0], values[1], depth + 1), lists, strict=True):
-                nodes.append(wrapped(node))
+            nodes = [*self.pair(values[0], values[1], depth + 1)]
+        for node, parts in zip(nodes, lists, strict=True):
+            if node is not None:
+                parts.append(node if label is None else [label, node])
 
     def _sets(self, left: Any, right: Any, depth: int) -> tuple[Node, Node] | None:  # noqa: ANN401 - sets
         """Return two sets; of large ones first the items that one of them lacks.
@@ -261,7 +256,6 @@ class _Capture:
                 return None
             sides.append(set(items))
             sizes.append(base.__len__(side))
-        nodes: tuple[Node, Node] = {"type": _name(type(left))}, {"type": _name(type(right))}
         self.nodes -= 2
         lists: tuple[list[Node], list[Node]] = [], []
         if max(sizes) <= _MAX_ITEMS:
@@ -272,9 +266,7 @@ class _Capture:
                 for side, items in zip(sides, lists, strict=True):
                     if item in side:
                         items.append(node)
-        for node, items, size in zip(nodes, lists, sizes, strict=True):
-            _add(node, "items", sorted(items, key=_order), size)
-        return nodes
+        return _both((left, right), "items", [sorted(items, key=_order) for items in lists], sizes)
 
     def _has_equal(self, left: dict[Any, Any], right: dict[Any, Any], key: object) -> bool:
         values = dict.get(left, key, _MISSING), dict.get(right, key, _MISSING)
@@ -298,12 +290,12 @@ class _Capture:
         return False
 
 
-def _itself(node: Node) -> Node:
-    return node
-
-
-def _labelled(label: str | Node, node: Node) -> list[object]:
-    return [label, node]
+def _both(sides: Sequence[object], name: str, lists: Sequence[list[Any]], sizes: Sequence[int]) -> tuple[Node, Node]:
+    """Return the nodes of two containers with these parts of them."""
+    nodes: tuple[Node, Node] = {"type": _name(type(sides[0]))}, {"type": _name(type(sides[1]))}
+    for node, parts, size in zip(nodes, lists, sizes, strict=True):
+        _add(node, name, parts, size)
+    return nodes
 
 
 def _add(node: Node, name: str, parts: list[Any], size: int) -> None:

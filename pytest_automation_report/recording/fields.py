@@ -15,6 +15,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.recording.collector import AnnotationCollector
-    from pytest_automation_report.spool.records import Step
+    from pytest_automation_report.spool.records import Attempt, Step
     from pytest_automation_report.text.redaction import TextCleaner
 
 
@@ -73,9 +74,9 @@ def field_type_of(kind: FieldType | FieldKind | int) -> FieldType:
     return type_
 
 
-def typed_field(name: str, value: str, kind: FieldType, cleaner: TextCleaner) -> Field:
-    """Return a field of this type, or of the nearest type that can hold the whole value."""
-    if kind is FieldType.URL:
+def typed_field(name: str, value: str, kind: FieldType | None, cleaner: TextCleaner) -> Field:
+    """Return a field of this type, or of the nearest that can hold the whole value; without a type the fitting one."""
+    if kind is None or kind is FieldType.URL:
         return property_field(name, value, cleaner)
     value = cleaner.redact_by_name(name, value)
     name = cleaner.string(name) or NO_NAME
@@ -117,8 +118,7 @@ def printed_annotations(
                 fields.append(property_field(name.strip(), value.strip(), cleaner))
                 continue
             address = text.strip()
-            file_name = re.split(r"[?#]", address, maxsplit=1)[0].rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-            artifact = artifact_from(file_name or address, address, None, None, cleaner)
+            artifact = artifact_from(_last_segment(address) or address, address, None, None, cleaner)
             if artifact is None:
                 fields.append(property_field("Attachment", address, cleaner))
             else:
@@ -143,17 +143,18 @@ class FoundSecrets:
 
         return remarked(text, mask)
 
-    def of_fields(self, fields: Iterable[Field]) -> tuple[Field, ...]:
-        """Return fields without the values."""
-        return tuple(map(self._field, fields))
+    def of_attempt(self, attempt: Attempt) -> Attempt:
+        """Return an attempt without the values in its texts."""
+        return replace(
+            attempt,
+            fields=tuple(map(self._field, attempt.fields)),
+            artifacts=tuple(replace(each, name=self.hidden(each.name)) for each in attempt.artifacts),
+            steps=self._steps(attempt.steps),
+            comparison=self.of_value(attempt.comparison),
+        )
 
-    def of_artifacts(self, artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
-        """Return artifacts without the values in the names of their files."""
-        return tuple(replace(artifact, name=self.hidden(artifact.name)) for artifact in artifacts)
-
-    def of_steps(self, steps: Iterable[Step]) -> tuple[Step, ...]:
-        """Return steps without the values in their names."""
-        return tuple(replace(step, name=self.hidden(step.name), steps=self.of_steps(step.steps)) for step in steps)
+    def _steps(self, steps: Iterable[Step]) -> tuple[Step, ...]:
+        return tuple(replace(step, name=self.hidden(step.name), steps=self._steps(step.steps)) for step in steps)
 
     def _field(self, field: Field) -> Field:
         is_kept = field.value is None or field.type is FieldType.URL
@@ -202,11 +203,12 @@ def attachment(
     try:
         value = content() if callable(content) else content
         if isinstance(value, str) and is_web_address(value):
-            return _reference(collector, value, name or _last_segment(value), mime_type, None)
+            shown = safe_str(name or _last_segment(value) or _NAME)
+            return _Attachment(collector, item, shown, mime_type).of_address(value)
         if isinstance(value, bytes):
-            return _Attachment(collector, item, name or _NAME, mime_type).of_bytes(value)
+            return _Attachment(collector, item, safe_str(name or _NAME), mime_type).of_bytes(value)
         path = ((folder or Path()) / value).absolute()
-        return _Attachment(collector, item, name or path.name or _NAME, mime_type).of_file(path)
+        return _Attachment(collector, item, safe_str(name or path.name or _NAME), mime_type).of_file(path)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
@@ -215,100 +217,85 @@ def attachment(
         return None
 
 
-class _Attachment:
-    """One file, or bytes, of one attempt, or of a session."""
+class _Attachment(Struct):
+    """One address, file or bytes of one attempt, or of a session."""
 
-    def __init__(
-        self,
-        collector: AnnotationCollector,
-        item: pytest.Item | pytest.Session | None,
-        name: str,
-        mime_type: str | None,
-    ) -> None:
-        self._collector = collector
-        self._item = item
-        self._name = name
-        self._mime_type = mime_type
+    collector: AnnotationCollector
+    item: pytest.Item | pytest.Session | None
+    name: str
+    mime_type: str | None
+
+    def of_address(self, address: str, size: int | None = None) -> Artifact | Field:
+        """Return the artifact of an address, or a field if the server would refuse the address, such as a long one."""
+        artifact = artifact_from(self.name, address, self.mime_type, size, self.collector.cleaner)
+        return self._field(address) if artifact is None else artifact
 
     def of_file(self, path: Path) -> Artifact | Field:
         """Return the artifact of a file, or the field that names it."""
         shown = str(path)
         if not path.is_file():
-            self._collector.add_missing_file("whose file is missing", shown)
+            self.collector.add_missing_file("whose file is missing", shown)
             return self._field(f"{shown} (no such file)")
         size = path.stat().st_size
-        address = _published(self._collector, self._item, path) or self._templated(path)
-        if address is not None:
-            return _reference(self._collector, address, self._name, self._mime_type, size)
-        return self._spooled(path, shown)
+        address = self._published(path) or self._templated(path)
+        return self._spooled(path, shown) if address is None else self.of_address(address, size)
 
     def of_bytes(self, data: bytes) -> Artifact | Field:
         """Return the artifact of bytes; the hook gets them as a temporary file."""
         address = None
-        if _has_publishing_hook(self._item):
+        if self._has_hook():
             import tempfile  # noqa: PLC0415 - only for bytes with a hook
 
             with tempfile.TemporaryDirectory(prefix="automation-report-") as folder:
-                path = Path(folder) / (Path(self._name).name or _NAME)
+                path = Path(folder) / (Path(self.name).name or _NAME)
                 path.write_bytes(data)
-                address = _published(self._collector, self._item, path)
-        if address is not None:
-            return _reference(self._collector, address, self._name, self._mime_type, len(data))
-        return self._spooled(data, f"{len(data):,} bytes")
+                address = self._published(path)
+        if address is None:
+            return self._spooled(data, f"{len(data):,} bytes")
+        return self.of_address(address, len(data))
 
     def _spooled(self, content: Path | bytes, shown: str) -> Artifact | Field:
         """Return the reference to a copy in the spool."""
-        cleaner = self._collector.cleaner
+        cleaner = self.collector.cleaner
         try:
-            name, size = self._collector.artifact_spool().add(content)
+            name, size = self.collector.artifact_spool().add(content)
         except ValueError as error:
-            self._collector.add_missing_file(f"that are not kept ({error})", shown)
+            self.collector.add_missing_file(f"that are not kept ({error})", shown)
             return self._field(f"{shown} (not kept: {error})")
-        mime_type = cleaner.string(self._mime_type) if self._mime_type else None
+        mime_type = cleaner.string(self.mime_type) if self.mime_type else None
         address = spooled_address(name, cleaner.string(shown))
-        return Artifact(cleaner.string(safe_str(self._name)) or NO_NAME, address, None, mime_type, size)
+        return Artifact(cleaner.string(self.name) or NO_NAME, address, None, mime_type, size)
 
     def _templated(self, path: Path) -> str | None:
         """Return the address by the template; None without one, and for files outside of the root folder."""
-        template, item = self._collector.options.artifact_url, self._item
-        if not template or item is None:
+        template = self.collector.options.artifact_url
+        if not template or self.item is None:
             return None
         # The template has the path from the root folder, so a file outside of it has no address.
-        relative = os.path.relpath(path, item.config.rootpath)
+        relative = os.path.relpath(path, self.item.config.rootpath)
         if relative.startswith(os.pardir):
             return None
-        address = address_of(template, Path(relative).as_posix(), self._name)
+        address = address_of(template, Path(relative).as_posix(), self.name)
         return address if is_address(address) else None
 
+    def _has_hook(self) -> bool:
+        return self.item is not None and bool(getattr(self.item.config.hook, PUBLISH_ARTIFACT).get_hookimpls())
+
+    def _published(self, path: Path) -> str | None:
+        """Return the address that a user's hook returns for a file, None without one."""
+        if self.item is None or not self._has_hook():
+            return None
+        # The hook relative to the item: conftests of the item's folders are called, others are not.
+        errors, hook = self.collector.user_errors, getattr(self.item.ihook, PUBLISH_ARTIFACT)
+        address: object = errors.call(PUBLISH_ARTIFACT, hook, path=path)
+        if address is None or (isinstance(address, str) and is_address(address)):
+            return address
+        errors.add_hook_error(PUBLISH_ARTIFACT, ValueError(f"{safe_str(address)!r} is no web address"))
+        return None
+
     def _field(self, text: str) -> Field:
-        return property_field(safe_str(self._name), text, self._collector.cleaner)
-
-
-def _reference(
-    collector: AnnotationCollector, address: str, name: str, mime_type: str | None, size: int | None
-) -> Artifact | Field:
-    """Return the artifact of an address, or a field if the server would refuse the address, such as a long one."""
-    artifact = artifact_from(safe_str(name), address, mime_type, size, collector.cleaner)
-    return property_field(safe_str(name), address, collector.cleaner) if artifact is None else artifact
-
-
-def _has_publishing_hook(item: pytest.Item | pytest.Session | None) -> bool:
-    return item is not None and bool(getattr(item.config.hook, PUBLISH_ARTIFACT).get_hookimpls())
-
-
-def _published(collector: AnnotationCollector, item: pytest.Item | pytest.Session | None, path: Path) -> str | None:
-    """Return the address that a user's hook returns for a file, None without one."""
-    if item is None or not _has_publishing_hook(item):
-        return None
-    # The hook relative to the item: conftests of the item's folders are called, others are not.
-    address: object = collector.user_errors.call(PUBLISH_ARTIFACT, getattr(item.ihook, PUBLISH_ARTIFACT), path=path)
-    if address is None:
-        return None
-    if isinstance(address, str) and is_address(address):
-        return address
-    collector.user_errors.add_hook_error(PUBLISH_ARTIFACT, ValueError(f"{safe_str(address)!r} is no web address"))
-    return None
+        return property_field(self.name, text, self.collector.cleaner)
 
 
 def _last_segment(address: str) -> str:
-    return address.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2] or _NAME
+    return re.split(r"[?#]", address, maxsplit=1)[0].rstrip("/\\").replace("\\", "/").rpartition("/")[2]

@@ -19,7 +19,6 @@ from pytest_automation_report.recording.fields import (
     attachment,
     check_content,
     field_type_of,
-    property_field,
     typed_field,
 )
 from pytest_automation_report.recording.phases import Annotations, merged
@@ -101,20 +100,20 @@ class AttemptAnnotations:
         self._added = count()
         self._steps: list[OpenStep] = []
 
-    def add(self, *, field: Field | None = None, artifact: Artifact | None = None) -> None:
+    def add(self, annotation: Field | Artifact) -> None:
         """Add a field or an artifact; count it as dropped if the attempt is over or full."""
         if self.is_closed:
             self.collector.drop()
         elif next(self._added) >= _MAX_ANNOTATIONS:
             self.collector.drop_surplus()
-        elif field is not None:
-            self.fields.append(field)
-        elif artifact is not None:
-            self.artifacts.append(artifact)
+        elif isinstance(annotation, Artifact):
+            self.artifacts.append(annotation)
             step = self._open_step()
             if step is not None:
-                step.artifacts.append(artifact)
-            self.collector.report_artifact(artifact)
+                step.artifacts.append(annotation)
+            self.collector.report_artifact(annotation)
+        else:
+            self.fields.append(annotation)
 
     def _open_step(self) -> OpenStep | None:
         """Return the open step of this context that belongs to this attempt.
@@ -251,10 +250,8 @@ def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:
 def attach(attempt: AttemptAnnotations, content: LazyContent, name: str | None, mime_type: str | None) -> None:
     """Add an artifact to an attempt."""
     attached = attachment(attempt.collector, attempt.item, content, name, mime_type)
-    if isinstance(attached, Artifact):
-        attempt.add(artifact=attached)
-    elif attached is not None:
-        attempt.add(field=attached)
+    if attached is not None:
+        attempt.add(attached)
 
 
 class AutomationReport:
@@ -343,8 +340,4 @@ def _here() -> AutomationReport:
 
 
 def _add_field(attempt: AttemptAnnotations, name: object, value: object, field_type: FieldType | None) -> None:
-    cleaner, title, text = attempt.collector.cleaner, safe_str(name), safe_str(value)
-    if field_type is None:
-        attempt.add(field=property_field(title, text, cleaner))
-    else:
-        attempt.add(field=typed_field(title, text, field_type, cleaner))
+    attempt.add(typed_field(safe_str(name), safe_str(value), field_type, attempt.collector.cleaner))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Artifact, Field, Link, Resources
+from pytest_automation_report.api.models import Artifact, Field, Link, NewRun, Resources, joined
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_address, typed_field
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
@@ -89,14 +89,6 @@ _KEY: Final = lazy_pattern("[a-z0-9]{1,64}")
 _TAG: Final = lazy_pattern(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
 
 
-class CleanRunAdditions(Struct, frozen=True):
-    """Validated and redacted additions to a run; ``name`` is empty if the run keeps its name."""
-
-    name: str = ""
-    tags: tuple[str, ...] = ()
-    resources: Resources = Resources()
-
-
 def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | None:
     """Return the annotations in a hook's value without its files, None for None.
 
@@ -124,26 +116,27 @@ def files_of(additions: object) -> tuple[ArtifactFile, ...]:
     return tuple(artifact for artifact in artifacts if isinstance(artifact, ArtifactFile))
 
 
-def clean_run_additions(additions: object, cleaner: TextCleaner) -> CleanRunAdditions:
-    """Return the additions in a hook's value without its files; empty for None.
+def with_additions(run: NewRun, additions: object, cleaner: TextCleaner) -> NewRun:
+    """Return a run with the additions in a hook's value, without its files; the run as it is for None.
 
     TypeError or ValueError if the server would refuse them.
     """
     if additions is None:
-        return CleanRunAdditions()
+        return run
     if not isinstance(additions, RunAdditions):
         raise TypeError(f"the hook returned {type(additions).__name__}, not RunAdditions")
     tags: tuple[object, ...] = tuple(additions.tags)
     for tag in tags:
         if not (isinstance(tag, str) and _TAG.fullmatch(tag)):
             raise ValueError(f"tag {tag!r} is not of letters, digits, underscores and dashes")
-    resources = Resources(
+    added = Resources(
         fields=_fields(additions.fields, cleaner),
         links=tuple(_link(link, cleaner) for link in additions.links),
         artifacts=_references(additions.artifacts, cleaner),
     )
     name = "" if additions.name is None else string(safe_str(additions.name))
-    return CleanRunAdditions(name, tuple(additions.tags), resources)
+    tagged = replace(run, name=name or run.name, tags=tuple(dict.fromkeys((*run.tags, *additions.tags))))
+    return joined(tagged, added)
 
 
 def _key(key: object) -> str:

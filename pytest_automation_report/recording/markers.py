@@ -95,9 +95,8 @@ class Markers:
                 return [property_field(mark.name, ", ".join(values) or "yes", self._cleaner)]
 
     def _field(self, name: object, value: object, type: Any = None) -> Field:  # noqa: A002, ANN401 - the marker's word
-        if type is None:
-            return property_field(safe_str(name), safe_str(value), self._cleaner)
-        return typed_field(safe_str(name), safe_str(value), field_type_of(type), self._cleaner)
+        field_type = None if type is None else field_type_of(type)
+        return typed_field(safe_str(name), safe_str(value), field_type, self._cleaner)
 
     def _link(self, url: object, name: object = "Link") -> Field:
         return typed_field(safe_str(name), safe_str(url), FieldType.URL, self._cleaner)

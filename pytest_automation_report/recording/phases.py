@@ -29,7 +29,6 @@ from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from abc import abstractmethod
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Protocol
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 
 if TYPE_CHECKING:
-    from abc import abstractmethod
     from collections.abc import Sequence
     from typing import Protocol
 
@@ -49,27 +47,22 @@ if TYPE_CHECKING:
         """The part of pytest's ``CollectReport`` that is read here."""
 
         @property
-        @abstractmethod
         def nodeid(self) -> str:
             """Node id."""
 
         @property
-        @abstractmethod
         def outcome(self) -> str:
             """``passed``, ``failed``, ``skipped``, or ``rerun`` and the like from plugins that repeat tests."""
 
         @property
-        @abstractmethod
         def longrepr(self) -> object:
             """Traceback or skip reason, as an object that pytest can print."""
 
         @property
-        @abstractmethod
         def longreprtext(self) -> str:
             """``longrepr`` as text."""
 
         @property
-        @abstractmethod
         def sections(self) -> Sequence[tuple[str, str]]:
             """Headings and texts captured since the first attempt of the test began."""
 
@@ -77,19 +70,27 @@ if TYPE_CHECKING:
         """The part of pytest's ``TestReport`` that is read here; a subtest's report has a ``context`` as well."""
 
         @property
-        @abstractmethod
         def when(self) -> str | None:
             """Phase: ``setup``, ``call`` or ``teardown``."""
 
         @property
-        @abstractmethod
         def user_properties(self) -> Sequence[tuple[str, object]]:
             """Names and values from ``record_property`` since the first attempt of the test began."""
 
         @property
-        @abstractmethod
         def duration(self) -> float:
             """Seconds, measured by a clock that tests may have frozen."""
+
+    class Context(Protocol):
+        """The arguments of a subtest."""
+
+        @property
+        def msg(self) -> object:
+            """The message, None if there is none."""
+
+        @property
+        def kwargs(self) -> Mapping[str, object]:
+            """The keyword arguments."""
 
 
 # A crash message that begins with the name of an exception: ``pkg.SomeError: text`` or the name alone.
@@ -246,22 +247,6 @@ def worst_status(statuses: Sequence[Status]) -> Status:
 def _junit_message(when: str, reason: str) -> str:
     """Return the ``message`` attribute that pytest's JUnit XML would have for a failed phase."""
     return f'failed on {when} with "{reason}"' if when in {"setup", "teardown"} else reason
-
-
-if TYPE_CHECKING:
-
-    class Context(Protocol):
-        """The arguments of a subtest."""
-
-        @property
-        @abstractmethod
-        def msg(self) -> object:
-            """The message, None if there is none."""
-
-        @property
-        @abstractmethod
-        def kwargs(self) -> Mapping[str, object]:
-            """The keyword arguments."""
 
 
 _STEP_UNITS = 300

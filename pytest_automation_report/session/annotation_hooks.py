@@ -1,8 +1,4 @@
-"""Hooks of pytest that collect annotations by other ways than the functions, in each process that runs tests.
-
-Users' hooks describe a test at its end (`DescribeHooks`), and files of browser tests attach themselves
-(`BrowserFiles`). Only sessions that need one register it: a hook costs time at every phase of every test.
-"""
+"""Hooks of pytest that add to results by other ways than the functions: users' hooks, and files of browser tests."""
 
 from __future__ import annotations
 
@@ -25,30 +21,58 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.functions import AttemptAnnotations
 
 
-class DescribeHooks(Hooks):
-    """Calls users' hooks that describe a test, at each teardown."""
+_FOLDER: Final = "output_path"  # pytest-playwright's fixture
+_SCREENSHOT: Final = "get_screenshot_as_png"
+_PNG: Final = "image/png"
 
-    def __init__(self, collector: AnnotationCollector, internal_errors: InternalErrors) -> None:
+
+class AnnotationHooks(Hooks):
+    """Calls users' hooks that describe a test, and attaches files of browser tests to their attempts.
+
+    pytest-playwright stores screenshots, videos and traces of an attempt in a separate folder, as its options say. From
+    a Selenium driver among the fixtures of a failed test a screenshot is taken, while it still shows the failure.
+
+    Only sessions that need one of the two register these hooks: they cost time at every phase of every test.
+    """
+
+    def __init__(
+        self,
+        collector: AnnotationCollector,
+        internal_errors: InternalErrors,
+        *,
+        is_describing: bool,
+        has_browsers: bool,
+    ) -> None:
         self.internal_errors = internal_errors
         self._collector = collector
+        self._is_describing = is_describing
+        self._has_browsers = has_browsers
 
-    # A wrapper, tryfirst: all other plugins have changed the report when this hook continues. At the teardown's report
-    # the values of fixtures can still be read from the item.
+    # A wrapper, tryfirst: all other plugins have changed the report when this hook continues, and pytest-playwright has
+    # stored the files of the phase. At the teardown's report the values of fixtures can still be read from the item.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     @guarded
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Add the hooks' values to the attempt that ends."""
+        """Add the values of users' hooks and the attempt's folder at the teardown, screenshots after a failure."""
         report = yield
-        if call.when == "teardown":
-            self._describe(item, report)
+        attempt = current_attempt(self._collector)
+        if attempt is not None and self._is_describing and call.when == "teardown":
+            self._describe(attempt, item, report)
+        values: Mapping[str, Any] | None = getattr(item, "funcargs", None)
+        if attempt is not None and self._has_browsers and values:
+            try:
+                if call.when == "teardown":
+                    _attach_folder(attempt, values.get(_FOLDER))
+                elif report.failed:
+                    _attach_screenshots(attempt, values)
+            except Exception as error:  # noqa: BLE001 - fixtures are users' objects; a report without pictures is still a report
+                self._collector.user_errors.add(f"files of the browser are left out: {type(error).__name__}: {error}")
         return report
 
-    def _describe(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        attempt, errors = current_attempt(self._collector), self._collector.user_errors
-        if attempt is None:
-            return
+    def _describe(self, attempt: AttemptAnnotations, item: pytest.Item, report: pytest.TestReport) -> None:
+        errors = self._collector.user_errors
         returned = errors.call(DESCRIBE_TEST, getattr(item.ihook, DESCRIBE_TEST), item=item, report=report) or ()
         # The hook nearest to the test returns first; reversed, its key and folder win, since the last ones do.
         for value in reversed(returned):
@@ -59,47 +83,11 @@ class DescribeHooks(Hooks):
                     attach(attempt, file.content, file.name, file.mime_type)
 
 
-_FOLDER: Final = "output_path"  # pytest-playwright's fixture
-_SCREENSHOT: Final = "get_screenshot_as_png"
-_PNG: Final = "image/png"
-
-
-class BrowserFiles(Hooks):
-    """Attaches files of browser tests to their attempts.
-
-    pytest-playwright stores screenshots, videos and traces of an attempt in a separate folder, as its options say. From
-    a Selenium driver among the fixtures of a failed test a screenshot is taken, while it still shows the failure.
-    """
-
-    def __init__(self, collector: AnnotationCollector, internal_errors: InternalErrors) -> None:
-        self.internal_errors = internal_errors
-        self._collector = collector
-
-    # A wrapper, tryfirst: pytest-playwright has stored the files of the phase when this hook continues.
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    @guarded
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach the attempt's folder at the teardown, and screenshots after a phase that failed."""
-        report = yield
-        attempt = current_attempt(self._collector)
-        values: Mapping[str, Any] | None = getattr(item, "funcargs", None)
-        if attempt is not None and values:
-            try:
-                if call.when == "teardown":
-                    _attach_folder(attempt, values.get(_FOLDER))
-                elif report.failed:
-                    self._attach_screenshots(attempt, values)
-            except Exception as error:  # noqa: BLE001 - fixtures are users' objects; a report without pictures is still a report
-                self._collector.user_errors.add(f"files of the browser are left out: {type(error).__name__}: {error}")
-        return report
-
-    def _attach_screenshots(self, attempt: AttemptAnnotations, values: Mapping[str, Any]) -> None:
-        """Attach a screenshot of each driver among the fixtures; one that is closed is an error of the user."""
-        for name, value in values.items():
-            if callable(getattr(type(value), _SCREENSHOT, None)):
-                attach(attempt, getattr(value, _SCREENSHOT), f"{name}.png", _PNG)
+def _attach_screenshots(attempt: AttemptAnnotations, values: Mapping[str, Any]) -> None:
+    """Attach a screenshot of each driver among the fixtures; one that is closed is an error of the user."""
+    for name, value in values.items():
+        if callable(getattr(type(value), _SCREENSHOT, None)):
+            attach(attempt, getattr(value, _SCREENSHOT), f"{name}.png", _PNG)
 
 
 def _attach_folder(attempt: AttemptAnnotations, folder: object) -> None:

@@ -14,7 +14,7 @@ from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.recording.collector import UserErrors
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, TroubleRecord
-from pytest_automation_report.spool.process import Process
+from pytest_automation_report.spool.process import LAST_WORDS, Log, Process
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.summary.lines import Shell, header_line, relative_to_cwd, report_lines, target
 from pytest_automation_report.text.files import STDOUT
@@ -139,7 +139,10 @@ class TerminalReport:
         if self._is_shown:
             return
         _write(sys.stdout, self._ci_lines)
-        lines = self._lines(_verbosity(self._config))
+        # The lowest verbosity if the user has switched pytest's summary off.
+        is_shown = self._config.pluginmanager.has_plugin("terminalreporter")
+        is_shown = is_shown and not getattr(self._config.option, "no_summary", False)
+        lines = self._lines(self._config.get_verbosity() if is_shown else -2)
         if lines:
             _write(sys.stderr, ["automation report:", *lines])
 
@@ -185,12 +188,6 @@ def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
     with suppress(OSError, ValueError):  # ValueError: the stream is closed.
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
-
-
-def _verbosity(config: pytest.Config) -> int:
-    """Return pytest's verbosity, or the lowest if the user has switched pytest's summary off."""
-    is_shown = config.pluginmanager.has_plugin("terminalreporter") and not getattr(config.option, "no_summary", False)
-    return config.get_verbosity() if is_shown else -2
 
 
 _QUIET_SECONDS: Final = 1.0
@@ -350,16 +347,7 @@ class _Wait(Struct):
 
     def _warn(self, reason: str) -> None:
         """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
-        from pytest_automation_report.spool.process import LAST_WORDS  # noqa: PLC0415 - only without a sender that is done
-
-        lines = log_lines(self.tail.path.with_name("sender.log"), 1)
+        lines = Log(self.tail.path.with_name("sender.log")).tail(1)
         _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
         why = f"{reason}: {last_words}" if mark else reason
         self.tail.state.apply(TroubleRecord(why, "dead"))
-
-
-def log_lines(path: Path, count: int) -> list[str]:
-    """Return the last lines of a sender's log."""
-    from pytest_automation_report.spool.process import Log  # noqa: PLC0415 - only without a sender that is done
-
-    return Log(path).tail(count)

@@ -15,11 +15,12 @@ from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.session.collection import captured_files, write_collected_ids
-from pytest_automation_report.session.end import LedgerTail, TerminalReport, log_lines, wait_for_sender
+from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.cleaning import LeftoverCounts, expire_old_sessions, remove_session
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, has_other_folders
+from pytest_automation_report.spool.process import Log
 from pytest_automation_report.spool.records import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import tally_from
@@ -101,26 +102,23 @@ class RunningSession:
         self._is_closed = False
         self._clock = Clock()
         worker = CONTROLLER if is_leading_workers else MAIN
-        self._writer = folder.writer(worker)
-        self.hooks = RuntestHooks(self._writer, setup.options, self._clock, worker, report.internal_errors)
+        self.hooks = RuntestHooks(folder.writer(worker), setup.options, self._clock, worker, report.internal_errors)
 
     def record(self, session: pytest.Session) -> None:
         """Register the hooks that record the tests, of this process or of xdist's workers."""
         if self._run_files:
             self.hooks.add_to_run(session, self._run_files)
-        if self._is_leading_workers:
-            self._record_workers(session.config)
-        else:
-            self.hooks.watch(session.config)
-
-    def _record_workers(self, config: pytest.Config) -> None:
+        config = session.config
+        if not self._is_leading_workers:
+            self.hooks.watch(config)
+            return
         from pytest_automation_report.session.xdist import ControllerHooks  # noqa: PLC0415 - only with xdist's workers
 
         dist = config.getoption("dist", "no")
-        self.hooks.write(PlanRecord(dist == "each").framed())
+        self.hooks.writer.write(PlanRecord(dist == "each").framed())
         is_grouped = dist == "loadgroup"
         self.controller = ControllerHooks(
-            self._setup, self.folder, self._clock, self._writer, self._report, is_grouped=is_grouped
+            self._setup, self.folder, self._clock, self.hooks.writer, self._report, is_grouped=is_grouped
         )
         config.pluginmanager.register(self.controller)
 
@@ -165,7 +163,7 @@ class RunningSession:
         self.hooks.close()
         if self.controller is not None:
             self.controller.close()
-        self.hooks.write(EndRecord(reason, self._clock.now(), exitstatus).framed())
+        self.hooks.writer.write(EndRecord(reason, self._clock.now(), exitstatus).framed())
         self.hooks.shut()
 
     def outcome(self, config: pytest.Config, *, is_interrupted: bool) -> SessionOutcome:
@@ -173,7 +171,7 @@ class RunningSession:
         tail = LedgerTail(self.folder.ledger)
         if self.is_sender_started:
             timeouts = self._setup.timeouts
-            if self.hooks.losses.records:
+            if self.hooks.writer.losses.records:
                 # The END record is not on disk, so the sender learns of the end only when this process ends: waiting
                 # for it as usual would take the whole time for nothing.
                 timeouts = replace(timeouts, exit_progress=timeouts.exit_down)
@@ -195,7 +193,7 @@ class RunningSession:
             modules=self.hooks.modules,
             skipped_modules=self.hooks.skipped_modules,
             is_each=getattr(config.option, "dist", "no") == "each",
-            prefix=self.hooks.prefix,
+            prefix=self._setup.options.prefix,
             crashed=self.controller.failures.kept if self.controller is not None else (),
         )
         of_workers = self.controller.losses if self.controller is not None else []
@@ -205,9 +203,9 @@ class RunningSession:
             state=state,
             folder=str(self.folder.path),
             is_sent=self.is_sender_started,
-            log=log_lines(self.folder.log, 3) if is_never_ready else [],
+            log=Log(self.folder.log).tail(3) if is_never_ready else [],
             ended=int(Unpatched.wall() * 1_000_000),
-            losses=WriteLosses.together((*of_workers, self.hooks.losses)),
+            losses=WriteLosses.together((*of_workers, self.hooks.writer.losses)),
             leftovers=self._expire_old_sessions(),
         )
 
@@ -340,23 +338,18 @@ class SessionHooks(Hooks):
         if self._is_forked:
             return
         try:
-            self._finish(session, int(exitstatus))
+            if self._running is not None:
+                self._running.close(session, int(exitstatus), self._interruption)
+                outcome = self._running.outcome(session.config, is_interrupted=self._is_interrupted)
+                self._report.outcome = outcome
+                call_finished_hooks(session.config, outcome, self._running.configuration, self._report.user_errors)
+                self._report.show_on_ci_page(outcome)
         finally:
             # Also if an error of this package kept it from counting: then the delivery is not confirmed.
-            outcome = self._report.outcome
-            is_whole = outcome is not None and outcome.is_whole
+            is_whole = self._report.outcome is not None and self._report.outcome.is_whole
             if self._setup.configuration.strict and not is_whole and int(exitstatus) == 0:
                 session.exitstatus = STRICT_EXIT_STATUS
                 self._report.explain_strict(STRICT_EXIT_STATUS)
-
-    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._running is None:
-            return
-        self._running.close(session, exitstatus, self._interruption)
-        outcome = self._running.outcome(session.config, is_interrupted=self._is_interrupted)
-        self._report.outcome = outcome
-        call_finished_hooks(session.config, outcome, self._running.configuration, self._report.user_errors)
-        self._report.show_on_ci_page(outcome)
 
     @guarded
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

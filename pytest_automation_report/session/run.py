@@ -8,6 +8,7 @@ import shlex
 import sys
 from contextlib import suppress
 from fnmatch import fnmatch
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import SERVE_PORT, Field, FieldType, NewRun, joined
+from pytest_automation_report.api.models import SERVE_PORT, Field, FieldType, NewRun
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED
@@ -258,18 +259,16 @@ def described_run(
     returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
     if not returned:
         return run, ()
-    from pytest_automation_report.recording.hooks import clean_run_additions, files_of  # noqa: PLC0415 - only with hooks
+    from pytest_automation_report.recording.hooks import files_of, with_additions  # noqa: PLC0415 - only with hooks
 
     cleaner = cleaner_for(options)
     files: list[ArtifactFile] = []
     # pytest returns the value of the hook that was registered last first: reversed, its name counts.
     for value in reversed(returned):
-        additions = user_errors.validated(DESCRIBE_RUN, clean_run_additions, value, cleaner)
-        if additions is None:
-            continue
-        files += files_of(value)
-        tags = tuple(dict.fromkeys((*run.tags, *additions.tags)))
-        run = joined(replace(run, name=additions.name or run.name, tags=tags), additions.resources)
+        described = user_errors.validated(DESCRIBE_RUN, partial(with_additions, run), value, cleaner)
+        if described is not None:
+            run = described
+            files += files_of(value)
     return run, tuple(files)
 
 

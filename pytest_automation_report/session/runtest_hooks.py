@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.recording.phases import Annotations
     from pytest_automation_report.spool.records import FinishRecord
-    from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
+    from pytest_automation_report.spool.writer import SpoolWriter
 
 
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
@@ -125,7 +125,7 @@ class RuntestHooks(Hooks):
         self.failures = Failures()
         # By node id with xdist's group, the one without it; shared with the recorder.
         self._plain_nodeids: dict[str, str] = {}
-        self._writer = writer
+        self.writer = writer
         self._options = options
         self._clock = clock
         self._recorder = Recorder(options, self._plain_nodeids, writer.close)
@@ -159,7 +159,7 @@ class RuntestHooks(Hooks):
         active.append(self.collector)
         captured = captured_files(config) if self._options.keeps_output("error") else []
         if captured:
-            self._writer.write(CapturedRecord(tuple(captured)).framed())
+            self.writer.write(CapturedRecord(tuple(captured)).framed())
 
     # tryfirst: before a plugin leaves items to other jobs.
     @pytest.hookimpl(tryfirst=True)
@@ -185,7 +185,7 @@ class RuntestHooks(Hooks):
             None if left is None else [self._items[item] for item in left],
         )
         self._items.clear()
-        self._writer.write(self._collected)
+        self.writer.write(self._collected)
 
     def _add_hooks(self, config: pytest.Config) -> None:
         """Register the hooks for users' hooks that describe tests, and for packages that drive browsers."""
@@ -195,12 +195,13 @@ class RuntestHooks(Hooks):
         # Test modules have imported the package when they are collected.
         has_browsers = self._options.browser_artifacts and any(package in sys.modules for package in _BROWSERS)
         if is_described or has_browsers:
-            from pytest_automation_report.session import annotation_hooks  # noqa: PLC0415 - few sessions need it
+            from pytest_automation_report.session.annotation_hooks import AnnotationHooks  # noqa: PLC0415 - few need it
 
-            if is_described:
-                config.pluginmanager.register(annotation_hooks.DescribeHooks(self.collector, self.internal_errors))
-            if has_browsers:
-                config.pluginmanager.register(annotation_hooks.BrowserFiles(self.collector, self.internal_errors))
+            config.pluginmanager.register(
+                AnnotationHooks(
+                    self.collector, self.internal_errors, is_describing=is_described, has_browsers=has_browsers
+                )
+            )
 
     @guarded
     def _before_sharding(self, config: pytest.Config) -> list[pytest.Item] | None:
@@ -221,7 +222,7 @@ class RuntestHooks(Hooks):
         self._recorder.start(nodeid, location)
         plain_nodeid, file, line = self._plain_nodeids.get(nodeid, nodeid), location[0], line_of(location)
         self._open_nodeid = nodeid
-        self._writer.write(StartRecord(self._attempt_number, self._started_us, plain_nodeid, file, line).framed())
+        self.writer.write(StartRecord(self._attempt_number, self._started_us, plain_nodeid, file, line).framed())
 
     # tryfirst: other plugins' setup, and fixtures, may annotate already.
     @pytest.hookimpl(tryfirst=True)
@@ -298,16 +299,12 @@ class RuntestHooks(Hooks):
 
     def _write_result(self, record: FinishRecord) -> None:
         status = record.attempt.status
-        is_written = self._writer.write(record.framed(), lambda: _short(record).framed())
+        is_written = self.writer.write(record.framed(), lambda: _short(record).framed())
         # A child that a test forked does not own the spool: it writes nothing, so its results do not count.
         if is_written and record.is_final:
             self.counts[status] += 1
             if status in FAILED:
                 self.failures.add(record, self._options.prefix)
-
-    def write(self, record: bytes) -> None:
-        """Append a record that is not about one test."""
-        self._writer.write(record)
 
     def record_property(self, name: object, value: object) -> None:
         """Write a value of ``record_testsuite_property`` as a field of the run.
@@ -317,7 +314,9 @@ class RuntestHooks(Hooks):
         """
         from pytest_automation_report.recording.fields import property_field  # noqa: PLC0415 - few sessions have any
 
-        self.write(PropertyRecord(property_field(safe_str(name), safe_str(value), self.collector.cleaner)).framed())
+        self.writer.write(
+            PropertyRecord(property_field(safe_str(name), safe_str(value), self.collector.cleaner)).framed()
+        )
 
     def add_to_run(self, session: pytest.Session, files: Sequence[ArtifactFile]) -> None:
         """Add files to the run; they are copied now, and stored by the sender or named in a field."""
@@ -327,13 +326,13 @@ class RuntestHooks(Hooks):
             attached = attachment(self.collector, session, file.content, file.name, file.mime_type, folder=session.path)
             # A file is an artifact, or a field if it could not be copied.
             if isinstance(attached, Artifact):
-                self._writer.write(PropertyRecord(artifact=attached).framed())
+                self.writer.write(PropertyRecord(artifact=attached).framed())
             elif attached is not None:
-                self._writer.write(PropertyRecord(attached).framed())
+                self.writer.write(PropertyRecord(attached).framed())
 
     def _write_artifact(self, artifact: Artifact) -> None:
         """Write ARTIFACT for the open attempt, so that its file is known if the process dies before the result."""
-        self._writer.write(ArtifactRecord(self._attempt_number, artifact).framed())
+        self.writer.write(ArtifactRecord(self._attempt_number, artifact).framed())
 
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -380,7 +379,7 @@ class RuntestHooks(Hooks):
             self._count_pending_rerun()
         if self._collected:
             # A second time: the summary reads only both ends of a large file.
-            self._writer.write(self._collected)
+            self.writer.write(self._collected)
         record = CloseRecord(
             self._clock.now(),
             self.counts,
@@ -390,23 +389,13 @@ class RuntestHooks(Hooks):
             errors.count,
             tuple(map(cleaner, errors.texts)),
         )
-        self._writer.write(record.framed())
+        self.writer.write(record.framed())
 
     def shut(self) -> None:
         """Close the file and accept no more annotations."""
         if self.collector in active:
             active.remove(self.collector)
-        self._writer.close()
-
-    @property
-    def prefix(self) -> str:
-        """The text before the folders of tests."""
-        return self._options.prefix
-
-    @property
-    def losses(self) -> WriteLosses:
-        """The records that the disk refused."""
-        return self._writer.losses
+        self.writer.close()
 
 
 def _short(record: FinishRecord) -> FinishRecord:

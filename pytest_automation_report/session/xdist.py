@@ -55,8 +55,8 @@ class WorkerHooks(RuntestHooks):
         """Close the worker's file, and send the controller the number of records that the disk refused."""
         self.close()
         self.shut()
-        if self.losses != WriteLosses():
-            getattr(session.config, "workeroutput", {})[LOSSES] = to_builtins(self.losses)
+        if (losses := self.writer.losses) != WriteLosses():
+            getattr(session.config, "workeroutput", {})[LOSSES] = to_builtins(losses)
 
 
 class RemoteWorkerHooks(Hooks):
@@ -212,7 +212,7 @@ class ControllerHooks(Hooks):
             return
         names = [_without_group(nodeid) if self._is_grouped else nodeid for nodeid in ids]
         if recorder is not None:
-            recorder.write(collected_record(names))
+            recorder.hooks.writer.write(collected_record(names))
         if is_naming:
             write_collected_ids(self._folder, names)
 
@@ -256,14 +256,12 @@ class ControllerHooks(Hooks):
     def _recorder(self, worker: str) -> RemoteWorkerRecorder | None:
         """Return the recorder of a worker, created at its first use; None if the worker writes to the spool itself."""
         if worker not in self._recorders:
-            is_local = self._folder.records(worker).exists()
-            self._recorders[worker] = None if is_local else self._new_recorder(worker)
+            self._recorders[worker] = None
+            if not self._folder.records(worker).exists():
+                writer = self._folder.writer(worker)
+                hooks = RuntestHooks(writer, self._options, self._clock, worker, self.internal_errors)
+                self._recorders[worker] = RemoteWorkerRecorder(hooks, is_grouped=self._is_grouped)
         return self._recorders[worker]
-
-    def _new_recorder(self, worker: str) -> RemoteWorkerRecorder:
-        writer = self._folder.writer(worker)
-        hooks = RuntestHooks(writer, self._options, self._clock, worker, self.internal_errors)
-        return RemoteWorkerRecorder(hooks, is_grouped=self._is_grouped)
 
     def _record_crash(self, report: Any) -> None:  # noqa: ANN401 - xdist sets the worker's node on it
         node = getattr(report, "node", None)
@@ -307,7 +305,7 @@ class RemoteWorkerRecorder:
     """
 
     def __init__(self, hooks: RuntestHooks, *, is_grouped: bool) -> None:
-        self._hooks = hooks
+        self.hooks = hooks
         self._is_grouped = is_grouped
         self._open_nodeid = ""
         # True while an attempt waits for its rerun: pytest-rerunfailures before 16.7 sends no teardown of such an
@@ -322,9 +320,9 @@ class RemoteWorkerRecorder:
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
             if self._is_grouped:
-                self._hooks.set_plain_nodeid(report.nodeid, _without_group(report.nodeid))
-            self._hooks.pytest_runtest_logstart(report.nodeid, report.location)
-        self._hooks.pytest_runtest_logreport(_as_in_worker(report))
+                self.hooks.set_plain_nodeid(report.nodeid, _without_group(report.nodeid))
+            self.hooks.pytest_runtest_logstart(report.nodeid, report.location)
+        self.hooks.pytest_runtest_logreport(_as_in_worker(report))
         if str(report.when) in {"teardown", _CRASHED}:
             self._finish(report.nodeid)
 
@@ -334,20 +332,16 @@ class RemoteWorkerRecorder:
             # This attempt was over before the crash, so it keeps its own result.
             self._finish(self._open_nodeid)
         self._open_nodeid, self._is_pending_rerun = "", False
-        self._hooks.abandon_attempt()
-
-    def write(self, record: bytes) -> None:
-        """Append a record that is not about one test."""
-        self._hooks.write(record)
+        self.hooks.abandon_attempt()
 
     def close(self) -> None:
         """Write the CLOSE record and close the file."""
-        self._hooks.close()
-        self._hooks.shut()
+        self.hooks.close()
+        self.hooks.shut()
 
     def _finish(self, nodeid: str) -> None:
         self._open_nodeid = ""
-        self._hooks.finish_attempt(nodeid, annotations=())
+        self.hooks.finish_attempt(nodeid, annotations=())
 
 
 def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - other plugins set attributes on it

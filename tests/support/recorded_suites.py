@@ -57,6 +57,10 @@ class Result:
         return {name: each["value"] for name, each in self.fields.items()}
 
 
+NODE = "tests/test_a.py::test_x"
+PLACE = ("tests/test_a.py", 4, "test_x")
+
+
 @dataclass
 class MadeReport:
     """A report as pytest would make it, for what pytest seldom makes."""
@@ -71,6 +75,22 @@ class MadeReport:
     duration: float = 0.001
     location: tuple[str, int | None, str] = ("tests/test_a.py", 4, "test_x")
     context: object = None
+
+
+def ended(recorder: Recorder, nodeid: str = NODE, observed: int = 10_000) -> FinishRecord:
+    """Return the record of the attempt that runs."""
+    record = recorder.finish(nodeid, number=1, began=0, moment=observed)
+    assert record is not None
+    return record
+
+
+def ran(*reports: MadeReport, recorder: Recorder | None = None, observed: int = 10_000) -> FinishRecord:
+    """Return the record of an attempt with these reports."""
+    recorder = recorder or Recorder(RecordingOptions())
+    recorder.start(NODE, PLACE)
+    for each in reports:
+        recorder.add(each)
+    return ended(recorder, observed=observed)
 
 
 def results_of(records: Iterable[FinishRecord], rules: RecordingOptions | None = None) -> Iterator[SentResult]:

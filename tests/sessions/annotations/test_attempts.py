@@ -75,16 +75,6 @@ def test_steps_stand_before_subtests(suite: Suite) -> None:
     assert test.values["a"] == "b"
 
 
-def test_flaky_tells_what_each_attempt_added(suite: Suite) -> None:
-    """With flaky as well, what an attempt added stands with that attempt."""
-    pytest.importorskip("flaky")
-    suite.write("test_suite.py", REPEATED.replace("MARK", "@pytest.mark.flaky(max_runs=3)"))
-    (test,) = suite.report("-p", "no:pytest-retry", "-p", "no:rerunfailures").values()
-    assert test.values["run"] == "3"
-    assert test.values["Attempt 1"].endswith("\n\n[failed] try 1\nrun: 1")
-    assert test.values["Attempt 2"].endswith("\n\n[failed] try 2\nrun: 2")
-
-
 def test_test_that_dies_is_reported_without_what_it_added(suite: Suite) -> None:
     """A test whose process dies is an error, and those before it keep what they added."""
     suite.tests("""

@@ -6,15 +6,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pytest_automation_report.api.models import FIELD_LIMIT
-from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.recording.phases import context_of
-from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.text.limits import TEXT_UNITS
-from support.recorded_suites import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record, result_of
+from support.recorded_suites import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, ran, record, result_of
 
 pytestmark = needs_subtests
 
-NODE = MadeReport("call").nodeid
 SUITE = """
 import unittest
 import pytest
@@ -52,6 +48,10 @@ class Case(unittest.TestCase):
                     self.skipTest("no")
                 self.assertNotEqual(number, 1)
 """
+
+
+def subtest(outcome: str) -> MadeReport:
+    return MadeReport("call", outcome, longreprtext="why", context=SimpleNamespace(msg="s", kwargs={}))
 
 
 def _steps(result: Result) -> list[tuple[str, str | None]]:
@@ -138,13 +138,7 @@ def test_a_hundred_steps_are_all_shown() -> None:
         (100, '<test-step status="passed">s</test-step></test-steps>'),
         (101, '<test-step status="passed">2 more: 2 passed</test-step></test-steps>'),
     ):
-        recorder = Recorder(RecordingOptions())
-        recorder.start(NODE, None)
-        for _ in range(number):
-            recorder.add(MadeReport("call", context=SimpleNamespace(msg="s", kwargs={})))
-        recorder.add(MadeReport("call"))
-        finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
-        assert finished is not None
+        finished = ran(*[subtest("passed")] * number, MadeReport("call"))
         steps = next(each.value for each in finished.attempt.fields if each.name == "Steps")
         assert steps is not None
         assert steps.endswith(expected)
@@ -158,12 +152,8 @@ def test_descriptions_that_have_no_text_do_not_hurt() -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    recorder = Recorder(RecordingOptions())
-    recorder.start(NODE, None)
-    recorder.add(MadeReport("call", context=SimpleNamespace(msg="\ud800\x00", kwargs={"bad": Bad()})))
-    recorder.add(MadeReport("call"))
-    finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
-    assert finished is not None
+    context = SimpleNamespace(msg="\ud800\x00", kwargs={"bad": Bad()})
+    finished = ran(MadeReport("call", context=context), MadeReport("call"))
     assert b"bad=&lt;Bad without a text: RuntimeError&gt;" in finished.framed()
     assert finished.framed().isascii()
 
@@ -172,26 +162,15 @@ def test_descriptions_that_have_no_text_do_not_hurt() -> None:
 def test_the_remark_that_subtests_failed_is_no_failure_of_its_own(text: str) -> None:
     """What pytest says of a test that failed by its subtests alone adds nothing to their tracebacks."""
     for with_subtest, expected in ((True, ["Failure [s]", "Subtests", "Steps"]), (False, ["Failure"])):
-        recorder = Recorder(RecordingOptions())
-        if with_subtest:
-            context = SimpleNamespace(msg="s", kwargs={})
-            recorder.add(MadeReport("call", "failed", longreprtext="why", context=context))
-        recorder.add(MadeReport("call", "failed", longreprtext=text))
-        finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
-        assert finished is not None
+        reports = [subtest("failed")] if with_subtest else []
+        finished = ran(*reports, MadeReport("call", "failed", longreprtext=text))
         assert finished.attempt.status == "failure"
         assert [each.name for each in finished.attempt.fields] == expected
 
 
 def test_subtests_belong_to_their_attempt() -> None:
     """When a plugin runs the call again, the subtests so far go with the attempt before."""
-    recorder = Recorder(RecordingOptions())
-    context = SimpleNamespace(msg="s", kwargs={})
-    for outcome, main in (("failed", "retried"), ("passed", "passed")):
-        recorder.add(MadeReport("call", outcome, longreprtext="why", context=context))
-        recorder.add(MadeReport("call", main))
-    finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
-    assert finished is not None
+    finished = ran(subtest("failed"), MadeReport("call", "retried"), subtest("passed"), MadeReport("call"))
     assert finished.attempt.status == "passed"
     shown = {each.name: each.value for each in result_of(finished).test.fields}
     assert shown["Subtests"] == "1: 1 passed"
@@ -200,23 +179,13 @@ def test_subtests_belong_to_their_attempt() -> None:
 
 def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
     """A call that passes the second time does not hide the failure of a subtest that it ran."""
-    recorder = Recorder(RecordingOptions())
-    recorder.add(MadeReport("call", "retried", longreprtext="first"))
-    recorder.add(MadeReport("call", "failed", longreprtext="why", context=SimpleNamespace(msg="s", kwargs={})))
-    recorder.add(MadeReport("call"))
-    finished = recorder.finish(NODE, number=1, began=0, moment=10_000)
-    assert finished is not None
+    finished = ran(MadeReport("call", "retried", longreprtext="first"), subtest("failed"), MadeReport("call"))
     assert finished.attempt.status == "failure"
-    assert [each.name for each in result_of(finished).test.fields] == [
-        "Failure [s]",
-        "Attempts",
-        "Attempt 1",
-        "Subtests",
-        "Steps",
-    ]
+    names = [each.name for each in result_of(finished).test.fields]
+    assert names == ["Failure [s]", "Attempts", "Attempt 1", "Subtests", "Steps"]
 
 
 def test_a_context_that_is_no_subtest_is_left_alone() -> None:
     """A report to which some plugin has given a context of its own is still the report of its test."""
-    assert context_of(MadeReport("call", context="something else")) is None
-    assert context_of(MadeReport("call")) is None
+    finished = ran(MadeReport("call", "failed", longreprtext="why", context="something else"))
+    assert [each.name for each in finished.attempt.fields] == ["Failure"]

@@ -42,7 +42,7 @@ def test_traceback_that_another_plugin_has_dropped(project: Project) -> None:
         ("session.end", "TerminalReport", "header"),
         ("session.end", "TerminalReport", "write_summary"),
         ("recording.collector", "AnnotationCollector", "set_up"),
-        ("session.annotation_hooks", "DescribeHooks", "_describe"),
+        ("session.annotation_hooks", "AnnotationHooks", "_describe"),
         ("recording.comparison", "FailedComparisons", "keep"),
     ],
 )

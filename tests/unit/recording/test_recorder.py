@@ -14,27 +14,9 @@ from pytest_automation_report.api.models import FieldType, Test
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.results import collection_record, identity_of, unfinished_attempt
-from pytest_automation_report.spool.records import FinishRecord
-from support.recorded_suites import MadeReport, result_of, results_of
+from support.recorded_suites import NODE, PLACE, MadeReport, ended, ran, result_of, results_of
 
-NODE = "tests/test_a.py::test_x"
-PLACE = ("tests/test_a.py", 4, "test_x")
 INF, NAN = float("inf"), float("nan")
-
-
-def ended(recorder: Recorder, nodeid: str = NODE, observed: int = 10_000) -> FinishRecord:
-    """Return the record of the attempt that runs."""
-    record = recorder.finish(nodeid, number=1, began=0, moment=observed)
-    assert record is not None
-    return record
-
-
-def ran(*reports: MadeReport, recorder: Recorder | None = None, observed: int = 10_000) -> FinishRecord:
-    recorder = recorder or Recorder(RecordingOptions())
-    recorder.start(NODE, PLACE)
-    for each in reports:
-        recorder.add(each)
-    return ended(recorder, observed=observed)
 
 
 def made(*reports: MadeReport, recorder: Recorder | None = None) -> Test:
@@ -82,10 +64,7 @@ def test_a_test_without_a_call_is_never_passed() -> None:
         assert (finished.attempt.status, finished.is_final) == ("error", False)
         assert "did not finish" in (values(result_of(finished).test)["Error"] or "")
         assert finished.attempt.fields[0].is_highlight
-
-
-def test_a_failed_teardown_after_no_call_tells_both() -> None:
-    """What the teardown said stays beside the missing call."""
+    # What the teardown said stays beside the missing call.
     test = made(MadeReport("setup"), MadeReport("teardown", "failed", longreprtext="boom"))
     assert next(each.value for each in test.fields if each.name == "Error") == "boom"
     assert len(test.fields) == 2
@@ -247,19 +226,8 @@ NODEIDS = st.one_of(
     st.builds(
         "{}.py::{}[{}]".format, st.sampled_from(["a", "b/c"]), st.sampled_from(["t", "C::t", ""]), st.text(max_size=8)
     ),
-    st.sampled_from(
-        [
-            "",
-            "a.py",
-            "a.py::",
-            "a.py::C::",
-            "a::[]",
-            "a.py::" + "x" * 760,
-            "a.py::t[\u202e]",
-            "a.py::t[\x07]",
-            "a.txt::d",
-        ]
-    ),
+    st.sampled_from(["", "a.py", "a.py::", "a.py::C::", "a::[]", "a.py::" + "x" * 760, "a.txt::d"]),
+    st.sampled_from(["a.py::t[\u202e]", "a.py::t[\x07]"]),
     st.text(max_size=12),
 )
 
