@@ -26,7 +26,7 @@ from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
 from pytest_automation_report.summary.console_command import console_command
 from pytest_automation_report.summary.lines import Shell, look_at, run_page, target
-from pytest_automation_report.text.names import SHORT_COMMIT
+from pytest_automation_report.text.terminal import SHORT_COMMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

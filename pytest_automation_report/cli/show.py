@@ -23,8 +23,7 @@ from pytest_automation_report.server.pages.words import rerun_command
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.names import node_id
-from pytest_automation_report.text.terminal import pluralize, printable
+from pytest_automation_report.text.terminal import node_id, pluralize, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,8 +14,7 @@ from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.findings.verdict import RunNumbers, fresh, verdict_of
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.names import SHORT_COMMIT, title_of
-from pytest_automation_report.text.terminal import change_counts, pluralize
+from pytest_automation_report.text.terminal import SHORT_COMMIT, change_counts, pluralize, title_of
 from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:

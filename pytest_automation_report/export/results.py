@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, parse_steps
-from pytest_automation_report.text.names import title_of
+from pytest_automation_report.text.terminal import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,7 +13,7 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.names import title_of
+from pytest_automation_report.text.terminal import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -30,8 +30,7 @@ from pytest_automation_report.summary.findings_lines import (
 from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.files import make_ignored_folder
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.names import title_of
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import pluralize, title_of
 from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 
 if TYPE_CHECKING:

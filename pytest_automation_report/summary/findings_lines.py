@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.verdict import fresh, told
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.names import SHORT_COMMIT, title_of
-from pytest_automation_report.text.terminal import change_counts, is_torn, pluralize, printable, wholeness_words
+from pytest_automation_report.text.terminal import (
+    SHORT_COMMIT,
+    change_counts,
+    is_torn,
+    pluralize,
+    printable,
+    title_of,
+    wholeness_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Make foreign texts safe for a terminal and for the log of a CI job, and put numbers into words.
+"""Make foreign texts safe for a terminal and for the log of a CI job; put numbers and the names of tests into words.
 
 A message of the server, the id of a test or the name of a file may contain a command for the terminal or for the CI
 runner. Every foreign text passes here before it is printed or logged.
@@ -6,14 +6,15 @@ runner. Every foreign text passes here before it is printed or logged.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import shlex
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_automation_report.text.limits import cut_end
+from pytest_automation_report.text.limits import cut_end, string
 from pytest_automation_report.text.visible import visible
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, TypeGuard
 
 FOREIGN_UNITS: Final = 200
@@ -88,3 +89,67 @@ def wholeness_words(document: Mapping[str, Any]) -> str:
     jobs = [printable(job) for job in document["jobs"]]
     more = [f"{len(jobs) - _MOST_JOBS} more"] if len(jobs) > _MOST_JOBS else []
     return ", ".join(counts) + (f", from {', '.join([*jobs[:_MOST_JOBS], *more])}" if jobs else "")
+
+
+SHORT_COMMIT: Final = 7
+"""Characters of a commit's hash where people read it."""
+
+
+class NameParts(NamedTuple):
+    """Name of a test: ``function``, and ``parameters`` with their brackets; empty without any."""
+
+    function: str
+    parameters: str
+
+
+def split_name(name: str) -> NameParts:
+    """Return the parts of a test's name."""
+    function, bracket, parameters = name.partition("[")
+    # A doctest's name or a sentence may have brackets in its middle.
+    if not bracket or not name.endswith("]") or not function:
+        return NameParts(name, "")
+    return NameParts(function, bracket + parameters)
+
+
+def title_of(folder: str, name: str) -> str:
+    """Return folder and name; for a module, where both are the same, its name."""
+    return name if folder in {"", name} else f"{folder}.{name}"
+
+
+def class_path(file: str | None, folder: str) -> str:
+    """Return the classes of a test, joined by dots: the part of its folder after the name of the module."""
+    return _classes(file or "", folder) or ""
+
+
+def node_id(file: str | None, folder: str, name: str) -> str:
+    """Return the node id by which pytest finds a test: file, classes and name. A module's is its file.
+
+    Empty if it is not known: without a Python file, or if the folder is not the file's, as with results of others.
+    """
+    classes = _classes(file or "", folder)
+    if not file or classes is None or not file.endswith(".py") or not is_argument(file):
+        return ""
+    if name == folder:
+        return file
+    return string("::".join([file, *filter(None, classes.split(".")), name]))
+
+
+def run_command(node_ids: Iterable[str]) -> str:
+    """Return the command that runs these tests."""
+    ids = list(node_ids)
+    # The name of a function has no dot before its parameters; that of a doctest begins with its module's name.
+    functions = [text.partition("[")[0].rpartition("::") for text in ids]
+    has_doctest = any("." in function for _, separator, function in functions if separator)
+    return shlex.join(["pytest", *(["--doctest-modules"] if has_doctest else []), *ids])
+
+
+def is_argument(text: str) -> bool:
+    """Whether pytest reads a text as a test, and not as an option (``-``) or a file of options (``@``)."""
+    return bool(text) and not text.startswith(("-", "@"))
+
+
+def _classes(file: str, folder: str) -> str | None:
+    """Return the classes in a folder, joined by dots; None if the folder is not the module of the file."""
+    module = file.removesuffix(".py").replace("\\", "/").replace("/", ".")
+    _, separator, classes = f".{folder}.".rpartition(f".{module}.")
+    return classes.strip(".") if separator and file else None

@@ -21,7 +21,7 @@ from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.store.values import RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.names import is_argument, node_id, run_command
+from pytest_automation_report.text.terminal import is_argument, node_id, run_command
 from pytest_automation_report.text.visible import visible, without_ansi
 
 if TYPE_CHECKING:

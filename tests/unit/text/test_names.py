@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.text.names import class_path, node_id, run_command, split_name, title_of
+from pytest_automation_report.text.terminal import class_path, node_id, run_command, split_name, title_of
 
 
 @pytest.mark.parametrize(

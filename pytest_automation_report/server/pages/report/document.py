@@ -41,7 +41,7 @@ from pytest_automation_report.server.pages.state import run_state
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS
 from pytest_automation_report.server.pages.words import parts, plain, run_summary, with_defaults
 from pytest_automation_report.server.store.values import json_text, validation_error
-from pytest_automation_report.text.names import title_of
+from pytest_automation_report.text.terminal import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -30,7 +30,7 @@ from pytest_automation_report.server.pages.test.handlers import NO_LINKS, Common
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, with_defaults
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.values import ResultClass, content_hash, hexadecimal
-from pytest_automation_report.text.names import NameParts, node_id, run_command, split_name, title_of
+from pytest_automation_report.text.terminal import NameParts, node_id, run_command, split_name, title_of
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pytest_automation_report.findings.verdict import RunNumbers
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, attached, percent
 from pytest_automation_report.server.store.histories import histories, last_letters, series_of
-from pytest_automation_report.text.names import split_name
+from pytest_automation_report.text.terminal import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

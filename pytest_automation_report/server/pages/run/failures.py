@@ -28,7 +28,7 @@ from pytest_automation_report.server.pages.run.reasons import (
 )
 from pytest_automation_report.server.pages.words import quantity
 from pytest_automation_report.server.store.values import RESULT_STATUSES
-from pytest_automation_report.text.names import node_id, split_name, title_of
+from pytest_automation_report.text.terminal import node_id, split_name, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

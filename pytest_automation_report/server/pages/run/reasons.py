@@ -11,7 +11,7 @@ from pytest_automation_report.server.pages.drawings import TONES, merged_letters
 from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.words import plain
 from pytest_automation_report.server.store.values import hexadecimal
-from pytest_automation_report.text.names import node_id, run_command, split_name, title_of
+from pytest_automation_report.text.terminal import node_id, run_command, split_name, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

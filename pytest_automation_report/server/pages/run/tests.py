@@ -15,7 +15,7 @@ from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import tone_of
 from pytest_automation_report.server.pages.state import FLAKY, Search
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
-from pytest_automation_report.text.names import class_path, split_name
+from pytest_automation_report.text.terminal import class_path, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

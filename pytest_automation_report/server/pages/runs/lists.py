@@ -26,7 +26,7 @@ from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_p
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries
 from pytest_automation_report.server.store.values import ApiError, not_found
-from pytest_automation_report.text.names import split_name
+from pytest_automation_report.text.terminal import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

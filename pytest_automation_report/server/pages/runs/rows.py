@@ -14,7 +14,7 @@ from pytest_automation_report.server.store.compared import flaky_of_source, main
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.histories import histories, series_of
 from pytest_automation_report.server.store.reads import find_cases
-from pytest_automation_report.text.names import SHORT_COMMIT
+from pytest_automation_report.text.terminal import SHORT_COMMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

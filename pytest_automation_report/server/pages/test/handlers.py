@@ -26,7 +26,7 @@ from pytest_automation_report.server.store.compared import flaky_state
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ApiError, hashes_in, hexadecimal
-from pytest_automation_report.text.names import split_name
+from pytest_automation_report.text.terminal import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence

@@ -18,7 +18,7 @@ from pytest_automation_report.server.pages.queries import HISTORY_ROWS
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import ResultClass
-from pytest_automation_report.text.names import split_name
+from pytest_automation_report.text.terminal import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
