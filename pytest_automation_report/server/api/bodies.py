@@ -8,7 +8,6 @@ large is ignored for the same reason, so that its result is stored.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -16,7 +15,6 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import body_from
-from pytest_automation_report.server.store.store import StoredResponse
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STATUS_IDS,
@@ -410,9 +408,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_automation_report.server.store.store import IdempotentRequest, Store
-    from pytest_automation_report.server.store.writes import Writer
 
-    Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], StoredResponse]
+    Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], int | None]
 
 
 # Made here and not by the first request: msgspec ends the process by a segmentation fault when two threads read a class
@@ -432,46 +429,41 @@ def create_run(
     request: IdempotentRequest | None,
     *,
     are_references_strict: bool = False,
-) -> StoredResponse:
+) -> int | None:
     """Create a run; with strict references it may only name existing records."""
     run = body_from(body, _RUN).submission()
     is_strict = are_references_strict
-    return _applied(store, request, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict))
+    return store.change(lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict), request)
 
 
-def append_to_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+def append_to_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
     """Add fields, artifacts and links to a run."""
     attachments = body_from(body, _RUN_APPEND).attachments()
-    return _applied(store, request, lambda writer: writer.append_to_run(run_id, attachments))
+    return store.change(lambda writer: writer.append_to_run(run_id, attachments), request)
 
 
-def complete_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+def complete_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
     """Complete a run and its open threads."""
     measure = body_from(body, _RUN_COMPLETION).measure_elapsed
-    return _applied(store, request, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
+    return store.change(lambda writer: writer.complete_run(run_id, measure_elapsed=measure), request)
 
 
-def create_thread(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+def create_thread(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
     """Create a thread."""
     thread = body_from(body, _THREAD).submission()
-    return _applied(store, request, lambda writer: writer.create_thread(run_id, thread))
+    return store.change(lambda writer: writer.create_thread(run_id, thread), request)
 
 
-def append_to_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+def append_to_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
     """Add all tests of the body to a thread, or none of them."""
     addition = body_from(body, _THREAD_APPEND).addition()
-    return _applied(store, request, lambda writer: writer.append_to_thread(thread_id, addition))
+    return store.change(lambda writer: writer.append_to_thread(thread_id, addition), request)
 
 
-def complete_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> StoredResponse:
+def complete_thread(store: Store, thread_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
     """Complete a thread."""
     observed, computed = body_from(body, _THREAD_COMPLETION).durations()
-    return _applied(store, request, lambda writer: writer.complete_thread(thread_id, observed, computed))
-
-
-def _applied(store: Store, request: IdempotentRequest | None, change: Callable[[Writer], int | None]) -> StoredResponse:
-    """Apply a change once for each idempotency key: 201 with the id that it returns, or 204 if it returns None."""
-    return store.change(partial(StoredResponse.of, change), request)
+    return store.change(lambda writer: writer.complete_thread(thread_id, observed, computed), request)
 
 
 CHANGES: Final[Mapping[str, Change]] = {
@@ -482,7 +474,7 @@ CHANGES: Final[Mapping[str, Change]] = {
     "/automation/runs/threads/{}/append": append_to_thread,
     "/automation/runs/threads/{}/complete": complete_thread,
 }
-"""What a POST does, by its path with ``{}`` for the id of the project, run or thread."""
+"""What a POST does, by its path with ``{}`` for an id; it returns the id of a new record."""
 
 OPTIONAL_BODIES: Final = frozenset({complete_run, create_thread, complete_thread})
 """The changes that need no body."""

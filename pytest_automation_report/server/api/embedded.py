@@ -90,7 +90,8 @@ class StoreClient(Client):
                 document = _read(store, request)
             else:
                 path, record_id = _addressed(request)
-                document = CHANGES[path](store, record_id, request.body, _idempotent(request)).body
+                created = CHANGES[path](store, record_id, request.body, _idempotent(request))
+                document = None if created is None else {"id": created}
         except ApiError as error:
             text = json_text(error.document)
             retry_after = error.headers.get("Retry-After", "")

@@ -31,7 +31,7 @@ from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import ApiError, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.api.bodies import Change
@@ -62,7 +62,9 @@ def create_application(
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
     application.add_error_handler(ApiError, _answer_api_error)
     application.add_route(HEALTH, HealthResource())
-    _add_api_routes(application, store, options)
+    for path in {**DOCUMENTS, **CHANGES}:
+        # For an id that its converter refuses, falcon answers 404.
+        application.add_route(_API + path.format("{record_id:id}"), _api_resource(store, options, path))
     contents = ArtifactContents(store, max_bytes=options.max_artifact_bytes)
     application.add_route(ARTIFACTS_PATH, ArtifactsResource(contents))
     application.add_route(f"{ARTIFACTS_PATH}/{{content_hash:hash}}", ArtifactResource(contents))
@@ -76,14 +78,6 @@ def add_converters(application: falcon.App[falcon.Request, falcon.Response]) -> 
     """Teach an application the converters of our URL templates: ``id`` and ``hash``."""
     application.router_options.converters["id"] = _IdConverter
     application.router_options.converters["hash"] = _HashConverter
-
-
-def _add_api_routes(
-    application: falcon.App[falcon.Request, falcon.Response], store: Store, options: ServerOptions
-) -> None:
-    """Add the routes of the API; for an id that its converter refuses, falcon answers 404."""
-    for path, resource in api_resources(store, options):
-        application.add_route(_API + path.format("{record_id:id}"), resource)
 
 
 class _IdConverter(BaseConverter):
@@ -105,40 +99,24 @@ class _HashConverter(BaseConverter):
         return value if re.fullmatch("[0-9a-f]{64}", value) else None
 
 
-def _answer_api_error(
-    req: falcon.Request,
-    resp: falcon.Response,
-    error: ApiError,
-    params: Mapping[str, Any],
-) -> None:
-    del req, params
+def _answer_api_error(_: falcon.Request, resp: falcon.Response, error: ApiError, __: Mapping[str, Any]) -> None:
     resp.status = error.status
     resp.set_headers(dict(error.headers))
     _write(resp, error.document)
 
 
 def _answer_http_error(
-    req: falcon.Request,
-    resp: falcon.Response,
-    error: falcon.HTTPError,
-    params: Mapping[str, Any],
+    _: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, __: Mapping[str, Any]
 ) -> None:
     """Answer falcon's own errors (unknown URL, wrong method, unreadable headers) as JSON."""
-    del req, params
     resp.status = error.status
     if error.headers:
         resp.set_headers(error.headers)
     _write(resp, {"message": error.description or error.title or "The request cannot be answered."})
 
 
-def _answer_internal_error(
-    req: falcon.Request,
-    resp: falcon.Response,
-    error: Exception,
-    params: Mapping[str, Any],
-) -> None:
+def _answer_internal_error(req: falcon.Request, resp: falcon.Response, error: Exception, _: Mapping[str, Any]) -> None:
     """Log an unexpected error and answer with its log id alone: its text may have paths or data of others."""
-    del params
     log_id = uuid.uuid4().hex
     _logger.error("request %s failed: %s %s", log_id, req.method, without_code(req.path), exc_info=error)
     resp.status = falcon.HTTP_500
@@ -271,21 +249,21 @@ class ApiResource:
         body = received(req, b"{}" if change in OPTIONAL_BODIES else None)
         key = req.context.get("idempotency_key")
         request = None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
-        response = change(self._store, record_id, body, request)
-        resp.status = response.status
-        if response.body is not None:
-            resp.data = encode(response.body)
+        created = change(self._store, record_id, body, request)
+        resp.status = 204 if created is None else 201
+        if created is not None:
+            resp.data = encode({"id": created})
         if self._done is not None:
             self._done(record_id)
 
 
-def api_resources(store: Store, options: ServerOptions) -> Iterator[tuple[str, ApiResource]]:
-    """Yield the paths of the contract and those beside it, with ``{}`` for their id, and what answers them."""
-    strictly = partial(create_run, are_references_strict=options.are_references_strict)
-    for path in {**DOCUMENTS, **CHANGES}:
-        change = CHANGES.get(path)
-        done = options.on_run_completed if change is complete_run else None
-        yield path, ApiResource(store, DOCUMENTS.get(path), strictly if change is create_run else change, done)
+def _api_resource(store: Store, options: ServerOptions, path: str) -> ApiResource:
+    """Return what answers a path of the contract, or one beside it."""
+    change = CHANGES.get(path)
+    done = options.on_run_completed if change is complete_run else None
+    if change is create_run:
+        change = partial(create_run, are_references_strict=options.are_references_strict)
+    return ApiResource(store, DOCUMENTS.get(path), change, done)
 
 
 def received(req: falcon.Request, missing: bytes | None = None) -> bytes:

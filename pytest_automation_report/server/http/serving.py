@@ -155,7 +155,7 @@ def server_token(environ: Mapping[str, str], database: Path, token_file: Path | 
             raise SettingError(TOKEN_VARIABLE, Token(text), f"use {_TOKEN_FORM}")
         return Token(text)
     if token_file is not None:
-        return _token_from(token_file)
+        return _secret_from("--token-file", token_file, _is_token, _TOKEN_FORM)
     return token_beside(database)
 
 
@@ -234,24 +234,18 @@ def team_code(path: Path) -> Token:
 
     Raises `SettingError` for a file that cannot be read, or has a text that cannot be a part of a URL.
     """
-    text = _text_of("--pages-token-file", path)
-    if not _is_code(text):
-        raise SettingError("--pages-token-file", str(path), f"it must hold one line of {_CODE_FORM}")
-    return Token(text)
+    return _secret_from("--pages-token-file", path, _is_code, _CODE_FORM)
 
 
-def _token_from(path: Path) -> Token:
-    text = _text_of("--token-file", path)
-    if not _is_token(text):
-        raise SettingError("--token-file", str(path), f"it must hold one line of {_TOKEN_FORM}")
-    return Token(text)
-
-
-def _text_of(option: str, path: Path) -> str:
+def _secret_from(option: str, path: Path, is_right: Callable[[str], object], form: str) -> Token:
+    """Return the secret in a file of the user; raises `SettingError` if it cannot be read or has another form."""
     try:
-        return read_file(path, _TOKEN_BYTES).decode("utf-8").strip()
+        text = read_file(path, _TOKEN_BYTES).decode("utf-8").strip()
     except (OSError, ValueError) as error:
         raise SettingError(option, str(path), f"it cannot be read ({_reason(error)})") from error
+    if not is_right(text):
+        raise SettingError(option, str(path), f"it must hold one line of {form}")
+    return Token(text)
 
 
 def _reason(error: Exception) -> str:

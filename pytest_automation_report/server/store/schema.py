@@ -144,9 +144,9 @@ CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- Runs that `store prune` removed, for their old links.
 CREATE TABLE removed_run (id BIGINT PRIMARY KEY, source_id BIGINT NOT NULL REFERENCES source);
 
--- The response to a request that had an idempotency key.
+-- A request that had an idempotency key, and the id of what it created.
 CREATE TABLE applied_request (
-  key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT, created BIGINT NOT NULL
+  key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, record_id BIGINT, created BIGINT NOT NULL
 );
 CREATE INDEX applied_request_created ON applied_request (created);
 """

@@ -6,7 +6,6 @@ the same request was answered before.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from contextlib import suppress
@@ -19,7 +18,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
-from pytest_automation_report.server.store.values import json_text, try_again, validation_error
+from pytest_automation_report.server.store.values import try_again, validation_error
 from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:
@@ -27,43 +26,22 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection, Transactions
 
 T = TypeVar("T")
 
-_KEEP_RESPONSES_US = 7 * 24 * 3600 * 1_000_000
-"""How long the response to an idempotency key is stored; clients that repeat a request do so within hours."""
+_KEEP_KEYS_US = 7 * 24 * 3600 * 1_000_000
+"""How long an idempotency key is stored; clients that repeat a request do so within hours."""
 
 _PURGE_EVERY_REQUESTS = 256
-"""Requests between two deletions of expired responses: most requests pay nothing for it."""
+"""Requests between two deletions of expired keys: most requests pay nothing for it."""
 
 _MAX_ATTEMPTS = 5
 """How often a transaction is run that the database keeps rolling back."""
 
-_INSERT_KEY = (
-    'INSERT INTO "applied_request" ("key", "fingerprint", "status", "created") VALUES (?, ?, ?, ?)'
-    " ON CONFLICT DO NOTHING"
-)
-_SET_RESPONSE = 'UPDATE "applied_request" SET "status" = ?, "body" = ? WHERE "key" = ?'
-_EARLIER = 'SELECT "fingerprint", "status", "body" FROM "applied_request" WHERE "key" = ? AND "created" >= ?'
-
-
-class StoredResponse(Struct, frozen=True):
-    """Status and body of the response to a change."""
-
-    status: int
-    body: Json | None = None
-
-    @classmethod
-    def of(cls, change: Callable[[Writer], int | None], writer: Writer) -> StoredResponse:
-        """Make a change and return its response: 201 with the id that it returns, or 204 if that is None."""
-        record_id = change(writer)
-        return cls(204) if record_id is None else cls(201, {"id": record_id})
-
-
-_CHANGED = StoredResponse(204)
-"""The response of a change that creates nothing, as most do."""
+_INSERT_KEY = 'INSERT INTO "applied_request" ("key", "fingerprint", "created") VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
+_SET_RECORD = 'UPDATE "applied_request" SET "record_id" = ? WHERE "key" = ?'
+_EARLIER = 'SELECT "fingerprint", "record_id" FROM "applied_request" WHERE "key" = ? AND "created" >= ?'
 
 
 class IdempotentRequest(Struct, frozen=True):
@@ -114,25 +92,22 @@ class Store:
         self.main_branch = main_branch
         # Findings are computed by one thread at a time: more would share one interpreter.
         self.findings_lock = threading.Lock()
-        # The first request with a key purges: a store may have been closed for longer than responses are kept.
+        # The first request with a key purges: a store may have been closed for longer than keys are kept.
         self._requests_until_purge = 1
 
-    def change(
-        self, work: Callable[[Writer], StoredResponse], request: IdempotentRequest | None = None
-    ) -> StoredResponse:
-        """Run a change in one transaction and return its response, once it is on disk.
+    def change(self, work: Callable[[Writer], int | None], request: IdempotentRequest | None = None) -> int | None:
+        """Run a change in one transaction and return the id of what it created, None for nothing, once it is on disk.
 
-        A request with an idempotency key is applied once: a repetition gets the stored response, and one that arrives
-        while the first is being applied waits for it. An `ApiError` out of ``work`` undoes all of it, and the key stays
-        free.
+        A request with an idempotency key is applied once: a repetition gets the stored id, and one that arrives while
+        the first is being applied waits for it. An `ApiError` out of ``work`` undoes all of it, and the key stays free.
         """
         if request is None:
             return self.write(work)
         # Jobs that join a run send the same key at the same moment. This read needs no write lock, so once the first
         # of them is answered the others do not wait for each other.
-        earlier = self.look(lambda connection: _earlier_response(connection, request, self._clock()))
-        if earlier is not None:
-            return earlier
+        earlier = self.look(lambda connection: _earlier_record(connection, request, self._clock()))
+        if earlier:
+            return earlier[0]
         return _run_transaction(
             self._connections.writing, lambda connection: self._apply_once(connection, work, request)
         )
@@ -160,36 +135,35 @@ class Store:
         self._connections.close()
 
     def _apply_once(
-        self, connection: StoreConnection, work: Callable[[Writer], StoredResponse], request: IdempotentRequest
-    ) -> StoredResponse:
-        """Run a change unless its key was used, and store the response with the change.
+        self, connection: StoreConnection, work: Callable[[Writer], int | None], request: IdempotentRequest
+    ) -> int | None:
+        """Run a change unless its key was used, and store the id of what it created with the change.
 
         The key is inserted first. Of two requests with the same key the second one waits at this point until the first
         is committed or undone: in SQLite for the write lock, in PostgreSQL for the row.
         """
         now = self._clock()
-        row = (request.key, request.fingerprint, _CHANGED.status, now)
+        row = (request.key, request.fingerprint, now)
         if not connection.change(_INSERT_KEY, row):
             # The key may have been used between the read in `change` and this transaction.
-            earlier = _earlier_response(connection, request, now)
-            if earlier is not None:
-                return earlier
+            earlier = _earlier_record(connection, request, now)
+            if earlier:
+                return earlier[0]
             connection.change('DELETE FROM "applied_request" WHERE "key" = ?', (request.key,))  # it has expired
             connection.change(_INSERT_KEY, row)
-        response = work(Writer(connection, now, self._max_bytes))
-        if response != _CHANGED:
-            body = None if response.body is None else json_text(response.body)
-            connection.change(_SET_RESPONSE, (response.status, body, request.key))
+        record_id = work(Writer(connection, now, self._max_bytes))
+        if record_id is not None:
+            connection.change(_SET_RECORD, (record_id, request.key))
         self._purge(connection, now)
-        return response
+        return record_id
 
     def _purge(self, connection: StoreConnection, now: int) -> None:
-        """Remove the expired responses, once in many requests."""
+        """Remove the expired keys, once in many requests."""
         self._requests_until_purge -= 1
         # Two purges at once would lock the same rows in different orders.
         if self._requests_until_purge <= 0 and try_lock(connection, "purge"):
             self._requests_until_purge = _PURGE_EVERY_REQUESTS
-            connection.change('DELETE FROM "applied_request" WHERE "created" < ?', (now - _KEEP_RESPONSES_US,))
+            connection.change('DELETE FROM "applied_request" WHERE "created" < ?', (now - _KEEP_KEYS_US,))
 
 
 def _connections(location: Path | PostgresDatabase, mounts: Path, *, must_exist: bool) -> Transactions:
@@ -219,11 +193,9 @@ def _run_transaction(
     raise try_again()
 
 
-def _earlier_response(connection: StoreConnection, request: IdempotentRequest, now: int) -> StoredResponse | None:
-    rows = connection.execute(_EARLIER, (request.key, now - _KEEP_RESPONSES_US))
-    if not rows:
-        return None
-    ((fingerprint, status, body),) = rows
-    if fingerprint != request.fingerprint:
+def _earlier_record(connection: StoreConnection, request: IdempotentRequest, now: int) -> list[int | None]:
+    """Return the id of what a request created, None for nothing; an empty list if it was not applied yet."""
+    rows = connection.execute(_EARLIER, (request.key, now - _KEEP_KEYS_US))
+    if any(fingerprint != request.fingerprint for fingerprint, _ in rows):
         raise validation_error({"Idempotency-Key": ["This key was used for a request with other content."]})
-    return StoredResponse(status, None if body is None else json.loads(body))
+    return [record_id for _, record_id in rows]

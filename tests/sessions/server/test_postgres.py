@@ -20,7 +20,7 @@ from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
 from pytest_automation_report.server.store.reads import Reader, has_runs, run_row
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION
-from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
+from pytest_automation_report.server.store.store import IdempotentRequest, Store
 from pytest_automation_report.server.store.values import (
     ApiError,
     DiskFullError,
@@ -35,7 +35,6 @@ from support.service import ON_POSTGRESQL, Service, a_test
 
 T = TypeVar("T")
 
-NOTHING = StoredResponse(204)
 RUN = RunBody(name="n", source="s").submission()
 THREAD = ThreadSubmission(None, None, ())
 
@@ -79,41 +78,41 @@ def _elsewhere(service: Service, change: Callable[[Writer], T]) -> T:
 def test_a_key_that_another_process_uses_is_waited_for(service: Service, cluster: Cluster) -> None:
     """While one server applies a request, another one keeps its copy waiting and takes other keys; then both agree."""
     same, other = IdempotentRequest("k", "f"), IdempotentRequest("other", "f")
-    copies: list[Future[StoredResponse]] = []
+    copies: list[Future[int | None]] = []
     with closing(Store(service.place, clock=service.clock)) as second:
 
-        def slowly(_: Writer) -> StoredResponse:
-            copies.append(_waiting(cluster, lambda: second.change(lambda _: NOTHING, same)))
-            assert second.change(lambda _: NOTHING, other) == NOTHING
-            return StoredResponse(201, {"id": 7})
+        def slowly(_: Writer) -> int | None:
+            copies.append(_waiting(cluster, lambda: second.change(lambda _: None, same)))
+            assert second.change(lambda _: None, other) is None
+            return 7
 
-        assert service.store.change(slowly, same) == copies[0].result(60) == StoredResponse(201, {"id": 7})
+        assert service.store.change(slowly, same) == copies[0].result(60) == 7
 
 
 @ON_POSTGRESQL
 def test_a_copy_of_a_request_that_was_undone_is_applied(service: Service, cluster: Cluster) -> None:
     """A key that waited for another server is free again when that one refused its request."""
     identity = IdempotentRequest("k", "f")
-    copies: list[Future[StoredResponse]] = []
+    copies: list[Future[int | None]] = []
     with closing(Store(service.place, clock=service.clock)) as second:
 
-        def refuse(_: Writer) -> StoredResponse:
-            copies.append(_waiting(cluster, lambda: second.change(lambda _: NOTHING, identity)))
+        def refuse(_: Writer) -> int | None:
+            copies.append(_waiting(cluster, lambda: second.change(lambda _: None, identity)))
             raise ApiError(422, "refused")
 
         with pytest.raises(ApiError, match="refused"):
             service.store.change(refuse, identity)
-        assert copies[0].result(60) == NOTHING
+        assert copies[0].result(60) is None
 
 
 @ON_POSTGRESQL
 def test_an_answered_key_is_answered_while_another_server_has_its_row(service: Service) -> None:
     """A replay of an answered request takes no lock, so that no other server's transaction keeps it waiting."""
     identity = IdempotentRequest("k", "f")
-    first = service.store.change(lambda _: StoredResponse(201, {"id": 7}), identity)
+    first = service.store.change(lambda _: 7, identity)
     with closing(Store(service.place)) as other, other._connections.writing() as connection:
         assert connection.change("UPDATE applied_request SET created = created WHERE key = ?", ("k",)) == 1
-        assert service.store.change(lambda _: NOTHING, identity) == first
+        assert service.store.change(lambda _: None, identity) == first
 
 
 @ON_POSTGRESQL
