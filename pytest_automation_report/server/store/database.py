@@ -20,41 +20,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
-
-from pytest_automation_report.server.store.values import ApiError
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
+
+    import psycopg
 
     from pytest_automation_report.api.models import Json
 
 
 class TransactionRolledBackError(Exception):
     """The database rolled a transaction back that can succeed when it is run again."""
-
-
-class StoreCursor(Protocol):
-    """What the cursors of both drivers have in common."""
-
-    @property
-    def description(self) -> Sequence[Any] | None:
-        """For each column of the rows a tuple that begins with its name; None for a statement without rows."""
-        ...
-
-    @property
-    def rowcount(self) -> int:
-        """Number of rows that the statement changed."""
-        ...
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        """Return all rows."""
-        ...
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows."""
-        ...
 
 
 class StoreConnection(ABC):
@@ -67,7 +45,7 @@ class StoreConnection(ABC):
     """Whether the database is PostgreSQL, otherwise it is SQLite."""
 
     @abstractmethod
-    def cursor(self, sql: str, values: Sequence[object] = ()) -> StoreCursor:
+    def cursor(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor | psycopg.Cursor[Any]:
         """Execute a statement and return the driver's cursor."""
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -109,36 +87,6 @@ class StoreConnection(ABC):
     def change(self, sql: str, values: Sequence[object] = ()) -> int:
         """Execute an INSERT, UPDATE or DELETE and return the number of rows that it changed."""
         return self.cursor(sql, values).rowcount
-
-
-class Transactions(Protocol):
-    """The transactions of one database; several threads may use it.
-
-    ``notes`` has sentences for the user about the location of the database. A transaction raises `ApiError` (429) when
-    it cannot begin, `TransactionRolledBackError` when it was rolled back and can be run again, and ``driver_error`` for
-    a damaged file or a database that was lost.
-    """
-
-    notes: tuple[str, ...]
-    driver_error: ClassVar[type[Exception]]
-
-    def writing(self) -> AbstractContextManager[StoreConnection]:
-        """Enter a transaction that changes the store; it is committed when the block ends without an error."""
-        raise NotImplementedError
-
-    def reading(self) -> AbstractContextManager[StoreConnection]:
-        """Enter a transaction that reads one snapshot of the store."""
-        raise NotImplementedError
-
-    def looking(self) -> AbstractContextManager[StoreConnection]:
-        """Enter a block in which each statement reads a separate snapshot, which is cheaper for a single one."""
-        raise NotImplementedError
-
-    def compact(self) -> None:
-        """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
-
-    def close(self) -> None:
-        """Close every connection; closing twice is harmless."""
 
 
 @lru_cache(maxsize=256)
@@ -252,33 +200,3 @@ def used_bytes(connection: StoreConnection) -> int:
         return connection.number("SELECT pg_database_size(current_database())")
     pages = connection.number("PRAGMA page_count") - connection.number("PRAGMA freelist_count")
     return pages * connection.number("PRAGMA page_size")
-
-
-def check_room(connection: StoreConnection, max_bytes: int) -> None:
-    """Raise `ApiError` (422) when a database has reached its size limit.
-
-    After a 429 or a 5xx, clients would repeat the request at once or could not know whether it was applied. After a
-    422 the sender stores the refused results, and its user can send them again when there is room.
-    """
-    used = used_bytes(connection)
-    if used >= max_bytes:
-        raise ApiError(
-            422,
-            f"The store is full: it has {used} bytes and may have {max_bytes}. Remove old runs with automation-report"
-            " store prune, or serve it with a larger --max-size.",
-        )
-
-
-def check_threads(count: int) -> None:
-    """Raise `ApiError` (422) when a run that has this number of threads cannot get another one."""
-    if count >= MAX_THREADS:
-        raise ApiError(422, f"The automation run has {count} threads, and can have no more; create another run.")
-
-
-def check_attached(connection: StoreConnection, run_id: int) -> None:
-    """Raise `ApiError` (422) when the fields, artifacts and links of a run are too long together."""
-    sql = 'SELECT COALESCE(SUM(LENGTH("body")), 0) FROM "attachment" WHERE "run_id" = ?'
-    if connection.number(sql, (run_id,)) > MAX_ATTACHED:
-        raise ApiError(
-            422, f"The fields, artifacts and links of an automation run can have {MAX_ATTACHED} characters together."
-        )

@@ -193,12 +193,6 @@ class Connections:
                 yield self._writer
 
     @contextmanager
-    def outside_transaction(self) -> Iterator[SqliteConnection]:
-        """Use the writing connection without a transaction, for statements like VACUUM that need that."""
-        with self._write_lock, _map_errors():
-            yield self._writer
-
-    @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:
         """Enter a transaction that reads one snapshot of the store."""
         with self._reader() as reader, _map_errors():
@@ -228,11 +222,11 @@ class Connections:
 
         VACUUM writes the whole file into the log first. Space on the disk gets free only when the log is cut.
         """
-        with self.outside_transaction() as connection:
+        with self._write_lock, _map_errors():
             try:
-                connection.execute("VACUUM")
+                self._writer.execute("VACUUM")
             finally:
-                is_truncated = _truncate_log(connection)
+                is_truncated = _truncate_log(self._writer)
         if not is_truncated:
             raise try_again()
 

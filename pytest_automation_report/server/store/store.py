@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pytest_automation_report.server.store.database import StoreConnection, Transactions
+    from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.postgres import PostgresConnections
 
 T = TypeVar("T")
 
@@ -166,13 +167,15 @@ class Store:
             connection.change('DELETE FROM "applied_request" WHERE "created" < ?', (now - _KEEP_KEYS_US,))
 
 
-def _connections(location: Path | PostgresDatabase, mounts: Path, *, must_exist: bool) -> Transactions:
+def _connections(
+    location: Path | PostgresDatabase, mounts: Path, *, must_exist: bool
+) -> Connections | PostgresConnections:
     if not isinstance(location, PostgresDatabase):
         if must_exist and not location.exists():
             raise StoreError(f"{location}: there is no store; name the file of one")
         return Connections(location, mounts)
     try:
-        from pytest_automation_report.server.store.postgres import PostgresConnections  # noqa: PLC0415 - files need no driver
+        from pytest_automation_report.server.store.postgres import PostgresConnections  # noqa: PLC0415 - not for files
     except ImportError as error:
         # Only a missing driver is the user's to install; an error in a module of ours is a bug and shows itself.
         if (error.name or "psycopg").partition(".")[0] not in {"psycopg", "psycopg_pool"}:

@@ -9,19 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.server.store.database import (
-    check_attached,
-    check_room,
-    check_threads,
+    MAX_ATTACHED,
+    MAX_THREADS,
     insert_into,
     lock,
     row_lock,
     share,
     update_row,
+    used_bytes,
 )
 from pytest_automation_report.server.store.inserts import add_results, replace_results, run_columns
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STORED_COUNTS,
+    ApiError,
     RunStatus,
     already_completed,
     final_status,
@@ -56,6 +57,7 @@ _MOST_BEFORE_US: Final = 60_000_000
 _INSERT_TAG: Final = 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)'
 _INSERT_ATTACHMENT: Final = 'INSERT INTO "attachment" ("run_id", "thread_id", "kind", "body") VALUES (?, ?, ?, ?)'
 _INSERT_USE: Final = 'INSERT INTO "content_use" ("run_id", "hash") VALUES (?, ?) ON CONFLICT DO NOTHING'
+_ATTACHED: Final = 'SELECT COALESCE(SUM(LENGTH("body")), 0) FROM "attachment" WHERE "run_id" = ?'
 _INSERT_PROJECT: Final = 'INSERT INTO "project" ("id", "created") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _OPEN_THREADS: Final = 'SELECT "id", "failure_count" FROM "thread" WHERE "run_id" = ? AND NOT "is_completed"'
 _BEGAN: Final = 'SELECT MIN("session_started") FROM "thread" WHERE "run_id" = ?'
@@ -88,10 +90,17 @@ class Writer:
     def check_room(self) -> None:
         """Raise `ApiError` (422) when the store has reached its size limit.
 
-        Completion of runs and threads does not call this, so that CI jobs can end in order on a full store.
+        After a 429 or a 5xx, clients would repeat the request at once or could not know whether it was applied. After a
+        422 the sender stores the refused results, and its user can send them again when there is room. Completion of
+        runs and threads does not call this, so that CI jobs can end in order on a full store.
         """
-        if self._max_bytes is not None:
-            check_room(self.connection, self._max_bytes)
+        if self._max_bytes is None or (used := used_bytes(self.connection)) < self._max_bytes:
+            return
+        raise ApiError(
+            422,
+            f"The store is full: it has {used} bytes and may have {self._max_bytes}. Remove old runs with"
+            " automation-report store prune, or serve it with a larger --max-size.",
+        )
 
     def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
         """Create a run and return its id; create the project, source, configuration and milestone if missing.
@@ -149,7 +158,9 @@ class Writer:
         """
         self.check_room()
         run = self._open_run(run_id, is_reopened=thread.job is not None)
-        check_threads(run["thread_count"])
+        if run["thread_count"] >= MAX_THREADS:
+            message = f"The automation run has {run['thread_count']} threads, and can have no more; create another run."
+            raise ApiError(422, message)
         columns = {
             **_OPEN,
             "run_id": run_id,
@@ -303,8 +314,9 @@ class Writer:
     def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
         for attachment in attachments:
             self.connection.change(_INSERT_ATTACHMENT, (run_id, thread_id, attachment.kind, attachment.body))
-        if attachments:
-            check_attached(self.connection, run_id)
+        if attachments and self.connection.number(_ATTACHED, (run_id,)) > MAX_ATTACHED:
+            most = f"{MAX_ATTACHED} characters together"
+            raise ApiError(422, f"The fields, artifacts and links of an automation run can have {most}.")
         artifacts = (attachment.body for attachment in attachments if attachment.kind == "artifacts")
         _use(self.connection, run_id, set[str]().union(*map(hashes_in, artifacts)))
 
