@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.text.files import Disk
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -74,17 +75,12 @@ class ArtifactSpool:
     """Copies the files of one process that runs tests into the spool; creates the folder with the first file.
 
     ``most_bytes`` is the limit for one file, ``most_together`` the limit for all files that wait to be sent, in bytes.
-    Users' tests patch modules, so the instance holds the functions that it writes with. A file is read with the
-    functions as they are: under a patched ``open`` a test adds what the test itself would read.
+    A file is read with the functions as they are: under a patched ``open`` a test adds what the test itself would read.
     """
 
-    __slots__ = ("_close", "_getpid", "_makedirs", "_mkdir", "_number", "_open", "_path", "_pid", "_scandir",
-                 "_unlink", "_used", "_worker", "_write", "most_bytes", "most_together")  # fmt: skip
-
     def __init__(self, session: str, worker: str, *, most_bytes: int, most_together: int) -> None:
-        self._open, self._write, self._close = os.open, os.write, os.close
-        self._mkdir, self._makedirs = os.mkdir, os.makedirs
-        self._unlink, self._scandir, self._getpid = os.unlink, os.scandir, os.getpid
+        self._disk = Disk()
+        self._session = session
         self._path = f"{session}/{FOLDER}"
         self._worker = worker
         self._pid = os.getpid()
@@ -100,7 +96,7 @@ class ArtifactSpool:
         Raises `ArtifactSpoolError` if it is too large, `OSError` if it cannot be read or written.
         """
         # A forked child counts on with the same numbers: its files would have the names of its parent's.
-        if self._getpid() != self._pid:
+        if self._disk.getpid() != self._pid:
             raise ArtifactSpoolError("a forked process keeps none")
         if isinstance(content, bytes):
             return self._put(iter((content,)))
@@ -118,29 +114,27 @@ class ArtifactSpool:
                 self._check(name, size)
                 unwritten = memoryview(piece)
                 while unwritten:
-                    unwritten = unwritten[self._write(descriptor, unwritten) :]
+                    unwritten = unwritten[self._disk.write(descriptor, unwritten) :]
         except BaseException:
-            self._close(descriptor)
-            self._unlink(path)
+            self._disk.close(descriptor)
+            self._disk.unlink(path)
             raise
-        self._close(descriptor)
+        self._disk.close(descriptor)
         self._used += size
         return name, size
 
     def _new(self, path: str) -> int:
         try:
-            return self._open(path, _WRITE, 0o600)
+            return self._disk.open(path, _WRITE, 0o600)
         except FileNotFoundError:
-            self._make_folder()
-            return self._open(path, _WRITE, 0o600)
-
-    def _make_folder(self) -> None:
-        """Create the folder, and the session's folder if a test has deleted it."""
-        with suppress(FileExistsError):  # another worker has created it since
             try:
-                self._mkdir(self._path, 0o700)
-            except FileNotFoundError:
-                self._makedirs(self._path, 0o700)
+                self._disk.lstat(self._session)
+            except FileNotFoundError:  # a test has deleted it
+                self._disk.makedirs(self._session, 0o700, exist_ok=True)
+            with suppress(FileExistsError):  # another worker has created it since
+                # Not by `makedirs`, which calls functions that a test may have replaced.
+                self._disk.mkdir(self._path, 0o700)
+            return self._disk.open(path, _WRITE, 0o600)
 
     def _check(self, name: str, size: int) -> None:
         """Raise `ArtifactSpoolError` if a file that is being written, with this size so far, exceeds a limit."""
@@ -148,7 +142,7 @@ class ArtifactSpool:
             raise ArtifactSpoolError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
         if self._used + size > self.most_together:
             # Measured only at the limit, not for each file: the sender has removed the files that it stored.
-            with self._scandir(self._path) as entries:
+            with self._disk.scandir(self._path) as entries:
                 self._used = sum(_size(entry) for entry in entries if entry.name != name)
         if self._used + size > self.most_together:
             raise ArtifactSpoolError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")

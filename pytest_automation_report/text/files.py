@@ -34,14 +34,14 @@ class Disk:
 
     __slots__ = (
         "close", "fstat", "fstatvfs", "fsync", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "monotonic", "open",
-        "pread", "rename", "utime", "write",
+        "pread", "rename", "scandir", "unlink", "utime", "write",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
         self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
         self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
-        self.fsync, self.monotonic = os.fsync, time.monotonic
+        self.fsync, self.monotonic, self.scandir, self.unlink = os.fsync, time.monotonic, os.scandir, os.unlink
 
 
 def write_draft(

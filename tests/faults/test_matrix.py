@@ -24,9 +24,9 @@ from support.fault_proxy import PASSES, FaultProxy, Way
 from support.repository import TESTS
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Fault, Rule, answer, applied_but, cut, html, lost_answer, throttled
-from support.scripted_server.server import ScriptedServer, Seen
+from support.scripted_server.server import ScriptedServer
 from support.scripted_server.store import Reply
-from support.scripted_server.variants import OPERATIONS
+from support.scripted_server.variants import OPERATIONS, HalfServer
 from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import TOKEN, send, session_environment
 from support.terminal_summary import printed_counts
@@ -134,19 +134,10 @@ SLACK_SECONDS = 4.0
 """What a loaded machine may take for pytest's own end."""
 
 
-class HalfRefusing(ScriptedServer):
+class HalfRefusing(HalfServer):
     """Takes the first half of the first append with several tests, and refuses that append."""
 
-    is_done = False
-
-    def applied(self, seen: Seen) -> Reply:
-        """Apply a request, once only a half."""
-        tests = (seen.json or {}).get("tests", ())
-        if self.is_done or len(tests) < 2:
-            return super().applied(seen)
-        self.is_done = True
-        super().applied(Seen(seen.method, seen.path, "", seen.headers, json={"tests": tests[: len(tests) // 2]}))
-        return Reply(422, {"message": "The given data was invalid."})
+    reply = Reply(422, {"message": "The given data was invalid."})
 
 
 @dataclass(frozen=True)

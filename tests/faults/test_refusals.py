@@ -69,7 +69,7 @@ def test_permission_revoked(tmp_path: Path, server: ScriptedServer) -> None:
     assert 1 <= forbidden.seen <= 2
     assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
     assert sent(tmp_path, server).exit == 4
-    server._rules.clear()
+    server.forget()
     assert sent(tmp_path, server).exit == 0
     assert_complete(server, expected())
 
@@ -116,7 +116,7 @@ def test_redirect(tmp_path: Path, server: ScriptedServer, status: int) -> None:
         assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
         assert "redirected" in ran.out
         assert elsewhere.log == []
-        server._rules.clear()
+        server.forget()
         assert sent(tmp_path, server).exit == 0
         assert_complete(server, expected())
 

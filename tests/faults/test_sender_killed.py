@@ -86,7 +86,7 @@ def killed_in_every_request(folder: Path, server: ScriptedServer, fault: Fault, 
     exit_code, text = -signal.SIGKILL, ""
     while exit_code == -signal.SIGKILL:
         countdown = len(victims) + 1
-        server._rules.clear()
+        server.forget()
         server.script([Rule("*", path, fault, first=countdown)])
         with sending(folder, server) as process:
             victims.append(process)

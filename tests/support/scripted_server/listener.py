@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import struct
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,60 +22,56 @@ if TYPE_CHECKING:
     from support.scripted_server.store import Reply
 
 
-class Listener:
+class Listener(ThreadingTCPServer):
     """Listens on 127.0.0.1 from its creation until `close`, and serves what it accepts; port 0 is any free one."""
 
+    allow_reuse_address = True
+    request_queue_size = 64
+
     def __init__(self, server: ScriptedServer, port: int, tls: ssl.SSLContext | None) -> None:
-        self.connections: dict[threading.Thread, socket.socket] = {}
+        self.connections: dict[tuple[str, int], socket.socket] = {}
         self._server = server
         self._tls = tls
-        self._is_closed = False
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=64)
-        self.port: int = self._socket.getsockname()[1]
-        self._acceptor = threading.Thread(target=self._accept)
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.port: int = self.server_address[1]
+        self._acceptor = threading.Thread(target=self.serve_forever, args=[0.01])
         self._acceptor.start()
 
     def close(self) -> None:
         """Stop listening and end all connections."""
-        self._is_closed = True
-        with socket.socket() as waker, suppress(OSError):  # closing does not wake accept, a connection does
-            waker.settimeout(5)
-            waker.connect(("127.0.0.1", self.port))
+        self.shutdown()
         self._acceptor.join()
-        self._socket.close()
         with self._server.changed:
-            connections = dict(self.connections)
-        for thread, connection in connections.items():
-            with suppress(OSError):  # already closed
-                connection.shutdown(socket.SHUT_RDWR)
-            thread.join()
+            for connection in self.connections.values():
+                with suppress(OSError):  # already closed
+                    connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()  # waits for the threads
 
-    def _accept(self) -> None:
-        while True:
-            connection, address = self._socket.accept()
-            if self._is_closed:
-                connection.close()
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            thread = threading.Thread(target=self._serve, args=[connection, address])
-            with self._server.changed:
-                self._server.connection_count += 1
-                # A second descriptor to cut it off with: TLS detaches the first from its object.
-                self.connections[thread] = connection.dup()
-            thread.start()
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own signature
+        """Count a connection, and serve it in a thread of its own."""
+        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._server.changed:
+            self._server.connection_count += 1
+            # A second descriptor to cut it off with: TLS detaches the first from its object.
+            self.connections[client_address] = request.dup()
+        super().process_request(request, client_address)
 
-    def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
+    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as above
+        """Serve one connection to its end."""
         try:
-            if self._tls:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-            _Handler(connection, address, self._server)  # type: ignore[arg-type]  # it needs a server for this attribute only
+            connection = self._tls.wrap_socket(request, server_side=True) if self._tls else request
+            with connection:
+                _Handler(connection, client_address, self._server)  # type: ignore[arg-type]  # it needs a server for this attribute only
         except OSError:
             pass  # the client, a script or the test has closed the connection
         finally:
-            connection.close()
             with self._server.changed:
-                self.connections.pop(threading.current_thread()).close()
+                self.connections.pop(client_address).close()
                 self._server.changed.notify_all()
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as above
+        """Close a connection as its script has left it: an orderly end would come before a reset."""
+        self.close_request(request)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,32 +117,13 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.cut_bytes:
             self.close_connection = True
             body = body[: -fault.cut_bytes]
-        if fault.byte_seconds:
-            self._drip(body, fault.byte_seconds)
-            return
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _drip(self, body: bytes, byte_seconds: float) -> None:
-        """Write headers and body one byte at a time."""
-        rest, self.wfile = self.wfile, _Drip(self.wfile, self.server, byte_seconds)  # type: ignore[assignment]
-        try:
+        if not fault.byte_seconds:
             self.end_headers()
             self.wfile.write(body)
-        finally:
-            self.wfile = rest
-
-
-class _Drip:
-    """A file that writes slowly."""
-
-    def __init__(self, file: Any, server: ScriptedServer, byte_seconds: float) -> None:  # noqa: ANN401 - as http.server has it
-        self._file = file
-        self._server = server
-        self._byte_seconds = byte_seconds
-
-    def write(self, data: bytes) -> None:
-        """Write with a pause before each byte."""
+            return
+        file, self.wfile = self.wfile, io.BytesIO()
+        self.end_headers()
+        data, self.wfile = self.wfile.getvalue() + body, file
         for each in data:
-            self._server.hold(self._byte_seconds)
-            self._file.write(bytes([each]))
+            self.server.hold(fault.byte_seconds)
+            self.wfile.write(bytes([each]))

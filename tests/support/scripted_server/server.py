@@ -70,8 +70,10 @@ class ScriptedServer:
     While the context `in_process` is open instead, it has an address of no network, for sessions on which a
     `support.scripted_adapter.ScriptedAdapter` is mounted.
 
-    Its clock is ``skew_seconds`` behind. With ``keeps_artifacts`` it is one of the project's own, which keeps files,
-    too: by their hash, in ``artifacts``. It announces ``extensions``, as the project's own do, unless there are none.
+    ``store`` is its memory, to look at when nothing is under way, or to change (delete a run); ``port`` is the one that
+    it listens on, or did. Its clock is ``skew_seconds`` behind. With ``keeps_artifacts`` it is one of the project's
+    own, which keeps files, too: by their hash, in ``artifacts``. It announces ``extensions``, as the project's own do,
+    unless there are none.
     """
 
     def __init__(
@@ -92,14 +94,14 @@ class ScriptedServer:
         self.is_up = False
         self.skew_seconds = 0.0
         self._tls = tls
-        self._store = Store()
+        self.store = Store()
         self._rules: list[Rule] = []
         self._log: list[Seen] = []
         self._late: list[tuple[threading.Timer | None, Callable[[], None]]] = []
         self.changed = threading.Condition(threading.RLock())
         self._is_released = False
         self._listener: Listener | None = None
-        self._port = 0
+        self.port = 0
         self._host = ""
 
     def __enter__(self) -> Self:
@@ -133,12 +135,7 @@ class ScriptedServer:
         """The origin to configure."""
         if self._host:
             return f"http://{self._host}"
-        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on, or did."""
-        return self._port
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def open_connections(self) -> int:
@@ -156,12 +153,7 @@ class ScriptedServer:
     def results(self) -> list[tuple[int, int, dict[str, Any]]]:
         """Every test that was applied, as (run id, thread id, test): the oracle."""
         with self.changed:
-            return list(self._store.results)
-
-    @property
-    def store(self) -> Store:
-        """The memory itself, to look at when nothing is under way, or to change (delete a run)."""
-        return self._store
+            return list(self.store.results)
 
     def script(self, rules: Sequence[Rule]) -> None:
         """Add rules; the first whose turn it is decides a request's fate."""
@@ -193,8 +185,8 @@ class ScriptedServer:
     def up(self) -> None:
         """Answer from now on; a server with sockets listens on the same port as before."""
         if not self._host:
-            self._listener = Listener(self, self._port, self._tls)
-            self._port = self._listener.port
+            self._listener = Listener(self, self.port, self._tls)
+            self.port = self._listener.port
         self.is_up = True
 
     def down(self) -> None:
@@ -270,7 +262,7 @@ class ScriptedServer:
         if seen.path == "/artifacts" and self.keeps_artifacts:
             return self._kept(seen)
         with self.changed:
-            reply = self._store.apply(seen.method, seen.path, seen.query, seen.json)
+            reply = self.store.apply(seen.method, seen.path, seen.query, seen.json)
             seen.is_applied = reply.status < 300
             self.changed.notify_all()
         return reply
