@@ -146,6 +146,15 @@ def test_completions() -> None:
     assert (state.progress_of("gw0").thread, state.is_complete) == (None, False)
 
 
+def test_part_of_a_batch_is_acknowledged() -> None:
+    """The part of a batch that has arrived is settled and counts in its thread, the rest is to be sent."""
+    append = _intent(2, "append_thread", "gw0", 5, 0, 30, 3)
+    begun = (_intent(1, "create_thread", "gw0"), ("ack", {"i": 1, "id": 5}), append)
+    progress = _state(*begun, ("part", {"i": 2, "ranges": [[0, 9, 1], [20, 30, 1]]})).progress_of("gw0")
+    assert (progress.acknowledged.count, progress.in_thread) == (2, 2)
+    assert [progress.is_settled(each) for each in (5, 15, 25)] == [True, False, True]
+
+
 def test_a_new_thread_begins_with_nothing_in_it() -> None:
     """Times and results of a batch count in its thread alone; a worker's next thread begins at zero."""
     append = _intent(2, "append_thread", "gw0", 5, 0, 9, 2, 0, (), 40, 30)
