@@ -302,11 +302,7 @@ class PageReader(Reader):
 
     def failures(self, run_id: int, statuses: Iterable[int]) -> list[Json]:
         """Return the first `MAX_FAILURES` results of a run with one of these statuses."""
-        rows: list[Json] = []
-        for status in statuses:
-            if len(rows) < MAX_FAILURES:
-                rows += self._of_status(run_id, status, MAX_FAILURES - len(rows), 0)
-        return rows
+        return list(self.found_tests(run_id, statuses, _ANY, 1, size=MAX_FAILURES).items)
 
     def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search = _ANY) -> list[Json]:
         condition, values = self._conditions(run_id, search)

@@ -289,9 +289,6 @@ def parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 _SIGNS: Final = {"fail": "✗", "pass": "✓", "live": "●", "flaky": "●", "skip": "–"}  # noqa: RUF001 - typography
 
-PART_COLUMNS: Final = ("id", "elapsed", "selection", "collected", "total_count", "untested_count")
-"""Columns of a run that say what part of its suite it ran, and for how long."""
-
 
 def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return what is to be said of a run, by its row and the summary of its findings, None before these are there."""

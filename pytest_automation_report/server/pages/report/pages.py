@@ -23,7 +23,7 @@ from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageRe
 from pytest_automation_report.server.pages.rendering import macros, render
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import tone_of
-from pytest_automation_report.server.pages.run.reasons import says_of
+from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
 from pytest_automation_report.server.pages.state import CHANGES, TestState, result_state
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values

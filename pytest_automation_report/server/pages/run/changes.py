@@ -6,7 +6,7 @@ whether everything arrived, threads and files.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.server.pages.run.facts import WORKER_FIELD
@@ -29,31 +29,41 @@ CHANGES_SHOWN: Final = 50
 
 _ONE_LIST: Final = 200
 
-# Name in the document, heading, word of the count, ink.
-_LISTS: Final = (
-    ("newly_failing", "Newly failing", "newly failing", "fail-ink"),
-    ("fixed", "Fixed", "fixed", "pass-ink"),
-    ("passed_again", "Passed again, known to be flaky", "passed again", "pass-ink"),
-    ("still_failing", "Still failing", "still failing", ""),
-    ("slower", "Slower", "slower", "flaky-ink"),
-    ("faster", "Faster", "faster", ""),
-    ("new_tests", "New tests", "new tests", ""),
-    ("gone", "Gone", "gone", ""),
-    ("newly_skipped", "Newly skipped", "newly skipped", ""),
-    ("not_run", "Not run", "not run", ""),
-)
-_ALWAYS: Final = {"newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone"}
-_FOLDED: Final = {"newly_failing", "new_tests", "gone", "newly_skipped", "not_run"}
 _NOT_THERE: Final = "not there"
-_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "newly_failing": ("passed", "failed"),
-    "still_failing": ("failed", "failed"),
-    "fixed": ("failed", "passed"),
-    "passed_again": ("failed", "passed"),
-    "gone": ("there", "gone"),
-    "not_run": ("there", "not run"),
-    "newly_skipped": ("ran", "skipped"),
-}
+
+
+class _List(NamedTuple):
+    """A list of findings by its name in the document, with the ink of its count.
+
+    ``before`` and ``after`` are what its tests did in the base and do now; ``is_always``: its count is shown also if it
+    is 0; ``is_folded``: parameters of one function that changed alike are one row.
+    """
+
+    name: str
+    ink: str = ""
+    before: str = _NOT_THERE
+    after: str = ""
+    is_always: bool = False
+    is_folded: bool = False
+
+    @property
+    def word(self) -> str:
+        """The name in words."""
+        return self.name.replace("_", " ")
+
+
+_LISTS: Final = (
+    _List("newly_failing", "fail-ink", "passed", "failed", is_always=True, is_folded=True),
+    _List("fixed", "pass-ink", "failed", "passed", is_always=True),
+    _List("passed_again", "pass-ink", "failed", "passed"),
+    _List("still_failing", "", "failed", "failed", is_always=True),
+    _List("slower", "flaky-ink", is_always=True),
+    _List("faster"),
+    _List("new_tests", is_always=True, is_folded=True),
+    _List("gone", "", "there", "gone", is_always=True, is_folded=True),
+    _List("newly_skipped", "", "ran", "skipped", is_folded=True),
+    _List("not_run", "", "there", "not run", is_folded=True),
+)
 
 
 def changes_of(
@@ -61,27 +71,26 @@ def changes_of(
 ) -> Json:
     """Return the counts and the lists; ``cases`` has the case of each result, ``histories`` the letters of a case."""
     counts = findings["counts"]
-    chosen = state.changes or {name for name, *_ in _LISTS if name != "still_failing"}
+    chosen = state.changes or {each.name for each in _LISTS if each.name != "still_failing"}
     reasons = {reason["fingerprint"]: reason["title"] for reason in findings["reasons"]}
     moves = [
         {
-            "name": name,
-            "word": word,
-            "ink": ink if counts[name] else "",
-            "count": counts[name],
-            "is_on": name in state.changes,
-            "address": state.to(changes=frozenset() if state.changes == {name} else frozenset({name})).address,
+            "word": each.word,
+            "ink": each.ink if counts[each.name] else "",
+            "count": counts[each.name],
+            "is_on": each.name in state.changes,
+            "address": state.to(changes=frozenset({each.name} if state.changes != {each.name} else ())).address,
         }
-        for name, _, word, ink in _LISTS
-        if name in _ALWAYS or counts[name]
+        for each in _LISTS
+        if each.is_always or counts[each.name]
     ]
     most = _ONE_LIST if state.changes else CHANGES_SHOWN
     lists = []
-    for name, heading, _, _ in _LISTS:
-        entries = entries_of(findings, name)
+    for each in _LISTS:
+        name, entries = each.name, entries_of(findings, each.name)
         if name not in chosen or not entries:
             continue
-        rows = [_row(name, entry, reasons, histories, cases) for entry in entries]
+        rows = [_row(each, entry, reasons, histories, cases) for entry in entries]
         if name == "newly_failing":
             new_tests = {entry["key"] for entry in entries_of(findings, "new_tests")}
             for row, entry in zip(rows, entries, strict=True):
@@ -89,20 +98,19 @@ def changes_of(
                     row["before"] = _NOT_THERE
                 elif row["result"] in cases and histories(cases[row["result"]])[-2:-1] == "s":
                     row["before"] = "skipped"
-        rows = _folded(rows) if name in _FOLDED else rows
+        rows = _folded(rows) if each.is_folded else rows
         for row in rows[:most]:
             row["href"] = state.result(row["result"]) if row["result"] else ""
+        one = frozenset({name})
+        # Tests that are gone have no result in this run.
+        list_state = state.to(changes=one) if name in {"gone", "not_run"} else state.at("tests", changes=one)
         lists.append(
             {
-                "name": name,
-                "heading": heading,
+                "heading": each.word.capitalize() + (", known to be flaky" if name == "passed_again" else ""),
                 "note": _note(name, counts[name], rows),
                 "rows": rows[:most],
                 "rest": max(0, len(rows) - most),
-                "address": state.to(changes=frozenset({name})).address,
-                "list_address": ""
-                if name in {"gone", "not_run"}
-                else state.at("tests", changes=frozenset({name})).address,
+                "address": list_state.address,
             }
         )
     return {"moves": moves, "lists": lists}
@@ -128,23 +136,22 @@ def entries_of(findings: RunFindings, name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _row(
-    name: str,
+    kind: _List,
     entry: Mapping[str, Any],
     reasons: Mapping[str, str],
     histories: Callable[[int], str],
     cases: Mapping[int, int],
 ) -> Json:
-    result = entry["result"]
+    name, result, status = kind.name, entry["result"], entry.get("status") or ""
     row: Json = {
         "result": result,
         "short": split_name(entry["name"]),
         "folder": entry["folder"],
         "about": reasons.get(entry.get("fingerprint") or "", "") or entry["folder"],
         "reason": entry.get("fingerprint"),
-        "status": entry.get("status"),
-        "tone": {"passed": "pass", "failed": "fail", "skipped": "skip"}.get(entry.get("status") or "", "pass"),
-        "before": "",
-        "after": "",
+        "tone": {"passed": "pass", "failed": "fail", "skipped": "skip"}.get(status, "pass"),
+        "before": kind.before,
+        "after": kind.after or status,
         "note": "",
         "note_ink": "",
         "count": 1,
@@ -157,8 +164,6 @@ def _row(
             "note_ink": "up" if name == "slower" else "down",
         }
         return row
-    before, after = _WORDS.get(name, (_NOT_THERE, entry.get("status") or ""))
-    row |= {"before": before, "after": after}
     if name == "gone":
         row["tone"] = "idle"
     elif name == "fixed" and result is not None and result in cases:

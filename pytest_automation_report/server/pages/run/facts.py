@@ -82,6 +82,13 @@ class RunFacts(Struct, frozen=True, dict=True):
         """The row of the run that this one is compared with."""
         return None if self.base is None else self.reader.known_run(self.base["run"])
 
+    @property
+    def longest(self) -> int | None:
+        """The number of runs for which the oldest reason has failed without a break; None if none failed before."""
+        reasons = () if self.findings is None else self.findings["reasons"]
+        since = [reason["since"]["run"] for reason in reasons if reason["since"] and reason["kind"] == "still"]
+        return sum(run >= min(since) for run in self.histories.run_ids) or None if since else None
+
     @cached_property
     def histories(self) -> Histories:
         """The outcomes and usual times of the run's tests."""

@@ -49,7 +49,7 @@ _MOVES: Final = (
 )
 
 
-def head_of(facts: RunFacts, longest: int | None, to_go: int | None, *, is_first: bool) -> Json:
+def head_of(facts: RunFacts, to_go: int | None, *, is_first: bool) -> Json:
     """Return heading, sentence and title of the page; ``is_first``: no earlier run of its branch is known."""
     found, counts = facts.findings, facts.counts
     said = asdict(verdict_of(counts)) if counts.is_open or found is None else found["verdict"]
@@ -64,7 +64,7 @@ def head_of(facts: RunFacts, longest: int | None, to_go: int | None, *, is_first
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):
             base_branch = (facts.base_row or {}).get("branch") or ""
-            sentence += change_sentence(counts, found, base_branch, branch, longest, is_first=is_first)
+            sentence += change_sentence(counts, found, base_branch, branch, facts.longest, is_first=is_first)
     return {
         "heading": said["long"],
         "tone": said["tone"],

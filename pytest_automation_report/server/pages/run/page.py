@@ -27,9 +27,8 @@ from pytest_automation_report.server.pages.run.changes import (
 )
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS
 from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, RunFacts
-from pytest_automation_report.server.pages.run.failures import FailureCards
+from pytest_automation_report.server.pages.run.failures import FailureCards, command_for, says_of
 from pytest_automation_report.server.pages.run.head import bar_of, chips_of, facts_of, head_of, tabs_of
-from pytest_automation_report.server.pages.run.reasons import command_for
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.run.time import (
     arrived_words,
@@ -241,7 +240,7 @@ class RunView:
     def text(self, site: str) -> str:
         """Return the failures as Markdown; ``site`` is the address of the pages."""
         is_first = len(self._reader.trend(self._facts.row)) == 1
-        heading = head_of(self._facts, self._cards.longest, None, is_first=is_first)["says"]
+        heading = head_of(self._facts, None, is_first=is_first)["says"]
         about = f"{self._facts.source} #{self._facts.row['id']} {site}{self._state.address}"
         return "\n".join([f"# {heading}", "", about, "", *self._cards.texts(site)])
 
@@ -278,12 +277,7 @@ class RunView:
                 "own_name": facts.own_name,
             },
             "counts": facts.counts,
-            "head": head_of(
-                facts,
-                self._cards.longest if run["failure_count"] else None,
-                time_to_go(facts) if facts.counts.is_open else None,
-                is_first=not earlier,
-            ),
+            "head": head_of(facts, time_to_go(facts) if facts.counts.is_open else None, is_first=not earlier),
             "facts": facts_of(facts),
             "bar": bar,
             "chips": chips_of(facts, state, TestList(facts, state).matches(bar) if is_searched else bar),
@@ -342,7 +336,7 @@ class RunView:
         cards = self._cards
         return {
             "group": group,
-            **{"reason": cards.by_reason, "file": cards.by_file, "none": cards.one_list}[group](),
+            **(cards.by_reason() if group == "reason" else cards.listed(by_file=group == "file")),
             "flaky": cards.flaky(),
             "slower": cards.slower(),
             "rail": self._rail(),
@@ -372,6 +366,7 @@ class RunView:
             return {"is_flat": False, "sort": state.sort or "failed", "tree": self.tree.top(), "files": files}
         tests = TestList(self._facts, self._state)
         rows, total = tests.page()
+        reasons = () if self._facts.findings is None else self._facts.findings["reasons"]
         return {
             "is_flat": True,
             "sort": tests.sort,
@@ -380,7 +375,7 @@ class RunView:
             "total": total,
             "pages": paging(state.page, total, PAGE_ROWS, has_more=rows.has_more),
             "suggestion": tests.suggestion() if not rows.items and state.text else None,
-            "reason": self._cards.title_of(state.reason) if state.reason else None,
+            "reason": next((says_of(one["title"]) for one in reasons if one["fingerprint"] == state.reason), None),
         }
 
     def _changes(self) -> Json:

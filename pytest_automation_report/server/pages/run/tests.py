@@ -304,34 +304,26 @@ class TestList:
 
     def page(self) -> tuple[Rows, int | None]:
         """Return a page of the tests, and the length of the list; None if it is not known before its last page."""
-        state, search = self._state, self.search
-        counts = self._counts()
-        if state.changes and not search.ids:
-            return Rows([], has_more=False), 0
-        if self.sort in {"slowest", "ran"}:
-            rows = self._reader.ordered_tests(
-                state.run_id, counts, search, state.page, is_slowest_first=self.sort == "slowest"
-            )
-            total = sum(counts.values()) if search.is_any else None
-        elif search.is_any:
-            return self._reader.tests(state.run_id, counts, state.page), sum(counts.values())
-        else:
-            rows, total = self._reader.found_tests(state.run_id, list(counts), search, state.page), None
-        if total is None and not rows.has_more:
-            total = (state.page - 1) * PAGE_ROWS + len(rows.items)
-        return rows, total
+        page, counts, search = self._state.page, self._counts(), self.search
+        if search.is_any and self.sort == "failed":
+            return self._reader.tests(self._state.run_id, counts, page), sum(counts.values())
+        rows = self._rows(page, PAGE_ROWS)
+        if search.is_any:
+            return rows, sum(counts.values())
+        return rows, None if rows.has_more else (page - 1) * PAGE_ROWS + len(rows.items)
 
     def first(self, most: int) -> Rows:
         """Return the first tests of the list, without its pages."""
-        state, search, counts = self._state, self.search, self._counts()
-        if state.changes and not search.ids:
+        return self._rows(1, most)
+
+    def _rows(self, page: int, size: int) -> Rows:
+        run_id, counts, search = self._state.run_id, self._counts(), self.search
+        if self._state.changes and not search.ids:
             return Rows([], has_more=False)
-        if self.sort in {"slowest", "ran"}:
-            is_slowest_first = self.sort == "slowest"
-            return self._reader.ordered_tests(
-                state.run_id, counts, search, 1, is_slowest_first=is_slowest_first, size=most
-            )
-        return self._reader.found_tests(state.run_id, list(counts), search, 1, size=most)
+        if self.sort == "failed":
+            return self._reader.found_tests(run_id, counts, search, page, size=size)
+        is_slowest_first = self.sort == "slowest"
+        return self._reader.ordered_tests(run_id, counts, search, page, is_slowest_first=is_slowest_first, size=size)
 
     @property
     def sort(self) -> str:

@@ -17,8 +17,7 @@ from pytest_automation_report.server.pages.drawings import (
 )
 from pytest_automation_report.server.pages.run.changes import failing_runs
 from pytest_automation_report.server.pages.run.facts import worker_names
-from pytest_automation_report.server.pages.run.failures import code_frame
-from pytest_automation_report.server.pages.run.reasons import command_for, says_of
+from pytest_automation_report.server.pages.run.failures import code_frame, command_for, says_of
 from pytest_automation_report.server.pages.run.time import shares_of, time_of, waste_sentence
 from pytest_automation_report.server.pages.state import RunState
 from pytest_automation_report.server.pages.words import percent
