@@ -13,7 +13,7 @@ from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
 from support.processes import WRITER, line_of, python
 from support.service import Service
-from unit.server.store.test_backup import _backup
+from unit.server.store.test_maintenance import _backup
 
 
 def test_processes_that_make_a_store_and_write_at_once_lose_nothing(tmp_path: Path, contract: Contract) -> None:

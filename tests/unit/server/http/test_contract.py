@@ -6,7 +6,7 @@ import requests
 from falcon.testing import TestClient
 
 from support.contract import CheckedAdapter, Contract
-from support.service import API, TOKEN, Service
+from support.service import API, TOKEN
 from support.store_adapter import StoreAdapter
 
 JSON = {"Content-Type": "application/json"}
@@ -81,17 +81,6 @@ def test_a_wrapped_application_tells_its_violations_loudly(contract: Contract) -
         client.simulate_get(RUN)
     assert len(contract.violations) == 1
     assert client.simulate_get("/healthz").status_code == 200
-
-
-def test_a_wrapped_application_may_refuse_what_is_wrong(tmp_path: Path, contract: Contract) -> None:
-    """A bad request that is refused is no violation; one that is answered with success is."""
-    service = Service(tmp_path / "store.db", contract)
-    service.new_run()
-    assert service.get("/projects/1/automation/runs", "per_page=16").status_code == 422
-    with pytest.raises(AssertionError, match="unknown"):
-        service.get("/projects/1/automation/runs", "unknown=1")
-    assert len(contract.violations) == 1
-    service.store.close()
 
 
 def test_a_checked_adapter_tells_violations_of_a_client(tmp_path: Path, contract: Contract) -> None:

@@ -273,32 +273,41 @@ def test_texts_that_cannot_be_stored_are_made_visible(service: Service, sent: by
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("path", "query"),
     [
-        "threads=none",
-        "per_page=16",
-        "per_page=",
-        "page=0",
-        "page=-1",
-        "page=x",
-        "page=1.0",
-        "page=%D9%A1",
-        "order=up",
-        "sort=name",
-        "status=1",
-        "status=2,",
-        "status=2&status=3",
-        "source_id=0",
-        "source_id=a",
-        "created_after=yesterday",
-        "created_before=",
-        "source_id=99999999999999999999",
+        (RUNS, "threads=none"),
+        (RUNS, "per_page=16"),
+        (RUNS, "per_page="),
+        (RUNS, "page=0"),
+        (RUNS, "page=-1"),
+        (RUNS, "page=x"),
+        (RUNS, "page=1.0"),
+        (RUNS, "page=%D9%A1"),
+        (RUNS, "order=up"),
+        (RUNS, "sort=name"),
+        (RUNS, "status=1"),
+        (RUNS, "status=2,"),
+        (RUNS, "status=2&status=3"),
+        (RUNS, "source_id=0"),
+        (RUNS, "source_id=a"),
+        (RUNS, "created_after=yesterday"),
+        (RUNS, "created_before="),
+        (RUNS, "source_id=99999999999999999999"),
+        (RUNS, "expands=configs,tests"),
+        (RUNS, "expands=Configs"),
+        (RUNS, "expands=users,users"),
+        (RUNS, "expands=,users"),
+        (RUNS, "tags="),
+        (RUNS, "state=5"),
+        (f"{API}/automation/runs/1", "expands=tests"),
+        (f"{API}/projects/1/automation/sources", "expands=configs"),
+        (f"{API}/automation/sources/1", "expands=statuses"),
     ],
 )
-def test_a_bad_parameter_is_422_and_named(service: Service, query: str) -> None:
-    """A parameter that the contract does not allow is told by name."""
+def test_a_bad_parameter_is_422_and_named(service: Service, path: str, query: str) -> None:
+    """A parameter that the contract does not allow is told by name; each address knows what it can expand."""
     service.new_run()
-    answer = service.raw("GET", f"{RUNS}?{query}")
+    answer = service.raw("GET", f"{path}?{query}")
     assert (answer.status_code, list(answer.json["errors"])) == (422, [query.partition("=")[0]])
 
 
