@@ -1,6 +1,7 @@
 """What the server is to have of the suite in ``hard``: line, name, status and fields of each test, written by hand."""
 
-from compatibility.conformance.conforming import IS_OLD_PYTEST, rows
+from compatibility.conformance.conforming import rows
+from compatibility.real.verdicts import IS_OLD_PYTEST
 
 QUOTE = "" if IS_OLD_PYTEST else "'"
 """How subtests show texts that they were given."""

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from compatibility.conformance.conforming import (
-    IS_OLD_PYTEST,
-    ONLY_RERUNFAILURES,
     check,
     check_rows,
     check_workers,
@@ -15,6 +13,8 @@ from compatibility.conformance.conforming import (
     on_other_hosts,
     rows,
 )
+from compatibility.real.verdicts import IS_OLD_PYTEST
+from compatibility.world.differing import ONLY_RERUNFAILURES
 
 EXITS = [
     *rows(
@@ -76,7 +76,7 @@ def test_workers_crash(tmp_path: Path) -> None:
     check_rows(observed, EXITS)
     check_workers(observed, processes=2)
     check(observed, collected=len(EXITS))
-    assert CRASHED in observed.texts("test_leaves")["Error"]
+    assert CRASHED in observed.fields("test_leaves")["Error"]
 
 
 def test_workers_crash_on_other_hosts(tmp_path: Path) -> None:
@@ -96,12 +96,12 @@ def test_workers_crash_on_other_hosts(tmp_path: Path) -> None:
 )
 def test_only_process_crashes(tmp_path: Path, chosen: str, name: str) -> None:
     """Without workers the sender outlives pytest: it reports the test that was running and completes the run."""
-    observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, "-k", chosen, is_left_alone=True)
+    observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, "-k", chosen)
     before = [each for each in EXITS if each.line < 18 and ("among" in each.name or "among" not in chosen)]
     check_rows(observed, [*before, *(each for each in EXITS if each.name == name)])
     check_workers(observed, processes=0)
     check(observed, collected=None)
-    assert "died before it finished" in observed.texts(name)["Error"]
+    assert "died before it finished" in observed.fields(name)["Error"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_crashes_are_run_again_by_scope(tmp_path: Path, dist: str, conftest: str
     check_rows(observed, AGAIN)
     check_workers(observed, processes=2)
     check(observed, collected=len(AGAIN))
-    assert CRASHED in observed.texts("test_crashes_first")["Attempt 1"]
+    assert CRASHED in observed.fields("test_crashes_first")["Attempt 1"]
 
 
 @pytest.mark.parametrize(("restarts", "fields"), [("0", "Error"), ("1", "Error|Attempts=2|Attempt 1")])
@@ -147,9 +147,9 @@ def test_crashes_are_repeated(tmp_path: Path, conftest: str) -> None:
     check_rows(observed, REPEATED)
     check_workers(observed, processes=2)
     check(observed, collected=len(REPEATED))
-    assert CRASHED in observed.texts("test_crashes_first")["Attempt 1"]
-    assert CRASHED in observed.texts("test_crashes_always")["Attempt 2"]
-    assert CRASHED not in observed.texts("test_fails_then_crashes")["Attempt 1"]
-    assert CRASHED in observed.texts("test_fails_then_crashes")["Attempt 2"]
-    assert CRASHED in observed.texts("test_crashes_then_fails")["Attempt 1"]
-    assert "attempt 2" in observed.texts("test_crashes_then_fails")["Attempt 2"]
+    assert CRASHED in observed.fields("test_crashes_first")["Attempt 1"]
+    assert CRASHED in observed.fields("test_crashes_always")["Attempt 2"]
+    assert CRASHED not in observed.fields("test_fails_then_crashes")["Attempt 1"]
+    assert CRASHED in observed.fields("test_fails_then_crashes")["Attempt 2"]
+    assert CRASHED in observed.fields("test_crashes_then_fails")["Attempt 1"]
+    assert "attempt 2" in observed.fields("test_crashes_then_fails")["Attempt 2"]

@@ -8,9 +8,6 @@ import pytest
 
 from compatibility.conformance import hard_table
 from compatibility.conformance.conforming import (
-    ONLY_FLAKY,
-    ONLY_RERUNFAILURES,
-    ONLY_RETRY,
     check,
     check_rows,
     check_workers,
@@ -18,6 +15,7 @@ from compatibility.conformance.conforming import (
     on_other_hosts,
     rows,
 )
+from compatibility.world.differing import ONLY_FLAKY, ONLY_RERUNFAILURES, ONLY_RETRY
 
 RETRIES = rows(
     "suite_retry.py", "suite_retry",

@@ -2,19 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from compatibility.conformance.conforming import (
-    ONLY_RERUNFAILURES,
-    Observed,
     check,
     check_rows,
     check_workers,
     observe,
     rows,
+    rows_of,
 )
+from compatibility.world.differing import ONLY_RERUNFAILURES, Pair
 
 STOPS = rows(
     "suite_stops.py", "suite_stops",
@@ -53,8 +52,8 @@ def test_stopping_at_failures(tmp_path: Path, option: str, number: int) -> None:
 def test_stopping_workers_at_failures(tmp_path: Path) -> None:
     """With workers, each test that has run is reported once, and no other."""
     observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--maxfail=2", "suite_stops.py")
-    assert set(observed.rows) <= set(STOPS)
-    assert sum(each.status == "failure" for each in observed.rows) >= 2
+    assert set(rows_of(observed)) <= set(STOPS)
+    assert sum(each.status == "failure" for each in rows_of(observed)) >= 2
     check_workers(observed, processes=2)
     check(observed, collected=len(STOPS))
     assert "stopping after" in note(observed)
@@ -63,11 +62,11 @@ def test_stopping_workers_at_failures(tmp_path: Path) -> None:
 def test_leaving(tmp_path: Path) -> None:
     """A test that ends the session by pytest.exit was interrupted; the exit code is the one that it asked for."""
     observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, "suite_leaves.py")
-    assert observed.ran.exit == 7
+    assert observed.reported.ran.exit == 7
     check_rows(observed, LEAVES[:2])
     check_workers(observed, processes=0)
     check(observed, collected=None, unknown_to_xml={"test_ends_the_session"})
-    assert INTERRUPTED in observed.texts("test_ends_the_session")["Not run"]
+    assert INTERRUPTED in observed.fields("test_ends_the_session")["Not run"]
     assert "enough is enough" in note(observed)
 
 
@@ -78,15 +77,14 @@ def test_leaving_a_worker(tmp_path: Path, suite: str, *, is_told: bool) -> None:
     """A test that ends its worker by pytest.exit was interrupted, once; what the other worker has run is reported."""
     observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, suite)
     leaves = [replace(each, file=suite, folder=suite.removesuffix(".py")) for each in LEAVES]
-    assert leaves[1] in observed.rows
-    assert set(observed.rows) <= set(leaves)
+    assert leaves[1] in rows_of(observed)
+    assert set(rows_of(observed)) <= set(leaves)
     check_workers(observed, processes=2)
     collected = len(LEAVES) if is_told else None
     check(observed, collected=collected, unknown_to_xml={each.name for each in LEAVES})
-    assert INTERRUPTED in observed.texts("test_ends_the_session")["Not run"]
+    assert INTERRUPTED in observed.fields("test_ends_the_session")["Not run"]
 
 
-def note(observed: Observed) -> str:
+def note(observed: Pair) -> str:
     """Return what the run says about the session's end."""
-    fields: list[dict[str, Any]] = observed.run["fields"]
-    return next(str(each["value"]) for each in fields if each["name"] == "Session")
+    return observed.run_fields["Session"]

@@ -1,14 +1,18 @@
 """What a session said of each test: by pytest's JUnit XML, and by the server."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import requests
+
+IS_OLD_PYTEST = int(version("pytest").partition(".")[0]) < 9
 
 SEVERITY = ("passed", "skipped", "failure", "error")
 """From the mildest to the worst."""
@@ -23,13 +27,18 @@ class Verdict:
     cases: int
 
 
-def from_junit(path: Path) -> dict[str, Verdict]:
-    """Return the verdicts of a JUnit XML file by key, its cases grouped."""
+def from_junit(path: Path, *, is_grouped: bool = False) -> dict[str, Verdict]:
+    """Return the verdicts of a JUnit XML file by key; ``is_grouped``: names end with a group of pytest-xdist's."""
     found: dict[str, Verdict] = {}
     for case in ET.parse(path).iter("testcase"):
-        if "classname" not in case.attrib:  # a test that was under way when the session stopped
+        # A test that was under way when the session stopped, a crash that pytest-rerunfailures has made an attempt, or
+        # an internal error of pytest.
+        if not {"classname", "name"} <= case.attrib.keys() or case.attrib["classname"] == "pytest":
             continue
         folder, name = case.attrib["classname"], case.attrib["name"]
+        name = re.sub(r"@[^@\]]*$", "", name) if is_grouped else name
+        if IS_OLD_PYTEST:  # pytest 8 spells what is beyond 16 bits, and so a newer pytest has changed the test's key
+            name = re.sub("#x1F40D", "\U0001f40d", name)
         address = f"{folder}.{name}" if folder else name
         key = sha256(address.encode()).hexdigest()
         before = found.get(key, Verdict(address, "passed", 0))

@@ -1,14 +1,20 @@
 """Where real packages' tests run: source distributions and environments, kept in a cache outside of the project."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from compatibility.real.packages import Package
+from support.needs import needed
 from support.repository import ROOT
 
 _SECONDS = 600
@@ -36,6 +42,33 @@ def default_cache() -> Path:
     """Return the cache's folder for this user and this Python."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "pytest-automation-report-suites" / f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def cached(name: str, what: str, command: Sequence[str], files: Mapping[str, str] | None = None) -> Path:
+    """Return a folder of the cache that a command makes, once, beside these files; skip the test if it cannot."""
+    folder = default_cache() / name
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=folder.parent))
+        for each, text in (files or {}).items():
+            (made / each).write_text(text)
+        done = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            shutil.rmtree(made)
+            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            pytest.skip(f"{what} cannot be installed: {lines[-1]}")
+        try:
+            made.rename(folder)
+        except OSError:  # another session was quicker
+            shutil.rmtree(made)
+    return folder
+
+
+def from_npm(name: str, what: str, **package: object) -> Path:
+    """Return a folder of the cache with what a file ``package.json`` asks for."""
+    needed("npm")
+    install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+    return cached(name, what, install, {"package.json": json.dumps({"private": True, **package})})
 
 
 def prepare(package: Package, cache: Path) -> Place:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import ssl
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import trustme
 
-from compatibility.real.workplace import default_cache
+from compatibility.real.workplace import from_npm
 from support.checked_server import CheckedServer
 from support.needs import needed
 from support.sessions import TOKEN, clean_environment
@@ -49,28 +45,13 @@ class SecureServer(CheckedServer):
 
 def tool() -> Path:
     """Return the tool's command; skip the test where there is no Node, no npm or no registry."""
-    for program in ("node", "npm"):
-        needed(program)
-    folder = default_cache() / f"testmo-cli-{TOOL_VERSION}-{API_VERSION}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=folder.parent))
-        wanted = {
-            "private": True,
-            "dependencies": {"@testmo/testmo-cli": TOOL_VERSION},
-            "overrides": {"@testmo/testmo-api": API_VERSION},
-        }
-        (made / "package.json").write_text(json.dumps(wanted))
-        install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(install, cwd=made, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            shutil.rmtree(made)
-            lines = done.stderr.strip().splitlines() or ["npm failed"]
-            pytest.skip(f"the official tool cannot be installed: {lines[0]}")
-        try:
-            made.rename(folder)
-        except OSError:  # another session was quicker
-            shutil.rmtree(made)
+    needed("node")
+    folder = from_npm(
+        f"testmo-cli-{TOOL_VERSION}-{API_VERSION}",
+        "the official tool",
+        dependencies={"@testmo/testmo-cli": TOOL_VERSION},
+        overrides={"@testmo/testmo-api": API_VERSION},
+    )
     return folder / "node_modules" / ".bin" / "testmo"
 
 

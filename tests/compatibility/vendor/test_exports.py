@@ -1,9 +1,6 @@
 """Exports are read by others' own programs: the official tool, and the schema of CTRF's package."""
 
 import json
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,12 +8,11 @@ from typing import Any, TypeAlias
 import pytest
 from jsonschema import Draft7Validator
 
-from compatibility.real.workplace import default_cache
+from compatibility.real.workplace import from_npm
 from compatibility.vendor.official import submitted
 from pytest_automation_report.export.ctrf import SPEC_VERSION, ctrf_text
 from pytest_automation_report.export.junit_xml import junit_xml
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from, findings_of
-from support.needs import needed
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -53,22 +49,7 @@ def test_the_official_tool_reads_the_same_results(tmp_path: Path) -> None:
 
 def ctrf_schema() -> Json:
     """Return the schema of the format's package; skip the test where there is no npm or no registry."""
-    needed("npm")
-    folder = default_cache() / f"ctrf-{CTRF_PACKAGE}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=folder.parent))
-        (made / "package.json").write_text(json.dumps({"private": True, "dependencies": {"ctrf": CTRF_PACKAGE}}))
-        install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(install, cwd=made, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            shutil.rmtree(made)
-            lines = done.stderr.strip().splitlines() or ["npm failed"]
-            pytest.skip(f"the package of CTRF cannot be installed: {lines[0]}")
-        try:
-            made.rename(folder)
-        except OSError:  # another session was quicker
-            shutil.rmtree(made)
+    folder = from_npm(f"ctrf-{CTRF_PACKAGE}", "the package of CTRF", dependencies={"ctrf": CTRF_PACKAGE})
     schema: Json = json.loads((folder / "node_modules" / "ctrf" / "dist" / SCHEMA).read_text(encoding="utf-8"))
     return schema
 

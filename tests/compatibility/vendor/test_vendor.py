@@ -7,16 +7,15 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from compatibility.real.verdicts import SEVERITY
 from compatibility.vendor.official import submitted, tool
-from compatibility.world.differing import differ
+from compatibility.world.differing import ONLY_RERUNFAILURES, differ
 from support.repository import ROOT
 
 Json: TypeAlias = "dict[str, Any]"
 
 HERE = Path(__file__).parent
 MIGRATION = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
-SEVERITY = ("passed", "skipped", "failure", "error")
-_ONLY_RERUNFAILURES = ("-p", "no:pytest-retry", "-p", "no:flaky")
 
 _OURS_ALONE: Mapping[str, str] = {
     "Output": "captured output",
@@ -126,7 +125,7 @@ def _meta_differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> Ite
 def test_plugin_sends_what_the_tool_sends(tmp_path: Path, processes: str) -> None:
     """Keys, folders, names, statuses and fields are the official tool's, but for the page's table of differences."""
     tool()
-    arguments = ("-n", processes, "--dist", "loadfile", "--continue-on-collection-errors", *_ONLY_RERUNFAILURES)
+    arguments = ("-n", processes, "--dist", "loadfile", "--continue-on-collection-errors", *ONLY_RERUNFAILURES)
     pair = differ(tmp_path, HERE / "suites", *arguments)
     theirs: dict[str, list[Json]] = {}
     for test in submitted(pair.reported.folder / "junit.xml", tmp_path).tests:

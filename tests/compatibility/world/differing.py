@@ -1,29 +1,39 @@
 """Runs a suite with the plugin and without it, at once, and checks that nothing but the report differs."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from compatibility.real.printed import last_line, without_report
 from compatibility.real.verdicts import SEVERITY, Verdict, from_junit
+from support.canary import holds_token
 from support.checked_server import CheckedServer
 from support.sessions import (
     TOKEN,
     Ran,
     clean_environment,
     reporting_arguments,
-    run,
     session_environment,
     skip_without_workers,
 )
 
 SUITES = Path(__file__).parent / "suites"
+ONLY_RERUNFAILURES = ("-p", "no:pytest-retry", "-p", "no:flaky")
+ONLY_RETRY = ("-p", "no:rerunfailures", "-p", "no:flaky")
+ONLY_FLAKY = ("-p", "no:rerunfailures", "-p", "no:pytest-retry")
+"""The plugins that repeat tests get in each other's way: one at a time."""
+
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: ", re.MULTILINE)
 
 
@@ -38,13 +48,24 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both sessions, what the server got (each test with its worker), and the reported one's seconds."""
+    """Both sessions, what the server got, and the reported one's seconds; ``has_bare_ended``: it was not killed.
+
+    ``tests`` are with their workers, ``workers`` those of the threads, ``run`` as the server shows it, of ``runs``.
+    """
 
     bare: Side
     reported: Side
+    has_bare_ended: bool
     tests: Sequence[tuple[str, dict[str, Any]]]
+    workers: Mapping[int, str]
     run: Mapping[str, Any]
+    runs: int
     seconds: float
+
+    @property
+    def run_fields(self) -> dict[str, str]:
+        """The fields of the run."""
+        return {each["name"]: each["value"] for each in self.run["fields"]}
 
     @property
     def server(self) -> dict[str, Verdict]:
@@ -68,35 +89,52 @@ class Pair:
         return {each["name"]: each["value"] for each in test.get("fields", ())}
 
 
-def differ(folder: Path, suite: Path | str, *arguments: str, env: Mapping[str, str] | None = None) -> Pair:
+def differ(
+    folder: Path,
+    suite: Path | str,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    conftest: str = "",
+    is_renamed: bool = True,
+) -> Pair:
     """Run the suite (a file, a folder, or a text) bare and reported at once, in two copies, and return both sessions.
 
-    ``{folder}`` in an argument or variable stands for the copy's folder.
+    ``{folder}`` in an argument or variable stands for the copy's folder. Files keep their names ``suite_*.py`` unless
+    ``is_renamed``.
     """
-    copies = [_copy(suite, folder / each / "suite") for each in ("bare", "reported")]
-    commands = [
-        [*each, f"--junitxml={copy / 'junit.xml'}", "-o", "junit_family=xunit1", *_placed(arguments, copy)]
-        for each, copy in zip(([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:automation-report"],
-                               [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]), copies, strict=True)
-    ]  # fmt: skip
+    copies = [_copy(suite, folder / each / "suite", conftest, is_renamed=is_renamed) for each in ("bare", "reported")]
     more = [dict(zip(env or {}, _placed(list((env or {}).values()), copy), strict=True)) for copy in copies]
-    skip_without_workers(commands[0])
+    options = [
+        [f"--junitxml={copy / 'junit.xml'}", "-o", "junit_family=xunit1", *_placed(arguments, copy)] for copy in copies
+    ]
     with CheckedServer(folder / "store.sqlite3", TOKEN) as server:
-        commands[1] += reporting_arguments(server.address)[5:]
-        with subprocess.Popen(
-            commands[0], cwd=copies[0], env=clean_environment(**more[0]), text=True, errors="replace",
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as other:  # fmt: skip
-            began = time.monotonic()
-            ran = run(commands[1], copies[1], session_environment(None, **more[1]))
+        bare = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:automation-report", *options[0]]
+        command = [*reporting_arguments(server.address), *options[1]]
+        began = time.monotonic()
+        with (
+            _process(bare, copies[0], clean_environment(**more[0])) as other,
+            _process(command, copies[1], session_environment(None, **more[1])) as one,
+        ):
+            out, err = one.communicate(timeout=120)
             seconds = time.monotonic() - began
-            out, err = other.communicate(timeout=120)
+            bare_ran, has_bare_ended = _to_its_end(other)
         _wait_for_sender(copies[1])
+        assert not holds_token((out + err).encode(errors="replace"), TOKEN)
+        created = server.posts("/automation/runs")[0]
+        found = requests.get(
+            f"{server.address}/api/v1/automation/runs/{created.answer['id']}",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=10,
+        )
+        is_grouped = "loadgroup" in arguments
         return Pair(
-            bare=_side(Ran(other.returncode, out, err), copies[0]),
-            reported=_side(ran, copies[1]),
+            bare=_side(bare_ran, copies[0], is_grouped=is_grouped),
+            reported=_side(Ran(one.returncode, out, err), copies[1], is_grouped=is_grouped),
+            has_bare_ended=has_bare_ended,
             tests=server.tests(),
-            run={"fields": server.run_fields()},
+            workers=server.workers(),
+            run=found.json()["result"],
+            runs=len(server.runs()),
             seconds=seconds,
         )
 
@@ -133,7 +171,7 @@ def check_told(pair: Pair, *, is_summed_up: bool = True) -> None:
         delivered = _DELIVERED.search(reported.ran.out)
         assert delivered, reported.ran.text
         assert int(delivered[1]) == int(delivered[2]) == len(pair.tests)
-    assert sorted(reported.folder.glob(".automation-report/spool/*/session.json")) == []
+    assert spools(reported.folder) == []
     for _, test in pair.tests:
         assert 0 <= test["elapsed"] <= pair.seconds * 1_000_000, test
 
@@ -142,27 +180,67 @@ def _placed(texts: Sequence[str], folder: Path) -> list[str]:
     return [each.replace("{folder}", str(folder)) for each in texts]
 
 
-def _copy(suite: Path | str, folder: Path) -> Path:
+@contextmanager
+def _process(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Start a command as the leader of a group, of which nothing is left behind."""
+    skip_without_workers(command)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(env),
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _to_its_end(process: subprocess.Popen[str]) -> tuple[Ran, bool]:
+    """Return what a session did, and whether it ended of itself in time; it is killed otherwise."""
+    has_ended = True
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        has_ended = False
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+    return Ran(process.returncode, out, err), has_ended
+
+
+def _copy(suite: Path | str, folder: Path, conftest: str, *, is_renamed: bool) -> Path:
     if isinstance(suite, Path) and suite.is_dir():
         shutil.copytree(suite, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        for each in folder.rglob("suite_*.py"):
+        for each in folder.rglob("suite_*.py") if is_renamed else ():
             each.rename(each.with_name(f"test_{each.name.removeprefix('suite_')}"))
-        return folder
-    folder.mkdir(parents=True)
-    if isinstance(suite, str):
-        (folder / "test_suite.py").write_text(suite, encoding="utf-8")
     else:
-        shutil.copy(suite, folder / f"test_{suite.name.removeprefix('suite_')}")
+        folder.mkdir(parents=True)
+        name = "suite.py" if isinstance(suite, str) else suite.name.removeprefix("suite_")
+        text = suite if isinstance(suite, str) else suite.read_text(encoding="utf-8")
+        (folder / f"test_{name}").write_text(text, encoding="utf-8")
+    if conftest:
+        (folder / "conftest.py").write_text(conftest, encoding="utf-8")
     return folder
 
 
-def _side(ran: Ran, folder: Path) -> Side:
+def _side(ran: Ran, folder: Path, *, is_grouped: bool) -> Side:
     xml = folder / "junit.xml"
-    return Side(ran, folder, from_junit(xml) if xml.exists() else {})
+    return Side(ran, folder, from_junit(xml, is_grouped=is_grouped) if xml.exists() else {})
 
 
 def _wait_for_sender(folder: Path) -> None:
     """Wait until the sender of a session that ended in disorder has taken the last of it away."""
     deadline = time.monotonic() + 30
-    while any(folder.glob(".automation-report/spool/*/session.json")) and time.monotonic() < deadline:
+    while spools(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def spools(folder: Path) -> list[Path]:
+    """Return the sessions that are left in a folder's spool."""
+    return sorted(each.parent for each in folder.glob(".automation-report/spool/*/session.json"))

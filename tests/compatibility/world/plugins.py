@@ -4,16 +4,11 @@ Some get in each other's way (three that repeat tests), some act on every sessio
 """
 
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
-import pytest
-
-from compatibility.real.workplace import default_cache
+from compatibility.real.workplace import cached
 
 _PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "allure-pytest": ("allure-pytest", "allure-python-commons", "attrs"),
@@ -35,21 +30,8 @@ _PACKAGES: Final[dict[str, tuple[str, ...]]] = {
 
 def folder_of(plugin: str) -> Path:
     """Return the folder to put on a session's path; skip the test where the registry does not give the plugin."""
-    folder = default_cache() / "plugins" / plugin
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=folder.parent))
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(made)]
-        done = subprocess.run([*command, *_PACKAGES[plugin]], capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            shutil.rmtree(made)
-            lines = done.stderr.strip().splitlines() or ["pip failed"]
-            pytest.skip(f"{plugin} cannot be installed: {lines[-1]}")
-        try:
-            made.rename(folder)
-        except OSError:  # another session was quicker
-            shutil.rmtree(made)
-    return folder
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", "."]
+    return cached(f"plugins/{plugin}", plugin, [*install, *_PACKAGES[plugin]])
 
 
 def search_path(*plugins: str) -> dict[str, str]:

@@ -5,18 +5,24 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from compatibility.conformance.conforming import on_other_hosts
-from compatibility.world.differing import Pair, check_same, check_told, differ
+from compatibility.real.verdicts import IS_OLD_PYTEST
+from compatibility.world.differing import (
+    ONLY_FLAKY,
+    ONLY_RERUNFAILURES,
+    ONLY_RETRY,
+    Pair,
+    check_same,
+    check_told,
+    differ,
+)
 from compatibility.world.plugins import search_path
 from support.repository import ROOT
 from support.sessions import session_environment
-
-_IS_OLD_PYTEST = int(version("pytest").partition(".")[0]) < 9
 
 _SUITE = """
 import pytest
@@ -86,11 +92,6 @@ class TestCase(unittest.TestCase):
             with self.subTest(number=number):
                 self.assertNotEqual(number, 1)
 """
-_ONLY = {
-    "rerunfailures": ("-p", "no:pytest-retry", "-p", "no:flaky"),
-    "retry": ("-p", "no:rerunfailures", "-p", "no:flaky"),
-    "flaky": ("-p", "no:rerunfailures", "-p", "no:pytest-retry"),
-}
 TESTED = {
     "`--dist load`, `loadscope`, `loadfile`, `loadgroup`, `worksteal`": "test_distribution",
     "`--dist each`": "test_distribution_to_each",
@@ -145,13 +146,13 @@ def test_worker_restarts(tmp_path: Path) -> None:
     assert pair.reported.ran.exit == pair.bare.ran.exit
     assert pair.statuses()["test_crash"] == "error"
     assert len(pair.tests) == 2
-    assert pair.run["fields"]["Not run"] == "1"
+    assert pair.run_fields["Not run"] == "1"
 
 
 def test_other_interpreter(tmp_path: Path) -> None:
     """Workers that are told their interpreter record as others do."""
     spec = f"popen//python={sys.executable}"
-    pair = _checked(differ(tmp_path, _SUITE, "--dist", "load", "--tx", spec, "--tx", spec, *_ONLY["rerunfailures"]))
+    pair = _checked(differ(tmp_path, _SUITE, "--dist", "load", "--tx", spec, "--tx", spec, *ONLY_RERUNFAILURES))
     assert {worker for worker, _ in pair.tests} <= {"gw0", "gw1"}
 
 
@@ -160,22 +161,15 @@ def test_interpreter_that_cannot_load_the_plugin(tmp_path: Path) -> None:
 
     xdist gives its workers the search path of its own Python, from which another version cannot load extensions.
     """
-    suite = tmp_path / "made"
-    suite.mkdir()
-    (suite / "conftest.py").write_text(_UNLOADABLE)
-    (suite / "test_suite.py").write_text(_SUITE)
-    pair = _checked(differ(tmp_path, suite, "-n", "2", *_ONLY["rerunfailures"]))
+    pair = _checked(differ(tmp_path, _SUITE, "-n", "2", *ONLY_RERUNFAILURES, conftest=_UNLOADABLE))
     out = pair.reported.ran.out
     assert out.count(": its results are without annotations: its Python cannot load the plugin: ") == 2
 
 
 def test_other_hosts(tmp_path: Path) -> None:
     """Results of workers that do not see the spool arrive, each once, in the thread of the worker that ran them."""
-    suite = tmp_path / "made"
-    suite.mkdir()
-    (suite / "conftest.py").write_text(on_other_hosts("gw0", "gw1"))
-    (suite / "test_suite.py").write_text(_SUITE)
-    pair = _checked(differ(tmp_path, suite, "-n", "2", *_ONLY["rerunfailures"]))
+    conftest = on_other_hosts("gw0", "gw1")
+    pair = _checked(differ(tmp_path, _SUITE, "-n", "2", *ONLY_RERUNFAILURES, conftest=conftest))
     assert {worker for worker, _ in pair.tests} <= {"gw0", "gw1"}
 
 
@@ -206,7 +200,7 @@ def iter_until(lines: Iterable[str], words: str) -> Iterator[str]:
 def test_random_order(tmp_path: Path) -> None:
     """Tests in an order at random arrive in that order."""
     env = search_path("pytest-randomly")
-    pair = _checked(differ(tmp_path, _SUITE, "-v", *_ONLY["rerunfailures"], env=env))
+    pair = _checked(differ(tmp_path, _SUITE, "-v", *ONLY_RERUNFAILURES, env=env))
     ran = re.findall(r"::(\w+(?:\[\d\])?) [A-Z]+ ", pair.reported.ran.out)
     told = [test["name"] for _, test in pair.tests]
     assert told == list(dict.fromkeys(ran))
@@ -234,20 +228,21 @@ def test_timeouts(tmp_path: Path, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plugin", "arguments"),
+    ("arguments", "told"),
     [
-        ("rerunfailures", ("--reruns=2",)),
-        ("retry", ("--retries=2", "--retry-delay=0")),
-        ("flaky", ("--force-flaky", "--max-runs=3")),
+        (("--reruns=2", *ONLY_RERUNFAILURES), "3"),
+        # pytest-retry reports the first attempt and the last, none between.
+        (("--retries=2", "--retry-delay=0", *ONLY_RETRY), "2"),
+        (("--force-flaky", "--max-runs=3", *ONLY_FLAKY), "3"),
     ],
+    ids=["rerunfailures", "retry", "flaky"],
 )
-def test_tests_run_again(tmp_path: Path, plugin: str, arguments: tuple[str, ...]) -> None:
+def test_tests_run_again(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
     """A test that is run again is one result with its last outcome and the number of its attempts."""
-    pair = differ(tmp_path, _AGAIN, *arguments, *_ONLY[plugin])
+    pair = differ(tmp_path, _AGAIN, *arguments)
     check_told(pair)
     assert pair.reported.ran.exit == pair.bare.ran.exit == 1
     assert pair.statuses() == {"test_again": "passed", "test_never": "failure"}
-    told = "2" if plugin == "retry" else "3"  # pytest-retry reports the first attempt and the last, none between
     assert [pair.fields(name)["Attempts"] for name in ("test_again", "test_never")] == [told, told]
 
 
@@ -265,7 +260,7 @@ def test_async_tests(tmp_path: Path, plugin: str) -> None:
     assert pair.statuses() == {"test_passes": "passed", "test_fails": "failure"}
 
 
-@pytest.mark.skipif(not _IS_OLD_PYTEST, reason="pytest 9 has subtests of its own")
+@pytest.mark.skipif(not IS_OLD_PYTEST, reason="pytest 9 has subtests of its own")
 def test_subtests_of_a_plugin(tmp_path: Path) -> None:
     """Before pytest 9, the subtests of pytest-subtests are part of their test: steps, and a field for each failure."""
     pair = differ(tmp_path, _SUBTESTS, env=search_path("pytest-subtests"))

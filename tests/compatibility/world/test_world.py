@@ -66,7 +66,7 @@ def test_child_that_escapes(tmp_path: Path) -> None:
     names = [test["name"] for _, test in pair.tests]
     assert sorted(names) == ["test_after", "test_before", "test_child_escapes", "test_last"]
     assert pair.statuses()["test_after"] == "failure"
-    assert pair.run["fields"]["Session"] == "tests failed (exit status 1)"
+    assert pair.run_fields["Session"] == "tests failed (exit status 1)"
     assert pair.reported.ran.out.count("== automation report ==") == 1
     check_told(pair)
 
