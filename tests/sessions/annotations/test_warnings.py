@@ -18,4 +18,4 @@ def test_nothing_that_we_offer_warns(tmp_path: Path, filters: tuple[str, ...], w
     check_same(pair)
     check_same_output(pair)
     properties = {"cluster": "blue", "class": "yes", "late": "7", "of class": "1", "unit": "1"}
-    assert properties.items() <= pair.run["fields"].items()
+    assert properties.items() <= pair.run_fields.items()

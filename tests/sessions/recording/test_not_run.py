@@ -87,5 +87,5 @@ def test_not_run_after_a_collection_error(tmp_path: Path) -> None:
     pair = differ(tmp_path / "pair", tmp_path / "suite.py", "-p", "breaking", env={"PYTHONPATH": str(plugin)})
     assert pair.reported.ran.exit == pair.bare.ran.exit == 2
     assert [test["status"] for _, test in pair.tests] == ["error"]
-    assert pair.run["fields"]["Not run"] == "2"
-    assert pair.run["fields"]["Session"].startswith("stopped: 1 error")
+    assert pair.run_fields["Not run"] == "2"
+    assert pair.run_fields["Session"].startswith("stopped: 1 error")
