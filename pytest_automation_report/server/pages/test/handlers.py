@@ -371,7 +371,7 @@ def _history_values(
     """Return sentence, drawing and evidence of the test's history; nothing if this result is older than all of it."""
     if current is None:
         return {
-            "sentence": (), "chart": None, "branches": [], "reliability": None, "flakiness": None, "evidence": "",
+            "sentence": (), "trend": (), "branches": [], "reliability": None, "flakiness": None, "evidence": "",
             "usual": None,
         }  # fmt: skip
     on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
@@ -381,7 +381,9 @@ def _history_values(
     return {
         "sentence": history.sentence(outcomes, current.result, kind),
         "current": current,
-        "chart": history.chart(outcomes if state.has_all_branches else on_branch, current, usual),
+        "trend": history.trend_of(
+            outcomes if state.has_all_branches else on_branch, current, has_branches=state.has_all_branches
+        ),
         "branches": [row for row in history.branch_histories(outcomes) if row.branch != current.branch][:_OTHERS],
         "reliability": history.reliability(outcomes),
         "flakiness": flakiness,

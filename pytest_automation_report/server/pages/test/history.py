@@ -14,8 +14,11 @@ from msgspec import Struct
 from pytest_automation_report.findings import flakiness
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
 from pytest_automation_report.findings.times import median
+from pytest_automation_report.server.pages.drawings import TrendPoint
+from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS
 from pytest_automation_report.server.pages.rendering import Page
+from pytest_automation_report.server.pages.words import duration
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import ResultClass
 from pytest_automation_report.text.terminal import split_name
@@ -50,14 +53,6 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _PAST: Final[Mapping[str, str]] = {"f": "failed", "r": "passed after a failed attempt", "p": "passed"}
 _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped"}
-# The drawing: bars stand on the ground, the highest one has room for its label above.
-WIDTH: Final = 328
-_GROUND: Final = 92
-_HIGHEST: Final = 78.0
-_LOWEST: Final = 3.0
-_STEP: Final = 10.9
-_BAR: Final = 8.0
-_LABEL_EDGE: Final = 60
 
 
 class Outcome(Struct, frozen=True):
@@ -338,58 +333,18 @@ def flakiness_on(outcomes: Iterable[Outcome], branch: str) -> Flakiness:
     )
 
 
-class Bar(NamedTuple):
-    """One run of the drawing."""
-
-    outcome: Outcome
-    x: str
-    y: str
-    height: str
-    is_current: bool
-
-
-class Chart(Struct, frozen=True):
-    """Durations and outcomes of some runs as a drawing, oldest first.
-
-    ``usual_y`` is the height of the median's line, empty if there is none; ``label_x`` and ``label_anchor`` place the
-    label of the current run.
-    """
-
-    bars: tuple[Bar, ...]
-    usual: int | None
-    usual_y: str
-    label_x: str
-    label_anchor: str
-
-    @property
-    def words(self) -> str:
-        """The drawing in words."""
-        counts = {word: sum(bar.outcome.letter == letter for bar in self.bars) for letter, (_, word) in _WORDS.items()}
-        shown = ", ".join(f"{word} in {count}" for word, count in counts.items() if count)
-        return f"The last {len(self.bars)} runs: {shown}"
-
-
-def chart(outcomes: Sequence[Outcome], current: Outcome, usual: int | None) -> Chart:
-    """Return the drawing of the last runs, or of those up to the current one if it is older."""
-    shown = list(outcomes[:CHART_RUNS])
+def trend_of(outcomes: Sequence[Outcome], current: Outcome, *, has_branches: bool) -> list[TrendPoint]:
+    """Return the durations of the last runs, oldest first, or of those up to the current one if it is older."""
+    shown = outcomes[:CHART_RUNS]
     if current not in shown:
         shown = [outcome for outcome in outcomes if outcome.run <= current.run][:CHART_RUNS]
-    shown.reverse()
-    longest = max([outcome.elapsed or 0 for outcome in shown] + [usual or 0]) or 1
-    left = WIDTH - _STEP * len(shown) + (_STEP - _BAR) / 2
-    bars = []
-    label = 0.0
-    for place, outcome in enumerate(shown):
-        # Whole numbers: bars of one height are the same text, which compresses well in a report.
-        height = round(max(_LOWEST, _HIGHEST * (outcome.elapsed or 0) / longest))
-        x = left + place * _STEP
-        if outcome is current:
-            label = x
-        bars.append(Bar(outcome, f"{x:.1f}", str(_GROUND - height), str(height), outcome is current))
-    anchor = "end" if label > WIDTH - _LABEL_EDGE else "start" if label < _LABEL_EDGE else "middle"
-    label_x = label + {"end": _BAR, "start": 0.0, "middle": _BAR / 2}[anchor]
-    usual_y = f"{_GROUND - _HIGHEST * usual / longest:.1f}" if usual else ""
-    return Chart(tuple(bars), usual, usual_y, f"{label_x:.1f}", anchor)
+    points = []
+    for outcome in reversed(shown):
+        elapsed = "" if outcome.elapsed is None else duration(outcome.elapsed)
+        words = ", ".join(filter(None, (outcome.word, elapsed, outcome.branch if has_branches else "")))
+        address = link("result", outcome.result)
+        points.append(TrendPoint(outcome.run, outcome.elapsed or 0, words, outcome.tone, address, elapsed))
+    return points
 
 
 _CALENDAR: Final = 200

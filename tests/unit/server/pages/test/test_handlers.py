@@ -160,7 +160,7 @@ def test_a_test_is_compared_with_its_history(site: Site) -> None:
     html = site.shown("/results/7")
     drawing = html.partition('class="spark"')[2].partition("</svg>")[0]
     assert re.findall(r'href="([^"]*)"', drawing) == [f"/results/{number}" for number in (1, 3, 5, 7)]
-    assert re.findall(r'<rect class="(\w+)"', drawing) == ["pass", "pass", "pass", "fail"]
+    assert re.findall(r'<rect class="(\w+)"', drawing) == ["pass", "pass", "pass", "fail", "now"]
     assert 'data-key="["' in html
 
 

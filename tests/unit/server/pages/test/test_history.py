@@ -9,12 +9,12 @@ from pytest_automation_report.server.pages.test.history import (
     CHART_RUNS,
     Outcome,
     branch_histories,
-    chart,
     duration_line,
     flakiness_on,
     outcomes_of,
     reliability,
     sentence,
+    trend_of,
     usual_duration,
 )
 from support.service import a_test
@@ -155,27 +155,14 @@ def test_other_branches_have_their_last_outcomes() -> None:
     assert found == [("b", "r", (0, 1)), ("a", "pf", (1, 2)), ("main", "pp", (2, 2))]
 
 
-def test_the_drawing_shows_the_current_run() -> None:
-    """The last runs are drawn, oldest first, or those up to an older current run."""
-    history = outcomes("p" * 100)
-    newest = chart(history, history[0], SECOND)
-    assert [bar.outcome.run for bar in newest.bars] == list(range(71, 101))
-    assert [bar.is_current for bar in newest.bars][-1]
-    assert newest.words == "The last 30 runs: passed in 30"
-    older = chart(history, history[50], None)
-    assert (len(older.bars), older.bars[-1].outcome.run, older.usual_y) == (CHART_RUNS, 50, "")
-
-
-def test_the_drawing_stays_in_its_frame() -> None:
-    """Bars and labels lie inside of the drawing, also for runs without a duration."""
-    for letters in ("p", "pfr", "s" * 40):
-        for elapsed in (0, 60 * SECOND):
-            history = outcomes(letters, elapsed=elapsed)
-            drawing = chart(history, history[-1] if len(history) < 30 else history[0], SECOND)
-            assert all(
-                0 <= float(bar.x) <= 320 and 0 <= float(bar.y) < 92 and float(bar.height) > 0 for bar in drawing.bars
-            )
-            assert 0 <= float(drawing.label_x) <= 328
+def test_the_trend_reaches_the_current_run() -> None:
+    """The last runs are drawn, oldest first, or those up to an older current run; branches are named if all are."""
+    history = outcomes("p" * 99 + "f")
+    newest = trend_of(history, history[0], has_branches=True)
+    assert [point.run for point in newest] == list(range(71, 101))
+    assert (newest[-1].words, newest[-1].tone, newest[-1].address) == ("failed, 1.00 s, main", "fail", "/results/100")
+    older = trend_of(history, history[50], has_branches=False)
+    assert (len(older), older[-1].run, older[-1].words) == (CHART_RUNS, 50, "passed, 1.00 s")
 
 
 def outcome(run: int, letter: str, branch: str = "main", fingerprint: int | None = None) -> Outcome:
