@@ -22,6 +22,7 @@ from pytest_automation_report.failures.values import (
     Value,
     read_comparison,
     read_value,
+    shortened,
     text_of,
 )
 
@@ -177,8 +178,8 @@ def _table(found: Differences, assertion: Assertion | None) -> Table:
     )
     rows = tuple(_row(row, is_marked=number < _MARKED_ROWS) for number, row in enumerate(found.rows))
     return Table(
-        _cut(left, _TITLE_LENGTH),
-        _cut(right, _TITLE_LENGTH),
+        shortened(left, _TITLE_LENGTH),
+        shortened(right, _TITLE_LENGTH),
         rows,
         equal_count=found.equal_count,
         more=found.more,
@@ -206,10 +207,6 @@ def _shortened(segments: Segments) -> Segments:
         else:
             shortened.append((f"{before}…{after}", False))
     return tuple(shortened)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _from_explanation(lines: Sequence[str]) -> Differences | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct, field
 
-from pytest_automation_report.failures.values import Value, text_of
+from pytest_automation_report.failures.values import Value, shortened, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +23,8 @@ MAX_ROWS: Final = 200
 _MAX_ALIGNED: Final = 40_000
 _MAX_MARKED: Final = 400
 _KEY_LENGTH: Final = 100_000
+# A path that fits into a cell.
+_PATH_LENGTH: Final = 80
 # Pieces of one or two equal characters between two differing ones say nothing: `37.2` and `34.1` share a point.
 _LEAST_EQUAL: Final = 2
 _NUMBER: Final = re.compile(r"-?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?")
@@ -133,7 +135,7 @@ def _compare(path: str, left: Value, right: Value, out: _Collector) -> None:
     out.is_complete &= not _may_differ_elsewhere(left, right)
     if left.entries is not None and right.entries is not None:
         sides = [((text_of(key, _KEY_LENGTH), entry) for key, entry in side) for side in (left.entries, right.entries)]
-        _compare_named(lambda name: f"{path}[{_short(name)}]", sides[0], sides[1], out)
+        _compare_named(lambda name: f"{path}[{shortened(name, _PATH_LENGTH)}]", sides[0], sides[1], out)
     elif left.fields is not None and right.fields is not None and left.type == right.type:
         _compare_named(lambda name: f"{path}.{name}", left.fields, right.fields, out)
     elif left.items is not None and right.items is not None and (left.type in _SETS) == (right.type in _SETS):
@@ -266,7 +268,3 @@ def _is_same_leaf(left: Value, right: Value) -> bool:
                 numbers[position] = float((side.text or "").replace("_", ""))
         return numbers[0] is not None and numbers[0] == numbers[1]
     return False
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:80]}…"  # noqa: PLR2004 - a path that fits into a cell

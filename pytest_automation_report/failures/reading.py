@@ -63,7 +63,9 @@ def read_failure(
 def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, str]) -> ShownException:
     text = "\n".join(raised.lines) or fallback[1]
     type_name, message = exception_parts(text)
-    assertion = assertion_of(_statement(raised.frames))
+    # The statement that raised is that of the innermost frame in the user's own code.
+    own = [frame for frame in raised.frames if not is_in_package(frame.path)]
+    assertion = assertion_of(own[-1].statement if own else "")
     if comparison is not None:
         table: Table | None = table_from_values(comparison, assertion)
     else:
@@ -78,12 +80,6 @@ def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, s
         raised.link,
         raised.remark,
     )
-
-
-def _statement(frames: Sequence[Frame]) -> str:
-    """Return the statement that raised: that of the innermost frame in the user's own code."""
-    own = [frame for frame in frames if not is_in_package(frame.path)]
-    return own[-1].statement if own else ""
 
 
 def _said(message: str, assertion: Assertion | None, table: Table | None) -> tuple[str, str]:

@@ -108,6 +108,11 @@ def read_comparison(text: str) -> Comparison | None:
         return None
 
 
+def shortened(text: str, length: int) -> str:
+    """Return a text, cut to this many characters with an ellipsis."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def text_of(value: Value, limit: int = 300) -> str:
     """Return a value as Python would write it, cut to about ``limit`` characters."""
     parts: list[str] = []

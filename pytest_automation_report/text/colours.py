@@ -35,77 +35,68 @@ _FIRST_GREY: Final = 232
 _BRIGHT: Final = 8
 _LARGEST: Final = 255
 _LIGHT_GREY: Final = 7
-_COLOURS: Final[Mapping[int, int | None]] = {
-    39: None, **{30 + number: number for number in range(8)}, **{90 + number: 8 + number for number in range(8)}
+# The parts of a style: colours by their numbers, all others by their codes in the one spelling.
+_PLAIN: Final[Mapping[str, int | None]] = {
+    "1": 0, "2": 0, "3": 0, "4": 0, "inverse": 0, "colour": None, "ground": None
 }  # fmt: skip
-_GROUNDS: Final[Mapping[int, int | None]] = {
-    49: None, **{40 + number: number for number in range(8)}, **{100 + number: 8 + number for number in range(8)}
-}  # fmt: skip
-_STYLE: Final = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 21: "underline"}
-_STYLE_OFF: Final = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",)}
-_STYLE_CODES: Final = (("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"))
+_EFFECTS: Final[Mapping[int, Mapping[str, int | None]]] = {
+    0: _PLAIN,
+    **{code: {str(code): 1} for code in (1, 2, 3, 4)},
+    21: {"4": 1},
+    22: {"1": 0, "2": 0},
+    23: {"3": 0},
+    24: {"4": 0},
+    7: {"inverse": 1},
+    27: {"inverse": 0},
+    39: {"colour": None},
+    49: {"ground": None},
+    **{
+        code + number: {part: first + number}
+        for part, code, first in (("colour", 30, 0), ("colour", 90, 8), ("ground", 40, 0), ("ground", 100, 8))
+        for number in range(8)
+    },
+}
+"""What each code changes; unknown ones are ignored."""
 
 
 class StyleState:
     """The style of a terminal at one place of a text."""
 
-    __slots__ = ("_colour", "_ground", "_is_inverse", "_words")
+    __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        self._words: frozenset[str] = frozenset()
-        self._colour: int | None = None
-        self._ground: int | None = None
-        self._is_inverse = False
+        self._parts = dict(_PLAIN)
 
     @property
     def style(self) -> str:
         """The present style in its one spelling; empty for plain text."""
-        colour, ground = self._colour, self._ground
-        if self._is_inverse:
+        colour, ground = self._parts["colour"], self._parts["ground"]
+        if self._parts["inverse"]:
             colour, ground = ground, _LIGHT_GREY if colour is None else colour
-        codes = [code for word, code in _STYLE_CODES if word in self._words]
+        codes = [code for code in "1234" if self._parts[code]]
         codes += [_code(number, base) for number, base in ((colour, 30), (ground, 40)) if number is not None]
         return ";".join(codes)
 
     def apply(self, codes: str) -> None:
-        """Change the style by the codes of one sequence; unknown ones are ignored."""
+        """Change the style by the codes of one sequence."""
         parts = [[_number(sub) for sub in part.split(":")] for part in (codes or "0").split(";")]
         position = 0
         while position < len(parts):
             code, *values = parts[position]
             position += 1
             if code not in {38, 48}:
-                self._apply(max(code, 0), is_off=values[:1] == [0])
+                # 4:0 ends what 4 begins.
+                is_off = code == 4 and values[:1] == [0]  # noqa: PLR2004 - the codes are those of the standard
+                self._parts.update(_EFFECTS.get(24 if is_off else max(code, 0), {}))
                 continue
             if not values:
                 # 38;5;n and 38;2;r;g;b: the numbers follow as codes.
                 count = {5: 2, 2: 4}.get(parts[position][0] if position < len(parts) else 0, 0)
                 values = [part[0] for part in parts[position : position + count]]
                 position += count
-            self._set(code, _colour_of(values))
-
-    def _set(self, code: int, number: int | None) -> None:
-        if number is None:
-            return
-        if code == 38:  # noqa: PLR2004 - the codes are those of the standard
-            self._colour = number
-        else:
-            self._ground = number
-
-    def _apply(self, code: int, *, is_off: bool) -> None:
-        if code == 0:
-            self._words, self._colour, self._ground, self._is_inverse = frozenset(), None, None, False
-        elif code in _STYLE:
-            # 4:0 ends what 4 begins.
-            word = {_STYLE[code]}
-            self._words = self._words - word if is_off else self._words | word
-        elif code in _STYLE_OFF:
-            self._words = self._words.difference(_STYLE_OFF[code])
-        elif code in {7, 27}:
-            self._is_inverse = code == 7  # noqa: PLR2004 - as above
-        else:
-            self._colour = _COLOURS.get(code, self._colour)
-            self._ground = _GROUNDS.get(code, self._ground)
+            number = _colour_of(values)
+            if number is not None:
+                self._parts["colour" if code == 38 else "ground"] = number  # noqa: PLR2004 - as above
 
 
 def _number(text: str) -> int:
