@@ -150,8 +150,8 @@ class _Resolver:
                 default = setting.default
                 # Defaults are written as a user would write them ("32MB"); "", None and False stand for themselves.
                 value = default if default in (None, "", False) else setting.parse(RawSetting(default, setting.name))
-                values[setting.name] = self.value(setting.name, setting.parse, value)
-        values["spool"] = self.root / (values["spool"] or f"{_STATE_FOLDER}/spool")
+                value = self.value(setting.name, setting.parse, value)
+                values[setting.name] = self.root / value if isinstance(value, Path) else value
         values["token_file"] = values["token_file"] and str(self.root / parsers.expanded(values["token_file"]))
         if "redact" in self.refused:
             # The user wanted to hide something, and the pattern in the environment is invalid: hide all texts.

@@ -312,6 +312,7 @@ class Settings:
     allow_http: bool = setting("Allow an address without TLS that is not on this machine", default=False)
     spool: Path = setting(
         "Folder that keeps results until they are sent; default: .automation-report/spool",
+        default=".automation-report/spool",
         parse=parsers.path,
         is_option=True,
     )
