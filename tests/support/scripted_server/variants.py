@@ -1,5 +1,6 @@
 """Scripted servers that refuse or apply a part, each with one rule."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -44,6 +45,21 @@ class HalfServer(LossyServer):
         self.is_done = True
         super().applied(seen)
         return self.reply
+
+
+class EditedServer(HalfServer):
+    """Edits what it shows at a path before it answers; stores half of the first append with ``is_half``."""
+
+    def __init__(self, path: str, edit: Callable[[dict[str, Any]], object], *, is_half: bool = True) -> None:
+        super().__init__(token=TOKEN)
+        self._path, self._edit, self.is_done = path, edit, not is_half
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, and edit the answer to a read."""
+        reply = super().applied(seen)
+        if seen.method == "GET" and reply.status == 200 and re.search(self._path, seen.path):
+            self._edit(reply.document)
+        return reply
 
 
 class PickyServer(ScriptedServer):

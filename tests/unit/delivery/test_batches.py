@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from pytest_automation_report.api.models import Test
-from pytest_automation_report.delivery.batches import batch_from
+from pytest_automation_report.api.models import Field, FieldType, Test
+from pytest_automation_report.delivery.batches import batch_from, reduced
 from pytest_automation_report.delivery.queues import Result
 from support.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
 from support.scripted_server.server import ScriptedServer
@@ -84,3 +85,21 @@ def test_same_test_twice_goes_in_two_batches(server: ScriptedServer, written: Wr
     with stepping(written) as stepper:
         delivered(stepper)
     assert appends(server) == [["test_a", "test_b"], ["test_a", "test_c"]]
+
+
+def test_forms_of_a_result() -> None:
+    """Cut, only long values are shortened, and markup becomes text; bare, nothing but the reason is left."""
+    fields = (
+        Field("Long", "x" * 20_000),
+        Field("Short", "x", FieldType.HTML),
+        Field("Page", "<b>" * 5000, FieldType.HTML),
+    )
+    test = Test("0" * 64, "test_it", "tests", "passed", 5, fields=fields)
+    result = Result("main", 7, 1, "id", "passed", 9, test)
+    assert reduced(result, "whole") is result
+    long, short, page = reduced(result, "cut").test.fields
+    assert (long.type, short, page.type) == (FieldType.STRING, fields[1], FieldType.TEXT)
+    assert max(len(each.value or "") for each in (long, page)) < 5000
+    bare = reduced(result, "bare", "too large", "ok")
+    assert bare.test == replace(test, status="ok", fields=(Field("Left out", "too large"),))
+    assert bare.offset == 7

@@ -1,0 +1,280 @@
+"""Whole lives of a sender in this process: what they write at their end, and what a user's decisions change."""
+
+import os
+import random
+import shutil
+import time
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
+from pytest_automation_report.delivery.launch import LIMITS_VARIABLE, Runtime, Timeouts, timeouts_from
+from pytest_automation_report.delivery.requests import Unknown
+from pytest_automation_report.delivery.sender import Sender
+from pytest_automation_report.delivery.stores import connected
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spool.cleaning import LeftoverCounts, delivered_state, expire_old_sessions
+from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.ledger import DoneRecord, Intent
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from support.delivered_results import result_names
+from support.deliveries import (
+    Pending,
+    WrittenSession,
+    ended_session,
+    lived,
+    numbered,
+    session_of_workers,
+    stepping,
+    until_appends_are_under_way,
+)
+from support.scripted_adapter import client_of
+from support.scripted_server.checked import checked_in_process
+from support.scripted_server.faults import Rule, answer
+from support.scripted_server.server import ScriptedServer
+from support.scripted_server.variants import HalfServer, LossyServer
+from support.sessions import SHORT_LIMITS, TOKEN
+
+RUN = r"/runs/\d+$"
+LIMITS = [(False, "{}", 5.0), (True, "{}", 1.0), (True, '{"batch_age": 0.2}', 0.2)]
+
+
+HIDDEN_RUN = answer(404)
+HIDDEN_THREADS = answer(200, {"result": {"id": 2, "is_completed": True, "total_count": 4}})
+
+
+@pytest.mark.parametrize(
+    ("server", "shown", "rules"),
+    [
+        (ScriptedServer, 4, []),
+        (LossyServer, 2, []),
+        (LossyServer, None, [Rule("GET", RUN, HIDDEN_RUN, count=None)]),
+        (LossyServer, None, [Rule("GET", RUN, HIDDEN_THREADS, count=None)]),
+    ],
+    ids=["honest", "lossy", "no-run", "no-threads"],
+)
+def test_life_accounts_for_all(
+    tmp_path: Path, server: type[ScriptedServer], shown: int | None, rules: list[Rule]
+) -> None:
+    """At its end a sender writes what became of each worker's results, and how many of them the server shows.
+
+    A server that shows no run, or none of its threads, contradicts nothing that it has confirmed.
+    """
+    with checked_in_process(server(token=TOKEN)) as scripted:
+        scripted.script([copy(rule) for rule in rules])
+        written = ended_session(tmp_path, scripted, 4)
+        lived(written, scripted)
+    state = ledger_from(written.folder.ledger)
+    assert state.done == DoneRecord(complete=True, shown=shown, seen={"main": 4}, counts={"passed": 4})
+    assert state.difference == ("the server shows 2 of 4 results that it confirmed" if shown == 2 else "")
+
+
+@pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
+def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unknown, arrived: list[int]) -> None:
+    """What one life held the next one sends or drops when it is told to, and nothing else."""
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
+        server.script([Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)])
+        written = ended_session(tmp_path, server)
+        written.close()
+        assert lived(written, server).has_kept
+        assert ledger_from(written.folder.ledger).total("held") == 3
+        assert lived(written, server).has_kept
+        # The first life has completed the run, which takes nothing any more.
+        delivery = lived(written, server, unknown, is_in_new_run=unknown == "send")
+        assert delivery.is_finished, delivery.retry_policy.stopped
+        assert not delivery.has_kept
+        assert (delivery.state.total("held"), delivery.state.total("dropped")) == (0, 3 if unknown == "drop" else 0)
+        assert result_names(server) == [f"test_{number}" for number in arrived]
+
+
+def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0) -> WrittenSession:
+    """Return a session of three workers whose sender was killed with an append of each under way."""
+    written = session_of_workers(folder, server, 3)
+    pending: Pending = []
+    with stepping(written, pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        for each in pending[:arrived]:
+            each()
+    return written
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 3])
+def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
+    """Who leaves a run that can be looked at has each result once: there, or in the new one.
+
+    That it takes time to find out what arrived is no lack of progress.
+    """
+    with checked_in_process() as server:
+        written = with_open_requests(tmp_path, server, arrived=arrived)
+        server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+        delivery = lived(written, server, is_in_new_run=True, send_progress=0.2, read_back=0.15)
+        assert delivery.is_finished
+        assert not delivery.has_kept
+        assert result_names(server) == numbered(3)
+        assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
+
+
+@pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
+def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unknown: Unknown) -> None:
+    """Who leaves a deleted run decides about the results of all requests that were open: held, sent, or dropped."""
+    with checked_in_process() as server:
+        written = with_open_requests(tmp_path, server)
+        del server.store.runs[2]
+        server.store.threads.clear()
+        server.store.runs[9] = server.store.runs[1]
+        delivery = lived(written, server, unknown, is_in_new_run=True)
+        assert delivery.is_finished
+        assert (delivery.state.left_runs, delivery.has_kept) == ({2}, unknown == "hold")
+        assert delivery.state.total("held") == (3 if unknown == "hold" else 0)
+        assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
+        assert result_names(server) == (numbered(3) if unknown == "send" else [])
+        assert {run for run, _, _ in server.results} <= {3}
+
+
+def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
+    """Of a batch of which a part arrived in the run that is left, only the others go to the new one."""
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
+        server.script([Rule("GET", RUN, answer(500), count=None)])
+        written = ended_session(tmp_path, server, 4)
+        written.close()
+        lived(written, server)
+        assert len(result_names(server)) == 2
+        server.forget()
+        delivery = lived(written, server, is_in_new_run=True)
+        assert not delivery.has_kept
+        assert result_names(server) == numbered(4)
+        assert sorted(run for run, _, _ in server.results) == [2, 2, 3, 3]
+
+
+def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
+    """A refused token, or a server that is down, decides nothing: later all results go where they are asked to."""
+    with checked_in_process() as server:
+        written = with_open_requests(tmp_path, server, arrived=1)
+        server.script([Rule("*", "/api", answer(401), count=None)])
+        delivery = lived(written, server, is_in_new_run=True)
+        assert (delivery.state.trouble_class, delivery.state.total("held")) == ("token", 0)
+        server.forget()
+        server.down()
+        delivery = lived(written, server, is_in_new_run=True)
+        assert (delivery.state.trouble_class, delivery.state.total("held")) == ("again", 0)
+        server.up()
+        assert lived(written, server, is_in_new_run=True).is_finished
+        assert result_names(server) == numbered(3)
+
+
+def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path) -> None:
+    """When somebody completes the run under several requests, none of their results is in doubt."""
+    with checked_in_process() as server:
+        written = session_of_workers(tmp_path, server, 3)
+        pending: Pending = []
+        with stepping(written, pending=pending) as stepper:
+            until_appends_are_under_way(stepper, pending, 3)
+            server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+            stepper.idle = lambda: bool(pending and [pending.pop(0)()])
+            stepper.run()
+            assert stepper.delivery.state.open_intent is None
+        requests = len(server.log)
+        assert lived(written, server, is_in_new_run=True).is_finished
+        assert server.log[requests].method == "POST"
+        assert result_names(server) == numbered(3)
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["new", "unanswered"])
+def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # noqa: FBT001 - a parameter
+    """A store that is no database ends the sending, also while a request is looked into; what is to be sent is kept."""
+    written = WrittenSession(tmp_path, EMBEDDED_ORIGIN)
+    written.add(*numbered(3))
+    written.end()
+    written.close()
+    if is_open:
+        ledger = LedgerFile(written.folder.ledger)
+        ledger.write(Intent(1, "create_run", at=time.time()))
+        ledger.close()
+    database = tmp_path / "store.db"
+    database.write_bytes(b"no database" * 1000)
+    runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+    with connected(Endpoint(EMBEDDED_ORIGIN, 1, str(database)), Token(TOKEN), deadline_seconds=5.0) as client:
+        delivery = Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
+    assert delivery.state.trouble_class == "store"
+    assert str(database) in delivery.retry_policy.stopped
+    assert delivery.state.done.left == 3
+    assert (delivery.state.open_intent is not None) is is_open
+    assert database.read_bytes() == b"no database" * 1000
+
+
+def test_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a ledger on disk no request goes out: a full disk and a short write are errors that name the file."""
+    path = tmp_path / "ledger"
+    ledger = LedgerFile(path)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("os.write", lambda *_: 3)
+            with pytest.raises(SpoolError, match="only 3 of"):
+                ledger.write(Intent(1, "create_run", at=1.0))
+            patched.setattr("os.write", full)
+            with pytest.raises(SpoolError, match="No space left on device"):
+                ledger.write(Intent(1, "create_run", at=1.0))
+        assert ledger.state.open_intent is None
+    finally:
+        ledger.close()
+
+
+def full(*_: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_nothing_is_written_after_the_last_record(server: ScriptedServer, written: WrittenSession) -> None:
+    """The log's last line is there before the ledger says that all is done: pytest removes the folder from then on."""
+    written.close()
+    lines: list[tuple[str, bool]] = []
+
+    def log(line: str) -> None:
+        lines.append((line, ledger_from(written.folder.ledger).is_done))
+
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
+    with client_of(server.address) as client:
+        Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
+    assert lines[-1] == ("done", False)
+    assert ledger_from(written.folder.ledger).is_done
+
+
+def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedServer, written: WrittenSession) -> None:
+    """A delivered session whose sender and pytest were killed is removed by the next one, neither kept nor lost."""
+    lived(written, server)
+    written.close()
+    assert delivered_state(written.folder) is not None
+    with written.folder.records("gw0").open("wb") as file:
+        file.write(b"later")
+    os.utime(written.folder.records("gw0"), ns=(2**62, 2**62))
+    assert delivered_state(written.folder) is None
+    written.folder.records("gw0").unlink()
+    own = SessionFolder(tmp_path / "20270102T030405-00000001")
+    assert expire_old_sessions(tmp_path, own, keep_days=14, now=time.time()) == LeftoverCounts()
+    assert not written.folder.path.exists()
+
+
+def test_lock_of_a_folder_that_was_removed(written: WrittenSession) -> None:
+    """Who gets the lock just when its holder has removed the session does not take what is gone for a session."""
+    written.close()
+    opened = os.open
+
+    def removed(*given: Any, **more: Any) -> int:  # noqa: ANN401 - stands for os.open
+        descriptor = opened(*given, **more)
+        if given[0] == "lock":
+            shutil.rmtree(written.folder.path)
+        return descriptor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", removed)
+        with pytest.raises(FileNotFoundError):
+            written.folder.locked()
+
+
+@pytest.mark.parametrize(("is_embedded", "environ", "seconds"), LIMITS)
+def test_the_store_on_this_machine_gets_results_sooner(is_embedded: bool, environ: str, seconds: float) -> None:  # noqa: FBT001 - a parameter
+    """A result waits 5 s for others on its way to a server, and 1 s to the embedded store, whose pages are live."""
+    timeouts = timeouts_from({LIMITS_VARIABLE: environ}, is_embedded=is_embedded, exit_all=7.0)
+    assert (timeouts.batch_age, timeouts.exit_all) == (seconds, 7.0)
