@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.models import ArtifactStoreConfig
     from pytest_automation_report.delivery.requests import Unknown
     from support.scripted_server.server import ScriptedServer
 
@@ -289,6 +294,28 @@ def lived(
             DeliveryOptions(unknown, is_in_new_run=is_in_new_run, max_in_flight=max_in_flight),
             on_progress,
         ).run()
+
+
+def awaited_life(
+    written: WrittenSession,
+    client: Client,
+    timeouts: Timeouts,
+    *,
+    is_awaited: bool = True,
+    log: Callable[[str], None] = lambda _: None,
+    artifact_store: ArtifactStoreConfig | None = None,
+    **members: Any,  # noqa: ANN401 - of several types
+) -> Delivery:
+    """End a session, and let a sender live on it whose pytest is this process; without one if it is not awaited.
+
+    ``members`` of its manifest are others than it was written with.
+    """
+    written.end()
+    written.close()
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
+    controller = Process(os.getpid()) if is_awaited else None
+    session, options = replace(written.session, **members), DeliveryOptions(artifact_store=artifact_store)
+    return Sender(written.folder, session, timeouts, client, runtime, controller, options).run()
 
 
 def clock_for(seconds: float) -> Callable[[], float]:
