@@ -96,7 +96,7 @@ def folded(
     alias, fields, artifacts = options.alias(last.status), last.fields, last.artifacts
     if earlier:
         fields = _with_attempts(fields, earlier, options)
-        artifacts = (*artifacts, *_artifacts_of(earlier))
+        artifacts = (*artifacts, *(_numbered(file, n) for n, each in enumerate(earlier, 1) for file in each.artifacts))
     # By position: this runs for each test of a session.
     test = Test(
         base.key, base.name, base.folder, alias, last.elapsed, base.file, base.line, fields, artifacts, base.assertions
@@ -131,22 +131,17 @@ def _with_attempts(own: Sequence[Field], earlier: Sequence[Attempt], options: Re
     """Return the fields of a result with those that show its earlier attempts, behind the highlighted ones."""
     highlights = [field_ for field_ in own if field_.is_highlight]
     others = [field_ for field_ in own if not field_.is_highlight]
+    shown: list[Field] = []
+    for number, attempt in enumerate(earlier, 1):
+        alias, failures = options.alias(attempt.status), _failures(attempt)
+        meta = {**(failures[0].meta if failures else {}), "status": alias}
+        if attempt.elapsed is not None:
+            meta["elapsed"] = str(attempt.elapsed)
+        shown.append(Field(f"Attempt {number}", _text_of(attempt, alias), FieldType.CONSOLE, meta))
     # One place is for the number of attempts. If places are few, the latest attempts are shown.
     max_shown = max(_MIN_SHOWN, FIELD_LIMIT - len(own) - 1)
-    shown = [
-        _attempt_field(number, attempt, options.alias(attempt.status)) for number, attempt in enumerate(earlier, 1)
-    ]
     total = Field("Attempts", str(len(earlier) + 1), meta=ATTEMPTS_META)
     return (*highlights, total, *shown[-max_shown:], *others)
-
-
-def _attempt_field(number: int, attempt: Attempt, alias: str) -> Field:
-    """Return the field of an earlier attempt: its failures and the user's fields as one text."""
-    failures = _failures(attempt)
-    meta = {**(failures[0].meta if failures else {}), "status": alias}
-    if attempt.elapsed is not None:
-        meta["elapsed"] = str(attempt.elapsed)
-    return Field(f"Attempt {number}", _text_of(attempt, alias), FieldType.CONSOLE, meta)
 
 
 def _failures(attempt: Attempt) -> list[Field]:
@@ -163,23 +158,20 @@ def _text_of(attempt: Attempt, alias: str) -> str:
         text = "\n\n".join(f"{field_.name}\n{field_.value}" for field_ in failures)
     # In a test with subtests the steps field also shows the subtests: it is not the user's.
     ours = _OUR_NAMES | ({"Steps"} if any(field_.name == "Subtests" for field_ in attempt.fields) else set())
-    added = [field_ for field_ in attempt.fields if not field_.is_highlight and field_.name not in ours]
-    return console("\n\n".join((text, "\n".join(map(_field_text, added)))) if added else text)
+    added: list[str] = []
+    for field_ in attempt.fields:
+        if not field_.is_highlight and field_.name not in ours:
+            value = field_.value or ""
+            steps = parse_steps(value)
+            # Steps are a line each.
+            added += [f"{field_.name}: {value}"] if steps is None else [f"[{status}] {name}" for status, name in steps]
+    return console("\n\n".join((text, "\n".join(added)))) if added else text
 
 
-def _field_text(field_: Field) -> str:
-    """Return a field as text: ``name: value``, or one line for each step."""
-    value = field_.value or ""
-    steps = parse_steps(value)
-    return f"{field_.name}: {value}" if steps is None else "\n".join(f"[{status}] {text}" for status, text in steps)
-
-
-def _artifacts_of(earlier: Sequence[Attempt]) -> Iterable[Artifact]:
-    """Yield the artifacts of earlier attempts, with the numbers of their attempts in their notes."""
-    for number, attempt in enumerate(earlier, 1):
-        for artifact in attempt.artifacts:
-            note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
-            yield replace(artifact, note=cut_end(note, NOTE_UNITS))
+def _numbered(artifact: Artifact, number: int) -> Artifact:
+    """Return an artifact of an earlier attempt, with the attempt's number in its note."""
+    note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
+    return replace(artifact, note=cut_end(note, NOTE_UNITS))
 
 
 def _phases(attempt: Attempt) -> tuple[int, int, int] | None:

@@ -58,7 +58,7 @@ class SessionFollower(Struct):
 
     def read(self) -> None:
         """Apply all new records."""
-        for worker, records in self.files.added(self._is_full):
+        for worker, records in self.files.added(lambda worker: len(self.queues.of(worker).results) >= _READ_AHEAD):
             for placed in records:
                 self.queues.apply(worker, placed)
             queue = self.queues.of(worker)
@@ -70,9 +70,6 @@ class SessionFollower(Struct):
                 self.captured_output.watch(worker, queue.pid, queue.captured_files)
                 queue.captured_files = ()
         self.queues.merge_crashed()
-
-    def _is_full(self, worker: str) -> bool:
-        return len(self.queues.of(worker).results) >= _READ_AHEAD
 
     @property
     def has_ended(self) -> bool:
@@ -88,6 +85,7 @@ class SessionFollower(Struct):
         """Turn open attempts into results, once the session has ended or all its processes are dead.
 
         Workers that outlive the leading process get ``worker_grace`` seconds to end. ``now`` is the sender's clock.
+        Raises `SpoolError` without the files that were read before: what they had more is not known, and nobody died.
         """
         if self.queues.is_decided or self.files.is_behind:
             return
@@ -100,13 +98,10 @@ class SessionFollower(Struct):
                 self._decide_after_death()
 
     def _decide_after_death(self) -> None:
-        """Read once more, then decide: a process that ended in order since the last read has written its END.
-
-        Raises `SpoolError` without the files that were read before: what they had more is not known, and nobody died.
-        """
         self.read()
         if self.files.is_lost:
             raise SpoolError(f"{self.files.folder.path}: its files were moved or deleted before the session's end")
+        # A process that ended in order since the read before has written its END.
         if not self.files.is_behind:
             now_us = 0 if self.epoch is None else max(0, int((time.perf_counter() - self.epoch) * 1_000_000))
             self.queues.finalize("died" if self.queues.end is None else "interrupted", now_us)

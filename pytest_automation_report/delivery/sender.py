@@ -451,7 +451,9 @@ def run(config: SenderConfig) -> None:
     try:
         if config.endpoint.is_embedded:
             _deliver_killed(folder, config, log)
-        delivery = _deliver(folder, config, log)
+        session, controller = folder.read_session(), Process(config.controller)
+        log.write(f"sender {os.getpid()} follows session {session.id} of pytest {config.controller}")
+        delivery = _deliver(folder, session, config, log, config.timeouts, controller)
         if delivery.is_finished and not delivery.has_kept and not delivery.state.lost_report:
             # Without its report the session stays: pytest removes it when it has shown the reason, else the next one.
             _remove_after_pytest(folder, config)
@@ -481,11 +483,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
             lock = folder.locked()
             if lock is None or ledger_from(folder.ledger).is_done:
                 continue
-            runtime = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
-            with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
-                options = DeliveryOptions(artifact_store=config.store)
-                sender = Sender(folder, replace(session, report=""), timeouts, client, runtime, options=options)
-                delivery = sender.run()
+            delivery = _deliver(folder, replace(session, report=""), config, Log(folder.log), timeouts)
             if delivery.is_finished and not delivery.has_kept:
                 remove_session(folder.path, is_own=True)
         except Exception as error:  # noqa: BLE001 - whatever was left behind must not cost this session its results
@@ -495,22 +493,20 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
                 os.close(lock)
 
 
-def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Delivery:
-    session = folder.read_session()
+def _deliver(
+    folder: SessionFolder,
+    session: SessionManifest,
+    config: SenderConfig,
+    log: Log,
+    timeouts: Timeouts,
+    controller: Process | None = None,
+) -> Delivery:
+    """Deliver a session; ``controller`` is its pytest, None if that was killed."""
     runtime = Runtime(clock=time.monotonic, random=random.random, log=log.write)
-    controller = Process(config.controller)
-    log.write(f"sender {os.getpid()} follows session {session.id} of pytest {config.controller}")
     with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
-        captured_output = CapturedOutput(config.options)
-        captured_output.take(MAIN, config.captured)
-        return Sender(
-            folder,
-            session,
-            config.timeouts,
-            client,
-            runtime,
-            controller,
-            options=DeliveryOptions(artifact_store=config.store),
-            captured_output=captured_output,
-            epoch=config.epoch,
-        ).run()
+        sender = Sender(folder, session, timeouts, client, runtime, controller)
+        sender.options = DeliveryOptions(artifact_store=config.store)
+        if controller is not None:
+            sender.epoch, sender.captured_output = config.epoch, CapturedOutput(config.options)
+            sender.captured_output.take(MAIN, config.captured)
+        return sender.run()

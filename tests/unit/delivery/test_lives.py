@@ -110,7 +110,7 @@ def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
     with checked_in_process() as server:
         written = with_open_requests(tmp_path, server, arrived=arrived)
         server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
-        delivery = lived(written, server, is_in_new_run=True, send_progress=0.2, read_back=0.15)
+        delivery = lived(written, server, is_in_new_run=True, send_progress=1.0, read_back=0.4 if arrived == 1 else 0.1)
         assert delivery.is_finished
         assert not delivery.has_kept
         assert result_names(server) == numbered(3)
