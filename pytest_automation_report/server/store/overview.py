@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import (
         Block,
         Cell,
+        FileTests,
         RunLanes,
         RunOverview,
         SlowTest,
@@ -99,7 +100,6 @@ class _Walk(Struct):
     threads: dict[int, list[TimedResult]] = field(default_factory=dict)
     functions: dict[tuple[str, str, str], list[tuple[int, Kind, str]]] = field(default_factory=dict)
     flaky: list[int] = field(default_factory=list)
-    flaky_count: int = 0
 
     def add(self, row: tuple[Any, ...]) -> None:
         result_id, thread, status, result_class, elapsed, created, path, folder, name, failed_attempts, *rest = row
@@ -121,7 +121,6 @@ class _Walk(Struct):
         file.elapsed += elapsed or 0
         if kind == "flaky":
             file.flaky += 1
-            self.flaky_count += 1
             self.flaky.append(result_id)
         function, bracket, parameters = name.partition("[")
         if bracket:
@@ -149,18 +148,10 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOvervi
     document: RunOverview = {
         "version": VERSION,
         "files": [
-            {
-                "file": file.file,
-                "folder": file.folder,
-                "counts": {str(status): count for status, count in sorted(file.counts.items())},
-                "flaky": file.flaky,
-                "elapsed": file.elapsed,
-                "first": file.first,
-                "last": file.last,
-            }
+            cast("FileTests", {**asdict(file), "counts": {str(key): file.counts[key] for key in sorted(file.counts)}})
             for file in walk.files.values()
         ],
-        "flaky": {"count": walk.flaky_count, "results": walk.flaky[-_MAX_FLAKY:]},
+        "flaky": {"count": len(walk.flaky), "results": walk.flaky[-_MAX_FLAKY:]},
         "slowest": _slowest(connection, walk),
         "families": _families(walk),
         **_lanes(connection, run, threads, walk),

@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
-from support.service import a_test
+from support.scripted_server.server import ScriptedServer
+from support.service import Service, a_test
 from support.serving import asking, served_store
 
 RUNS = "/api/v1/projects/1/automation/runs"
@@ -204,3 +206,18 @@ def test_a_client_that_asks_for_it_is_closed(tmp_path: Path) -> None:
                     answer = file.read()
                 assert answer.startswith(f"HTTP/{version} 204".encode())
                 assert b"Connection: close" in answer
+
+
+def test_no_address_that_it_was_given_is_asked(service: Service) -> None:
+    """Whatever addresses come with runs, threads and tests, and are read and shown again: nobody hears of them."""
+    with ScriptedServer() as elsewhere:
+        place = {"name": "Log", "url": f"{elsewhere.address}/picture.png"}
+        field = {"type": 5, "name": "Address", "value": place["url"]}
+        given: dict[str, Any] = {"artifacts": [place], "fields": [field]}
+        run_id = service.new_run(links=[place], **given)
+        thread_id = service.new_thread(run_id, **given)
+        service.append(thread_id, a_test(1, **given))
+        assert place["url"] in service.get(f"/automation/runs/{run_id}").text
+        assert service.get(f"/automation/runs/{run_id}/tests").json["total"] == 1
+        assert service.post(f"/automation/runs/{run_id}/complete", {}).status_code == 204
+        assert elsewhere.connection_count == 0

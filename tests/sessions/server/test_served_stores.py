@@ -2,6 +2,7 @@
 
 import shlex
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.serving import team_code
+from support.processes import line_of, python
 from support.service import API, ON_SQLITE, TOKEN, Service, a_test
 from support.serving import asking, served
 from support.sessions import run, session_environment
@@ -101,3 +103,69 @@ def test_a_code_that_is_no_part_of_an_address_is_refused(tmp_path: Path) -> None
         assert not text or text not in str(caught.value)
     with pytest.raises(SettingError, match="it cannot be read"):
         team_code(tmp_path / "missing")
+
+
+FIRST = """
+import sys, threading, time
+from functools import partial
+from pytest_automation_report.api.responses import run_from
+from pytest_automation_report.server.api.bodies import append_to_thread
+
+TESTS = b'{"tests": [{"key": "a", "name": "n", "folder": "f", "status": "ok", "fields": [{"type": 1, "name": "x"}]}]}'
+THREAD = {"id": 1, "is_completed": True, "total_count": 1, "fields": [{"name": "x"}]}
+FIRSTS = {
+    "body": partial(append_to_thread, None, 1, TESTS, None),
+    "answer": partial(run_from, {"result": {**THREAD, "threads": [THREAD]}}),
+}
+
+def slowly(frame, event, arg):
+    # msgspec asks for the members of each class as it comes to it.
+    if event == "return" and frame.f_code.co_name == "get_class_annotations":
+        time.sleep(0.02)
+
+def read():
+    try:
+        FIRSTS[sys.argv[1]]()
+    except AttributeError:  # there is no store
+        pass
+
+threading.setprofile(slowly)
+threads = [threading.Thread(target=read) for _ in range(8)]
+for thread in threads:
+    thread.start()
+    time.sleep(0.01)
+for thread in threads:
+    thread.join()
+print("lives")
+"""
+
+
+@pytest.mark.parametrize("first", ["body", "answer"])
+def test_first_ones_at_once_end_no_process(first: str) -> None:
+    """Jobs that begin in one second send their first bodies together, and a sender reads several answers at once."""
+    with python(FIRST, first) as process:
+        assert line_of(process) == "lives"
+
+
+EMBEDDED = """
+import sys
+from pathlib import Path
+from pytest_automation_report.api.models import Field, NewRun, Resources
+from pytest_automation_report.server.api.embedded import StoreClient
+with StoreClient(Path(sys.argv[1]), 1) as client:
+    client.create_run(NewRun("run", "suite"), key="1")
+    client.create_thread(1, Resources((Field("Worker", "main"),)), key="2")
+    client.append_thread(1, b'{"tests":[{"key":"a","name":"n","folder":"f","status":"passed"}]}', key="3")
+    client.complete_thread(1, key="4")
+    client.complete_run(1, measure_elapsed=True, key="5")
+slow = {"requests", "urllib3", "falcon", "waitress", "jinja2", "psycopg"}
+pages = sorted(name for name in sys.modules if name.startswith("pytest_automation_report.server.pages"))
+print(sorted(slow & set(sys.modules)), pages)
+"""
+
+
+def test_a_session_to_the_embedded_store_loads_no_server(tmp_path: Path) -> None:
+    """A new store, a run and its completion need no HTTP and no pages, which are slow to load."""
+    command = [sys.executable, "-c", EMBEDDED, str(tmp_path / "store.db")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[] []"
