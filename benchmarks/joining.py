@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from store import a_test
 
 from pytest_automation_report.api.models import NOTE_FIELD, Field, NewRun, Resources, encode
-from pytest_automation_report.cli.shared_runs import completed_jobs
+from pytest_automation_report.cli.queries import completed_jobs
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.server.api.embedded import StoreClient

@@ -8,7 +8,12 @@ from hypothesis import settings
 
 from support.needs import NeedsPlugin
 
-pytest_plugins = ["support.client_fixtures", "support.server_fixtures", "support.session_fixtures"]
+pytest_plugins = [
+    "support.client_fixtures",
+    "support.server_fixtures",
+    "support.session_fixtures",
+    "support.transcripts",
+]
 
 # A shell starts what it runs in the background with SIGINT and SIGQUIT ignored, and so do some CI runners. Children
 # inherit that: tests of Ctrl-C would wait for ever. nohup does the same with SIGHUP.

@@ -79,7 +79,8 @@ class Thread(Struct, frozen=True):
 class Run(Thread, frozen=True):
     """A run with its threads; ``created_at`` is the server's own text.
 
-    ``document`` is the whole JSON of the response for a single run, empty for a run of a page.
+    ``document`` is the whole JSON of the response for a single run, empty for a run of a page. Of a page of ours, a run
+    has its ``verdict`` in a few words.
     """
 
     source_id: Id | None = None
@@ -89,6 +90,7 @@ class Run(Thread, frozen=True):
     links: tuple[LinkText, ...] = ()
     tags: tuple[str, ...] = ()
     created_at: str | None = None
+    verdict: str = ""
     document: Json = field(default_factory=dict, name="")
 
     def field_value(self, name: str) -> str:

@@ -33,7 +33,7 @@ from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.sources import misspelling, project_ini, read_console_settings
 from pytest_automation_report.settings.trust import check_database, token_to_send
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
-from pytest_automation_report.summary.lines import relative_to_cwd
+from pytest_automation_report.summary.shell import Shell
 from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import sanitize
 
@@ -145,18 +145,8 @@ def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tup
     Raises `SettingError` for a wrong value, also in the environment: unlike pytest, a command has nothing to do without
     it. Raises `TokenMissingError` without a token.
     """
-    configuration, token = configured_without_token(options, is_source_needed=is_source_needed)
+    configuration, token = configuration_of(options, raises_errors=True, is_source_needed=is_source_needed)
     return configuration, needed(token, configuration)
-
-
-def configured_without_token(
-    options: dict[str, Any], *, is_source_needed: bool = True
-) -> tuple[Settings, Token | None]:
-    """Return the same for a command that may not need the server: the token is None if it is missing."""
-    configuration, token = configuration_of(options, is_hindrance_an_error=True, is_source_needed=is_source_needed)
-    if configuration.setting_error:
-        raise click.UsageError(configuration.setting_error)
-    return configuration, token
 
 
 def needed(token: Token | None, configuration: Settings, *, kept: str = "") -> Token:
@@ -173,14 +163,15 @@ def needed(token: Token | None, configuration: Settings, *, kept: str = "") -> T
 def configuration_of(
     options: dict[str, Any],
     *,
-    is_hindrance_an_error: bool = False,
+    raises_errors: bool = False,
     prints_warnings: bool = True,
     is_source_needed: bool = True,
 ) -> tuple[Settings, Token | None]:
     """Return the configuration and the token for these options; warnings are printed if ``prints_warnings``.
 
-    The token is the one that may be sent (see `guard`). Only the settings that the command has an option for count,
-    also in environment and ini file.
+    The token is one that may be sent there, None if there is none. Only the settings that the command has an option for
+    count, also in environment and ini file. With ``raises_errors`` a setting that keeps results from being sent is a
+    `click.UsageError`, instead of a warning.
     """
     ini = project_ini(Path.cwd())
     given = _given(options, ini)
@@ -200,7 +191,9 @@ def configuration_of(
     unknown = [str(error) for error, is_meant in _misspelled(ini) if not is_meant]
     configuration = configuration.changed(warnings=(*configuration.warnings, *unknown))
     configuration, token = token_to_send(configuration, used, os.environ, ini)
-    error = configuration.blocking_error if is_hindrance_an_error else ""
+    if raises_errors and configuration.setting_error:
+        raise click.UsageError(configuration.setting_error)
+    error = configuration.blocking_error if raises_errors else ""
     for trouble in configuration.warnings:
         if prints_warnings and trouble != error:
             echo_stderr(trouble)
@@ -298,7 +291,6 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def _seconds(text: str) -> float:
-    """Return the seconds of a span of time as users type it: 90s, 30m, 2h, 3d, 8w."""
     match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
     if match is None:
         raise click.BadParameter(f"{text!r}: use a number with s, m, h, d or w, such as 30m or 2h")
@@ -306,7 +298,6 @@ def _seconds(text: str) -> float:
 
 
 def _bytes(text: str) -> int:
-    """Return the bytes of a size as users type it, such as 500KB or 5MB."""
     size = size_bytes(text)
     if size is None:
         raise click.BadParameter(f"{text!r} is no size; {SIZE_REMEDY}")
@@ -314,8 +305,11 @@ def _bytes(text: str) -> int:
 
 
 AGE: Final = click.types.FuncParamType(_seconds)
+"""A span of time as users type it, in seconds."""
 AGE.name = "AGE"
+
 SIZE: Final = click.types.FuncParamType(_bytes)
+"""A size as users type it, such as 500KB or 5MB, in bytes."""
 SIZE.name = "SIZE"
 
 
@@ -326,11 +320,16 @@ _BELOW: Final = ("[!.]*", "[!.]*/[!.]*")
 _MOST_SHOWN: Final = 5
 
 
+def user_shell() -> Shell:
+    """Return the shell that this command was started from."""
+    return Shell(Path.cwd(), os.environ)
+
+
 class NoStoreError(click.UsageError):
     """There is no store where the command looked; the message says where it did, and names those that are near."""
 
     def __init__(self, place: Path) -> None:
-        shown = relative_to_cwd(place, Path.cwd())
+        shown = user_shell().typed(place)
         remedy = stores_below() or "report a session here, or name the file of a store with --database"
         super().__init__(f"there is no store {shown}: {remedy}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -12,30 +13,25 @@ from msgspec import to_builtins
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.urls import shown_address
-from pytest_automation_report.checks.connection import (
+from pytest_automation_report.cli.checks import (
+    Check,
     addopts_check,
     connection_checks,
     process_check,
     spool_check,
     versions,
 )
-from pytest_automation_report.checks.preflight import Check
 from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, echo_stderr, setting_options
+from pytest_automation_report.cli.send import unsendable
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.settings import SETTINGS
 from pytest_automation_report.settings.token import TOKEN_ENVIRONMENTS, token_from
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_automation_report.settings.settings import Settings
 
-_EXITS: Final = {
-    "settings": Exit.USAGE,
-    "token": Exit.TOKEN,
-    "project": Exit.REFUSED,
-}
+_EXITS: Final = {"settings": Exit.USAGE, "token": Exit.TOKEN, "project": Exit.REFUSED}
 """Exit codes of failed checks; any other failed check exits with KEPT, since nothing can be delivered now."""
 
 _HIDDEN: Final = frozenset({"redact"})
@@ -61,17 +57,13 @@ def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - cli
     else:
         settings = _settings(configuration)
         checks = _checks(configuration, token)
-    packages = versions()
     if is_json:
-        document = {
-            "checks": to_builtins(checks),
-            "settings": settings,
-            "versions": dict(packages),
-        }
+        document = {"checks": to_builtins(checks), "settings": settings, "versions": versions()}
         click.echo(json.dumps(document, indent=2))
     else:
-        _echo_report(settings, checks, packages.items())
-    click.get_current_context().exit(int(_exit(checks)))
+        _echo_report(settings, checks)
+    failed = next((check.name for check in checks if check.state == "failed"), None)
+    click.get_current_context().exit(int(Exit.DONE if failed is None else _EXITS.get(failed, Exit.KEPT)))
 
 
 def _checks(configuration: Settings, token: Token | None) -> list[Check]:
@@ -81,7 +73,7 @@ def _checks(configuration: Settings, token: Token | None) -> list[Check]:
         _settings_check(configuration),
         *([] if spelling is None else [spelling]),
         *_server_checks(configuration, token),
-        spool_check(configuration.spool),
+        spool_check(configuration.spool, partial(unsendable, configuration=configuration)),
         process_check(os.getpid(), os.getppid()),
     ]
 
@@ -122,19 +114,15 @@ def _settings(configuration: Settings) -> list[dict[str, str]]:
         }
         for row in SETTINGS
     ]
-    origin = _token_origin(configuration)
-    return [*rows, {"name": "token", "value": "***" if origin else "", "origin": origin}]
-
-
-def _token_origin(configuration: Settings) -> str:
     named = (name for name in TOKEN_ENVIRONMENTS if os.environ.get(name, "").strip())
-    return next(named, configuration.token_file)
+    origin = next(named, configuration.token_file)
+    return [*rows, {"name": "token", "value": "***" if origin else "", "origin": origin}]
 
 
 def _shown(name: str, value: object) -> str:
     """Return a setting's value without secrets: the number of patterns, names of fields, addresses without users."""
     if name in _HIDDEN and isinstance(value, tuple):
-        return pluralize(len(value), "pattern") if value else ""
+        return quantity(len(value), "pattern") if value else ""
     if name in _NAMED and isinstance(value, tuple):
         return ", ".join(item.name for item in value)
     if isinstance(value, dict):
@@ -146,17 +134,11 @@ def _shown(name: str, value: object) -> str:
     return "" if value is None else shown_address(str(value)) if "://" in str(value) else str(value)
 
 
-def _echo_report(settings: list[dict[str, str]], checks: list[Check], packages: Iterable[tuple[str, str]]) -> None:
+def _echo_report(settings: list[dict[str, str]], checks: list[Check]) -> None:
     """Print a line for each check, for each setting that the user gave or that was detected, and for the versions."""
     for row in settings:
         if row["name"] == "token" or row["origin"] != "default" or row["name"] in _DERIVED:
             echo_stderr(f"setting  {row['name']} = {row['value'] or 'none'} ({row['origin'] or 'not set'})")
     for check in checks:
         echo_stderr(f"{check.state:<8} {check.line}")
-    echo_stderr(f"versions {', '.join(f'{name} {text}' for name, text in packages)}, at {sys.executable}")
-
-
-def _exit(checks: list[Check]) -> Exit:
-    """Return the exit code of the first check that failed."""
-    failed = next((check for check in checks if check.state == "failed"), None)
-    return Exit.DONE if failed is None else _EXITS.get(failed.name, Exit.KEPT)
+    echo_stderr(f"versions {', '.join(f'{name} {text}' for name, text in versions().items())}, at {sys.executable}")

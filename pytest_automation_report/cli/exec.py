@@ -22,11 +22,11 @@ from pytest_automation_report.cli.context import (
     echo_stderr,
     new_run,
     setting_options,
+    user_shell,
     with_exit_codes,
 )
-from pytest_automation_report.cli.queries import user_shell
+from pytest_automation_report.cli.queries import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.send import delivered, left_by
-from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.submit import RESULT_SETTINGS, fill, matches, rules_of
 from pytest_automation_report.delivery.launch import timeouts_from
 from pytest_automation_report.errors import AutomationReportError, ClientError, SpoolError
@@ -38,12 +38,12 @@ from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import session_folders
-from pytest_automation_report.summary.lines import send_command
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.command import Ended
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.settings import Settings
@@ -62,13 +62,8 @@ _INHERITED: Final = ("url", "project_id", "token_file", "ca_file", "allow_http",
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-@click.option(
-    "--results",
-    "patterns",
-    multiple=True,
-    metavar="FILES",
-    help="JUnit XML files that COMMAND writes. Can be repeated; may be patterns.",
-)
+@click.option("--results", "patterns", multiple=True, metavar="FILES",
+              help="JUnit XML files that COMMAND writes. Can be repeated; may be patterns.")  # fmt: skip
 @click.option(
     "--no-output", is_flag=True, help="Do not send what COMMAND prints; it then writes to this terminal or file itself."
 )
@@ -116,7 +111,13 @@ def _run_and_report(
         return 128 + (interrupts.last or signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running
         echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
-    output = _open_output() if has_output and configuration.output != "none" else None
+    output = CommandOutput() if has_output and configuration.output != "none" else None
+    if output is not None:
+        try:
+            output.open()
+        except OSError as error:  # the command then uses our own streams
+            echo_stderr(f"the command's output is not sent: {error.strerror or error}")
+            output = None
     environ = {**os.environ, **_inherited(options), **command_run.environment()}
     ended = run_command(command, environ, interrupts, output)
     echo_stderr(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
@@ -127,17 +128,6 @@ def _run_and_report(
     except Exception as error:  # noqa: BLE001 - as above: the exit code is the command's
         echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
     return ended.code
-
-
-def _open_output() -> CommandOutput | None:
-    """Return the pipes of the command, None if they cannot be opened: it then uses our own streams."""
-    output = CommandOutput()
-    try:
-        output.open()
-    except OSError as error:
-        echo_stderr(f"the command's output is not sent: {error.strerror or error}")
-        return None
-    return output
 
 
 class _SessionResults(Struct):
@@ -231,7 +221,7 @@ class _CommandRun(Struct):
             if inner.is_interrupted:
                 self._echo_interrupted(results, folder)
             elif self.token is None or self.configuration.blocking_error or inner.sent is not Exit.DONE:
-                echo_stderr(f"{folder.id}: {pluralize(results, 'result')} and the run's end are kept in {folder.path}")
+                echo_stderr(f"{folder.id}: {quantity(results, 'result')} and the run's end are kept in {folder.path}")
             else:
                 with self.interrupts.interruptible():
                     delivered(folder, session, self.configuration, self.token)
@@ -258,8 +248,8 @@ class _CommandRun(Struct):
     def _echo_interrupted(self, results: int, folder: SessionFolder) -> None:
         """Print after a signal which run is open, and the command that sends the rest and completes it."""
         by = f"interrupted by {signal_name(self.interrupts.last or signal.SIGINT)}"
-        amount, place = pluralize(results, "result"), f"kept in {folder.path}"
-        command = send_command(self.configuration, user_shell())
+        amount, place = quantity(results, "result"), f"kept in {folder.path}"
+        command = user_shell().send_command(self.configuration)
         if self.is_own:
             echo_stderr(f"{by}: run {self.run} is open, {amount} and its end are {place}", colour="yellow")
             echo_stderr(f"complete run {self.run} with: {command}")
@@ -270,18 +260,13 @@ class _CommandRun(Struct):
 
     def _echo_counts(self) -> None:
         """Print the results by status of a run that only has those of the command's own sessions."""
-        assert self.token is not None
-        assert self.run is not None
-        try:
-            with connected_to(self.configuration, self.token) as client:
-                counts = client.run(self.run)
-        except ClientError as error:
-            echo_stderr(f"run {self.run} cannot be looked at: {error}")
+        counts = self._shown_run()
+        if counts is None:
             return
         others = counts.total - counts.success - counts.failure
         parts = [(counts.success, "passed"), (counts.failure, "failed"), (others, "others")]
-        by_status = ", ".join(f"{count} {word}" for count, word in parts if count)
-        echo_stderr(f"run {self.run}: {pluralize(counts.total, 'result')}{f': {by_status}' if by_status else ''}")
+        by_status = ", ".join(f"{count:,} {word}" for count, word in parts if count)
+        echo_stderr(f"run {self.run}: {quantity(counts.total, 'result')}{f': {by_status}' if by_status else ''}")
 
     def _session_ids(self) -> frozenset[str]:
         """Return the ids of the sessions in the spool; a spool that cannot be read is shown and counts as empty."""
@@ -297,13 +282,19 @@ class _CommandRun(Struct):
             return True
         if self.run is None or self.token is None:
             return False
+        run = self._shown_run()
+        return run is None or bool(jobs_of(run, self.configuration.job)) or (self.is_own and run.total > 0)
+
+    def _shown_run(self) -> Run | None:
+        """Return the run as the server has it; None if that cannot be found out, which is printed."""
+        assert self.token is not None
+        assert self.run is not None
         try:
             with connected_to(self.configuration, self.token) as client:
-                run = client.run(self.run)
+                return client.run(self.run)
         except ClientError as error:
             echo_stderr(f"run {self.run} cannot be looked at: {error}")
-            return True
-        return bool(jobs_of(run, self.configuration.job)) or (self.is_own and run.total > 0)
+            return None
 
 
 def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> JunitResult:
@@ -311,7 +302,7 @@ def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> J
 
     It has the command's first word alone, since arguments may hold secrets.
     """
-    name = Path(command[0]).name
+    name = Path(command[0]).name or command[0]
     folder = f"{rules.prefix}.{FOLDER}" if rules.prefix else FOLDER
     text = f"{ended.words}, and left no results."
     fields = (console_field("Error", text, text),)

@@ -13,13 +13,12 @@ from msgspec import Struct
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_stderr, setting_options, with_exit_codes
 from pytest_automation_report.cli.output import echo_result
-from pytest_automation_report.cli.queries import BASE, RUN_ID, WhichRun, opened
+from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, WhichRun, opened
 from pytest_automation_report.cli.run import run
-from pytest_automation_report.cli.shared_runs import WHICH
 from pytest_automation_report.findings.verdict import told
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines, test_title, verdict_line
 from pytest_automation_report.text.files import read_file
-from pytest_automation_report.text.terminal import is_torn, pluralize, printable, wholeness_words
+from pytest_automation_report.text.terminal import is_torn, printable, quantity, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +65,7 @@ def run_findings(chosen: WhichRun, *, base: int | None, is_json: bool, **options
 def diff(first: int, second: int, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - as above
     """Show what changed from RUN_A to RUN_B, two runs of one source."""
     with opened(options, needs_findings=True) as reading:
-        document = reading.findings(second, first)
+        document = reading.findings(reading.run_id(second), first)
     _show(document, is_json=is_json)
     return Exit.DONE
 
@@ -139,10 +138,7 @@ def gate(  # noqa: PLR0913 - one for each option
     pytest's own exit code stays pytest's; this command is a step after it. A run that is open or not whole ends with
     exit code 3. Without a run it is, in CI, the run of this commit and branch, elsewhere the newest of the source.
     """
-    try:
-        entries = [] if known is None else read_known_failures(known)
-    except KnownFailuresError as error:
-        raise click.UsageError(f"--known: {error}") from error
+    entries = [] if known is None else _known_failures(known)
     with opened(options, chosen, is_source_needed=True, needs_findings=True) as reading:
         judged = reading.run(reading.run_id(chosen, of_source=True))
         document = reading.findings(judged.id, base)
@@ -276,8 +272,8 @@ def _new_failures(
     count = len(counted) + document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
     if count > most:
         lines += [f"new failure: {test_title(test)}" for test in counted[:_MOST_SHOWN]]
-    words = pluralize(count, "new failure") if count else "no new failure"
-    limit = _limit(count, most) + (f"; {pluralize(past, 'known failure')} past the date" if past else "")
+    words = quantity(count, "new failure") if count else "no new failure"
+    limit = _limit(count, most) + (f"; {quantity(past, 'known failure')} past the date" if past else "")
     return _Judged(lines, words, limit, bool(past) or count > most)
 
 
@@ -286,7 +282,7 @@ def _flaky_tests(document: RunFindings, most: int | None) -> _Judged:
     is_stopped = most is not None and count > most
     shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN] if is_stopped else []
     lines = [f"flaky: {test_title(test)}: {_rate(test)}" for test in shown]
-    return _Judged(lines, pluralize(count, "flaky test"), _limit(count, most or 0), is_stopped)
+    return _Judged(lines, quantity(count, "flaky test"), _limit(count, most or 0), is_stopped)
 
 
 def _gone_tests(document: RunFindings, most: int | None) -> _Judged:
@@ -294,7 +290,7 @@ def _gone_tests(document: RunFindings, most: int | None) -> _Judged:
     count = document["counts"]["gone"]
     for test in document["tests"]["gone"][:_MOST_SHOWN]:
         echo_stderr(f"gone: {test_title(test)}")
-    words = f"{pluralize(count, 'test')} {'is' if count == 1 else 'are'} gone"
+    words = f"{quantity(count, 'test')} {'is' if count == 1 else 'are'} gone"
     return _Judged([], words, _limit(count, most or 0), most is not None and count > most)
 
 
@@ -302,12 +298,7 @@ def _limit(count: int, most: int) -> str:
     return f", at most {most} {'is' if most == 1 else 'are'} allowed" if count > most else ""
 
 
-_PARTS: Final = 3
 _MOST_BYTES: Final = 16 << 20
-
-
-class KnownFailuresError(ValueError):
-    """A file of known failures cannot be read; the message names the file and the line."""
 
 
 class KnownFailure(Struct, frozen=True):
@@ -318,28 +309,23 @@ class KnownFailure(Struct, frozen=True):
     reason: str
 
 
-def read_known_failures(path: Path) -> list[KnownFailure]:
-    """Return the entries of a file; raises `KnownFailuresError` if it cannot be read, or has a wrong line."""
+def _known_failures(path: Path) -> list[KnownFailure]:
+    """Return the entries of a file; raises `click.UsageError` if it cannot be read, or has a wrong line."""
     try:
         lines = read_file(path, _MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise KnownFailuresError(f"{path}: cannot be read ({reason})") from error
+        raise click.UsageError(f"--known: {path}: cannot be read ({reason})") from error
     entries = []
     for number, line in enumerate(lines, 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            entries.append(_entry(line, f"{path}:{number}"))
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        until, test, reason = (*line.split(maxsplit=2), "", "")[:3]
+        place = f"--known: {path}:{number}: {printable(line)!r}"
+        if not reason:
+            raise click.UsageError(f"{place}: write a date, a test and a reason: 2026-12-31 tests.test_a.test_b why")
+        try:
+            entries.append(KnownFailure(date.fromisoformat(until), test, reason))
+        except ValueError as error:
+            raise click.UsageError(f"{place}: {printable(until)!r} is no date: write it as 2026-12-31") from error
     return entries
-
-
-def _entry(line: str, place: str) -> KnownFailure:
-    parts = line.split(maxsplit=_PARTS - 1)
-    if len(parts) < _PARTS:
-        raise KnownFailuresError(
-            f"{place}: {printable(line)!r}: write a date, a test and a reason: 2026-12-31 tests.test_a.test_b why"
-        )
-    try:
-        until = date.fromisoformat(parts[0])
-    except ValueError as error:
-        raise KnownFailuresError(f"{place}: {printable(parts[0])!r} is no date: write it as 2026-12-31") from error
-    return KnownFailure(until, parts[1], parts[2])

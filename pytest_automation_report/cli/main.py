@@ -25,9 +25,9 @@ _COMMANDS: Final = {
     "exec": ("execute", "exec"),
     "flaky": ("flaky", "findings"),
     "gate": ("gate", "findings"),
-    "html": ("html", "pages"),
-    "open": ("open_run", "pages"),
-    "run": ("run", "run", "show", "findings", "export"),
+    "html": ("html", "serve"),
+    "open": ("open_run", "serve"),
+    "run": ("run", "run", "show", "findings"),
     "send": ("send", "send"),
     "serve": ("serve", "serve"),
     "spool": ("spool", "spool"),
@@ -123,27 +123,18 @@ _ADDRESSES: Final = frozenset({"serve", "store"})
 """Commands that work in the store itself, which may be in a database."""
 
 
-def add_help(command: click.Command, path: str) -> None:
-    """Give a command and those below it their summaries and examples."""
-    describe(command, path)
+def add_help(command: click.Command, path: str = "") -> None:
+    """Give a command, and those below it that are loaded, their summaries and examples."""
+    command.short_help, example = HELP[path]
+    command.epilog = f"\b\nExample:\n  automation-report {example}"
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name == "database":
+            is_store = path.partition(" ")[0] in _ADDRESSES
+            what = "store, or its postgresql:// address" if is_store else "embedded store, used without --url"
+            parameter.help = f"File of the {what}; default: .automation-report/store.sqlite3."
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             add_help(inner, f"{path} {name}")
 
 
-def describe(command: click.Command, path: str = "") -> None:
-    """Give a command its summary and example."""
-    if path in HELP:
-        command.short_help, example = HELP[path]
-        command.epilog = f"\b\nExample:\n  automation-report {example}"
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name == "database":
-            is_store = path.partition(" ")[0] in _ADDRESSES
-            parameter.help = (
-                "File of the store, or its postgresql:// address; default: .automation-report/store.sqlite3."
-                if is_store
-                else "File of the embedded store, used without --url; default: .automation-report/store.sqlite3."
-            )
-
-
-describe(main)
+add_help(main)

@@ -16,7 +16,7 @@ import click
 
 from pytest_automation_report.cli.context import echo_stderr
 from pytest_automation_report.text.files import STDOUT, encoded, write_output
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import printable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.dispatcher import Delivery
 
 _UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"))
-_GAP: Final = "  "
 
 
 def is_person_reading() -> bool:
@@ -52,9 +51,8 @@ def echo_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     is_number = [all(isinstance(value, int) for value in column) for column in zip(*rows, strict=True)]
     for line in lines:
         cells = zip(line, widths, is_number, strict=True)
-        echo_stderr(
-            _GAP.join(cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in cells).rstrip()
-        )
+        aligned = (cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in cells)
+        echo_stderr("  ".join(aligned).rstrip())
 
 
 def moment(text: str | None) -> str:
@@ -91,27 +89,37 @@ def run_state(run: Run) -> str:
 
 def run_line(run: Run) -> str:
     """Return a run in one line: its id, state, counts, time and name."""
-    counts = f"{pluralize(run.total, 'result')}, {run.failure} failed"
+    counts = run_verdict(run)
+    if run.is_completed or not run.verdict:  # the verdict of an open run counts its results
+        counts = f"{quantity(run.total, 'result')}, {counts}"
     return f'{run.id}: {run_state(run)}, {counts}, created {moment(run.created_at)}: "{run.name}"'
+
+
+def run_verdict(run: Run) -> str:
+    """Return what is to be said of a run in a few words; by its counts alone if its server says nothing of it."""
+    return printable(run.verdict) or f"{run.failure:,} failed"
 
 
 def age(seconds: float) -> str:
     """Return a span of time in its largest whole unit."""
     for size, noun in _UNITS:
         if seconds >= size:
-            return pluralize(int(seconds // size), noun)
+            return quantity(int(seconds // size), noun)
     return "under a minute"
 
 
 _LINE_SECONDS: Final = 10.0
+_SAME_LINE_SECONDS: Final = 60.0
+"""How often a line that stays the same is shown: CI providers end jobs whose log is silent for long."""
+
 _BAR_SECONDS: Final = 0.5
 
 
 class Progress:
     """Shows the number of delivered results beside that of all read so far; owned by the command that sends.
 
-    A bar on a terminal, a line every ten seconds in a log. ``stream`` is None if stderr is closed, ``clock`` is in
-    seconds. Short deliveries show nothing.
+    A bar on a terminal, a line every ten seconds in a log, or every minute if it says nothing new. Short deliveries
+    show nothing. ``stream`` is None if stderr is closed, ``clock`` is in seconds.
     """
 
     def __init__(self, stream: TextIO | None, clock: Callable[[], float]) -> None:
@@ -119,6 +127,7 @@ class Progress:
         self._clock = clock
         self._last = clock()
         self._bar: Any = None
+        self._line, self._line_at = "", clock()
         self._exits = ExitStack()
 
     def __enter__(self) -> Self:
@@ -138,8 +147,12 @@ class Progress:
         read = sum(queue.seen for queue in delivery.queues.by_worker.values())
         sent = delivery.state.total("acknowledged")
         if not is_terminal:
-            more = " so far" if not delivery.queues.is_decided else ""
-            echo_stderr(f"sent {sent:,} of {read:,} results{more}")
+            more = "" if delivery.queues.is_decided else " so far"
+            trouble = f": {printable(delivery.state.trouble)}" if delivery.state.trouble else ""
+            line = f"sent {sent:,} of {quantity(read, 'result')}{more}{trouble}"
+            if line != self._line or self._last - self._line_at >= _SAME_LINE_SECONDS:
+                echo_stderr(line)
+                self._line, self._line_at = line, self._last
             return
         if self._bar is None:
             bar = click.progressbar(length=max(1, read), label="sending", file=self._stream)

@@ -8,34 +8,183 @@ it is the newest run of the source, or of the project if the settings name no so
 from __future__ import annotations
 
 import os
-import sys
+import random
+import time
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 import click
 from msgspec import Struct
 
 from pytest_automation_report.api.client import MOST_RUNS, learn_kind, run_pages
+from pytest_automation_report.api.models import NOTE_FIELD
 from pytest_automation_report.ci.detection import facts_for, is_ci
-from pytest_automation_report.cli.context import configured, echo_stderr, is_source_named, store_to_read
-from pytest_automation_report.cli.shared_runs import NoRunError, connected_to, find_run
-from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.cli.context import (
+    FACTS,
+    configured,
+    echo_stderr,
+    is_source_named,
+    new_run,
+    store_to_read,
+    user_shell,
+)
+from pytest_automation_report.delivery.launch import Runtime, timeouts_from
+from pytest_automation_report.delivery.shared_run import SharedRunLookup, runs_of_key
+from pytest_automation_report.delivery.stores import connected
+from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.export.results import ExportedTest
 from pytest_automation_report.server.store.values import ResultClass, RunStatus
-from pytest_automation_report.summary.console_command import console_command
-from pytest_automation_report.summary.lines import Shell, look_at, run_page, target
-from pytest_automation_report.text.terminal import SHORT_COMMIT
+from pytest_automation_report.settings.run import JOB_FIELD
+from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.text.terminal import SHORT_COMMIT, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from pytest_automation_report.api.client import Client, RunFilters
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.api.responses import Run
+    from pytest_automation_report.api.models import Json, NewRun, Token
+    from pytest_automation_report.api.responses import Page, Run, Thread
     from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
+
+
+DEADLINE_SECONDS: Final = 30.0
+
+WHICH: Final = ("source", "run_id", "run_key", *FACTS)
+"""Settings that name a run where no id is typed."""
+
+_T = TypeVar("_T")
+_TRANSIENT_ERRORS: Final = (NotSentError, ThrottledError, UnknownAnswerError)
+_SHOWN_SECONDS: Final = 10.0
+"""How often an error that stays the same is shown: CI providers end jobs whose log is silent for long."""
+
+
+class NoRunError(RefusedError):
+    """No run has the key: none of its jobs has begun, or their results are still in their spools."""
+
+
+class _JobsMissingError(Exception):
+    """Fewer jobs than expected have delivered their results."""
+
+
+def connected_to(configuration: Settings, token: Token) -> AbstractContextManager[Client]:
+    """Return a client of the configured server, to be used in a ``with`` statement."""
+    return connected(configuration.endpoint, token, deadline_seconds=DEADLINE_SECONDS)
+
+
+def configured_for(chosen: object, options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Settings, Token]:
+    """Return the configuration and token for a command on the run of this id, or on that of the settings."""
+    if isinstance(chosen, int):
+        options["run_id"] = str(chosen)
+    return configured(options, is_source_needed=is_source_needed and not isinstance(chosen, int))
+
+
+def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_late_refused: bool = False) -> int:
+    """Return the id of the run that jobs share, created if missing; with ``is_late_refused`` it is an open one.
+
+    Transient errors of the server are retried for `DEADLINE_SECONDS`, then raised; refusals are raised at once.
+    """
+    timeouts = timeouts_from(os.environ)
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
+    lookup = SharedRunLookup(client, run, sharing.tag, timeouts, runtime, sharing.is_first, is_late_refused)
+
+    def join_or_create() -> int:
+        while (run_id := lookup.step()) is None:
+            if lookup.is_waiting:
+                time.sleep(timeouts.poll)
+        return run_id
+
+    run_id = retry_until(join_or_create, time.monotonic() + DEADLINE_SECONDS)
+    if lookup.note:
+        echo_stderr(lookup.note)
+    return run_id
+
+
+def find_runs(client: Client, configuration: Settings, *, is_open: bool = False) -> list[int]:
+    """Return the ids of the runs that the settings name, by id or by key: of each configuration one or more.
+
+    With ``is_open`` they are the open ones, or the newest if none is. Raises `click.UsageError` if the settings name
+    neither, and `NoRunError` if no run of this build has the key.
+    """
+    if configuration.run_id is not None:
+        return [configuration.run_id]
+    new, sharing = new_run(configuration)
+    if not sharing.tag:
+        raise click.UsageError("which run? give its id, --run-id or --run-key")
+    learn_kind(client)
+    runs, others = runs_of_key(client, sharing.tag, new)
+    if not runs:
+        why = f"; run {others[0][0].id} of this key is of {others[0][1]}" if others else ""
+        raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source{why}", 404)
+    open_runs = sorted(run.id for run in runs if not run.is_completed)
+    return (open_runs or [runs[0].id]) if is_open else [run.id for run in runs]
+
+
+def find_run(client: Client, configuration: Settings) -> int:
+    """Return the first open run that the settings name, else the newest; raises as `find_runs`."""
+    return find_runs(client, configuration, is_open=True)[0]
+
+
+def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
+    """Return the result of a call, repeated until ``end`` on transient errors of the server and on errors of ``also``.
+
+    ``end`` is a time of the monotonic clock. The errors are shown, the last one is raised, and refusals at once.
+    """
+    retried: tuple[type[Exception], ...] = (*_TRANSIENT_ERRORS, *also)
+    shown, shown_at = "", 0.0
+    while True:
+        try:
+            return call()
+        except retried as error:
+            now, reason = time.monotonic(), str(error)
+            if now >= end:
+                raise
+        if reason != shown or now - shown_at >= _SHOWN_SECONDS:
+            echo_stderr(f"{reason}; tried again for {quantity(round(end - now), 'second')}")
+            shown, shown_at = reason, now
+        # Random, since the jobs of a pipeline often start, and meet a busy server, at the same moment.
+        pause = timeouts_from(os.environ).join_poll * random.uniform(0.5, 1.0)  # noqa: S311 - no secret  # nosec B311
+        time.sleep(min(pause, max(0.0, end - now)))
+
+
+def completed_jobs(run: Run) -> set[str]:
+    """Return the jobs of a run all of whose results have arrived: their thread has the field of their end."""
+    ended = [thread for thread in run.threads if any(field.name == NOTE_FIELD for field in thread.fields)]
+    return {job for thread in ended for job in _values(thread, JOB_FIELD)}
+
+
+def jobs_of(run: Run, job: str) -> list[Thread]:
+    """Return the threads of a job that have results."""
+    return [thread for thread in run.threads if thread.total and job in _values(thread, JOB_FIELD)]
+
+
+def wait_for_jobs(client: Client, configuration: Settings, count: int, end: float) -> str:
+    """Wait until the results of N jobs have arrived or their runs are completed; return "", or why not before ``end``.
+
+    ``end`` is a time of the monotonic clock. Transient errors of the server are retried, and so is `NoRunError`; other
+    refusals are raised.
+    """
+
+    def check() -> None:
+        runs = [client.run(run_id) for run_id in find_runs(client, configuration)]
+        arrived = sum(len(completed_jobs(run)) for run in runs)
+        if arrived < count and not all(run.is_completed for run in runs):
+            raise _JobsMissingError(f"{arrived} of {count} jobs are in")
+
+    try:
+        retry_until(check, end, also=(_JobsMissingError, NoRunError))
+    except (_JobsMissingError, *_TRANSIENT_ERRORS) as error:
+        return str(error)
+    return ""
+
+
+def _values(thread: Thread, name: str) -> Iterator[str]:
+    return (field.value for field in thread.fields if field.name == name and field.value)
+
 
 LAST: Final = "last"
 WhichRun: TypeAlias = 'int | Literal["last"] | None'
@@ -77,11 +226,6 @@ class Opened(Struct, frozen=True):
     def is_ours(self) -> bool:
         """Whether the server is ours: a Testmo instance has neither whole results nor findings."""
         return self.client.artifact_bytes is not None
-
-    def check_findings(self) -> None:
-        """Raise `click.UsageError` for a server that has no findings."""
-        if not self.is_ours:
-            raise click.UsageError(f"findings {_OURS_ONLY}")
 
     def named_run(self, chosen: WhichRun) -> int | None:
         """Return the run that was typed, or that the settings name by id or key; None for neither.
@@ -134,7 +278,7 @@ class Opened(Struct, frozen=True):
         except RefusedError as error:
             if error.status != NOT_FOUND:
                 raise
-            where = target(self.configuration, Path.cwd())
+            where = user_shell().target(self.configuration)
             remedy = "automation-report run list shows those it has"
             raise RefusedError(f"there is no run {run_id} in {where}: {remedy}", NOT_FOUND) from error
 
@@ -152,12 +296,8 @@ class Opened(Struct, frozen=True):
 
     def source_id(self, source: str) -> int:
         """Return the id of a source; raises `click.UsageError` with the nearest names if no run has it."""
-        ids: dict[str, int] = {}
-        page_number: int | None = 1
-        while page_number is not None:
-            page = self.client.sources(page=page_number)
-            ids.update((each.name, each.id) for each in page.result)
-            page_number = page.next_page
+        pages = _pages(lambda number: self.client.sources(page=number))
+        ids = {each.name: each.id for page in pages for each in page.result}
         if source not in ids:
             raise click.UsageError(f"no run is of source {source!r}: {nearest(source, ids)}")
         return ids[source]
@@ -194,22 +334,19 @@ class Opened(Struct, frozen=True):
                 yield from document["tests"]
                 after = document["next"]
             return
-        page_number: int | None = 1
-        while page_number is not None:
-            try:
-                page = self.client.run_tests(run_id, page=page_number, status_id=classes, has_replaced=False)
-            except RefusedError as error:
-                if error.status != NOT_FOUND or self.is_ours:
-                    raise
-                raise click.UsageError(f"the results of run {run_id} {_OURS_ONLY}") from error
-            for item in page.document["result"]:
+        pages = _pages(lambda number: self.client.run_tests(run_id, page=number, status_id=classes, has_replaced=False))
+        try:
+            for item in (item for page in pages for item in page.document["result"]):
                 # A server may ignore the filter.
                 if classes and item.get("status") not in classes:
                     continue
                 if not item.get("key"):
                     raise click.UsageError(f"this server lists the results of run {run_id} without keys")
                 yield item
-            page_number = page.next_page
+        except RefusedError as error:
+            if error.status != NOT_FOUND or self.is_ours:
+                raise
+            raise click.UsageError(f"the results of run {run_id} {_OURS_ONLY}") from error
 
     def count(self, run: Run, *, only_failures: bool = False) -> int:
         """Return the number of results that `items` yields of a run."""
@@ -223,6 +360,14 @@ class Opened(Struct, frozen=True):
         return map(ExportedTest.from_item, self.items(run_id, only_failures=only_failures, are_whole=are_whole))
 
 
+def _pages(page_of: Callable[[int], Page[_T]]) -> Iterator[Page[_T]]:
+    number: int | None = 1
+    while number is not None:
+        page = page_of(number)
+        yield page
+        number = page.next_page
+
+
 @contextmanager
 def opened(
     options: dict[str, Any], chosen: WhichRun = None, *, is_source_needed: bool = False, needs_findings: bool = False
@@ -231,15 +376,13 @@ def opened(
 
     Raises `click.UsageError` if there is no store, or for a server without findings if the command needs them.
     """
-    if isinstance(chosen, int):
-        options["run_id"] = str(chosen)
-    configuration, token = configured(options, is_source_needed=is_source_needed and not isinstance(chosen, int))
+    configuration, token = configured_for(chosen, options, is_source_needed=is_source_needed)
     configuration = store_to_read(configuration)
     with connected_to(configuration, token) as client:
         learn_kind(client)
         reading = Opened(client, configuration)
-        if needs_findings:
-            reading.check_findings()
+        if needs_findings and not reading.is_ours:
+            raise click.UsageError(f"findings {_OURS_ONLY}")
         yield reading
 
 
@@ -259,7 +402,7 @@ def project_of(configuration: Settings) -> Iterator[None]:
 
 def no_runs_yet(configuration: Settings) -> str:
     """Return the line for a project without runs."""
-    return f"no runs yet in {target(configuration, Path.cwd())}"
+    return f"no runs yet in {user_shell().target(configuration)}"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -272,11 +415,6 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"there is {shown}{', ...' if len(known) > _NAMES_SHOWN else ''}" if known else "there is none"
 
 
-def user_shell() -> Shell:
-    """Return the shell that this command was started from."""
-    return Shell(Path.cwd(), lambda: console_command(os.environ, sys.executable))
-
-
 def echo_link(configuration: Settings, run_id: int) -> None:
     """Print the web address of a run on stderr; nothing for the embedded store, which is not always served."""
     address = run_page(configuration, run_id)
@@ -286,4 +424,4 @@ def echo_link(configuration: Settings, run_id: int) -> None:
 
 def echo_how_to_look(configuration: Settings, run_id: int) -> None:
     """Print on stderr how to look at a run, whether it is on a server or in the embedded store."""
-    echo_stderr(f"look at it: {look_at(configuration, run_id, user_shell())}")
+    echo_stderr(f"look at it: {user_shell().look_at(configuration, run_id)}")

@@ -29,36 +29,42 @@ from pytest_automation_report.cli.context import (
     new_run,
     setting_options,
     store_to_read,
+    user_shell,
     with_exit_codes,
 )
-from pytest_automation_report.cli.output import echo_result, echo_table, is_person_reading, moment, run_line, run_state
+from pytest_automation_report.cli.output import (
+    echo_result,
+    echo_table,
+    is_person_reading,
+    moment,
+    run_line,
+    run_state,
+    run_verdict,
+)
 from pytest_automation_report.cli.queries import (
+    DEADLINE_SECONDS,
     RUN_ID,
+    WHICH,
     NoRunsYetError,
     Opened,
     WhichRun,
-    echo_link,
-    no_runs_yet,
-    opened,
-    project_of,
-    user_shell,
-)
-from pytest_automation_report.cli.shared_runs import (
-    DEADLINE_SECONDS,
-    WHICH,
     configured_for,
     connected_to,
+    echo_link,
     find_run,
     find_runs,
     join_or_create_run,
+    no_runs_yet,
+    opened,
+    project_of,
     retry_until,
     wait_for_jobs,
 )
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.server.store.values import RunStatus
-from pytest_automation_report.summary.lines import run_page
+from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.terminal import is_torn, pluralize, wholeness_words
+from pytest_automation_report.text.terminal import is_torn, quantity, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -144,16 +150,8 @@ def _field(text: str, kind: FieldType) -> Field:
 
 
 _STATUSES: Final = {"passed": RunStatus.SUCCESS, "failed": RunStatus.FAILURE, "open": RunStatus.RUNNING}
-_COLUMNS: Final = ("run", "state", "results", "failed", "created", "name")
-_PAGE: Final = 25
-_NO_PAGE: Final[Json] = {
-    "page": None,
-    "prev_page": None,
-    "next_page": None,
-    "last_page": None,
-    "total": 0,
-    "result": [],
-}
+_COLUMNS: Final = ("run", "state", "results", "verdict", "created", "name")
+_NO_PAGE: Final[Json] = {**dict.fromkeys(("page", "prev_page", "next_page", "last_page")), "total": 0, "result": []}
 """The list of runs of a store to which nothing was reported yet, where the project does not exist either."""
 
 _UNPROCESSABLE: Final = 422
@@ -196,7 +194,7 @@ def list_failed(chosen: WhichRun, *, is_json: bool, **options: Any) -> int:  # n
     for test in tests:
         echo_result(test.key)
         echo_stderr(test.title)
-    echo_stderr(f"{len(tests)} failed in run {run_id}")
+    echo_stderr(f"{len(tests):,} failed in run {run_id}")
     echo_link(reading.configuration, run_id)
     return Exit.DONE
 
@@ -243,11 +241,8 @@ def append(chosen: int | None, resources: Resources, **options: Any) -> int:  # 
 
 @run.command()
 @_NUMBER
-@click.option(
-    "--measure-elapsed/--longest-thread",
-    default=True,
-    help="Time of the run: from its creation to now, or that of its longest thread.",
-)
+@click.option("--measure-elapsed/--longest-thread", default=True,
+              help="Time of the run: from its creation to now, or that of its longest thread.")  # fmt: skip
 @_JOBS
 @_TIMEOUT
 @setting_options(*CONNECTION, *WHICH)
@@ -276,7 +271,7 @@ def complete(
         missing = "" if expect_jobs is None else wait_for_jobs(client, configuration, expect_jobs, end)
         for run_id in retry_until(lambda: find_runs(client, configuration, is_open=True), end):
             if missing:
-                waited = pluralize(round(timeout), "second")
+                waited = quantity(round(timeout), "second")
                 echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
                 command = shlex.join([*user_shell().command, "run", "complete", str(run_id)])
                 echo_stderr(f"to complete it all the same: {command}")
@@ -295,13 +290,8 @@ def complete(
 
 @run.command("list")
 @click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Page, newest runs first.")
-@click.option(
-    "--per-page",
-    type=click.Choice(["15", "25", "50", "100"]),
-    default=str(_PAGE),
-    show_default=True,
-    help="Runs a page.",
-)
+@click.option("--per-page", type=click.Choice(["15", "25", "50", "100"]), default="25", show_default=True,
+              help="Runs a page.")  # fmt: skip
 @click.option("--status", "statuses", type=click.Choice([*_STATUSES]), multiple=True,
               help="Only runs of this status; open ones are not completed. Can be repeated.")  # fmt: skip
 @click.option("--source", metavar="NAME", help="Only runs of this source.")
@@ -372,15 +362,18 @@ def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> P
 
 def _echo_runs(configuration: Settings, runs: Sequence[Run]) -> None:
     """Print ids on stdout and a line for each run on stderr, or only a table if both are one terminal."""
-    links = [run_page(configuration, run.id) for run in runs]
     if not is_person_reading():
-        for run, link in zip(runs, links, strict=True):
+        for run in runs:
             click.echo(run.id)
-            echo_stderr(f"{run_line(run)}{' ' if link else ''}{link}")
-    elif any(links):
-        echo_table((*_COLUMNS, "link"), [(*_row(run), link) for run, link in zip(runs, links, strict=True)])
-    else:
-        echo_table(_COLUMNS, [_row(run) for run in runs])
+            echo_stderr(f"{run_line(run)} {run_page(configuration, run.id)}".rstrip())
+        return
+    link = [] if configuration.endpoint.is_embedded else ["link"]
+    rows = [
+        (run.id, run_state(run), run.total, run_verdict(run), moment(run.created_at), run.name)
+        + ((run_page(configuration, run.id),) if link else ())
+        for run in runs
+    ]
+    echo_table([*_COLUMNS, *link], rows)
 
 
 def _echo_jobs(findings: RunFindings) -> None:
@@ -389,7 +382,7 @@ def _echo_jobs(findings: RunFindings) -> None:
     if whole is not None:
         echo_stderr(wholeness_words(whole), colour="red" if is_torn(whole) else "")
     if several:
-        tests = pluralize(several, "test")
+        tests = quantity(several, "test")
         echo_stderr(f"{tests} with results of several jobs: one that failed in any of them failed")
 
 
@@ -402,7 +395,3 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
             raise
         return False
     return True
-
-
-def _row(run: Run) -> tuple[object, ...]:
-    return run.id, run_state(run), run.total, run.failure, moment(run.created_at), run.name

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from pytest_automation_report.cli.context import (
     CONNECTION,
     Exit,
-    configured_without_token,
+    configuration_of,
     echo_stderr,
     needed,
     setting_options,
@@ -40,10 +40,10 @@ from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.process import Log, process_start_time
 from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
-    from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
+    from pytest_automation_report.api.models import Endpoint, Token
     from pytest_automation_report.delivery.dispatcher import Delivery
     from pytest_automation_report.delivery.requests import Unknown
     from pytest_automation_report.settings.settings import Settings
@@ -75,13 +75,13 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
 
     Exit codes: 0 nothing is left, 3 something stays in the spool, 4 the token is missing or refused.
     """
-    configuration, found_token = configured_without_token({**options, "html": None})
+    configuration, found_token = configuration_of({**options, "html": None}, raises_errors=True)
     folders = sorted(session_folders(configuration.spool), key=_is_closing)
     remove_empty(configuration.spool)
     if not folders:
         echo_stderr(f"nothing to send in {configuration.spool}")
         return Exit.DONE
-    kept = f"{pluralize(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
+    kept = f"{quantity(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
     token = needed(found_token, configuration, kept=kept)
     options_of_send = SendOptions(unknown, is_in_new_run=new_run)
     exits: set[Exit] = set()
@@ -130,21 +130,15 @@ def _send(folder: SessionFolder, configuration: Settings, token: Token, options:
     if lock is None:
         return _kept(folder, f"another sender (process {ledger_from(folder.ledger).sender_pid}) is at work on it")
     try:
-        return delivered(folder, _bound(folder, session, configuration), configuration, token, options)
+        if not session.has_destination:  # it is stored before anything is sent there
+            to = configuration.endpoint
+            session = replace(session, origin=to.origin, project_id=to.project_id, database=to.database)
+            folder.bind(session)
+        return delivered(folder, session, configuration, token, options)
     except SpoolError as error:
         return _kept(folder, str(error))
     finally:
         os.close(lock)
-
-
-def _bound(folder: SessionFolder, session: SessionManifest, configuration: Settings) -> SessionManifest:
-    """Return a session with its destination. The configured one is stored for a session without, before it is sent."""
-    if session.has_destination:
-        return session
-    endpoint = configuration.endpoint
-    bound = replace(session, origin=endpoint.origin, project_id=endpoint.project_id, database=endpoint.database)
-    folder.bind(bound)
-    return bound
 
 
 def left_by(run: int, configuration: Settings, token: Token) -> Exit:
@@ -182,6 +176,15 @@ def _lock(folder: SessionFolder) -> int | None:
         remove_session(folder.path, is_own=True)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.path))
     return lock
+
+
+def unsendable(folder: SessionFolder, configuration: Settings) -> str:
+    """Return why `send` with this configuration would leave a session in the spool, "" if it would send it."""
+    try:
+        folder.check_owner()
+        return _blocking_error(folder, folder.read_session(), configuration)
+    except SpoolError as error:
+        return str(error)
 
 
 def _kept(folder: SessionFolder, why: str) -> Exit:
@@ -230,7 +233,12 @@ def delivered(
     runtime = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
     timeouts = timeouts_from(os.environ)
     report = session.report
-    refusal = _report_refusal(Path(report), configuration) if report else ""
+    # A report that the user's environment names is written wherever it is.
+    is_named = configuration.origins.get("html") == setting_of("html").environment and configuration.html == report
+    refusal = "" if not report or is_named else refusal_of_kept(project_ini(Path.cwd()).root, Path(report))
+    store, trouble = artifact_store(configuration, os.environ, Path.cwd())
+    if trouble:
+        echo_stderr(trouble)
     with (
         connected(configuration.endpoint, token, deadline_seconds=timeouts.request) as client,
         Progress(sys.stderr, time.monotonic) as progress,
@@ -244,7 +252,7 @@ def delivered(
             options=DeliveryOptions(
                 unknown=options.unknown,
                 is_in_new_run=options.is_in_new_run,
-                artifact_store=_store(configuration),
+                artifact_store=store,
             ),
             on_progress=progress.show,
         ).run()
@@ -258,21 +266,6 @@ def delivered(
     return _echo_outcome(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
 
 
-def _report_refusal(path: Path, configuration: Settings) -> str:
-    """Return why the report of a kept session is not written; one that the user's environment names is."""
-    if configuration.origins.get("html") == setting_of("html").environment and configuration.html == str(path):
-        return ""
-    return refusal_of_kept(project_ini(Path.cwd()).root, path)
-
-
-def _store(configuration: Settings) -> ArtifactStoreConfig | None:
-    """Return the user's own store of artifacts; an unusable one is shown and not used."""
-    store, trouble = artifact_store(configuration, os.environ, Path.cwd())
-    if trouble:
-        echo_stderr(trouble)
-    return store
-
-
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
     """Print the decisions made while sending (statuses, artifacts, dropped results), and the report."""
     for note in filter(None, (state.joined_note, state.difference)):
@@ -284,13 +277,15 @@ def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> 
     if state.report is not None:
         echo_stderr(f"{folder.id}: {report_line(state.report)}")
     if dropped:
-        gone = pluralize(dropped, "result")
+        gone = quantity(dropped, "result")
         echo_stderr(f"{folder.id}: {gone} dropped, as requested: the server may or may not have them")
 
 
 def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Settings) -> Exit:
     state = delivery.state
-    counts = _counts_of(delivery)
+    counts: Counter[str] = Counter()  # those that earlier senders sent included
+    for queue in delivery.queues.by_worker.values():
+        counts.update(queue.counts)
     arrived = _arrived(delivery, sent, has_results=bool(counts))
     if state.done.torn:
         echo_stderr(
@@ -311,7 +306,7 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
         (state.total("held"), "held: delivery unconfirmed (--unknown=send|drop decides it)"),
         (state.done.damaged, "damaged records that cannot be read"),
     ]
-    parts = ", ".join(f"{count} {what}" for count, what in remaining if count) or "the run is not completed"
+    parts = ", ".join(f"{count:,} {what}" for count, what in remaining if count) or "the run is not completed"
     why = delivery.retry_policy.stopped or state.trouble or "; ".join(state.reasons[:3])
     if state.is_run_gone:
         why = f"{why}: add --new-run to send it to a new run"
@@ -325,23 +320,15 @@ def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configur
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT
 
 
-def _counts_of(delivery: Delivery) -> Counter[str]:
-    """Return the session's results by pytest's statuses, those that earlier senders sent included."""
-    counts: Counter[str] = Counter()
-    for queue in delivery.queues.by_worker.values():
-        counts.update(queue.counts)
-    return counts
-
-
 def _arrived(delivery: Delivery, sent: int, *, has_results: bool) -> str:
     """Return in words the number of results sent and their run, or what a session without results has done."""
     run = delivery.state.run
     if has_results or run is None:
-        return f"{pluralize(sent, 'result')} sent{'' if run is None else f' to run {run}'}"
+        return f"{quantity(sent, 'result')} sent{'' if run is None else f' to run {run}'}"
     return f"run {run} is completed" if delivery.state.is_complete else f"no results of its own for run {run}"
 
 
 def _echo_counts(folder: SessionFolder, counts: Counter[str]) -> None:
     """Print the results by status, if there are any."""
     if counts:
-        echo_stderr(f"{folder.id}: {pluralize(counts.total(), 'result')}: {counts_by_status(counts)}")
+        echo_stderr(f"{folder.id}: {quantity(counts.total(), 'result')}: {counts_by_status(counts)}")

@@ -1,4 +1,4 @@
-"""``automation-report serve``: serve the embedded store and its pages on a port of this machine."""
+"""``automation-report serve``, ``open`` and ``html``: show the pages on a port of this machine, or in one file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from click.core import ParameterSource
 
 from pytest_automation_report.api.models import SERVE_PORT
 from pytest_automation_report.cli.context import (
+    CONNECTION,
     SIZE,
     Exit,
     NoStoreError,
@@ -25,19 +26,27 @@ from pytest_automation_report.cli.context import (
     stores_below,
     with_exit_codes,
 )
+from pytest_automation_report.cli.output import echo_result, write_file
+from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, Opened, WhichRun, opened
+from pytest_automation_report.delivery.report import NO_PAGES, embedded_report
 from pytest_automation_report.errors import SettingError
-
-_WEB_SCHEMES: Final = frozenset({"http", "https"})
-_SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
-_SOURCE_REMEDY: Final = "write an address with {file}, and {commit} and {line} if your host of code has them"
-_EDITOR_REMEDY: Final = "write an address that your editor opens, with {file} and {line}"
+from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule
+from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.text.files import STDOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.http.guard import AccessLogEntry
+    from pytest_automation_report.server.pages.report.files import Which
     from pytest_automation_report.server.store.store import Store
+
+
+_WEB_SCHEMES: Final = frozenset({"http", "https"})
+_SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
+_SOURCE_REMEDY: Final = "write an address with {file}, and {commit} and {line} if your host of code has them"
+_EDITOR_REMEDY: Final = "write an address that your editor opens, with {file} and {line}"
 
 
 def _link_template(_: click.Context, parameter: click.Parameter, template: str) -> str:
@@ -54,12 +63,8 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
 
 
 @click.command()
-@click.option(
-    "--open",
-    "is_opened",
-    is_flag=True,
-    help="Open the pages in this machine's browser, on a free port if the usual one is in use.",
-)
+@click.option("--open", "is_opened", is_flag=True,
+              help="Open the pages in this machine's browser, on a free port if the usual one is in use.")  # fmt: skip
 @click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Open this run.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=SERVE_PORT, show_default=True, help="Port; 0 takes any free one."
@@ -81,19 +86,10 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     help="File with the code of a link that opens the pages for a whole team, any number of times.",
 )
 @click.option("--max-size", type=SIZE, help="Largest size of the store, such as 20GB.")
-@click.option(
-    "--max-artifacts",
-    type=SIZE,
-    default="2GB",
-    show_default=True,
-    help="Largest size of all stored artifacts together.",
-)
-@click.option(
-    "--rate-limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Answer N requests with the token a minute; default: all.",
-)
+@click.option("--max-artifacts", type=SIZE, default="2GB", show_default=True,
+              help="Largest size of all stored artifacts together.")  # fmt: skip
+@click.option("--rate-limit", type=click.IntRange(min=1), metavar="N",
+              help="Answer N requests with the token a minute; default: all.")  # fmt: skip
 @click.option(
     "--main-branch",
     "main_branches",
@@ -110,13 +106,8 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     metavar="TEMPLATE",
     help="Links from code to its host, such as https://github.com/me/shop/blob/{commit}/{file}#L{line}.",
 )
-@click.option(
-    "--editor-url",
-    default="",
-    callback=_link_template,
-    metavar="TEMPLATE",
-    help="Links from code to your editor, such as vscode://file/home/me/shop/{file}:{line}.",
-)
+@click.option("--editor-url", default="", callback=_link_template, metavar="TEMPLATE",
+              help="Links from code to your editor, such as vscode://file/home/me/shop/{file}:{line}.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Print each request to stderr.")
 @setting_options("database")
 @with_exit_codes
@@ -137,12 +128,14 @@ def serve(
     report here.
     """
     from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, check_hosts, server_token, team_code  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.store.reads import run_rows  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
     configuration, place = stored_at({"database": options["database"]})
     check_hosts(host, options["allow_host"], is_remote_allowed=options["allow_remote"])
     # Before there is a token or a store: a command that cannot serve leaves no file behind.
-    may_move = is_opened and _is_default("port")
+    source = click.get_current_context().get_parameter_source("port")  # None for the command `open`
+    may_move = is_opened and source in (None, ParameterSource.DEFAULT)
     if not may_move:
         _check_port(host, port)
     is_new = isinstance(place, Path) and not place.exists()
@@ -155,7 +148,9 @@ def serve(
     code = None if pages_token_file is None else team_code(pages_token_file)
     store = Store(place, max_bytes=options["max_size"])
     try:
-        _check_run(store, run_id)
+        if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
+            remedy = "the store has no such run: automation-report run list shows those it has"
+            raise SettingError("--run", run_id, remedy)
         _set_main_branches(store, main_branches)
         empty_note = _empty_note(store, place, is_new=is_new)
         page_link = _PageLink(run_id, is_opened=is_opened)
@@ -243,19 +238,6 @@ def _check_port(host: str, port: int) -> None:
         raise _refused(error, host, port) from error
 
 
-def _is_default(parameter: str) -> bool:
-    """Return whether the user did not type this parameter; the command ``open`` has none of them."""
-    return click.get_current_context().get_parameter_source(parameter) in (None, ParameterSource.DEFAULT)
-
-
-def _check_run(store: Store, run_id: int | None) -> None:
-    """Raise `SettingError` for a run that the store does not have."""
-    from pytest_automation_report.server.store.reads import run_rows  # noqa: PLC0415 - sending needs no server
-
-    if run_id is not None and not store.look(partial(run_rows, run_ids=[run_id])):
-        raise SettingError("--run", run_id, "the store has no such run: automation-report run list shows those it has")
-
-
 def _set_main_branches(store: Store, texts: Iterable[str]) -> None:
     """Set main branches as ``NAME`` or ``SOURCE=NAME``; raises `SettingError` for a source that the store lacks."""
     from pytest_automation_report.server.store.writes import set_main_branch, source_names  # noqa: PLC0415 - sending needs no server
@@ -309,24 +291,20 @@ class _PageLink:
         echo_stderr(f"look at it: {link}")
         if self._is_opened:
             # In a thread: a browser can take long to start, and its first request needs this server.
-            threading.Thread(target=_open, args=(link,), daemon=True).start()
+            threading.Thread(target=open_in_browser, args=(link,), daemon=True).start()
 
     def show_next(self, path: str) -> None:
         """Print a link for another browser, once the one before was used."""
         echo_stderr(f"opened; in another browser: {self._address}{path}{self._end}")
 
 
-def open_in_browser(address: str) -> bool:
-    """Open a page in this machine's browser; return False if there is none."""
+def open_in_browser(address: str) -> None:
+    """Open a page in this machine's browser; say so if there is none."""
     import webbrowser  # noqa: PLC0415 - it looks for browsers when it is imported
 
     has_screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
-    return bool(has_screen and webbrowser.open(address))
-
-
-def _open(link: str) -> None:
-    if not open_in_browser(link):
-        echo_stderr("no browser was found here: open the link yourself")
+    if not (has_screen and webbrowser.open(address)):
+        echo_stderr("no browser was found here: open the address yourself")
 
 
 def _reporting_line(address: str, token_file: Path | None) -> str:
@@ -336,3 +314,75 @@ def _reporting_line(address: str, token_file: Path | None) -> str:
     if token_file is not None:
         return shlex.join([*words, f"--automation-report-token-file={token_file}"])
     return f'AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(words)}'
+
+
+_SERVER_BYTES: Final = 8_000_000
+
+
+@click.command("html")
+@RUN_ID
+@click.option("-o", "--file", "file", metavar="FILE", required=True, help="The file to write; - is stdout.")
+@BASE
+@click.option("--artifacts", "which", type=click.Choice(["none", "failed", "all"]), default="failed", show_default=True,
+              help="Files in the report: none, those of failures, or of all tests that have a page.")  # fmt: skip
+@click.option("--artifacts-size", type=SIZE, help="Largest size of all these files, 5MB; others are named.")
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def html(
+    chosen: WhichRun,
+    *,
+    file: str,
+    base: int | None,
+    which: Which,
+    artifacts_size: int | None,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
+    """Write the pages of a run into one HTML file, which opens without a server and reaches no network.
+
+    The file is complete or not there.
+    """
+    with opened(options, chosen) as reading:
+        run_id = reading.run_id(chosen)
+        rule = FileRule(which, DEFAULT_BYTES if artifacts_size is None else artifacts_size)
+        text = _report(reading, run_id, base, rule)
+        write_file(file, [text])
+    if file != STDOUT:
+        echo_stderr(f"run {run_id} is in {file} ({len(text.encode()) / 1000:,.0f} kB)")
+    return Exit.DONE
+
+
+def _report(reading: Opened, run_id: int, base: int | None, rule: FileRule) -> str:
+    """Return the report; raises `click.UsageError` for a server that has no pages, or sends less than the files."""
+    if reading.configuration.endpoint.is_embedded:
+        return embedded_report(reading.configuration.database, run_id, base, rule)
+    if not reading.is_ours:
+        raise click.UsageError(NO_PAGES)
+    if rule.max_bytes > _SERVER_BYTES:
+        raise click.UsageError(
+            "--artifacts-size: a server sends 8 MB of files at most; "
+            "--database writes a report with more of them where its store is"
+        )
+    return reading.client.report_html(run_id, base, artifacts=rule.which, artifacts_size=rule.max_bytes)
+
+
+@click.command("open")
+@RUN_ID
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def open_run(chosen: WhichRun, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Open the page of a run in the browser: this one, or without RUN_ID the newest run of the source.
+
+    For a server it is the page at its address. The embedded store is served until Ctrl-C, as by serve --open.
+    """
+    with opened(options, chosen) as reading:
+        run_id = reading.run_id(chosen)
+    configuration = reading.configuration
+    if configuration.endpoint.is_embedded:
+        code: int = click.get_current_context().invoke(
+            serve, is_opened=True, run_id=run_id, database=str(configuration.database)
+        )
+        return code
+    address = run_page(configuration, run_id)
+    echo_result(address)
+    open_in_browser(address)
+    return Exit.DONE

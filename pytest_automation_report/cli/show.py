@@ -1,4 +1,4 @@
-"""``automation-report run show``: what a run is, and what failed in it."""
+"""``automation-report run show`` and ``run export``: what a run is, what failed in it, and its other forms."""
 
 from __future__ import annotations
 
@@ -10,27 +10,37 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_stderr, setting_options, with_exit_codes
-from pytest_automation_report.cli.output import echo_result, run_line
-from pytest_automation_report.cli.queries import RUN_ID, WhichRun, echo_how_to_look, opened
+from pytest_automation_report.cli.output import echo_result, run_line, write_file
+from pytest_automation_report.cli.queries import (
+    BASE,
+    RUN_ID,
+    WHICH,
+    Opened,
+    WhichRun,
+    completed_jobs,
+    echo_how_to_look,
+    opened,
+)
 from pytest_automation_report.cli.run import run
-from pytest_automation_report.cli.shared_runs import WHICH, completed_jobs
-from pytest_automation_report.export.markdown import markdown_of
+from pytest_automation_report.export.markdown import comment, markdown_of
 from pytest_automation_report.export.results import ExportedRun
-from pytest_automation_report.findings.verdict import RunNumbers, told, verdict_of
+from pytest_automation_report.findings.verdict import told
 from pytest_automation_report.server.pages.words import rerun_command
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines
+from pytest_automation_report.summary.shell import run_page
+from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import node_id, pluralize, printable
+from pytest_automation_report.text.terminal import node_id, printable, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_automation_report.api.client import RunExpand
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.cli.queries import Opened
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
 
@@ -87,7 +97,7 @@ def show(
 def _failures(reading: Opened, shown: Run) -> Iterator[str]:
     """Yield what changed since the base, the reasons, and the first failed tests with message and since."""
     findings = reading.findings(shown.id) if reading.is_ours else None
-    yield _verdict(shown, findings)
+    yield printable(told(ExportedRun.from_document(shown.document).verdict(findings)))
     if findings is not None:
         base = findings["base"]
         changes = changes_line(findings, time.time_ns() // 1000)
@@ -107,16 +117,6 @@ def _failures(reading: Opened, shown: Run) -> Iterator[str]:
         yield f"and {failed - len(tests)} more"
 
 
-def _verdict(shown: Run, findings: RunFindings | None) -> str:
-    """Return what is to be said of a run; of one without findings by its counts."""
-    if findings is not None:
-        return printable(told(findings["verdict"]))
-    numbers = RunNumbers(
-        finished=shown.total, failed=shown.failure, passed=shown.success, is_open=not shown.is_completed
-    )
-    return verdict_of(numbers).long
-
-
 def _since(run_id: int, findings: RunFindings | None) -> dict[str, str]:
     """Return for each failed test, by key, with which run its failures began."""
     if findings is None or findings["base"] is None:
@@ -131,23 +131,19 @@ def _since(run_id: int, findings: RunFindings | None) -> dict[str, str]:
 
 def _facts(shown: Run, *, is_all: bool) -> Iterator[str]:
     """Yield the fields of a run, its threads and jobs; long fields only if ``is_all``, else their names."""
-    facts = [
-        field for field in shown.fields if is_all or (field.name != SESSION_ID_FIELD and _is_short(field.value or ""))
-    ]
+    long = [field.name for field in shown.fields if len(field.value or "") > _FACT_UNITS or "\n" in (field.value or "")]
+    left_out = [] if is_all else [SESSION_ID_FIELD, *long]
+    facts = [field for field in shown.fields if field.name not in left_out]
     yield from (f"{fact.name}: {', '.join((fact.value or '').splitlines())}" for fact in facts)
     for thread in shown.threads:
         fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields)
-        yield f"thread {thread.id}: {pluralize(thread.total, 'result')}{f' ({fields})' if fields else ''}"
+        yield f"thread {thread.id}: {quantity(thread.total, 'result')}{f' ({fields})' if fields else ''}"
     jobs = completed_jobs(shown)
     if jobs:
-        yield f"{pluralize(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
-    left_out = dict.fromkeys(field.name for field in shown.fields if field not in facts)
-    if left_out:
-        yield f"--all shows {', '.join(left_out)}, too"
-
-
-def _is_short(value: str) -> bool:
-    return len(value) <= _FACT_UNITS and "\n" not in value
+        yield f"{quantity(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
+    hidden = dict.fromkeys(field.name for field in shown.fields if field.name in left_out)
+    if hidden:
+        yield f"--all shows {', '.join(hidden)}, too"
 
 
 def _records(shown: Run) -> Iterator[str]:
@@ -187,7 +183,7 @@ def failures_as_markdown(reading: Opened, run_id: int, name: str | None) -> str:
         failures = list(reading.tests(run_id, only_failures=True))
         tests = _one_of_each_reason(failures, findings)
         if len(failures) > len(tests):
-            echo_stderr(f"{len(tests)} of {pluralize(len(failures), 'failure')}, one of each reason; --test names one")
+            echo_stderr(f"{len(tests)} of {quantity(len(failures), 'failure')}, one of each reason; --test names one")
         elif not failures:
             echo_stderr(f"no test failed in run {run_id}")
     else:
@@ -238,3 +234,46 @@ def _changes(test: ExportedTest, findings: RunFindings | None) -> list[str]:
         return [f"{_KINDS[kind or 'new']}: it did not fail in run {base}"]
     since = next((entry["since"] for entry in lists["still_failing"] if entry["key"] == test.key), None)
     return [f"It has failed since run {since['run']}"] if since else []
+
+
+@run.command("export")
+@RUN_ID
+@click.option(
+    "--format", "form", type=click.Choice(["junit", "ctrf", "json", "markdown", "csv"]), required=True,
+    help="JUnit XML, CTRF, JSON with everything, Markdown for a comment on a pull request, or CSV.",
+)  # fmt: skip
+@click.option(
+    "-o", "--file", "file", metavar="FILE", default=STDOUT, help="The file to write; without it, or -, stdout."
+)
+@BASE
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def export(chosen: WhichRun, *, form: str, file: str, base: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Write a run in a form that other tools read.
+
+    A Testmo instance lists results without their texts: files from it have names, statuses and times only. The file is
+    complete or not there.
+    """
+    with opened(options, chosen) as reading:
+        write_file(file, _exported(form, reading, reading.run_id(chosen), base))
+    return Exit.DONE
+
+
+def _exported(form: str, reading: Opened, run_id: int, base: int | None) -> Iterable[str]:
+    """Return a run in one of the forms, in pieces."""
+    # The modules of the forms are imported when they are used: most commands write none.
+    from pytest_automation_report.export import ctrf, junit_xml, tables  # noqa: PLC0415
+
+    shown = reading.run(run_id)
+    run = ExportedRun.from_document(shown.document)
+    if form in {"junit", "csv"}:
+        tests = reading.tests(run_id)
+        return junit_xml.junit_xml(run, tests) if form == "junit" else tables.csv_table(tests)
+    findings = reading.findings(run_id, base) if reading.is_ours else None
+    if form == "json":
+        return tables.json_document(shown.document["result"], run.source, findings, reading.items(run_id))
+    if form == "ctrf":
+        return [ctrf.ctrf_text(run, reading.tests(run_id), None if findings is None else findings["base"])]
+    failures = list(reading.tests(run_id, only_failures=True))
+    run = replace(run, total=reading.count(shown), failed=len(failures))
+    return [comment(run, failures, findings, url=run_page(reading.configuration, run_id))]

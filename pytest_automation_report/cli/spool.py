@@ -28,7 +28,7 @@ from pytest_automation_report.spool.cleaning import (
 )
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.text.limits import STRING_UNITS
-from pytest_automation_report.text.terminal import pluralize, sanitize
+from pytest_automation_report.text.terminal import quantity, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
     else:
         for session in sessions:
             click.echo(sanitize("  ".join(_row(session)), STRING_UNITS))
-    echo_stderr(pluralize(len(sessions), "session") if sessions else "the spool is empty")
+    echo_stderr(quantity(len(sessions), "session") if sessions else "the spool is empty")
     _show_others(spool)
     return Exit.DONE
 
@@ -117,7 +117,7 @@ def _drop(folders: Sequence[SessionFolder]) -> Exit:
             continue
         removed += 1
         click.echo(folder.id)
-    told = f"{removed} of {pluralize(len(folders), 'session')} removed"
+    told = f"{removed} of {quantity(len(folders), 'session')} removed"
     echo_stderr(told if folders else "there is nothing to remove")
     return Exit.DONE if removed == len(folders) else Exit.KEPT
 
@@ -129,7 +129,7 @@ def _row(session: SpooledSession) -> tuple[str, ...]:
         (session.rejected, "rejected"),
         (session.held, "held"),
     ]
-    results = ", ".join(f"{count} {state}" for count, state in parts if count) or session.trouble or "no results"
+    results = ", ".join(f"{count:,} {state}" for count, state in parts if count) or session.trouble or "no results"
     return session.id, session.state, age(session.age_seconds), f"{results}{_destination(session)}"
 
 
@@ -138,12 +138,9 @@ def _destination(session: SpooledSession) -> str:
         return ""
     if session.address and session.project_id:
         return f" for {session.address}, project {session.project_id}"
-    known = (
-        f" for {session.address}"
-        if session.address
-        else f" for project {session.project_id}"
-        if session.project_id
-        else ""
-    )
-    missing = "project" if session.address else "address" if session.project_id else "address and project"
+    known, missing = "", "address and project"
+    if session.address:
+        known, missing = f" for {session.address}", "project"
+    elif session.project_id:
+        known, missing = f" for project {session.project_id}", "address"
     return f"{known}, for the {missing} that is configured when it is sent"

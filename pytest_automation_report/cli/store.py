@@ -24,14 +24,17 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.output import echo_result
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.server.store import maintenance
+from pytest_automation_report.server.store.contents import remove_unused
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.values import ApiError, DiskFullError
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_automation_report.api.models import PostgresDatabase
     from pytest_automation_report.server.store.maintenance import OldRun
-    from pytest_automation_report.server.store.store import Store
 
 _SHOWN_PROBLEMS: Final = 20
 
@@ -39,9 +42,6 @@ _SHOWN_PROBLEMS: Final = 20
 @contextmanager
 def opened_store(place: Path | PostgresDatabase) -> Iterator[Store]:
     """Yield the opened store; raises `NoStoreError` for a missing file, `StoreError` if it is busy."""
-    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - as above
-
     if isinstance(place, Path) and not place.exists():
         raise NoStoreError(place)
     store = Store(place, must_exist=True)
@@ -66,17 +66,15 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
 
     The findings are a JSON document on stdout, unless both outputs are a terminal.
     """
-    from pytest_automation_report.server.store.maintenance import check as check_store  # noqa: PLC0415 - only here
-
     _, place = stored_at(options)
     with opened_store(place) as opened:
-        findings = check_store(opened)
+        findings = maintenance.check(opened)
     echo_result(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
         echo_stderr(problem)
     amount = len(findings.problems)
-    looked_at = f"{pluralize(findings.results, 'result')} in {pluralize(findings.runs, 'run')}"
-    echo_stderr(pluralize(amount, "problem") if amount else f"{looked_at}: all right")
+    looked_at = f"{quantity(findings.results, 'result')} in {quantity(findings.runs, 'run')}"
+    echo_stderr(quantity(amount, "problem") if amount else f"{looked_at}: all right")
     return Exit.REFUSED if amount else Exit.DONE
 
 
@@ -86,14 +84,12 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
 @with_exit_codes
 def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Copy the store as it is now to a new FILE, also while it is served and written, and print its name."""
-    from pytest_automation_report.server.store.maintenance import back_up  # noqa: PLC0415 - only here
-
     _, place = stored_at(options)
     if not isinstance(place, Path):
         raise SettingError("--database", str(place), "PostgreSQL has a program of its own for this: pg_dump")
     if not place.exists():
         raise NoStoreError(place)
-    size = back_up(place, target)
+    size = maintenance.back_up(place, target)
     echo_result(target)
     echo_stderr(f"{place}: copied to {target}, {size:,} bytes")
     return Exit.DONE
@@ -110,11 +106,6 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
 
     Runs that are open and changed in the last day stay, and so does the newest run.
     """
-    from pytest_automation_report.server.store.maintenance import (  # noqa: PLC0415 - only here
-        runs_before,
-        runs_beyond,
-    )
-
     if (keep_runs is None) == (older_than is None):
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
     _, place = stored_at(options)
@@ -122,18 +113,18 @@ def prune(keep_runs: int | None, older_than: float | None, *, dry_run: bool, **o
     age = None if older_than is None else int(older_than * 1_000_000)
     with opened_store(place) as opened:
         if age is not None:
-            runs = opened.read(partial(runs_before, time_us=now - age, now=now))
+            runs = opened.read(partial(maintenance.runs_before, time_us=now - age, now=now))
         else:
-            runs = opened.read(partial(runs_beyond, max_runs=keep_runs or 1, now=now))
+            runs = opened.read(partial(maintenance.runs_beyond, max_runs=keep_runs or 1, now=now))
         artifacts = 0
         if not dry_run:
             runs, artifacts = remove_old(opened, runs)
     for run in runs:
         click.echo(run.id)
     what = "would be removed" if dry_run else "removed"
-    echo_stderr(f"{pluralize(len(runs), 'run')} with {pluralize(sum(run.results for run in runs), 'result')} {what}")
+    echo_stderr(f"{quantity(len(runs), 'run')} with {quantity(sum(run.results for run in runs), 'result')} {what}")
     if artifacts:
-        echo_stderr(f"{pluralize(artifacts, 'artifact')} that no run refers to {what}")
+        echo_stderr(f"{quantity(artifacts, 'artifact')} that no run refers to {what}")
     return Exit.DONE
 
 
@@ -143,23 +134,16 @@ def remove_old(opened: Store, runs: Sequence[OldRun]) -> tuple[list[OldRun], int
     Returns those that were removed: runs that have changed since they were chosen stay. And how many artifacts went
     because no run refers to them.
     """
-    from pytest_automation_report.server.store.contents import remove_unused  # noqa: PLC0415 - only here
-    from pytest_automation_report.server.store.maintenance import (  # noqa: PLC0415 - only here
-        remove_unchanged,
-        remove_unused_tests,
-    )
-    from pytest_automation_report.server.store.values import ApiError, DiskFullError  # noqa: PLC0415 - as above
-
     removed = []
     if runs:
         steps = sum(run.results + 1 for run in runs)
         with click.progressbar(length=steps, label="removing", file=sys.stderr) as bar:
             for run in runs:
-                if opened.write(partial(remove_unchanged, run)):
+                if opened.write(partial(maintenance.remove_unchanged, run)):
                     removed.append(run)
                 bar.update(run.results + 1)
     for source in sorted({run.source for run in removed}):
-        opened.write(partial(remove_unused_tests, source))
+        opened.write(partial(maintenance.remove_unused_tests, source))
     artifacts = opened.write(lambda writer: remove_unused(writer.connection, writer.now))
     if removed or artifacts:
         try:

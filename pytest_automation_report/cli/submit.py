@@ -25,7 +25,7 @@ from pytest_automation_report.errors import ResultFileError
 from pytest_automation_report.junit.submission import Submission
 from pytest_automation_report.settings.run import recording_options
 from pytest_automation_report.settings.token import secrets_from
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,14 +62,14 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         raise
     if not submission.results:
         submission.discard()
-        echo_stderr(f"no results in {submission.files} of {pluralize(len(paths), 'file')}: nothing was sent")
+        echo_stderr(f"no results in {submission.files} of {quantity(len(paths), 'file')}: nothing was sent")
         return Exit.DONE if allow_empty else Exit.USAGE
     run, sharing = new_run(configuration, submission.id)
     folder, session, lock = submission.finished(
         configuration.endpoint,
         run,
         sharing=sharing,
-        note=f"{pluralize(submission.results, 'result')} submitted from {pluralize(submission.files, 'file')}",
+        note=f"{quantity(submission.results, 'result')} submitted from {quantity(submission.files, 'file')}",
         joined_run=configuration.run_id,
     )
     try:
@@ -116,14 +116,10 @@ def paths_of(patterns: Iterable[str]) -> Iterator[Path]:
     seen: set[str] = set()
     for pattern in patterns:
         paths = matches(pattern)
+        if not paths and Path(pattern).is_dir():
+            raise ResultFileError(f"{pattern}: is a folder: name its files, as in {pattern.rstrip('/')}/**/*.xml")
         if not paths:
-            what = "is a folder: name its files, as in" if Path(pattern).is_dir() else "no such file, and no match:"
-            example = (
-                f"{pattern.rstrip('/')}/**/*.xml"
-                if Path(pattern).is_dir()
-                else "quote patterns, as in 'reports/**/*.xml'"
-            )
-            raise ResultFileError(f"{pattern}: {what} {example}")
+            raise ResultFileError(f"{pattern}: no such file, and no match: quote patterns, as in 'reports/**/*.xml'")
         for path in paths:
             real = os.path.realpath(path)
             if real not in seen:

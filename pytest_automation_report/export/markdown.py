@@ -8,18 +8,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import asdict
-
 from pytest_automation_report.export.results import OUTPUTS
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
-from pytest_automation_report.findings.verdict import RunNumbers, fresh, verdict_of
+from pytest_automation_report.findings.verdict import fresh
 from pytest_automation_report.text.limits import cut_end
-from pytest_automation_report.text.terminal import SHORT_COMMIT, change_counts, pluralize, title_of
-from pytest_automation_report.text.visible import visible, without_ansi
+from pytest_automation_report.text.terminal import SHORT_COMMIT, change_counts, quantity, title_of
+from pytest_automation_report.text.visible import plain, referenced, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
 
     from pytest_automation_report.export.results import ExportedRun, ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
@@ -50,13 +47,13 @@ def markdown_of(
     if test.attempt_count > 1:
         facts.append(f"{test.attempt_count} attempts")
     failure = ReportedFailure(
-        title=_clean(test.title),
-        text=_clean(first.text) if first else "",
-        message=_clean(first.message) if first else "",
-        type_name=_clean(first.type) if first else "",
-        place=_clean(_place(test)) if test.file else "",
+        title=plain(test.title),
+        text=plain(first.text) if first else "",
+        message=plain(first.message) if first else "",
+        type_name=plain(first.type) if first else "",
+        place=plain(_place(test)) if test.file else "",
         sentence=". ".join([", ".join(facts), *changes]) + ".",
-        command=_clean(command),
+        command=plain(command),
     )
     parts = [failure_markdown(failure).rstrip()]
     texts = [
@@ -97,7 +94,7 @@ def comment(
 
 def code(text: str) -> str:
     """Return a foreign text as one line of code."""
-    line = cut_end(re.sub(r"\s+", " ", _clean(text)).strip(), _LINE_UNITS)
+    line = cut_end(re.sub(r"\s+", " ", plain(text)).strip(), _LINE_UNITS)
     if not line:
         return ""
     return code_span(line)
@@ -105,23 +102,14 @@ def code(text: str) -> str:
 
 def block(text: str, characters: int) -> str:
     """Return a foreign text as a block of code; of a long one the end, which has the error of a traceback."""
-    shown = _clean(text).strip("\n")
+    shown = plain(text).strip("\n")
     if len(shown) > characters:
         shown = f"... {len(shown) - characters} characters left out ...\n{shown[-characters:]}"
     return code_block(shown, "text")
 
 
-def _clean(text: str) -> str:
-    return visible(without_ansi(text))
-
-
 def _verdict(run: ExportedRun, findings: RunFindings | None, url: str) -> list[str]:
-    if findings is None:
-        passed = run.total - run.failed
-        numbers = RunNumbers(finished=run.total, failed=run.failed, passed=passed, is_open=not run.is_completed)
-        said: Mapping[str, Any] = asdict(verdict_of(numbers))
-    else:
-        said = findings["verdict"]
+    said = run.verdict(findings)
     verdict = f"{_SIGNS.get(said['tone'], '')}{said['long']}"
     if said["part"]:
         verdict += f", {said['part'].partition(': ')[0]}: {code(said['part'].partition(': ')[2])}"
@@ -174,7 +162,7 @@ def _reasons(findings: RunFindings | None) -> list[str]:
     if len(reasons) < 2:  # noqa: PLR2004 - one reason is in the list of failures already
         return []
     lines = [
-        f"- {pluralize(reason['count'], 'test')}{fresh(reason, ', {}')}: {code(reason['title'])}"
+        f"- {quantity(reason['count'], 'test')}{fresh(reason, ', {}')}: {code(reason['title'])}"
         + (f" in {code(reason['place'])}" if reason["place"] else "")
         for reason in reasons[:_REASONS]
     ]
@@ -220,7 +208,7 @@ def _details(test: ExportedTest) -> str:
     texts = [block(problem.text, _TEXT_CHARACTERS) for problem in test.problems]
     summary = visible(cut_end(test.title, _LINE_UNITS))
     # GitHub reads no Markdown in a summary, so the name is HTML with each special character as a reference.
-    safe = re.sub(r"[^\w\s]|_", lambda sign: f"&#{ord(sign[0])};", re.sub(r"\s+", " ", summary))
+    safe = referenced(re.sub(r"\s+", " ", summary))
     return "\n".join([f"<details><summary><code>{safe}</code></summary>", "", "\n\n".join(texts), "", "</details>"])
 
 

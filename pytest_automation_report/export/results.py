@@ -10,14 +10,17 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, parse_steps
+from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.text.terminal import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.documents import RunFindings
 
 Verdict: TypeAlias = Literal["passed", "failed", "skipped", "other"]
 """The meaning of a result: ``other`` is neither passed nor failed nor skipped, such as untested."""
@@ -71,6 +74,7 @@ class ExportedRun(Struct, frozen=True):
     is_completed: bool
     total: int
     failed: int
+    passed: int
     elapsed: int | None
     created_at: str | None
     completed_at: str | None
@@ -90,11 +94,21 @@ class ExportedRun(Struct, frozen=True):
             is_completed=bool(run.get("is_completed")),
             total=int(run.get("total_count") or 0),
             failed=int(run.get("failure_count") or 0),
+            passed=int(run.get("success_count") or 0),
             elapsed=run.get("elapsed"),
             created_at=run.get("created_at"),
             completed_at=run.get("completed_at"),
             fields=dict(_pairs(run.get("fields"), "value")),
             links=dict(_pairs(run.get("links"), "url")),
+        )
+
+    def verdict(self, findings: RunFindings | None) -> Mapping[str, Any]:
+        """Return what is to be said of the run, by its findings; of one without findings by its counts."""
+        if findings is not None:
+            return findings["verdict"]
+        is_open = not self.is_completed
+        return asdict(
+            verdict_of(RunNumbers(finished=self.total, failed=self.failed, passed=self.passed, is_open=is_open))
         )
 
     @property

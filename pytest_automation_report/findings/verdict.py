@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from pytest_automation_report.text.terminal import quantity
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
@@ -129,10 +131,10 @@ def _open(numbers: RunNumbers) -> _Words:
     of = "" if collected is None else f" of {collected:,}"
     short = f"{finished:,}{of} so far{failed}"
     if numbers.is_silent and collected is not None and collected > finished:
-        return "running", tone, f"{finished:,} of {_quantity(collected, 'result')} are here{failed}", short
+        return "running", tone, f"{finished:,} of {quantity(collected, 'result')} are here{failed}", short
     if not finished and collected is None:
         return "running", tone, "No test has ended yet", short
-    counted = _quantity(finished, "test") if collected is None else f"{finished:,} of {_quantity(collected, 'test')}"
+    counted = quantity(finished, "test") if collected is None else f"{finished:,} of {quantity(collected, 'test')}"
     return "running", tone, f"{counted} ran{failed}", short
 
 
@@ -145,7 +147,7 @@ def _cut(numbers: RunNumbers) -> _Words | None:
     if ending == "died":
         return "died", "fail", f"The session died {after} {_noun(of)}{failed}", f"died {after}{failed}"
     if numbers.files and not numbers.finished:
-        long = f"Collection failed: {_quantity(numbers.files, 'file')}, so no test ran"
+        long = f"Collection failed: {quantity(numbers.files, 'file')}, so no test ran"
         return "not collected", "fail", long, "collection failed"
     if not numbers.not_run - numbers.lost or numbers.is_torn:
         return None
@@ -162,8 +164,8 @@ def _whole(numbers: RunNumbers) -> _Words:
     failed, finished, files = numbers.failed, numbers.finished, numbers.files
     short = f"{failed:,} failed"
     if files:
-        is_one, file = files == 1, _quantity(files, "file")
-        lost = f", so {_quantity(numbers.lost, 'test')} of {'it' if is_one else 'them'} did not run"
+        is_one, file = files == 1, quantity(files, "file")
+        lost = f", so {quantity(numbers.lost, 'test')} of {'it' if is_one else 'them'} did not run"
         uncollected = f"{file} could not be collected"
         if failed:
             long = f"{_failed(numbers)} and {uncollected}{_reasons(numbers)}"
@@ -172,7 +174,7 @@ def _whole(numbers: RunNumbers) -> _Words:
     if failed:
         return "failed", "fail", _failed(numbers) + _reasons(numbers), short
     if numbers.is_torn:
-        return "not whole", "skip", f"{_quantity(finished, 'test')} passed, the run is not whole", "not whole"
+        return "not whole", "skip", f"{quantity(finished, 'test')} passed, the run is not whole", "not whole"
     if numbers.passed:
         return "passed", "pass", f"{_all(numbers.passed)} passed", "passed"
     return _nothing(numbers)
@@ -191,22 +193,18 @@ def _nothing(numbers: RunNumbers) -> _Words:
 def _failed(numbers: RunNumbers) -> str:
     if numbers.failed == numbers.finished and not numbers.files:
         return f"{_all(numbers.failed)} failed"
-    return f"{numbers.failed:,} of {_quantity(numbers.finished, 'test')} failed"
+    return f"{numbers.failed:,} of {quantity(numbers.finished, 'test')} failed"
 
 
 def _reasons(numbers: RunNumbers) -> str:
     """Return for how many reasons tests failed and files could not be collected; nothing of a single one."""
     has_many = numbers.failed + numbers.files > 1
-    return f", for {_quantity(numbers.reasons, 'reason')}" if numbers.reasons and has_many else ""
+    return f", for {quantity(numbers.reasons, 'reason')}" if numbers.reasons and has_many else ""
 
 
 def _all(number: int) -> str:
     """Return ``All 7 tests``, or the words for one or two."""
     return {1: "The only test", 2: "Both tests"}.get(number, f"All {number:,} tests")
-
-
-def _quantity(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _noun(number: int) -> str:

@@ -16,7 +16,8 @@ from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, TroubleRecord
 from pytest_automation_report.spool.process import LAST_WORDS, Log, Process
 from pytest_automation_report.spool.records import Decoder
-from pytest_automation_report.summary.lines import Shell, header_line, relative_to_cwd, report_lines, target
+from pytest_automation_report.summary.lines import header_line, report_lines
+from pytest_automation_report.summary.shell import Shell
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.terminal import printable
 
@@ -49,6 +50,7 @@ class TerminalReport:
         self._cleaner = setup.cleaner
         self._environ = setup.environ
         self._cwd = config.invocation_params.dir
+        self._shell = Shell(self._cwd, setup.environ)
         self._warnings = list(setup.configuration.warnings)
         # Lines of the CI provider's page that go to stdout, such as GitHub's marks of failures.
         self._ci_lines: list[str] = []
@@ -68,7 +70,7 @@ class TerminalReport:
 
     def header(self) -> str:
         """Return the line for the head of pytest's output, with the target of the results."""
-        return printable(header_line(self.configuration, self._cwd, key=self.run_key))
+        return printable(header_line(self.configuration, self._shell, key=self.run_key))
 
     @guarded
     def show_on_ci_page(self, outcome: SessionOutcome) -> None:
@@ -102,10 +104,10 @@ class TerminalReport:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
-        awaited = f"waiting for the last results to reach {target(self.configuration, self._cwd)}"
+        awaited = f"waiting for the last results to reach {self._shell.target(self.configuration)}"
         ends = "what is not delivered is kept"
         if report:
-            awaited = f"all results are delivered, waiting for the report {relative_to_cwd(Path(report), self._cwd)}"
+            awaited = f"all results are delivered, waiting for the report {self._shell.typed(Path(report))}"
             ends = "the report is written all the same"
         line = f"automation report: {awaited}, at most {max_seconds:.3g} s (Ctrl-C ends the wait; {ends})"
         with suppress(OSError, ValueError):  # A terminal that is gone or closed must not end the session differently.
@@ -161,15 +163,6 @@ class TerminalReport:
             stats=stats,
         )
         return [*map(printable, (*lines, *self._comparison, *self._strict_lines))]
-
-    @property
-    def _shell(self) -> Shell:
-        def command() -> tuple[str, ...]:
-            from pytest_automation_report.summary.console_command import console_command  # noqa: PLC0415 - only to name it
-
-            return console_command(self._environ, sys.executable)
-
-        return Shell(self._cwd, command)
 
     def _all_warnings(self) -> list[str]:
         """Return all warnings; texts of users' code and of our errors may hold secrets and are cleaned here."""

@@ -17,7 +17,7 @@ from pytest_automation_report.recording.results import identity_of, key_of
 from pytest_automation_report.session.collection import plain_nodeids
 from pytest_automation_report.session.setup import session_configuration
 from pytest_automation_report.settings.settings import LOCAL_URL
-from pytest_automation_report.text.terminal import pluralize, printable
+from pytest_automation_report.text.terminal import printable, quantity
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class RerunFailedHooks(Hooks):
         if not self._failed:
             selection = "all tests are run" if self._is_all else f"no test is run ({OPTION}={ALL} runs all)"
             return f"automation report: nothing failed in run {self._run}: {selection}"
-        tests = pluralize(len(self._failed), "test")
+        tests = quantity(len(self._failed), "test")
         return f"automation report: running again the failed tests of run {self._run}: {tests}"
 
     @pytest.hookimpl(optionalhook=True)
@@ -160,10 +160,10 @@ class RerunFailedHooks(Hooks):
         if not self._failed:
             terminalreporter.write_line(self.pytest_report_header())
             return
-        deselected = pluralize(self._deselected, "test")
+        deselected = quantity(self._deselected, "test")
         terminalreporter.write_line(f"automation report: {deselected} deselected that did not fail in run {self._run}")
         if self._missing:
-            missing = pluralize(len(self._missing), "test")
+            missing = quantity(len(self._missing), "test")
             names = ", ".join((*self._missing[:_SHOWN], *(["..."] if len(self._missing) > _SHOWN else [])))
             line = f"automation report: {missing} that failed in run {self._run} not among the collected ones: {names}"
             terminalreporter.write_line(printable(line))

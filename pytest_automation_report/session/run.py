@@ -27,7 +27,7 @@ from pytest_automation_report.settings.run import common_facts, configured_run, 
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, SessionManifest, new_session_folder
 from pytest_automation_report.spool.process import process_start_time
-from pytest_automation_report.summary.lines import RUN_PAGE, run_page
+from pytest_automation_report.summary.shell import RUN_PAGE, run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched
 

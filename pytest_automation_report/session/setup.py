@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.urls import is_bucket
 from pytest_automation_report.ci.detection import FactsSearch
-from pytest_automation_report.delivery.launch import SenderProcess, timeouts_from
+from pytest_automation_report.delivery.launch import (
+    NEEDED,
+    NEEDED_EMBEDDED,
+    LaunchError,
+    SenderProcess,
+    printed_by,
+    timeouts_from,
+)
 from pytest_automation_report.session.collection import captured_files
 from pytest_automation_report.settings.resolver import artifact_store, files_template, project_name, settings_from
 from pytest_automation_report.settings.sources import read_pytest_settings
@@ -137,14 +144,29 @@ def _recording_options(
 
 def _check_before(configuration: Settings, token: Token | None) -> None:
     """Raise `pytest.UsageError` if results cannot be sent; without a token they are sent later, which is allowed."""
-    from pytest_automation_report.checks.preflight import preflight_checks  # noqa: PLC0415 - only if the setting is on
-
     origin = configuration.origins.get("preflight", "preflight")
     if configuration.blocking_error:
         raise pytest.UsageError(f"{origin}: results cannot be sent: {configuration.blocking_error}")
     if token is None:
         return
-    failed = [check.line for check in preflight_checks(configuration.endpoint, token) if check.state == "failed"]
-    if failed:
+    endpoint = configuration.endpoint
+    needed = NEEDED_EMBEDDED if endpoint.is_embedded else NEEDED
+    start = {"endpoint": to_builtins(endpoint), "token": token.value}
+    try:
+        printed = printed_by(_CHECKS, start, needed=needed, seconds=_CHECKS_SECONDS)
+    except LaunchError as error:
+        raise pytest.UsageError(f"{origin}: the checks could not be made: {error}: leave preflight out") from error
+    if printed.strip():
         target = configuration.url or configuration.database
-        raise pytest.UsageError(f"{origin}: {target} cannot be used: {'; '.join(failed)}")
+        raise pytest.UsageError(f"{origin}: {target} cannot be used: {printed.strip()}")
+
+
+# In a process of its own: pytest's must not load the HTTP client.
+_CHECKS: Final = """\
+from pytest_automation_report.cli.checks import connection_checks
+from pytest_automation_report.api.models import Endpoint, Token
+checks = connection_checks(Endpoint(**start['endpoint']), Token(start['token']))
+print('; '.join(check.line for check in checks if check.state == 'failed'))
+"""
+_CHECKS_SECONDS: Final = 40
+"""Time limit of all checks together; each step has a separate one."""

@@ -27,11 +27,13 @@ from pytest_automation_report.summary.findings_lines import (
     reason_note,
     verdict_line,
 )
-from pytest_automation_report.summary.lines import job_lines, run_page
+from pytest_automation_report.summary.lines import counts_by_status, job_lines
+from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import make_ignored_folder
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.terminal import pluralize, title_of
-from pytest_automation_report.unpatched import Unpatched, lazy_pattern
+from pytest_automation_report.text.terminal import quantity, title_of
+from pytest_automation_report.text.visible import referenced
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.recorder import FailedTest
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.counts import SessionCounts
-    from pytest_automation_report.summary.lines import SessionOutcome, Shell
+    from pytest_automation_report.summary.lines import SessionOutcome
+    from pytest_automation_report.summary.shell import Shell
 
 MAX_ANNOTATIONS: Final = 10
 """Maximum number of marks of one kind that GitHub shows for a step."""
@@ -57,7 +60,7 @@ def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int,
     lines = [mark("error", failure, _message(failure)) for failure in failures[:MAX_ANNOTATIONS]]
     more = failed - len(lines)
     if more > 0:
-        lines.append(mark("warning", None, f"{pluralize(more, 'more test' if lines else 'test')} failed"))
+        lines.append(mark("warning", None, f"{quantity(more, 'more test' if lines else 'test')} failed"))
     if undelivered:
         lines.append(mark("warning", None, f"automation report: {undelivered}"))
     return lines
@@ -140,14 +143,7 @@ SUMMARY_BYTES: Final = 1024 * 1024
 """Maximum size of a summary that GitHub shows for one step; Buildkite's is the same."""
 
 _MAX_REASONS: Final = 20
-_SIGNS: Final = lazy_pattern(r"[^\w\s]|_")
-_WORDS: Final = (
-    ("failure", "failed"),
-    ("error", "error"),
-    ("passed", "passed"),
-    ("skipped", "skipped"),
-    ("untested", "untested"),
-)
+_FAILURES_FIRST: Final = ("failure", "error", "passed", "skipped", "untested")
 
 
 class JobPage(Struct, frozen=True, kw_only=True):
@@ -190,12 +186,13 @@ class JobPage(Struct, frozen=True, kw_only=True):
         tally = self.tally
         run = "" if tally.run is None else f"run {tally.run}"
         where = f"[{run}](<{self.url}>)" if self.url and run else run
-        lines = [f"### {plain(self.title)}", "", f"**{_counted(tally)}**{f' in {where}' if where else ''}", ""]
+        counted = counts_by_status(tally.counts, _FAILURES_FIRST) or "no results"
+        lines = [f"### {plain(self.title)}", "", f"**{counted}**{f' in {where}' if where else ''}", ""]
         if self.findings is not None:
             verdict = verdict_line(self.findings)
             lines += [f"**{plain(verdict)}**", ""] if verdict else []
         elif tally.not_run > 0:
-            lines += [f"{tally.not_run} of {tally.expected} tests were not run.", ""]
+            lines += [f"{tally.not_run:,} of {tally.expected:,} tests were not run.", ""]
         lines += self._changes()
         return [*lines, *(f"- {plain(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
 
@@ -222,17 +219,12 @@ class JobPage(Struct, frozen=True, kw_only=True):
         if failing_notes(self.findings):
             head = ["| Failed | Message | Since |", "| --- | --- | --- |"]
         table = [*head, *rows, ""] if rows else []
-        return [*table, *([f"{more} more failed.", ""] if more > 0 and rows else [])]
+        return [*table, *([f"{more:,} more failed.", ""] if more > 0 and rows else [])]
 
 
 def plain(text: str) -> str:
     """Return a foreign text as one line that Markdown and HTML show unchanged."""
-    return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", string(text))
-
-
-def _counted(tally: SessionCounts) -> str:
-    counted = [f"{tally.counts[status]} {word}" for status, word in _WORDS if tally.counts.get(status)]
-    return ", ".join(counted) or "no results"
+    return referenced(string(text))
 
 
 def _row(failure: FailedTest, notes: Mapping[tuple[str, str], str]) -> str:

@@ -10,8 +10,8 @@ from pytest_automation_report.text.terminal import (
     SHORT_COMMIT,
     change_counts,
     is_torn,
-    pluralize,
     printable,
+    quantity,
     title_of,
     wholeness_words,
 )
@@ -71,7 +71,7 @@ def earlier_source_line(findings: FindingsExcerpt | None, source: str) -> str:
         return ""
     name = printable(earlier["name"])
     return (
-        f"source {source} is new, and its tests have a history of {pluralize(earlier['runs'], 'run')} as source {name}:"
+        f"source {source} is new, and its tests have a history of {quantity(earlier['runs'], 'run')} as source {name}:"
         f" automation_report_source = {name} goes on with it"
     )
 
@@ -113,7 +113,7 @@ def failing_notes(findings: FindingsExcerpt | None) -> dict[tuple[str, str], str
 def _failing_note(test: FailureExcerpt) -> str:
     if test["flaky"] is not None:
         failed, runs = test["flaky"]
-        return f"{FLAKY_NOTE}, {failed} of {pluralize(runs, 'run')} failed"
+        return f"{FLAKY_NOTE}, {failed} of {quantity(runs, 'run')} failed"
     return test["kind"] if test["since"] is None else f"since run {test['since']}"
 
 
@@ -127,7 +127,7 @@ def reason_lines(findings: RunFindings | FindingsExcerpt) -> list[str]:
         for reason in reasons[:MAX_REASONS]
     ]
     left = len(reasons) - MAX_REASONS
-    return [*lines, f"and {pluralize(left, 'more reason')}"] if left > 0 else lines
+    return [*lines, f"and {quantity(left, 'more reason')}"] if left > 0 else lines
 
 
 def reason_note(reason: ReasonExcerpt) -> str:

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from pytest_automation_report.api.urls import shown_store
-from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
+from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.spool.cleaning import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.text.limits import STRING_UNITS
-from pytest_automation_report.text.terminal import pluralize, sanitize
+from pytest_automation_report.text.terminal import quantity, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
     from pytest_automation_report.summary.counts import SessionCounts
-
-RUN_PAGE: Final = "/automation/runs/view/{run}"
-"""Path of a run's web page, on Testmo's servers and on the embedded one."""
+    from pytest_automation_report.summary.shell import Shell
 
 _REASONS: Final = 3
-_PRINTED: Final = frozenset({"spool", "url", "database", "project_id"})
-"""Settings of the printed command that are in it wherever their values came from: they name results and server."""
-
 _WORDS: Final = {
     "passed": "passed",
     "failure": "failed",
@@ -77,40 +69,12 @@ class SessionOutcome(Struct, frozen=True):
         return self.tally.is_removable and not self.state.is_report_late
 
 
-class Shell:
-    """The shell of the user who reads the lines: its current folder, and how the console command is typed there.
-
-    ``find_command`` is called when a line has the command: the file system is searched for it.
-    """
-
-    def __init__(self, here: Path, find_command: Callable[[], tuple[str, ...]]) -> None:
-        self.here = here
-        self._find_command = find_command
-
-    @cached_property
-    def command(self) -> tuple[str, ...]:
-        """The words that run the console command."""
-        return self._find_command()
-
-
-def relative_to_cwd(path: Path, here: Path) -> str:
-    """Return a path as a user in the folder ``here`` types it: relative if it is below that folder."""
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def target(configuration: Settings, here: Path) -> str:
-    """Return the destination of results without secrets, for a user in the folder ``here``."""
-    if configuration.endpoint.is_embedded:
-        return f"the embedded store {relative_to_cwd(configuration.database, here)}"
-    return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
-
-
-def header_line(configuration: Settings, here: Path, *, key: str = "") -> str:
+def header_line(configuration: Settings, shell: Shell, *, key: str = "") -> str:
     """Return the line for pytest's header; ``key`` is that of a run which jobs share, with its placeholders filled."""
     how = "" if configuration.delivery == "live" else ", to be sent later"
     shared = f", in the run of the key {key}" if key else ""
     joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else shared
-    return f"automation report: to {target(configuration, here)}, source {configuration.source}{joined}{how}"
+    return f"automation report: to {shell.target(configuration)}, source {configuration.source}{joined}{how}"
 
 
 def report_lines(
@@ -157,7 +121,7 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
         (subtests, "subtests {} part of their tests"),
         (repeated, "with several outcomes {} counted once"),
     ]
-    parts = [f"{amount} {text.format('is' if amount == 1 else 'are')}" for amount, text in reasons if amount]
+    parts = [f"{amount:,} {text.format('is' if amount == 1 else 'are')}" for amount, text in reasons if amount]
     return f"counted otherwise than in pytest's last line: {', '.join(parts) or 'a plugin changes or repeats reports'}"
 
 
@@ -167,19 +131,6 @@ def job_lines(
     """Return the lines about warnings, and those about results that were not delivered, for the page of a CI job."""
     is_whole = ending.is_whole or ending.tally.seen == 0
     return _troubles(ending, troubles), [] if is_whole else _undelivered(configuration, ending, shell)
-
-
-def run_page(configuration: Settings, run: int | None) -> str:
-    """Return the web address of a run, "" for the embedded store, which is not always served."""
-    return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
-
-
-def look_at(configuration: Settings, run: int, shell: Shell) -> str:
-    """Return how to look at a run: its web address, or the command that opens its page."""
-    if not configuration.endpoint.is_embedded:
-        return run_page(configuration, run)
-    words = [*shell.command, "open", str(run)]
-    return shlex.join([*words, *_database_words(configuration, shell.here)])
 
 
 def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
@@ -196,15 +147,14 @@ def _findings(configuration: Settings, ending: SessionOutcome) -> list[str]:
 def _left_behind(configuration: Settings, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
     lines = []
     if leftovers.kept:
-        kept = f"{pluralize(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
-        where = relative_to_cwd(configuration.spool, shell.here)
-        lines.append(f"{kept} in {where}: send with {send_command(configuration, shell)}")
+        kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
+        where = shell.typed(configuration.spool)
+        lines.append(f"{kept} in {where}: send with {shell.send_command(configuration)}")
     if leftovers.removed:
-        removed, days = pluralize(leftovers.removed, "earlier session"), pluralize(configuration.keep_spool, "day")
+        removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, kept for {days} without being sent")
     lines += [
-        f"left alone in {relative_to_cwd(configuration.spool, shell.here)}: {sanitize(reason)}"
-        for reason in leftovers.alone[:_REASONS]
+        f"left alone in {shell.typed(configuration.spool)}: {sanitize(reason)}" for reason in leftovers.alone[:_REASONS]
     ]
     if len(leftovers.alone) > _REASONS:
         lines.append(f"{len(leftovers.alone) - _REASONS} more folders are left alone: see automation-report spool list")
@@ -214,10 +164,10 @@ def _left_behind(configuration: Settings, leftovers: LeftoverCounts, shell: Shel
 def _lost(losses: WriteLosses) -> list[str]:
     lines, trouble = [], sanitize(losses.trouble, STRING_UNITS)
     if losses.results or losses.records:
-        what = pluralize(losses.results, "result") if losses.results else "the session's end"
+        what = quantity(losses.results, "result") if losses.results else "the session's end"
         lines.append(f"{what} could not be written to disk and went with the process: {trouble}")
     if losses.shortened:
-        short = pluralize(losses.shortened, "result")
+        short = quantity(losses.shortened, "result")
         lines.append(f"{short} went without texts, since the disk took no more: {trouble}")
     return lines
 
@@ -225,61 +175,19 @@ def _lost(losses: WriteLosses) -> list[str]:
 def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
     """Return the lines about artifacts that were not stored: their number by reason."""
     return [
-        f"{pluralize(count, 'artifact')} named in results, but not stored: {sanitize(reason, STRING_UNITS)}"
+        f"{quantity(count, 'artifact')} named in results, but not stored: {sanitize(reason, STRING_UNITS)}"
         for reason, count in unstored[:_REASONS]
     ]
 
 
-def report_line(report: ReportRecord, here: Path | None = None) -> str:
-    """Return the line about the report of a run: its path, as a user in the folder ``here`` types it, or why not."""
+def report_line(report: ReportRecord, shell: Shell | None = None) -> str:
+    """Return the line about the report of a run: its path as it is typed in this shell, or why not."""
     path = Path(report.file)
-    file = sanitize(str(path) if here is None else relative_to_cwd(path, here), STRING_UNITS)
+    file = sanitize(str(path) if shell is None else shell.typed(path), STRING_UNITS)
     if report.state == "none":
         return f"no report in {file}: {sanitize(report.why, STRING_UNITS)}"
     note = report.why if report.state == "written" else "still being written"
     return f"report: {file}{f' ({sanitize(note)})' if note else ''}"
-
-
-def send_command(configuration: Settings, shell: Shell, *, is_new_run: bool = False) -> str:
-    """Return the command that sends, from any folder, the results that this session left in the spool.
-
-    An address or project that is not known is left out: the configured one is used then.
-    """
-    is_embedded = configuration.endpoint.is_embedded
-    options: dict[str, str | bool] = {
-        "spool": str(configuration.spool),
-        # Also for the embedded store: an ini file or the environment may name a server where the command runs.
-        "url": LOCAL_URL if is_embedded else configuration.url,
-        "database": str(configuration.database) if is_embedded else "",
-        "project_id": str(configuration.project_id or ""),
-    }
-    if not is_embedded:
-        options["token_file"] = configuration.token_file
-        options["ca_file"] = configuration.endpoint.ca_file
-    if configuration.artifact_store:
-        options["artifact_store"] = shown_store(configuration.artifact_store)
-        options["artifact_url"] = configuration.artifact_url
-    if not is_embedded:
-        options["allow_http"] = configuration.allow_http
-    # The environment is the same in every folder, while an ini file is only found below its own.
-    left_out = {
-        name
-        for name in options.keys() - _PRINTED
-        if configuration.origins.get(name) in {None, setting_of(name).environment}
-    }
-    words = [
-        setting_of(name).plain_option if value is True else f"{setting_of(name).plain_option}={value}"
-        for name, value in options.items()
-        if value and name not in left_out
-    ]
-    return shlex.join([*shell.command, "send", *words, *(["--new-run"] if is_new_run else [])])
-
-
-def _database_words(configuration: Settings, here: Path) -> list[str]:
-    if configuration.database == here / ".automation-report" / "store.sqlite3":
-        return []
-    # Absolute: a relative path would start from the root folder of the project that ``here`` belongs to.
-    return ["--database", str(configuration.database)]
 
 
 def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[str]:
@@ -310,22 +218,22 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
     return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
 
 
-def counts_by_status(counts: Mapping[str, int]) -> str:
-    """Return results by pytest's statuses in words: ``10 passed, 1 failed``."""
-    return ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items() if counts.get(status))
+def counts_by_status(counts: Mapping[str, int], order: Iterable[str] = ()) -> str:
+    """Return results by pytest's statuses in words: ``10 passed, 1 failed``, or in another order."""
+    return ", ".join(f"{counts[status]:,} {_WORDS[status]}" for status in order or _WORDS if counts.get(status))
 
 
 def _counted(tally: SessionCounts) -> str:
     statuses = counts_by_status(tally.counts)
-    where = f" in {pluralize(tally.threads, 'thread')}" if tally.threads else ""
-    return f"{tally.acknowledged} of {pluralize(tally.seen, 'result')} delivered{where}: {statuses}"
+    where = f" in {quantity(tally.threads, 'thread')}" if tally.threads else ""
+    return f"{tally.acknowledged:,} of {quantity(tally.seen, 'result')} delivered{where}: {statuses}"
 
 
 def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, otherwise: str) -> list[str]:
     tally, lines = ending.tally, []
     if tally.run is not None:
         run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{sanitize(configuration.name)}"'
-        lines.append(f"{run} in {target(configuration, shell.here)}")
+        lines.append(f"{run} in {shell.target(configuration)}")
     lines += [_collected(tally), _counted(tally), *([otherwise] if otherwise else [])]
     lines += [
         f"{count} tests share one key, the server cannot tell them apart: {sanitize(name)}"
@@ -333,9 +241,9 @@ def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, ot
     ]
     lines += _findings(configuration, ending)
     if ending.state.report is not None and ending.state.report.state != "none":
-        lines.append(report_line(ending.state.report, shell.here))
+        lines.append(report_line(ending.state.report, shell))
     if tally.run is not None:
-        lines.append(f"look at it: {look_at(configuration, tally.run, shell)}")
+        lines.append(f"look at it: {shell.look_at(configuration, tally.run)}")
     return lines
 
 
@@ -343,32 +251,32 @@ def _collected(tally: SessionCounts) -> str:
     reported = tally.reported
     modules = _modules(tally)
     if tally.expected is None:
-        return f"{pluralize(reported, 'test')} reported{modules}"
-    return f"{pluralize(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
+        return f"{quantity(reported, 'test')} reported{modules}"
+    return f"{quantity(tally.expected, 'test')} collected = {reported:,} reported + {tally.not_run:,} not run{modules}"
 
 
 def _modules(tally: SessionCounts) -> str:
     """Return the modules whose tests pytest does not know, as the end of a line."""
     skipped = tally.skipped_modules
     broken = tally.modules - skipped
-    parts = [f"{pluralize(broken, 'module')} that could not be collected"] if broken else []
+    parts = [f"{quantity(broken, 'module')} that could not be collected"] if broken else []
     if skipped:
-        parts.append(f"{pluralize(skipped, 'module')} that skipped {'itself' if skipped == 1 else 'themselves'}")
+        parts.append(f"{quantity(skipped, 'module')} that skipped {'itself' if skipped == 1 else 'themselves'}")
     return f", and {' and '.join(parts)}" if parts else ""
 
 
 def _undelivered(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
-    tally, folder, lines = ending.tally, relative_to_cwd(Path(ending.folder), shell.here), []
+    tally, folder, lines = ending.tally, shell.typed(Path(ending.folder)), []
     if tally.rejected:
-        lines.append(f"{pluralize(tally.rejected, 'result')} rejected by the server, kept in {folder}")
+        lines.append(f"{quantity(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
-        held = pluralize(tally.held, "result")
+        held = quantity(tally.held, "result")
         lines.append(f"{held} held in {folder}: delivery unconfirmed: the server may or may not have them")
     lines += [f"  {sanitize(reason)}" for reason in ending.state.reasons[:3]]
     if tally.left or not tally.is_complete:
-        kept = f"{pluralize(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
+        kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_missing(configuration) or _why(ending)}")
-        lines.append(f"send: {send_command(configuration, shell, is_new_run=ending.state.is_run_gone)}")
+        lines.append(f"send: {shell.send_command(configuration, is_new_run=ending.state.is_run_gone)}")
     lines += [f"  sender: {sanitize(line)}" for line in ending.log]
     return lines
 

@@ -65,15 +65,15 @@ def change_counts(findings: Mapping[str, Any]) -> dict[str, str]:
     """Return the numbers of a run's findings that are not 0 by their names, in words: ``2 new failures``."""
     numbers = [(member, name, findings[member][name], words) for member, name, *words in _CHANGES]
     return {
-        f"{member} {name}": f"{number} {words[0] if number == 1 else words[1]}"
+        f"{member} {name}": f"{number:,} {words[0] if number == 1 else words[1]}"
         for member, name, number, words in numbers
         if number
     }
 
 
-def pluralize(count: int, noun: str) -> str:
-    """Return a number with its noun: ``1 result``, ``2 results``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def quantity(number: int, noun: str = "") -> str:
+    """Return a number, or with a noun an amount: ``1 result``, ``12,000 results``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
 
 
 def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
@@ -84,8 +84,8 @@ def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
 def wholeness_words(document: Mapping[str, Any]) -> str:
     """Return the proof in words: ``108 tests, each once``, or ``27 missing, 27 twice, from unit 4/4``."""
     if not is_torn(document):
-        return f"{pluralize(document['tests'], 'test')}, each once"
-    counts = [f"{document[name]} {name}" for name in ("missing", "twice") if document[name]]
+        return f"{quantity(document['tests'], 'test')}, each once"
+    counts = [f"{document[name]:,} {name}" for name in ("missing", "twice") if document[name]]
     jobs = [printable(job) for job in document["jobs"]]
     more = [f"{len(jobs) - _MOST_JOBS} more"] if len(jobs) > _MOST_JOBS else []
     return ", ".join(counts) + (f", from {', '.join([*jobs[:_MOST_JOBS], *more])}" if jobs else "")

@@ -21,6 +21,7 @@ Span: TypeAlias = "tuple[int, int, str]"
 
 # C0 and C1 controls but tab and newline, marks that change the direction of writing, lone surrogates.
 _INVISIBLE = lazy_pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SPECIAL = lazy_pattern(r"[^\w\s]|_")
 # All others of ASCII.
 _SHOWN = bytes((9, 10, *range(32, 127)))
 
@@ -64,6 +65,16 @@ def visible(text: str) -> str:
 def without_ansi(text: str) -> str:
     """Return a text without terminal colours, cursor moves, titles and links."""
     return ANSI.sub("", text) if "\x1b" in text else text
+
+
+def plain(text: str) -> str:
+    """Return a text without terminal sequences, and with control and bidi characters escaped."""
+    return visible(without_ansi(text))
+
+
+def referenced(text: str) -> str:
+    """Return a text whose special characters are numeric references, which Markdown and HTML only show."""
+    return _SPECIAL.sub(lambda sign: f"&#{ord(sign[0])};", text)
 
 
 def _escaped(match: re.Match[str]) -> str:

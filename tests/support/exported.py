@@ -47,7 +47,8 @@ def exported_from(*items: Json) -> list[ExportedTest]:
 def a_run(**more: object) -> ExportedRun:
     """Return a completed run of the source ``shop``."""
     result = {
-        "id": 12, "name": "nightly", "source_id": 3, "is_completed": True, "total_count": 4, "failure_count": 1,
+        "id": 12, "name": "nightly", "source_id": 3, "is_completed": True,
+        "total_count": 4, "failure_count": 1, "success_count": 3,
         "elapsed": 75_000_000, "created_at": "2026-11-26T10:00:00.000Z", "completed_at": "2026-11-26T10:01:15.000Z",
         "fields": [a_field("Branch", "main"), a_field("Commit", "0123456789abcdef"), a_field("pytest", "9.2.0")],
         "links": [{"name": "CI job", "url": "https://ci.example.com/7"}], **more,

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from support.sessions import Ran
 
 _NUMBERS = {
-    "collected": r"(\d+) tests? collected",
-    "reported": r"= (\d+) reported",
-    "not_run": r"(\d+) not run",
-    "delivered": r"(\d+) of \d+ results? delivered",
-    "seen": r"\d+ of (\d+) results? delivered",
-    "kept": r"(\d+) results? kept in",
-    "rejected": r"(\d+) results? rejected by the server",
-    "held": r"(\d+) results? held",
+    "collected": r"([\d,]+) tests? collected",
+    "reported": r"= ([\d,]+) reported",
+    "not_run": r"([\d,]+) not run",
+    "delivered": r"([\d,]+) of [\d,]+ results? delivered",
+    "seen": r"[\d,]+ of ([\d,]+) results? delivered",
+    "kept": r"([\d,]+) results? kept in",
+    "rejected": r"([\d,]+) results? rejected by the server",
+    "held": r"([\d,]+) results? held",
 }
 
 
@@ -35,7 +35,7 @@ class PrintedCounts:
 def printed_counts(ran: Ran) -> PrintedCounts:
     """Return what the summary claims; it must add up."""
     found = {name: re.search(pattern, ran.out) for name, pattern in _NUMBERS.items()}
-    numbers = PrintedCounts(**{name: int(match.group(1)) if match else 0 for name, match in found.items()})
+    numbers = PrintedCounts(**{name: int(match[1].replace(",", "")) if match else 0 for name, match in found.items()})
     assert numbers.seen == numbers.delivered + numbers.kept + numbers.rejected + numbers.held, ran.out
     assert numbers.collected == numbers.reported + numbers.not_run, ran.out
     assert "error in reporting" not in ran.text

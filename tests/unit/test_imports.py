@@ -17,7 +17,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"export"}),
     frozenset({"recording", "spool", "ci", "server"}),
     frozenset({"delivery", "settings"}),
-    frozenset({"summary", "checks", "junit"}),
+    frozenset({"summary", "junit"}),
     frozenset({"session", "cli"}),
     # What pytest and users load: it shows what the folders below have.
     frozenset({"", "plugin", "hookspecs", "testing"}),
@@ -31,7 +31,7 @@ TABLE: dict[str, frozenset[str]] = {
     folder: frozenset(others.split())
     for folder, others in {
         "text": "unpatched",
-        "findings": "",
+        "findings": "text",
         "failures": "text",
         "api": "findings text errors unpatched",
         "export": "findings failures api text",
@@ -42,11 +42,9 @@ TABLE: dict[str, frozenset[str]] = {
         "settings": "recording ci api text errors",
         "delivery": "findings recording server spool api text errors unpatched",
         "junit": "delivery settings recording spool api text errors",
-        "checks": "delivery server spool api text errors unpatched",
         "summary": "findings settings recording spool ci api text errors unpatched",
-        "session": "checks junit summary delivery settings recording spool ci api text errors unpatched guards",
-        "cli": "checks junit summary delivery settings recording spool ci server export findings failures api text "
-        "errors",
+        "session": "junit summary delivery settings recording spool ci api text errors unpatched guards",
+        "cli": "junit summary delivery settings recording spool ci server export findings failures api text errors",
     }.items()
 }
 """What each folder may import, beside itself."""

@@ -29,7 +29,7 @@ from pytest_automation_report.server.api.queries import (
     query_from,
 )
 from pytest_automation_report.server.store.compared import flaky_tests
-from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.findings import findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.reads import USER_ID, Reader, referenced, results_page
 from pytest_automation_report.server.store.values import COUNT_NAMES, ApiError, ResultClass, RunStatus
 
@@ -300,18 +300,21 @@ def _pieces(store: Store, page: Page[Json], expands: References, max_threads: in
     separator = b""
     for row in page.items:
         try:
-            run = store.read(partial(_run, run_id=row["id"], max_threads=max_threads))
+            run = store.read(partial(_listed_run, run_id=row["id"], max_threads=max_threads))
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
             continue  # it was removed since the page was read
-        yield separator + _encode(run_view(run))
+        yield separator + _encode(run)
         separator = b","
     yield b"]}"
 
 
-def _run(connection: StoreConnection, run_id: int, max_threads: int | None) -> RunRecord:
-    return Reader(connection).run(run_id, max_threads)
+def _listed_run(connection: StoreConnection, run_id: int, max_threads: int | None) -> Json:
+    """Return a run of a page, with its verdict in a few words, which Testmo's API does not have."""
+    run = Reader(connection).run(run_id, max_threads)
+    summary = summaries(connection, [run_id]).get(run_id)
+    return {**run_view(run), "verdict": verdict_in_list(run.row, summary)["short"]}
 
 
 DOCUMENTS: Final[Mapping[str, Document]] = {

@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.state import Lane
-from pytest_automation_report.server.pages.words import duration, quantity, verdict_in_list
+from pytest_automation_report.server.pages.words import duration
+from pytest_automation_report.server.store.findings import verdict_in_list
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

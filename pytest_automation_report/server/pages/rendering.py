@@ -19,9 +19,10 @@ from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.assets import asset_path
 from pytest_automation_report.server.pages.links import link, own_path
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.words import lines, plain, web_address
+from pytest_automation_report.server.pages.words import lines, web_address
 from pytest_automation_report.server.store.values import content_path
-from pytest_automation_report.text.visible import visible
+from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.visible import plain, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -151,7 +152,7 @@ def _environment() -> Environment:
         moment=words.moment,
         plain=plain,
         polyline=drawings.polyline,
-        quantity=words.quantity,
+        quantity=quantity,
         slices=drawings.slices,
         strip=drawings.strip_of,
         text_lines=lines,

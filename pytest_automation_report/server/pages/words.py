@@ -13,16 +13,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import parse_steps
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.highlighting import terminal_lines
-from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
+from pytest_automation_report.server.store.findings import verdict_in_list
 from pytest_automation_report.server.store.values import RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.text.terminal import is_argument, node_id, run_command
-from pytest_automation_report.text.visible import visible, without_ansi
+from pytest_automation_report.text.terminal import is_argument, node_id, quantity, run_command
+from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -112,11 +111,6 @@ def machine_moment(microseconds: int) -> str:
     return f"{_datetime(microseconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def quantity(number: int, noun: str = "") -> str:
-    """Return a number with commas between the thousands, with a noun in singular or plural."""
-    return f"{number:,}{' ' if noun else ''}{noun}{'s' if noun and number != 1 else ''}"
-
-
 def file_size(size: int) -> str:
     """Return a number of bytes in the largest fitting unit."""
     if size < 1_000:  # noqa: PLR2004 - a unit
@@ -177,11 +171,6 @@ def _coloured_lines(text: str, spans: Sequence[Span]) -> dict[int, TerminalLine]
     """Return the lines with colours by their numbers, from 0."""
     screen = terminal_lines(text, spans)
     return {number - 1: line for number, line in screen.numbered if any(classes for classes, _ in line)}
-
-
-def plain(text: str) -> str:
-    """Return a text without terminal sequences, and with control and bidi characters escaped."""
-    return visible(without_ansi(text))
 
 
 def steps(markup: str) -> list[Step] | None:
@@ -288,24 +277,6 @@ def parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 _SIGNS: Final = {"fail": "✗", "pass": "✓", "live": "●", "flaky": "●", "skip": "–"}  # noqa: RUF001 - typography
-
-
-def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Return what is to be said of a run, by its row and the summary of its findings, None before these are there."""
-    if row["is_completed"] and summary is not None:
-        said: Mapping[str, Any] = summary["verdict"]
-        return said
-    finished = row["total_count"] - row["untested_count"]
-    numbers = RunNumbers(
-        finished=finished,
-        failed=row["failure_count"],
-        passed=row["success_count"],
-        skipped=row["status5_count"],
-        collected=row["collected"] if row["collected"] is None else max(row["collected"], finished),
-        selection=row["selection"] or "",
-        is_open=not row["is_completed"],
-    )
-    return asdict(verdict_of(numbers))
 
 
 def titled(said: Mapping[str, Any]) -> str:

@@ -153,6 +153,24 @@ def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int
     return stored_documents(connection, "summary", [*run_ids], VERSION)
 
 
+def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return what is to be said of a run, by its row and the summary of its findings, None before these are there."""
+    if row["is_completed"] and summary is not None:
+        said: Mapping[str, Any] = summary["verdict"]
+        return said
+    finished = row["total_count"] - row["untested_count"]
+    numbers = RunNumbers(
+        finished=finished,
+        failed=row["failure_count"],
+        passed=row["success_count"],
+        skipped=row["status5_count"],
+        collected=row["collected"] if row["collected"] is None else max(row["collected"], finished),
+        selection=row["selection"] or "",
+        is_open=not row["is_completed"],
+    )
+    return asdict(verdict_of(numbers))
+
+
 def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writer) -> None:
     """Store the findings of a run, by the row they were made of, and its speed, if it has not changed since."""
     summary: documents.FindingsSummary = {

@@ -17,7 +17,7 @@ from compatibility.real.verdicts import CLASS_OF, Verdict
 _MOST_BARE = 4
 """How often a session is run bare before what differs counts."""
 
-_DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered", re.MULTILINE)
+_DELIVERED = re.compile(r"^([\d,]+) of ([\d,]+) results? delivered", re.MULTILINE)
 _SHOWN = 5
 _TOLD = 2000
 _WORKER = re.compile(r"^gw\d+")
@@ -105,7 +105,7 @@ def undelivered(session: Session, stored: Mapping[str, Verdict], target: Target)
     yield from _listed("more than once in a thread", [each.name for each in stored.values() if each.cases > 1])
     delivered = _DELIVERED.search(session.ran.out)
     total = sum(each.cases for each in stored.values())
-    if delivered is None or int(delivered[1]) != int(delivered[2]) or int(delivered[1]) < total:
+    if delivered is None or delivered[1] != delivered[2] or int(delivered[1].replace(",", "")) < total:
         told = repr(delivered[0]) if delivered else f"nothing, at its end {session.ran.text[-_TOLD:]!r}"
         yield f"the server has {total} results, the summary says {told}"
     if "error in reporting" in session.ran.text:

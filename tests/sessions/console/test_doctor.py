@@ -1,24 +1,19 @@
 """``automation-report doctor`` tells what is configured and whether it works; ``preflight`` stops what would not."""
 
-import json
 import shlex
-import socket
-import sqlite3
 import ssl
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
 from performance.test_loading import COSTLY, modules
-from pytest_automation_report.checks.connection import addopts_check, process_check
+from pytest_automation_report.cli.checks import addopts_check, process_check
 from support.checked_server import CheckedServer
 from support.projects import MIXED, Project, console
 from support.scripted_server.sources import sources_server
-from support.sessions import TOKEN, Ran, clean_environment, session_environment
+from support.sessions import Ran, clean_environment, session_environment
 
 
 @pytest.fixture
@@ -50,75 +45,6 @@ def line_of(ran: Ran, name: str) -> str:
     return line
 
 
-def test_all_is_well(project: Project, server: CheckedServer) -> None:
-    """Where all is well each check is a line that says so; only reading requests were made, and no token is shown."""
-    project.write(
-        "pytest.ini", f"[pytest]\nautomation_report_url = {server.address}\nautomation_report_tags = a\n  b\n"
-    )
-    assert doctor(project, "--url", server.address).exit == 0  # confirms the address of the ini file
-    ran = doctor(project)
-    assert ran.exit == 0, ran.err
-    assert ran.out == ""
-    assert states(ran) == {
-        "settings": "ok",
-        "proxy": "ok",
-        "DNS": "ok",
-        "connection": "ok",
-        "token": "ok",
-        "project": "ok",
-        "clock": "ok",
-        "spool": "ok",
-        "process 1": "ok",
-    }
-    assert f"setting  url = {server.address} (pytest.ini: automation_report_url)" in ran.err.splitlines()
-    assert "setting  tags = a, b (pytest.ini: automation_report_tags)" in ran.err.splitlines()
-    assert "setting  token = *** (AUTOMATION_REPORT_TOKEN)" in ran.err.splitlines()
-    assert TOKEN not in ran.text
-    assert {each.method for each in server.log} == {"GET"}
-    assert not project.state.exists()
-
-
-def test_json(project: Project, server: CheckedServer) -> None:
-    """With --json, stdout is one document with all checks, all settings with their origins, and the versions."""
-    ran = doctor(project, "--json", "--url", server.address, AUTOMATION_REPORT_REDACT="pin,tan")
-    assert ran.exit == 0, ran.err
-    document: dict[str, Any] = json.loads(ran.out)
-    assert {each["state"] for each in document["checks"]} == {"ok"}
-    settings = {each["name"]: each for each in document["settings"]}
-    assert settings["url"] == {"name": "url", "value": server.address, "origin": "--url"}
-    assert settings["redact"]["value"] == "2 patterns"
-    assert settings["strict"] == {"name": "strict", "value": "off", "origin": "default"}
-    assert settings["token"] == {"name": "token", "value": "***", "origin": "AUTOMATION_REPORT_TOKEN"}
-    assert document["versions"]["pytest"] == pytest.__version__
-    assert TOKEN not in ran.text
-
-
-def test_token(project: Project, server: CheckedServer) -> None:
-    """A token that is missing, or that the server refuses, is told with what to do, and not shown; exit code 4."""
-    ran = doctor(project, "--url", server.address, env=clean_environment())
-    assert ran.exit == 4
-    assert line_of(ran, "token") == (
-        "failed   token: no token: set AUTOMATION_REPORT_TOKEN, or name a file that holds it (token_file)"
-    )
-    ran = doctor(project, "--url", server.address, AUTOMATION_REPORT_TOKEN="wrong-token-7")
-    assert ran.exit == 4
-    assert "set AUTOMATION_REPORT_TOKEN to a valid token" in line_of(ran, "token")
-    assert states(ran)["project"] == "skipped"
-    assert "wrong-token-7" not in ran.text
-
-
-def test_token_file(project: Project, server: CheckedServer) -> None:
-    """A token of a file is named by its file; one that cannot be read is told."""
-    path = project.write("token.txt", TOKEN)
-    ran = doctor(project, "--url", server.address, "--token-file", "token.txt", env=clean_environment())
-    assert ran.exit == 0, ran.err
-    assert f"setting  token = *** ({path})" in ran.err.splitlines()
-    path.unlink()
-    ran = doctor(project, "--url", server.address, "--token-file", "token.txt", env=clean_environment())
-    assert ran.exit == 4
-    assert f"token file '{path}': cannot be read" in line_of(ran, "token")
-
-
 @pytest.mark.parametrize(
     ("status", "name", "code", "times"), [(404, "project", 1, 1), (403, "project", 1, 1), (500, "connection", 3, 3)]
 )
@@ -129,24 +55,6 @@ def test_answers(project: Project, status: int, name: str, code: int, times: int
     assert ran.exit == code, ran.err
     assert states(ran)[name] == "failed"
     assert seen == ["GET /api/v1/projects/1/automation/sources?page=1&per_page=15&order=desc"] * times
-
-
-def test_unreachable(project: Project) -> None:
-    """A server that does not answer is told with what to do; exit code 3."""
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        ran = doctor(project, "--url", f"http://127.0.0.1:{line.getsockname()[1]}")
-    assert ran.exit == 3
-    assert "Connection refused: check the address (url), the proxy, and that the server runs" in ran.err
-    assert (states(ran)["token"], states(ran)["clock"]) == ("skipped", "skipped")
-
-
-def test_unknown_name(project: Project) -> None:
-    """A name that no server has is told, and what needs it is skipped; exit code 3."""
-    ran = doctor(project, "--url", "https://shop.invalid")
-    assert ran.exit == 3
-    assert "shop.invalid" in line_of(ran, "DNS")
-    assert {states(ran)[name] for name in ("TLS", "connection", "token", "project", "clock")} == {"skipped"}
 
 
 @pytest.mark.parametrize(
@@ -199,80 +107,6 @@ def test_tls_with_a_server_that_has_none(project: Project) -> None:
     assert "check that the address (url) is the server's own" in line_of(ran, "TLS")
 
 
-def test_proxy(project: Project) -> None:
-    """A proxy is named without its user and password, and what only the proxy can do is left to it."""
-    env = session_environment(HTTPS_PROXY="http://ann:secret@127.0.0.1:1")
-    ran = doctor(project, "--url", "https://shop.invalid", env=env)
-    assert ran.exit == 3
-    assert line_of(ran, "proxy") == "ok       proxy: http://127.0.0.1:1"
-    assert "DNS" not in states(ran)
-    assert states(ran)["connection"] == "failed"
-    assert "secret" not in ran.text
-
-
-@pytest.mark.parametrize("options", [(), ("--json",)])
-def test_wrong_settings(project: Project, options: tuple[str, ...]) -> None:
-    """A setting that pytest would refuse is the only check, with exit code 2."""
-    project.write("pytest.ini", "[pytest]\nautomation_report_exit_wait = soon\n")
-    ran = doctor(project, *options)
-    assert ran.exit == 2
-    told = json.loads(ran.out)["checks"][0]["told"] if options else ran.err
-    assert "pytest.ini: automation_report_exit_wait: 'soon' cannot be used" in told
-
-
-def test_wrong_environment(project: Project, server: CheckedServer) -> None:
-    """A variable that does nothing is a warning; one that keeps results from being sent is a failure."""
-    ran = doctor(project, "--url", server.address, AUTOMATION_REPORT_TAGZ="a")
-    assert ran.exit == 0
-    assert line_of(ran, "settings").startswith("warning  settings: AUTOMATION_REPORT_TAGZ: does nothing")
-    ran = doctor(project, AUTOMATION_REPORT_URL="nonsense")
-    assert ran.exit == 2
-    assert states(ran)["settings"] == "failed"
-    assert states(ran)["connection"] == "skipped"
-
-
-def test_waiting_spool(project: Project, server: CheckedServer) -> None:
-    """Sessions that wait are told with the command that sends them; those that cannot be read by their names."""
-    project.report("--automation-report-delivery=later", address=server.address)
-    ran = doctor(project, "--url", server.address)
-    assert ran.exit == 0
-    assert line_of(ran, "spool") == (
-        f"warning  spool: 1 session waits in {project.state / 'spool'}: send what is left with automation-report send"
-    )
-    (session,) = project.sessions
-    (session / "session.json").write_text("{")
-    assert session.name in line_of(doctor(project, "--url", server.address), "spool")
-
-
-def test_embedded_store(project: Project) -> None:
-    """The embedded store's file is told with its size, its tables' version and that it is whole; none is made."""
-    ran = doctor(project)
-    assert ran.exit == 0, ran.err
-    assert line_of(ran, "database").endswith("store.sqlite3 is created with the first report")
-    assert not project.state.exists()
-    project.report()
-    line = line_of(doctor(project), "database")
-    assert "MB, tables of version " in line
-    assert line.endswith(", whole")
-
-
-def test_embedded_store_that_cannot_be_used(project: Project) -> None:
-    """A store that is damaged, newer than this release or something else is told; exit code 3."""
-    project.report()
-    path = project.state / "store.sqlite3"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 999")
-    ran = doctor(project)
-    assert ran.exit == 3
-    assert "tables of version 999: update pytest-automation-report" in line_of(ran, "database")
-    path.write_bytes(b"nonsense" * 1000)
-    assert "file is not a database: restore it" in line_of(doctor(project), "database")
-    path.unlink()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE a (b)")
-    assert "belongs to something else: set another database" in line_of(doctor(project), "database")
-
-
 @pytest.mark.parametrize(
     ("name", "pid", "parent", "state"),
     [
@@ -313,15 +147,6 @@ def test_options_whose_value_pytest_takes_for_tests(tmp_path: Path) -> None:
     unreadable = addopts_check("-k 'open", options)
     assert unreadable is not None
     assert "cannot be read" in unreadable.finding
-
-
-def test_misused_options_are_in_the_report(project: Project) -> None:
-    """``doctor`` says so of the environment that it runs in, and goes on."""
-    (project.root / "server.token").write_text("x" * 20)
-    addopts = f"--automation-report-token-file {project.root / 'server.token'}"
-    ran = doctor(project, PYTEST_ADDOPTS=addopts)
-    assert ran.exit == 0, ran.text
-    assert f"write --automation-report-token-file={project.root / 'server.token'}" in ran.err
 
 
 PREFLIGHT = "-oautomation_report_preflight=true"
@@ -381,5 +206,4 @@ def test_preflight_loads_nothing_costly(project: Project, server: CheckedServer)
     arguments = ["--automation-report", PREFLIGHT, "--automation-report-url", server.address]
     arguments += ["--automation-report-project-id=1", "--automation-report-source=suite"]
     loaded = modules(project, *arguments)
-    assert "pytest_automation_report.checks.preflight" in loaded
     assert not loaded & (COSTLY - modules(project))

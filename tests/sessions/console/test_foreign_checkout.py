@@ -1,7 +1,6 @@
 """Commands in a checkout that somebody else wrote: its ini file and its spool get no token of the user's."""
 
 import json
-import os
 import ssl
 import subprocess
 from collections.abc import Mapping
@@ -18,18 +17,6 @@ from support.sessions import TOKEN, session_environment
 
 USED = ".local/state/pytest-automation-report/used"
 PLACE = "automation_report_project_id = 1\nautomation_report_source = suite\n"
-COMMANDS = {
-    "run list": ["run", "list"],
-    "run create": ["run", "create"],
-    "run show": ["run", "show", "1"],
-    "run append": ["run", "append", "1", "--fields", "a=b"],
-    "run complete": ["run", "complete", "1"],
-    "run failed": ["run", "failed"],
-    "send": ["send"],
-    "submit": ["submit", "junit.xml"],
-    "doctor": ["doctor"],
-}
-JUNIT = '<testsuite name="s"><testcase classname="a" name="b" time="1"/></testsuite>'
 
 
 @pytest.fixture
@@ -49,9 +36,7 @@ def env(home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Project:
-    project = Project(tmp_path / "checkout")
-    project.write("junit.xml", JUNIT)
-    return project
+    return Project(tmp_path / "checkout")
 
 
 def without_token(env: Mapping[str, str]) -> dict[str, str]:
@@ -64,61 +49,6 @@ def write_ini(checkout: Project, *lines: str) -> Path:
 
 def address_line(server: CheckedServer) -> str:
     return f"automation_report_url = {server.address}"
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_sends_a_token_to_an_unconfirmed_address(
-    command: str, checkout: Project, server: CheckedServer, env: dict[str, str]
-) -> None:
-    """A command stops before its first request when only an ini file names the address, and shows which one."""
-    ini = write_ini(checkout, address_line(server))
-    ran = console(checkout.root, *COMMANDS[command], env=env, exits=2)
-    assert server.log == []
-    for part in (str(ini), "automation_report_url", f"--url {server.address}", "AUTOMATION_REPORT_URL"):
-        assert part in ran.err
-
-
-TOKENS: dict[str, tuple[dict[str, str], list[str], list[str]]] = {
-    "AUTOMATION_REPORT_TOKEN": ({"AUTOMATION_REPORT_TOKEN": TOKEN}, [], []),
-    "TESTMO_TOKEN": ({"TESTMO_TOKEN": TOKEN}, [], []),
-    "token file of the environment": ({"AUTOMATION_REPORT_TOKEN_FILE": "~/.vault-token"}, [], []),
-    "token file of the command line": ({}, ["--token-file", "~/.vault-token"], []),
-    "token file of the ini file": ({}, [], ["automation_report_token_file = junit.token"]),
-}
-
-
-@pytest.mark.parametrize("place", TOKENS)
-def test_no_token_goes_to_an_unconfirmed_address(
-    place: str, checkout: Project, server: CheckedServer, env: dict[str, str]
-) -> None:
-    """Wherever the token comes from, an address that only an ini file names does not get it."""
-    variables, options, lines = TOKENS[place]
-    checkout.write("junit.token", TOKEN)
-    write_ini(checkout, address_line(server), *lines)
-    ran = console(checkout.root, "run", "list", *options, env={**without_token(env), **variables}, exits=2)
-    assert f"the token is not sent to {server.address}" in ran.err
-    assert server.log == []
-
-
-def test_exec_runs_its_command_and_sends_nothing(checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
-    """``exec`` keeps its results when the address is unconfirmed; the exit code is the command's."""
-    write_ini(checkout, address_line(server))
-    ran = console(checkout.root, "exec", "--", "sh", "-c", "exit 7", env=env, exits=7)
-    assert f"the token is not sent to {server.address}" in ran.err
-    assert server.log == []
-    assert len(checkout.sessions) == 1
-
-
-@pytest.mark.parametrize("file", ["pyproject.toml", "tox.ini", "setup.cfg", "../pytest.ini"])
-def test_the_message_names_the_file(file: str, checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
-    """The message has the whole path of the ini file, whichever of pytest's it is."""
-    (checkout.root / "pytest.ini").unlink()
-    head = {"pyproject.toml": "[tool.pytest.ini_options]", "setup.cfg": "[tool:pytest]"}.get(file, "[pytest]")
-    quoted = f'"{server.address}"' if file.endswith(".toml") else server.address
-    path = checkout.write(file, f"{head}\nautomation_report_url = {quoted}\nautomation_report_project_id = 1\n")
-    ran = console(checkout.root, "run", "list", env=env, exits=2)
-    assert os.path.normpath(path) in ran.err
-    assert server.log == []
 
 
 @pytest.mark.parametrize("way", ["option", "variable", "listed"])
@@ -182,58 +112,6 @@ def test_tests_are_chosen_by_a_run_of_an_unconfirmed_address(
     assert server.log != []
 
 
-@pytest.mark.parametrize("why", ["others can write it", "it is in the checkout"])
-def test_a_list_that_others_may_have_written_does_not_count(
-    why: str, checkout: Project, server: CheckedServer, env: dict[str, str], home: Path
-) -> None:
-    """A list of addresses that others can write, or that lies in the checkout, confirms nothing, and is named."""
-    write_ini(checkout, address_line(server))
-    folder = checkout.root if why == "it is in the checkout" else home
-    own = folder / ".config" / "pytest-automation-report" / "addresses"
-    own.parent.mkdir(parents=True)
-    own.write_text(f"{server.address}\n")
-    own.chmod(0o666 if folder == home else 0o600)
-    ran = console(checkout.root, "run", "list", env={**env, "HOME": str(folder)}, exits=2)
-    assert f"{own} does not count" in ran.err
-    assert server.log == []
-
-
-def test_a_mistake_in_the_list_is_named(
-    checkout: Project, server: CheckedServer, env: dict[str, str], home: Path
-) -> None:
-    """A line of the user's list that is not an address is a usage error with file, line and remedy."""
-    write_ini(checkout, address_line(server))
-    own = home / ".config" / "pytest-automation-report" / "addresses"
-    own.parent.mkdir(parents=True)
-    own.write_text("# ours\nreports.example\n")
-    own.chmod(0o600)
-    ran = console(checkout.root, "run", "create", env=env, exits=2)
-    assert f"{own}, line 2: 'reports.example' cannot be used: write https://reports.example" in ran.err
-
-
-OUTSIDE = {
-    "home": "~/.vault-token",
-    "absolute": "{home}/.vault-token",
-    "parent": "../home/.vault-token",
-    "link": "innocent",
-    "folder link": "folder/.vault-token",
-}
-
-
-@pytest.mark.parametrize("way", OUTSIDE)
-def test_an_ini_file_names_no_token_file_outside_of_its_project(
-    way: str, checkout: Project, server: CheckedServer, env: dict[str, str], home: Path
-) -> None:
-    """A token file of an ini file is below the project's folder, links followed; else the command stops."""
-    (checkout.root / "innocent").symlink_to(home / ".vault-token")
-    (checkout.root / "folder").symlink_to(home)
-    ini = write_ini(checkout, f"automation_report_token_file = {OUTSIDE[way].format(home=home)}")
-    ran = console(checkout.root, "run", "create", "--url", server.address, env=without_token(env), exits=2)
-    for part in (str(ini), "automation_report_token_file", "--token-file", "AUTOMATION_REPORT_TOKEN_FILE"):
-        assert part in ran.err
-    assert server.log == []
-
-
 def test_a_token_file_of_the_project(checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
     """A token file below the project's folder works from the ini file, and the user may name any other."""
     checkout.write("secret/token", TOKEN)
@@ -278,14 +156,6 @@ def test_an_ini_file_chooses_no_certificates(checkout: Project, env: dict[str, s
         assert seen == asked
 
 
-def test_an_ini_file_allows_no_plain_http(checkout: Project, env: dict[str, str]) -> None:
-    """The address that the user names is not reached in the clear because an ini file allows it."""
-    ini = write_ini(checkout, "automation_report_allow_http = true")
-    ran = console(checkout.root, "run", "list", "--url", "http://reports.invalid", env=env, exits=2)
-    for part in ("http://reports.invalid", str(ini), "automation_report_allow_http", "--allow-http"):
-        assert part in ran.err
-
-
 def test_a_forged_spool_chooses_no_address(
     checkout: Project, server: CheckedServer, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -303,16 +173,6 @@ def test_a_forged_spool_chooses_no_address(
         write_ini(checkout, address_line(server))
         assert console(checkout.root, "send", env=env).exit == 2
         assert server.log == own.log == []
-
-
-@pytest.mark.parametrize("command", [["store", "check"], ["serve"]])
-def test_an_ini_file_names_no_database_server(command: list[str], checkout: Project, env: dict[str, str]) -> None:
-    """The password for a database goes to no server that only an ini file names."""
-    ini = write_ini(checkout, "automation_report_database = postgresql://ann:geheim@127.0.0.1:9/reports")
-    ran = console(checkout.root, *command, env={**env, "PGPASSWORD": "geheim-too"}, exits=2)
-    for part in (str(ini), "automation_report_database", "--database", "AUTOMATION_REPORT_DATABASE"):
-        assert part in ran.err
-    assert "geheim" not in ran.err
 
 
 def test_many_uses_take_little_place(checkout: Project, server: CheckedServer, env: dict[str, str], home: Path) -> None:

@@ -1,11 +1,9 @@
 """How a person gets from what is printed to the page of a run: commands and links work as they stand there."""
 
-import json
 import os
 import re
 import select
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,12 +14,10 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import requests
 
-from pytest_automation_report.summary.console_command import console_command
-from sessions.console.test_tables import on_terminal
-from support.checked_server import CheckedServer
+from pytest_automation_report.summary.shell import Shell
 from support.projects import Project, console
+from support.serving import asking, served
 from support.sessions import run, session_environment
 
 SYSTEM = "/usr/bin:/bin"
@@ -63,8 +59,7 @@ def _opened_by(words: list[str], project: Project, env: Mapping[str, str]) -> tu
 
 
 def _page_behind(link: str) -> str:
-    with requests.Session() as session:
-        session.trust_env = False
+    with asking() as session:
         opened = session.get(link, timeout=20)
         (path,) = re.findall(r'http-equiv="refresh" content="0; url=([^"]*)"', opened.text)
         page = session.get(link.partition("/open/")[0] + unescape(path), timeout=20)
@@ -113,24 +108,28 @@ def _script(folder: Path) -> Path:
     return path
 
 
+def _command(environ: Mapping[str, str], python: Path) -> tuple[str, ...]:
+    return Shell(python.parent, environ, str(python)).command
+
+
 def test_command_of_another_environment_is_not_named(tmp_path: Path) -> None:
     """Where the PATH leads to another environment's command, the path of this one's own is named."""
     other, own = _script(tmp_path / "other"), _script(tmp_path / "own" / "bin")
     python = own.with_name("python")
     environ = {"PATH": str(other.parent)}
-    assert console_command(environ, str(python)) == (str(own),)
-    assert console_command({"PATH": ""}, str(python)) == (str(own),)
-    assert console_command(environ, str(own.parent / ".." / "bin" / "python")) == (str(own),)
+    assert _command(environ, python) == (str(own),)
+    assert _command({"PATH": ""}, python) == (str(own),)
+    assert _command(environ, own.parent / ".." / "bin" / "python") == (str(own),)
     (tmp_path / "linked").symlink_to(own.parent)
-    assert console_command({"PATH": str(tmp_path / "linked")}, str(python)) == ("automation-report",)
+    assert _command({"PATH": str(tmp_path / "linked")}, python) == ("automation-report",)
 
 
 def test_command_without_a_script_is_the_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no script was installed, the interpreter runs the command's module."""
     monkeypatch.setattr("sysconfig.get_path", lambda *_: str(tmp_path))
-    python = str(tmp_path / "python")
-    words = console_command({"PATH": str(tmp_path)}, python)
-    assert words == (python, "-m", "pytest_automation_report.cli")
+    python = tmp_path / "python"
+    words = _command({"PATH": str(tmp_path)}, python)
+    assert words == (str(python), "-m", "pytest_automation_report.cli")
     ran = run([sys.executable, *words[1:], "--version"], tmp_path, session_environment())
     assert ran.out.startswith("automation-report, version ")
 
@@ -162,114 +161,28 @@ def test_the_last_run_opens_without_its_number(project: Project) -> None:
     assert (ran.exit, "run 7" in ran.err, "run list" in ran.err) == (1, True, True), ran.text
 
 
-def test_serve_of_an_unknown_run(project: Project) -> None:
-    """A run that the store does not have is a usage error, which names the command that lists those it has."""
-    project.report()
-    ran = console(project.root, "serve", "--open", "--run", "7", exits=2)
-    assert "--run: 7" in ran.err
-    assert "automation-report run list" in ran.err
-
-
-def test_serve_says_that_its_store_is_new_and_empty(project: Project) -> None:
-    """Who serves in the wrong folder learns at once that this store was just created, and where it is."""
-    store = project.state / "store.sqlite3"
-    remedy = "if you expected runs, start serve in their project's folder or name their store with --database"
-    assert _told_by_serve(project.root)[-1] == f"this store is new and empty: {store}; {remedy}"
-    assert _told_by_serve(project.root)[-1] == f"this store is empty: {store}; {remedy}"
-    project.report()
-    assert not [line for line in _told_by_serve(project.root) if "empty" in line]
-
-
-def _told_by_serve(folder: Path) -> list[str]:
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=folder, env=session_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline().startswith("http://127.0.0.1:")
-        server.send_signal(signal.SIGTERM)
-        _, err = server.communicate(timeout=30)
-    return err.splitlines()
-
-
-def test_empty_store_has_no_runs_yet(project: Project) -> None:
-    """Before the first session ``run list`` says so, in every form that it has, and exits with 0."""
-    remedy = "report a session here, or name the file of a store with --database"
-    line = f"there is no store .automation-report/store.sqlite3: {remedy}\n"
-    for shown in (console(project.root, "run", "list"), console(project.root, "run", "list")):
-        assert (shown.exit, shown.out, shown.err) == (0, "", line), shown.text
-    listed = console(project.root, "run", "list", "--json")
-    assert (listed.exit, json.loads(listed.out)["result"]) == (0, []), listed.text
-    assert on_terminal(project.root, "run", "list").startswith("there is no store ")
-    assert not project.state.exists()
-    _told_by_serve(project.root)
-    listed = console(project.root, "run", "list")
-    assert (listed.exit, listed.err) == (0, "no runs yet in the embedded store .automation-report/store.sqlite3\n")
-
-
-def test_last_run_is_shown_without_an_id(project: Project) -> None:
-    """``run show`` without an id shows the newest run of the project, or of the source that is named."""
-    project.report("--automation-report-name", "first", "--automation-report-source", "one")
-    project.report("--automation-report-name", "second", "--automation-report-source", "two")
-    shown = console(project.root, "run", "show")
-    assert (shown.exit, shown.out) == (0, "2\n"), shown.text
-    assert '"second"' in shown.err
-    of_source = console(project.root, "run", "show", "--source", "one")
-    assert (of_source.exit, of_source.out) == (0, "1\n"), of_source.text
-    assert json.loads(console(project.root, "run", "show", "--json").out)["result"]["id"] == 2
-    nothing = console(project.root, "run", "show", "--source", "three", exits=2)
-    assert nothing.err.splitlines()[-1] == "Error: no run is of source 'three': there is two, one"
-
-
-def test_run_shown_from_the_store_names_the_command_that_opens_it(project: Project) -> None:
-    """``run show`` of the embedded store ends with the line that opens the run's page."""
-    project.report()
-    env = session_environment(PATH=f"{HERE}:{SYSTEM}")
-    assert _printed(console(project.root, "run", "show", env=env).err) == "automation-report open 1"
-    env["PATH"] = SYSTEM
-    command = shlex.split(_printed(console(project.root, "run", "show", env=env).err))
-    assert shutil.which(command[0])
-
-
-def test_commands_against_an_address_print_links(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
-    """Each command about runs says where in the web the run is; stdout stays the ids alone."""
-    link, where = f"{server.address}/automation/runs/view/", server_options[:4]
-    made = console(project.root, "run", "create", *server_options)
-    assert (made.out, _printed(made.err)) == ("1\n", f"{link}1")
-    for words in (("append", "1", "--fields", "a=b"), ("complete", "1"), ("show",), ("failed", "1")):
-        ran = console(project.root, "run", *words, *where)
-        assert (ran.exit, _printed(ran.err)) == (0, f"{link}1"), ran.text
-        assert "http" not in ran.out
-    console(project.root, "run", "create", *server_options)
-    listed = console(project.root, "run", "list", *where)
-    assert (listed.out, re.findall(r"http\S+", listed.err)) == ("2\n1\n", [f"{link}2", f"{link}1"])
-    opened = console(project.root, "open", *where, env=session_environment(BROWSER="true"))
-    assert (opened.exit, opened.out, opened.err) == (0, f"{link}2\n", ""), opened.text
-    table = on_terminal(project.root, "run", "list", *where).splitlines()
-    assert [line.split()[-1] for line in table[-3:]] == ["link", f"{link}2", f"{link}1"]
-
-
-def test_project_of_an_address_to_which_nothing_was_reported(project: Project, server: CheckedServer) -> None:
-    """A server that does not know the project refuses; the message says what that may mean."""
-    ran = console(project.root, "run", "list", "--url", server.address, "--project-id", "5", exits=1)
-    assert "nothing was reported to project 5 yet, or there is no such project" in ran.err
-
-
 def test_link_of_a_run_opens_nothing_else(project: Project) -> None:
     """The run in an opening link is a number; anything else leads to the list of runs."""
     project.report()
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            assert server.stderr is not None
-            link = next(line for line in server.stderr if line.startswith("look at it: ")).split()[-1]
-            opened = requests.get(f"{link}?run=//evil.test/", timeout=20)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=30)
+    with served(project.root) as (_, server):
+        assert server.stderr is not None
+        link = next(line for line in server.stderr if line.startswith("look at it: ")).split()[-1]
+        opened = asking().get(f"{link}?run=//evil.test/", timeout=20)
     assert 'content="0; url=/"' in opened.text
     assert "evil" not in opened.text
+
+
+def test_serve_prints_address_and_the_line_that_reports_to_it(project: Project) -> None:
+    """The first line on stdout is the address alone; the printed pytest line reports to it; SIGTERM ends it with 0."""
+    # The settings of sessions are not those of the server that they report to.
+    project.write("pytest.ini", "[pytest]\nautomation_report_url = https://other.example\n")
+    with served(project.root) as (address, process):
+        assert process.stderr is not None
+        told = "".join(process.stderr.readline() for _ in range(4))
+        assert f"\nlook at it: {address}/open/" in told
+        (line,) = [each for each in told.splitlines() if each.startswith("report to it: ")]
+        name, *words = shlex.split(line.removeprefix("report to it: "))
+        assert name == "pytest"
+        env = {name: value for name, value in session_environment().items() if name != "AUTOMATION_REPORT_TOKEN"}
+        ran = run([sys.executable, "-m", "pytest", *words, "--automation-report-source", "suite"], project.root, env)
+        assert (ran.exit, "1 of 1 result delivered" in ran.out) == (0, True), ran.text

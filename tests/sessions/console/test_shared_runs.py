@@ -164,17 +164,6 @@ def test_shards_wait_for_the_first(server: CheckedServer, *, comes: bool) -> Non
         assert len({each.answer["id"] for each in server.posts("/automation/runs")}) == 1
 
 
-def test_key_of_a_completed_run_makes_a_new_one(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
-    """``run create`` with a key gives the open run of that key, and a new one once that is completed."""
-    made = [console(project.root, "run", "create", *KEY, *server_options).out for _ in range(2)]
-    assert made == ["1\n", "1\n"]
-    assert console(project.root, "run", "complete", *KEY, *server_options).exit == 0
-    assert console(project.root, "run", "create", *KEY, *server_options).out == "2\n"
-    assert {each.answer["id"] for each in server.posts("/automation/runs")} == {1, 2}
-
-
 def test_jobs_that_differ_in_the_run_they_would_make_share_it(
     project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
@@ -254,19 +243,6 @@ def test_completion_that_waits_in_vain_says_what_to_do(project: Project, server_
     ]
 
 
-def test_job_without_tests_is_in(project: Project, server: CheckedServer, server_options: list[str]) -> None:
-    """A shard that has nothing to run is a job that is in: it says so in a thread without results, as the run does."""
-    run_id = console(project.root, "run", "create", *server_options).out.strip()
-    project.write("test_suite.py", "")
-    project.report("--automation-report-run-id", run_id, address=server.address, exits=5)
-    console(
-        project.root, "run", "complete", run_id, "--expect-jobs", "1", "--timeout", "0s", *server_options[:4], exits=0
-    )
-    shown = console(project.root, "run", "show", run_id, *server_options[:4])
-    assert re.search(r"^  thread \d+: 0 results \(", shown.err, re.MULTILINE), shown.text
-    assert re.search(r"^  1 job is in: \S+$", shown.err, re.MULTILINE), shown.text
-
-
 def test_what_is_left_out_is_told_in_a_shared_run(
     project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
@@ -280,21 +256,6 @@ def test_what_is_left_out_is_told_in_a_shared_run(
     assert fields["Session"].startswith("tests failed")
     assert (fields["Not run"], fields["seed"]) == ("1", "7")
     assert "/threads/" in noted.path
-
-
-@pytest.mark.parametrize(
-    ("key", "code", "part"),
-    [
-        ("{nobody}", 4, "unknown placeholder {nobody}; write one of {pipeline}"),
-        ("{pull_request}", 0, "{pull_request} is not known here: a separate run is created"),
-    ],
-)
-def test_key_that_cannot_be_filled(project: Project, server: CheckedServer, key: str, code: int, part: str) -> None:
-    """A place that means nothing is a usage error; one that is not known here leads to a run of the session's own."""
-    ran = project.report("--automation-report-run-key", key, address=server.address, exits=code)
-    assert part in ran.text
-    assert "in the run of the key" not in ran.text
-    assert len(server.runs()) == (1 if code == 0 else 0)
 
 
 def test_key_from_the_ini_file_is_that_of_every_command(project: Project, server: CheckedServer) -> None:
@@ -353,47 +314,6 @@ def _key_options(address: str) -> list[str]:
     return [*KEY, "--url", address, "--project-id", "1", "--source", "suite"]
 
 
-def test_a_session_of_another_build_does_not_join(project: Project, server: CheckedServer) -> None:
-    """Two pipelines may have one key by mistake: a run of another commit is not joined, and a line names both runs."""
-    written(project.root / "a.xml", ["one"])
-    options = _key_options(server.address)
-    here, there = {"GITLAB_CI": "1", "CI_COMMIT_SHA": "a" * 40}, {"GITLAB_CI": "1", "CI_COMMIT_SHA": "b" * 40}
-    for environ, run in ((here, "1\n"), (there, "2\n"), (here, "1\n"), (there, "2\n")):
-        ran = console(project.root, "submit", "a.xml", *options, env=session_environment(None, **environ))
-        assert (ran.exit, ran.out) == (0, run), ran.text
-        told = "run 1 of this key is of commit aaaaaaaaaa and not bbbbbbbbbb: run 2 has these results" in ran.err
-        assert told is (run == "2\n"), ran.err
-    done = console(project.root, "run", "complete", *options, env=session_environment(None, **there))
-    assert (done.exit, done.out) == (0, "2\n"), done.text
-    listed = console(project.root, "run", "list", "--status", "open", *options[2:6])
-    assert listed.out == "1\n", listed.text
-
-
-def test_jobs_of_each_configuration_have_a_run(project: Project, server: CheckedServer) -> None:
-    """Jobs of one key with different configurations have a run each, which one command waits for and completes."""
-    written(project.root / "a.xml", ["one"])
-    options = _key_options(server.address)
-    for config, run in (("linux", "1\n"), ("mac", "2\n"), ("linux", "1\n")):
-        ran = console(project.root, "submit", "a.xml", "--config", config, *options)
-        assert (ran.exit, ran.out) == (0, run), ran.text
-    done = console(project.root, "run", "complete", "--expect-jobs", "3", "--timeout", "0s", *options)
-    assert (done.exit, done.out) == (0, "1\n2\n"), done.text
-
-
-def test_late_results_go_into_the_completed_run(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
-    """A job that comes after the completion, in a later attempt or since it was slow, is taken in, and that is told."""
-    written(project.root / "a.xml", ["one"])
-    options = _key_options(server.address)
-    for command in ("submit", "run complete", "submit"):
-        ran = console(project.root, *command.split(), *(["a.xml"] if command == "submit" else []), *options)
-        assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    assert "run 1 of this key was completed before: it takes these results, too" in ran.err
-    shown = _shown(project, server_options)
-    assert (shown["is_completed"], shown["total_count"]) == (True, 2)
-
-
 def test_a_run_that_is_completed_while_tests_run_takes_the_rest(
     project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
@@ -426,35 +346,3 @@ def test_another_server_gets_a_run_for_late_results() -> None:
         f"run {first} of this key was completed before: run {second.id} has these results and stays open, "
         f"complete it by automation-report run complete {second.id}"
     )
-
-
-def test_failed_jobs_that_run_again_replace_their_results(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
-    """A later attempt of a job joins the completed run, its results replace those of the earlier one, and it counts."""
-    suite = "import os\ndef test_a(): assert os.environ['AUTOMATION_REPORT_ATTEMPT'] == '2'\n"
-    complete = ["run", "complete", *KEY, "--expect-jobs", "2", "--timeout", "0s", *server_options]
-    for job, text, attempt, code in (("b", "", "1", 5), ("a", suite, "1", 1), ("a", suite, "2", 0)):
-        project.write("test_suite.py", text)
-        env = session_environment(None, AUTOMATION_REPORT_JOB=job, AUTOMATION_REPORT_ATTEMPT=attempt)
-        ran = project.report("--automation-report-run-key", "build-7", address=server.address, env=env, exits=code)
-        if job == "a":
-            done = console(project.root, *complete)
-            assert (done.exit, done.out) == (0, "1\n"), done.text
-    assert "run 1 of this key was completed before: it takes these results, too" in ran.text
-    failed = console(project.root, "run", "failed", "1", *server_options[:4])
-    assert (failed.exit, failed.out) == (0, "1\n"), failed.text
-    assert _shown(project, server_options)["is_completed"] is True
-    lines = console(project.root, "run", "show", "1", *server_options[:4]).err.splitlines()
-    assert [line for line in lines if line.startswith("  failed:")] == []
-    listed = {
-        status: console(project.root, "run", "list", "--status", status, *server_options[:4]).out
-        for status in ("failed", "passed")
-    }
-    assert listed == {"failed": "", "passed": "1\n"}
-    exported = {
-        form: console(project.root, "run", "export", "1", "--format", form, *server_options[:4]).out
-        for form in ("markdown", "junit")
-    }
-    assert exported["markdown"].startswith("### ✅ The only test passed\n")
-    assert ' tests="1" failures="0" ' in exported["junit"]

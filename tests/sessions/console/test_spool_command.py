@@ -1,5 +1,4 @@
 import fcntl
-import json
 import os
 import signal
 import time
@@ -22,28 +21,6 @@ def aged(session: Path, days: float) -> None:
     moment = time.time() - days * 86_400
     for each in session.iterdir():
         os.utime(each, (moment, moment))
-
-
-def test_list_tells_what_is_kept(project: Project) -> None:
-    """Each session is a line, or an object of JSON, with its numbers, age and server."""
-    project.report(LATER)
-    (session,) = project.sessions
-    listed = console(project.root, "spool", "list", exits=0)
-    store = project.state / "store.sqlite3"
-    assert listed.out == f"{session.name}  kept  under a minute  3 to be sent for {store}, project 1\n"
-    assert listed.err == "1 session\n"
-    aged(session, 2.5)
-    (found,) = json.loads(console(project.root, "spool", "list", "--json").out)
-    assert found["id"] == session.name
-    assert (found["state"], found["results"], found["left"], found["acknowledged"]) == ("kept", 3, 3, 0)
-    assert (found["project_id"], found["address"], round(found["age_seconds"] / 8640)) == (1, str(store), 25)
-    assert found["size_bytes"] == sum(each.stat().st_size for each in session.iterdir())
-
-
-def test_list_of_nothing(project: Project) -> None:
-    """An empty spool is told, as JSON it is an empty list."""
-    assert console(project.root, "spool", "list").err == "the spool is empty\n"
-    assert console(project.root, "spool", "list", "--json").out == "[]\n"
 
 
 def test_session_that_never_began_is_nobodys(project: Project) -> None:
@@ -83,46 +60,6 @@ def test_nobody_sees_a_session_before_it_is_whole(project: Project) -> None:
     assert list(left.iterdir()) == []
     assert console(project.root, "spool", "list").err == "the spool is empty\n"
     assert console(project.root, "send").exit == 0
-
-
-def test_unreadable_session_is_listed_with_its_trouble(project: Project) -> None:
-    """A session that cannot be read is listed, says why, and can be dropped."""
-    project.report(LATER)
-    (session,) = project.sessions
-    (session / "session.json").write_text('{"format": 99}')
-    listed = console(project.root, "spool", "list")
-    assert "unreadable" in listed.out
-    assert "written by another version (format 99" in listed.out
-    assert console(project.root, "spool", "drop", session.name).exit == 0
-    assert project.sessions == []
-
-
-def test_drop_removes_what_is_named(project: Project) -> None:
-    """Dropped sessions are gone, their ids are printed, the others stay."""
-    project.report(LATER)
-    project.report(LATER)
-    first, second = sorted(project.sessions)
-    dropped = console(project.root, "spool", "drop", first.name)
-    assert (dropped.exit, dropped.out, dropped.err) == (0, f"{first.name}\n", "1 of 1 session removed\n")
-    assert project.sessions == [second]
-    assert console(project.root, "spool", "drop", "--all").out == f"{second.name}\n"
-    assert project.sessions == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([], "name the ids of sessions (see 'automation-report spool list'), or write --all"),
-        (["x", "--all"], "name the ids of sessions (see 'automation-report spool list'), or write --all"),
-        (["../x"], "ID: '../x' cannot be used: write an id of 'automation-report spool list'"),
-    ],
-)
-def test_drop_wants_ids_of_sessions(project: Project, arguments: list[str], words: str) -> None:
-    """What names no session is a mistake that says what to write, and nothing is removed."""
-    project.report(LATER)
-    dropped = console(project.root, "spool", "drop", *arguments, exits=2)
-    assert words in dropped.err
-    assert len(project.sessions) == 1
 
 
 def test_session_that_somebody_works_on_stays(project: Project) -> None:
@@ -188,13 +125,3 @@ def test_folder_without_a_session_is_nothing(project: Project, names: tuple[str,
     left()
     assert console(project.root, "spool", "drop", "--all").exit == 0
     assert not folder.exists()
-
-
-def test_folders_that_are_no_sessions_stay(project: Project) -> None:
-    """What is not ours in the spool's folder is never removed by itself."""
-    foreign = project.state / "spool" / "foreign"
-    foreign.mkdir(parents=True)
-    (foreign / "file").touch()
-    aged(foreign, 100)
-    assert project.report().exit == 1
-    assert (foreign / "file").exists()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -24,136 +23,6 @@ def _last(ran: Ran) -> str:
     """Return the last line that was told; there is no traceback."""
     assert "Traceback" not in ran.err
     return ran.err.splitlines()[-1]
-
-
-def test_submit_makes_a_run_of_its_own_and_completes_it(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
-    """The results of all files are in one run, which is completed; its id stands alone on stdout."""
-    written(project.root / "a.xml", ["one", "two"], failed="two")
-    written(project.root / "b.xml", ["three"])
-    described = ["--name", "nightly", "--tags", "one,two", "--fields", "Who=me", "--links", "Job=https://x.example/1"]
-    ran = console(project.root, "submit", "a.xml", "b.xml", *server_options, *described)
-    assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    assert re.fullmatch(
-        r"([\w-]+): 3 results sent to run 1, nothing is left\n\1: 3 results: 2 passed, 1 failed\n"
-        r"look at it: http://.*/automation/runs/view/1\n",
-        ran.err,
-    )
-    (run,) = server.runs()
-    assert (run["name"], run["source"], run["tags"]) == ("nightly", "suite", ["one", "two"])
-    assert [each["name"] for each in run["fields"]] == ["Session id", "Who"]
-    assert [(test["name"], test["status"]) for _, test in server.tests()] == [
-        ("one", "passed"), ("two", "failure"), ("three", "passed"),
-    ]  # fmt: skip
-    (note,) = server.posts("/runs/1/append")
-    assert note.body["fields"][0]["value"] == "3 results submitted from 2 files"
-    assert len(server.posts("/runs/1/complete")) == 1
-    assert project.sessions == []
-
-
-def test_submit_joins_a_run_and_leaves_it_open(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
-    """With --run-id the results are a thread of that run, which stays open; the source is the run's own."""
-    written(project.root / "a.xml", ["one"])
-    assert console(project.root, "run", "create", *server_options).out == "1\n"
-    without_source = server_options[:4]
-    ran = console(project.root, "submit", "a.xml", *without_source, "--run-id", "1")
-    assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    assert len(server.runs()) == 1
-    assert len(server.posts("/threads")) == 1
-    assert server.posts("/runs/1/complete") == []
-
-
-def test_patterns_find_files_once(project: Project, server: CheckedServer, server_options: list[str]) -> None:
-    """A quoted pattern finds files in folders below; a file that is named twice counts once."""
-    written(project.root / "reports" / "a" / "one.xml", ["one"])
-    written(project.root / "reports" / "b" / "two.xml", ["two"])
-    console(project.root, "submit", "reports/**/*.xml", "./reports/a/one.xml", *server_options, exits=0)
-    assert [test["name"] for _, test in server.tests()] == ["one", "two"]
-
-
-@pytest.mark.parametrize(
-    ("argument", "parts"),
-    [
-        ("absent.xml", ["absent.xml: no such file", "quote patterns"]),
-        ("reports/*.xml", ["reports/*.xml: no such file, and no match"]),
-        ("folder", ["folder: is a folder", "folder/**/*.xml"]),
-    ],
-)
-def test_files_that_are_not_there_are_a_usage_error(
-    project: Project, server: CheckedServer, server_options: list[str], argument: str, parts: list[str]
-) -> None:
-    """What names no file is told with what to write instead; nothing is sent, nothing is left."""
-    (project.root / "folder").mkdir()
-    ran = console(project.root, "submit", argument, *server_options)
-    assert (ran.exit, ran.out) == (2, "")
-    assert [part for part in parts if part not in _last(ran)] == []
-    assert server.log == []
-    assert project.sessions == []
-
-
-BAD = {
-    "cut": (b"<testsuites><testsuite>\n<testcase classname='a' name='b'/>\n<testca", "line 3"),
-    "mismatched": (b"<testsuites>\n<testcase classname='a' name='b'></testsuites>", "line 2"),
-    "empty": (b"", "no element found: line 1"),
-    "no XML": (b"ok 1 - test\n", "line 1"),
-    "wrong bytes": (b"<?xml version='1.0'?><testsuites><testcase name='\xff'/></testsuites>", "line 1"),
-    "another kind": (b"<?xml version='1.0'?><coverage><testcase name='a'/></coverage>", "element is <coverage>"),
-    "document type": (b"<!DOCTYPE t SYSTEM 'file:///etc/passwd'><testsuites/>", "document type (t)"),
-    "bomb": (
-        b'<!DOCTYPE t [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><testsuites><testcase name="&b;"/></testsuites>',
-        "document type (t)",
-    ),
-    "external entity": (
-        b'<!DOCTYPE t [<!ENTITY x SYSTEM "file:///etc/passwd">]><testsuites><testcase name="&x;"/></testsuites>',
-        "document type (t)",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", sorted(BAD))
-def test_file_that_cannot_be_read_is_named_with_its_line(
-    project: Project, server: CheckedServer, server_options: list[str], kind: str
-) -> None:
-    """A broken file, one with entities of its own, or of another kind, is named with what is wrong; nothing is sent."""
-    content, why = BAD[kind]
-    written(project.root / "a.xml", ["one"])
-    (project.root / "b.xml").write_bytes(content)
-    ran = console(project.root, "submit", "a.xml", "b.xml", *server_options)
-    assert (ran.exit, ran.out) == (2, "")
-    assert "b.xml: it " in _last(ran)
-    assert why in _last(ran)
-    assert "nothing was sent" in _last(ran)
-    assert server.log == []
-    assert list((project.state / "spool").glob("*-*")) == []
-    assert list((project.state / "spool").glob(".*-*")) == []
-
-
-def test_broken_files_can_be_passed_over(project: Project, server: CheckedServer, server_options: list[str]) -> None:
-    """With --ignore-parse-error the others are sent; of a file that breaks off, not even its beginning is."""
-    head = "<testsuites>" + "<testcase classname='a' name='begun' time='7'/>" * 3
-    (project.root / "a.xml").write_text(head)
-    written(project.root / "b.xml", ["one"])
-    ran = console(project.root, "submit", "a.xml", "b.xml", "--ignore-parse-error", *server_options)
-    assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    assert ran.err.startswith("passed over: a.xml: it is no whole XML document: ")
-    assert [test["name"] for _, test in server.tests()] == ["one"]
-    assert server.posts("/threads/1/complete")[0].body == {"elapsed_computed": 10_000}
-
-
-@pytest.mark.parametrize(("option", "code"), [([], 2), (["--allow-empty"], 0)])
-def test_no_results_make_no_run(
-    project: Project, server: CheckedServer, server_options: list[str], option: list[str], code: int
-) -> None:
-    """Files without a case are told and lead to no run; that is an error, unless it was said to be none."""
-    written(project.root / "a.xml", [])
-    ran = console(project.root, "submit", "a.xml", *server_options, *option)
-    assert (ran.exit, ran.out) == (code, "")
-    assert ran.err == "a.xml: no results\nno results in 1 of 1 file: nothing was sent\n"
-    assert server.log == []
-    assert project.sessions == []
 
 
 def test_what_a_server_that_is_down_did_not_get_is_sent_later(
@@ -219,7 +88,7 @@ def test_many_cases_take_no_more_memory_than_few(project: Project, request: pyte
         words = ["-c", _MEASURING, "submit", "many.xml", "--source", "suite"]
         ran = run([sys.executable, *words], project.root, session_environment())
         assert ran.exit == 0, ran.text
-        assert f"{count} results sent" in ran.err
+        assert f"{count:,} results sent" in ran.err
         peaks.append(int(ran.out.split()[-1]))
     assert peaks[1] < peaks[0] + 12 * 1024, peaks
 
@@ -234,51 +103,6 @@ finally:
     status = Path("/proc/self/status").read_text()
     print(status.partition("VmHWM:")[2].split()[0])
 """
-
-
-def _encoded(name: str) -> bytes:
-    return f'<?xml version="1.0" encoding="{name}"?><testsuite><testcase name="a"/></testsuite>'.encode()
-
-
-DEEP = 200_000
-UNREADABLE = {
-    "japanese": (_encoded("shift_jis"), "its encoding cannot be read (multi-byte encodings are not supported)"),
-    "invented": (_encoded("no-such-encoding"), "its encoding cannot be read (unknown encoding: no-such-encoding)"),
-    "suites": (b"<testsuite>" * DEEP + b"</testsuite>" * DEEP, "its elements are nested more than 256 deep"),
-    "others": (b"<testsuite>" + b"<a>" * DEEP + b"</a>" * DEEP + b"</testsuite>", "nested more than 256 deep"),
-}
-
-
-@pytest.mark.parametrize("kind", UNREADABLE)
-def test_file_that_cannot_be_read_is_one_sentence(
-    project: Project, server: CheckedServer, server_options: list[str], kind: str
-) -> None:
-    """An encoding that expat lacks and endless nesting are told like broken XML; the other files can be sent."""
-    content, says = UNREADABLE[kind]
-    (project.root / "a.xml").write_bytes(content)
-    written(project.root / "b.xml", ["one"])
-    ran = console(project.root, "submit", "a.xml", "b.xml", *server_options)
-    assert (ran.exit, ran.out) == (2, ""), ran.text
-    assert says in _last(ran)
-    ran = console(project.root, "submit", "a.xml", "b.xml", "--ignore-parse-error", *server_options)
-    assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    assert "passed over: a.xml: it" in ran.err
-    assert says in ran.err
-    assert [test["name"] for _, test in server.tests()] == ["one"]
-
-
-def test_pipe_and_device_that_a_pattern_finds_are_passed_over(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
-    """Nobody waits for ever for a pipe without a writer, and no device is read; the files beside them are sent."""
-    os.mkfifo(project.root / "a.xml")
-    (project.root / "b.xml").symlink_to("/dev/zero")
-    written(project.root / "c.xml", ["one"])
-    ran = console(project.root, "submit", "*.xml", "--ignore-parse-error", *server_options)
-    assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    assert "passed over: a.xml: it is a pipe that no program writes to\n" in ran.err
-    assert "passed over: b.xml: it is no file\n" in ran.err
-    assert [test["name"] for _, test in server.tests()] == ["one"]
 
 
 def test_result_file_can_be_a_pipe(project: Project, server: CheckedServer, server_options: list[str]) -> None:

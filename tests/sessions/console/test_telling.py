@@ -12,7 +12,7 @@ import pytest
 from pytest_automation_report.cli.context import is_coloured
 from pytest_automation_report.cli.output import Progress
 from support.deliveries import WrittenSession, stepping
-from support.projects import Project, console
+from support.projects import Project
 from support.result_files import written
 from support.scripted_server.checked import checked_scripted_server
 from support.sessions import session_environment
@@ -57,27 +57,23 @@ def test_full_stdout_is_told(project: Project, arguments: tuple[str, ...], unbuf
     assert "Traceback" not in done.stderr
 
 
-def test_error_is_red_where_colours_are_forced(project: Project) -> None:
-    """An error is in colour where that is asked for, and plain in a log."""
-    arguments = ("run", "show", "1", "--url", "http://127.0.0.1:9", "--project-id", "1")
-    assert console(project.root, *arguments).err.startswith("Error: ")
-    forced = console(project.root, *arguments, env=session_environment(FORCE_COLOR="1"))
-    assert forced.err.startswith("\x1b[31mError: ")
-    assert forced.err.endswith("\x1b[0m\n")
-
-
 def test_line_every_ten_seconds_in_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A long delivery tells every ten seconds how far it is; a short one tells nothing."""
+    """A long delivery tells every ten seconds how far it is, every minute if nothing changes; a short one nothing."""
     now = 0.0
     with (
         checked_scripted_server() as server,
         stepping(WrittenSession(tmp_path, server.address)) as stepper,
         Progress(io.StringIO(), lambda: now) as progress,
     ):
-        for seconds in (0.0, 9.9, 10.0, 15.0, 20.1):
+        for seconds in (0.0, 9.9, 10.0, 15.0, 20.1, 69.0, 79.1):
             now = seconds
             progress.show(stepper.delivery)
-    assert capsys.readouterr().err == "sent 0 of 0 results so far\n" * 2
+        stepper.delivery.state.trouble = "Connection refused"
+        for seconds in (89.2, 99.3):
+            now = seconds
+            progress.show(stepper.delivery)
+    line = "sent 0 of 0 results so far"
+    assert capsys.readouterr().err.splitlines() == [line, line, f"{line}: Connection refused"]
 
 
 def test_bar_on_a_terminal(project: Project) -> None:
@@ -94,7 +90,7 @@ def test_bar_on_a_terminal(project: Project) -> None:
     assert (process.returncode, out) == (0, "1\n"), seen
     assert "sending" in seen
     assert "%" in seen
-    assert "30000 results sent to run 1" in seen
+    assert "30,000 results sent to run 1" in seen
 
 
 def read_all(descriptor: int) -> str:

@@ -64,8 +64,8 @@ def test_tests_that_were_not_run_are_named(
     assert {each["folder"] for each in untested} == {"test_suite"}
     if "os._exit" not in end:
         run = len(found["passed"]) + len(found.get("failure", ()))
-        assert f"1005 tests collected = {run} reported + {1_005 - run} not run" in ran.out
-        assert f"{1_005 - run} untested" in ran.out
+        assert f"1,005 tests collected = {run:,} reported + {1_005 - run:,} not run" in ran.out
+        assert f"{1_005 - run:,} untested" in ran.out
 
 
 def test_kept_sessions_name_them_too(tmp_path: Path, server: CheckedServer) -> None:

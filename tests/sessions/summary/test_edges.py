@@ -53,18 +53,6 @@ def test_tests_are_counted_beside_many_modules_that_cannot_be_collected(tmp_path
     assert "1 test collected = 0 reported + 1 not run, and 130 modules that could not be collected" in ran.out
 
 
-def test_modules_that_skip_themselves_are_told_from_those_that_cannot_be_collected(tmp_path: Path) -> None:
-    """If no test can be collected, the terminal says of the modules why."""
-    (tmp_path / "test_broken.py").write_text("import module_that_is_not_installed")
-    for number in range(2):
-        (tmp_path / f"test_skipped_{number}.py").write_text(
-            "import pytest\npytest.skip('not here', allow_module_level=True)"
-        )
-    ran = run_session(tmp_path, exits=2)
-    modules = "1 module that could not be collected and 2 modules that skipped themselves"
-    assert f"0 tests collected = 0 reported + 0 not run, and {modules}" in ran.out
-
-
 ODD_START = """
 from _pytest.runner import runtestprotocol
 

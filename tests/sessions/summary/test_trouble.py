@@ -132,43 +132,6 @@ def test_wait_at_the_end_is_shown(project: Project) -> None:
     assert "= automation report =" in after
 
 
-def test_section_of_a_green_run_has_no_blank_line(project: Project) -> None:
-    """In the section of a session that went well each line says something, and no counts are explained."""
-    ran = project.report()
-    section = re.search(r"(?m)^=+ automation report =+\n(?s:(.*?))^=+ ", ran.out)
-    assert section, ran.out
-    lines = section[1].splitlines()
-    assert [each.partition(" ")[0] for each in lines] == ["run", "1", "1", "look"]
-
-
-def test_counts_that_differ_from_pytests_are_explained(project: Project) -> None:
-    """One line says why results are counted otherwise than in pytest's last line."""
-    project.write("test_suite.py", COUNTED)
-    ran = project.report()
-    assert "3 failed, 1 passed, 1 xfailed, 1 xpassed, 2 errors" in ran.out.splitlines()[-1]
-    assert "6 of 6 results delivered in 1 thread: 2 passed, 1 failed, 2 error, 1 skipped" in ran.out
-    why = "1 xfailed is among the skipped, 1 xpassed is among the passed, 2 with several outcomes are counted once"
-    assert ran.out.count(f"counted otherwise than in pytest's last line: {why}\n") == 1
-
-
-COUNTED = """
-import pytest
-
-@pytest.fixture
-def broken():
-    yield
-    raise RuntimeError
-
-def test_passes(): pass
-def test_fails(): assert 0
-def test_fails_twice(broken): assert 0
-def test_fails_again(broken): assert 0
-@pytest.mark.xfail
-def test_xfails(): assert 0
-@pytest.mark.xfail
-def test_xpasses(): pass
-"""
-
 NOWHERE = {"HOME": "nowhere", "XDG_STATE_HOME": "", "TMPDIR": "/proc/none"}
 
 

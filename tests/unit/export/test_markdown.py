@@ -48,8 +48,8 @@ E   assert 1 == 2
 
 def test_verdicts() -> None:
     """A run says whether all passed, that nothing ran, that it is open, and that it has no base."""
-    assert comment(a_run(failure_count=0), []).startswith("### ✅ All 4 tests passed\n")
-    assert comment(a_run(failure_count=0, total_count=0), []).startswith("### No test ran\n")
+    assert comment(a_run(failure_count=0, success_count=4), []).startswith("### ✅ All 4 tests passed\n")
+    assert comment(a_run(failure_count=0, success_count=0, total_count=0), []).startswith("### No test ran\n")
     assert "not completed yet" in comment(a_run(is_completed=False), [])
     assert "There is no earlier run to be compared with." in comment(a_run(), [], findings_of(base=None))
 

@@ -39,9 +39,10 @@ from pytest_automation_report.server.pages.report.pages import (
 from pytest_automation_report.server.pages.run.page import RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.state import run_state
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS
-from pytest_automation_report.server.pages.words import parts, plain, run_summary, with_defaults
+from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
 from pytest_automation_report.server.store.values import json_text, validation_error
 from pytest_automation_report.text.terminal import title_of
+from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

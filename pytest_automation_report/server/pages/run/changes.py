@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.server.pages.run.facts import WORKER_FIELD
-from pytest_automation_report.server.pages.words import RUN_WORDS, attached, duration, parts, percent, quantity
+from pytest_automation_report.server.pages.words import RUN_WORDS, attached, duration, parts, percent
 from pytest_automation_report.server.store.overview import natural_key
-from pytest_automation_report.text.terminal import SHORT_COMMIT, split_name
+from pytest_automation_report.text.terminal import SHORT_COMMIT, quantity, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

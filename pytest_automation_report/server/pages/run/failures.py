@@ -19,9 +19,9 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs
 from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.run.head import flaky_evidence
-from pytest_automation_report.server.pages.words import plain, quantity
 from pytest_automation_report.server.store.values import RESULT_STATUSES, hexadecimal
-from pytest_automation_report.text.terminal import node_id, run_command, split_name, title_of
+from pytest_automation_report.text.terminal import node_id, quantity, run_command, split_name, title_of
+from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

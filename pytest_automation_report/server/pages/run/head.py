@@ -16,10 +16,9 @@ from pytest_automation_report.server.pages.words import (
     duration,
     duration_change,
     parts,
-    quantity,
     titled,
 )
-from pytest_automation_report.text.terminal import is_torn, wholeness_words
+from pytest_automation_report.text.terminal import is_torn, quantity, wholeness_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,10 +13,10 @@ from msgspec.structs import asdict
 from pytest_automation_report.findings.times import WorkerTime, time_shares
 from pytest_automation_report.server.pages.drawings import clock
 from pytest_automation_report.server.pages.run.facts import SILENT_US
-from pytest_automation_report.server.pages.words import duration, quantity
+from pytest_automation_report.server.pages.words import duration
 from pytest_automation_report.server.store.extensions import running_tests
 from pytest_automation_report.server.store.reads import find_cases
-from pytest_automation_report.text.terminal import split_name
+from pytest_automation_report.text.terminal import quantity, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -22,9 +22,9 @@ from pytest_automation_report.server.pages.state import (
     short_text,
     single_values,
 )
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, titled, verdict_in_list
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, titled
 from pytest_automation_report.server.store.compared import main_branch
-from pytest_automation_report.server.store.findings import findings, stored_findings, summaries
+from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.values import ApiError, not_found
 from pytest_automation_report.text.terminal import split_name
 

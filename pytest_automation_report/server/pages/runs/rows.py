@@ -9,9 +9,9 @@ from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.findings.verdict import MINE
 from pytest_automation_report.server.pages.drawings import failure_trend
 from pytest_automation_report.server.pages.run.head import flaky_evidence
-from pytest_automation_report.server.pages.words import attached, comparable_time, run_summary, verdict_in_list
+from pytest_automation_report.server.pages.words import attached, comparable_time, run_summary
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
-from pytest_automation_report.server.store.findings import summaries
+from pytest_automation_report.server.store.findings import summaries, verdict_in_list
 from pytest_automation_report.server.store.histories import histories, series_of
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.text.terminal import SHORT_COMMIT

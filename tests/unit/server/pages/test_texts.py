@@ -1,7 +1,8 @@
 import pytest
 
 from pytest_automation_report.server.pages.drawings import slices
-from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, lines, quantity, rerun_command
+from pytest_automation_report.server.pages.words import LINES_SHOWN, duration, lines, rerun_command
+from pytest_automation_report.text.terminal import quantity
 
 
 def test_a_node_id_that_was_sent_counts() -> None:

@@ -13,7 +13,7 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.cli.store import remove_old
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
-from pytest_automation_report.text.terminal import pluralize
+from pytest_automation_report.text.terminal import quantity
 from support.contract import Contract
 from support.service import ON_SQLITE, SECOND, Service, a_test, command_runner, option
 
@@ -66,7 +66,7 @@ def test_old_runs_are_removed_with_all_they_have(filled: Service, arguments: tup
     """A dry run tells the same ids and removes nothing; the rest is whole, the newest run stays, ids go on."""
     told = _store("prune", *arguments, "--dry-run")
     assert (told.exit_code, told.stdout.split()) == (0, [str(each) for each in gone]), told.output
-    assert f"{pluralize(len(gone), 'run')} with {5 * len(gone)} results would be removed" in told.stderr
+    assert f"{quantity(len(gone), 'run')} with {5 * len(gone)} results would be removed" in told.stderr
     assert _ids(filled) == [1, 2, 3, 4, 5, 6]
     done = _store("prune", *arguments)
     assert (done.exit_code, done.stdout) == (0, told.stdout), done.output

@@ -16,18 +16,19 @@ import ssl
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import proxies_for, reason
-from pytest_automation_report.checks.preflight import Check, skipped
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import (
     ClientError,
@@ -43,7 +44,7 @@ from pytest_automation_report.spool.folder import is_lock_taken, session_folders
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pytest_automation_report.api.models import Endpoint, Token
     from pytest_automation_report.spool.folder import SessionFolder
@@ -62,10 +63,35 @@ _PORTS: Final = {"http": 80, "https": 443}
 _AFTER_NAME: Final = ("TLS", "connection", "token", "project", "clock")
 
 
+State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
+
+
+class Check(Struct, frozen=True):
+    """One check: its name, its state, the finding, and the remedy, empty if there is nothing to do.
+
+    Its keys are those of ``doctor --json``, which other programs read.
+    """
+
+    name: str
+    state: State
+    finding: str = field(name="told")
+    remedy: str = ""
+
+    @property
+    def line(self) -> str:
+        """The check as one line of text."""
+        return f"{self.name}: {self.finding}{f': {self.remedy}' if self.remedy else ''}"
+
+
+def skipped(names: tuple[str, ...], reason: str) -> list[Check]:
+    """Return these checks as skipped, all for the same reason."""
+    return [Check(name, "skipped", reason) for name in names]
+
+
 def connection_checks(endpoint: Endpoint, token: Token, *, step_seconds: float = STEP_SECONDS) -> list[Check]:
     """Check each step on the way to a server, or the database of the embedded one."""
     if endpoint.is_embedded:
-        return [_database_check(endpoint)]
+        return [_database_check(Path(endpoint.database))]
     checks = [_proxy_check(endpoint)]
     if checks[0].finding != _DIRECT:  # the proxy resolves the name and opens the connection
         return [*checks, *_request_checks(endpoint, token, step_seconds)]
@@ -79,13 +105,6 @@ def connection_checks(endpoint: Endpoint, token: Token, *, step_seconds: float =
         if tls.state == "failed":
             return [*checks, *skipped(_AFTER_NAME[1:], "there is no secure connection")]
     return [*checks, *_request_checks(endpoint, token, step_seconds)]
-
-
-def _database_check(endpoint: Endpoint) -> Check:
-    from pytest_automation_report.server.store.schema import SCHEMA_VERSION  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.sqlite import APPLICATION_ID  # noqa: PLC0415 - remote needs none of it
-
-    return database_check(Path(endpoint.database), application=APPLICATION_ID, newest=SCHEMA_VERSION)
 
 
 def _proxy_check(endpoint: Endpoint) -> Check:
@@ -115,7 +134,8 @@ def _name_check(endpoint: Endpoint, step_seconds: float) -> Check:
     except queue.Empty:
         return Check("DNS", "failed", f"{host} was not resolved within {step_seconds:g} s", remedy)
     if isinstance(result, Exception):
-        return Check("DNS", "failed", f"{host}: {_text(result)}", remedy)
+        why = "no name of a host" if isinstance(result, UnicodeError) else reason(result)
+        return Check("DNS", "failed", f"{host}: {why}", remedy)
     return Check("DNS", "ok", f"{host} is {', '.join(sorted({str(address[4][0]) for address in result}))}")
 
 
@@ -130,7 +150,9 @@ def _tls_check(endpoint: Endpoint, step_seconds: float) -> Check:
             socket.create_connection((host, port), timeout=step_seconds) as connection,
             context.wrap_socket(connection, server_hostname=host) as secure,
         ):
-            return Check("TLS", "ok", f"{secure.version()}, certificate {_validity(secure)}")
+            certificate: Any = secure.getpeercert()
+            until = certificate.get("notAfter", "an unknown day")
+            return Check("TLS", "ok", f"{secure.version()}, certificate valid until {until}")
     except ssl.SSLCertVerificationError as error:
         remedy = "name the file of your company's certificates with ca_file, or correct the server's certificate"
         return Check("TLS", "failed", error.verify_message or str(error), remedy)
@@ -138,12 +160,7 @@ def _tls_check(endpoint: Endpoint, step_seconds: float) -> Check:
         return Check("TLS", "failed", error.reason or str(error), "check that the address (url) is the server's own")
     except OSError as error:
         remedy = "check the address and port (url), a firewall, or set HTTPS_PROXY"
-        return Check("TLS", "failed", f"{host}:{port}: {_text(error)}", remedy)
-
-
-def _validity(secure: ssl.SSLSocket) -> str:
-    certificate: Any = secure.getpeercert()
-    return f"valid until {certificate.get('notAfter', 'an unknown day')}"
+        return Check("TLS", "failed", f"{host}:{port}: {reason(error)}", remedy)
 
 
 def _request_checks(endpoint: Endpoint, token: Token, step_seconds: float) -> list[Check]:
@@ -211,10 +228,6 @@ def _host_and_port(endpoint: Endpoint) -> tuple[str, int]:
     return split.hostname or "", split.port or _PORTS[split.scheme]
 
 
-def _text(error: BaseException) -> str:
-    return reason(error) if not isinstance(error, UnicodeError) else "no name of a host"
-
-
 _PACKAGES: Final = (
     "pytest", "pytest-xdist", "requests", "urllib3", "certifi", "click", "falcon", "msgspec", "waitress",
 )  # fmt: skip
@@ -223,6 +236,7 @@ _INITS: Final = frozenset({
     "openrc-init", "supervisord", "podman-init",
 })  # fmt: skip
 _MEGABYTE: Final = 1_000_000
+_MOST_KEPT: Final = 3
 
 
 def addopts_check(text: str, options: Collection[str]) -> Check | None:
@@ -242,23 +256,28 @@ def addopts_check(text: str, options: Collection[str]) -> Check | None:
     return None
 
 
-def spool_check(spool: Path) -> Check:
-    """Check that the spool can be read and locked, and count the sessions that wait in it."""
+def spool_check(spool: Path, unsendable: Callable[[SessionFolder], str]) -> Check:
+    """Check that the spool can be read and locked, and count the sessions that wait in it.
+
+    ``unsendable`` returns why a session cannot be sent with these settings, "" if it can.
+    """
     try:
-        folders = [folder for folder in session_folders(spool) if delivered_state(folder) is None]
-        unreadable = [folder.id for folder in folders if not _is_readable(folder)]
+        waiting = {
+            folder.id: unsendable(folder) for folder in session_folders(spool) if delivered_state(folder) is None
+        }
         others = others_in(spool) if spool.exists() else []
     except (OSError, SpoolError) as error:
         return Check("spool", "failed", f"{spool}: {error}", "make it readable, or set spool")
     lock_error = _lock_error(spool)
     if lock_error:
         return Check("spool", "failed", f"{spool}: {lock_error}", "set spool to a folder on a local disk")
-    if unreadable:
-        finding = f"{len(unreadable)} of {len(folders)} sessions in {spool} cannot be read: {', '.join(unreadable[:3])}"
-        return Check("spool", "warning", finding, "run automation-report send to see why")
-    if folders:
-        finding = f"{len(folders)} session{'s wait' if len(folders) > 1 else ' waits'} in {spool}"
-        return Check("spool", "warning", finding, "send what is left with automation-report send")
+    kept = [f"{session}: {why}" for session, why in waiting.items() if why]
+    if waiting:
+        finding = f"{len(waiting):,} session{' waits' if len(waiting) == 1 else 's wait'} in {spool}"
+        if kept:
+            finding += f", and automation-report send would keep {len(kept):,}: {'; '.join(kept[:_MOST_KEPT])}"
+        remedy = "" if len(kept) == len(waiting) else "send what is left with automation-report send"
+        return Check("spool", "warning", finding, remedy)
     if others:
         return Check("spool", "ok", f"nothing waits in {spool}; what else it holds is left alone: {named(others)}")
     return Check("spool", "ok", f"nothing waits in {spool}")
@@ -278,21 +297,14 @@ def _lock_error(spool: Path) -> str:
     return ""
 
 
-def _is_readable(folder: SessionFolder) -> bool:
-    try:
-        folder.read_session()
-    except SpoolError:
-        return False
-    return True
+def _database_check(path: Path) -> Check:
+    """Check the embedded store: its size, the version of its tables and its integrity."""
+    from pytest_automation_report.server.store.schema import SCHEMA_VERSION  # noqa: PLC0415 - remote needs none of it
+    from pytest_automation_report.server.store.sqlite import APPLICATION_ID  # noqa: PLC0415 - as above
 
-
-def database_check(path: Path, *, application: int, newest: int) -> Check:
-    """Check the embedded store: its size, the version of its tables and its integrity.
-
-    ``application`` is the application id of our database files, ``newest`` the latest version that this release reads.
-    """
     if not path.exists():
         return Check("database", "ok", f"{path} is created with the first report")
+    restore = "restore it, or set another database"
     try:
         size = path.stat().st_size
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
@@ -300,17 +312,17 @@ def database_check(path: Path, *, application: int, newest: int) -> Check:
             (tables_version,) = connection.execute("PRAGMA user_version").fetchone()
             (whole,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except (OSError, sqlite3.Error) as error:
-        return Check("database", "failed", f"{path}: {string(str(error))}", "restore it, or set another database")
-    if owner != application:
+        return Check("database", "failed", f"{path}: {string(str(error))}", restore)
+    if owner != APPLICATION_ID:
         return Check("database", "failed", f"{path} belongs to something else", "set another database")
     finding = f"{path}, {size / _MEGABYTE:.1f} MB, tables of version {tables_version}"
     if whole != "ok":
-        return Check("database", "failed", f"{finding}: {string(str(whole))}", "restore it, or set another database")
-    if tables_version > newest:
-        return Check("database", "failed", finding, f"update pytest-automation-report, which knows version {newest}")
-    return Check(
-        "database", "ok", f"{finding}{'' if tables_version == newest else ', updated with the next report'}, whole"
-    )
+        return Check("database", "failed", f"{finding}: {string(str(whole))}", restore)
+    if tables_version > SCHEMA_VERSION:
+        remedy = f"update pytest-automation-report, which knows version {SCHEMA_VERSION}"
+        return Check("database", "failed", finding, remedy)
+    updated = "" if tables_version == SCHEMA_VERSION else ", updated with the next report"
+    return Check("database", "ok", f"{finding}{updated}, whole")
 
 
 def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm")) -> Check:
@@ -328,16 +340,12 @@ def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm"))
 
 def versions() -> Mapping[str, str]:
     """Return the versions of the packages that reporting depends on, without those that are not installed."""
-    versions_here = {
+    found = {
         "pytest-automation-report": __version__,
         "Python": platform.python_version(),
         "system": sys.platform,
     }
-    return {**versions_here, **{name: text for name in _PACKAGES if (text := _version(name))}}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
