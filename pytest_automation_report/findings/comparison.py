@@ -115,18 +115,15 @@ def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "")
         for other in _comparable(run, earlier, selection)
     ]
     whole.sort(key=lambda other: other.id)
-    branches: list[tuple[str, Why]] = [(run.branch, "same branch")]
-    if run.target_branch:
-        branches.append((run.target_branch, "target branch"))
-    candidates = (*same_part, *whole)
-    main = main_branch or next((name for name in MAIN_BRANCHES if any(o.branch == name for o in candidates)), "")
-    branches.append((main, "main branch"))
+    # The newest one of the same selection first.
+    newest: dict[str, RunFacts] = {other.branch: other for other in (*whole, *same_part)}
+    main = main_branch or next((name for name in MAIN_BRANCHES if name in newest), "")
+    branches: tuple[tuple[str, Why], ...] = (
+        (run.branch, "same branch"), (run.target_branch, "target branch"), (main, "main branch"),
+    )  # fmt: skip
     for branch, why in branches:
-        if not branch and why != "same branch":
-            continue
-        for other in (*reversed(same_part), *reversed(whole)):
-            if other.branch == branch:
-                return Base(other, why)
+        if branch in newest and (branch or why == "same branch"):
+            return Base(newest[branch], why)
     return None
 
 
@@ -209,7 +206,11 @@ def includes(wide: str, narrow: str) -> bool:
         return False
     wide_options, wide_paths = _parts(wide)
     options, paths = _parts(narrow)
-    is_below = all(any(_is_below(path, other) for other in wide_paths) for path in paths)
+    # Another path, or one in its folder, module, class or parametrized function.
+    is_below = all(
+        any(path == other or path.startswith((f"{other}/", f"{other}::", f"{other}[")) for other in wide_paths)
+        for path in paths
+    )
     return wide_options <= options and (not wide_paths or (bool(paths) and is_below))
 
 
@@ -245,11 +246,6 @@ def _parts(selection: str) -> tuple[frozenset[str], tuple[str, ...]]:
         elif word:
             paths.append(word)
     return frozenset(options), tuple(paths)
-
-
-def _is_below(path: str, other: str) -> bool:
-    """Whether a path to tests is another one, or in its folder, module, class or parametrized function."""
-    return path == other or path.startswith((f"{other}/", f"{other}::", f"{other}["))
 
 
 _SHARD: Final = re.compile(r"(.*?)([0-9]+)/([0-9]+)(.*)")

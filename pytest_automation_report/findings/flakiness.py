@@ -88,7 +88,11 @@ class Flakiness(Struct, frozen=True):
 def flakiness_of(outcomes: Iterable[Outcome]) -> Flakiness:
     """Return the state of a test; the order of the outcomes does not matter, skipped runs change nothing."""
     decided = _decided(outcomes)
-    retries = [position for position, outcome in enumerate(decided) if _is_retry(outcome)]
+    retries = [
+        position
+        for position, outcome in enumerate(decided)
+        if outcome.verdict == "passed" and outcome.has_failed_attempt
+    ]
     commits = _positions_of_both(decided)
     isolated = _isolated_failures(decided)
     storms = sum(outcome.is_storm and outcome.verdict == "failed" for outcome in decided)
@@ -117,10 +121,6 @@ def _decided(outcomes: Iterable[Outcome]) -> list[Outcome]:
         if other is not outcome and (outcome.verdict, outcome.is_storm) < (other.verdict, other.is_storm):
             by_run[outcome.run] = outcome
     return [by_run[run] for run in sorted(by_run)][-WINDOW:]
-
-
-def _is_retry(outcome: Outcome) -> bool:
-    return outcome.verdict == "passed" and outcome.has_failed_attempt
 
 
 def _is_failure(outcome: Outcome) -> bool:

@@ -102,7 +102,9 @@ def speed_of(durations: Iterable[tuple[int, Sequence[float]]]) -> float:
         # A test has this weight with each of its earlier durations: in a long suite none has too much of it.
         if sum(weights) < _LEAST_TESTS_FOR_SPEED * _COMPARED_RUNS * _MOST_WEIGHT_US:
             weights = _limited(weights, [test for *_, test in ratios])
-        speed = ratios[_middle(weights)][0]
+        # The ratio in the middle of all weight.
+        sums = [*accumulate(weights)]
+        speed = ratios[bisect_left(sums, sums[-1] / 2)][0]
     return speed
 
 
@@ -136,12 +138,6 @@ def spread(values: Sequence[Value]) -> Sequence[Value]:
     if len(values) <= _COMPARED_RUNS:
         return values
     return [values[(len(values) - 1) * place // gaps] for place in range(_COMPARED_RUNS)]
-
-
-def _middle(weights: Iterable[float]) -> int:
-    """Return the place of the weight in the middle of all weight."""
-    sums = [*accumulate(weights)]
-    return bisect_left(sums, sums[-1] / 2)
 
 
 def change_of(durations: Sequence[float]) -> Change | None:

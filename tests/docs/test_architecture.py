@@ -1,4 +1,4 @@
-"""The page of the architecture is true: its rooms, files and kinds of records are those of the code."""
+"""The pages of the architecture and of the web pages are true: rooms, records, keys and addresses are the code's."""
 
 import re
 from pathlib import Path
@@ -7,16 +7,15 @@ from typing import get_args
 from msgspec.json import Decoder
 
 import pytest_automation_report
+from docs.written import page, section
+from pytest_automation_report.server.pages.links import _PATHS
+from pytest_automation_report.server.pages.state import Lane, RunState
 from pytest_automation_report.spool.ledger import LEDGER_KINDS
 from pytest_automation_report.spool.records import SPOOL_KINDS, Record
 from support.repository import ROOT
 
 PACKAGE = Path(pytest_automation_report.__file__).parent
-PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-
-
-def _section(heading: str) -> str:
-    return PAGE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+NAME = "docs/architecture.md"
 
 
 def _kinds(decoder: Decoder[Record]) -> set[object]:
@@ -25,13 +24,13 @@ def _kinds(decoder: Decoder[Record]) -> set[object]:
 
 def _first_cells(heading: str, column: int = 0) -> list[str]:
     """Return the names in backticks in a column of a section's table."""
-    rows = [line for line in _section(heading).splitlines() if line.startswith("| ")][2:]
+    rows = [line for line in section(NAME, heading).splitlines() if line.startswith("| ")][2:]
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[column + 1])]
 
 
 def test_every_file_that_the_page_names_is_there() -> None:
     """Paths in the page are files or folders of the package or of the repository."""
-    paths = set(re.findall(r"`([a-z_/]+(?:\.py|\.md|/))`", PAGE))
+    paths = set(re.findall(r"`([a-z_/]+(?:\.py|\.md|/))`", page(NAME)))
     assert len(paths) > 30
     missing = [path for path in sorted(paths) if not any((root / path).exists() for root in (PACKAGE, ROOT))]
     assert missing == []
@@ -51,3 +50,26 @@ def test_every_kind_of_record_is_described() -> None:
     """The tables of records name the kinds of the spool and of the ledger, and no others."""
     assert set(_first_cells("Records of the spool")) == _kinds(SPOOL_KINDS)
     assert set(_first_cells("Records of the ledger")) == _kinds(LEDGER_KINDS)
+
+
+TEMPLATES = ROOT / "pytest_automation_report" / "server" / "pages" / "templates"
+
+
+def test_each_key_is_there() -> None:
+    """Keys that the dialog of the pages lists, and keys of their elements, are in the table."""
+    listed = re.findall(r'\("([^"]{1,5})", "', (TEMPLATES / "parts" / "keymap.html").read_text(encoding="utf-8"))
+    keys = {part for keys in listed for part in ([keys] if keys.startswith("g ") else keys.split(" "))} - {"…"}
+    missing = {key for key in keys if f"`{key}`" not in section("docs/pages.md", "Keys")}
+    assert len(keys) > 20
+    assert missing == set()
+
+
+def test_each_address_is_there() -> None:
+    """Paths that a reader opens, and the parameters of a run's page, are in the table."""
+    table = section("docs/pages.md", "Addresses")
+    paths = {path.format("{id}") for kind, path in _PATHS.items() if kind not in {"run-live", "run-branch", "theme"}}
+    assert {path for path in paths if f"`{path}`" not in table and f"`{path.rpartition('/')[2]}`" not in table} == set()
+    state = RunState(
+        1, "tests", 2, frozenset("3"), frozenset({"fixed"}), "r", "q", "f", Lane(4), "o", "none", "ran", page=5
+    )
+    assert {name for name in state.parameters if f"`{name}`" not in table} == set()

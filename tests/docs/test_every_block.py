@@ -3,7 +3,7 @@
 import pytest
 
 from docs.test_promises import names_in
-from docs.written import blocks
+from docs.written import PAGES, blocks
 from support.repository import ROOT
 
 WHOLE = "pytest --automation-report"
@@ -48,7 +48,7 @@ BLOCKS = {
     "docs/hooks.md": {
         **dict.fromkeys(
             ("describe_run", "describe_test", "publish_artifact", "_finished"),
-            'docs/test_pages_of_docs.py::test_hooks_examples_run "hooks.md", "python"',
+            'docs/test_pages_of_docs.py::test_hooks_examples_run blocks("docs/hooks.md")',
         ),
         "# test_our_hooks.py": "sessions/test_testing.py::test_example_of_the_page_runs",
     },
@@ -74,7 +74,6 @@ BLOCKS = {
 The test's file finds the block by that text, or by the one that stands behind the test's name here.
 """
 
-PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
 NAMED = [(each, text, test) for each, table in BLOCKS.items() for text, test in table.items()]
 
 

@@ -1,7 +1,6 @@
 """The pages in ``docs`` are true: written from the code's tables, their blocks run, their messages are the code's."""
 
 import inspect
-import os
 import re
 import shutil
 import subprocess
@@ -14,20 +13,15 @@ import click
 import pytest
 import yaml
 
+from docs.written import PAGES, bash, blocks, environment, page
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.settings import SETTINGS
 from support.checked_server import CheckedServer
 from support.repository import ROOT
-from support.sessions import clean_environment, run_session, session_environment
+from support.sessions import run_session, session_environment
 
-PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]
-
-
-def blocks(name: str, language: str) -> list[str]:
-    """Return a page's blocks in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", PAGES[name], re.DOTALL)
 
 
 def create_project(root: Path) -> Path:
@@ -60,22 +54,22 @@ def test_settings_page_is_the_codes() -> None:
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert PAGES["settings.md"] == module.page(), "run python docs/settings_page.py"
+    assert page("docs/settings.md") == module.page(), "run python docs/settings_page.py"
 
 
 def test_hooks_page_has_all_hooks_with_their_arguments() -> None:
     """Each hook has a heading and an example with the very arguments and result that it is called with."""
-    assert re.findall(r"^## (\w+)$", PAGES["hooks.md"], re.MULTILINE) == HOOKS
-    page = PAGES["hooks.md"]
+    assert re.findall(r"^## (\w+)$", page("docs/hooks.md"), re.MULTILINE) == HOOKS
+    written = page("docs/hooks.md")
     for name in HOOKS:
         signature = inspect.signature(getattr(hookspecs, name))
-        written = ", ".join(f"{each.name}: {each.annotation}" for each in signature.parameters.values())
-        assert f"def {name}({written}) -> {signature.return_annotation}:" in page
+        arguments = ", ".join(f"{each.name}: {each.annotation}" for each in signature.parameters.values())
+        assert f"def {name}({arguments}) -> {signature.return_annotation}:" in written
 
 
 def test_hooks_examples_run(project: Path, server: CheckedServer) -> None:
     """The examples of all hooks together lead to what the page says."""
-    *examples, _ = blocks("hooks.md", "python")
+    *examples, _ = (text for language, text in blocks("docs/hooks.md") if language == "python")
     conftest = "from __future__ import annotations\n" + "\n".join(examples)
     (project / "conftest.py").write_text(conftest)
     shared = project / "shared"
@@ -101,15 +95,15 @@ def _operations() -> set[str]:
 
 def test_api_page_has_all_operations() -> None:
     """The page of the API names each operation of the contract once, and no other."""
-    named = re.findall(r"^\| `((?:GET|POST) [^`]+)` \|", PAGES["api.md"], re.MULTILINE)
+    named = re.findall(r"^\| `((?:GET|POST) [^`]+)` \|", page("docs/api.md"), re.MULTILINE)
     assert sorted(named) == sorted(_operations())
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/troubleshooting.md"])
-def test_messages_are_the_codes(page: str) -> None:
+@pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md"])
+def test_messages_are_the_codes(name: str) -> None:
     """Each message that the README and the page of troubles explain is one that the code can write."""
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pytest_automation_report").rglob("*.py"))
-    text = (ROOT / page).read_text(encoding="utf-8").rpartition("## When something goes wrong")[2]
+    text = page(name).rpartition("## When something goes wrong")[2]
     messages = re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
     assert len(messages) > 5
     for message in messages:
@@ -119,7 +113,7 @@ def test_messages_are_the_codes(page: str) -> None:
 
 def test_migration_leads_to_what_there_is() -> None:
     """Each line of the migration leads to settings, commands and a test that are there."""
-    rows = re.findall(r"^\| `.*\| (.+) \|$", PAGES["migration.md"], re.MULTILINE)
+    rows = re.findall(r"^\| `.*\| (.+) \|$", page("docs/migration.md"), re.MULTILINE)
     assert len(rows) > 10
     settings, commands = {each.name for each in SETTINGS}, 0
     for after in rows:
@@ -132,43 +126,50 @@ def test_migration_leads_to_what_there_is() -> None:
             commands += 1
             assert not inner or inner[0] in getattr(found, "commands", {}), words
     assert commands > 4
-    ((file, test),) = re.findall(r"`(compatibility/vendor/\w+\.py)::(test_\w+)`", PAGES["migration.md"])
+    ((file, test),) = re.findall(r"`(compatibility/vendor/\w+\.py)::(test_\w+)`", page("docs/migration.md"))
     assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
 
-
-OWN_TESTS = {"console.md", "server.md"}
-"""Pages whose commands run in tests of their own, since they need more than a project that has reported."""
 
 COMMANDS = [
     pytest.param(line.removeprefix("$ "), id=f"{name}: {line}")
     for name in PAGES
-    if name not in OWN_TESTS
-    for block in blocks(name, "console")
-    for line in block.splitlines()
+    # The commands of these run in tests of their own, since they need more than a project that has reported.
+    if name not in {"README.md", "docs/console.md", "docs/server.md"}
+    for language, text in blocks(name)
+    if language == "console"
+    for line in text.splitlines()
 ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_run(command: str, reported_project: Path, tmp_path: Path) -> None:
     """Each command of the pages runs in a project that has reported."""
-    project = shutil.copytree(reported_project, tmp_path / "shop")
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=project,
-        env=clean_environment(PATH=path),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = bash(command, shutil.copytree(reported_project, tmp_path / "shop"), environment(), exits=0)
     assert done.stdout + done.stderr
 
 
 def test_links_between_pages_lead_somewhere() -> None:
     """Each link of a page or of the README to a file leads to one."""
-    pages = {**{f"docs/{name}": page for name, page in PAGES.items()}, "README.md": (ROOT / "README.md").read_text()}
-    for name, page in pages.items():
-        for link in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page):
+    for name in PAGES:
+        for link in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page(name)):
             assert (ROOT / name).parent.joinpath(link).exists(), f"{name}: {link}"
+
+
+@pytest.mark.slow
+def test_every_example_passes_mypys_strict_mode(tmp_path: Path) -> None:
+    """Each Python block of the pages and each file in ``examples`` passes ``mypy --strict``."""
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    (tmp_path / "mypy.ini").write_text("[mypy]\nstrict = true\n")
+    written = []
+    for name in PAGES:
+        for number, text in enumerate(text for language, text in blocks(name) if language == "python"):
+            written.append(f"{re.sub(r'[^a-z]', '_', name.lower())}{number}.py")
+            (tmp_path / written[-1]).write_text(text)
+    assert len(written) >= 7
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    shutil.move(tmp_path / "examples" / "shop" / "shop", tmp_path / "shop")
+    files = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "examples").rglob("*.py"))
+    assert len(files) >= 3
+    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), *written, *files, "shop"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

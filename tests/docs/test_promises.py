@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.written import section
 from support.repository import ROOT
 
 _NAMED = re.compile(r"`([a-z_/]+/test_\w+\.py)::(test_\w+)`")
@@ -14,8 +15,7 @@ _NAMED = re.compile(r"`([a-z_/]+/test_\w+\.py)::(test_\w+)`")
 
 def table_below(file: str, heading: str) -> list[list[str]]:
     """Return the cells of the first table below a heading, without its head."""
-    part = (ROOT / file).read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1]
-    lines = re.findall(r"^\|.*\|$", part.split("\n## ", 1)[0], re.MULTILINE)
+    lines = re.findall(r"^\|.*\|$", section(file, heading), re.MULTILINE)
     end = next((place for place, line in enumerate(lines[2:], 2) if line.startswith("| not promised")), len(lines))
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:end]]
 

@@ -7,11 +7,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
+from docs.recipes import recipe
 from support.junit_schema import mistakes
 from support.repository import ROOT
 from support.sessions import session_environment
@@ -21,19 +20,14 @@ STORE = ".automation-report/store.sqlite3"
 URL = "https://github.example.com/artifacts/1"
 
 
-def document(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.load((FOLDER / name).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    return loaded
-
-
 def github() -> list[tuple[str, bool]]:
     """Return the scripts of GitHub's recipe, and whether each runs after a failure."""
-    steps = document("github.yml")["jobs"]["tests"]["steps"]
+    steps = recipe("report/github.yml")["jobs"]["tests"]["steps"]
     return [(step["run"], str(step.get("if", "")).startswith("always()")) for step in steps if "run" in step]
 
 
 def gitlab() -> list[tuple[str, bool]]:
-    job = document("gitlab.yml")["tests"]
+    job = recipe("report/gitlab.yml")["tests"]
     return [*((line, False) for line in job["script"]), *((line, True) for line in job["after_script"])]
 
 
@@ -100,9 +94,9 @@ def test_recipe(name: str, tmp_path: Path) -> None:
 
 def test_the_files_that_providers_keep_are_written() -> None:
     """Each recipe keeps the files that its lines write, and the store where it has a cache."""
-    steps = document("github.yml")["jobs"]["tests"]["steps"]
+    steps = recipe("report/github.yml")["jobs"]["tests"]["steps"]
     assert [step["with"]["path"] for step in steps if "path" in step.get("with", {})] == [STORE, "report.html", STORE]
-    job = document("gitlab.yml")["tests"]
+    job = recipe("report/gitlab.yml")["tests"]
     assert job["cache"]["paths"] == [STORE]
     assert (job["artifacts"]["paths"], job["artifacts"]["reports"]) == (["report.html"], {"junit": "junit.xml"})
     archived = re.search("artifacts: '(.*)'", (FOLDER / "Jenkinsfile").read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from support.repository import ROOT
@@ -13,9 +14,19 @@ from support.sessions import clean_environment
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")))
+"""The README and the pages, by their paths from the project's folder."""
+
+
+@cache
 def page(name: str) -> str:
-    """Return the text of a page, by its path from the project's folder."""
+    """Return the text of a page."""
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(name: str, heading: str) -> str:
+    """Return the text of a page below a heading."""
+    return page(name).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
 def blocks(name: str) -> list[tuple[str, str]]:

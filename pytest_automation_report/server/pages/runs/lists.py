@@ -126,7 +126,7 @@ class HomePage(_ListPage):
         """Show the list that fits the store."""
         project_ids = self.read(lambda reader: reader.projects())
         if len(project_ids) != 1:
-            self.answer(req, resp, "projects", None, partial(_projects, project_ids=project_ids))
+            self.answer(req, resp, "projects", None, partial(projects_values, project_ids=project_ids))
             return
         (project_id,) = project_ids
         sources = self.read(lambda reader: reader.sources(project_id))
@@ -168,10 +168,6 @@ class RunComparison:
     def on_get(self, _: falcon.Request, resp: falcon.Response, base_id: int, run_id: int) -> None:
         """Redirect to the changes of the second run since the first one."""
         resp.status, resp.location = 302, link("run", run_id, view="changes", base=base_id)
-
-
-def _projects(reader: PageReader, project_ids: list[int]) -> dict[str, Any]:
-    return {"projects": project_rows(reader, project_ids), "uncomputed": []}
 
 
 def _suite(reader: PageReader, source: Json, filters: RunFilters) -> dict[str, Any]:
@@ -328,15 +324,15 @@ def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[
     }
 
 
-def project_rows(reader: PageReader, project_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return one row for each project: id, number of runs, and the latest run, None if it has no runs."""
+def projects_values(reader: PageReader, project_ids: Sequence[int]) -> dict[str, Any]:
+    """Return the values of the list of projects: id, number of runs, and the latest run, None if it has no runs."""
     latest_runs = reader.latest_runs(project_ids)
     rows = list[dict[str, Any]]()
     for project_id in project_ids:
         count, run_id = latest_runs.get(project_id, (0, 0))
         run = run_rows(reader, [run_id])[0] if count else None
         rows.append({"id": project_id, "count": count, "run": run})
-    return rows
+    return {"projects": rows, "uncomputed": []}
 
 
 def _oldest(document: RunFindings | None, last: Json | None) -> RunMention | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings.times import HISTORY, LAST, median
@@ -146,12 +147,8 @@ def card_of(reader: PageReader, source: Json) -> dict[str, Any]:
 
 def green_runs(rows: Sequence[Json]) -> int:
     """Return the number of the last runs in which nothing failed."""
-    count = 0
-    for row in reversed(rows):
-        if row["failure_count"] or not row["total_count"]:
-            break
-        count += 1
-    return count
+    green = takewhile(lambda row: row["total_count"] and not row["failure_count"], reversed(rows))
+    return len([*green])
 
 
 def _series(reader: PageReader, source_id: int, branch: str) -> Series | None:

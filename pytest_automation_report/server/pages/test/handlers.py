@@ -126,24 +126,23 @@ def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
 
 
 def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
-    listed = common.once(("failures", row["run"]), partial(_failures, common.reader, row["run"]))
+    reader, run_id = common.reader, row["run"]
+    failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
+    # In the order of their arrival.
+    listed = common.once(
+        ("failures", run_id), lambda: sorted(reader.failures(run_id, failed), key=lambda row: int(row["id"]))
+    )
     if state.view not in {"", "failures"} or state.group not in {"", "reason"}:
         return _at([other["id"] for other in listed], row["id"], "test")
-    known = common.once(("known reasons", row["run"]), partial(_known_in_base, common, row["run"], listed))
+    known = common.once(("known reasons", run_id), partial(_known_in_base, reader, run_id, listed))
     return neighbours_of(listed, row["id"], known)
 
 
-def _failures(reader: PageReader, run_id: int) -> Sequence[Json]:
-    """Return the failures of a run in the order of their arrival."""
-    failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
-    return sorted(reader.failures(run_id, failed), key=lambda row: int(row["id"]))
-
-
-def _known_in_base(common: CommonValues, run_id: int, listed: Sequence[Json]) -> set[int]:
+def _known_in_base(reader: PageReader, run_id: int, listed: Sequence[Json]) -> set[int]:
     reasons = {other["fingerprint"] for other in listed} - {None}
-    summary = summaries(common.reader.connection, [run_id]).get(run_id)
+    summary = summaries(reader.connection, [run_id]).get(run_id)
     base = None if summary is None else summary["base"]
-    return common.reader.known_reasons(base, reasons) if base and reasons else set()
+    return reader.known_reasons(base, reasons) if base and reasons else set()
 
 
 def neighbours_of(rows: Sequence[Json], result_id: int, known: Collection[int] = ()) -> Neighbours | None:

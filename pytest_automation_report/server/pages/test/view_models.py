@@ -226,20 +226,16 @@ def _call(call: Call | Fold, colours: _Colours) -> CallView | Fold:
     first = max(0, hit - _LINES_BEFORE)
     # One or two hidden lines would take the room that they save.
     first = 0 if first <= 2 else first  # noqa: PLR2004 - as said
+    # Modules and functions are imports and helpers.
+    variables = [pair for pair in call.frame.variables if not pair[1].startswith(("<module ", "<function "))]
     return CallView(
         call.frame,
         call.is_open,
         not is_in_package(call.frame.path),
         tuple(lines[:first]),
         tuple(lines[first : hit + _LINES_AFTER]),
-        _worth_reading(call.frame.variables),
+        tuple(variables[:_MAX_VARIABLES]),
     )
-
-
-def _worth_reading(variables: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return the variables without modules and functions, which are imports and helpers."""
-    shown = [(name, value) for name, value in variables if not value.startswith(("<module ", "<function "))]
-    return tuple(shown[:_MAX_VARIABLES])
 
 
 def _number(text: Any) -> int | None:  # noqa: ANN401 - from the JSON of a client
