@@ -1,5 +1,6 @@
 """From records to results: what never finished, what crashed, what ran again elsewhere."""
 
+from collections import Counter
 from hashlib import sha256
 from typing import Any
 
@@ -35,10 +36,6 @@ class Files:
 
 def _told(result: Result) -> tuple[str, str, list[str]]:
     return result.test.name, result.test.status, [each.name for each in result.test.fields]
-
-
-def _texts(result: Result) -> str:
-    return "\n".join(each.value or "" for each in result.test.fields)
 
 
 def _start(number: int, name: str, moment: int = 0) -> bytes:
@@ -97,53 +94,91 @@ def test_result_without_an_attempt() -> None:
     assert (queue.collection_results, case.extensions) == (2, Extensions())
 
 
-def test_finish_ends_what_was_before() -> None:
-    """A FINISH without its START tells of another test that never finished, and of a rerun that nothing followed."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _finish(2, "b"))
-    assert files.results() == [("a", "error", ["Error"]), ("b", "passed", [])]
-    files.write(
-        "gw0", _start(3, "c"), _finish(3, "c", status="failure", is_final=False), _start(4, "d"), _finish(4, "d")
-    )
-    assert files.results()[2:] == [("c", "failure", ["Failure"]), ("d", "passed", [])]
+STORIES = {
+    "finish-without-start": (
+        "gw0 start a; gw0 lost-start b; gw0 finish b", "gw0: a error Error; gw0: b passed", "could not be written",
+    ),
+    "lost-finish": ("gw0 start a; gw0 start b; gw0 finish b", "gw0: a error Error; gw0: b passed", "damaged"),
+    "rerun-before-another-test": (
+        "gw0 start a; gw0 rerun a; gw0 start b; gw0 finish b", "gw0: a failure Failure; gw0: b passed", "assert 0",
+    ),
+    "rerun-before-close": ("gw0 start a; gw0 rerun a; gw0 close", "gw0: a failure Failure", "assert 0"),
+    "rerun-before-death": ("gw0 start a; gw0 rerun a; died", "gw0: a failure Failure", "assert 0"),
+    "death-in-a-test": (
+        "main start a; main finish a; main start b; died", "main: a passed; main: b error Error", "died before",
+    ),
+    "interrupted-test": (
+        "main start a; main finish a; main start b", "main: a passed; main: b untested Not run", "was interrupted",
+    ),
+    "close-then-crash": ("gw0 start a; gw0 close; gw0 crash a failed", "gw0: a untested Not run", "interrupted"),
+    "crash": ("gw0 start a; gw0 crash a failed", "gw0: a error Error", "gw0 crashed"),
+    "crash-between-tests": (
+        "gw0 start a; gw0 finish a; gw0 crash b failed", "gw0: a passed; gw0: b error Error", "gw0 crashed",
+    ),
+    "crash-that-runs-again": (
+        "gw0 start a; gw0 crash a rerun; gw1 start a; gw1 finish a", "gw1: a passed Attempts, Attempt 1", "2 | crashed",
+    ),
+    "crash-that-is-read-last": (
+        "gw0 start a; gw1 start a; gw1 finish a; gw0 crash a rerun", "gw1: a passed Attempts, Attempt 1", "2 | crashed",
+    ),
+    "crash-that-counts-as-a-failure": (
+        "gw0 start a; gw0 crash a again; gw1 start a; gw1 finish a", "gw1: a error Error, Attempts, Attempt 1",
+        "gw0 crashed | 2 | gw0 crashed",
+    ),
+    "failed-then-crashed-then-passed": (
+        "gw0 start a; gw0 rerun a; gw0 start a; gw0 crash a rerun; gw1 start a; gw1 finish a",
+        "gw1: a passed Attempts, Attempt 1, Attempt 2", "3 | assert 0 | gw0 crashed",
+    ),
+    "crash-on-every-worker": (
+        "gw0 start a; gw0 crash a rerun; gw1 start a; gw1 crash a rerun; gw2 start a; gw2 crash a failed",
+        "gw2: a error Error, Attempts, Attempt 1, Attempt 2", "gw2 crashed | 3 | gw0 crashed | gw1 crashed",
+    ),
+    "two-crashes-without-a-third-run": (
+        "gw0 start a; gw0 crash a rerun; gw1 start a; gw1 crash a rerun; died",
+        "gw1: a error Error, Attempts, Attempt 1", "gw1 crashed | 2 | gw0 crashed",
+    ),
+}  # fmt: skip
+"""What workers wrote, the results with the names of their fields, and a part of each field of the last that has any."""
 
 
-@pytest.mark.parametrize("after", ["other test", "close", "end"])
-def test_rerun_attempt_without_a_next_is_the_result(after: str) -> None:
-    """When nothing comes after a rerun attempt, it is the result: another test, the worker's end or death tell."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False))
-    if after == "other test":
-        files.write("gw0", _start(2, "b"))
-    elif after == "close":
-        files.write("gw0", line("close", t=9, counts={}))
-    else:
-        files.queues.finalize("died")
-    assert files.results()[0] == ("a", "failure", ["Failure"])
+def _write(files: Files, steps: list[str]) -> None:
+    """Give the records of a story to the queues; attempts of a worker are numbered as they start."""
+    numbers: Counter[str] = Counter()
+    for worker, action, *words in map(str.split, steps):
+        numbers[worker] += action.endswith("start")
+        match action, *words:
+            case "start", name:
+                files.write(worker, _start(numbers[worker], name))
+            case "finish", name:
+                files.write(worker, _finish(numbers[worker], name))
+            case "rerun", name:
+                files.write(worker, _finish(numbers[worker], name, status="failure", is_final=False))
+            case "crash", name, outcome:
+                files.write("controller", _crash(worker, name, outcome))
+            case "close", *_:
+                files.write(worker, line("close", t=9, counts={}))
 
 
-@pytest.mark.parametrize(
-    ("kind", "status", "field", "words"),
-    [("died", "error", "Error", "died before it finished"), ("interrupted", "untested", "Not run", "was interrupted")],
-)
-def test_open_attempt_has_a_result_at_the_end(kind: Any, status: str, field: str, words: str) -> None:  # noqa: ANN401 - a literal of the code
-    """A test that was running when the session ended is an error, or untested if it was interrupted, and says how."""
-    files = Files()
-    files.write("main", _start(1, "a"), _finish(1, "a"), _start(2, "b"))
-    files.queues.finalize(kind)
-    assert files.results("main") == [("a", "passed", []), ("b", status, [field])]
-    assert words in _texts(files.queues.of("main").results[1])
-
-
-def test_crash_is_the_result_of_the_running_test() -> None:
-    """A crashed worker's running test is an error in that worker's lane, with the crash report's text."""
-    files = Files()
-    files.write("gw0", _start(1, "a"))
-    files.write("controller", _crash("gw0", "a"))
-    assert files.results() == [("a", "error", ["Error"])]
-    assert "gw0 crashed" in _texts(files.queues.of("gw0").results[0])
-    files.queues.finalize("interrupted")
-    assert len(files.results()) == 1
+@pytest.mark.parametrize("story", STORIES)
+def test_one_result_of_each_test(story: str) -> None:
+    """Whatever a test met, it has one result with all its attempts, in the queue of the worker that had it last."""
+    steps, expected, texts = STORIES[story]
+    files, (*before, last) = Files(), steps.split("; ")
+    _write(files, before if last == "died" else [*before, last])
+    files.queues.merge_crashed()
+    files.queues.finalize("died" if last == "died" else "interrupted")
+    queues = files.queues.by_worker
+    shown = [
+        f"{worker}: {name} {status} {', '.join(fields)}".strip()
+        for worker in queues
+        for name, status, fields in files.results(worker)
+    ]
+    assert "; ".join(shown) == expected
+    results = [result for queue in queues.values() for result in queue.results]
+    assert sum((queue.counts for queue in queues.values()), Counter()) == Counter(result.status for result in results)
+    told = [result.test.fields for result in results if result.test.fields][-1]
+    for text, field in zip(texts.split(" | "), told, strict=True):
+        assert text in (field.value or "")
 
 
 def _added(number: int, name: str) -> bytes:
@@ -176,45 +211,6 @@ def test_artifacts_of_a_crashed_attempt_that_ran_again() -> None:
     assert _artifacts(files, "gw1") == [("first", "attempt 1")]
 
 
-def test_crash_before_the_start_is_still_one_result() -> None:
-    """A worker that crashed between tests: xdist blames the next test, which is an error in that worker's lane."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _finish(1, "a"))
-    files.write("controller", _crash("gw0", "b"))
-    assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
-
-
-@pytest.mark.parametrize("is_crash_read_last", [False, True])
-def test_crash_that_is_run_again_is_an_earlier_attempt(is_crash_read_last: bool) -> None:  # noqa: FBT001 - a parameter
-    """A crash that reruns is an attempt before the result of the other worker, in whatever order both are read."""
-    files = Files()
-    files.write("gw0", _start(1, "a"))
-    if not is_crash_read_last:
-        files.write("controller", _crash("gw0", "a", "rerun"))
-    files.write("gw1", _start(1, "a"), _finish(1, "a"))
-    if is_crash_read_last:
-        files.write("controller", _crash("gw0", "a", "rerun"))
-    files.queues.merge_crashed()
-    assert files.results("gw0") == []
-    assert files.results("gw1") == [("a", "passed", ["Attempts", "Attempt 1"])]
-    files.queues.finalize("interrupted")
-    assert files.results("gw0") == []
-
-
-def test_failed_then_crashed_then_passed_is_one_result() -> None:
-    """A failed attempt and a crashed one stand before the result, in their order."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False), _start(2, "a"))
-    files.write("controller", _crash("gw0", "a", "rerun"))
-    files.write("gw1", _start(1, "a"), _finish(1, "a"))
-    files.queues.merge_crashed()
-    assert files.results("gw1") == [("a", "passed", ["Attempts", "Attempt 1", "Attempt 2"])]
-    number, first, second = files.queues.of("gw1").results[0].test.fields
-    assert "assert 0" in (first.value or "")
-    assert "gw0 crashed" in (second.value or "")
-    assert number.value == "3"
-
-
 def test_attempts_in_several_processes_are_numbered_on() -> None:
     """What each process knows of its attempts stands under the numbers that the result has for them."""
     files = Files()
@@ -231,52 +227,6 @@ def test_attempts_in_several_processes_are_numbered_on() -> None:
     assert result.extensions.attempts == (EarlierAttempt(1, steps=steps), EarlierAttempt(3, steps=steps))
 
 
-def test_crash_that_counts_as_a_failure_stays_one() -> None:
-    """A test whose crash pytest has counted stays an error, with the crash, although it passed when it ran again."""
-    files = Files()
-    files.write("gw0", _start(1, "a"))
-    files.write("controller", _crash("gw0", "a", "again"))
-    files.write("gw1", _start(1, "a"), _finish(1, "a"))
-    files.queues.merge_crashed()
-    assert files.results("gw1") == [("a", "error", ["Error", "Attempts", "Attempt 1"])]
-    assert files.queues.of("gw1").counts == {"error": 1, "passed": 0}
-
-
-def test_crash_on_every_attempt_is_one_result_in_the_last_lane() -> None:
-    """A test that crashes each worker it runs in is one error, with the crashes before as attempts."""
-    files = Files()
-    files.write("gw0", _start(1, "a"))
-    files.write("controller", _crash("gw0", "a", "rerun"))
-    files.write("gw1", _start(1, "a"))
-    files.write("controller", _crash("gw1", "a", "rerun"))
-    files.write("gw2", _start(1, "a"))
-    files.write("controller", _crash("gw2", "a"))
-    files.queues.finalize("interrupted")
-    assert (files.results("gw0"), files.results("gw1")) == ([], [])
-    assert files.results("gw2") == [("a", "error", ["Error", "Attempts", "Attempt 1", "Attempt 2"])]
-
-
-def test_two_crashes_without_a_third_run_are_one_result() -> None:
-    """When the session ends before the next rerun, the last crash is the result and the first its earlier attempt."""
-    files = Files()
-    for worker in ("gw0", "gw1"):
-        files.write(worker, _start(1, "a"))
-        files.write("controller", _crash(worker, "a", "rerun"))
-    files.queues.finalize("died")
-    assert files.results("gw0") == []
-    assert files.results("gw1") == [("a", "error", ["Error", "Attempts", "Attempt 1"])]
-
-
-def test_worker_that_ends_in_order_interrupts_its_test() -> None:
-    """An open test of a worker that says that it ends was interrupted; xdist's crash report is the same result."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), line("close", t=9, counts={}))
-    files.write("controller", _crash("gw0", "a"))
-    files.queues.finalize("interrupted")
-    assert files.results() == [("a", "untested", ["Not run"])]
-    assert "interrupted" in _texts(files.queues.of("gw0").results[0])
-
-
 def test_session_is_closing_once_all_workers_have_ended() -> None:
     """A session is on its way to its end when each worker has told its own; the controller's comes long after."""
     files, told = Files(), []
@@ -290,27 +240,11 @@ def test_session_is_closing_once_all_workers_have_ended() -> None:
     assert [*told, files.queues.is_closing] == [False, False, True]
 
 
-def test_lost_finish_is_told() -> None:
-    """A test whose FINISH is missing while its process went on is an error that says what was lost."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _start(2, "b"), _finish(2, "b"))
-    assert files.results() == [("a", "error", ["Error"]), ("b", "passed", [])]
-    assert "damaged or could not be written" in _texts(files.queues.of("gw0").results[0])
-
-
 def test_attempt_reported_as_unfinished_stays_so() -> None:
-    """What an earlier sender reported as never finished keeps its place, although it has finished since."""
-    files = Files(gw0={2})
-    files.write("gw0", _start(1, "a"), _finish(1, "a"), _start(2, "b"), _finish(2, "b"), _start(3, "c"))
-    assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
-    offsets = [each.offset for each in files.queues.of("gw0").results]
-    assert offsets == sorted(offsets)
-
-
-def test_attempt_reported_as_unfinished_keeps_its_place() -> None:
-    """It is known by the offset of its START: it is settled, not sent again."""
+    """What an earlier sender reported as never finished is known by its START: it stays, although it has finished."""
     files = Files(gw0={2})
     before = _start(1, "a") + _finish(1, "a")
-    files.write("gw0", before + _start(2, "b") + _finish(2, "b"))
+    files.write("gw0", before + _start(2, "b") + _finish(2, "b") + _start(3, "c"))
+    assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
     orphan = files.queues.of("gw0").results[1]
     assert (orphan.offset, orphan.is_orphan) == (len(before), True)
