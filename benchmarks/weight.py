@@ -5,8 +5,9 @@
 
 With ``--base`` a second column stands before it: the same numbers of that commit, which git writes to a temporary
 folder. A function or class has one user when its name stands in one other place of the package. The way of a failing
-test is counted by a profiler: modules of ours that run from the test's start to its end in pytest's process, and those
-that deliver it to a store that runs apart (``automation-report send``, without the console and the server).
+test is counted by a profiler: functions of ours that are called from the test's start to its end in pytest's process,
+and those that deliver it to a store that runs apart (``automation-report send``, without the console, the settings from
+which it finds the store, and the server), with their modules. What only is imported on the way does not count.
 """
 
 from __future__ import annotations
@@ -44,18 +45,26 @@ print("MEASURED" + json.dumps([module.__file__ for name, module in sys.modules.i
                                if name.split(".")[0] == "pytest_automation_report"]))
 """
 
-FAILING: Final = """
-import json, sys
-import pytest
+PROFILED: Final = """
+import json, sys, threading
 
+OURS, NO_FUNCTION = "pytest_automation_report.", ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 passed = set()
 
 
 def profile(frame, event, _):
-    if event == "call":
+    code = frame.f_code
+    # Bodies of modules and classes, which run when they are imported, are not optimized.
+    if event == "call" and code.co_flags & 1 and code.co_name not in NO_FUNCTION:
         name = frame.f_globals.get("__name__", "")
-        if name.startswith("pytest_automation_report."):
-            passed.add((name, frame.f_code.co_qualname if sys.version_info >= (3, 11) else frame.f_code.co_name))
+        if name.startswith(OURS) and name.split(".")[1] not in ASIDE:
+            passed.add((name, code.co_qualname if sys.version_info >= (3, 11) else code.co_name))
+"""
+
+FAILING: Final = f"""
+ASIDE = ()
+{PROFILED}
+import pytest
 
 
 class Profiled:
@@ -73,19 +82,9 @@ pytest.main(["-q", "-p", "no:cacheprovider", "--automation-report", "--automatio
 print("MEASURED" + json.dumps(sorted(passed)))
 """
 
-SENT: Final = """
-import json, sys, threading
-
-passed = set()
-
-
-def profile(frame, event, _):
-    if event == "call":
-        name = frame.f_globals.get("__name__", "")
-        if name.startswith("pytest_automation_report.") and name.split(".")[1] not in ("cli", "server"):
-            passed.add((name, frame.f_code.co_qualname if sys.version_info >= (3, 11) else frame.f_code.co_name))
-
-
+SENT: Final = f"""
+ASIDE = ("cli", "server", "settings", "ci", "summary")
+{PROFILED}
 from pytest_automation_report.cli.main import main
 threading.setprofile(profile)
 sys.setprofile(profile)
