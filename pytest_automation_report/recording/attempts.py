@@ -30,7 +30,7 @@ from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_automation_report.recording.comparison import Sides
     from pytest_automation_report.recording.phases import Report
@@ -46,10 +46,14 @@ _RERUN: Final = "rerun"
 
 
 class AttemptReader:
-    """Reads reports that did not simply pass, and makes the records of their attempts; owned by the recorder."""
+    """Reads reports that did not simply pass, and makes the records of their attempts; owned by the recorder.
 
-    def __init__(self, options: RecordingOptions) -> None:
+    ``has_plain_name`` returns True if folder and name certainly show a node id.
+    """
+
+    def __init__(self, options: RecordingOptions, has_plain_name: Callable[[str], bool]) -> None:
         self._options = options
+        self._has_plain_name = has_plain_name
         self._cleaner = cleaner_for(options)
 
     def phase(self, report: Report) -> Phase | None:
@@ -109,17 +113,18 @@ class AttemptReader:
             values = clean_comparison(comparison, self._cleaner)
         fields, artifacts = self._fields(attempt, phases, nodeid, status, own)
         hidden = [self._hidden(*each) for each in _with_annotations(attempt.hidden, annotations[:-1])]
-        # What the texts of this attempt showed to be secrets is hidden in all of them; few tests have any.
-        found = self._cleaner.take_found()
-        hide = FoundSecrets(found).of_attempt if found else _itself
         steps = () if own is None else own.timed_steps
         failing_line = next((phase.line for phase in phases if phase.line is not None), None)
         times = attempt.times_us(moment - began)
         ended = Attempt(status, *times, fields, artifacts, steps, {}, values, failing_line)
-        ended, *earlier = (_with_colours(hide(each)) for each in (ended, *hidden))
+        # What the texts of this attempt showed to be secrets is hidden in all of them; few tests have any.
+        if found := self._cleaner.take_found():
+            secrets = FoundSecrets(found)
+            ended, hidden = secrets.of_attempt(ended), [secrets.of_attempt(each) for each in hidden]
+        ended, earlier = _with_colours(ended), tuple(map(_with_colours, hidden))
         added = merged(annotations)
         key, folder = (None, None) if added is None else (added.key, added.folder)
-        return FinishRecord(number, moment, nodeid, ended, began, file, line, is_final, tuple(earlier), key, folder)
+        return FinishRecord(number, moment, nodeid, ended, began, file, line, is_final, earlier, key, folder)
 
     def _fields(
         self,
@@ -131,12 +136,13 @@ class AttemptReader:
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
         """Return the fields of an attempt, with those about failures first, and its artifacts."""
         subtests = attempt.subtests
-        sections = without_earlier(attempt.sections, attempt.before.sections)
+        sections = without_earlier(attempt.sections, attempt.before.sections) if attempt.sections else ()
         highlights = _phase_fields(phases, subtests)
         if _is_without_call(attempt):
             highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
         others = self._output_fields(sections, subtests, status)
-        others += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
+        if not self._has_plain_name(nodeid):
+            others += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
         if attempt.properties:
             others += _property_fields(attempt.properties, attempt.before.properties, self._cleaner)
         # First: steps name their files by these places.
@@ -159,7 +165,7 @@ class AttemptReader:
         self, sections: Sequence[tuple[str, str]], subtests: Subtests | None, status: Status
     ) -> list[Field]:
         """Return the console fields of an attempt's own output, in the order in which it was printed."""
-        if not self._options.keeps_output(status):
+        if not (sections or subtests) or not self._options.keeps_output(status):
             return []
         subtest_sections = subtests.output if subtests is not None else []
         setup = [section for section in sections if section[0].endswith(" setup")]
@@ -210,10 +216,6 @@ def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, 
     if attempt.subtests is not None and attempt.subtests.has_failed:
         statuses.append("failure")
     return worst_status(statuses), not is_without_call and all(phase.outcome != _RERUN for phase in phases)
-
-
-def _itself(attempt: Attempt) -> Attempt:
-    return attempt
 
 
 def _with_colours(attempt: Attempt) -> Attempt:

@@ -67,7 +67,7 @@ class Recorder:
                 except OSError:  # the test has taken all descriptors
                     self._release()
                     from pytest_automation_report.recording.attempts import AttemptReader  # noqa: PLC0415 - see above
-            self._loaded_reader = AttemptReader(self._options)
+            self._loaded_reader = AttemptReader(self._options, self._has_plain_name)
         return self._loaded_reader
 
     def start(self, nodeid: str, location: Location) -> None:
@@ -139,10 +139,10 @@ class Recorder:
             and not attempt.hidden
             and not attempt.properties
             and not (attempt.sections and self._needs_output)
-            and self._is_plain(nodeid)
+            and self._has_plain_name(nodeid)
         )
 
-    def _is_plain(self, nodeid: str) -> bool:
+    def _has_plain_name(self, nodeid: str) -> bool:
         """Whether folder and name certainly show this node id unchanged.
 
         The check is cheap and may be False for a node id that is shown unchanged: the reader finds that out.
