@@ -187,15 +187,14 @@ class _SessionPlugin(Hooks):
     def _report(self, config: pytest.Config, switch: Switch) -> None:
         from pytest_automation_report.session.setup import session_setup  # noqa: PLC0415 - not for sessions without us
 
-        setup, sender = session_setup(config, os.environ, switch.warning)
+        setup = session_setup(config, os.environ, switch.warning)
         try:
             # Imported after the sender's start, which imports its modules at the same time.
             from pytest_automation_report.session.plugin_hooks import SessionHooks  # noqa: PLC0415 - as above
 
-            config.pluginmanager.register(SessionHooks(setup, config, sender, self.internal_errors), _REPORTING)
+            config.pluginmanager.register(SessionHooks(setup, config, self.internal_errors), _REPORTING)
         except BaseException:
-            if sender is not None:
-                sender.close()
+            setup.close_sender()
             raise
         self._is_reported = True
         _reporting_configs.append(config)

@@ -107,7 +107,7 @@ def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | N
             raise ValueError(f"folder {folder!r} is no text")
         folder = string(folder)
     artifacts = _references(additions.artifacts, cleaner)
-    return Annotations(_fields(additions.fields, cleaner), artifacts, key=key, folder=folder)
+    return Annotations(tuple(_field(field, cleaner) for field in additions.fields), artifacts, key=key, folder=folder)
 
 
 def files_of(additions: object) -> tuple[ArtifactFile, ...]:
@@ -130,7 +130,7 @@ def with_additions(run: NewRun, additions: object, cleaner: TextCleaner) -> NewR
         if not (isinstance(tag, str) and _TAG.fullmatch(tag)):
             raise ValueError(f"tag {tag!r} is not of letters, digits, underscores and dashes")
     added = Resources(
-        fields=_fields(additions.fields, cleaner),
+        fields=tuple(_field(field, cleaner) for field in additions.fields),
         links=tuple(_link(link, cleaner) for link in additions.links),
         artifacts=_references(additions.artifacts, cleaner),
     )
@@ -144,10 +144,6 @@ def _key(key: object) -> str:
     if not (isinstance(key, str) and key):
         raise ValueError(f"key {key!r} is no text")
     return key if _KEY.fullmatch(key) else sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _fields(fields: Iterable[object], cleaner: TextCleaner) -> tuple[Field, ...]:
-    return tuple(_field(field, cleaner) for field in fields)
 
 
 def _field(field: object, cleaner: TextCleaner) -> Field:

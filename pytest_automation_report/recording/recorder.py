@@ -12,9 +12,10 @@ Plugins repeat tests in two ways, and the sender makes one result of all attempt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from pytest_automation_report.recording.running import ALL_PASSED, NOTHING_LEFT, Leftovers, RunningAttempt, line_of
 from pytest_automation_report.spool.records import Attempt, FinishRecord
@@ -193,11 +194,6 @@ class FailedTest(Struct, frozen=True):
             one_based(record.line) if attempt.line is None else attempt.line,
         )
 
-    @property
-    def row(self) -> tuple[Status, str, str, str, str, int | None]:
-        """All members, in their order."""
-        return self.status, self.folder, self.name, self.message, self.file, self.line
-
 
 class Failures:
     """The first failures of one process, in their order; owned by its runtest hooks."""
@@ -219,6 +215,6 @@ class Failures:
         self.kept.append(failure)
 
     @property
-    def rows(self) -> tuple[tuple[Status, str, str, str, str, int | None], ...]:
+    def rows(self) -> tuple[tuple[Any, ...], ...]:
         """The members of all failures, as a record holds them."""
-        return tuple(failure.row for failure in self.kept)
+        return tuple(map(astuple, self.kept))

@@ -120,7 +120,11 @@ def collection_record(report: CollectionReport, options: RecordingOptions) -> Fi
         folder = string(f"{options.prefix}.{module}") if options.prefix else module
     cleaner = cleaner_for(options)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
-    cause = _skip_field(report, cleaner) if status == "skipped" else _collection_error_field(report, cleaner)
+    if status == "skipped":
+        text, reason = skip_texts(report.longrepr, report.longreprtext)
+        cause = console_field("Skipped", cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")
+    else:
+        cause = _collection_error_field(report, cleaner)
     fields = (cause, *(output_fields(report.sections, cleaner) if options.keeps_output(status) else ()))
     attempt = Attempt(status, fields=fields, colours=colours_of(fields))
     return FinishRecord(0, 0, report.nodeid, attempt, file=report.nodeid.partition("::")[0], folder=folder)
@@ -218,9 +222,3 @@ def _collection_error_field(report: CollectionReport, cleaner: TextCleaner) -> F
     message = exceptions[-1] if exceptions else "collection failure"
     type_name = exception_type(message) if exceptions else ""
     return console_field("Error", cleaner.console(text), cleaner.paragraph(message), type_name)
-
-
-def _skip_field(report: CollectionReport, cleaner: TextCleaner) -> Field:
-    """Return the field with the reason why a module was skipped."""
-    text, reason = skip_texts(report.longrepr, report.longreprtext)
-    return console_field("Skipped", cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")

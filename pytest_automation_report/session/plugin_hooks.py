@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
@@ -30,7 +31,6 @@ from pytest_automation_report.unpatched import Unpatched
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.delivery.launch import SenderProcess
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.xdist import ControllerHooks
@@ -68,48 +68,36 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
     if writable.spool != configuration.spool:
         report.warn(f"{configuration.spool} cannot be written: results are kept in {writable.spool}")
     report.configuration = writable
-    is_leading = config.pluginmanager.has_plugin("dsession")
-    return RunningSession(setup, writable, folder, manifest, run_files, report, is_leading_workers=is_leading)
+    clock, worker = Clock(), CONTROLLER if config.pluginmanager.has_plugin("dsession") else MAIN
+    hooks = RuntestHooks(folder.writer(worker), setup.options, clock, worker, report.internal_errors)
+    return RunningSession(setup, writable, folder, manifest, run_files, report, clock, hooks)
 
 
-class RunningSession:
+class RunningSession(Struct):
     """A session that has a folder in the spool; owned by `SessionHooks`.
 
     It records from its creation until `close`, which writes the records CLOSE and END. ``hooks`` record the tests of
     this process, or, with xdist, only what the controller itself reports; ``controller`` is None without xdist.
     """
 
-    def __init__(
-        self,
-        setup: SessionSetup,
-        configuration: Settings,
-        folder: SessionFolder,
-        manifest: SessionManifest,
-        run_files: tuple[ArtifactFile, ...],
-        report: TerminalReport,
-        *,
-        is_leading_workers: bool,
-    ) -> None:
-        self.configuration = configuration
-        self.folder = folder
-        self.controller: ControllerHooks | None = None
-        self.is_sender_started = False
-        self._setup = setup
-        self._manifest = manifest
-        self._run_files = run_files
-        self._report = report
-        self._is_leading_workers = is_leading_workers
-        self._is_closed = False
-        self._clock = Clock()
-        worker = CONTROLLER if is_leading_workers else MAIN
-        self.hooks = RuntestHooks(folder.writer(worker), setup.options, self._clock, worker, report.internal_errors)
+    setup: SessionSetup
+    configuration: Settings
+    folder: SessionFolder
+    manifest: SessionManifest
+    run_files: tuple[ArtifactFile, ...]
+    report: TerminalReport
+    clock: Clock
+    hooks: RuntestHooks
+    controller: ControllerHooks | None = None
+    is_sender_started: bool = False
+    is_closed: bool = False
 
     def record(self, session: pytest.Session) -> None:
         """Register the hooks that record the tests, of this process or of xdist's workers."""
-        if self._run_files:
-            self.hooks.add_to_run(session, self._run_files)
+        if self.run_files:
+            self.hooks.add_to_run(session, self.run_files)
         config = session.config
-        if not self._is_leading_workers:
+        if self.hooks.worker != CONTROLLER:
             self.hooks.watch(config)
             return
         from pytest_automation_report.session.xdist import ControllerHooks  # noqa: PLC0415 - only with xdist's workers
@@ -118,14 +106,15 @@ class RunningSession:
         self.hooks.writer.write(PlanRecord(dist == "each").framed())
         is_grouped = dist == "loadgroup"
         self.controller = ControllerHooks(
-            self._setup, self.folder, self._clock, self.hooks.writer, self._report, is_grouped=is_grouped
+            self.setup, self.folder, self.clock, self.hooks.writer, self.report, is_grouped=is_grouped
         )
         config.pluginmanager.register(self.controller)
 
-    def hand_over(self, sender: SenderProcess, pytest_config: pytest.Config) -> None:
-        """Let the sender deliver this session."""
-        setup, options = self._setup, self._setup.options
-        assert setup.token is not None
+    def hand_over(self, pytest_config: pytest.Config) -> None:
+        """Let the sender deliver this session, if there is one."""
+        setup, options = self.setup, self.setup.options
+        if setup.sender is None or setup.token is None:
+            return
         captured = tuple(captured_files(pytest_config))
         config = SenderConfig(
             folder=str(self.folder.path),
@@ -136,41 +125,41 @@ class RunningSession:
             store=setup.store,
             options=options,
             # The capture files of workers the sender opens by their CAPTURED records.
-            captured=() if self._is_leading_workers or not options.keeps_output("error") else captured,
-            epoch=self._clock.epoch,
+            captured=() if self.hooks.worker == CONTROLLER or not options.keeps_output("error") else captured,
+            epoch=self.clock.epoch,
         )
         try:
-            sender.hand_over(config)
+            setup.sender.hand_over(config)
             self.is_sender_started = True
         except LaunchError as error:
-            self._report.warn(f"the sender did not start: {error}")
+            self.report.warn(f"the sender did not start: {error}")
 
     def close(self, session: pytest.Session | None, exitstatus: int, interruption: str) -> None:
         """Write the records CLOSE and END; a second call changes nothing.
 
         ``session`` is None if pytest stopped before the session's end. ``interruption`` is empty without one.
         """
-        if self._is_closed:
+        if self.is_closed:
             return
-        self._is_closed = True
+        self.is_closed = True
         try:
             # The files that a test has deleted; the store is not restored, since its content is lost.
-            self.folder.restore(self._manifest)
+            self.folder.restore(self.manifest)
         except OSError as error:
-            self._report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
-        reason = interruption or _reason(session, exitstatus, self._setup.cleaner)
+            self.report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
+        reason = interruption or _reason(session, exitstatus, self.setup.cleaner)
         # The workers that the controller records for close before END, which ends the session for the sender.
         self.hooks.close()
         if self.controller is not None:
             self.controller.close()
-        self.hooks.writer.write(EndRecord(reason, self._clock.now(), exitstatus).framed())
+        self.hooks.writer.write(EndRecord(reason, self.clock.now(), exitstatus).framed())
         self.hooks.shut()
 
     def outcome(self, config: pytest.Config, *, is_interrupted: bool) -> SessionOutcome:
         """Wait for the sender within limits, then return the counts and the state of the delivery."""
         tail = LedgerTail(self.folder.ledger)
         if self.is_sender_started:
-            timeouts = self._setup.timeouts
+            timeouts = self.setup.timeouts
             if self.hooks.writer.losses.records:
                 # The END record is not on disk, so the sender learns of the end only when this process ends: waiting
                 # for it as usual would take the whole time for nothing.
@@ -181,11 +170,11 @@ class RunningSession:
                 is_interrupted=is_interrupted,
                 clock=Unpatched.counter,
                 sleep=Unpatched.sleep,
-                notify=self._report.write_wait,
+                notify=self.report.write_wait,
             )
         state, database = tail.state, self.configuration.database
         if self.configuration.endpoint.is_embedded and state.run and not database.exists():
-            self._report.warn(f"{database} was deleted while the tests ran: its runs are lost")
+            self.report.warn(f"{database} was deleted while the tests ran: its runs are lost")
         counts = tally_from(
             self.folder,
             state,
@@ -193,7 +182,7 @@ class RunningSession:
             modules=self.hooks.modules,
             skipped_modules=self.hooks.skipped_modules,
             is_each=getattr(config.option, "dist", "no") == "each",
-            prefix=self._setup.options.prefix,
+            prefix=self.setup.options.prefix,
             crashed=self.controller.failures.kept if self.controller is not None else (),
         )
         of_workers = self.controller.losses if self.controller is not None else []
@@ -254,12 +243,9 @@ class SessionHooks(Hooks):
     once.
     """
 
-    def __init__(
-        self, setup: SessionSetup, config: pytest.Config, sender: SenderProcess | None, internal_errors: InternalErrors
-    ) -> None:
+    def __init__(self, setup: SessionSetup, config: pytest.Config, internal_errors: InternalErrors) -> None:
         self.internal_errors = internal_errors
         self._setup = setup
-        self._sender = sender
         self._report = TerminalReport(config, setup, self.internal_errors)
         # None until the session starts, and if no spool can be written.
         self._running: RunningSession | None = None
@@ -286,11 +272,10 @@ class SessionHooks(Hooks):
             self._running = start_session(self._setup, session.config, self._report)
             if self._running is not None:
                 self._running.record(session)
-                if self._sender is not None:
-                    self._running.hand_over(self._sender, session.config)
+                self._running.hand_over(session.config)
         finally:
             # Tests must not find a child or a pipe of ours, also if there is no session to hand over.
-            self._close_sender()
+            self._setup.close_sender()
 
     # trylast: other plugins deselect tests before, and a deselected test does not count as not run.
     @pytest.hookimpl(trylast=True)
@@ -364,7 +349,7 @@ class SessionHooks(Hooks):
         """Close and show a session that pytest did not finish; remove its folder if all is delivered."""
         if self._is_forked:
             return
-        self._close_sender()
+        self._setup.close_sender()
         self._setup.facts.close()
         running, outcome = self._running, self._report.outcome
         if running is not None:
@@ -376,10 +361,6 @@ class SessionHooks(Hooks):
             if outcome is not None and outcome.is_removable:
                 remove_session(running.folder.path, is_own=True)
             running.unregister(config)
-
-    def _close_sender(self) -> None:
-        if self._sender is not None:
-            self._sender.close()
 
     @property
     def _folder(self) -> SessionFolder | None:

@@ -336,7 +336,7 @@ def _written(
         pid_birth=process_start_time(os.getpid()),
         run_tag=sharing.tag,
         is_first=sharing.is_first,
-        is_followed=setup.is_sending,
+        is_followed=setup.sender is not None,
         thread_fields=sharing.thread_fields(folder.id),
         job=sharing.thread_job(folder.id),
         started_us=int(Unpatched.wall() * 1_000_000),

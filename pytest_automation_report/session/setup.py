@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 class SessionSetup(Struct, frozen=True):
     """The values of a session that never change after pytest has configured itself.
 
-    ``name`` is that of the session's folder. With ``is_sending`` results are to be sent while the tests run.
+    ``name`` is that of the session's folder. ``sender`` starts; it is None if results are to be sent later.
     ``environ`` is a copy, since tests change the environment. ``token`` is None if results are to be sent later.
     ``facts`` of the build are searched for until the session starts.
     """
 
     name: str
-    is_sending: bool
+    sender: SenderProcess | None
     configuration: Settings
     token: Token | None
     timeouts: Timeouts
@@ -60,6 +60,11 @@ class SessionSetup(Struct, frozen=True):
 
         return cleaner_for(self.options)
 
+    def close_sender(self) -> None:
+        """Let go of the sender: it delivers the session that it was given, or ends."""
+        if self.sender is not None:
+            self.sender.close()
+
 
 def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
     """Return the configuration of a pytest session; raises `SettingError` for a setting that cannot be used."""
@@ -73,10 +78,8 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
     )
 
 
-def session_setup(
-    config: pytest.Config, environ: Mapping[str, str], warning: str = ""
-) -> tuple[SessionSetup, SenderProcess | None]:
-    """Return the setup of a session and its sender, which starts, None if results are sent later.
+def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: str = "") -> SessionSetup:
+    """Return the setup of a session, whose sender starts.
 
     ``warning`` is shown in the summary, empty for none. Raises `SettingError` for a setting that cannot be used, and
     `pytest.UsageError` if preflight finds that results cannot be sent.
@@ -98,8 +101,7 @@ def session_setup(
     name = new_session_name()
     # As early as possible: from here on the sender imports its modules on another core, and pytest imports its own.
     sender = None
-    is_sending = configuration.delivery != "later" and configuration.is_sendable and used is not None
-    if is_sending:
+    if configuration.delivery != "later" and configuration.is_sendable and used is not None:
         sender = SenderProcess(
             name,
             is_embedded=configuration.endpoint.is_embedded,
@@ -110,9 +112,9 @@ def session_setup(
         )
     facts = FactsSearch(configuration.build_info, configuration.facts, environ, config.rootpath)
     try:
-        setup = SessionSetup(
+        return SessionSetup(
             name=name,
-            is_sending=is_sending,
+            sender=sender,
             configuration=configuration,
             token=used,
             timeouts=timeouts_from(
@@ -128,7 +130,6 @@ def session_setup(
             sender.close()
         facts.close()
         raise
-    return setup, sender
 
 
 def _recording_options(
