@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitress has no types
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # as above
 from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # as above
@@ -49,11 +50,6 @@ class Deadlines(Struct, frozen=True):
     body_seconds: float = 30.0
     idle_seconds: float = 10.0
     drain_seconds: float = 5.0
-
-    @property
-    def shortest_seconds(self) -> float:
-        """The shortest of these times."""
-        return min(self.header_seconds, self.body_seconds, self.idle_seconds, self.drain_seconds)
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
@@ -254,7 +250,7 @@ class Loop:
         server.header_check = check
         self._server = server
         self._deadlines = deadlines
-        self._turn_seconds = min(_TURN_SECONDS, deadlines.shortest_seconds)
+        self._turn_seconds = min(_TURN_SECONDS, *astuple(deadlines))
         self._next_check = 0.0
         self._is_stopping = False
         # The handlers that were set before, by signal number.

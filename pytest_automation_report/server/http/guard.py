@@ -183,7 +183,8 @@ class RequestGuard:
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.path == HEALTH:
             return
-        self._check_host(req)
+        if self._hosts is not None and not is_answered(req.get_header("Host"), self._hosts):
+            raise ApiError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
         if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
             self._answer_other_site(req, resp)
             return
@@ -224,11 +225,6 @@ class RequestGuard:
         del resource, req_succeeded
         if self._extension is not None and self._extension.finish is not None:
             self._extension.finish(req, resp)
-
-    def _check_host(self, req: falcon.Request) -> None:
-        """Refuse a host name that is not ours: a foreign site can let its own name resolve to this machine."""
-        if self._hosts is not None and not is_answered(req.get_header("Host"), self._hosts):
-            raise ApiError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
 
     def _answer_other_site(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Refuse a request that a browser sends for a page of another site; a click there may be answered."""

@@ -262,7 +262,7 @@ class ArtifactContents:
         # One transaction for each part: a slow client must not hold one open.
         for position in range(start // PART_BYTES, -(-end // PART_BYTES)):
             part_start = position * PART_BYTES
-            data = self._store.look(partial(_read_part, content_hash, position))
+            data = self._store.look(partial(part_of, content_hash=content_hash, position=position))
             yield data[max(0, start - part_start) : end - part_start]
 
 
@@ -274,7 +274,3 @@ def stored_artifact(content: StoredContent, name: str) -> Json:
         "mime_type": content.mime_type,
         "size": content.size,
     }
-
-
-def _read_part(content_hash: str, position: int, connection: StoreConnection) -> bytes:
-    return part_of(connection, content_hash, position)

@@ -19,12 +19,11 @@ since it assumes that the rows of one run are spread over the table; they lie to
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import psycopg
 
@@ -89,15 +88,10 @@ class StoreConnection(ABC):
         return self.cursor(sql, values).rowcount
 
 
-@lru_cache(maxsize=256)
-def _columns(columns: tuple[str, ...]) -> str:
-    return ", ".join(f'"{column}"' for column in columns)
-
-
-def insert_into(table: str, columns: Iterable[str]) -> str:
+def insert_into(table: str, columns: Collection[str]) -> str:
     """Return the statement that inserts a row with these columns, which are names of ours."""
-    names = tuple(columns)
-    return f'INSERT INTO "{table}" ({_columns(names)}) VALUES ({", ".join("?" * len(names))})'
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f'INSERT INTO "{table}" ({names}) VALUES ({marks(columns)})'
 
 
 def marks(values: Collection[object]) -> str:

@@ -57,12 +57,8 @@ def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
         # Of several mounts on one folder, the last one is visible.
         if len(folder.parts) >= depth and real_path.is_relative_to(folder):
             file_system, depth = mounted_type, len(folder.parts)
-    return file_system if _is_network(file_system) else None
-
-
-def _is_network(file_system: str) -> bool:
     is_unknown_fuse = file_system.startswith("fuse.") and file_system not in _LOCAL_FUSE_TYPES
-    return file_system in _NETWORK_TYPES or is_unknown_fuse
+    return file_system if is_unknown_fuse or file_system in _NETWORK_TYPES else None
 
 
 _STATE_FOLDER = ".automation-report"
@@ -173,7 +169,12 @@ class Connections:
         try:
             _create_file(path)
             file_system = network_type(path, mounts)
-            self.notes = (_network_note(path, file_system),) if file_system else ()
+            if file_system:
+                note = (
+                    f"{path} is on a network file system ({file_system}): it is kept with a rollback journal, which is"
+                    " slower, and only one machine may use it at a time"
+                )
+                self.notes = (note,)
             _prepare(self._writer, path, "delete" if file_system else "wal")
             with self._reader():
                 pass
@@ -226,8 +227,9 @@ class Connections:
             try:
                 self._writer.execute("VACUUM")
             finally:
-                is_truncated = _truncate_log(self._writer)
-        if not is_truncated:
+                # Copies the log into the file and empties it, unless others read from it.
+                ((is_busy, _, _),) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if is_busy:
             raise try_again()
 
     def close(self) -> None:
@@ -285,19 +287,10 @@ def _map_errors() -> Iterator[None]:
         raise try_again() from error
 
 
-def _network_note(path: Path, file_system: str) -> str:
-    return (
-        f"{path} is on a network file system ({file_system}): it is kept with a rollback journal, which is slower,"
-        " and only one machine may use it at a time"
-    )
-
-
 def _begin(connection: SqliteConnection) -> None:
     """Begin a write transaction, or raise `ApiError` (429) if another process holds the lock for too long."""
-    for _ in range(_BEGIN_ATTEMPTS):
-        if _try_begin(connection):
-            return
-    raise try_again()
+    if not any(_try_begin(connection) for _ in range(_BEGIN_ATTEMPTS)):
+        raise try_again()
 
 
 def _try_begin(connection: SqliteConnection) -> bool:
@@ -309,12 +302,6 @@ def _try_begin(connection: SqliteConnection) -> bool:
             raise
         return False
     return True
-
-
-def _truncate_log(connection: SqliteConnection) -> bool:
-    """Copy the write-ahead log into the file and empty the log; False while others read from it."""
-    ((is_busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return not is_busy
 
 
 def _open_failure(path: Path, error: Exception) -> str:
@@ -372,11 +359,7 @@ def _prepare(connection: SqliteConnection, path: Path, journal: str) -> None:
     """
     deadline = time.monotonic() + _OPEN_SECONDS
     while not _try_prepare(connection, path, journal, is_last=time.monotonic() > deadline):
-        _pause()
-
-
-def _pause() -> None:
-    time.sleep(_OPEN_PAUSE_SECONDS)
+        time.sleep(_OPEN_PAUSE_SECONDS)
 
 
 def _try_prepare(connection: SqliteConnection, path: Path, journal: str, *, is_last: bool) -> bool:

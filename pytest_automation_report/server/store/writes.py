@@ -108,15 +108,16 @@ class Writer:
         With strict references, the configuration and the milestone must exist already.
         """
         self.check_room()
-        self._add_project(project_id)
+        if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
+            self.connection.change(_INSERT_PROJECT, (project_id, self.now))
         self._check_references(project_id, run, are_names_checked=are_references_strict)
         columns = {
             **_OPEN,
             "project_id": project_id,
             "source_id": self._find_or_create("source", project_id, run.source),
             "name": run.name,
-            "config_id": self._referenced("config", project_id, run.config_id, run.config),
-            "milestone_id": self._referenced("milestone", project_id, run.milestone_id, run.milestone),
+            "config_id": run.config_id or self._find_or_create("config", project_id, run.config),
+            "milestone_id": run.milestone_id or self._find_or_create("milestone", project_id, run.milestone),
             "tags": run.tags,
             "thread_count": 0,
             "thread_active_count": 0,
@@ -146,7 +147,10 @@ class Writer:
         run = self._open_run(run_id)
         for thread_id, failure_count in self.connection.execute(_OPEN_THREADS, (run_id,)):
             self._close_thread(thread_id, failure_count)
-        elapsed = self._since_began(run_id, run["created"]) if measure_elapsed else self._longest_thread(run_id)
+        if measure_elapsed:
+            elapsed: int | None = self._since_began(run_id, run["created"])
+        else:
+            ((elapsed,),) = self.connection.execute(_LONGEST, (run_id,))
         completion = {"is_completed": True, "completed": self.now, "elapsed": elapsed, "thread_active_count": 0}
         self._update_run(run_id, {**completion, "status": int(final_status(run["failure_count"]))})
 
@@ -260,15 +264,6 @@ class Writer:
         before = 0 if began is None else created - began
         return max(0, self.now - created + (before if 0 < before <= _MOST_BEFORE_US else 0))
 
-    def _longest_thread(self, run_id: int) -> int | None:
-        ((longest,),) = self.connection.execute(_LONGEST, (run_id,))
-        elapsed: int | None = longest
-        return elapsed
-
-    def _add_project(self, project_id: int) -> None:
-        if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
-            self.connection.change(_INSERT_PROJECT, (project_id, self.now))
-
     def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
         """Raise `ApiError` (422) for ids of configurations and milestones that the project does not have.
 
@@ -288,27 +283,22 @@ class Writer:
         if errors:
             raise validation_error(errors)
 
-    def _referenced(self, table: _Named, project_id: int, record_id: int | None, name: str | None) -> int | None:
-        """Return the id of a configuration or milestone, which is created by its name if missing; an id wins."""
-        if record_id is not None or name is None:
-            return record_id
-        return self._find_or_create(table, project_id, name)
-
     def _find(self, table: _Named, project_id: int, column: Literal["id", "name"], value: object) -> int | None:
         """Return the id of a project's record, None if there is none."""
         sql = f'SELECT "id" FROM "{table}" WHERE "project_id" = ? AND "{column}" = ?'
         rows = self.connection.execute(sql, (project_id, value))
         return rows[0][0] if rows else None
 
-    def _find_or_create(self, table: _Named, project_id: int, name: str) -> int:
-        """Return the id of a project's record, which is inserted if missing."""
+    def _find_or_create(self, table: _Named, project_id: int, name: str | None) -> int | None:
+        """Return the id of a project's record, which is inserted if missing; None without a name."""
+        if name is None:
+            return None
         record_id = self._find(table, project_id, "name", name)
         if record_id is None:
             columns = {"project_id": project_id, "name": name, **({"created": self.now} if table == "source" else {})}
             # In PostgreSQL another writer may insert the same record at this moment; then this insert does nothing.
             self.connection.change(f"{insert_into(table, columns)} ON CONFLICT DO NOTHING", tuple(columns.values()))
             record_id = self._find(table, project_id, "name", name)
-        assert record_id is not None
         return record_id
 
     def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:

@@ -1,6 +1,7 @@
 import sqlite3
 import stat
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -149,7 +150,7 @@ def test_a_new_store_waits_for_another_process_that_holds_the_file(
             patch.setattr(connections, "_OPEN_SECONDS", -1)
             with pytest.raises(StoreError, match=r"store\.db.*locked"):
                 Store(path)
-        monkeypatch.setattr(connections, "_pause", lambda: other.execute("ROLLBACK"))
+        monkeypatch.setattr(time, "sleep", lambda _: other.execute("ROLLBACK"))
         Store(path).close()
 
 
