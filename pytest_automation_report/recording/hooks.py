@@ -100,7 +100,10 @@ def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | N
         raise TypeError(f"the hook returned {type(additions).__name__}, not Additions")
     key: object = additions.key
     if key is not None:
-        key = _key(key)
+        if not (isinstance(key, str) and key):
+            raise ValueError(f"key {key!r} is no text")
+        # Its hash if the server would not accept it: all other keys are hashes of texts.
+        key = key if _KEY.fullmatch(key) else sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     folder: object = additions.folder
     if folder is not None:
         if not (isinstance(folder, str) and folder):
@@ -137,13 +140,6 @@ def with_additions(run: NewRun, additions: object, cleaner: TextCleaner) -> NewR
     name = "" if additions.name is None else string(safe_str(additions.name))
     tagged = replace(run, name=name or run.name, tags=tuple(dict.fromkeys((*run.tags, *additions.tags))))
     return joined(tagged, added)
-
-
-def _key(key: object) -> str:
-    """Return a key that the server accepts: the text itself, or its hash, as all other keys are hashes of texts."""
-    if not (isinstance(key, str) and key):
-        raise ValueError(f"key {key!r} is no text")
-    return key if _KEY.fullmatch(key) else sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _field(field: object, cleaner: TextCleaner) -> Field:

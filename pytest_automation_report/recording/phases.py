@@ -24,12 +24,13 @@ from pytest_automation_report.api.models import (
     Status,
     step_markup,
 )
+from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
 from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Protocol
 
     from pytest_automation_report.api.models import Artifact
@@ -128,18 +129,14 @@ class Phase(Struct, frozen=True):
         return "failure" if self.when == "call" else "error"
 
     @property
-    def is_failure(self) -> bool:
-        """Whether a test with this phase has failed."""
-        return self.status in {"failure", "error"}
-
-    @property
     def only_counts_subtests(self) -> bool:
         """Whether the text only counts failed subtests, or is missing."""
         return self.is_bare or _SUBTESTS_FAILED.match(self.text) is not None
 
     def field(self, name: str) -> Field:
         """Return the highlighted console field that shows this phase."""
-        return console_field(name, self.text, self.message, self.type_name, self.when if self.is_failure else "")
+        phase = self.when if self.status in FAILED else ""
+        return console_field(name, self.text, self.message, self.type_name, phase)
 
 
 def read_phase(report: Report, cleaner: TextCleaner) -> Phase | None:
@@ -176,7 +173,8 @@ def _failed_phase(when: str, report: Report, cleaner: TextCleaner) -> Phase:
         when,
         report.outcome,
         text or f"pytest reported the outcome {report.outcome!r} of the {when} and no text.",
-        message=cleaner.paragraph(_junit_message(when, reason)),
+        # As the attribute in pytest's JUnit XML.
+        message=cleaner.paragraph(f'failed on {when} with "{reason}"' if when in {"setup", "teardown"} else reason),
         type_name=exception_type(reason) if crash is not None else "",
         is_bare=not text,
         line=_failing_line(report) if doctest is None else int(doctest["line"]),
@@ -244,11 +242,6 @@ def worst_status(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=_SEVERITY.__getitem__) if statuses else "passed"
 
 
-def _junit_message(when: str, reason: str) -> str:
-    """Return the ``message`` attribute that pytest's JUnit XML would have for a failed phase."""
-    return f'failed on {when} with "{reason}"' if when in {"setup", "teardown"} else reason
-
-
 _STEP_UNITS = 300
 # Reserved for the last step, which counts the steps that are not shown.
 _REST_UNITS = 200
@@ -282,7 +275,10 @@ class Subtests:
 
     def add(self, report: Report, context: Context, cleaner: TextCleaner) -> None:
         """Count one subtest, and store its texts while there is room for them."""
-        status = _status(report.outcome)
+        # An unknown outcome counts as failed, never as passed.
+        status: StepStatus = "failed"
+        if report.outcome in {"passed", "skipped"}:
+            status = "passed" if report.outcome == "passed" else "skipped"
         description = cleaner.string(_description(context))
         self._counts[status] += 1
         if len(self._steps) < STEP_LIMIT:
@@ -332,23 +328,10 @@ def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepSta
         shown[status] += 1
     rest = Counter(counts) - shown
     if rest:
-        markup.append(step_markup(_worst(rest), f"{sum(rest.values())} more: {_count_text(rest)}"))
+        # It counts as skipped only if nothing in it ran.
+        worst: StepStatus = "failed" if rest["failed"] else "passed" if rest["passed"] else "skipped"
+        markup.append(step_markup(worst, f"{sum(rest.values())} more: {_count_text(rest)}"))
     return Field("Steps", "".join((*markup, CLOSING_TAG)), FieldType.HTML)
-
-
-def _status(outcome: str) -> StepStatus:
-    """Return the status of a step. An unknown outcome counts as failed, never as passed."""
-    if outcome == "passed":
-        return "passed"
-    return "skipped" if outcome == "skipped" else "failed"
-
-
-def _worst(counts: Counter[StepStatus]) -> StepStatus:
-    """Return one status for several steps: failed before passed before skipped."""
-    # "passed" before "skipped": the rest of the steps counts as skipped only if nothing in it ran.
-    if counts["failed"]:
-        return "failed"
-    return "passed" if counts["passed"] else "skipped"
 
 
 def _count_text(counts: Counter[StepStatus]) -> str:
@@ -387,26 +370,22 @@ def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
     present = [part for part in parts if part is not None]
     if len(present) < 2:  # noqa: PLR2004 - nothing to merge
         return present[0] if present else None
-    counts: dict[StepStatus, int] = {}
+    counts: Counter[StepStatus] = Counter()
+    artifacts: list[Artifact] = []
+    timed_steps: list[Step] = []
     for part in present:
-        for status, count in part.counts.items():
-            counts[status] = counts.get(status, 0) + count
+        counts.update(part.counts)
+        timed_steps += (_moved(step, len(artifacts)) for step in part.timed_steps)
+        artifacts += part.artifacts
     return Annotations(
         fields=tuple(field_ for part in present for field_ in part.fields),
-        artifacts=tuple(artifact for part in present for artifact in part.artifacts),
+        artifacts=tuple(artifacts),
         steps=tuple(step for part in present for step in part.steps),
         counts=counts,
         key=next((part.key for part in reversed(present) if part.key is not None), None),
         folder=next((part.folder for part in reversed(present) if part.folder is not None), None),
-        timed_steps=tuple(_merged_steps(present)),
+        timed_steps=tuple(timed_steps),
     )
-
-
-def _merged_steps(parts: Iterable[Annotations]) -> Iterator[Step]:
-    count = 0
-    for part in parts:
-        yield from (_moved(step, count) for step in part.timed_steps) if count else part.timed_steps
-        count += len(part.artifacts)
 
 
 def _moved(step: Step, count: int) -> Step:

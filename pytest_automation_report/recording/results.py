@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ from pytest_automation_report.text.visible import ColouredText
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.recording.phases import CollectionReport
@@ -102,6 +102,11 @@ Unfinished: TypeAlias = 'Literal["crashed", "died", "interrupted"]'
 ``crashed``: its xdist worker died. ``died``: its pytest process died. ``interrupted``: pytest stopped in the test.
 """
 
+_SENTENCES: Final[Mapping[Unfinished, str]] = {
+    "crashed": "The worker {worker} crashed while it ran this test (os._exit, a signal or a lost machine).",
+    "died": "The process that ran this test died before it finished (os._exit, a signal or a lost machine).",
+    "interrupted": "This test was interrupted (Ctrl-C, pytest.exit or -x) before it finished.",
+}
 # A line of pytest's traceback that shows an exception.
 _RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
 
@@ -124,7 +129,12 @@ def collection_record(report: CollectionReport, options: RecordingOptions) -> Fi
         text, reason = skip_texts(report.longrepr, report.longreprtext)
         cause = console_field("Skipped", cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")
     else:
-        cause = _collection_error_field(report, cleaner)
+        text = report.longreprtext or "pytest could not collect this and gave no text."
+        # The last one: pytest shows a chain of exceptions in the order in which they were raised.
+        exceptions = _RAISED.findall(text)
+        message = exceptions[-1] if exceptions else "collection failure"
+        type_name = exception_type(message) if exceptions else ""
+        cause = console_field("Error", cleaner.console(text), cleaner.paragraph(message), type_name)
     fields = (cause, *(output_fields(report.sections, cleaner) if options.keeps_output(status) else ()))
     attempt = Attempt(status, fields=fields, colours=colours_of(fields))
     return FinishRecord(0, 0, report.nodeid, attempt, file=report.nodeid.partition("::")[0], folder=folder)
@@ -146,7 +156,7 @@ def unfinished_attempt(
     last captured output. ``observed_us`` is the time since the test's start, None if that is not known.
     """
     cleaner = cleaner_for(options)
-    sentence = _sentence(kind, worker)
+    sentence = _SENTENCES[kind].format(worker=string(worker))
     # Who presses Ctrl-C stops a test that may be good: nothing is known of it.
     name = "Not run" if kind == "interrupted" else "Error"
     status: Status = UNTESTED if kind == "interrupted" else "error"
@@ -203,22 +213,3 @@ def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> 
 def node_id_fields(identity: TestIdentity, cleaner: TextCleaner) -> tuple[Field, ...]:
     """Return a field with pytest's node id, nothing if folder and name show it unchanged."""
     return (Field("Node id", cleaner.string(identity.raw)),) if identity.is_respelled else ()
-
-
-def _sentence(kind: Unfinished, worker: str) -> str:
-    """Return one sentence about the end of an unfinished test."""
-    if kind == "crashed":
-        return f"The worker {string(worker)} crashed while it ran this test (os._exit, a signal or a lost machine)."
-    if kind == "died":
-        return "The process that ran this test died before it finished (os._exit, a signal or a lost machine)."
-    return "This test was interrupted (Ctrl-C, pytest.exit or -x) before it finished."
-
-
-def _collection_error_field(report: CollectionReport, cleaner: TextCleaner) -> Field:
-    """Return the field with the traceback of a collection error."""
-    text = report.longreprtext or "pytest could not collect this and gave no text."
-    # The last one: pytest shows a chain of exceptions in the order in which they were raised.
-    exceptions = _RAISED.findall(text)
-    message = exceptions[-1] if exceptions else "collection failure"
-    type_name = exception_type(message) if exceptions else ""
-    return console_field("Error", cleaner.console(text), cleaner.paragraph(message), type_name)

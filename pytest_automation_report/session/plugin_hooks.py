@@ -19,8 +19,8 @@ from pytest_automation_report.session.collection import captured_files, write_co
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
-from pytest_automation_report.spool.cleaning import LeftoverCounts, expire_old_sessions, remove_session
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN, has_other_folders
+from pytest_automation_report.spool.cleaning import expire_old_sessions, remove_session
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN
 from pytest_automation_report.spool.process import Log
 from pytest_automation_report.spool.records import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
@@ -195,15 +195,13 @@ class RunningSession(Struct):
             log=Log(self.folder.log).tail(3) if is_never_ready else [],
             ended=int(Unpatched.wall() * 1_000_000),
             losses=WriteLosses.together((*of_workers, self.hooks.writer.losses)),
-            leftovers=self._expire_old_sessions(),
+            leftovers=expire_old_sessions(
+                self.configuration.spool,
+                self.folder,
+                keep_days=self.configuration.keep_spool,
+                now=Unpatched.wall(),
+            ),
         )
-
-    def _expire_old_sessions(self) -> LeftoverCounts:
-        """Count the earlier sessions in the spool, and remove the old ones."""
-        spool = self.configuration.spool
-        if not has_other_folders(spool, self.folder):
-            return LeftoverCounts()
-        return expire_old_sessions(spool, self.folder, keep_days=self.configuration.keep_spool, now=Unpatched.wall())
 
     def unregister(self, config: pytest.Config) -> None:
         """Unregister the hooks, so that a later session of the same process does not call them."""

@@ -83,8 +83,12 @@ class RemoteWorkerHooks(Hooks):
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note whether any test uses the fixture or a marker, or a hook describes tests."""
-        if getattr(session.config.hook, DESCRIBE_TEST).get_hookimpls() or any(map(self._is_annotated, session.items)):
+        if getattr(session.config.hook, DESCRIBE_TEST).get_hookimpls():
             self._has_annotations = True
+        for item in session.items:
+            is_marked = any(mark.name in self._marker_names for mark in item.iter_markers())
+            if is_marked or "automation_report" in getattr(item, "fixturenames", ()):
+                self._has_annotations = True
 
     @guarded
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -92,10 +96,6 @@ class RemoteWorkerHooks(Hooks):
         active.remove(self)
         if self._has_annotations:
             getattr(session.config, "workeroutput", {})[UNREPORTED] = True
-
-    def _is_annotated(self, item: pytest.Item) -> bool:
-        has_fixture = "automation_report" in getattr(item, "fixturenames", ())
-        return has_fixture or any(mark.name in self._marker_names for mark in item.iter_markers())
 
 
 def worker_hooks(workerinput: Mapping[str, Any], errors: InternalErrors) -> WorkerHooks | RemoteWorkerHooks:

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
 from pytest_automation_report.text.files import Disk
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -33,7 +34,6 @@ With it the sender finds those results without decoding all.
 
 _SCHEME: Final = "spooled:"
 _ADDRESS: Final = lazy_pattern(r"spooled:(\S*) ?(.*)", re.DOTALL)
-_NAME = lazy_pattern(r"[A-Za-z0-9_-]{1,80}")
 _OTHER: Final = lazy_pattern(r"[^A-Za-z0-9_-]")
 
 
@@ -47,19 +47,11 @@ def spooled_name(worker: str, number: int) -> str:
     return f"{_OTHER.sub('_', worker)[:60]}-{number}"
 
 
-def is_spooled_name(name: str) -> bool:
-    """Return whether a file in the spool may have this name; a forged record can have any."""
-    return _NAME.fullmatch(name) is not None
-
-
 def spooled_file(address: str) -> tuple[str, str] | None:
     """Split a spooled address into the name of the file and the text for people; None for other addresses."""
     match = _ADDRESS.fullmatch(address)
     return (match[1], match[2]) if match else None
 
-
-FOLDER: Final = "files"
-"""Name of the folder in a session's folder."""
 
 _PIECE_BYTES: Final = 1 << 20
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

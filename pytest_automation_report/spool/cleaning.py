@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.artifacts import FOLDER, is_spooled_name
 from pytest_automation_report.spool.folder import (
+    FOLDER,
     RECORDS_SUFFIX,
     empty_folders,
     hidden_folders,
     is_lock_taken,
     is_session_name,
+    is_spooled_name,
     session_folders,
 )
 from pytest_automation_report.spool.process import process_start_time

@@ -46,12 +46,21 @@ MAIN: Final = "main"
 NOT_RUN: Final = "not-run"
 """Name of the file with the tests that were collected, and of the thread of those that were not run."""
 
+FOLDER: Final = "files"
+"""Name of the folder with the files of results in a session's folder."""
+
+_FILE_NAME: Final = lazy_pattern(r"[A-Za-z0-9_-]{1,80}")
 _STATE_FOLDER: Final = ".automation-report"
 _HIDING: Final = "."
 # A manifest has some kilobytes; a foreign one may have any size.
 _MAX_MANIFEST_BYTES: Final = 16 << 20
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", "report.html"})
+
+
+def is_spooled_name(name: str) -> bool:
+    """Return whether a file in the spool may have this name; a forged record can have any."""
+    return _FILE_NAME.fullmatch(name) is not None
 
 
 def is_lock_taken(descriptor: int) -> bool:
@@ -297,15 +306,6 @@ def _check_links(spool: Path) -> None:
 def _ignored_with(spool: Path) -> tuple[Path, ...]:
     """Return the folders that get a ``.gitignore`` when they are created for a spool."""
     return (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,)
-
-
-def has_other_folders(spool: Path, own: SessionFolder) -> bool:
-    """Return whether a spool holds another folder than this session's, also if it cannot be read."""
-    try:
-        with os.scandir(spool) as entries:
-            return any(entry.name != own.id and entry.is_dir(follow_symlinks=False) for entry in entries)
-    except OSError:
-        return True
 
 
 def session_folders(spool: Path) -> list[SessionFolder]:

@@ -102,16 +102,6 @@ def test_attempts_are_counted_in_a_row() -> None:
     assert [len(result.attempts) for result in results_of(numbered)] == [1, 2, 3, 1, 1]
 
 
-def test_reports_without_a_start_still_make_a_result() -> None:
-    """A plugin that logs no start loses nothing; a finish of nothing is nothing."""
-    recorder = Recorder(RecordingOptions())
-    for each in plain(location=PLACE):
-        recorder.add(each)
-    test = result_of(ended(recorder)).test
-    assert (test.status, test.line) == ("passed", 5)
-    assert recorder.finish(NODE, number=1, began=0, moment=5) is None
-
-
 def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> None:
     """What a report said when it arrived counts, since pytest-retry turns its first report into its last."""
     recorder = Recorder(RecordingOptions())
@@ -122,18 +112,6 @@ def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> Non
     shared.outcome, shared.longreprtext = "failed", "second"
     recorder.add(shared)
     assert values(result_of(ended(recorder)).test) == {"Failure": "second", "Attempts": "2", "Attempt 1": "first"}
-
-
-def test_groups_of_xdist_are_taken_off() -> None:
-    """A node id with a group has the identity of the one without, also when the map is filled later."""
-    groups: dict[str, str] = {}
-    recorder = Recorder(RecordingOptions(), groups)
-    recorder.start(NODE + "@g", PLACE)
-    groups[NODE + "@g"] = NODE
-    for each in plain(nodeid=NODE + "@g"):
-        recorder.add(each)
-    record = ended(recorder, NODE + "@g")
-    assert (record.nodeid, record.attempt.fields) == (NODE, ())
 
 
 def test_interleaved_tests_are_kept_apart() -> None:

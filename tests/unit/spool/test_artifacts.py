@@ -9,13 +9,13 @@ from pytest_automation_report.spool.artifacts import (
     MARK,
     ArtifactSpool,
     ArtifactSpoolError,
-    is_spooled_name,
     open_spooled,
     remove_spooled,
     spooled_address,
     spooled_file,
     spooled_name,
 )
+from pytest_automation_report.spool.folder import is_spooled_name
 
 
 def stash(folder: Path, worker: str = "main", most: int = 100, together: int = 1000) -> ArtifactSpool:
