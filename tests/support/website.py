@@ -60,8 +60,7 @@ class Site:
 
     def text(self, path: str) -> str:
         """Return what a page says, with single spaces."""
-        body = self.shown(path).partition("<main")[2].partition("</main>")[0]
-        return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", body)))
+        return said(self.shown(path).partition("<main")[2].partition("</main>")[0], " ")
 
     def run_of(self, *tests: dict[str, Any], is_open: bool = False, **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`
         """Report a run of one thread with these tests."""
@@ -82,6 +81,11 @@ class Site:
         """Return the ids of a run's tests, in the order of their arrival."""
         listed = self.service.get(f"/automation/runs/{run}/tests", "order=asc&per_page=1000").json["result"]
         return [each["automation_test_id"] for each in listed]
+
+
+def said(html: str, between: str = "") -> str:
+    """Return what HTML says, with single spaces; ``between`` stands for each tag."""
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", between, html)))
 
 
 def failing(number: int = 0, message: str = "assert 90 == 89", **properties: object) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def test_all_links_lead_inside(site: Site) -> None:
         for attribute in ("href", "src", "action", "data-live", "data-branch"):
             assert f'{attribute}="/' not in page
             assert f"{attribute}='/" not in page
+        assert not re.search(r">[0-9,]+ (days?|h|min) ago<", page)
         for target in page.split('href="#/')[1:]:
             inner = "/" + target.partition('"')[0].partition("#")[0].replace("&amp;", "&")
             is_list = inner.startswith(f"/runs/{run}?") and "view=tests" in inner

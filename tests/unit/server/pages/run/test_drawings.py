@@ -1,232 +1,161 @@
-"""Strips, names, marked messages, grids and lanes: values of small drawings."""
+"""Strips, marked messages, grids, lanes and trends, commands and versions, as the page of a run shows them."""
 
-import json
+import re
+from html import unescape
 from typing import Any
 
 import pytest
 
-from pytest_automation_report.failures.tracebacks import parse_traceback
-from pytest_automation_report.server.pages.drawings import (
-    clock,
-    failure_trend,
-    lanes_of,
-    merged_letters,
-    reduced_cells,
-    strip_of,
-    trend,
-)
-from pytest_automation_report.server.pages.run.changes import failing_runs
-from pytest_automation_report.server.pages.run.facts import worker_names
-from pytest_automation_report.server.pages.run.failures import code_frame, command_for, says_of
-from pytest_automation_report.server.pages.run.time import shares_of, time_of, waste_sentence
-from pytest_automation_report.server.pages.state import RunState
-from pytest_automation_report.server.pages.words import percent
-from pytest_automation_report.server.store.reads import RunRecord
+from pytest_automation_report.api.models import Json
+from support.service import SECOND, a_test
+from support.website import Site, failing, said
+
+CART = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
 
 
-def test_a_strip_shows_each_outcome_by_height_and_words() -> None:
+def field(name: str, value: str) -> Json:
+    return {"type": 1, "name": name, "value": value}
+
+
+def card(site: Site, *tests: dict[str, Any], **properties: Any) -> str:  # noqa: ANN401 - those of `Service.new_run`
+    """Report a run whose failures have one reason; return its card as HTML."""
+    html = site.shown(f"/runs/{site.run_of(*tests, **properties)}")
+    assert html.count('<details class="cause"') == 1
+    return html.partition('<details class="cause"')[2].partition("</details>")[0]
+
+
+def heading_of(shown: str) -> str:
+    """Return the heading of a card as HTML."""
+    return shown.partition('<h3 class="says">')[2].partition("</h3>")[0]
+
+
+def test_a_strip_shows_each_outcome_by_height_and_words(site: Site) -> None:
     """One path for each tone, the newest run at the right with a mark below it; runs before the test are left out."""
-    strip = strip_of("..ppfr", has_now=True)
-    assert strip is not None
-    assert strip.label == "last 4 runs: 2 passed, 1 failed, 1 flaky"
-    assert dict(strip.paths) == {
-        "pass": "M0 10h4v8h-4zM6 10h4v8h-4z",
-        "fail": "M12 1h4v17h-4z",
-        "flaky": "M18 5h4v13h-4z",
+    flaky = {**field("Attempts", "2"), "meta": {"counts": "attempts"}}
+    for tests in ([a_test(1)], [a_test(0), a_test(1)], [failing(0), a_test(1)], [a_test(0, fields=[flaky])]):
+        site.run_of(*tests)
+    shown = card(site, failing(0))
+    assert "last 4 runs: 1 passed, 2 failed, 1 flaky" in shown
+    paths = dict(re.findall(r'<path class="(\w+)" d="([^"]*)"', shown))
+    assert paths == {
+        "pass": "M0 10h4v8h-4z",
+        "fail": "M6 1h4v17h-4zM18 1h4v17h-4z",
+        "flaky": "M12 5h4v13h-4z",
         "now": "M18 21h4v2h-4z",
     }
-    assert strip.width == 22
-    assert strip_of("") is strip_of("...") is None
-
-
-def test_histories_end_with_the_run_of_the_page() -> None:
-    """Several tests show their worst outcome in each run."""
-    assert merged_letters(["ppp", "pf", "r"]) == "ppf"
-    assert merged_letters([]) == ""
 
 
 @pytest.mark.parametrize(
-    ("title", "type_name", "type_shown", "variable"),
+    ("message", "shown", "variable"),
     [
-        ("RadioError: radio gateway 10.0.4.17:9031 refused", "", "RadioError", ["10.0.4.17", "9031"]),
-        ("shop.errors.RadioError: no answer", "", "RadioError", []),
-        ("assert 1260 == (8 * 180)", "AssertionError", "AssertionError", ["1260", "8", "180"]),
-        ("plain words", "", "", []),
+        ("RadioError: gateway 10.0.4.17:9031 refused", "RadioError: gateway", ["10.0.4.17", "9031"]),
+        ("shop.errors.RadioError: no answer", "RadioError: no answer", []),
+        ("assert 1260 == (8 * 180)", "AssertionError: assert 1260", ["1260", "8", "180"]),
     ],
 )
-def test_variable_parts_of_a_message_are_marked(
-    title: str, type_name: str, type_shown: str, variable: list[str]
-) -> None:
-    """The parts that differ from run to run are marked, and together the parts are the whole message."""
-    message = says_of(title, type_name)
-    assert message["type"] == type_shown
-    assert [text for text, is_variable in message["parts"] if is_variable] == variable
-    assert title.endswith("".join(text for text, _ in message["parts"]))
+def test_variable_parts_of_a_message_are_marked(site: Site, message: str, shown: str, variable: list[str]) -> None:
+    """The parts that differ from run to run."""
+    heading = heading_of(card(site, failing(0, message)))
+    assert said(heading).startswith(shown)
+    assert re.findall("<var>(.*?)</var>", heading) == variable
 
 
-def test_a_failure_without_a_message_has_words() -> None:
+def test_a_failure_without_a_message_has_words(site: Site) -> None:
     """A reason is never an empty heading."""
-    assert says_of("", "KeyError")["parts"] == [("no message", False)]
-    assert says_of("")["parts"] == [("Failed without a message", False)]
+    empty = {"type": 4, "name": "Failure", "value": "", "meta": {"type": "KeyError"}, "is_highlight": True}
+    assert said(heading_of(card(site, failing(0, fields=[empty])))) == "KeyError: no message"
 
 
-def test_a_small_grid_has_links_and_a_large_one_has_paths() -> None:
-    """Squares are links while they are few; 300 of them are one path for each tone."""
-    few = reduced_cells([{"id": n, "tone": "fail" if n < 15 else "pass", "name": ""} for n in range(18)])
-    assert [square["id"] for square in few["squares"]] == list(range(18))
-    many = reduced_cells([{"id": n, "tone": "fail" if n < 15 else "pass", "name": ""} for n in range(300)])
-    assert not many["squares"]
-    assert {tone: path.count("M") for tone, path in many["paths"]} == {"fail": 15, "pass": 285}
+def test_a_large_grid_has_a_path_for_each_tone(site: Site) -> None:
+    """300 squares are no links: the 15 that failed are one path."""
+    tests = [(failing if n < 15 else a_test)(n, name=f"test_price[{n}]", **CART) for n in range(300)]
+    grid = card(site, *tests).partition('class="cells"')[2].partition("</svg>")[0]
+    assert "<a" not in grid
+    assert {tone: d.count("M") for tone, d in re.findall(r'<path class="(\w+)" d="([^"]*)"', grid)} == {
+        "fail": 15,
+        "pass": 285,
+    }
 
 
-def test_workers_are_told_apart() -> None:
+def test_workers_are_told_apart(site: Site) -> None:
     """The same name in several jobs has the thread's number; pytest's own process, alone in its run, has no name."""
 
-    def named(*workers: str) -> list[str]:
-        threads = [{"id": number, "position": number + 1} for number in range(len(workers))]
-        fields = [
-            {"thread": number, "kind": "fields", "body": json.dumps({"name": "Worker", "value": worker})}
-            for number, worker in enumerate(workers)
-        ]
-        names = worker_names(RunRecord({"thread_count": len(workers)}, threads, fields))
-        return [names.get(number, "") for number in range(len(workers))]
+    def names(*workers: str) -> list[str]:
+        run = site.service.new_run()
+        for worker in workers:
+            site.service.append(site.service.new_thread(run, fields=[field("Worker", worker)]), a_test(0, elapsed=5))
+        return re.findall(r"<title>All tests of (.*?)</title>", site.shown(f"/runs/{run}?view=time"))
 
-    assert named("gw0", "gw1") == ["gw0", "gw1"]
-    assert named("main", "gw0", "main") == ["main, thread 1", "gw0", "main, thread 3"]
-    assert named("main") == [""]
-    assert named("gw0") == ["gw0"]
+    assert names("gw0", "gw1") == ["gw0", "gw1"]
+    assert names("main", "gw0", "main") == ["main, thread 1", "gw0", "main, thread 3"]
+    assert names("main") == ["pytest"]
 
 
-def test_the_command_of_a_reason_names_tests_functions_or_files() -> None:
-    """Few tests are named one by one, many by their function; too many files or no file give no command."""
-    rows = [{"file": "t.py", "folder": "t", "name": f"test_a[{n}]"} for n in range(9)]
-    assert command_for(rows[:2], 2) == "pytest 't.py::test_a[0]' 't.py::test_a[1]'"
-    assert command_for(rows, 300) == "pytest t.py::test_a"
-    assert command_for([{**rows[0], "file": None}], 1) is None
-    assert command_for([{**rows[0], "file": "-k.py"}], 1) is None
-    spread = [{"file": f"t{n}.py", "folder": f"t{n}", "name": f"test_{n}"} for n in range(9)]
-    assert command_for(spread, 9) is None
+@pytest.mark.parametrize(
+    ("count", "where", "command"),
+    [
+        (2, CART, "pytest 'tests/test_cart.py::test_a[0]' 'tests/test_cart.py::test_a[1]'"),
+        (9, CART, "pytest tests/test_cart.py::test_a"),
+        (1, {"folder": "t"}, None),
+        (1, {"folder": "-k", "file": "-k.py"}, None),
+    ],
+)
+def test_the_command_of_a_reason_names_tests_or_functions(
+    site: Site, count: int, where: dict[str, Any], command: str | None
+) -> None:
+    """Few tests are named one by one, many by their function; without a file that is one there is no command."""
+    shown = card(site, *(failing(number, name=f"test_a[{number}]", **where) for number in range(count)))
+    commands = re.findall('id="command-[0-9a-f]*">(.*?)<', shown)
+    assert [unescape(text) for text in commands] == ([] if command is None else [command])
 
 
-def test_changes_of_time_are_percentages() -> None:
-    """With a sign, and with the runs that a fixed test had failed for."""
-    assert percent(21_400_000, 9_100_000) == "+135 %"
-    assert percent(5, 10) == "−50 %"  # noqa: RUF001 - a minus
-    assert failing_runs("pffsfp") == 3
-    assert failing_runs("ppp") == 0
+def timed(site: Site, started: float, elapsed: float) -> int:
+    """Report a run of one test by the seconds until it began and those that it took."""
+    run = site.service.new_run()
+    thread = site.service.new_thread(run, session_started=site.service.clock.now)
+    test = a_test(0, elapsed=int(elapsed * SECOND), started=int(started * SECOND))
+    whole = int((started + elapsed) * SECOND)
+    site.service.append(thread, test, elapsed_observed=whole, elapsed_computed=test["elapsed"])
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    return run
 
 
-def _overview() -> dict[str, Any]:
-    second = 1_000_000
-    return {
-        "wall": 20 * second,
-        "is_exact": True,
-        "worker_count": 3,
-        "workers": [{"thread": 5, "start": second, "end": 20 * second, "tests": 2, "busy": 19 * second, "position": 1}],
-        "lanes": [[[second, 11 * second, "pa", 1, 71, 71], [11 * second, 20 * second, "fa", 8, 72, 79]]],
-        "waste": {"worker": 5, "result": 71, "start": second, "waited": 9 * second, "name": "test_slow", "elapsed": 10},
-    }
+def test_the_largest_waste_of_a_run_is_named(site: Site) -> None:
+    """The shares of the workers' time are those of the lanes; the largest that is not tests has a sentence."""
+    text = site.text(f"/runs/{timed(site, 6, 4)}?view=time")
+    assert "Tests ran 4.00 s 40 %" in text
+    assert "Before the first test 6.00 s 60 %" in text
+    assert "60 % of the workers' time passed before the first tests: start of pytest, collection" in text
+    assert "% of the workers' time passed" not in site.text(f"/runs/{timed(site, 1, 9)}?view=time")
 
 
-def test_lanes_are_drawn_to_scale() -> None:
-    """Each block has its place, its words and its link: to its test, or to the list of its tests; so has a lane."""
-    overview: Any = _overview()
-    drawing = lanes_of(overview, lambda thread: f"gw{thread}", {71: "test_slow"}, RunState(3, "time"))
-    (lane,) = drawing["lanes"]
-    assert (lane["name"], lane["href"]) == ("gw5", "/runs/3?view=tests&lane=5")
-    assert lane["blocks"][0]["href"] == "/results/71?from=view%3Dtime"
-    first, second = lane["blocks"]
-    assert (first["title"], first["label"]) == ("test_slow, passed, 10.0 s, from 0:01", "slow")
-    assert (second["title"], second["tone"], second["href"]) == (
-        "8 tests, failed, 9.00 s, from 0:11",
-        "fail",
-        "/runs/3?view=tests&lane=5.72.79.failed",
-    )
-    assert float(second["x"]) == pytest.approx(float(first["x"]) + float(first["width"]) + 1.0, abs=0.2)
-    assert drawing["hidden"] == 2
-    assert [tick["text"] for tick in drawing["ticks"]][:3] == ["0:00", "0:02", "0:04"]
+@pytest.mark.parametrize("seconds", [2.6, 86_400, 10**9])
+def test_lanes_of_any_length_have_few_marks(site: Site, seconds: float) -> None:
+    """Times of a short run have tenths; a client with a wrong clock gets an axis with no more marks than another."""
+    html = site.shown(f"/runs/{timed(site, 0, seconds)}?view=time")
+    marks = re.findall(r'text-anchor="middle">(.*?)<', html)
+    assert 2 <= len(marks) <= 13
+    assert ("0.5 s" in marks, "2:00:00" in marks) == (seconds == 2.6, seconds == 86_400)
 
 
-def test_shares_are_those_of_the_drawing_where_starts_are_known() -> None:
-    """The numbers above the lanes add up to what they show; else they are those of the findings."""
-    time: Any = {"workers": [1], "tests": 60, "between": 2, "before": 38, "waiting": 0, "wall": 100, "balanced": 9}
-    overview: Any = {**_overview(), "worker_count": 1}
-    shares = time_of(overview, time)
-    assert shares is not None
-    second = 1_000_000
-    assert [shares[name] for name in ("before", "tests", "between", "waiting")] == [second, 19 * second, 0, 0]
-    assert shares["balanced"] == 9
-    for more in ({"is_exact": False}, {"worker_count": 65}):
-        assert time_of(overview | more, time) == time
-    assert time_of(overview, None) is None
-
-
-def test_the_waste_of_a_run_is_named() -> None:
-    """The test that kept the others waiting, or the largest share that is not tests."""
-    overview: Any = _overview()
-    time: Any = {"workers": [1], "tests": 60, "between": 2, "before": 38, "waiting": 0, "balanced": 9_000_000}
-    text = "".join(part for part, _ in waste_sentence(overview, time, lambda thread: f"gw{thread}"))
-    assert text == (
-        "gw5 began test_slow at 0:01 and kept the other workers waiting for 9.00 s; begun first, the run takes up to"
-        " 9.00 s less"
-    )
-    overview["waste"] = None
-    text = "".join(part for part, _ in waste_sentence(overview, time, str))
-    assert text == "38 % of the workers' time passed before the first tests: start of pytest, collection"
-    assert waste_sentence(overview, time | {"before": 2}, str) == []
-    assert [share["percent"] for share in shares_of(time)] == [60, 2, 38, 0]
-
-
-def test_the_trend_names_the_run_with_which_failures_began() -> None:
+def test_the_trend_names_the_run_with_which_failures_began(site: Site) -> None:
     """The first of the last runs that failed without a break has its number below, if there is room for it."""
 
-    def began(*failed: int) -> int | None:
-        row = {"success_count": 1, "untested_count": 0, "status5_count": 0, "collected": None, "selection": None}
-        row["is_completed"] = True
-        rows = [
-            {**row, "id": 10 + place, "failure_count": count, "total_count": count + 1}
-            for place, count in enumerate(failed)
-        ]
-        named = [bar.point.run for bar in trend(failure_trend(rows, {})) if bar.has_number]
-        return next((run for run in named if run not in {rows[0]["id"], rows[-1]["id"]}), None)
+    def began(*failed: int) -> list[str]:
+        for count in failed:
+            run = site.run_of(*(failing(n) for n in range(count)), a_test(9), source=str(failed))
+        numbers = re.findall(r"<text[^>]*>#(\d+)</text>", site.shown(f"/runs/{run}"))
+        return [str(run - int(number)) for number in numbers]
 
-    assert began(0, 0, 3, 0, 0, 1, 2, 2, 2, 2) == 15
-    assert began(0, 0, 0, 0, 0, 0, 0, 0, 1, 1) is None
-    assert began(1, 1, 1, 1, 1, 1, 1, 1, 1, 1) is None
-    assert began(1, 1, 1, 1, 1, 1, 1, 1, 1, 0) is None
-
-
-def test_times_of_a_short_run_are_written_as_its_axis() -> None:
-    """With marks each tenth of a second the end of a worker and the start of a block have tenths, too."""
-    overview: Any = {
-        **_overview(),
-        "wall": 2_600_000,
-        "workers": [{"thread": 5, "start": 0, "end": 2_400_000, "tests": 1, "busy": 1, "position": 1}],
-        "lanes": [[[1_300_000, 2_400_000, "pa", 1, 71, 71]]],
-    }
-    drawing = lanes_of(overview, str, {71: "test_slow"}, RunState(3, "time"))
-    (lane,) = drawing["lanes"]
-    assert drawing["ticks"][1]["text"] == "0.5 s"
-    assert (lane["end"], lane["blocks"][0]["title"]) == ("2.4 s", "test_slow, passed, 1.10 s, from 1.3 s")
-
-
-def test_lanes_of_any_length_have_few_marks() -> None:
-    """A client with a wrong clock sends times of thousands of years: the axis has no more marks than another."""
-    for seconds in (86_400, 10**9, 2**62 // 10**6):
-        overview: Any = {**_overview(), "wall": seconds * 1_000_000}
-        drawing = lanes_of(overview, str, {}, RunState(1, "time"))
-        assert 2 <= len(drawing["ticks"]) <= 13
-
-
-def test_a_time_into_a_run_is_short() -> None:
-    """Minutes and seconds, hours only if there are any."""
-    assert [clock(seconds * 1_000_000) for seconds in (0.4, 65, 3725)] == ["0:00", "1:05", "1:02:05"]
+    assert began(0, 0, 3, 0, 0, 1, 2, 2, 2, 2) == ["9", "4", "0"]
+    assert began(0, 0, 0, 0, 0, 0, 0, 0, 1, 1) == ["9", "0"]
+    assert began(1, 1, 1, 1, 1, 1, 1, 1, 1, 0) == ["9", "0"]
 
 
 @pytest.mark.parametrize("quotes", ['"""', "'''"])
-def test_code_below_a_docstring_is_coloured_as_code(quotes: str) -> None:
+def test_code_below_a_docstring_is_coloured_as_code(site: Site, quotes: str) -> None:
     """Lines that begin inside of a docstring are coloured as the whole function is: what runs there is no text."""
-    exceptions = parse_traceback(f"""\
+    text = f"""\
     def retried(item):
         {quotes}Try an item again.
 
@@ -236,10 +165,51 @@ def test_code_below_a_docstring_is_coloured_as_code(quotes: str) -> None:
 >           return mark.count + None
 E           TypeError: unsupported operand
 
-tests/retries.py:7: TypeError""")
-    frame = code_frame(exceptions)
-    assert frame is not None
-    assert [line["number"] for line in frame["lines"]] == [3, 4, 5, 6, 7]
-    classes = {text.strip(): class_ for line in frame["lines"] for class_, text in line["tokens"]}
+tests/retries.py:7: TypeError"""
+    failure = {"type": 4, "name": "Failure", "value": text, "meta": {"type": "TypeError"}, "is_highlight": True}
+    shown = card(site, failing(0, fields=[failure]))
+    assert [int(number) for number in re.findall(r'data-n="(\d+)"', shown)] == [3, 4, 5, 6, 7]
+    classes = {unescape(word).strip(): name for name, word in re.findall(r'<span class="(\w+)">([^<]*)</span>', shown)}
     assert classes["Items without a mark stay."] == classes[quotes] != ""
-    assert classes["for"] == classes["return"] not in {"", classes[quotes]}
+    assert classes["for"] == classes["return"] != classes[quotes]
+
+
+def changed(site: Site, before: dict[str, str], after: dict[str, str]) -> str:
+    """Return what the changes of a run with some fields say of its commits and versions."""
+    for fields, commit in ((before, "a" * 40), (after, "b" * 40)):
+        own = [field("Commit", commit), *(field(*pair) for pair in fields.items())]
+        run = site.run_of(a_test(0), fields=own)
+    text = site.text(f"/runs/{run}?view=changes").partition(" 0 newly")[0]
+    return text.rpartition("nothing failed")[2].replace("Installed ", "").strip()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (
+            {"Python": "3.11.2", "OS": "Debian 12", "Packages": "attrs 23.1\nnumpy 1.26\nsix 1.16"},
+            {"Python": "3.12.1", "OS": "Debian 12", "Packages": "attrs 23.1\nnumpy 2.0\nurllib3 2.2"},
+            "Python 3.11.2 → 3.12.1 numpy 1.26 → 2.0 six 1.16 is gone urllib3 2.2 is new",
+        ),
+        # Other clients have the names of pytest's plugins.
+        (
+            {"pytest": "8.4.0", "Plugins": "pytest-cov 5.0, pytest-xdist 3.5"},
+            {"pytest": "8.4.1", "Plugins": "pytest-cov 6.0, pytest-xdist 3.5", "Packages": "pytest-cov 6.0"},
+            "pytest 8.4.0 → 8.4.1 pytest-cov 5.0 → 6.0",
+        ),
+        # A list that was cut calls no package new or gone.
+        (
+            {"Packages": "a 1\n" + "\n".join(f"package-{number:04d} 1.0" for number in range(1_000))},
+            {"Packages": "a 2\nb 1"},
+            "a 1 → 2",
+        ),
+        # The commits reach back to the base, or none of them is shown.
+        ({}, {"Commits": "bbbbbbbbbb Round\ncccccccccc Up\naaaaaaaaaa Begin"}, "bbbbbbb Round ccccccc Up"),
+        ({}, {"Commits": "bbbbbbbbbb Round\ncccccccccc Up"}, ""),
+    ],
+)
+def test_versions_and_commits_between_are_shown(
+    site: Site, before: dict[str, str], after: dict[str, str], shown: str
+) -> None:
+    """The interpreter, and packages that have another version, are new or gone; commits after that of the base."""
+    assert changed(site, before, after) == shown
