@@ -123,10 +123,7 @@ def _between_ends(left: str, right: str) -> tuple[Segments, Segments]:
     start = next((place for place in range(limit) if left[place] != right[place]), limit)
     rest = limit - start
     end = next((place for place in range(rest) if left[-1 - place] != right[-1 - place]), rest)
-    return (
-        _pieces(left, [(0, start), (len(left) - end, end)]),
-        _pieces(right, [(0, start), (len(right) - end, end)]),
-    )
+    return (_pieces(left, [(0, start), (len(left) - end, end)]), _pieces(right, [(0, start), (len(right) - end, end)]))
 
 
 def _compare(path: str, left: Value, right: Value, out: _Collector) -> None:

@@ -58,11 +58,7 @@ def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> d
 
 
 def read_console_settings(
-    options: Mapping[str, object],
-    environ: Mapping[str, str],
-    ini: Mapping[str, object],
-    *,
-    ini_name: str = "ini file",
+    options: Mapping[str, object], environ: Mapping[str, str], ini: Mapping[str, object], *, ini_name: str = "ini file"
 ) -> dict[str, RawSetting]:
     """Return the settings of a console command by name: option, then environment, then ini file.
 

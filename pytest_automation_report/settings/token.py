@@ -92,8 +92,7 @@ def _checked(text: str, origin: str) -> TokenResult:
         return TokenResult(None, f"{origin}: its value is longer than {TOKEN_LIMIT} characters: copy the token alone")
     if not (text.isascii() and text.isprintable()) or " " in text:
         return TokenResult(
-            None,
-            f"{origin}: its value holds spaces, control or non-ASCII characters: copy the token alone",
+            None, f"{origin}: its value holds spaces, control or non-ASCII characters: copy the token alone"
         )
     return TokenResult(Token(text))
 

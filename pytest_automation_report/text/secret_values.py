@@ -198,10 +198,7 @@ SIGNS: Final[tuple[tuple[str, str], ...]] = (
     ('name="password"\n\n⟦x1⟧', r"(?P<form>(?:(?:\\r)?\\n|\r?\n){2})"),
     ("('password', '⟦x1⟧')", rf"(?P<pair>,\s{{0,4}}{_AHEAD})"),
     # A sentence: only a value with a digit can be a secret.
-    (
-        "log in with password ⟦hunter-2x1⟧",
-        r"(?P<gap>(?:[ ](?:is|was|provided))?:?[ \t]{1,8})(?=[^\s0-9]{0,40}[0-9])",
-    ),
+    ("log in with password ⟦hunter-2x1⟧", r"(?P<gap>(?:[ ](?:is|was|provided))?:?[ \t]{1,8})(?=[^\s0-9]{0,40}[0-9])"),
 )
 """What stands between a name and its value: an example whose values are in ⟦⟧, and the expression.
 

@@ -37,9 +37,7 @@ def test_mistake_in_the_switch_of_an_ini_file_ends_before_collection(project: Pr
 
 
 @pytest.mark.parametrize(
-    "how",
-    [[], ["-n2"], ["-p", "no:terminal", "-p", "no:pytest-retry"]],
-    ids=["plain", "workers", "no terminal"],
+    "how", [[], ["-n2"], ["-p", "no:terminal", "-p", "no:pytest-retry"]], ids=["plain", "workers", "no terminal"]
 )
 def test_mistake_in_the_environment_is_told_once_and_results_are_kept(
     how: list[str], project: Project, server: CheckedServer

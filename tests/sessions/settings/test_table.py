@@ -13,11 +13,7 @@ from unit.settings.test_spellings import PROBE
 
 def in_a_process(pytester: pytest.Pytester, probe: str, *options: str) -> str:
     pytester.makepyfile(settings_probe=probe)
-    environ = {
-        "PYTHONPATH": f"{pytester.path}:{ROOT}",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "COLUMNS": "200",
-    }
+    environ = {"PYTHONPATH": f"{pytester.path}:{ROOT}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200"}
     command = [sys.executable, "-m", "pytest", "-p", "settings_probe", *options]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environ, cwd=pytester.path)
     assert ended.stderr == ""

@@ -137,9 +137,7 @@ MEMBERS: Mapping[str, list[tuple[str, Mapping[str, str], object]]] = {
     "pull_request": [("CodeBuild", {"CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}, None)],
     "commit": [("Buildkite", {"BUILDKITE_COMMIT": "HEAD"}, None)],
     # A merge request pipeline that tests the pushed commit itself has no merge.
-    "merge_commit": [
-        ("GitLab", {"CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": ""}, None),
-    ],
+    "merge_commit": [("GitLab", {"CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": ""}, None)],
     # A number that is none, or of none, makes no part.
     "shard": [
         ("GitLab", {"CI_NODE_INDEX": index, "CI_NODE_TOTAL": total}, None)
@@ -223,9 +221,7 @@ def test_missing_and_strange_variables(name: str, strange: str) -> None:
     mark, _, value = provider.marks[0].partition("=")
     bare = facts_of({mark: value or "true"})
     assert bare == BuildInfo(
-        provider=name,
-        build="true" if name == "Bitbucket" else None,
-        pipeline="true" if name == "CodeBuild" else None,
+        provider=name, build="true" if name == "Bitbucket" else None, pipeline="true" if name == "CodeBuild" else None
     )
     jobs = JOBS.get(name, JOBS["GitHub"]).values()
     every = dict.fromkeys((variable for job in jobs for variable in {**PUSHES.get(name, GITHUB), **job.more}), strange)

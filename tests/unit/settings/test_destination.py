@@ -1,13 +1,16 @@
-"""Addresses, proxies, certificates and the names that nobody gave."""
+"""Addresses, proxies, certificates, keys of shared runs and the names that nobody gave."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.api.urls import is_loopback
+from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.resolver import project_name
+from pytest_automation_report.settings.run import filled_key, key_tag
 from support.settings import REMOTE, resolve
 
 
@@ -246,3 +249,27 @@ def test_an_address_of_no_database_is_refused(tmp_path: Path, address: str) -> N
     ) as told:
         resolve({"database": address}, root=tmp_path)
     assert "secret" not in str(told.value)
+
+
+def test_a_tag_is_of_one_source_and_one_key() -> None:
+    """Two suites of one build have tags of their own, and so have keys that look the same as tags."""
+    pairs = [("suite", "build-7"), ("other", "build-7"), ("suite", "build 7"), ("suite", "build-7" * 20)]
+    tags = [key_tag(source, key) for source, key in pairs]
+    assert len(set(tags)) == len(tags)
+    assert all(re.fullmatch(r"run-key-build-7[a-z0-9-]*-[0-9a-f]{10}", each) for each in tags)
+    assert max(map(len, tags)) <= 80
+    assert key_tag("suite", "build-7") == tags[0]
+
+
+def test_a_key_with_a_place_that_nobody_knows_is_none() -> None:
+    """Places are filled with what is known, an empty key is told with what is missing, each once."""
+    facts = BuildInfo(build="7", pull_request=12)
+    assert filled_key("b{build}-{pull_request}", facts) == ("b7-12", ())
+    assert filled_key("{build}{tag}{branch}{tag}", facts) == ("", ("tag", "branch"))
+    assert filled_key("nightly", facts) == ("nightly", ())
+
+
+def test_an_attempt_without_a_number_is_the_first() -> None:
+    """A key with the attempt is the same for all jobs of a provider that does not number attempts."""
+    assert filled_key("{pipeline}-{attempt}", BuildInfo(pipeline="99")) == ("99-1", ())
+    assert filled_key("{pipeline}-{attempt}", BuildInfo(pipeline="99", attempt=2)) == ("99-2", ())

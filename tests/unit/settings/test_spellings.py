@@ -59,10 +59,7 @@ SAMPLES: Mapping[str, Sample] = {
     "job_url": Sample("https://ann:secret@ci.example.org/7", "https://ci.example.org/7"),
     "fields": Sample(
         ["version=1.2", "page=https://example.org/a"],
-        (
-            Field("version", "1.2"),
-            Field("page", "https://example.org/a", FieldType.URL),
-        ),
+        (Field("version", "1.2"), Field("page", "https://example.org/a", FieldType.URL)),
     ),
     "links": Sample(["build=https://example.org/b?c=1"], (Link("build", "https://example.org/b?c=1"),)),
     "output": Sample("none"),
@@ -70,10 +67,7 @@ SAMPLES: Mapping[str, Sample] = {
     "markers": Sample(["owner", "feature"], ("owner", "feature")),
     "link_templates": Sample(
         ["case=https://example.org/cases/{}", "issue=https://example.org/browse/{}"],
-        {
-            "case": "https://example.org/cases/{}",
-            "issue": "https://example.org/browse/{}",
-        },
+        {"case": "https://example.org/cases/{}", "issue": "https://example.org/browse/{}"},
     ),
     "statuses": Sample(["failure=failed", "skipped=skip"], {"failure": "failed", "skipped": "skip"}),
     "redact": Sample([r"secret-\d+", r"pin: \S+"], (r"secret-\d+", r"pin: \S+")),

@@ -1,10 +1,12 @@
 """Where the token comes from, and that nothing shows it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.settings.token import token_for, token_from
+from pytest_automation_report.settings.trust import KnownAddresses
 from support.settings import resolve
 
 CANARY = "testmo_api_canary"
@@ -12,16 +14,7 @@ NO_TOKEN = "no token: set AUTOMATION_REPORT_TOKEN, or name a file that holds it 
 WRONG = "its value holds spaces, control or non-ASCII characters: copy the token alone"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        CANARY,
-        f"  {CANARY}\n",
-        f'"{CANARY}"',
-        f"'{CANARY}'\r\n",
-        f'\ufeff" {CANARY} "',
-    ],
-)
+@pytest.mark.parametrize("text", [CANARY, f"  {CANARY}\n", f'"{CANARY}"', f"'{CANARY}'\r\n", f'\ufeff" {CANARY} "'])
 def test_edges_and_quotes_are_taken_off(tmp_path: Path, text: str) -> None:
     """Blanks, line ends and one pair of quotes around a token are no part of it, in the environment and in a file.
 
@@ -129,3 +122,23 @@ def test_token_file_setting(tmp_path: Path) -> None:
     assert token is not None
     assert (told, token.value) == (remote, CANARY)
     assert CANARY not in repr(remote)
+
+
+def test_uses_of_several_processes_at_once_are_all_kept(tmp_path: Path) -> None:
+    """Jobs of one machine that use new servers at the same moment do not lose each other's."""
+    addresses = [f"https://127.0.0.1:{port}" for port in range(1, 201)]
+    environ = {"HOME": str(tmp_path / "home")}
+    certificates = tmp_path / "ca.pem"
+    certificates.touch()
+
+    def remember(address: str) -> None:
+        settings = resolve({"url": address, "project_id": 1, "ca_file": str(certificates)})
+        KnownAddresses(environ, tmp_path / "project").remember(settings)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(remember, addresses))
+    known = KnownAddresses(environ, tmp_path / "project")
+    assert [address for address in addresses if not known.is_used(address)] == []
+    assert known.is_used(addresses[0], str(certificates))
+    assert not known.is_used(addresses[0], "another")
+    assert not known.is_used("https://127.0.0.1:201")
