@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import cache, lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -151,12 +153,7 @@ def _shown_lines(lines: Sequence[str]) -> tuple[int, int]:
 
 def _fitting(lengths: Sequence[int], characters: int, count: int = MAX_LINES) -> int:
     """Return how many of the first lines have no more than this number of characters together."""
-    total = 0
-    for number, length in enumerate(lengths[:count]):
-        total += length
-        if total > characters:
-            return number
-    return min(len(lengths), count)
+    return bisect_right(list(accumulate(lengths[:count])), characters)
 
 
 def _line(line: str, state: StyleState) -> TerminalLine:

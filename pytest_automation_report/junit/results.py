@@ -102,19 +102,14 @@ class _Top(Struct):
 class _Text(Struct):
     """The text of one element; each of its runs is stripped, except CDATA sections."""
 
-    name: str
     attributes: Mapping[str, str]
     runs: list[str] = field(default_factory=list)
-    _open: list[str] = field(default_factory=list)
-
-    def add(self, data: str) -> None:
-        """Add characters to the open run."""
-        self._open.append(data)
+    open_run: list[str] = field(default_factory=list)
 
     def end_run(self, *, is_verbatim: bool = False) -> None:
         """End the run: an element or a verbatim section begins or ends here."""
-        run = "".join(self._open)
-        self._open.clear()
+        run = "".join(self.open_run)
+        self.open_run.clear()
         self.runs.append(run if is_verbatim else run.strip(SPACE))
 
     def joined(self) -> str:
@@ -215,7 +210,7 @@ class JunitDocument:
     def _add_characters(self, data: str) -> None:
         text = self._nodes[-1].text
         if text is not None:
-            text.add(data)
+            text.open_run.append(data)
 
     def _end_run(self, *, is_verbatim: bool = False) -> None:
         """End a run of the open element's text: an element begins, or a CDATA section begins or ends."""
@@ -230,7 +225,7 @@ class JunitDocument:
         if case is None:
             return _Node("other")
         if parent.role == "properties" and name == "property":
-            text = _Text(name, attributes)
+            text = _Text(attributes)
             case.properties.append(text)
             return _Node("property", text=text)
         return _in_case(case, name, attributes) if parent.role == "case" else _Node("other")
@@ -259,7 +254,7 @@ def _refuse_doctype(name: str, *_: object) -> None:
 
 def _in_case(case: _Case, name: str, attributes: Mapping[str, str]) -> _Node:
     """Return the node of a child of a case; of several outputs or lists of properties the first counts."""
-    text = _Text(name, attributes)
+    text = _Text(attributes)
     for status in _STATUSES:
         if name == status:
             case.statuses.setdefault(status, []).append(text)
@@ -400,8 +395,10 @@ def _with_properties(
     for named in properties:
         step = _STEP.match(named.name)
         if _ATTACHMENT.match(named.name):
-            artifact = _artifact(named.value, cleaner)
-            if artifact is not None:
+            file_name = re.split(r"[?#]", named.value, maxsplit=1)[0].rpartition("/")[2]
+            mime_type = _TYPES.guess_type(file_name)[0]
+            artifact = artifact_from(file_name or "attachment", named.value, mime_type, None, cleaner)
+            if artifact is not None and is_web_address(named.value):
                 artifacts.append(artifact)
             else:
                 attached.append(property_field(named.name, named.value, cleaner))
@@ -410,14 +407,6 @@ def _with_properties(
         else:
             fields.append(_property_field(named, cleaner))
     return [*fields, *attached, *_steps(steps)], artifacts
-
-
-def _artifact(value: str, cleaner: TextCleaner) -> Artifact | None:
-    """Return the artifact of an attachment, None if its value is not a web address."""
-    if not is_web_address(value):
-        return None
-    name = re.split(r"[?#]", value, maxsplit=1)[0].rpartition("/")[2]
-    return artifact_from(name or "attachment", value, _TYPES.guess_type(name)[0], None, cleaner)
 
 
 def _property_field(named: Property, cleaner: TextCleaner) -> Field:

@@ -74,7 +74,9 @@ class StyleState:
         if self._parts["inverse"]:
             colour, ground = ground, _LIGHT_GREY if colour is None else colour
         codes = [code for code in "1234" if self._parts[code]]
-        codes += [_code(number, base) for number, base in ((colour, 30), (ground, 40)) if number is not None]
+        for number, base in ((colour, 30), (ground, 40)):
+            if number is not None:
+                codes.append(str(base + number if number < _BRIGHT else base + 60 + number - _BRIGHT))
         return ";".join(codes)
 
     def apply(self, codes: str) -> None:
@@ -101,10 +103,6 @@ class StyleState:
 
 def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 10 else -1  # noqa: PLR2004 - longer ones are no codes
-
-
-def _code(number: int, base: int) -> str:
-    return str(base + number if number < _BRIGHT else base + 60 + number - _BRIGHT)
 
 
 def _colour_of(values: Sequence[int]) -> int | None:
