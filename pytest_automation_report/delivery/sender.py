@@ -177,7 +177,8 @@ class Sender(Struct):
         follower.decide_end(self.runtime.clock())
         deadlines.progress_at += self.runtime.clock() - began  # to read a large file is not a lack of progress
         if deadlines.session_ended_at is None and follower.has_ended:
-            deadlines.session_ended_at = self.runtime.clock()
+            end = follower.queues.end
+            deadlines.start_end(is_interrupted=end is not None and end.exit == _INTERRUPTED)
             # pytest waits from now on: try at once, though a backoff may have begun while tests ran.
             delivery.retry_policy.skip_backoff()
 
@@ -220,9 +221,14 @@ class Deadlines:
     def __init__(self, timeouts: Timeouts, clock: Callable[[], float], controller: Process | None = None) -> None:
         self.timeouts, self.clock, self.controller = timeouts, clock, controller
         self.session_ended_at: float | None = None
+        self.is_interrupted = False
         self.progress_at = clock()
         self._controller_gone_at: float | None = None
         self._responses = 0
+
+    def start_end(self, *, is_interrupted: bool = False) -> None:
+        """Start the time after the session's end, for which pytest waits less if it was interrupted."""
+        self.session_ended_at, self.is_interrupted = self.clock(), is_interrupted
 
     def note_progress(self, responses: int, *, is_busy: bool = False) -> None:
         """Note that there is progress if the ledger's number of responses has changed, or one is awaited."""
@@ -234,19 +240,20 @@ class Deadlines:
         """Whether there was no progress for too long."""
         return self.clock() - self.progress_at > self.timeouts.send_progress
 
-    def seconds_for_findings(self, *, is_interrupted: bool) -> float:
-        """Return how long to wait for findings, 0 if there is no time left.
+    @property
+    def seconds_for_findings(self) -> float:
+        """How long to wait for findings, 0 if there is no time left.
 
         The sender is to be done long before pytest's wait ends: pytest would report that the delivery is not confirmed.
         """
-        left = self.seconds_for_report(is_interrupted=is_interrupted)
-        return min(self.timeouts.findings, self.timeouts.exit_progress / 2, left)
+        return min(self.timeouts.findings, self.timeouts.exit_progress / 2, self.seconds_for_report)
 
-    def seconds_for_report(self, *, is_interrupted: bool) -> float:
-        """Return how long to wait until the report is written, 0 if there is no time left: as long as pytest waits."""
+    @property
+    def seconds_for_report(self) -> float:
+        """How long to wait until the report is written, 0 if there is no time left: as long as pytest waits."""
         if self.session_ended_at is None:
             return 0.0
-        longest = self.timeouts.exit_interrupted if is_interrupted else self.timeouts.exit_all
+        longest = self.timeouts.exit_interrupted if self.is_interrupted else self.timeouts.exit_all
         return max(0.0, longest - (self.clock() - self.session_ended_at) - _SECONDS_TO_END)
 
     def is_expired(self, *, is_busy: bool) -> bool:
@@ -286,11 +293,6 @@ class DeliveryEnd(Struct):
             if self.delivery.state.is_report_late and self.delivery.folder.ledger.exists():
                 self._write_unless_full(written)
 
-    @property
-    def _is_interrupted(self) -> bool:
-        end = self.delivery.queues.end
-        return end is not None and end.exit == _INTERRUPTED
-
     def _ask_for_counts(self) -> LateAnswer[int] | None:
         """Ask how many results our threads have by the server's own count, once all are confirmed."""
         state, client, run = self.delivery.state, self.delivery.client, self.delivery.state.run
@@ -309,9 +311,8 @@ class DeliveryEnd(Struct):
         return LateAnswer(f"counts of run {run}", shown, self.delivery.runtime.log)
 
     def _seconds_for_answers(self) -> float:
-        if self.deadlines.controller is None:
-            return self.delivery.timeouts.findings
-        return self.deadlines.seconds_for_findings(is_interrupted=self._is_interrupted)
+        waits = self.deadlines.controller is not None
+        return self.deadlines.seconds_for_findings if waits else self.delivery.timeouts.findings
 
     def _write_findings(self) -> LateAnswer[FindingsExcerpt] | None:
         """Write the findings of our completed run to the ledger if a pytest waits for them, and they come in time."""
@@ -340,9 +341,8 @@ class DeliveryEnd(Struct):
             self._write_unless_full(ReportRecord(session.report, "none", why))
             return None
         self._write_unless_full(ReportRecord(session.report, "begun"))
-        seconds = None  # `automation-report send` waits as long as it takes
-        if self.deadlines.controller is not None:
-            seconds = self.deadlines.seconds_for_report(is_interrupted=self._is_interrupted)
+        # `automation-report send` waits as long as it takes.
+        seconds = None if self.deadlines.controller is None else self.deadlines.seconds_for_report
         words = self.delivery.queues.shown_last_words.copy()
         write = partial(write_report, self.delivery, state.run, words, creates_folder=seconds is not None)
         report = LateAnswer(f"report of run {state.run}", write, self.delivery.runtime.log)

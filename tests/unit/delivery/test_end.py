@@ -244,11 +244,10 @@ def test_time_that_is_left(passed: float, is_interrupted: bool, findings: float,
     deadlines = Deadlines(Timeouts(exit_progress=9.0), lambda: now[0])
 
     def left() -> tuple[float, float]:
-        seconds = deadlines.seconds_for_findings(is_interrupted=is_interrupted)
-        return seconds, deadlines.seconds_for_report(is_interrupted=is_interrupted)
+        return deadlines.seconds_for_findings, deadlines.seconds_for_report
 
     assert left() == (0, 0)
-    deadlines.session_ended_at = now[0]
+    deadlines.start_end(is_interrupted=is_interrupted)
     now[0] += passed
     assert left() == (findings, report)
     deadlines.timeouts = Timeouts()

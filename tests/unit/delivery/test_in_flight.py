@@ -99,36 +99,23 @@ def test_last_words_in_a_run_of_others(tmp_path: Path, server: ScriptedServer, p
     assert not server.store.runs[2].is_completed
 
 
-def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: ScriptedServer) -> None:
-    """What was under way when the token was refused counts as its answer says: nothing of it is left in doubt."""
+@pytest.mark.parametrize("second", [204, 500])
+def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: ScriptedServer, second: int) -> None:
+    """What was under way when the token was refused counts as its answer says; the refused token stays the reason."""
     pending: Pending = []
     with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
         until_appends_are_under_way(stepper, pending, 3)
-        server.script([Rule("POST", APPEND, answer(401))])
+        server.script([Rule("POST", APPEND, answer(401)), Rule("POST", APPEND, applied_but(second), first=2)])
         pending.pop(0)()
         going_on(stepper, pending)
-        assert stepper.delivery.retry_policy.stopped
+        stopped, state = stepper.delivery.retry_policy.stopped, stepper.delivery.state
         for each in pending:
             each()
         stepper.delivery.await_responses()
-        assert len(result_names(server)) == 2 == stepper.delivery.state.total("acknowledged")
-        assert stepper.delivery.state.open_intent is None
-
-
-@pytest.mark.parametrize("second", [204, 500])
-def test_refused_token_stays_the_reason(tmp_path: Path, server: ScriptedServer, second: int) -> None:
-    """That the token was refused is still told when other requests that were under way are answered after it."""
-    pending: Pending = []
-    with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
-        until_appends_are_under_way(stepper, pending, 3)
-        server.script([Rule("POST", APPEND, answer(401)), Rule("POST", APPEND, applied_but(second))])
-        pending.pop(0)()
-        assert stepper.step()
-        for each in pending:
-            each()
-        stepper.delivery.await_responses()
-        state = stepper.delivery.state
-        assert (state.trouble_class, state.trouble) == ("token", stepper.delivery.retry_policy.stopped)
+        assert len(result_names(server)) == 2
+        assert state.total("acknowledged") == (2 if second == 204 else 1)
+        assert (state.open_intent is None) is (second == 204)
+        assert (state.trouble_class, state.trouble) == ("token", stopped)
 
 
 def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:

@@ -1,7 +1,6 @@
 """Whole lives of a sender in this process: what they write at their end, and what a user's decisions change."""
 
 import os
-import random
 import shutil
 import time
 from copy import copy
@@ -11,9 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
-from pytest_automation_report.delivery.launch import LIMITS_VARIABLE, Runtime, Timeouts, timeouts_from
+from pytest_automation_report.delivery.launch import LIMITS_VARIABLE, Timeouts, timeouts_from
 from pytest_automation_report.delivery.requests import Unknown
-from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.cleaning import LeftoverCounts, delivered_state, expire_old_sessions
@@ -24,6 +22,7 @@ from support.delivered_results import result_names
 from support.deliveries import (
     Pending,
     WrittenSession,
+    awaited_life,
     ended_session,
     lived,
     numbered,
@@ -187,17 +186,14 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
     """A store that is no database ends the sending, also while a request is looked into; what is to be sent is kept."""
     written = WrittenSession(tmp_path, EMBEDDED_ORIGIN)
     written.add(*numbered(3))
-    written.end()
-    written.close()
     if is_open:
         ledger = LedgerFile(written.folder.ledger)
         ledger.write(Intent(1, "create_run", at=time.time()))
         ledger.close()
     database = tmp_path / "store.db"
     database.write_bytes(b"no database" * 1000)
-    runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
     with connected(Endpoint(EMBEDDED_ORIGIN, 1, str(database)), Token(TOKEN), deadline_seconds=5.0) as client:
-        delivery = Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
+        delivery = awaited_life(written, client, Timeouts(**SHORT_LIMITS), is_awaited=False)
     assert delivery.state.trouble_class == "store"
     assert str(database) in delivery.retry_policy.stopped
     assert delivery.state.done.left == 3
@@ -226,17 +222,17 @@ def full(*_: object) -> int:
     raise OSError(28, "No space left on device")
 
 
-def test_nothing_is_written_after_the_last_record(server: ScriptedServer, written: WrittenSession) -> None:
+def test_nothing_is_written_after_the_last_record(tmp_path: Path, server: ScriptedServer) -> None:
     """The log's last line is there before the ledger says that all is done: pytest removes the folder from then on."""
-    written.close()
+    written = WrittenSession(tmp_path, server.address)
+    written.add(*numbered(3))
     lines: list[tuple[str, bool]] = []
 
     def log(line: str) -> None:
         lines.append((line, ledger_from(written.folder.ledger).is_done))
 
-    runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
     with client_of(server.address) as client:
-        Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
+        awaited_life(written, client, Timeouts(**SHORT_LIMITS), is_awaited=False, log=log)
     assert lines[-1] == ("done", False)
     assert ledger_from(written.folder.ledger).is_done
 

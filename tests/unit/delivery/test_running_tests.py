@@ -14,7 +14,7 @@ from pytest_automation_report.delivery.attempts import Extensions
 from pytest_automation_report.delivery.batches import Batch
 from pytest_automation_report.delivery.queues import Result
 from pytest_automation_report.delivery.scheduler import SHOWN_AFTER_SECONDS
-from support.deliveries import Clock, WrittenSession, stepping
+from support.deliveries import Clock, Stepper, WrittenSession, stepping
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer
 from support.scripted_server.server import ScriptedServer
@@ -39,6 +39,12 @@ def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
     return written
 
 
+def going_on(stepper: Stepper) -> None:
+    """Step until there is nothing to do at this time."""
+    while stepper.step():
+        pass
+
+
 def _appends(server: ScriptedServer) -> list[dict[str, Any]]:
     """Return the bodies of the appends to threads, in the order of their arrival."""
     return [seen.json for seen in server.log if "/threads/" in seen.path and seen.path.endswith("/append")]
@@ -53,12 +59,10 @@ def test_a_long_test_is_shown_while_it_runs(server: ScriptedServer, written: Wri
     clock = Clock()
     with stepping(written, clock) as stepper:
         written.start("test_long")
-        while stepper.step():  # the run is created
-            pass
+        going_on(stepper)  # the run is created
         assert _appends(server) == []
         clock.now += SHOWN_AFTER_SECONDS
-        while stepper.step():  # the thread is created, and the test is shown
-            pass
+        going_on(stepper)  # the thread is created, and the test is shown
         assert _appends(server) == [{"session_started": BEGAN, "running": [_test("test_long", 10)]}]
         clock.now += 60.0
         assert not stepper.step()
@@ -67,8 +71,7 @@ def test_a_long_test_is_shown_while_it_runs(server: ScriptedServer, written: Wri
         clock.now += 1.0
         stepper.step()
         clock.now += 5.0
-        while stepper.step():
-            pass
+        going_on(stepper)
         (_, second) = _appends(server)
         assert (second["running"], [test["name"] for test in second["tests"]]) == (
             [_test("test_next", 20)],
@@ -101,20 +104,16 @@ def test_a_refusal_of_running_tests_stops_nothing(server: ScriptedServer, writte
     clock = Clock()
     with stepping(written, clock) as stepper:
         written.start("test_long")
-        while stepper.step():
-            pass
+        going_on(stepper)
         clock.now += 1.0
-        while stepper.step():
-            pass
+        going_on(stepper)
         assert _appends(server) == [{"session_started": BEGAN, "running": [_test("test_long", 10)]}]
         written.finish("test_long")
         written.start("test_other")
         clock.now += 30.0
-        while stepper.step():
-            pass
+        going_on(stepper)
         clock.now += 30.0
-        while stepper.step():
-            pass
+        going_on(stepper)
         written.finish("test_other")
         written.end()
         stepper.run()
@@ -142,8 +141,7 @@ def test_only_announced_extensions_are_sent(server: ScriptedServer, written: Wri
         written.start("test_two")
         stepper.step()
         clock.now += 30.0
-        while stepper.step():
-            pass
+        going_on(stepper)
         written.finish("test_two")
         written.end()
         stepper.run()
@@ -174,8 +172,7 @@ def test_the_next_sender_asks_before_it_sends(server: ScriptedServer, written: W
         written.add("test_one")
         stepper.step()
         clock.now += 30.0
-        while stepper.step():
-            pass
+        going_on(stepper)
     again = WrittenSession.reopened(written)
     again.add("test_two")
     again.end()
