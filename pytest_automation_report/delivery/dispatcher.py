@@ -1,4 +1,4 @@
-"""Follow a session's spool files, and send the requests that the scheduler chooses.
+"""Follow a session's spool files, send the requests that the scheduler chooses, and act on their responses.
 
 One request is sent at a time while tests run, several at a session's end. Each goes the same way: the scheduler chooses
 it, its intent is written to the ledger, the client makes it, and its outcome is written to the ledger.

@@ -1,4 +1,4 @@
-"""A request that the scheduler has chosen, what becomes of it, and what all parts of a delivery share.
+"""A request that the scheduler has chosen, when to try again after an error, and what all parts of a delivery share.
 
 One that changes something on the server is written to the ledger before it is made, under the operation's name, and its
 outcome is written afterwards. All other requests may be repeated, whatever their outcome, so they need no record.
