@@ -39,15 +39,14 @@ from pytest_automation_report.server.store.compared import (
     wholeness,
     with_death,
 )
-from pytest_automation_report.server.store.database import share
 from pytest_automation_report.server.store.histories import (
     EarlierDurations,
     Failures,
     Series,
     first_failing_run,
     histories,
-    results_of,
-    series_of,
+    measure_runs_before,
+    set_speed,
 )
 from pytest_automation_report.server.store.reads import (
     IS_MODULE,
@@ -80,7 +79,6 @@ _RAN: Final = (
 VERSION: Final = 5
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
-_SET_SPEED: Final = 'UPDATE "run" SET "speed" = ? WHERE "id" = ? AND "is_completed" AND "speed" IS NULL'
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
@@ -108,35 +106,12 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> documents
         stored = store.look(known) if base_id is None else None
         if stored is not None:
             return stored
-        _measure_runs_before(store, run_id)
+        measure_runs_before(store, run_id)
         computed = store.read(partial(_computed, run_id=run_id, base_id=base_id, main_branch=store.main_branch))
         run, speed, document = computed
         if base_id is None:
             store.write(partial(_keep, run, speed, document))
         return document
-
-
-def _measure_runs_before(store: Store, run_id: int) -> None:
-    """Store the speeds of the runs before this one in its series, whose findings nobody has asked for yet."""
-    run = store.look(partial(run_row, run_id=run_id))
-    series = store.look(partial(series_of, run=run, limit=HISTORY + LAST))
-    for other in series.runs[:-1]:
-        if other.speed is None:
-            speed = store.read(partial(_measured, run_id=other.id))
-            store.write(partial(_set_speed, other.id, speed))
-
-
-def _measured(connection: StoreConnection, run_id: int) -> float:
-    rows = run_rows(connection, [run_id])
-    if not rows:
-        return 1.0  # removed meanwhile
-    series = series_of(connection, rows[0], HISTORY + LAST)
-    return EarlierDurations(connection, series).speed(results_of(connection, run_id))
-
-
-def _set_speed(run_id: int, speed: float, writer: Writer) -> None:
-    share(writer.connection, "run", run_id)
-    writer.connection.change(_SET_SPEED, (round(speed, 4), run_id))
 
 
 def stored_findings(connection: StoreConnection, run_id: int) -> documents.RunFindings | None:
@@ -183,7 +158,7 @@ def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writ
     }
     if keep_document(writer.connection, run, "findings", VERSION, document):
         keep_document(writer.connection, run, "summary", VERSION, summary)
-        _set_speed(run["id"], speed, writer)
+        set_speed(run["id"], speed, writer)
 
 
 def _computed(

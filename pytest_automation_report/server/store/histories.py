@@ -9,7 +9,7 @@ tests that have any. Letters of a test's outcomes: ``p`` passed, ``r`` passed af
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -25,8 +25,8 @@ from pytest_automation_report.findings.times import (
     spread,
     usual_speed,
 )
-from pytest_automation_report.server.store.database import marks
-from pytest_automation_report.server.store.reads import IS_MODULE, rows_of
+from pytest_automation_report.server.store.database import marks, share
+from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row, run_rows
 from pytest_automation_report.server.store.values import ResultClass
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.flakiness import Verdict
     from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
 
 _FAILED: Final[tuple[Verdict, str]] = ("failed", "f")
 _PASSED: Final[tuple[Verdict, str]] = ("passed", "p")
@@ -370,3 +372,30 @@ def first_failing_run(connection: StoreConnection, series: Series, case_id: int)
             break
         first = run_id
     return first
+
+
+_SET_SPEED: Final = 'UPDATE "run" SET "speed" = ? WHERE "id" = ? AND "is_completed" AND "speed" IS NULL'
+
+
+def measure_runs_before(store: Store, run_id: int) -> None:
+    """Store the speeds of the runs before this one in its series, whose findings nobody has asked for yet."""
+    run = store.look(partial(run_row, run_id=run_id))
+    series = store.look(partial(series_of, run=run, limit=HISTORY + LAST))
+    for other in series.runs[:-1]:
+        if other.speed is None:
+            speed = store.read(partial(_measured, run_id=other.id))
+            store.write(partial(set_speed, other.id, speed))
+
+
+def _measured(connection: StoreConnection, run_id: int) -> float:
+    rows = run_rows(connection, [run_id])
+    if not rows:
+        return 1.0  # removed meanwhile
+    series = series_of(connection, rows[0], HISTORY + LAST)
+    return EarlierDurations(connection, series).speed(results_of(connection, run_id))
+
+
+def set_speed(run_id: int, speed: float, writer: Writer) -> None:
+    """Store the speed of a completed run that has none."""
+    share(writer.connection, "run", run_id)
+    writer.connection.change(_SET_SPEED, (round(speed, 4), run_id))
