@@ -89,7 +89,7 @@ def observe(suite: str, tmp_path: Path, *arguments: str, conftest: str = "") -> 
     return pair
 
 
-def check_rows(pair: Pair, expected: Iterable[Row]) -> None:
+def _check_rows(pair: Pair, expected: Iterable[Row]) -> None:
     """Raise AssertionError unless the server has exactly what the table has."""
     found, foreseen = Counter(rows_of(pair)), Counter(expected)
     surplus = [f"+ {each}" for each in sorted((found - foreseen).elements())]
@@ -98,13 +98,22 @@ def check_rows(pair: Pair, expected: Iterable[Row]) -> None:
 
 
 def check(
-    pair: Pair, *, collected: int | None, repeated: Container[str] = (), unknown_to_xml: Iterable[str] = ()
+    pair: Pair,
+    expected: Iterable[Row] | None,
+    *,
+    processes: int,
+    collected: int | None,
+    repeated: Container[str] = (),
+    unknown_to_xml: Iterable[str] = (),
 ) -> None:
-    """Raise AssertionError where the session breaks what holds for all.
+    """Raise AssertionError where the session breaks what holds for all, or the server has other rows than ``expected``.
 
     ``collected`` is the number of tests that pytest collected, ``None`` where it writes no summary; ``repeated`` names
     the tests that occur more than once on one worker, ``unknown_to_xml`` those that the JUnit XML tells otherwise.
     """
+    if expected is not None:
+        _check_rows(pair, expected)
+    _check_workers(pair, processes)
     assert pair.reported.ran.exit == pair.bare.ran.exit, (
         f"{pair.reported.ran.text}\nWithout the plugin: {pair.bare.ran.text}"
     )
@@ -115,7 +124,7 @@ def check(
     assert spools(pair.reported.folder) == []
 
 
-def check_workers(pair: Pair, *, processes: int) -> None:
+def _check_workers(pair: Pair, processes: int) -> None:
     """Raise AssertionError unless each test is in the thread of who ran it, and modules in the controller's."""
     for worker, test in pair.tests:
         if not processes:

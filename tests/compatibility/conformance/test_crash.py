@@ -7,8 +7,6 @@ import pytest
 
 from compatibility.conformance.conforming import (
     check,
-    check_rows,
-    check_workers,
     observe,
     on_other_hosts,
     rows,
@@ -73,18 +71,14 @@ CRASHED = "crashed while it ran this test"
 def test_workers_crash(tmp_path: Path) -> None:
     """The test that a worker died in is an error in that worker's thread; no other is lost."""
     observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--dist", "worksteal")
-    check_rows(observed, EXITS)
-    check_workers(observed, processes=2)
-    check(observed, collected=len(EXITS))
+    check(observed, EXITS, processes=2, collected=len(EXITS))
     assert CRASHED in observed.fields("test_leaves")["Error"]
 
 
 def test_workers_crash_on_other_hosts(tmp_path: Path) -> None:
     """The controller records what workers cannot that see no spool, crashes included."""
     observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, *TWO, conftest=ALL_ELSEWHERE)
-    check_rows(observed, EXITS)
-    check_workers(observed, processes=2)
-    check(observed, collected=len(EXITS))
+    check(observed, EXITS, processes=2, collected=len(EXITS))
 
 
 @pytest.mark.parametrize(
@@ -98,9 +92,7 @@ def test_only_process_crashes(tmp_path: Path, chosen: str, name: str) -> None:
     """Without workers the sender outlives pytest: it reports the test that was running and completes the run."""
     observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, "-k", chosen)
     before = [each for each in EXITS if each.line < 18 and ("among" in each.name or "among" not in chosen)]
-    check_rows(observed, [*before, *(each for each in EXITS if each.name == name)])
-    check_workers(observed, processes=0)
-    check(observed, collected=None)
+    check(observed, [*before, *(each for each in EXITS if each.name == name)], processes=0, collected=None)
     assert "died before it finished" in observed.fields(name)["Error"]
 
 
@@ -111,9 +103,7 @@ def test_crashes_are_run_again_by_scope(tmp_path: Path, dist: str, conftest: str
     """Where xdist runs a crashed test again with its scope, it is one result: an error, since pytest counts one."""
     options = (*ONLY_RERUNFAILURES, *TWO, "--dist", dist, "-k", "not always")
     observed = observe("reruns", tmp_path, *options, conftest=conftest)
-    check_rows(observed, AGAIN)
-    check_workers(observed, processes=2)
-    check(observed, collected=len(AGAIN))
+    check(observed, AGAIN, processes=2, collected=len(AGAIN))
     assert CRASHED in observed.fields("test_crashes_first")["Attempt 1"]
 
 
@@ -122,9 +112,7 @@ def test_scope_is_given_up(tmp_path: Path, restarts: str, fields: str) -> None:
     """The last crash is the result when xdist gives a scope up; what was never run is counted, not shown."""
     limited = ("--dist", "loadfile", "--max-worker-restart", restarts)
     observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, *TWO, *limited)
-    check_rows(observed, [*EXITS[:5], replace(EXITS[5], fields=fields)])
-    check_workers(observed, processes=2)
-    check(observed, collected=len(EXITS))
+    check(observed, [*EXITS[:5], replace(EXITS[5], fields=fields)], processes=2, collected=len(EXITS))
 
 
 def test_groups(tmp_path: Path) -> None:
@@ -134,9 +122,7 @@ def test_groups(tmp_path: Path) -> None:
     options = (*ONLY_RERUNFAILURES, *TWO, "--dist", "loadgroup", "-k", chosen)
     observed = observe("groups", tmp_path, *options, conftest=on_other_hosts("gw0"))
     expected = [each for each in GROUPS if IS_OLD_PYTEST or "crash" not in each.name]
-    check_rows(observed, expected)
-    check_workers(observed, processes=2)
-    check(observed, collected=len(expected))
+    check(observed, expected, processes=2, collected=len(expected))
 
 
 @pytest.mark.parametrize("conftest", ["", ALL_ELSEWHERE], ids=["here", "on-other-hosts"])
@@ -144,9 +130,7 @@ def test_crashes_are_repeated(tmp_path: Path, conftest: str) -> None:
     """A test that crashed and was run again by another worker is one result; the crash is an attempt of it."""
     options = (*ONLY_RERUNFAILURES, *TWO, "--reruns", "2")
     observed = observe("reruns", tmp_path, *options, conftest=conftest)
-    check_rows(observed, REPEATED)
-    check_workers(observed, processes=2)
-    check(observed, collected=len(REPEATED))
+    check(observed, REPEATED, processes=2, collected=len(REPEATED))
     assert CRASHED in observed.fields("test_crashes_first")["Attempt 1"]
     assert CRASHED in observed.fields("test_crashes_always")["Attempt 2"]
     assert CRASHED not in observed.fields("test_fails_then_crashes")["Attempt 1"]

@@ -9,8 +9,6 @@ import pytest
 from compatibility.conformance import hard_table
 from compatibility.conformance.conforming import (
     check,
-    check_rows,
-    check_workers,
     observe,
     on_other_hosts,
     rows,
@@ -58,28 +56,23 @@ def test_hard_suite(tmp_path: Path, processes: int, prefix: str, others: tuple[s
     expected = [*hard_table.TESTS, *hard_table.MODULES]
     if prefix:
         expected = [replace(each, folder=f"{prefix}.{each.folder}") for each in expected]
-    check_rows(observed, expected)
-    check_workers(observed, processes=processes)
     # JUnit XML marks a whole test skipped for one skipped subtest.
     unknown = {"test_subtest_is_skipped"}
-    check(observed, collected=len(hard_table.TESTS), repeated={"test_twin"}, unknown_to_xml=unknown)
+    collected = len(hard_table.TESTS)
+    check(observed, expected, processes=processes, collected=collected, repeated={"test_twin"}, unknown_to_xml=unknown)
 
 
 @pytest.mark.parametrize("processes", [pytest.param(0, id="plain"), pytest.param(2, id="n2")])
 def test_retries(tmp_path: Path, processes: int) -> None:
     """A test that pytest-retry repeats is one result with the attempts before the last."""
     observed = observe("by_retry", tmp_path, *ONLY_RETRY, *_workers(processes))
-    check_rows(observed, RETRIES)
-    check_workers(observed, processes=processes)
-    check(observed, collected=4)
+    check(observed, RETRIES, processes=processes, collected=4)
 
 
 def test_flakes(tmp_path: Path) -> None:
     """A test that flaky repeats is one result with the attempts before the last."""
     observed = observe("by_flaky", tmp_path, *ONLY_FLAKY)
-    check_rows(observed, FLAKES)
-    check_workers(observed, processes=0)
-    check(observed, collected=4)
+    check(observed, FLAKES, processes=0, collected=4)
 
 
 def _workers(processes: int) -> tuple[str, ...]:

@@ -7,8 +7,6 @@ import pytest
 
 from compatibility.conformance.conforming import (
     check,
-    check_rows,
-    check_workers,
     observe,
     rows,
     rows_of,
@@ -43,9 +41,7 @@ INTERRUPTED = "interrupted (Ctrl-C, pytest.exit or -x) before it finished"
 def test_stopping_at_failures(tmp_path: Path, option: str, number: int) -> None:
     """A session that stops at failures reports what has run, says why it ended and counts what has not run."""
     observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, option, "suite_stops.py")
-    check_rows(observed, STOPS[:number])
-    check_workers(observed, processes=0)
-    check(observed, collected=len(STOPS))
+    check(observed, STOPS[:number], processes=0, collected=len(STOPS))
     assert "stopping after" in note(observed)
 
 
@@ -54,8 +50,7 @@ def test_stopping_workers_at_failures(tmp_path: Path) -> None:
     observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--maxfail=2", "suite_stops.py")
     assert set(rows_of(observed)) <= set(STOPS)
     assert sum(each.status == "failure" for each in rows_of(observed)) >= 2
-    check_workers(observed, processes=2)
-    check(observed, collected=len(STOPS))
+    check(observed, None, processes=2, collected=len(STOPS))
     assert "stopping after" in note(observed)
 
 
@@ -63,9 +58,7 @@ def test_leaving(tmp_path: Path) -> None:
     """A test that ends the session by pytest.exit was interrupted; the exit code is the one that it asked for."""
     observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, "suite_leaves.py")
     assert observed.reported.ran.exit == 7
-    check_rows(observed, LEAVES[:2])
-    check_workers(observed, processes=0)
-    check(observed, collected=None, unknown_to_xml={"test_ends_the_session"})
+    check(observed, LEAVES[:2], processes=0, collected=None, unknown_to_xml={"test_ends_the_session"})
     assert INTERRUPTED in observed.fields("test_ends_the_session")["Not run"]
     assert "enough is enough" in note(observed)
 
@@ -79,9 +72,8 @@ def test_leaving_a_worker(tmp_path: Path, suite: str, *, is_told: bool) -> None:
     leaves = [replace(each, file=suite, folder=suite.removesuffix(".py")) for each in LEAVES]
     assert leaves[1] in rows_of(observed)
     assert set(rows_of(observed)) <= set(leaves)
-    check_workers(observed, processes=2)
     collected = len(LEAVES) if is_told else None
-    check(observed, collected=collected, unknown_to_xml={each.name for each in LEAVES})
+    check(observed, None, processes=2, collected=collected, unknown_to_xml={each.name for each in LEAVES})
     assert INTERRUPTED in observed.fields("test_ends_the_session")["Not run"]
 
 
