@@ -114,17 +114,8 @@ class Client(ABC):
         """
         self._do(f"/automation/runs/{run_id}/complete", encode({"measure_elapsed": measure_elapsed}), key)
 
-    def create_thread(
-        self,
-        run_id: int,
-        resources: Resources,
-        *,
-        elapsed_observed: int | None = None,
-        elapsed_computed: int | None = None,
-        job: Json | None = None,
-        key: str = "",
-    ) -> int:
-        """Create a thread with its first elapsed times, in microseconds; return its id.
+    def create_thread(self, run_id: int, resources: Resources, *, job: Json | None = None, key: str = "") -> int:
+        """Create a thread and return its id.
 
         ``job`` is the extension of this name; a server that has not announced it does not get it. Raises `ValueError`
         for links, which threads do not have.
@@ -132,8 +123,8 @@ class Client(ABC):
         if resources.links:
             raise ValueError("a thread cannot have links")
         extensions = {JOB: job} if job is not None and JOB in self.extensions else {}
-        body = {**_elapsed(elapsed_observed, elapsed_computed), **to_builtins(resources), **extensions}
-        return self._create(f"/automation/runs/{run_id}/threads", encode(body), key)
+        body = encode({**to_builtins(resources), **extensions})
+        return self._create(f"/automation/runs/{run_id}/threads", body, key)
 
     def append_thread(self, thread_id: int, body: bytes, *, key: str = "") -> None:
         """Add tests to a thread; ``body`` is the encoded JSON object of the contract's append."""
@@ -148,7 +139,8 @@ class Client(ABC):
         key: str = "",
     ) -> None:
         """Complete a thread, with its final elapsed times in microseconds unless they are None."""
-        body = encode(_elapsed(elapsed_observed, elapsed_computed))
+        totals = {"elapsed_observed": elapsed_observed, "elapsed_computed": elapsed_computed}
+        body = encode({name: total for name, total in totals.items() if total is not None})
         self._do(f"/automation/runs/threads/{thread_id}/complete", body, key)
 
     def runs(
@@ -255,11 +247,6 @@ class Client(ABC):
     @abstractmethod
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
-
-
-def _elapsed(observed_us: int | None, computed_us: int | None) -> Json:
-    values = {"elapsed_observed": observed_us, "elapsed_computed": computed_us}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _query(values: Mapping[str, Any]) -> dict[str, str]:

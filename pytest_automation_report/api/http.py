@@ -42,7 +42,7 @@ from pytest_automation_report.api.urls import KEEPS_HEADER, is_loopback
 from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
     from pytest_automation_report.api.classification import ApiRequest
@@ -65,6 +65,8 @@ _MIN_UPLOAD_BYTES_PER_SECOND: Final = 128 * 1024
 _NO_CONTENT: Final = 204
 # A server that is being restarted, or that met another one at a wrong moment.
 _TRANSIENT: Final = (500, 503)
+# Seconds before a read is made again.
+_READ_PAUSES: Final = (0.2, 1.0)
 _PORTS: Final = {"http": 80, "https": 443}
 
 T = TypeVar("T")
@@ -297,8 +299,7 @@ class HttpClient(Client):
 
     ``origin`` has a scheme and a host and no path. The caller owns ``session`` and closes it. One request and its
     response have ``deadline_seconds`` in all, with name look-up and connecting. A GET that is answered with 500 or 503
-    is made again, after each of ``read_pauses``, in seconds: it changes nothing. Raises `SettingError` for a token that
-    cannot stand in a header.
+    is made again, twice at most: it changes nothing. Raises `SettingError` for a token that cannot stand in a header.
     """
 
     def __init__(
@@ -309,7 +310,6 @@ class HttpClient(Client):
         *,
         project_id: int,
         deadline_seconds: float = 30.0,
-        read_pauses: Sequence[float] = (0.2, 1.0),
     ) -> None:
         if not token.value.isascii() or not token.value.isprintable() or " " in token.value or not token.value:
             raise SettingError("token", token, "use the letters, digits and signs that the server has shown")
@@ -318,7 +318,6 @@ class HttpClient(Client):
         self._origin = origin.rstrip("/")
         self._token = token
         self._deadline_seconds = deadline_seconds
-        self._read_pauses = read_pauses
 
     def __repr__(self) -> str:
         return f"HttpClient({self._origin!r}, project_id={self._project_id})"
@@ -332,7 +331,7 @@ class HttpClient(Client):
     def _call(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
         prepared, seconds = self._prepared(request)
-        pauses = [*self._read_pauses] if request.method == "GET" else []
+        pauses = [*_READ_PAUSES] if request.method == "GET" else []
         while True:
             attempt = Attempt(seconds)
             outcome = attempt.outcome_of(partial(self._outcome, prepared, attempt))

@@ -54,6 +54,7 @@ _STATE_FOLDER: Final = ".automation-report"
 _HIDING: Final = "."
 # A manifest has some kilobytes; a foreign one may have any size.
 _MAX_MANIFEST_BYTES: Final = 16 << 20
+_END_BYTES: Final = 1 << 16
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", "report.html"})
 
@@ -363,16 +364,15 @@ def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterat
             yield piece
 
 
-def head_and_tail(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[PositionedRecord], list[PositionedRecord]]:
-    """Return the records in the first and in the last ``piece_bytes`` of a file, without reading the rest."""
+def head_and_tail(path: Path) -> tuple[list[PositionedRecord], list[PositionedRecord]]:
+    """Return the records in the first and in the last 64 KiB of a file, without reading the rest."""
     with path.open("rb") as file:
-        first = Decoder(SPOOL_KINDS).feed(file.read(piece_bytes))
+        first = Decoder(SPOOL_KINDS).feed(file.read(_END_BYTES))
         size = file.seek(0, os.SEEK_END)
-        if size <= piece_bytes:
+        if size <= _END_BYTES:
             return first, first
-        file.seek(max(0, size - piece_bytes))
-        last = Decoder(SPOOL_KINDS).feed(file.read(piece_bytes))
-    return first, last
+        file.seek(size - _END_BYTES)
+        return first, Decoder(SPOOL_KINDS).feed(file.read(_END_BYTES))
 
 
 class SessionManifest(Struct, frozen=True, omit_defaults=True, tag_field="format", tag=FORMAT):

@@ -83,8 +83,8 @@ WRITES: list[tuple[str, int, Callable[[HttpClient], Any], str, Any]] = [
     ),
     (
         "create_thread", 201,
-        lambda c: c.create_thread(4, FIELDS, elapsed_observed=0, elapsed_computed=5),
-        "automation/runs/4/threads", {"elapsed_observed": 0, "elapsed_computed": 5, "fields": WIRE_FIELDS},
+        lambda c: c.create_thread(4, FIELDS),
+        "automation/runs/4/threads", {"fields": WIRE_FIELDS},
     ),
     ("create_thread empty", 201, lambda c: c.create_thread(4, Resources()), "automation/runs/4/threads", {}),
     (
