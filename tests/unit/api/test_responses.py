@@ -25,7 +25,9 @@ RUN: dict[str, Any] = {"id": 1, "is_completed": True, "total_count": 3}
 READERS: list[Callable[[object], object]] = [
     run_from,
     created_id,
-    *(partial(page_from, kind) for kind in (Page[Run], Page[RunTest], Page[Source])),
+    partial(page_from, Page[Run]),
+    partial(page_from, Page[RunTest]),
+    partial(page_from, Page[Source]),
 ]
 
 
