@@ -343,14 +343,14 @@ def escaped(text: str) -> str:
 
 def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
     """Return the state of a run's URL; raises `ApiError` (422) that lists the invalid parameters."""
-    values = _read(_OF_RUN, parameters)
+    values = read_parameters(_OF_RUN, parameters)
     names = {"status": "statuses", "change": "changes", "q": "text", "open": "opened"}
     return RunState(run_id, **{names.get(name, name): value for name, value in values.items()})
 
 
 def result_state(parameters: Mapping[str, Any]) -> TestState:
     """Return the state of a test's URL; raises `ApiError` (422) that lists the invalid parameters."""
-    values = _read(_OF_TEST, parameters)
+    values = read_parameters(_OF_TEST, parameters)
     return TestState(
         values["attempt"],
         values["show"] == "pytest",
@@ -363,7 +363,7 @@ def result_state(parameters: Mapping[str, Any]) -> TestState:
 
 def run_filters(parameters: Mapping[str, Any]) -> RunFilters:
     """Return the filters of a list of runs; raises `ApiError` (422) that lists the invalid parameters."""
-    return RunFilters(**_read(_OF_LIST, parameters))
+    return RunFilters(**read_parameters(_OF_LIST, parameters))
 
 
 def single_values(parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -376,7 +376,7 @@ def short_text(text: str) -> str:
     return storable(text)[:_TEXT_LENGTH]
 
 
-def _read(query: Query, parameters: Mapping[str, Any]) -> Json:
+def read_parameters(query: Query, parameters: Mapping[str, Any]) -> Json:
     """Return the parameters of a URL with their defaults; forms send empty ones, too."""
     return query_from(query, {name: text for name, text in single_values(parameters).items() if text.strip()})
 

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report import __version__
+from pytest_automation_report.server.api.queries import in_range, one_of
 from pytest_automation_report.server.pages.assets import file_text, script_text, style_sheet, style_text
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import ask
@@ -37,10 +38,10 @@ from pytest_automation_report.server.pages.report.pages import (
     tests_with_output,
 )
 from pytest_automation_report.server.pages.run.page import RunDocuments, RunView, facts_in
-from pytest_automation_report.server.pages.state import run_state
+from pytest_automation_report.server.pages.state import RunState, read_parameters, run_state
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS
 from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
-from pytest_automation_report.server.store.values import json_text, validation_error
+from pytest_automation_report.server.store.values import json_text
 from pytest_automation_report.text.terminal import title_of
 from pytest_automation_report.text.visible import plain
 
@@ -51,8 +52,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.server.api.queries import Query
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.report.files import Which
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.run.page import Documents
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
@@ -90,11 +91,8 @@ def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
 def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:
     """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
     texts = [_text(row) for row in rows]
-    known: set[int | None] = set()
-    is_first: list[bool] = []
-    for row in rows:
-        is_first.append(row["fingerprint"] is None or row["fingerprint"] not in known)
-        known.add(row["fingerprint"])
+    firsts = {row["fingerprint"]: row["id"] for row in reversed(rows)}
+    is_first = [row["fingerprint"] is None or firsts[row["fingerprint"]] == row["id"] for row in rows]
     longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
     return [
         _failure(row, text, longest if first else min(longest, _KNOWN_REASON_CHARACTERS))
@@ -136,7 +134,6 @@ EVERY_FAILURE: Final = FileRule()
 
 _SCRIPTS: Final = ("page.js", "keys.js", "find.js", "report_page.js", "rows.js", "report.js")
 _STRICT: Final = '"use strict";\n'
-_VIEW: Final = re.compile(r'<section class="view ([a-z]+)')
 _LEAF: Final = re.compile(r'<a class="leaf".*?</a>', re.DOTALL)
 _HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)
 # Each combination of these is a page in the file. Filters of the list of tests are the script's.
@@ -193,25 +190,23 @@ class _Report:
         self._rule = rule
         self._files = ReportedFiles(reader, names, rule.max_bytes)
         self._results = {row["id"] for row in self._tests.rows}
-        self._view = ""
+        # Without failures the usual view is the list of tests.
+        self._view = RunView(self._facts, RunState(run_id)).view
         self._pages: dict[str, str] = {}
         # Many pages link to the same places. It is asked only once the file has all its pages.
         self._knows = cache(self._is_inside)
 
     def html(self, note: str) -> str:
         """Return the document."""
-        first = self._fetch(canonical(link("run", self._run_id, **self._base)), is_fragment=False)
-        view = _VIEW.search(first)
-        # Without failures the usual view is the list of tests.
-        self._view = view[1] if view else "failures"
         start = self._named(self._path)
-        self._pages[start] = first
+        self._pages[start] = self._fetch(start, is_fragment=False)
         self._collect(start)
         run = run_summary(self._facts.record, self._facts.source, self._findings)
         run["commit"] = self._facts.row["commit"] or ""
         self._pages |= shown_tests(self._tests, self._code_links)
         self._pages |= tests_with_output(self._tests, run)
-        style, script = self._style, _STRICT + "\n".join(script_text(name) for name in _SCRIPTS)
+        style = f"{style_sheet()}@layer report{{{style_text('report.css')}}}"
+        script = _STRICT + "\n".join(script_text(name) for name in _SCRIPTS)
         data = {
             **self._frame(start),
             "style": style,
@@ -224,19 +219,22 @@ class _Report:
             "tests": rows_of(self._tests, run, self._findings),
             "pages": {address: self._page(html) for address, html in self._pages.items() if html},
         }
+        files = self._files
         plain_style, loader = style_text("plain.css"), _STRICT + script_text("loader.js")
         return render(
             "report/report.html",
             **plain_values(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
-            title=fragment_of(first).title,
+            title=fragment_of(self._pages[start]).title,
             style=_own(plain_style),
             script=_own(loader),
             data=_deflated(json.dumps(data, separators=(",", ":"), sort_keys=True).encode()),
-            artifacts=[(hash_, self._files.type_of(hash_), self._file(hash_)) for hash_ in self._files.contents],
+            artifacts=[
+                (hash_, files.type_of(hash_), _deflated(files.data(self._reader, hash_))) for hash_ in files.contents
+            ],
             note=note,
-            left_out=self._files.left_out,
+            left_out=files.left_out,
             max_bytes=self._rule.max_bytes,
         )
 
@@ -246,10 +244,6 @@ class _Report:
         # The file follows no run, and has no address to share.
         values = {"live_address": "", "page_url": "", "arrived": "", "is_followed": False, "next_address": ""}
         return render("run/run.html", is_fragment=is_fragment, **RunView(self._facts, state).values(), **values)
-
-    @property
-    def _style(self) -> str:
-        return f"{style_sheet()}@layer report{{{style_text('report.css')}}}"
 
     def _frame(self, start: str) -> dict[str, str]:
         """Return what stands above and below the pages."""
@@ -313,9 +307,6 @@ class _Report:
     def _page(self, html: str) -> list[str]:
         return [relinked(part, self._knows, self._files.hashes) for part in fragment_of(html)]
 
-    def _file(self, content_hash: str) -> str:
-        return _deflated(self._files.data(self._reader, content_hash))
-
 
 def _without_show(address: str) -> str:
     path, _, query = address.partition("?")
@@ -340,9 +331,11 @@ def _hashes(*texts: str) -> str:
 MAX_BYTES: Final = 8_000_000
 """Largest size of artifacts in a report over HTTP: clients read no response of more than 16 MiB."""
 
-_WHICH: Final[Mapping[str, Which]] = {"none": "none", "failed": "failed", "all": "all"}
-_SIZE: Final = re.compile(r"[0-9]{1,9}")
-_ID: Final = re.compile(r"[1-9][0-9]{0,14}")
+_WISHES: Final[Query] = {
+    "base": in_range(range(1, 10**15)),
+    "artifacts": one_of(("none", "failed", "all"), "failed"),
+    "artifacts_size": in_range(range(MAX_BYTES + 1), DEFAULT_BYTES),
+}
 
 
 class ReportDownload:
@@ -370,16 +363,5 @@ class ReportDocument:
 
 def _wishes(req: falcon.Request) -> tuple[int | None, FileRule]:
     """Return the base and the rule of files that a request names; raises `ApiError` (422) for wrong values."""
-    values = {name: value for name, value in req.params.items() if isinstance(value, str) and value}
-    wrong: dict[str, list[str]] = {}
-    if not _ID.fullmatch(values.get("base", "1")):
-        wrong["base"] = ["Must be the id of a run."]
-    if values.get("artifacts", "none") not in _WHICH:
-        wrong["artifacts"] = [f"Must be one of {', '.join(_WHICH)}."]
-    size = values.get("artifacts_size", str(DEFAULT_BYTES))
-    if not _SIZE.fullmatch(size) or int(size) > MAX_BYTES:
-        wrong["artifacts_size"] = [f"Must be a number of bytes up to {MAX_BYTES}."]
-    if wrong:
-        raise validation_error(wrong)
-    which = _WHICH[values.get("artifacts", "failed")]
-    return int(values["base"]) if "base" in values else None, FileRule(which, int(size))
+    values = read_parameters(_WISHES, req.params)
+    return values["base"], FileRule(values["artifacts"], values["artifacts_size"])

@@ -265,10 +265,10 @@ class ReportedTests:
 
 def _lone_reason(fields: str) -> str:
     """Return why a test was skipped, if its fields have nothing else; empty otherwise."""
-    first, *others = json.loads(fields)
-    meta = first.get("meta") or {}
-    is_alone = not others and first["name"] == "Skipped" and meta.get("type") == "pytest.skip"
-    return str(meta.get("message") or "") if is_alone else ""
+    found = json.loads(fields)
+    meta = (found[0].get("meta") or {}) if len(found) == 1 else {}
+    is_reason = meta.get("type") == "pytest.skip" and found[0]["name"] == "Skipped"
+    return str(meta.get("message") or "") if is_reason else ""
 
 
 def _is_failure(row: Json) -> bool:

@@ -216,7 +216,7 @@ class RunView:
         self._facts = facts
         self._reader = facts.reader
         self._state = state
-        self._view = state.view or ("failures" if self._has_worries else "tests")
+        self.view = state.view or ("failures" if self._has_worries else "tests")
 
     @property
     def _has_worries(self) -> bool:
@@ -263,7 +263,7 @@ class RunView:
         return {
             "home": self._reader.home(run["project"]),
             "state": state,
-            "view": self._view,
+            "view": self.view,
             "run": {
                 "id": run["id"],
                 "name": run["name"],
@@ -281,7 +281,7 @@ class RunView:
             "facts": facts_of(facts),
             "bar": bar,
             "chips": chips_of(facts, state, TestList(facts, state).matches(bar) if is_searched else bar),
-            "tabs": tabs_of(facts, state, self._view),
+            "tabs": tabs_of(facts, state, self.view),
             "trend": failure_trend(trend_rows, summaries(self._reader.connection, [row["id"] for row in trend_rows])),
             "before": earlier[-1] if earlier else None,
             "after": self._reader.next_run(run),
@@ -292,7 +292,7 @@ class RunView:
                 {"href": link(kind, run["id"], base=state.base), "word": word}
                 for word, kind in (("One HTML file", "report"), *((form.word, form.kind) for form in DOWNLOADS))
             ],
-            **views[self._view](),
+            **views[self.view](),
         }
 
     def _commands(self) -> list[Json]:

@@ -6,15 +6,24 @@ import { every, targetOf, tellChanged } from "./page.js";
 
 const TYPING_MILLISECONDS = 150;
 
-// Replace the view and the head's numbers by those of another state of the page; its address follows.
 /**
+ * @param {string} address
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Document>}
+ */
+async function fetched(address, signal) {
+  const response = await fetch(address, { signal, cache: "no-store" });
+  if (!response.ok) throw new TypeError(response.statusText);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
+/**
+ * Replace the view and the head's numbers by those of another state of the page; its address follows.
  * @param {string} address
  * @param {AbortSignal} signal
  */
 async function showState(address, signal) {
-  const response = await fetch(address, { signal, cache: "no-store" });
-  if (!response.ok) return;
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = await fetched(address, signal);
   for (const selector of ["main .count-line", "main .tabs", "main .view"]) {
     const shown = document.querySelector(selector);
     const next = fresh.querySelector(selector);
@@ -39,7 +48,7 @@ function findWhileTyping(form) {
       const parameters = new URLSearchParams(/** @type {any} */ (new FormData(form)));
       if (!input.value.trim()) parameters.delete("q");
       showState(`${form.getAttribute("action")}?${parameters}`, request.signal).catch((error) => {
-        // A later letter has replaced this search; anything else is an error of the network, and the form still works.
+        // A later letter has replaced this search; or the server did not answer it, and the form still works.
         if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
       });
     }, TYPING_MILLISECONDS);
@@ -52,9 +61,7 @@ function findWhileTyping(form) {
  * @returns {Promise<HTMLElement>}
  */
 let rowsBelow = async (node) => {
-  const response = await fetch(node.dataset.branch, { cache: "no-store" });
-  if (!response.ok) throw new RangeError(response.statusText);
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = await fetched(node.dataset.branch);
   const rows = document.createElement("div");
   rows.append(...fresh.body.childNodes);
   return document.adoptNode(rows);

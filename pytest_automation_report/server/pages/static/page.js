@@ -26,6 +26,16 @@ export function tellChanged(node) {
   node.dispatchEvent(new Event("page:changed", { bubbles: true }));
 }
 
+/**
+ * Mark one of several links, or a link that is not one of them any more.
+ * @param {Element} link
+ * @param {boolean} isCurrent
+ */
+export function markCurrent(link, isCurrent) {
+  if (isCurrent) link.setAttribute("aria-current", "true");
+  else link.removeAttribute("aria-current");
+}
+
 /** @param {ParentNode} root */
 function localTimes(root) {
   for (const element of /** @type {HTMLTimeElement[]} */ (every(root, "time[datetime]"))) {
@@ -73,10 +83,7 @@ export function setTheme(name) {
   if (chosen) document.documentElement.dataset.theme = chosen;
   else delete document.documentElement.dataset.theme;
   document.cookie = `automation-report-theme=${chosen}; Path=/; SameSite=Lax; Max-Age=${chosen ? 31536000 : 0}`;
-  for (const link of every(document, "[data-theme-choice]")) {
-    if (link.dataset.themeChoice === (chosen || "system")) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
-  }
+  for (const link of every(document, "[data-theme-choice]")) markCurrent(link, link.dataset.themeChoice === (chosen || "system"));
 }
 
 document.addEventListener("click", (event) => {

@@ -2,7 +2,7 @@
 // The addresses of the report in one file. They stand behind the #, as in #/results/123?attempt=2.
 
 import { data, showDamage } from "./loader.js";
-import { every, targetOf } from "./page.js";
+import { every, markCurrent, targetOf } from "./page.js";
 import { shownPage, showPage } from "./report_page.js";
 import { escaped, FILTERS, listAddress, rowPage, showTests } from "./rows.js";
 
@@ -38,10 +38,7 @@ function showAsWritten() {
     text.innerHTML = rows.join("");
     Object.assign(text, { className: "code wrapped", hidden: false, tabIndex: 0 });
     for (const other of [...section.children]) if (other !== text && !other.matches("header")) other.remove();
-    for (const link of section.querySelectorAll("header .seg a")) {
-      if (link.getAttribute("href").includes("show=pytest")) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
+    for (const link of section.querySelectorAll("header .seg a")) markCurrent(link, link.getAttribute("href").includes("show=pytest"));
   }
 }
 

@@ -4,7 +4,7 @@
 
 import { openNode, takeRowsFrom } from "./find.js";
 import { data } from "./loader.js";
-import { tellChanged } from "./page.js";
+import { markCurrent, tellChanged } from "./page.js";
 import { shownPage, showPage } from "./report_page.js";
 
 const LIST_ROWS = 150;
@@ -202,8 +202,7 @@ function markLinks(root, parameters) {
     const own = new URLSearchParams(link.getAttribute("href")?.split("?")[1] || "");
     const names = link.matches(".chip") ? ["status", "change"] : ["sort"];
     const isCurrent = names.every((name) => (own.get(name) || "") === (parameters.get(name) || ""));
-    link.toggleAttribute("aria-current", false);
-    if (isCurrent) link.setAttribute("aria-current", "true");
+    markCurrent(link, isCurrent);
     const isOff = isCurrent && link.matches(".chip");
     link.setAttribute("href", `#${listAddress(parameters, Object.fromEntries(names.map((name) => [name, isOff ? "" : own.get(name)])))}`);
   }
