@@ -166,20 +166,6 @@ def _computed(
 ) -> tuple[Json, float, documents.RunFindings]:
     """Return the row of a run, its speed and its findings."""
     run = run_row(connection, run_id)
-    return (run, *_document(connection, run, base_id, main_branch))
-
-
-def _untested(connection: StoreConnection, run: Json) -> set[int]:
-    """Return the cases that a run only names since they did not run: nothing is known of them, not even a skip."""
-    if not run["untested_count"]:
-        return set()
-    return {case_id for (case_id,) in connection.execute(_UNTESTED, (run["id"],))}
-
-
-def _document(
-    connection: StoreConnection, run: Json, base_id: int | None, main_branch: str
-) -> tuple[float, documents.RunFindings]:
-    """Return the speed of a run and its findings."""
     main_branch = main_branch_of(connection, run["source"]) or main_branch
     subject = compared_run(connection, run, base_id, main_branch)
     has_part = is_partial(with_death(connection, facts_of(run)), None if subject.base is None else subject.base.run)
@@ -206,37 +192,42 @@ def _document(
     }
     kinds |= dict.fromkeys(kinds.keys() & known_flaky, "flaky")
     tests = _Tests(connection, subject, known, kinds)
-    tests.load({*_first(lists.values()), *list(flaky)[:MAX_TESTS], *ranked(durations)[:MAX_TESTS]})
+    listed = {key for keys in lists.values() for key in keys[:MAX_TESTS]}
+    tests.load({*listed, *list(flaky)[:MAX_TESTS], *ranked(durations)[:MAX_TESTS]})
     entries = {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()}
     speed = series.last.speed or 1.0
-    return speed, {
-        "version": VERSION,
-        "run": run["id"],
-        "base": _base(subject),
-        "earlier_source": earlier_source(connection, run, subject.results.keys()),
-        "is_partial": has_part,
-        "whole": whole,
-        "speed": round(speed / series.usual, 2),
-        "verdict": cast("documents.VerdictWords", asdict(verdict_of(numbers))),
-        "ran": cast("documents.RanTests", {name: getattr(numbers, name) for name in _RAN}),
-        "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
-        "counts": {
-            **{name: len(keys) for name, keys in lists.items()},
-            "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
-            "slower": len(slower),
-            "faster": len(faster),
-            "in_several_jobs": sum(case.is_shared for case in subject.results.values()),
+    return (
+        run,
+        speed,
+        {
+            "version": VERSION,
+            "run": run["id"],
+            "base": _base(subject),
+            "earlier_source": earlier_source(connection, run, subject.results.keys()),
+            "is_partial": has_part,
+            "whole": whole,
+            "speed": round(speed / series.usual, 2),
+            "verdict": cast("documents.VerdictWords", asdict(verdict_of(numbers))),
+            "ran": cast("documents.RanTests", {name: getattr(numbers, name) for name in _RAN}),
+            "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
+            "counts": {
+                **{name: len(keys) for name, keys in lists.items()},
+                "flaky": sum(entry["state"] == "flaky" for entry in flaky.values()),
+                "slower": len(slower),
+                "faster": len(faster),
+                "in_several_jobs": sum(case.is_shared for case in subject.results.values()),
+            },
+            "tests": entries,
+            "reasons": _with_beginnings(reasons, entries["still_failing"], run["id"]),
+            "flaky": [
+                {**tests.name(key), **entry, "is_known": key in known_flaky}
+                for key, entry in list(flaky.items())[:MAX_TESTS]
+            ],
+            "slower": tests.durations(slower),
+            "faster": tests.durations(faster),
+            "time": _time(connection, subject),
         },
-        "tests": entries,
-        "reasons": _with_beginnings(reasons, entries["still_failing"], run["id"]),
-        "flaky": [
-            {**tests.name(key), **entry, "is_known": key in known_flaky}
-            for key, entry in list(flaky.items())[:MAX_TESTS]
-        ],
-        "slower": tests.durations(slower),
-        "faster": tests.durations(faster),
-        "time": _time(connection, subject),
-    }
+    )
 
 
 def _changes(
@@ -254,7 +245,9 @@ def _changes(
     before = Modules() if base is None else modules_of(connection, base.run.id)
     lost = lost_tests(connection, subject.series, modules.broken) - subject.results.keys() if modules.broken else set()
     numbers = numbers_of(connection, run, modules, whole, lost=len(lost), reasons=reasons)
-    untested = _untested(connection, run)
+    # The cases that the run only names since they did not run: nothing is known of them, not even a skip.
+    unknown = connection.execute(_UNTESTED, (run["id"],)) if run["untested_count"] else ()
+    untested = {case_id for (case_id,) in unknown}
     verdicts: dict[int, Verdict] = {
         # Another job of the run, or the same one again, may have run a test that this one did not get to.
         case_id: case.verdict
@@ -289,10 +282,6 @@ def _base(subject: ComparedRun) -> documents.BaseRun | None:
     if base is None or row is None:
         return None
     return {"why": base.why, "branch": row["branch"], **mention(row)}
-
-
-def _first(lists: Iterable[Sequence[int]]) -> set[int]:
-    return {key for keys in lists for key in keys[:MAX_TESTS]}
 
 
 def _changed_durations(connection: StoreConnection, subject: ComparedRun) -> tuple[Series, dict[int, Change]]:

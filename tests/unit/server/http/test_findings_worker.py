@@ -73,15 +73,15 @@ def test_a_run_is_computed_once(service: Service, monkeypatch: pytest.MonkeyPatc
     """A request that comes while the findings are computed waits for them, and computes nothing."""
     run = a_run(service)
     has_begun, may_go_on = threading.Event(), threading.Event()
-    compute, calls = store_findings._document, list[int]()
+    compute, calls = store_findings._computed, list[int]()
 
-    def slow(*arguments: Any) -> Any:  # noqa: ANN401 - as they come
+    def slow(connection: Any, **given: Any) -> Any:  # noqa: ANN401 - as they come
         calls.append(1)
         has_begun.set()
         assert may_go_on.wait(60)
-        return compute(*arguments)
+        return compute(connection, **given)
 
-    monkeypatch.setattr(store_findings, "_document", slow)
+    monkeypatch.setattr(store_findings, "_computed", slow)
     results: list[Any] = []
     threads = [threading.Thread(target=lambda: results.append(findings(service.store, run))) for _ in range(3)]
     for thread in threads:
