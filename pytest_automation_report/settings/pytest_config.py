@@ -75,7 +75,7 @@ def add_options(parser: pytest.Parser) -> None:
         if row.kind == "flag":
             group.addoption(row.option, dest=row.ini, **on, help=text)
             group.addoption(row.off_option, dest=row.ini, **off, help=f"Turn {row.option} off.")
-        elif row.kind in ("list", "pairs"):
+        elif row.is_list:
             text += " Can be repeated; commas separate."
             group.addoption(row.option, dest=row.ini, action="append", default=None, metavar=row.metavar, help=text)
         else:

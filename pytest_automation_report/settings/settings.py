@@ -83,6 +83,7 @@ class Setting:
         self.help, self.default, self.choices, self.parse = help, default, choices, parse
         self.is_option = is_option
         self.kind: Kind = kind
+        self.is_list = kind in ("list", "pairs")
         self.ini_type: IniType = _TYPES[kind][0]
         self.metavar = "{" + ",".join(choices) + "}" if choices else _TYPES[kind][1]
 

@@ -43,17 +43,12 @@ def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> d
     Every ini value is read, also one that another source overrides, so that every session reports a wrong one. Raises
     SettingError where pytest cannot read it.
     """
-    found: dict[str, RawSetting | None] = {}
     values = ini_values(config, [(setting.ini, setting.kind) for setting in SETTINGS])
-    for setting, (value, origin) in zip(SETTINGS, values, strict=True):
+    found: dict[str, RawSetting | None] = {}
+    for setting, in_file in zip(SETTINGS, values, strict=True):
         option = config.getoption(setting.ini) if setting.is_option else None
-        in_file = _from_file(setting, value, origin)
-        found[setting.name] = (
-            _from_option(setting, option, setting.off_option if option is False else setting.option)
-            or (in_file if is_override(origin) else None)
-            or _from_environment(setting, environ)
-            or in_file
-        )
+        spelled = setting.off_option if option is False else setting.option
+        found[setting.name] = _decided(setting, (option, spelled), environ, in_file)
     return {name: raw for name, raw in found.items() if raw is not None}
 
 
@@ -68,12 +63,23 @@ def read_console_settings(
     found: dict[str, RawSetting | None] = {}
     for setting in SETTINGS:
         option = options.get(setting.name)
-        found[setting.name] = (
-            _from_option(setting, option, setting.plain_off_option if option is False else setting.plain_option)
-            or _from_environment(setting, environ)
-            or _from_file(setting, ini.get(setting.ini), f"{ini_name}: {setting.ini}")
-        )
+        spelled = setting.plain_off_option if option is False else setting.plain_option
+        in_file = ini.get(setting.ini), f"{ini_name}: {setting.ini}"
+        found[setting.name] = _decided(setting, (option, spelled), environ, in_file)
     return {name: raw for name, raw in found.items() if raw is not None}
+
+
+def _decided(
+    setting: Setting, option: tuple[object, str], environ: Mapping[str, str], in_file: tuple[object, str]
+) -> RawSetting | None:
+    """Return a setting by the first place that has it; an option and an ini value come with their origins."""
+    from_file = _from_file(setting, *in_file)
+    return (
+        _typed(setting, *option, "command line")
+        or (from_file if is_override(in_file[1]) else None)
+        or _typed(setting, environ.get(setting.environment), setting.environment, "environment")
+        or from_file
+    )
 
 
 def split_list(text: str) -> tuple[str, ...]:
@@ -81,24 +87,17 @@ def split_list(text: str) -> tuple[str, ...]:
     return _stripped(piece.replace("\\,", ",") for piece in re.split(r"(?<!\\),", text)) if text else ()
 
 
-def _from_option(setting: Setting, value: object, origin: str) -> RawSetting | None:
-    """Return the value of an option; a user can repeat a list's option, and commas separate."""
-    if setting.kind in ("list", "pairs") and isinstance(value, (str, list, tuple)):
+def _typed(setting: Setting, value: object, origin: str, source: SettingSource) -> RawSetting | None:
+    """Return the value of an option or a variable: commas separate a list's values, its option can be repeated."""
+    if setting.is_list and isinstance(value, (str, list, tuple)):
         texts = [value] if isinstance(value, str) else value
         value = tuple(piece for text in texts for piece in split_list(str(text)))
-    return _raw_setting(value, origin, "command line")
-
-
-def _from_environment(setting: Setting, environ: Mapping[str, str]) -> RawSetting | None:
-    text = environ.get(setting.environment, "")
-    return _raw_setting(
-        split_list(text) if setting.kind in ("list", "pairs") else text, setting.environment, "environment"
-    )
+    return _raw_setting(value, origin, source)
 
 
 def _from_file(setting: Setting, value: object, origin: str) -> RawSetting | None:
     """Return the setting from an ini value: lists have one value a line, or are lists in TOML."""
-    if setting.kind in ("list", "pairs") and isinstance(value, str):
+    if setting.is_list and isinstance(value, str):
         value = value.split("\n")
     if isinstance(value, (list, tuple)):
         texts = [item for item in value if isinstance(item, str)]
