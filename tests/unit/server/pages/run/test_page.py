@@ -516,6 +516,14 @@ def test_results_of_modules_are_not_said_to_be_tests_that_were_collected(site: S
     assert "Collected 2, all reported" in site.text(f"/runs/{whole}")
 
 
+def test_a_tag_leads_to_the_runs_of_the_suite_that_have_it(site: Site) -> None:
+    """Those of the same branch, as the list of the suite's runs has them."""
+    site.run_of(a_test(0), name="without", **on("main"))
+    run = site.run_of(a_test(0), name="tagged", tags=["a tag"], **on("main"))
+    (address,) = [link for link in links(site.shown(f"/runs/{run}")) if "tag=" in link]
+    assert re.findall("without|tagged", site.text(address)) == ["tagged"]
+
+
 def test_a_session_that_died_says_so(site: Site) -> None:
     """The heading has the numbers of tests that finished and that there are; the killed one is not among the first."""
     fields = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
