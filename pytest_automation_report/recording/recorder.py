@@ -12,6 +12,7 @@ Plugins repeat tests in two ways, and the sender makes one result of all attempt
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -49,7 +50,6 @@ class Recorder:
         self._options = options
         self._groups = {} if groups is None else groups
         self._release = release
-        self._loaded_reader: AttemptReader | None = None
         self._open: dict[str, RunningAttempt] = {}
         # What attempts that are not final left, until the next start of the same test.
         self._before: dict[str, Leftovers] = {}
@@ -58,18 +58,16 @@ class Recorder:
         is_plain_prefix = options.prefix.isascii() and options.prefix.isprintable()
         self._max_plain_length = STRING_UNITS - len(options.prefix) if is_plain_prefix else 0
 
-    @property
+    @cached_property
     def _reader(self) -> AttemptReader:
         """The reader of what is no plain pass, loaded at its first use, in the middle of a test."""
-        if self._loaded_reader is None:
-            with python_imports():
-                try:
-                    from pytest_automation_report.recording.attempts import AttemptReader  # noqa: PLC0415 - see above
-                except OSError:  # the test has taken all descriptors
-                    self._release()
-                    from pytest_automation_report.recording.attempts import AttemptReader  # noqa: PLC0415 - see above
-            self._loaded_reader = AttemptReader(self._options, self._has_plain_name)
-        return self._loaded_reader
+        with python_imports():
+            try:
+                from pytest_automation_report.recording.attempts import AttemptReader  # noqa: PLC0415 - see above
+            except OSError:  # the test has taken all descriptors
+                self._release()
+                from pytest_automation_report.recording.attempts import AttemptReader  # noqa: PLC0415 - see above
+        return AttemptReader(self._options, self._has_plain_name)
 
     def start(self, nodeid: str, location: Location) -> None:
         """Begin an attempt of a test."""
