@@ -30,6 +30,7 @@ from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
+    from abc import abstractmethod
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Protocol
 
@@ -48,22 +49,27 @@ if TYPE_CHECKING:
         """The part of pytest's ``CollectReport`` that is read here."""
 
         @property
+        @abstractmethod
         def nodeid(self) -> str:
             """Node id."""
 
         @property
+        @abstractmethod
         def outcome(self) -> str:
             """``passed``, ``failed``, ``skipped``, or ``rerun`` and the like from plugins that repeat tests."""
 
         @property
+        @abstractmethod
         def longrepr(self) -> object:
             """Traceback or skip reason, as an object that pytest can print."""
 
         @property
+        @abstractmethod
         def longreprtext(self) -> str:
             """``longrepr`` as text."""
 
         @property
+        @abstractmethod
         def sections(self) -> Sequence[tuple[str, str]]:
             """Headings and texts captured since the first attempt of the test began."""
 
@@ -71,14 +77,17 @@ if TYPE_CHECKING:
         """The part of pytest's ``TestReport`` that is read here; a subtest's report has a ``context`` as well."""
 
         @property
+        @abstractmethod
         def when(self) -> str | None:
             """Phase: ``setup``, ``call`` or ``teardown``."""
 
         @property
+        @abstractmethod
         def user_properties(self) -> Sequence[tuple[str, object]]:
             """Names and values from ``record_property`` since the first attempt of the test began."""
 
         @property
+        @abstractmethod
         def duration(self) -> float:
             """Seconds, measured by a clock that tests may have frozen."""
 
@@ -86,10 +95,12 @@ if TYPE_CHECKING:
         """The arguments of a subtest."""
 
         @property
+        @abstractmethod
         def msg(self) -> object:
             """The message, None if there is none."""
 
         @property
+        @abstractmethod
         def kwargs(self) -> Mapping[str, object]:
             """The keyword arguments."""
 
