@@ -301,7 +301,8 @@ class JobOutput:
                 page.text(SUMMARY_BYTES), "error" if page.failed else "warning" if undelivered else "success"
             )
         elif self._provider == "GitLab":
-            self._write_links(link_report(failures, page.url or self._job_url, page.title))
+            job_url = self._environ.get("CI_JOB_URL", "").strip()
+            self._write_links(link_report(failures, page.url or job_url, page.title))
 
     def _with_path(self, failure: FailedTest) -> FailedTest:
         """Return a failure with the path of its file from the repository's root, as the provider needs it."""
@@ -343,10 +344,6 @@ class JobOutput:
             (folder / LINKS_FILE).write_text(report, encoding="utf-8")
         except OSError as error:
             self.troubles.append(f"the job's links could not be written: {folder / LINKS_FILE}: {_reason(error)}")
-
-    @property
-    def _job_url(self) -> str:
-        return self._environ.get("CI_JOB_URL", "").strip()
 
 
 def _reason(error: Exception) -> str:

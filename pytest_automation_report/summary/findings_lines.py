@@ -8,6 +8,7 @@ from pytest_automation_report.findings.verdict import fresh, told
 from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.terminal import (
     SHORT_COMMIT,
+    ago,
     change_counts,
     is_torn,
     printable,
@@ -35,9 +36,6 @@ FLAKY_NOTE: Final = "flaky"
 """First word of the note on a failing test that is known to be flaky."""
 
 _TITLE_UNITS: Final = 140
-_DAY_US: Final = 86_400_000_000
-_HOUR_US: Final = 3_600_000_000
-_MINUTE_US: Final = 60_000_000
 
 
 # Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
@@ -138,15 +136,3 @@ def reason_note(reason: ReasonExcerpt) -> str:
 def test_title(test: Mapping[str, Any]) -> str:
     """Return folder and name of a test in one printable line; for a module both are the same."""
     return printable(title_of(test["folder"], test["name"]))
-
-
-def ago(microseconds: int) -> str:
-    """Return how long ago something was, as one would say it."""
-    if microseconds < _MINUTE_US:
-        return "just now"
-    if microseconds < _HOUR_US:
-        return f"{microseconds // _MINUTE_US} min ago"
-    if microseconds < _DAY_US:
-        return f"{microseconds // _HOUR_US} h ago"
-    days = microseconds // _DAY_US
-    return "yesterday" if days == 1 else f"{days} days ago"

@@ -76,6 +76,17 @@ def quantity(number: int, noun: str = "") -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
 
 
+def ago(microseconds: int) -> str:
+    """Return how long ago something was."""
+    minutes = microseconds // 60_000_000
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min ago"
+    hours = minutes // 60
+    return f"{hours} h ago" if hours < 24 else f"{quantity(hours // 24, 'day')} ago"  # noqa: PLR2004 - a day
+
+
 def is_torn(document: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
     """Whether tests are known to be missing or twice."""
     return document is not None and bool(document["missing"] or document["twice"])

@@ -20,6 +20,7 @@ from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.server.store.findings import verdict_in_list
 from pytest_automation_report.server.store.values import RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.terminal import ago as time_ago
 from pytest_automation_report.text.terminal import is_argument, node_id, quantity, run_command
 from pytest_automation_report.text.visible import plain
 
@@ -80,14 +81,8 @@ def percent(elapsed: int, median: int) -> str:
 def ago(microseconds: int, now: int) -> str:
     """Return how long before ``now`` a moment was; both in microseconds since 1970."""
     past = now - microseconds
-    if past < _MINUTE:
-        # Clocks of two machines may differ a little.
-        return "just now" if past >= -_MINUTE else moment(microseconds)
-    if past < _HOUR:
-        return f"{past // _MINUTE} min ago"
-    if past < _DAY:
-        return f"{past // _HOUR} h ago"
-    return f"{quantity(past // _DAY, 'day')} ago"
+    # Clocks of two machines may differ a little.
+    return time_ago(past) if past >= -_MINUTE else moment(microseconds)
 
 
 def day(microseconds: int, now: int) -> str:

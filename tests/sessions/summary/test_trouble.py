@@ -44,22 +44,6 @@ def test_printed_command_has_what_only_the_command_line_said(project: Project, s
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
 
 
-def test_missing_token_is_told_once_and_results_are_sent_later(project: Project, server: CheckedServer) -> None:
-    """Without a token tests run, it is told once, and the printed command delivers the results once there is one."""
-    ran = project.report(address=server.address, env=without_token(), exits=0)
-    assert ran.text.count("no token: set AUTOMATION_REPORT_TOKEN") == 1
-    assert "1 result kept" in ran.out
-    assert server.log == []
-    words = printed_send_command(ran)[1:]
-    refused = console(project.root, *words, env=without_token())
-    assert (refused.exit, refused.out) == (4, ""), refused.text
-    assert "AUTOMATION_REPORT_TOKEN" in refused.err
-    sent = console(project.root, *words)
-    assert (sent.exit, sent.out) == (0, ""), sent.text
-    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
-    assert project.sessions == []
-
-
 def test_delivery_later_sends_nothing_until_told(project: Project, server: CheckedServer) -> None:
     """With delivery=later a session needs no token and no server, says how to send, and ``send`` delivers it once."""
     ran = project.report("-n2", f"{OPTION}delivery=later", address=server.address, env=without_token(), exits=0)

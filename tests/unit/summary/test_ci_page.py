@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -243,61 +242,6 @@ def test_failures_are_bounded(sign: str) -> None:
     assert len(body) < 26_000
     assert [FailedTest(*row) for row in json.loads(body)] == failures.kept
     assert Failures().rows == ()
-
-
-FINDINGS: Any = {
-    "base": {"run": 6, "commit": "a1b2c3d4", "at": 1},
-    "verdict": {"kind": "failed", "long": "3 of 10 tests failed", "part": ""},
-    "mine": {"new": 2, "back": 0, "flaky": 0, "still": 1},
-    "counts": {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 0, "new_tests": 0},
-    "reasons": [
-        {"count": 2, "kind": "new", "title": "Refused: <port> 1", "since": 7},
-        {"count": 1, "kind": "still", "title": "assert 1 == 2", "since": 4},
-    ],
-    "failing": [
-        {"folder": "tests.test_cart", "name": "test_pay[a|b]", "kind": "still", "since": 4, "flaky": None},
-        {"folder": "tests.test_cart", "name": "test_new", "kind": "new", "since": None, "flaky": None},
-        {"folder": "tests.test_cart", "name": "test_flaky", "kind": "flaky", "since": None, "flaky": [3, 120]},
-    ],
-}
-
-
-def test_page_with_findings() -> None:
-    """The page shows what changed, a table of reasons, and of each failure since when, or that its test is flaky."""
-    failures = [
-        FAILED,
-        *(replace(FAILED, name=name, message="Refused: <port> 1") for name in ("test_flaky", "test_new")),
-    ]
-    page = JobPage(title="suite", tally=tally(*failures, failure=3), findings=FINDINGS, now=90_000_001)
-    assert shown(page.text(ROOM)).splitlines() == [
-        "### suite",
-        "",
-        "**3 failed** in run 7",
-        "",
-        "2 new failures since run 6 (a1b2c3d, 1 min ago), 1 still failing, 1 flaky",
-        "",
-        "| Reason | Tests | Since |",
-        "| --- | --- | --- |",
-        "| Refused: <port> 1 | 2 | new |",
-        "| assert 1 == 2 | 1 | since run 4 |",
-        "",
-        "| Failed | Message | Since |",
-        "| --- | --- | --- |",
-        "| tests.test_cart.test_pay[a|b] | assert 1 == 2 | since run 4 |",
-        "| tests.test_cart.test_flaky | Refused: <port> 1 | flaky, 3 of 120 runs failed |",
-        "| tests.test_cart.test_new | Refused: <port> 1 | new |",
-    ]
-    first = JobPage(title="suite", tally=tally(FAILED, failure=1), findings=FINDINGS | {"base": None})
-    assert first.text(ROOM) == JobPage(title="suite", tally=tally(FAILED, failure=1)).text(ROOM)
-
-
-def test_one_reason_needs_no_table() -> None:
-    """A page of one failure has no table of reasons, and one without changes no sentence."""
-    one: Any = {**FINDINGS, "reasons": FINDINGS["reasons"][:0], "mine": dict.fromkeys(FINDINGS["mine"], 0)}
-    one["counts"] = dict.fromkeys(FINDINGS["counts"], 0)
-    text = JobPage(title="suite", tally=tally(FAILED, failure=1), findings=one).text(ROOM)
-    assert "Reason" not in text
-    assert "since run 6" not in text
 
 
 def test_flaky_failures_are_marked_last() -> None:

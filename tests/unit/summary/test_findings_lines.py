@@ -6,13 +6,13 @@ import pytest
 
 from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt, VerdictWords
 from pytest_automation_report.summary.findings_lines import (
-    ago,
     changes_line,
     earlier_source_line,
     findings_lines,
     reason_lines,
 )
 from pytest_automation_report.summary.findings_lines import test_title as title_of
+from pytest_automation_report.text.terminal import ago
 
 MINUTE = 60_000_000
 NOW = 1_000_000 * MINUTE
@@ -37,19 +37,19 @@ def findings(new: int = 0, still: int = 0, *counts: int, **base: Any) -> Finding
 @pytest.mark.parametrize(
     ("document", "line"),
     [
-        (findings(2, 3, 1, 3), "2 new failures since run 12 (a1b2c3d, yesterday), 3 still failing, 1 fixed, 3 flaky"),
-        (findings(1), "1 new failure since run 12 (a1b2c3d, yesterday)"),
-        (findings(0, 0, 2, 0, 1), "2 fixed since run 12 (a1b2c3d, yesterday), 1 slower"),
-        (findings(0, 3, 1), "3 still failing, 1 fixed since run 12 (a1b2c3d, yesterday)"),
-        (findings(0, 1, 0, 2), "1 still failing, 2 flaky, compared with run 12 (a1b2c3d, yesterday)"),
-        (findings(1, commit=None), "1 new failure since run 12 (yesterday)"),
-        (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, yesterday)"),
-        (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, yesterday)"),
-        (findings(0, 0, 0, 0, 0, 0, 2), "2 new tests since run 12 (a1b2c3d, yesterday)"),
+        (findings(2, 3, 1, 3), "2 new failures since run 12 (a1b2c3d, 1 day ago), 3 still failing, 1 fixed, 3 flaky"),
+        (findings(1), "1 new failure since run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 0, 2, 0, 1), "2 fixed since run 12 (a1b2c3d, 1 day ago), 1 slower"),
+        (findings(0, 3, 1), "3 still failing, 1 fixed since run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 1, 0, 2), "1 still failing, 2 flaky, compared with run 12 (a1b2c3d, 1 day ago)"),
+        (findings(1, commit=None), "1 new failure since run 12 (1 day ago)"),
+        (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, 1 day ago)"),
+        (findings(0, 0, 0, 0, 0, 27), "27 gone, compared with run 12 (a1b2c3d, 1 day ago)"),
+        (findings(0, 0, 0, 0, 0, 0, 2), "2 new tests since run 12 (a1b2c3d, 1 day ago)"),
         ({**findings(2), "whole": {"missing": 3, "twice": 0, "jobs": []}}, "not whole: 3 missing"),
         (
             {**findings(), "mine": {"new": 0, "back": 2, "flaky": 1, "still": 0}},
-            "2 back after a while, 1 failure of a test known to be flaky, compared with run 12 (a1b2c3d, yesterday)",
+            "2 back after a while, 1 failure of a test known to be flaky, compared with run 12 (a1b2c3d, 1 day ago)",
         ),
         (findings(), ""),
         ({**findings(1), "base": None}, ""),
@@ -123,7 +123,7 @@ def test_title_of_a_test(folder: str, name: str, title: str) -> None:
         (59, "59 min ago"),
         (60, "1 h ago"),
         (1439, "23 h ago"),
-        (1440, "yesterday"),
+        (1440, "1 day ago"),
         (4320, "3 days ago"),
     ],
 )
