@@ -11,7 +11,6 @@ from pytest_automation_report.api.classification import (
     NoResponse,
     Outcome,
     classify,
-    displayable,
 )
 from pytest_automation_report.api.responses import created_id
 from pytest_automation_report.errors import (
@@ -188,15 +187,6 @@ def test_long_and_dirty_texts(call: ApiRequest) -> None:
     assert message.isprintable()
     assert list(error.errors) == ["a\\n"]
     assert error.errors["a\\n"][0].isprintable()
-
-
-@given(st.text())
-def test_shown_texts(text: str) -> None:
-    """Every text can be shown: printable, encodable, at most 200 characters."""
-    result = displayable(text)
-    assert result.isprintable()
-    assert len(result.encode()) <= 4 * 200
-    assert len(result) <= 200
 
 
 METHODS: list[Literal["GET", "POST"]] = ["GET", "POST"]
