@@ -167,7 +167,7 @@ def _joined_ends(head: str, omitted_characters: int, tail: str, units: int) -> s
     if remaining_units <= 0:
         return _longest_head(head, units)
     shown_head = _longest_head(head, remaining_units // 2)
-    shown_tail = _longest_head(tail[::-1], remaining_units - utf16_length(shown_head))[::-1]
+    shown_tail = _longest_tail(tail, remaining_units - utf16_length(shown_head))
     cut_characters = omitted_characters + (len(head) - len(shown_head)) + (len(tail) - len(shown_tail))
     return f"{shown_head}{_middle_remark(cut_characters)}{shown_tail}"
 
@@ -196,3 +196,11 @@ def _longest_head(text: str, units: int) -> str:
         # A character has one or two units, so at least half as many characters must go.
         head = head[: len(head) - (excess_units + 1) // 2]
     return head
+
+
+def _longest_tail(text: str, units: int) -> str:
+    """Return the longest end of a text that has at most this many units."""
+    tail = text[max(0, len(text) - units) :]
+    while (excess_units := utf16_length(tail) - units) > 0:
+        tail = tail[(excess_units + 1) // 2 :]
+    return tail
