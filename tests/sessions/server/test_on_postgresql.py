@@ -22,7 +22,6 @@ WITHOUT_SQL_OF_THEIR_OWN = {
     "pages/test_access": "links, codes and passes of browsers",
     "pages/test_compression": "pages as they are sent",
     "pages/test_site": "passes and headers of browsers",
-    "pages/test/test_neighbours": "lists without a store",
 }
 """Files of ``tests/unit/server`` that have a store and say nothing new on PostgreSQL, each with the reason."""
 
