@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunFindings, RunOverview
+    from pytest_automation_report.findings.documents import ChangedTest, RunFindings, RunOverview
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.state import RunState
@@ -346,7 +346,7 @@ class RunView:
         """Return what stands beside the failures."""
         facts = self._facts
         found = facts.findings
-        fixed = found["tests"]["fixed"][:_RAIL_LINES] if found else []
+        fixed: Sequence[ChangedTest] = found["tests"]["fixed"][:_RAIL_LINES] if found else ()
         rows = self._reader.rows_of(entry["result"] for entry in fixed if entry["result"])
         facts.histories.load((row["case"] for row in rows.values()), is_whole=True)
         slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)

@@ -34,6 +34,14 @@ SLOWEST_SHOWN: Final = 10
 """Tests and files in the lists of the slowest."""
 
 
+_WORTH_WORDS_PERCENT: Final = 30
+_WASTES: Final[Mapping[str, str]] = {
+    "Between tests": "between tests: reports, waiting for work",
+    "Before the first test": "before the first tests: start of pytest, collection",
+    "Waiting for the last worker": "waiting for the last worker",
+}
+
+
 def time_of(overview: RunLanes, time: RunTime | None) -> RunTime | None:
     """Return the shares of the workers' time: those of the drawing if each test has a start and each worker a lane.
 
@@ -77,16 +85,11 @@ def waste_sentence(overview: RunLanes, time: RunTime | None, name_of: Callable[[
         return sentence
     if time is None or not time["workers"]:
         return []
-    whole = time["tests"] + time["between"] + time["before"] + time["waiting"]
-    wasted: Sequence[tuple[TimeShare, str]] = (
-        ("before", "before the first tests: start of pytest, collection"),
-        ("between", "between tests: reports, waiting for work"),
-        ("waiting", "waiting for the last worker"),
-    )
-    for key, words in wasted:
-        if whole and time[key] >= whole * 0.3:
-            return [(f"{round(100 * time[key] / whole)} % of the workers' time passed {words}", "")]
-    return []
+    # The share of the tests is no waste.
+    largest = max(shares_of(time)[1:], key=lambda share: int(share["percent"]))
+    if largest["percent"] < _WORTH_WORDS_PERCENT:
+        return []
+    return [(f"{largest['percent']} % of the workers' time passed {_WASTES[largest['name']]}", "")]
 
 
 def slowest_tests(overview: RunOverview, medians: Mapping[int, int | None], shown: int = SLOWEST_SHOWN) -> list[Json]:

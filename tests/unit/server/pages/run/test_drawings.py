@@ -141,15 +141,14 @@ def test_lanes_of_any_length_have_few_marks(site: Site, seconds: float) -> None:
 def test_the_trend_names_the_run_with_which_failures_began(site: Site) -> None:
     """The first of the last runs that failed without a break has its number below, if there is room for it."""
 
-    def began(*failed: int) -> list[str]:
-        for count in failed:
-            run = site.run_of(*(failing(n) for n in range(count)), a_test(9), source=str(failed))
-        numbers = re.findall(r"<text[^>]*>#(\d+)</text>", site.shown(f"/runs/{run}"))
-        return [str(run - int(number)) for number in numbers]
+    def began(*failed: int) -> list[int]:
+        runs = [site.run_of(*map(failing, range(count)), a_test(9), source=str(failed)) for count in failed]
+        numbers = re.findall(r"<text[^>]*>#(\d+)</text>", site.shown(f"/runs/{runs[-1]}"))
+        return [runs.index(int(number)) for number in numbers]
 
-    assert began(0, 0, 3, 0, 0, 1, 2, 2, 2, 2) == ["9", "4", "0"]
-    assert began(0, 0, 0, 0, 0, 0, 0, 0, 1, 1) == ["9", "0"]
-    assert began(1, 1, 1, 1, 1, 1, 1, 1, 1, 0) == ["9", "0"]
+    assert began(0, 0, 3, 0, 0, 1, 2, 2, 2, 2) == [0, 5, 9]
+    assert began(0, 0, 0, 0, 0, 0, 0, 0, 1, 1) == [0, 9]
+    assert began(1, 1, 1, 1, 1, 1, 1, 1, 1, 0) == [0, 9]
 
 
 @pytest.mark.parametrize("quotes", ['"""', "'''"])
@@ -176,6 +175,7 @@ tests/retries.py:7: TypeError"""
 
 def changed(site: Site, before: dict[str, str], after: dict[str, str]) -> str:
     """Return what the changes of a run with some fields say of its commits and versions."""
+    run = 0
     for fields, commit in ((before, "a" * 40), (after, "b" * 40)):
         own = [field("Commit", commit), *(field(*pair) for pair in fields.items())]
         run = site.run_of(a_test(0), fields=own)
