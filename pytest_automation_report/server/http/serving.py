@@ -66,9 +66,6 @@ _SECRET = 'SELECT "value" FROM "secret" WHERE "name" = ?'  # noqa: S105 - a stat
 _UNREAD_BYTES = 1 << 30
 """Most bytes of a response that wait in a temporary file for a slow client; with less, it would occupy a thread."""
 
-_SERVER_OPTIONS = ServerOptions()
-_DEADLINES = Deadlines()
-
 
 class ServeOptions(Struct, frozen=True):
     """Settings of the server.
@@ -78,8 +75,8 @@ class ServeOptions(Struct, frozen=True):
 
     is_remote_allowed: bool = False
     host_names: tuple[str, ...] = ()
-    server_options: ServerOptions = _SERVER_OPTIONS
-    deadlines: Deadlines = _DEADLINES
+    server_options: ServerOptions = ServerOptions()
+    deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
     extension: Extension | None = None
 
