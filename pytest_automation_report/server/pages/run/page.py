@@ -347,7 +347,7 @@ class RunView:
         facts = self._facts
         found = facts.findings
         fixed: Sequence[ChangedTest] = found["tests"]["fixed"][:_RAIL_LINES] if found else ()
-        rows = self._reader.rows_of(entry["result"] for entry in fixed if entry["result"])
+        rows = self._reader.rows_of(result for entry in fixed if (result := entry["result"]))
         facts.histories.load((row["case"] for row in rows.values()), is_whole=True)
         slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)
         return {
