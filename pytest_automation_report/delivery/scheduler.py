@@ -183,8 +183,7 @@ class Scheduler:
         An imported session has none but its job.
         """
         session = self._session
-        is_known = self._client.has_answered or self._uploads.has_checked_server
-        return is_known or not (session.started_us or session.job or session.hosts)
+        return self._client.has_answered or not (session.started_us or session.job or session.hosts)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
         observed = max(0, batch.results[-1].ended_us - self._observed_from_us(queue))

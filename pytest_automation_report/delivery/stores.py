@@ -212,8 +212,6 @@ class Uploads:
         self._tries: Counter[str] = Counter()
         # The file whose upload had no response: another request shows whether the server or the file is to blame.
         self._in_doubt = ""
-        # Whether the server answered when it was checked, if only with a refusal.
-        self.has_checked_server = False
         self._free_bytes = _REPORT_BYTES
         oldest = life.runtime.wall() - _FRESH_SECONDS
         self._stored = {
@@ -230,7 +228,7 @@ class Uploads:
             if name is None or name in self._stored or name in self._given_up:
                 continue
             # The headers of any response show whether the server stores files, so one must have come before.
-            if self._in_doubt or not (self._put or self._client.has_answered or self.has_checked_server):
+            if self._in_doubt or not (self._put or self._client.has_answered):
                 return self.check_server
             return partial(self._store, artifact, name)
         return None
@@ -269,7 +267,7 @@ class Uploads:
         assert run is not None
         if not self._request(lambda: self._client.run(run, has_threads=False)):
             return
-        self.has_checked_server = True
+        self._client.has_answered = True  # if only with a refusal: it says no more
         if self._in_doubt:
             name, self._in_doubt = self._in_doubt, ""
             self._tries[name] += 1
