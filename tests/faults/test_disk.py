@@ -380,7 +380,7 @@ def _without_locks(project: Path, *command: str) -> Ran:
     """Run a command whose file systems answer every `flock` as NFS does without its lock service."""
     strace = str(needed("strace"))
     traced = [strace, "-f", "-o", "/dev/null", "-e", "inject=flock:error=ENOLCK", *command]
-    ran = run(traced, project, session_environment({"exit_progress": 3.0}))
+    ran = run(traced, project, session_environment({"exit_progress": 15.0}))
     if "ptrace" in ran.err:
         pytest.skip(f"this container does not let strace trace: {ran.err.splitlines()[-1]}")
     return ran
