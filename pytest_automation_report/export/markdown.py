@@ -163,7 +163,7 @@ def _reasons(findings: RunFindings | None) -> list[str]:
         return []
     lines = [
         f"- {quantity(reason['count'], 'test')}{fresh(reason, ', {}')}: {code(reason['title'])}"
-        + (f" in {code(reason['place'])}" if reason["place"] else "")
+        + (f" in {code(reason['place'] or '')}" if reason["place"] else "")
         for reason in reasons[:_REASONS]
     ]
     return _section("Reasons", lines, len(reasons))

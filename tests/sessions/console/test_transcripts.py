@@ -142,7 +142,7 @@ def test_commands_print_what_is_expected(
         env["TESTMO"] = f"--url {testmo.address} --project-id 1"
         transcript = Transcript(path, folder, {**masks, testmo.address: "http://TESTMO"}, env)
         transcript.answers.update(answers)
-        transcript.check(is_renewed=request.config.getoption("--renew"))
+        transcript.check(is_renewed=bool(request.config.getoption("--renew")))
 
 
 def _requests(server: CheckedServer) -> str:
