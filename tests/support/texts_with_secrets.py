@@ -1,318 +1,35 @@
-"""Texts with a secret, as programs write them: each row is a text and the secret that must be gone from it wholly."""
+"""Texts with a secret, as programs write them, from ``texts_with_secrets.txt``."""
 
 import base64
-import json
+from pathlib import Path
 
-S = "Zq7Lw2xR9tVb4Nc8Hg3Fd6"
-"""A random value, without the prefix of a provider."""
-
-P = "hunter2-Pony"
-"""A password that somebody thought of."""
-
-W = "swordfish"
-"""A password that is a plain word."""
-
-H = "sp0rk/w#rd?it's"
-"""A password with characters that end other things."""
-
-SPACED = "four green horses jump"
-LONG = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-B64 = base64.b64encode(f"deploy:{S}".encode()).decode()
-AWS = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzz+Q"
-KEY64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
-
-_NESTED = json.dumps(json.dumps({"user": "u", "password": S}))
-_URLS = {
-    "at": "sp0rk@w@rd",
-    "hash": "sp0rk#word",
-    "question": "sp0rk?word",
-    "slash": "sp0rk/word/x1",
-    "apostrophe": "sp0rk'word",
-    "quote": 'sp0rk"word',
-    "backslash": "sp0rk\\word",
-    "space": "sp0rk word 1",
-    "colon": "sp0rk:word",
-    "all": H,
-    "percent": "sp0rk%2Fword",
-    "brackets": "sp0rk[wo]rd",
-    "comma": "sp0rk,word",
-    "semicolon": "sp0rk;word",
-    "equals": "sp0rk=word&x",
-    "leading digit": "7sp0rk/word",
+SECRET = "Zq7Lw2xR9tVb4Nc8Hg3Fd6"
+SECRETS = {
+    "S": SECRET,  # random, without the prefix of a provider
+    "P": "hunter2-Pony",  # that somebody thought of
+    "W": "swordfish",  # a plain word
+    "H": "sp0rk/w#rd?it's",  # with characters that end other things
+    "SPACED": "four green horses jump",
+    "LONG": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "B64": base64.b64encode(f"deploy:{SECRET}".encode()).decode(),
+    "AWS": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzz+Q",
+    "KEY64": "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
 }
 
-HIDDEN: dict[str, tuple[str, str]] = {
-    # JSON
-    "json password": (f'{{"user": "u", "password": "{P}"}}', P),
-    "json compact": (f'{{"user":"u","password":"{P}","n":1}}', P),
-    "json token": (f'{{"token": "{S}", "expires_in": 3600}}', S),
-    "json camel": (f'{{"clientSecret": "{S}", "clientId": "x"}}', S),
-    "json access token": (f'{{"accessToken":"{S}","token_type":"bearer"}}', S),
-    "json refresh token": (f'{{"refresh_token": "{S}"}}', S),
-    "json api key": (f'{{"apiKey": "{S}"}}', S),
-    "json private key": (f'{{"private_key": "{S}", "private_key_id": "x"}}', S),
-    "json escaped quote": ('{"password": "sp0rk\\"word-1", "n": 1}', "word-1"),
-    "json unicode escape": ('{"password": "sp0rk\\u00fcword-1"}', "word-1"),
-    "json nested in a string": (_NESTED, S),
-    "json nested twice": (json.dumps(_NESTED), S),
-    "json indented": (f'{{\n  "password": "{P}",\n  "user": "u"\n}}', P),
-    "json word": (f'{{"password": "{W}"}}', W),
-    "json passphrase": (f'{{"passphrase": "{SPACED}"}}', SPACED),
-    "json list": (f'{{"passwords": 1, "password": ["{P}", "{S}"]}}', S),
-    "json number": ('{"password": 83610274}', "83610274"),
-    "json cut": (f'{{"user": "u", "password": "{S}', S),
-    "json session token": (f'{{"SessionToken": "{S}{S}=="}}', S),
-    "json webhook secret": (f'{{"webhook_secret": "{S}"}}', S),
-    "json in html": (f"{{&quot;password&quot;: &quot;{P}&quot;, &quot;n&quot;: 1}}", P),
-    "json in html, numbers": (f"{{&#34;password&#34;: &#34;{P}&#34;}}", P),
-    "json quoted for an address": (f"body=%7B%22password%22%3A%22{S}%22%7D", S),
-    # Python
-    "dict": (f"{{'user': 'u', 'password': '{P}'}}", P),
-    "dict of bytes": (f"{{b'password': b'{P}'}}", P),
-    "dict with an apostrophe": ("""{'password': "it's-sp0rk"}""", "s-sp0rk"),
-    "dict printed over lines": (f"{{'password':\n     '{S}',\n 'user': 'u'}}", S),
-    "keyword": (f"connect(host='h', password='{P}')", P),
-    "dataclass": (f"Settings(user='u', secret_key='{S}', debug=True)", S),
-    "namedtuple": (f"Credentials(access_key='x', secret_key='{AWS}', token=None)", AWS),
-    "assignment": (f'>       password = "{P}"', P),
-    "annotated assignment": (f'    password: str = "{P}"', P),
-    "annotated, optional": (f"    api_key: str | None = '{S}'", S),
-    "locals": (f"password   = '{P}'\nuser       = 'u'", P),
-    "local, long name": (f"api_token                = '{S}'", S),
-    "local, word": (f"db_password = '{W}'", W),
-    "call in a source line": (f">       client.login(user, password='{P}')", P),
-    "setdefault": (f"os.environ.setdefault('DB_PASSWORD', '{P}')", P),
-    "setitem": (f"os.environ['DB_PASSWORD'] = '{P}'", P),
-    "tuple": (f"('password', '{P}')", P),
-    "list of pairs": (f"[('user', 'u'), ('api_key', '{S}')]", S),
-    "pair of bytes": (f"(b'x-api-key', b'{S}')", S),
-    "comparison": (f"assert token == '{S}'", S),
-    "where": (f"assert '{P}' == 'x'\n +  where '{P}' = Config(user='u').password", P),
-    "same value later": (f"password = '{P}'\nE  AssertionError: login with {P} failed", P),
-    "f-string": (f"headers = {{'X-Api-Key': f'{S}'}}", S),
-    "secret str": (f"SecretStr password=SecretStr('{P}')", P),
-    "class attribute": (f"class Test:\n    API_KEY = '{S}'", S),
-    "raw string": (f"password = r'{P}\\x'", P),
-    "subprocess list": (f"['psql', '--password', '{P}', 'db']", P),
-    "subprocess joined": (f"Command '['login', '--token={S}']' returned non-zero exit status 1.", S),
-    "multi-line repr": (f"Config(\n    password='{P}',\n    host='h',\n)", P),
-    "single field name": (f"User(id=1, passwd='{P}')", P),
-    "hash": ("password_hash='pbkdf2_sha256$600000$Zq7Lw2xR$9tVb4Nc8Hg3='", "Zq7Lw2xR$9tVb4Nc8Hg3"),
-    # YAML, ini, TOML, properties
-    "yaml": (f"user: u\npassword: {P}\nhost: h", P),
-    "yaml quoted": (f"password: '{P}'", P),
-    "yaml list": (f"- name: x\n  token: {S}", S),
-    "yaml spaced": (f"passphrase: {SPACED}\nnext: 1", SPACED),
-    "yaml of kubernetes": (f"- name: DB_PASSWORD\n  value: {P}", P),
-    "json of kubernetes": (f'{{"name": "DB_PASSWORD", "value": "{P}"}}', P),
-    "yaml block": (f"password: |\n  {S}\nnext: 1", S),
-    "yaml base64": (
-        f"data:\n  password: {base64.b64encode(P.encode()).decode()}",
-        base64.b64encode(P.encode()).decode(),
-    ),
-    "ini": (f"[db]\npassword = {P}\nuser = u", P),
-    "ini word": (f"[db]\npassword = {W}\nuser = u", W),
-    "ini spaced": (f"[db]\npassword = {SPACED}\nuser = u", SPACED),
-    "ini odd characters": ('[db]\npassword = sp0rk;w"r,d)\nuser = u', 'w"r,d)'),
-    "toml": (f'api_token = "{S}"', S),
-    "properties": (f"spring.datasource.password={P}", P),
-    "properties dotted": (f"app.jwt.secret: {S}", S),
-    "pypirc": (f"[pypi]\nusername = __token__\npassword = {S}", S),
-    "aws credentials": (f"[default]\naws_secret_access_key = {AWS}\naws_session_token = {S}{S}", AWS),
-    "boto config": (f"aws_session_token={S}{S}==", S),
-    "django": (f"SECRET_KEY = 'django-insecure-{S}'", S),
-    "flask": (f"app.config['SECRET_KEY'] = '{S}'", S),
-    "hcl": (f'db_password = "{P}"', P),
-    "terraform output": (f'  + admin_password = "{P}"', P),
-    # Environments of other processes
-    "env": (f"HOME=/root\nDB_PASSWORD={P}\nLANG=C", P),
-    "env word": (f"DB_PASSWORD={W}", W),
-    "env spaced": (f"DB_PASSWORD={SPACED}\nLANG=C", SPACED),
-    "env odd characters": ("DB_PASSWORD=sp0rk'w)r,d;x\nLANG=C", "w)r,d;x"),
-    "export": (f"export API_TOKEN={S}", S),
-    "export quoted": (f'export API_TOKEN="{S}"', S),
-    "declare": (f'declare -x GITHUB_TOKEN="{S}"', S),
-    "environ": (f"environ({{'HOME': '/root', 'DB_PASSWORD': '{P}'}})", P),
-    "proc environ": (f"HOME=/root\0DB_PASSWORD={P}\0LANG=C\0", P),
-    "proc environ repr": (f"b'HOME=/root\\x00DB_PASSWORD={P}\\x00LANG=C\\x00'", P),
-    "docker run": (f"docker run -e POSTGRES_PASSWORD={P} postgres", P),
-    "docker inspect": (f'"Env": ["PATH=/bin", "POSTGRES_PASSWORD={P}"]', P),
-    "dotenv": (f"STRIPE_SECRET={S}", S),
-    "vault": (f"VAULT_SECRET_ID={S}", S),
-    "vault repr": (f"'VAULT_SECRET_ID': '{S}'", S),
-    "pgpassword": (f"PGPASSWORD={P} psql -h h", P),
-    "mysql pwd": (f"MYSQL_PWD={P}", P),
-    "smtp pass": (f"SMTP_PASS={P}", P),
-    "github actions": (f"  env:\n    NPM_TOKEN: {S}", S),
-    "set of windows": (f"set DB_PASSWORD={P}", P),
-    "powershell": (f'$env:DB_PASSWORD = "{P}"', P),
-    "fernet": (f"FERNET_KEY={S}{S[:21]}=", S),
-    "encryption key": (f"ENCRYPTION_KEY={LONG}", LONG),
-    # Command lines
-    "option": (f"tool --password {P} --verbose", P),
-    "option word": (f"tool --password {W} --verbose", W),
-    "option with equals": (f"tool --password={P}", P),
-    "option quoted": (f"tool --password '{SPACED}' run", SPACED),
-    "option token": (f"$ deploy --auth-token {S}", S),
-    "option api key": (f"newman run --api-key {S}", S),
-    "one dash": (f"java -Djavax.net.ssl.keyStorePassword={P} -jar a.jar", P),
-    "mysql": (f"mysql -u root -p{P} db", P),
-    "mysqldump": (f"mysqldump --host h -uroot -p'{P}' db", P),
-    "sshpass": (f"sshpass -p {P} ssh u@h", P),
-    "curl user": (f"curl -u deploy:{P} https://h/x", P),
-    "curl user long": (f"curl -s --user 'deploy:{P}' https://h/x", P),
-    "docker login": (f"docker login -u u -p {P} registry.example.org", P),
-    "redis": (f"redis-cli -h h -a {P} ping", P),
-    "curl header": (f'curl -H "X-Api-Key: {S}" https://h', S),
-    "openssl": (f"openssl rsa -passin pass:{P} -in k", P),
-    # Headers
-    "x-api-key": (f"GET / HTTP/1.1\r\nX-Api-Key: {S}\r\nAccept: */*", S),
-    "x-auth-token": (f"X-Auth-Token: {S}", S),
-    "x-vault-token": (f"x-vault-token: {S}", S),
-    "private-token": (f"PRIVATE-TOKEN: {S}", S),
-    "subscription key": (f"Ocp-Apim-Subscription-Key: {S}", S),
-    "header dict": (f"{{'Accept': '*/*', 'X-Api-Key': '{S}'}}", S),
-    "header of http.client": (f"send: b'GET / HTTP/1.1\\r\\nX-Api-Key: {S}\\r\\nA: b\\r\\n\\r\\n'", S),
-    "header of http.client, reply": (f"header: X-Auth-Token: {S}", S),
-    "wsgi": (f"'HTTP_X_API_KEY': '{S}'", S),
-    "amazon token": (f"'x-amz-security-token': b'{S}{S}'", S),
-    "csrf": (f"X-CSRFToken: {S}", S),
-    "session cookie": (f"Cookie: sessionid={S}; theme=dark", S),
-    "set-cookie": (f"'set-cookie': 'sid={S}; Path=/'", S),
-    "authorization": (f"'authorization': 'Token {S}'", S),
-    "httpx header list": (f"Headers([('x-api-key', '{S}'), ('a', 'b')])", S),
-    # npm, netrc, pgpass, docker, kubernetes
-    "npmrc": (f"//registry.example.org/:_authToken={S}", S),
-    "npmrc auth": (f"_auth={B64}", B64),
-    "npmrc password": (f"//registry.example.org/:_password={B64}", B64),
-    "netrc": (f"machine h login u password {P}", P),
-    "netrc lines": (f"machine h\n  login u\n  password {W}", W),
-    "netrc default": (f"default login u password {S}", S),
-    "pgpass": (f"db.example.org:5432:*:app:{P}", P),
-    "docker auth": (f'{{"auths": {{"r.example.org": {{"auth": "{B64}"}}}}}}', B64),
-    "docker identity": (f'"identitytoken": "{S}"', S),
-    "kubeconfig token": (f"users:\n- name: u\n  user:\n    token: {S}", S),
-    "kubeconfig key": (f"    client-key-data: {KEY64}", KEY64),
-    "kubeconfig password": (f"    username: u\n    password: {P}", P),
-    "git credentials": (f"protocol=https\nhost=h\nusername=u\npassword={P}", P),
-    "maven": (f"<server><username>u</username><password>{P}</password></server>", P),
-    "xml attribute": (f'<user name="u" password="{P}"/>', P),
-    "xml pair": (f'<add key="DbPassword" value="{P}" />', P),
-    "nuget": (f'<add key="ClearTextPassword" value="{S}" />', S),
-    # Connection strings
-    "libpq": (f"host=h user=u password={P} dbname=d", P),
-    "libpq word": (f"host=h user=u password={W} dbname=d", W),
-    "libpq quoted": ("host=h password='sp0rk w\\'rd' dbname=d", "rd'"),
-    "ado": (f"Server=h;Database=d;User Id=u;Password={P};Encrypt=yes", P),
-    "ado pwd": (f"Driver={{x}};Server=h;Uid=u;Pwd={P};", P),
-    "ado word": (f"Server=h;Uid=u;Password={W};", W),
-    "ado quoted": ('Server=h;Password="sp0rk;w\'rd";Encrypt=yes', "w'rd"),
-    "azure": (f"AccountName=a;AccountKey={S}{S}{S}==;EndpointSuffix=e", S),
-    "azure bus": (f"Endpoint=sb://h/;SharedAccessKeyName=n;SharedAccessKey={S}{S}=", S),
-    "jdbc": (f"jdbc:sqlserver://h:1433;user=u;password={P}", P),
-    "jdbc query": (f"jdbc:postgresql://h/d?user=u&password={P}&ssl=true", P),
-    "redis string": (f"h:6380,password={S},ssl=True", S),
-    # Requests
-    "form": (f"grant_type=password&client_secret={S}&scope=x", S),
-    "form password": (f"username=u&password={P}&next=%2F", P),
-    "multipart": (f'Content-Disposition: form-data; name="password"\r\n\r\n{P}\r\n--x', P),
-    "multipart repr": (f'form-data; name="password"\\r\\n\\r\\n{P}\\r\\n--x', P),
-    "query": (f"GET /x?token={S} HTTP/1.1", S),
-    "query key": (f"https://h/maps?key={S}&v=3", S),
-    "graphql": (f'mutation {{ login(user: "u", password: "{P}") {{ id }} }}', P),
-    # botocore
-    "botocore credentials": (f"<SecretAccessKey>{AWS}</SecretAccessKey>", AWS),
-    "botocore session": (f"<SessionToken>{S}{S}</SessionToken>", S),
-    "botocore json": (f'"SecretAccessKey" : "{AWS}"', AWS),
-    "botocore signature": (f"Calculated Signature:\n{LONG}\n", LONG),
-    "botocore canonical": (f"host:h\nx-amz-date:1\nx-amz-security-token:{S}{S}\n", S),
-    "botocore header": (f"b'AWS4-HMAC-SHA256 Credential=x/s3, SignedHeaders=host, Signature={LONG}'", LONG),
-    # Sentences
-    "password is": (f"the password is {P}", P),
-    "token quoted": (f"logging in with token '{S}'", S),
-    "login failed": (f"login failed with password {P}", P),
-    "api key": (f"Invalid API key: {S}", S),
-    "incorrect api key": (f"Incorrect API key provided: {S}.", S),
-    "prompt": (f"Password: {P}", P),
-    "log": (f"2026-01-31 INFO user=u password={P} ip=1.2.3.4", P),
-    # Addresses
-    **{
-        f"address {name}": (f"dsn postgresql://user:{word}@db.example.org:5432/app", word)
-        for name, word in _URLS.items()
-    },
-    **{f"address {name}, repr": (repr(f"amqp://user:{word}@mq/"), repr(word)[1:-1]) for name, word in _URLS.items()},
-    "address without a user": (f"redis://:{P}@cache:6379/0", P),
-    "address in JSON": (json.dumps({"url": f"postgresql://u:{H}@h/d"}), H),
-    "address in an attribute": (f'<a href="https://u:{P}@h/x">', P),
-    "address of a proxy": (f"HTTPS_PROXY=http://u:{H}@proxy:3128", H),
-    # With a remark behind, cut, and with line ends as programs escape them
-    "members of an object": (f"[Variable(name='DB_PASSWORD', value='{S}')]", S),
-    "members with one between": (f'{{"Name": "DB_PASSWORD",\n "Type": "SecureString",\n "Value": "{S}"}}', S),
-    "arrow": (f"password -> {S}", S),
-    "remark behind": (f"client_secret={S} (from vault)", S),
-    "remark behind, yaml": (f"client_secret: {S} (from the vault, see the wiki)", S),
-    "remark behind, spaced": (f"api_token = {S}  (rotated)", S),
-    "remark of a comma": (f"db_password={P}, used by the tests", P),
-    "key without its BEGIN": (f"x\\n{KEY64}\\n{KEY64}\\n{S}=\\n-----END PRIVATE KEY-----\\n", KEY64),
-    "key without its BEGIN, json in json": (f"{KEY64}\\\\n{KEY64}\\\\n-----END RSA PRIVATE KEY-----\\\\n", KEY64),
-    "key without its BEGIN, service account": (
-        f'{KEY64[20:]}\\n{KEY64}\\n{S}==\\n-----END PRIVATE KEY-----\\n", "client_email": "a@b"',
-        KEY64[20:],
-    ),
-    "key without its BEGIN, windows": (f"{KEY64}\\r\\n{KEY64}\\r\\n-----END PRIVATE KEY-----", KEY64),
-    "key in pytest's lines": (f"E       {KEY64}\nE       {KEY64}\nE       -----END PRIVATE KEY-----", KEY64),
-    "key in pytest's diff": (f"E         - {KEY64}\nE         - {KEY64}\nE         - -----END PRIVATE KEY-----", KEY64),
-    "key in one line": (f"{KEY64}{KEY64}{KEY64} -----END PRIVATE KEY-----", KEY64),
-    # Lists of arguments
-    "argument list": (f"['psql', '-U', 'app', '--password', '{P}', '-h', 'db']", P),
-    "argument tuple": (f"('tool', '--api-key', '{S}')", S),
-    "argument list of bytes": (f"[b'tool', b'--token', b'{S}']", S),
-    "argument list, json": (f'["deploy", "--client-secret", "{S}"]', S),
-    "curl list": (f"['curl', '-u', 'deploy:{P}', 'https://h/x']", P),
-    "curl list, json": (f'["curl", "-s", "--user", "deploy:{P}"]', P),
-    "mysql list": (f"['mysql', '-u', 'root', '-p{P}', 'db']", P),
-    "sshpass list": (f"['sshpass', '-p', '{P}', 'ssh', 'u@h']", P),
-    "docker list": (f"['docker', 'login', '-u', 'u', '-p', '{P}', 'r.example.org']", P),
-    "redis list": (f"['redis-cli', '-h', 'h', '-a', '{P}', 'ping']", P),
-    "openssl list": (f"['openssl', 'rsa', '-passin', 'pass:{P}']", P),
-    "called process error": (
-        f"Command '['curl', '-u', 'deploy:{P}', 'https://h']' returned non-zero exit status 22.",
-        P,
-    ),
-    # Nested containers
-    "nested dict": (f"{{'password': {{'value': '{P}', 'version': 2}}}}", P),
-    "nested json": (f'{{"client_secret": {{"current": "{S}", "previous": null}}}}', S),
-    "nested list of dicts": (f"{{'tokens': 1, 'token': [{{'id': 1, 'text': '{S}'}}]}}", S),
-    "nested list of lists": (f"api_key = [['{S}', 1], ['{S}', 2]]", S),
-    "nested object": (f"Login(user='u', password=Secret(value='{P}'))", P),
-    "nested object of a module": (f"api_token=models.Token(kind='a', value='{S}')", S),
-    "nested deeply": (f"{{'secret': {{'a': [{{'b': ('{S}',)}}]}}}}", S),
-    "nested over lines": (f"'password': {{\n    'value': '{P}',\n}}", P),
-    "nested credentials": (f"credentials={{'user': 'u', 'word': '{S}'}}", S),
-    # Pairs
-    "pair in a list of lists": (f"[['user', 'u'], ['password', '{P}']]", P),
-    "pair, json": (f'[["X-Api-Key", "{S}"], ["Accept", "*/*"]]', S),
-    "items of a dict": (f"dict_items([('user', 'u'), ('db_password', '{P}')])", P),
-    "pair of kubernetes": (f"[{{'name': 'DB_PASSWORD', 'value': '{P}'}}]", P),
-    # As `-l` shows locals
-    "local dict": (f"config     = {{'host': 'h', 'db': {{'password': '{P}', 'port': 1}}}}", P),
-    "local headers": (f"headers    = {{'Authorization': 'Bearer {S}', 'X': '1'}}", S),
-    "local arguments": (f"argv       = ['tool', '--auth-token', '{S}']", S),
-    "local request": (f"request    = <Request url='https://u:{P}@h/x?token={S}'>", P),
-    "local environment": (f"env        = {{'HOME': '/root', 'AWS_SECRET_ACCESS_KEY': '{AWS}'}}", AWS),
-    "local object": (f"settings   = Settings(db=Database(url='postgresql://u:{P}@h/d'), debug=True)", P),
-    # As subtests are labelled
-    "label": (f"login (user=u, password={P})", P),
-    "label of a header": (f"[header] (value=Bearer {S})", S),
-    "label of an address": (f"fetch (url=https://u:{P}@h/x)", P),
-    # What pytest shows of a comparison with a name in its source line
-    "operand": (
-        f"    def test():\n>       assert c.token == 'x'\nE       AssertionError: assert '{S}' == 'x'\nE         + {S}",
-        S,
-    ),
-    "operand on the right": (
-        f"\n>   assert 'x' == cfg['password']\nE   AssertionError: assert 'x' == '{P}'\nE     - {P}",
-        P,
-    ),
-    "object with a text": (f"Settings(debug=True, secret_key=SecretValue('{S}'))", S),
-}
+_SIGNS = str.maketrans({"␊": "\n", "␍": "\r", "␀": "\0"})
+
+
+def _rows() -> dict[str, tuple[str, str]]:
+    content = Path(__file__).with_suffix(".txt").read_text("utf-8")
+    for name, secret in SECRETS.items():
+        content = content.replace(f"{{{name}}}", secret)
+    rows: dict[str, tuple[str, str]] = {}
+    for line in content.split("\n"):
+        if line and not line.startswith("# "):
+            name, secret, text = line.translate(_SIGNS).split(" | ", 2)
+            rows[name] = (text, secret)
+    return rows
+
+
+HIDDEN = _rows()
+"""The texts and their secrets, by a name for each."""
