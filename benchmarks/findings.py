@@ -145,7 +145,7 @@ def played(world: World, runs: int) -> tuple[set[int], set[int]]:
             history[test].append(Outcome(number, "passed", commit))
         plain.append(commit)
         if number % CHECKED_EVERY == CHECKED_EVERY - 1:
-            called |= {test for test, made in history.items() if flakiness_of(made).state == "flaky"}
+            called |= {test for test, made in history.items() if flakiness_of(made)["state"] == "flaky"}
     return called, {test for test in history if test in world.flaky and _has_shown(history[test])}
 
 
@@ -188,7 +188,7 @@ def found_after(runs: int, tests: int, seed: int) -> dict[str, float]:
             looks = range(CHECKED_EVERY, runs + 1, CHECKED_EVERY)
             if _has_shown(outcomes):
                 shown += 1
-                called += any(flakiness_of(outcomes[:look]).state == "flaky" for look in looks)
+                called += any(flakiness_of(outcomes[:look])["state"] == "flaky" for look in looks)
         found[f"{rate:.0%}"] = called / max(1, shown)
     return found
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.cli.queries import Opened
-    from pytest_automation_report.findings.documents import FlakyState, RunFindings, SourceFlakiness
+    from pytest_automation_report.findings.documents import RunFindings, SourceFlakiness
+    from pytest_automation_report.findings.flakiness import Flakiness
 
 
 _ID: Final = click.IntRange(min=1)
@@ -237,7 +238,7 @@ _WHY: Final = {
 _WHY_WITHOUT_BRANCH: Final = {"same branch": "the last one before it"}
 
 
-def _rate(test: FlakyState) -> str:
+def _rate(test: Flakiness) -> str:
     share = 100 * test["failed"] / test["runs"] if test["runs"] else 0.0
     return (
         f"{test['failed']} of {test['runs']} runs, {share:.1f} % ({100 * test['low']:.1f}-{100 * test['high']:.1f} %)"

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
         FindingsExcerpt,
         FlakyResult,
         RunFindings,
-        VerdictWords,
     )
+    from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.api.embedded import StoreClient
     from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.spool.folder import SessionManifest

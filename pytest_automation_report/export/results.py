@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from pytest_automation_report.api.models import ATTEMPTS_META, Artifact, Field, FieldType, parse_steps
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.findings.verdict import VerdictWords
 
 Verdict: TypeAlias = Literal["passed", "failed", "skipped", "other"]
 """The meaning of a result: ``other`` is neither passed nor failed nor skipped, such as untested."""
@@ -102,14 +102,12 @@ class ExportedRun(Struct, frozen=True):
             links=dict(_pairs(run.get("links"), "url")),
         )
 
-    def verdict(self, findings: RunFindings | None) -> Mapping[str, Any]:
+    def verdict(self, findings: RunFindings | None) -> VerdictWords:
         """Return what is to be said of the run, by its findings; of one without findings by its counts."""
         if findings is not None:
             return findings["verdict"]
         is_open = not self.is_completed
-        return asdict(
-            verdict_of(RunNumbers(finished=self.total, failed=self.failed, passed=self.passed, is_open=is_open))
-        )
+        return verdict_of(RunNumbers(finished=self.total, failed=self.failed, passed=self.passed, is_open=is_open))
 
     @property
     def branch(self) -> str:

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections import Counter, defaultdict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDict
 
 from msgspec import Struct
 
@@ -264,52 +264,46 @@ class Share(NamedTuple):
     chosen: int
     cases: frozenset[int]
 
-    @property
-    def is_part(self) -> bool:
-        """Whether the session was to run a part of what it collected."""
-        return self.chosen < self.tests
 
-
-class Wholeness(Struct, frozen=True):
+class WholeRun(TypedDict):
     """How many tests were collected, and how many of them no job ran, or more than one; ``jobs`` are those to blame."""
 
     tests: int
     missing: int
     twice: int
-    jobs: tuple[str, ...]
+    jobs: Sequence[str]
 
 
-def wholeness_of(shares: Sequence[Share]) -> Wholeness | None:
+def wholeness_of(shares: Sequence[Share]) -> WholeRun | None:
     """Return whether each collected test ran once; None if the sessions do not say enough to know."""
     parts: dict[str, list[Share]] = defaultdict(list)
     for share in shares:
-        if share.is_part:
+        if share.chosen < share.tests:
             parts[share.digest].append(share)
     # Ids that differ in each job, as with the address of an object in them: nothing belongs together.
     is_scattered = len(parts) > 1 and any(len({share.job for share in group}) == 1 for group in parts.values())
     if is_scattered or not shares:
         return None
-    found = [*map(_of_parts, parts.values()), *_of_whole_jobs(share for share in shares if not share.is_part)]
-    jobs = dict.fromkeys(job for each in found for job in each.jobs)
-    return Wholeness(
-        sum(each.tests for each in found),
-        sum(each.missing for each in found),
-        sum(each.twice for each in found),
-        tuple(jobs),
-    )
+    found = [*map(_of_parts, parts.values()), *_of_whole_jobs(share for share in shares if share.chosen >= share.tests)]
+    return {
+        "tests": sum(each["tests"] for each in found),
+        "missing": sum(each["missing"] for each in found),
+        "twice": sum(each["twice"] for each in found),
+        "jobs": list(dict.fromkeys(job for each in found for job in each["jobs"])),
+    }
 
 
-def _of_whole_jobs(shares: Iterable[Share]) -> Iterable[Wholeness]:
+def _of_whole_jobs(shares: Iterable[Share]) -> Iterable[WholeRun]:
     """Yield what each job lacks of its own tests, in all of its attempts."""
     jobs: dict[tuple[str, str], list[Share]] = defaultdict(list)
     for share in shares:
         jobs[share.job, share.digest].append(share)
     for (job, _), group in jobs.items():
         missing = max(0, group[0].tests - len(frozenset().union(*(share.cases for share in group))))
-        yield Wholeness(group[0].tests, missing, 0, (job,) if missing else ())
+        yield {"tests": group[0].tests, "missing": missing, "twice": 0, "jobs": [job] if missing else []}
 
 
-def _of_parts(shares: Sequence[Share]) -> Wholeness:
+def _of_parts(shares: Sequence[Share]) -> WholeRun:
     """Return what parts of the same tests lack together, and what two of them have: two jobs, or one at once."""
     ran: dict[int, set[tuple[str, int]]] = defaultdict(set)
     blamed: dict[str, None] = {}
@@ -327,7 +321,7 @@ def _of_parts(shares: Sequence[Share]) -> Wholeness:
         done = {share.job for share in shares if len(share.cases) >= share.chosen}
         jobs = dict.fromkeys(share.job for share in shares)
         blamed |= dict.fromkeys([*_absent(jobs), *(job for job in jobs if job not in done)])
-    return Wholeness(shares[0].tests, missing, twice, tuple(blamed))
+    return {"tests": shares[0].tests, "missing": missing, "twice": twice, "jobs": [*blamed]}
 
 
 def _absent(jobs: Iterable[str]) -> list[str]:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
+from pytest_automation_report.findings.flakiness import Flakiness, Verdict
+from pytest_automation_report.findings.times import Waste
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from typing_extensions import NotRequired
 
-    from pytest_automation_report.findings.comparison import Why
-    from pytest_automation_report.findings.flakiness import State, Verdict
-    from pytest_automation_report.findings.verdict import Kind, Tone
+    from pytest_automation_report.findings.comparison import WholeRun, Why
+    from pytest_automation_report.findings.times import RunTime
+    from pytest_automation_report.findings.verdict import VerdictWords
 
 Mine: TypeAlias = Literal["new", "back", "flaky", "still"]
 """Whose a failure is, as `verdict.MINE` has it."""
@@ -43,25 +46,6 @@ class EarlierSource(TypedDict):
 
     name: str
     runs: int
-
-
-class WholeRun(TypedDict):
-    """How many tests the jobs of a run collected, how many are missing or twice, and the jobs that these are from."""
-
-    tests: int
-    missing: int
-    twice: int
-    jobs: Sequence[str]
-
-
-class VerdictWords(TypedDict):
-    """A verdict (`verdict.Verdict`)."""
-
-    kind: Kind
-    tone: Tone
-    long: str
-    short: str
-    part: str
 
 
 class RanTests(TypedDict):
@@ -125,58 +109,19 @@ class FailureReason(TypedDict):
     since: RunMention | None
 
 
-class FlakyEvidence(TypedDict):
-    """By what a test is known to be flaky (`flakiness.Flakiness`)."""
-
-    retries: int
-    commits: int
-    isolated: int
-
-
-class FlakyState(TypedDict):
-    """The state of a test, and its rate of failures: ``failed`` of ``runs``, in truth from ``low`` to ``high``."""
-
-    state: State
-    evidence: FlakyEvidence
-    failed: int
-    runs: int
-    low: float
-    high: float
-
-
-class FlakyResult(NamedTest, FlakyState):
+class FlakyResult(NamedTest, Flakiness):
     """A test of a run that is not stable; ``is_known``: the runs before show that it is flaky."""
 
     is_known: bool
 
 
-class FlakyTest(FlakyState):
+class FlakyTest(Flakiness):
     """A test of a source that is not stable, in one configuration."""
 
     key: str
     folder: str
     name: str
     config: int | None
-
-
-class WorkerSpan(TypedDict):
-    """When a worker began and ended, since the run began, and the time of its tests."""
-
-    started: int
-    ended: int
-    tests: int
-
-
-class RunTime(TypedDict):
-    """Where the time of a run went (`times.TimeShares`)."""
-
-    wall: int
-    before: int
-    tests: int
-    between: int
-    waiting: int
-    balanced: int
-    workers: Sequence[WorkerSpan]
 
 
 class RunFindings(TypedDict):
@@ -315,13 +260,9 @@ class LaneOwner(TypedDict):
     end: int
 
 
-class WorkerWaste(TypedDict):
-    """The test for which the other workers waited (`times.Waste`)."""
+class WorkerWaste(Waste):
+    """The test for which the other workers waited."""
 
-    worker: int
-    result: int
-    start: int
-    waited: int
     name: str
     elapsed: int | None
 

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from math import sqrt
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -66,23 +64,27 @@ class Outcome(NamedTuple):
     is_storm: bool = False
 
 
-class Flakiness(Struct, frozen=True):
-    """State of a test over its last 100 decided runs, and what it follows from.
+class FlakyEvidence(TypedDict):
+    """The number of times that each kind of evidence was found."""
 
-    ``retries``, ``commits`` and ``isolated`` count the evidence. ``failed`` of ``runs`` decided runs had a failure or a
-    failed attempt, those in storms left out; ``low`` and ``high`` are the ends of the 95 % interval of that rate, 0 to
-    1. ``clean_runs`` counts the decided runs since the last evidence, all runs if there is none.
-    """
-
-    state: State
     retries: int
     commits: int
     isolated: int
+
+
+class Flakiness(TypedDict):
+    """State of a test over its last 100 decided runs, and what it follows from.
+
+    ``failed`` of ``runs`` decided runs had a failure or a failed attempt, those in storms left out; ``low`` and
+    ``high`` are the ends of the 95 % interval of that rate, 0 to 1.
+    """
+
+    state: State
+    evidence: FlakyEvidence
     failed: int
     runs: int
     low: float
     high: float
-    clean_runs: int
 
 
 def flakiness_of(outcomes: Iterable[Outcome]) -> Flakiness:
@@ -99,12 +101,14 @@ def flakiness_of(outcomes: Iterable[Outcome]) -> Flakiness:
     failed = len(retries) + sum(map(_is_failure, decided))
     runs = len(decided) - storms
     low, high = wilson_interval(failed, runs)
-    evidence = [*retries, *commits, *isolated]
-    clean_runs = len(decided) - 1 - max(evidence) if evidence else len(decided)
-    return Flakiness(
-        _state(decided, retries, commits, isolated, clean_runs),
-        len(retries), len(commits), len(isolated), failed, runs, low, high, clean_runs,
-    )  # fmt: skip
+    return {
+        "state": _state(decided, retries, commits, isolated),
+        "evidence": {"retries": len(retries), "commits": len(commits), "isolated": len(isolated)},
+        "failed": failed,
+        "runs": runs,
+        "low": round(low, 4),
+        "high": round(high, 4),
+    }
 
 
 def _decided(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -124,7 +128,6 @@ def _decided(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 
 def _is_failure(outcome: Outcome) -> bool:
-    """Whether this is a failure that can be evidence."""
     return outcome.verdict == "failed" and not outcome.is_storm
 
 
@@ -162,11 +165,7 @@ def _isolated_failures(decided: Sequence[Outcome]) -> list[int]:
 
 
 def _state(
-    decided: Sequence[Outcome],
-    retries: Sequence[int],
-    commits: Sequence[int],
-    isolated: Sequence[int],
-    clean_runs: int,
+    decided: Sequence[Outcome], retries: Sequence[int], commits: Sequence[int], isolated: Sequence[int]
 ) -> State:
     last = decided[-_BROKEN_RUNS:]
     if (
@@ -177,11 +176,13 @@ def _state(
     ):
         return "broken"
     is_shown = bool(retries or commits) or len(isolated) >= _ISOLATED_FAILURES
-    if is_shown and clean_runs < _CLEAN_RUNS:
+    last_evidence = max([*retries, *commits, *isolated], default=-1)
+    is_recent = last_evidence >= 0 and len(decided) - 1 - last_evidence < _CLEAN_RUNS
+    if is_shown and is_recent:
         return "flaky"
     if len(decided) < _NEW_RUNS:
         return "new"
-    return "suspect" if isolated and clean_runs < _CLEAN_RUNS else "stable"
+    return "suspect" if isolated and is_recent else "stable"
 
 
 def storm(failures: Iterable[Reason], tests: int) -> frozenset[Reason] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from itertools import accumulate, groupby
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 from msgspec import Struct
 
@@ -216,8 +216,8 @@ class Block(Struct, frozen=True):
     last: int
 
 
-class Waste(Struct, frozen=True):
-    """The test that kept all other workers waiting: lane, id of its result, start and end, microseconds waited."""
+class Waste(TypedDict):
+    """The test that kept all other workers waiting: lane, id of its result, start, microseconds waited."""
 
     worker: int
     result: int
@@ -300,21 +300,18 @@ def waste_of(lanes: Mapping[int, Sequence[tuple[int, TimedResult]]], wall: int) 
     waited = ends[worker] - max(others, start)
     if waited < max(wall / 50, 1_000_000):
         return None
-    return Waste(worker, result.result, start, waited)
+    return {"worker": worker, "result": result.result, "start": start, "waited": waited}
 
 
-class WorkerTime(Struct, frozen=True):
-    """One worker of a run; times in microseconds.
-
-    ``started`` and ``ended`` count from the start of the run. ``tests`` is the sum of its tests' durations.
-    """
+class WorkerTime(TypedDict):
+    """When a worker began and ended, since the run began, and the sum of its tests' durations, in microseconds."""
 
     started: int
     ended: int
     tests: int
 
 
-class TimeShares(Struct, frozen=True):
+class RunTime(TypedDict):
     """Shares of the workers' wall time, in microseconds; ``before`` to ``waiting`` add up to all workers' ``wall``.
 
     ``balanced`` is the wall time that the same durations would take if they were spread evenly over the workers.
@@ -326,19 +323,24 @@ class TimeShares(Struct, frozen=True):
     between: int
     waiting: int
     balanced: int
+    workers: Sequence[WorkerTime]
 
 
-def time_shares(wall: int, workers: Sequence[WorkerTime], durations: Iterable[int]) -> TimeShares:
+def time_shares(wall: int, workers: Sequence[WorkerTime], durations: Iterable[int]) -> RunTime:
     """Return the shares of a run that took ``wall`` microseconds; ``durations`` are those of its tests.
 
     A clock that jumped may give a worker less time than its tests took: no share is ever negative.
     """
-    before = sum(min(max(worker.started, 0), wall) for worker in workers)
-    tests = sum(worker.tests for worker in workers)
-    between = sum(max(0, worker.ended - worker.started - worker.tests) for worker in workers)
-    waiting = sum(max(0, wall - worker.ended) for worker in workers)
     # The longest tests are begun first, each on the worker that is free first.
     ends = [0] * max(1, len(workers))
     for duration in sorted(durations, reverse=True):
         heapq.heapreplace(ends, ends[0] + duration)
-    return TimeShares(wall, before, tests, between, waiting, max(ends))
+    return {
+        "wall": wall,
+        "before": sum(min(max(worker["started"], 0), wall) for worker in workers),
+        "tests": sum(worker["tests"] for worker in workers),
+        "between": sum(max(0, worker["ended"] - worker["started"] - worker["tests"]) for worker in workers),
+        "waiting": sum(max(0, wall - worker["ended"]) for worker in workers),
+        "balanced": max(ends),
+        "workers": workers,
+    }

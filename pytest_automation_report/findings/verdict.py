@@ -5,7 +5,7 @@ Pages, terminal, job summary, Markdown, console and the report in one file all t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 from msgspec import Struct
 
@@ -68,7 +68,7 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     is_torn: bool = False
 
 
-class Verdict(Struct, frozen=True):
+class VerdictWords(TypedDict):
     """What is to be said: ``long`` is a sentence without its end, ``short`` a few words in lower case.
 
     ``part`` says which part of the suite it is about, and is empty for the whole suite.
@@ -78,16 +78,17 @@ class Verdict(Struct, frozen=True):
     tone: Tone
     long: str
     short: str
-    part: str = ""
+    part: str
 
 
-def verdict_of(numbers: RunNumbers) -> Verdict:
+def verdict_of(numbers: RunNumbers) -> VerdictWords:
     """Return the verdict of a run."""
     kind, tone, long, short = _open(numbers) if numbers.is_open else _cut(numbers) or _whole(numbers)
-    return Verdict(kind, tone, long, short, f"part of the suite: {numbers.selection}" if numbers.selection else "")
+    part = f"part of the suite: {numbers.selection}" if numbers.selection else ""
+    return {"kind": kind, "tone": tone, "long": long, "short": short, "part": part}
 
 
-def told(verdict: Mapping[str, Any]) -> str:
+def told(verdict: VerdictWords) -> str:
     """Return a verdict in one line, with the part of the suite that it is about."""
     return ", ".join(filter(None, (verdict["long"], verdict["part"])))
 

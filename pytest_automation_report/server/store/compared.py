@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
@@ -25,13 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import (
-        EarlierSource,
-        FlakyState,
-        FlakyTest,
-        SourceFlakiness,
-        WholeRun,
-    )
+    from pytest_automation_report.findings.comparison import WholeRun
+    from pytest_automation_report.findings.documents import EarlierSource, FlakyTest, SourceFlakiness
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
@@ -257,8 +252,7 @@ def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
         shares.append(
             Share(job, attempt, collection["digest"], collection["tests"], collection["chosen"], frozenset(ran))
         )
-    found = wholeness_of(shares)
-    return None if found is None else cast("WholeRun", asdict(found))
+    return wholeness_of(shares)
 
 
 VERSION: Final = 1
@@ -323,15 +317,15 @@ def flaky_of_source(
         failures = Failures(connection, series)
         for case_id, history in histories(connection, series, failures.unstable()).items():
             state = flakiness_of(history.outcomes(failures))
-            if state.state in states:
-                found.append(((state.state != "flaky", -state.low, case_id), run["config"], state))
+            if state["state"] in states:
+                found.append(((state["state"] != "flaky", -state["low"], case_id), run["config"], state))
     found.sort(key=lambda entry: entry[0])
     names = names_of(connection, [case_id for (_, _, case_id), _, _ in found[:limit]])
     tests: list[FlakyTest] = []
     for (_, _, case_id), config, state in found[:limit]:
         if case_id in names:
             key, folder, name = names[case_id]
-            tests.append({"key": key, "folder": folder, "name": name, "config": config, **flaky_state(state)})
+            tests.append({"key": key, "folder": folder, "name": name, "config": config, **state})
     return tests
 
 
@@ -340,28 +334,16 @@ def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, tup
     return {case_id: (key, folder, name) for case_id, key, folder, name in rows_of(connection, _NAMES, cases)}
 
 
-def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, FlakyState]:
+def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, Flakiness]:
     """Return the flaky, broken and suspect tests of a run by case, those that cost most first."""
     states = {
         case_id: flakiness_of(history.outcomes(failures))
         for case_id, history in known.items()
         if case_id in subject.results
     }
-    found = {case_id: flaky_state(state) for case_id, state in states.items() if state.state in _SHOWN_STATES}
+    found = {case_id: state for case_id, state in states.items() if state["state"] in _SHOWN_STATES}
     order = sorted(found, key=lambda case_id: (found[case_id]["state"] != "flaky", -found[case_id]["low"], case_id))
     return {case_id: found[case_id] for case_id in order}
-
-
-def flaky_state(state: Flakiness) -> FlakyState:
-    """Return the state of a test as documents have it."""
-    return {
-        "state": state.state,
-        "evidence": {"retries": state.retries, "commits": state.commits, "isolated": state.isolated},
-        "failed": state.failed,
-        "runs": state.runs,
-        "low": round(state.low, 4),
-        "high": round(state.high, 4),
-    }
 
 
 # Tests that are looked up in other sources, spread over the run.

@@ -13,15 +13,7 @@ from msgspec.structs import asdict
 
 from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
 from pytest_automation_report.findings.flakiness import WINDOW, flakiness_of
-from pytest_automation_report.findings.times import (
-    HISTORY,
-    LAST,
-    WorkerTime,
-    change_of,
-    is_observed,
-    ranked,
-    time_shares,
-)
+from pytest_automation_report.findings.times import HISTORY, LAST, change_of, is_observed, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
 from pytest_automation_report.server.store.compared import (
     MAX_TESTS,
@@ -64,8 +56,10 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings import documents
-    from pytest_automation_report.findings.flakiness import Verdict
-    from pytest_automation_report.findings.times import Change
+    from pytest_automation_report.findings.comparison import WholeRun
+    from pytest_automation_report.findings.flakiness import Flakiness, Verdict
+    from pytest_automation_report.findings.times import Change, RunTime, WorkerTime
+    from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.store.compared import ComparedRun
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
@@ -128,10 +122,10 @@ def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int
     return stored_documents(connection, "summary", [*run_ids], VERSION)
 
 
-def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -> VerdictWords:
     """Return what is to be said of a run, by its row and the summary of its findings, None before these are there."""
     if row["is_completed"] and summary is not None:
-        said: Mapping[str, Any] = summary["verdict"]
+        said: VerdictWords = summary["verdict"]
         return said
     finished = row["total_count"] - row["untested_count"]
     numbers = RunNumbers(
@@ -143,7 +137,7 @@ def verdict_in_list(row: Mapping[str, Any], summary: Mapping[str, Any] | None) -
         selection=row["selection"] or "",
         is_open=not row["is_completed"],
     )
-    return asdict(verdict_of(numbers))
+    return verdict_of(numbers)
 
 
 def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writer) -> None:
@@ -177,7 +171,7 @@ def _computed(
     known_flaky = {
         key
         for key, entry in flaky.items()
-        if entry["state"] == "flaky" and flakiness_of(known[key].outcomes(failures)[:-1]).state == "flaky"
+        if entry["state"] == "flaky" and flakiness_of(known[key].outcomes(failures)[:-1])["state"] == "flaky"
     }
     reasons = reasons_of(connection, subject, known_flaky)
     changes, numbers = _changes(connection, subject, whole, flaky, has_part=has_part, reasons=len(reasons))
@@ -207,7 +201,7 @@ def _computed(
             "is_partial": has_part,
             "whole": whole,
             "speed": round(speed / series.usual, 2),
-            "verdict": cast("documents.VerdictWords", asdict(verdict_of(numbers))),
+            "verdict": verdict_of(numbers),
             "ran": cast("documents.RanTests", {name: getattr(numbers, name) for name in _RAN}),
             "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
             "counts": {
@@ -233,8 +227,8 @@ def _computed(
 def _changes(
     connection: StoreConnection,
     subject: ComparedRun,
-    whole: documents.WholeRun | None,
-    flaky: Mapping[int, documents.FlakyState],
+    whole: WholeRun | None,
+    flaky: Mapping[int, Flakiness],
     *,
     has_part: bool,
     reasons: int,
@@ -388,17 +382,15 @@ class _Tests:
         return None if first is None else mention(first)
 
 
-def _time(connection: StoreConnection, subject: ComparedRun) -> documents.RunTime:
+def _time(connection: StoreConnection, subject: ComparedRun) -> RunTime:
     """Return where the time of a run went; a worker's time is true to one batch of results."""
     run = subject.run
-    workers = []
+    workers: list[WorkerTime] = []
     for created, observed, computed in connection.execute(_THREADS, (run["id"],)):
         started, tests = created - run["created"], computed or 0
-        workers.append(WorkerTime(started, started + max(observed or 0, tests), tests))
-    wall = run["elapsed"] or max((worker.ended for worker in workers), default=0)
-    durations = [case.elapsed for case in subject.results.values() if case.elapsed]
-    time = asdict(time_shares(wall, workers, durations)) | {"workers": [asdict(worker) for worker in workers]}
-    return cast("documents.RunTime", time)
+        workers.append({"started": started, "ended": started + max(observed or 0, tests), "tests": tests})
+    wall = run["elapsed"] or max((worker["ended"] for worker in workers), default=0)
+    return time_shares(wall, workers, [case.elapsed for case in subject.results.values() if case.elapsed])
 
 
 _MAX_REASONS: Final = 100

@@ -239,5 +239,5 @@ def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk
 
 
 def _waste(connection: StoreConnection, waste: Waste) -> WorkerWaste:
-    row = _rows(connection, [waste.result])[waste.result]
-    return cast("WorkerWaste", asdict(waste) | {"name": row["name"], "elapsed": row["elapsed"]})
+    row = _rows(connection, [waste["result"]])[waste["result"]]
+    return {**waste, "name": row["name"], "elapsed": row["elapsed"]}

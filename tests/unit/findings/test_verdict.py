@@ -75,12 +75,12 @@ def cut(ending: str, limit: int = 0, **numbers: int) -> RunNumbers:
 def test_a_verdict_is_one_sentence_and_a_few_words(numbers: RunNumbers, tone: str, long: str, short: str) -> None:
     """Each state of a run has its own words, long and short, with nouns that fit their numbers."""
     said = verdict_of(numbers)
-    assert (said.tone, said.long, said.short, said.part) == (tone, long, short, "")
+    assert (said["tone"], said["long"], said["short"], said["part"]) == (tone, long, short, "")
 
 
 def test_a_part_of_the_suite_is_always_called_so() -> None:
     """A selection stands beside whatever is said."""
-    assert verdict_of(of(94, selection="-k parser")).part == "part of the suite: -k parser"
+    assert verdict_of(of(94, selection="-k parser"))["part"] == "part of the suite: -k parser"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The proof that the jobs of a run ran each collected test once."""
 
 import pytest
-from msgspec.structs import asdict
 
 from pytest_automation_report.findings.comparison import Share, wholeness_of
 from pytest_automation_report.text.terminal import wholeness_words
@@ -36,7 +35,7 @@ def test_wholeness(shares: list[Share], words: str) -> None:
     """Shards have each test once together, other jobs each of their own; who lost or doubled tests is named."""
     found = wholeness_of(shares)
     assert found is not None
-    assert wholeness_words(asdict(found)) == words
+    assert wholeness_words(found) == words
 
 
 def test_what_cannot_be_known() -> None:

@@ -4,7 +4,8 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt, VerdictWords
+from pytest_automation_report.findings.documents import FindingsExcerpt, Mine, ReasonExcerpt
+from pytest_automation_report.findings.verdict import VerdictWords
 from pytest_automation_report.summary.findings_lines import (
     changes_line,
     earlier_source_line,

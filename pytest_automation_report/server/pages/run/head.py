@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from msgspec.structs import asdict
-
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.run.facts import SILENT_US
 from pytest_automation_report.server.pages.state import FLAKY, VIEWS
@@ -24,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import FlakyState, RunFindings, WholeRun
+    from pytest_automation_report.findings.comparison import WholeRun
+    from pytest_automation_report.findings.documents import RunFindings
+    from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.state import RunState
 
@@ -51,7 +51,7 @@ _MOVES: Final = (
 def head_of(facts: RunFacts, to_go: int | None, *, is_first: bool) -> Json:
     """Return heading, sentence and title of the page; ``is_first``: no earlier run of its branch is known."""
     found, counts = facts.findings, facts.counts
-    said = asdict(verdict_of(counts)) if counts.is_open or found is None else found["verdict"]
+    said = verdict_of(counts) if counts.is_open or found is None else found["verdict"]
     whole = None if found is None else found["whole"]
     branch = facts.row["branch"] or ""
     sentence = whole_sentence(whole)
@@ -316,7 +316,7 @@ def words(phrases: Sequence[Phrase]) -> str:
     return "".join(text for text, _ in phrases).strip()
 
 
-def flaky_evidence(entry: FlakyState) -> str:
+def flaky_evidence(entry: Flakiness) -> str:
     """Return in words why a test counts as flaky, from the counts of its findings."""
     evidence = entry["evidence"]
     words = []

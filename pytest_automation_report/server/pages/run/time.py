@@ -6,11 +6,9 @@ And what an open run still has to do.
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import asdict
-
-from pytest_automation_report.findings.times import WorkerTime, time_shares
+from pytest_automation_report.findings.times import time_shares
 from pytest_automation_report.server.pages.drawings import clock
 from pytest_automation_report.server.pages.run.facts import SILENT_US
 from pytest_automation_report.server.pages.words import duration
@@ -22,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import RunLanes, RunOverview, RunTime, TimeShare
+    from pytest_automation_report.findings.documents import RunLanes, RunOverview, TimeShare
+    from pytest_automation_report.findings.times import RunTime, WorkerTime
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.facts import RunFacts
@@ -50,8 +49,8 @@ def time_of(overview: RunLanes, time: RunTime | None) -> RunTime | None:
     workers, wall = overview["workers"], overview["wall"]
     if time is None or not workers or not overview["is_exact"] or overview["worker_count"] > len(workers):
         return time
-    shares = time_shares(wall, [WorkerTime(row["start"], row["end"], row["busy"]) for row in workers], ())
-    return cast("RunTime", {**time, **asdict(shares), "balanced": time["balanced"]})
+    spans: list[WorkerTime] = [{"started": row["start"], "ended": row["end"], "tests": row["busy"]} for row in workers]
+    return {**time_shares(wall, spans, ()), "balanced": time["balanced"]}
 
 
 def shares_of(time: RunTime) -> list[Json]:

@@ -22,7 +22,6 @@ from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, rerun_command, run_summary, with_defaults
 from pytest_automation_report.server.store import extensions
-from pytest_automation_report.server.store.compared import flaky_state
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ApiError, hashes_in, hexadecimal
@@ -395,9 +394,9 @@ def _history_values(
 
 def _evidence(flakiness: Flakiness) -> str:
     """Return in words why a test counts as flaky or broken; empty for one that does not."""
-    if flakiness.state == "broken":
+    if flakiness["state"] == "broken":
         return "it fails in each of its last runs"
-    return flaky_evidence(flaky_state(flakiness)) if flakiness.state in {"flaky", "suspect"} else ""
+    return flaky_evidence(flakiness) if flakiness["state"] in {"flaky", "suspect"} else ""
 
 
 def _related_values(row: Json, reader: PageReader) -> dict[str, Any]:

@@ -137,15 +137,15 @@ def test_reliability_counts_decided_runs() -> None:
 def test_flakiness_has_its_evidence() -> None:
     """A retry is evidence on its branch alone."""
     history = sorted([*outcomes("prpp"), *outcomes("rr", "a", 50)], key=lambda outcome: -outcome.run)
-    assert flakiness_on(history, "main").retries == 1
+    assert flakiness_on(history, "main")["evidence"]["retries"] == 1
 
 
 @pytest.mark.parametrize("at_work", [{"commit": ""}, {"is_changed": True}])
 def test_failures_of_an_author_at_work_make_no_test_flaky(at_work: dict[str, Any]) -> None:
     """Without a commit, or with files that differ from it, the page of a test has no evidence, as findings."""
     history = outcomes("pfpfp")
-    assert flakiness_on(history, "main").isolated == 2
-    assert flakiness_on([replace(outcome, **at_work) for outcome in history], "main").isolated == 0
+    assert flakiness_on(history, "main")["evidence"]["isolated"] == 2
+    assert flakiness_on([replace(outcome, **at_work) for outcome in history], "main")["evidence"]["isolated"] == 0
 
 
 def test_other_branches_have_their_last_outcomes() -> None:
