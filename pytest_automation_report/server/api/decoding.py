@@ -81,8 +81,11 @@ def examined(value: object, annotation: Any, mistakes: Mistakes, path: str = "")
         mistakes.add(path, "Must be an object.")
     elif not isinstance(value, (list, dict)) or not isinstance(value, declared.container):
         mistakes.add(path, f"Must be {declared.meta.description}.")
-    elif len(value) > (declared.meta.max_length or 0):
-        _refuse_length(len(value), declared.meta, mistakes, path)
+    elif len(value) > (most := declared.meta.max_length or 0):
+        if declared.meta.extra is not None:
+            message = f"The request has {len(value)} {path}; at most {most} are taken: send fewer at once."
+            raise ApiError(declared.meta.extra["status"], message)
+        mistakes.add(path, f"Has {len(value)} entries; at most {most} are taken.")
     else:
         return _examined_entries(value, declared, mistakes, path)
     return None
@@ -147,13 +150,6 @@ def _examined_entries(value: Any, declared: _Declared, mistakes: Mistakes, path:
     return dict(entries) if isinstance(value, dict) else tuple(entry for _, entry in entries)
 
 
-def _refuse_length(length: int, meta: Meta, mistakes: Mistakes, path: str) -> None:
-    if meta.extra is not None:
-        message = f"The request has {length} {path}; at most {meta.max_length} are taken: send fewer at once."
-        raise ApiError(meta.extra["status"], message)
-    mistakes.add(path, f"Has {length} entries; at most {meta.max_length} are taken.")
-
-
 B = TypeVar("B", bound=Struct)
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -187,7 +183,8 @@ def body_from(body: bytes, decoder: Decoder[B]) -> B:
     `MAX_BODY_BYTES`, or for more values than `MAX_VALUES`.
     """
     check_length(len(body))
-    _check_values(body)
+    if sum(map(body.count, _MARKS)) > MAX_VALUES and _has_too_many_values(body):
+        raise ApiError(413, f"The request body has more than {MAX_VALUES} values: send fewer at once.")
     if b"\\u0000" not in body:  # msgspec would take it for a text like any other
         try:
             return decoder.decode(body)
@@ -218,16 +215,10 @@ def storable(text: str) -> str:
     return _UNSAFE.sub(_spelled, text)
 
 
-def _check_values(body: bytes) -> None:
-    """Refuse a body of very many values before they are made: an empty object of two bytes takes 64 of memory."""
-    if sum(map(body.count, _MARKS)) > MAX_VALUES and _has_too_many_values(body):
-        message = f"The request body has more than {MAX_VALUES} values: send fewer at once."
-        raise ApiError(413, message)
-
-
 def _has_too_many_values(body: bytes) -> bool:
     """Count the marks outside of texts, which may have any number of them: tracebacks show source code.
 
+    This comes before the values are made: an empty object of two bytes takes 64 of memory.
     The texts are taken out some thousand at a time, since ``re`` needs 170 bytes of memory for each one.
     """
     body = body.replace(rb"\\", b"").replace(rb"\"", b"")

@@ -12,8 +12,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from msgspec import Struct, field
-from msgspec.json import Decoder, Encoder
+from msgspec.json import Encoder
 from msgspec.structs import replace
 
 from pytest_automation_report.server.api.queries import (
@@ -25,7 +24,6 @@ from pytest_automation_report.server.api.queries import (
     SOURCE_QUERY,
     TEST_PAGE,
     WHOLE_RESULTS,
-    is_set,
     query_from,
 )
 from pytest_automation_report.server.store.compared import flaky_tests
@@ -49,39 +47,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A property that was not sent is null, and a missing ``meta`` is empty; those that responses do not have are dropped.
-
-
-class _FieldView(Struct, gc=False):
-    type: Any = None
-    name: Any = None
-    value: Any = None
-    meta: Any = field(default_factory=dict)
-
-
-class _ArtifactView(Struct, gc=False):
-    name: Any = None
-    note: Any = None
-    url: Any = None
-    mime_type: Any = None
-    size: Any = None
-
-
-class _LinkView(Struct, gc=False):
-    name: Any = None
-    note: Any = None
-    url: Any = None
-
-
-_DECODERS: Final[Mapping[Kind, Callable[[str], Any]]] = {
-    "fields": Decoder(_FieldView).decode,
-    "artifacts": Decoder(_ArtifactView).decode,
-    "links": Decoder(_LinkView).decode,
+# The properties in responses, with the values of those that were not sent; others that are stored are left out.
+_PROPERTIES: Final[Mapping[Kind, Mapping[str, object]]] = {
+    "fields": {"type": None, "name": None, "value": None, "meta": {}},
+    "artifacts": dict.fromkeys(("name", "note", "url", "mime_type", "size")),
+    "links": dict.fromkeys(("name", "note", "url")),
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NOT_FOUND: Final = 404
 _encode: Final = Encoder().encode
-_SOURCE_STATUSES: Mapping[int | None, ResultClass] = {
+_SOURCE_STATUSES: Final[Mapping[int | None, ResultClass]] = {
     RunStatus.SUCCESS: ResultClass.SUCCESS,
     RunStatus.FAILURE: ResultClass.FAILURE,
 }
@@ -200,10 +175,10 @@ def _thread(row: Json, attached: _Attached) -> Json:
 
 
 def _attached(attachments: Sequence[Json]) -> _Attached:
-    """Return the fields, artifacts and links of a run by their kind and thread, in the order of their arrival."""
     views: _Attached = defaultdict(list)
     for row in attachments:
-        views[row["kind"], row["thread"]].append(_DECODERS[row["kind"]](row["body"]))
+        body, properties = json.loads(row["body"]), _PROPERTIES[row["kind"]]
+        views[row["kind"], row["thread"]].append({name: body.get(name, properties[name]) for name in properties})
     return views
 
 
@@ -231,7 +206,8 @@ def _asked(
 def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     """Return a run, with its threads unless ``threads=0``."""
     query = query_from(RUN_QUERY, parameters)
-    run, expands = _asked(store, query, lambda reader: reader.run(run_id, _most_threads(query)), lambda run: [run.row])
+    most = None if query["threads"] else 0
+    run, expands = _asked(store, query, lambda reader: reader.run(run_id, most), lambda run: [run.row])
     return _encode({"result": run_view(run), "expands": expands})
 
 
@@ -242,11 +218,7 @@ def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iter
     """
     query = query_from(RUN_PAGE, parameters)
     page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
-    return _pieces(store, page, expands, _most_threads(query))
-
-
-def _most_threads(query: Json) -> int | None:
-    return None if is_set(query, "threads") else 0
+    return _pieces(store, page, expands, None if query["threads"] else 0)
 
 
 def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.server.api.decoding import Mistakes, storable
 from pytest_automation_report.server.store.reads import RUN_FILTERS, RUN_REFERENCES, SOURCE_REFERENCES, RunFilter
@@ -43,17 +43,6 @@ def in_range(allowed: range, default: int | None = None) -> Parameter:
     def parse(text: str) -> int:
         if (number := _number(text)) not in allowed:
             raise ValueError(f"Must be a whole number from {allowed.start} to {allowed.stop - 1}.")
-        return number
-
-    return Parameter(parse, default)
-
-
-def _one_number_of(allowed: Sequence[int], default: int) -> Parameter:
-    """Return the parameter for one of a few numbers."""
-
-    def parse(text: str) -> int:
-        if (number := _number(text)) not in allowed:
-            raise ValueError(f"Must be one of {', '.join(map(str, allowed))}.")
         return number
 
     return Parameter(parse, default)
@@ -112,6 +101,12 @@ def _moment(text: str) -> int:
     return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
+def _flag(*, default: bool) -> Parameter:
+    """Return the parameter that switches something on or off."""
+    words = one_of(("0", "1", "true", "false"))
+    return Parameter(lambda text: words.parse(text) in ("1", "true"), default)
+
+
 def _sort(table: str, columns: Sequence[str]) -> Parameter:
     """Return the parameter for the column that a list is sorted by; the first one is the default."""
     words = [f"{table}:{column}" for column in columns]
@@ -120,9 +115,7 @@ def _sort(table: str, columns: Sequence[str]) -> Parameter:
 
 _IDS: Final = range(1, INT64_MAX + 1)
 _PAGE: Final = {"page": in_range(_IDS, 1), "order": one_of(("asc", "desc"), "desc")}
-_PER_PAGE: Final = _one_number_of((15, 25, 50, 100), 100)
-_FLAGS: Final = ("0", "1", "true", "false")
-
+_PER_PAGE: Final = Parameter(lambda text: int(str(one_of(("15", "25", "50", "100")).parse(text))), 100)
 _MILLISECOND_US: Final = 1000
 # Times are stored in microseconds and shown in milliseconds, so the bounds are rounded up: a run is created after the
 # time that is shown for it only from the next millisecond on.
@@ -135,7 +128,7 @@ _FILTERS: Final[Mapping[RunFilter, Parameter]] = {
     "before": Parameter(lambda text: -(-_moment(text) // _MILLISECOND_US) * _MILLISECOND_US),
 }
 
-RUN_QUERY: Final[Query] = {"expands": _some_of(RUN_REFERENCES), "threads": one_of(_FLAGS, "1")}
+RUN_QUERY: Final[Query] = {"expands": _some_of(RUN_REFERENCES), "threads": _flag(default=True)}
 """Parameters of one run."""
 
 RUN_PAGE: Final[Query] = {
@@ -154,7 +147,7 @@ TEST_PAGE: Final[Query] = {
     "thread_id": in_range(_IDS),
     "status_id": _numbers(range(1, 5)),
     # Beside the contract: without the results that a later attempt of their job replaces.
-    "replaced": one_of(_FLAGS, "1"),
+    "replaced": _flag(default=True),
 }
 """Parameters of the list of a run's tests."""
 
@@ -178,14 +171,9 @@ SOURCE_PAGE: Final[Query] = {
     **SOURCE_QUERY,
     "per_page": _PER_PAGE,
     "sort": _sort("automation_sources", ("created_at", "ran_at", "retired_at")),
-    "is_retired": one_of(_FLAGS, "0"),
+    "is_retired": _flag(default=False),
 }
 """Parameters of the list of sources."""
-
-
-def is_set(query: Mapping[str, Any], name: str) -> bool:
-    """Whether a parameter that is a flag is set, by the request or by its default."""
-    return query[name] in ("1", "true")
 
 
 def query_from(query: Query, parameters: Mapping[str, str | list[str]]) -> Json:

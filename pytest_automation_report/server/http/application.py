@@ -31,7 +31,7 @@ from pytest_automation_report.server.store.store import IdempotentRequest
 from pytest_automation_report.server.store.values import ApiError, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.api.bodies import Change
@@ -57,14 +57,15 @@ def create_application(
     if options.log is not None:
         middleware.insert(0, AccessLog(token, options.log))
     application = falcon.App(middleware=middleware)
-    add_converters(application)
+    application.router_options.converters["id"] = _IdConverter
+    application.router_options.converters["hash"] = _HashConverter
     application.add_error_handler(Exception, _answer_internal_error)
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
     application.add_error_handler(ApiError, _answer_api_error)
     application.add_route(HEALTH, HealthResource())
     for path in {**DOCUMENTS, **CHANGES}:
         # For an id that its converter refuses, falcon answers 404.
-        application.add_route(_API + path.format("{record_id:id}"), _api_resource(store, options, path))
+        application.add_route(_API + path.format("{record_id:id}"), ApiResource(store, options, path))
     contents = ArtifactContents(store, max_bytes=options.max_artifact_bytes)
     application.add_route(ARTIFACTS_PATH, ArtifactsResource(contents))
     application.add_route(f"{ARTIFACTS_PATH}/{{content_hash:hash}}", ArtifactResource(contents))
@@ -72,12 +73,6 @@ def create_application(
     for template, resource in extension.routes if extension is not None else ():
         application.add_route(template, resource)
     return application
-
-
-def add_converters(application: falcon.App[falcon.Request, falcon.Response]) -> None:
-    """Teach an application the converters of our URL templates: ``id`` and ``hash``."""
-    application.router_options.converters["id"] = _IdConverter
-    application.router_options.converters["hash"] = _HashConverter
 
 
 class _IdConverter(BaseConverter):
@@ -224,16 +219,17 @@ class HealthResource:
 
 
 class ApiResource:
-    """A URL with one id: what a GET of it returns, what a POST does, and what is called with the id after a POST."""
+    """A path of the contract with one id, or one beside it: what a GET of it returns, and what a POST does."""
 
-    def __init__(
-        self, store: Store, document: Document | None, change: Change | None, done: Callable[[int], None] | None
-    ) -> None:
+    def __init__(self, store: Store, options: ServerOptions, path: str) -> None:
         self._store = store
-        self._done = done
+        change = CHANGES.get(path)
+        self._done = options.on_run_completed if change is complete_run else None
+        if change is create_run:
+            change = partial(create_run, are_references_strict=options.are_references_strict)
         # falcon answers 405 for a method that a resource does not have.
-        if document is not None:
-            self.on_get = partial(self._read, document)
+        if path in DOCUMENTS:
+            self.on_get = partial(self._read, DOCUMENTS[path])
         if change is not None:
             self.on_post = partial(self._apply, change)
 
@@ -255,15 +251,6 @@ class ApiResource:
             resp.data = encode({"id": created})
         if self._done is not None:
             self._done(record_id)
-
-
-def _api_resource(store: Store, options: ServerOptions, path: str) -> ApiResource:
-    """Return what answers a path of the contract, or one beside it."""
-    change = CHANGES.get(path)
-    done = options.on_run_completed if change is complete_run else None
-    if change is create_run:
-        change = partial(create_run, are_references_strict=options.are_references_strict)
-    return ApiResource(store, DOCUMENTS.get(path), change, done)
 
 
 def received(req: falcon.Request, missing: bytes | None = None) -> bytes:

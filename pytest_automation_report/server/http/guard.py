@@ -171,7 +171,7 @@ class RequestGuard:
     """Refuse requests of other sites, without the token, above the rate limit, or with an unknown method."""
 
     def __init__(self, token: Token, options: ServerOptions, extension: Extension | None = None) -> None:
-        self._token = TokenCheck(token)
+        self._token = token
         self._hosts = options.hosts
         self._extension = extension
         per_minute = options.requests_per_minute
@@ -189,10 +189,8 @@ class RequestGuard:
             self._answer_other_site(req, resp)
             return
         is_visitor = self._extension is not None and self._extension.authorize(req)
-        if not is_visitor:
-            refusal = self._token.refusal(req.auth)
-            if refusal is not None:
-                raise refusal
+        if not is_visitor and (refused := refusal(self._token, req.auth)) is not None:
+            raise refused
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         resp.set_header(EXTENSIONS_HEADER, _EXTENSIONS)
         limit = self._visitors if is_visitor else self._clients
@@ -202,11 +200,7 @@ class RequestGuard:
         _read_idempotency_key(req, resp)
 
     def process_resource(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        resource: object,
-        params: Mapping[str, Any],
+        self, req: falcon.Request, resp: falcon.Response, resource: object, params: Mapping[str, Any]
     ) -> None:
         """Refuse every method that the resource does not have, also OPTIONS, which falcon would answer itself."""
         del resp, params
@@ -229,7 +223,10 @@ class RequestGuard:
     def _answer_other_site(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Refuse a request that a browser sends for a page of another site; a click there may be answered."""
         answer_link = None if self._extension is None else self._extension.answer_link
-        if answer_link is None or not _is_click(req) or not answer_link(req, resp):
+        mode, target = req.get_header("Sec-Fetch-Mode"), req.get_header("Sec-Fetch-Dest")
+        # For frames and scripts a browser sends other headers.
+        is_click = req.method == "GET" and mode == "navigate" and target == "document"
+        if answer_link is None or not is_click or not answer_link(req, resp):
             raise ApiError(403, "This server does not answer requests of other sites.")
         resp.complete = True
 
@@ -240,13 +237,11 @@ def _read_idempotency_key(req: falcon.Request, resp: falcon.Response) -> None:
     A request that changes nothing needs no key, so an invalid one is ignored there.
     """
     key = req.get_header("Idempotency-Key")
-    if key is None or (req.method != "POST" and not _is_idempotency_key(key)):
-        return
-    if not _is_idempotency_key(key):
-        raise validation_error({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
-    if req.method == "POST":
+    if key is not None and _is_idempotency_key(key):
         req.context["idempotency_key"] = key
-    resp.set_header("Idempotency-Key", key)
+        resp.set_header("Idempotency-Key", key)
+    elif key is not None and req.method == "POST":
+        raise validation_error({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
 
 
 def without_code(path: str) -> str:
@@ -254,26 +249,14 @@ def without_code(path: str) -> str:
     return _find_code.sub(r"\1***", path)
 
 
-def _is_click(req: falcon.Request) -> bool:
-    """Whether a browser will show the response as a page; for frames and scripts it sends other headers."""
-    mode, target = req.get_header("Sec-Fetch-Mode"), req.get_header("Sec-Fetch-Dest")
-    return req.method == "GET" and mode == "navigate" and target == "document"
-
-
-class TokenCheck:
-    """Compare Authorization headers with the server's token, in constant time."""
-
-    def __init__(self, token: Token) -> None:
-        self._token = token.value.encode("utf-8", "surrogatepass")
-
-    def refusal(self, authorization: str | None) -> ApiError | None:
-        """Return the refusal (401) of a request with this header; None if it has the token."""
-        scheme, _, value = (authorization or "").partition(" ")
-        token = value.strip().encode("latin-1", "replace")
-        if scheme.lower() == "bearer" and hmac.compare_digest(token, self._token):
-            return None
-        headers = {"WWW-Authenticate": "Bearer"}
-        return ApiError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
+def refusal(token: Token, authorization: str | None) -> ApiError | None:
+    """Return the refusal (401) of a request with this Authorization header; None if it has the server's token."""
+    scheme, _, value = (authorization or "").partition(" ")
+    sent, own = value.strip().encode("latin-1", "replace"), token.value.encode("utf-8", "surrogatepass")
+    if scheme.lower() == "bearer" and hmac.compare_digest(sent, own):
+        return None
+    headers = {"WWW-Authenticate": "Bearer"}
+    return ApiError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
 
 
 class AccessLog:

@@ -11,6 +11,7 @@ import socket
 import stat
 import threading
 from contextlib import suppress
+from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.connections import Deadlines, Loop
-from pytest_automation_report.server.http.guard import ServerOptions, TokenCheck, answered_hosts, listening_address
+from pytest_automation_report.server.http.guard import ServerOptions, answered_hosts, listening_address, refusal
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.sqlite import make_state_folder
@@ -110,7 +111,7 @@ def serve(
         application: Any = create_application(store, token, server_options, options.extension)
         server = _create_server(application, listener, options)
         try:
-            Loop(server, options.deadlines, TokenCheck(token).refusal).run(lambda: ready(_url(listener)))
+            Loop(server, options.deadlines, partial(refusal, token)).run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()
             worker.close()

@@ -16,7 +16,7 @@ from pytest_automation_report.api.models import RUN_KEY_TAG
 from pytest_automation_report.server.pages.state import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
-from pytest_automation_report.server.store.reads import Reader, run_condition
+from pytest_automation_report.server.store.reads import Reader, run_condition, run_rows
 from pytest_automation_report.server.store.values import not_found
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class PageReader(Reader):
 
     def known_run(self, run_id: int) -> Json | None:
         """Return the row of a run; None if there is none, or none any more."""
-        return next(iter(self.run_rows([run_id])), None)
+        return next(iter(run_rows(self.connection, [run_id])), None)
 
     # Lists of runs
 

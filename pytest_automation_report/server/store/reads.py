@@ -119,9 +119,6 @@ SOURCE_REFERENCES: Final[tuple[Reference, ...]] = ("users",)
 USER_ID: Final = 1
 """Id of the only user of an embedded server."""
 
-USER_NAME: Final = "Embedded server"
-"""Name of the only user."""
-
 # Tables, and the names of the columns that refer to them.
 _TABLES: Mapping[Reference, str] = {"automation_sources": "source", "configs": "config", "milestones": "milestone"}
 
@@ -130,17 +127,18 @@ def referenced(
     connection: StoreConnection, rows: Sequence[Json], wanted: Iterable[Reference]
 ) -> dict[Reference, list[Json]]:
     """Return, for each wanted kind, the records that these runs or sources refer to, each once and ordered by id."""
-    return {kind: _records(connection, rows, kind) for kind in wanted}
-
-
-def _records(connection: StoreConnection, rows: Sequence[Json], kind: Reference) -> list[Json]:
-    if kind == "statuses":
-        return [{**asdict(status), "system_name": status.system_name} for status in RESULT_STATUSES.values()]
-    if kind == "users":
-        return [{"id": USER_ID, "name": USER_NAME}] if rows else []
-    table = _TABLES[kind]
-    ids = sorted({row[table] for row in rows} - {None})
-    return connection.rows(f'SELECT "id", "name" FROM "{table}" WHERE "id" IN ({marks(ids)}) ORDER BY "id"', ids)
+    found: dict[Reference, list[Json]] = {}
+    for kind in wanted:
+        if kind == "statuses":
+            found[kind] = [{**asdict(status), "system_name": status.system_name} for status in RESULT_STATUSES.values()]
+        elif kind == "users":
+            found[kind] = [{"id": USER_ID, "name": "Embedded server"}] if rows else []
+        else:
+            table = _TABLES[kind]
+            ids = sorted({row[table] for row in rows} - {None})
+            sql = f'SELECT "id", "name" FROM "{table}" WHERE "id" IN ({marks(ids)}) ORDER BY "id"'
+            found[kind] = connection.rows(sql, ids)
+    return found
 
 
 Item = TypeVar("Item")
@@ -222,7 +220,7 @@ class Reader:
 
     def run(self, run_id: int, max_threads: int | None = 0) -> RunRecord:
         """Return a run with its first ``max_threads`` threads, None for all of them; no result is read."""
-        row = self.run_row(run_id)
+        row = run_row(self.connection, run_id)
         if max_threads == 0:
             return self._bare_records([row])[0]
         limit = MAX_THREADS if max_threads is None else max_threads
@@ -236,15 +234,7 @@ class Reader:
 
     def runs(self, run_ids: Sequence[int]) -> dict[int, RunRecord]:
         """Return those of these runs that exist, by id, without their threads."""
-        return {record.row["id"]: record for record in self._bare_records(self.run_rows(run_ids))}
-
-    def run_row(self, run_id: int) -> Json:
-        """Return the row of a run."""
-        return run_row(self.connection, run_id)
-
-    def run_rows(self, run_ids: Sequence[int]) -> list[Json]:
-        """Return the rows of those of these runs that exist, in no order."""
-        return run_rows(self.connection, run_ids)
+        return {record.row["id"]: record for record in self._bare_records(run_rows(self.connection, run_ids))}
 
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the rows of a project's runs, in the order of their creation."""
@@ -257,7 +247,7 @@ class Reader:
         """Return a page of the results of a run."""
         # Counts of the run's threads, or of the one that is asked for, give the total without counting rows; those of
         # the run itself are without results that a later attempt of their job replaced.
-        self.run_row(run_id)
+        run_row(self.connection, run_id)
         counted: Json | None = self.connection.rows(_ALL_RESULTS, (run_id,))[0]
         column, parent = '"result"."run_id"', run_id
         if query["thread_id"] is not None:
@@ -270,7 +260,7 @@ class Reader:
             condition += f' AND "result"."result_class" IN ({marks(classes)})'
             values += classes
         total = _count_of_classes(counted, classes)
-        if query["replaced"] not in ("1", "true"):
+        if not query["replaced"]:
             condition += ' AND NOT "result"."is_replaced"'
         # The counts of a run leave out results that a later attempt of their job replaced, those of a thread do not.
         if self.has_attempts(run_id):
@@ -290,7 +280,7 @@ class Reader:
         self._check_project(project_id)
         total = self.connection.number('SELECT COUNT(*) FROM "source" WHERE "project_id" = ?', (project_id,))
         # The embedded server cannot retire sources.
-        total = 0 if query["is_retired"] in ("1", "true") else total
+        total = 0 if query["is_retired"] else total
         columns = (_SOURCE_ORDERS[query["sort"]], 's."id"')
         return self._page(_SOURCES.format("project_id"), (project_id,), columns, query, total)
 

@@ -13,7 +13,7 @@ from pytest_automation_report.server.pages.drawings import clock
 from pytest_automation_report.server.pages.run.facts import SILENT_US
 from pytest_automation_report.server.pages.words import duration
 from pytest_automation_report.server.store.extensions import running_tests
-from pytest_automation_report.server.store.reads import find_cases
+from pytest_automation_report.server.store.reads import find_cases, run_row
 from pytest_automation_report.text.terminal import quantity, split_name
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def news_tag(reader: PageReader, run_id: int, query: str, now: int) -> str:
 
     Every append changes `updated`. A sender that falls silent changes nothing: the page then says so by itself.
     """
-    row = reader.run_row(run_id)
+    row = run_row(reader.connection, run_id)
     state = [row[name] for name in ("updated", "created", "total_count", "status", "is_completed")]
     is_silent = now - (row["updated"] or row["created"]) >= SILENT_US
     return f'"{sha256(repr((state, query, is_silent)).encode("utf-8", "replace")).hexdigest()[:32]}"'

@@ -23,6 +23,7 @@ from pytest_automation_report.server.pages.state import (
     single_values,
 )
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, titled
+from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.values import ApiError, not_found
@@ -390,7 +391,7 @@ def run_rows(reader: PageReader, ids: Sequence[int]) -> list[dict[str, Any]]:
     names = reader.source_names({record.row["source"] for record in records.values()})
     known = summaries(reader.connection, ids)
     base_ids = {summary["base"] for summary in known.values() if summary["base"]}
-    bases = {row["id"]: row for row in reader.run_rows([*base_ids])}
+    bases = {row["id"]: row for row in reads.run_rows(reader.connection, [*base_ids])}
     return [
         run_row(records[run_id], names[records[run_id].row["source"]], known.get(run_id), bases)
         for run_id in ids
