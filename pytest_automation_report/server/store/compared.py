@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD, NOTE_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, DIED_NOTE, NOT_RUN_FIELD, NOTE_FIELD
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES, Base, RunFacts, Share, base_of, wholeness_of
 from pytest_automation_report.findings.flakiness import flakiness_of
 from pytest_automation_report.findings.verdict import RunNumbers, ending_of
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.histories import Failures, histories, results_of, series_of
-from pytest_automation_report.server.store.inserts import says_death
 from pytest_automation_report.server.store.reads import IS_MODULE, rows_of, run_row
 from pytest_automation_report.server.store.values import ResultClass, not_found, validation_error
 from pytest_automation_report.text.terminal import is_torn
@@ -86,7 +85,7 @@ def numbers_of(
     connection: StoreConnection, run: Json, modules: Modules, whole: WholeRun | None, *, lost: int, reasons: int
 ) -> RunNumbers:
     """Return the numbers of a run by its row; ``whole`` is what its jobs prove, None if they do not say enough."""
-    fields = fields_of(connection, run["id"])
+    fields = _fields(connection, run["id"])
     torn = is_torn(whole)
     # What jobs together have run says more than how one of their attempts ended.
     ending = ending_of(_texts(fields, NOTE_FIELD) if whole is None or torn else ())
@@ -118,7 +117,7 @@ def numbers_of(
     )
 
 
-def fields_of(connection: StoreConnection, run_id: int) -> list[Json]:
+def _fields(connection: StoreConnection, run_id: int) -> list[Json]:
     """Return the fields of a run and of its threads."""
     return [json.loads(body) for (body,) in connection.execute(_FIELDS, (run_id,))]
 
@@ -147,10 +146,10 @@ class ComparedRun(Struct, frozen=True):
 
     run: Json
     results: Mapping[int, CaseResult]
-    base: Base | None
-    base_row: Json | None
-    before: Mapping[int, Verdict] | None
     series: Series
+    base: Base | None = None
+    base_row: Json | None = None
+    before: Mapping[int, Verdict] | None = None
 
 
 def compared_run(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> ComparedRun:
@@ -159,13 +158,11 @@ def compared_run(connection: StoreConnection, run: Json, base_id: int | None, ma
     Raises `ApiError` for a base that does not exist (404) or is of another source (422).
     """
     base = _base(connection, run, base_id, main_branch)
-    base_row: Json | None = None
-    before: dict[int, Verdict] | None = None
-    if base is not None:
-        base_row = run_row(connection, base.run.id)
-        before = {case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()}
     results, series = results_of(connection, run["id"]), series_of(connection, run)
-    return ComparedRun(run, results, base, base_row, before, series)
+    if base is None:
+        return ComparedRun(run, results, series)
+    before = {case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()}
+    return ComparedRun(run, results, series, base, run_row(connection, base.run.id), before)
 
 
 def main_branch_of(connection: StoreConnection, source_id: int) -> str:
@@ -199,11 +196,11 @@ _CANDIDATES: Final = (
 
 def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
     """Return the facts of a run with whether its session was killed, or that of one of the jobs that share it."""
-    return replace(facts, has_died=any(map(says_death, fields_of(connection, facts.id))))
+    notes = _texts(_fields(connection, facts.id), NOTE_FIELD)
+    return replace(facts, has_died=any(note.startswith(DIED_NOTE) for note in notes))
 
 
 def _base(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> Base | None:
-    """Return the base of a run; raises `ApiError` if the wanted one does not exist or is of another source."""
     if base_id is not None:
         wanted = run_row(connection, base_id)
         if wanted["source"] != run["source"]:
@@ -282,12 +279,8 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Sour
     """
     main = store.read(partial(main_branch, source_id=source_id, default=store.main_branch))
     chosen = branch if branch is not None else main
-    return {
-        "version": VERSION,
-        "source": source_id,
-        "branch": chosen,
-        "tests": store.read(partial(flaky_of_source, source_id=source_id, branch=chosen)),
-    }
+    tests = store.read(partial(flaky_of_source, source_id=source_id, branch=chosen))
+    return {"version": VERSION, "source": source_id, "branch": chosen, "tests": tests}
 
 
 def main_branch(connection: StoreConnection, source_id: int, default: str = "") -> str:
@@ -307,10 +300,7 @@ def flaky_of_source(
     states: Collection[str] = _SHOWN_STATES,
     limit: int = MAX_TESTS,
 ) -> list[FlakyTest]:
-    """Return the tests of these states of a source on a branch.
-
-    There are at most ``limit``, those that cost most.
-    """
+    """Return the tests of these states of a source on a branch, at most ``limit``: those that cost most."""
     found: list[tuple[tuple[bool, float, int], int | None, Flakiness]] = []
     for run in connection.rows(_NEWEST, (source_id, branch)):
         series = series_of(connection, run)
@@ -321,12 +311,11 @@ def flaky_of_source(
                 found.append(((state["state"] != "flaky", -state["low"], case_id), run["config"], state))
     found.sort(key=lambda entry: entry[0])
     names = names_of(connection, [case_id for (_, _, case_id), _, _ in found[:limit]])
-    tests: list[FlakyTest] = []
-    for (_, _, case_id), config, state in found[:limit]:
-        if case_id in names:
-            key, folder, name = names[case_id]
-            tests.append({"key": key, "folder": folder, "name": name, "config": config, **state})
-    return tests
+    return [
+        {"key": names[case_id][0], "folder": names[case_id][1], "name": names[case_id][2], "config": config, **state}
+        for (_, _, case_id), config, state in found[:limit]
+        if case_id in names
+    ]
 
 
 def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, tuple[str, str, str]]:
@@ -336,14 +325,12 @@ def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, tup
 
 def flaky_in_run(subject: ComparedRun, failures: Failures, known: Mapping[int, CaseHistory]) -> dict[int, Flakiness]:
     """Return the flaky, broken and suspect tests of a run by case, those that cost most first."""
-    states = {
-        case_id: flakiness_of(history.outcomes(failures))
-        for case_id, history in known.items()
-        if case_id in subject.results
-    }
-    found = {case_id: state for case_id, state in states.items() if state["state"] in _SHOWN_STATES}
-    order = sorted(found, key=lambda case_id: (found[case_id]["state"] != "flaky", -found[case_id]["low"], case_id))
-    return {case_id: found[case_id] for case_id in order}
+    found: list[tuple[int, Flakiness]] = []
+    for case_id in known.keys() & subject.results.keys():
+        state = flakiness_of(known[case_id].outcomes(failures))
+        if state["state"] in _SHOWN_STATES:
+            found.append((case_id, state))
+    return dict(sorted(found, key=lambda entry: (entry[1]["state"] != "flaky", -entry[1]["low"], entry[0])))
 
 
 # Tests that are looked up in other sources, spread over the run.

@@ -56,18 +56,9 @@ _SIGNATURES: Final = (
 )
 # The brand at byte 8 of an ISO media file, after its length and `ftyp`.
 _BRANDS: Final = {
-    b"avif": "image/avif",
-    b"avis": "image/avif",
-    b"isom": "video/mp4",
-    b"iso2": "video/mp4",
-    b"iso4": "video/mp4",
-    b"iso5": "video/mp4",
-    b"iso6": "video/mp4",
-    b"avc1": "video/mp4",
-    b"mp41": "video/mp4",
-    b"mp42": "video/mp4",
-    b"dash": "video/mp4",
-    b"M4V ": "video/mp4",
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
+    **dict.fromkeys((b"isom", b"iso2", b"iso4", b"iso5", b"iso6"), "video/mp4"),
+    **dict.fromkeys((b"avc1", b"mp41", b"mp42", b"dash", b"M4V "), "video/mp4"),
 }
 _MATROSKA: Final = b"\x1a\x45\xdf\xa3"
 
@@ -84,7 +75,12 @@ def media_type(head: bytes) -> str:
     # WebM is Matroska with the document type "webm"; browsers do not play other Matroska files.
     if head.startswith(_MATROSKA):
         return "video/webm" if b"webm" in head[:64] else DOWNLOAD
-    return TEXT if _is_plain(head) else DOWNLOAD
+    try:
+        # The last character may be incomplete.
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return DOWNLOAD
+    return DOWNLOAD if "\0" in text or text.lstrip().startswith(("<", "%PDF")) else TEXT
 
 
 def is_picture(mime_type: str) -> bool:
@@ -95,15 +91,6 @@ def is_picture(mime_type: str) -> bool:
 def is_video(mime_type: str) -> bool:
     """Return whether a page can play content of this type."""
     return mime_type.startswith("video/")
-
-
-def _is_plain(head: bytes) -> bool:
-    """Return whether these bytes begin a UTF-8 text without markup; the last character may be incomplete."""
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return "\0" not in text and not text.lstrip().startswith(("<", "%PDF"))
 
 
 _DAY_US: Final = 24 * 3600 * 1_000_000
@@ -148,6 +135,7 @@ def remove_unused(connection: StoreConnection, now: int) -> int:
     return connection.change(_DELETE_UNUSED, (oldest,))
 
 
+_RENEW: Final = 'UPDATE "content" SET "created" = ? WHERE "hash" = ?'
 _INSERT_CONTENT: Final = 'INSERT INTO "content" ("hash", "size", "media_type", "created") VALUES (?, ?, ?, ?)'
 _INSERT_PART: Final = 'INSERT INTO "content_part" ("content_id", "position", "data") VALUES (?, ?, ?)'
 _PART: Final = (
@@ -173,25 +161,7 @@ def too_large() -> ApiError:
     return ApiError(413, f"An artifact may have at most {MAX_CONTENT_BYTES} bytes.")
 
 
-def renew(connection: StoreConnection, content_hash: str, now: int) -> bool:
-    """Refresh the upload time of a stored content; False if it is not stored."""
-    # The lock lasts until the content is added, so that another upload of it waits and then finds it.
-    lock(connection, "contents")
-    return bool(connection.change('UPDATE "content" SET "created" = ? WHERE "hash" = ?', (now, content_hash)))
-
-
-def check_artifact_room(connection: StoreConnection, size: int, max_bytes: int) -> None:
-    """Raise `ApiError` (422) when all contents with one of this size would be larger than ``max_bytes``."""
-    used = connection.number('SELECT SUM("size") FROM "content"')
-    if used + size > max_bytes:
-        raise ApiError(
-            422,
-            f"There is no room for {size} bytes: the store keeps {used} bytes of artifacts, and at most {max_bytes}."
-            " Remove old runs with automation-report store prune.",
-        )
-
-
-def add(connection: StoreConnection, source: BinaryIO, content: StoredContent, now: int) -> None:
+def _add(connection: StoreConnection, source: BinaryIO, content: StoredContent, now: int) -> None:
     """Insert a content that was measured; raises `ApiError` (422) if the file has changed since."""
     content_id = connection.insert(_INSERT_CONTENT, (content.hash, content.size, content.media_type, now))
     digest = sha256()
@@ -240,12 +210,21 @@ class ArtifactContents:
         content = measure(source)
 
         def work(writer: Writer) -> None:
-            if renew(writer.connection, content.hash, writer.now):
+            connection = writer.connection
+            # The lock lasts until the content is added, so that another upload of it waits and then finds it.
+            lock(connection, "contents")
+            if connection.change(_RENEW, (writer.now, content.hash)):
                 return
             writer.check_room()
-            check_artifact_room(writer.connection, content.size, self._max_bytes)
+            used = connection.number('SELECT SUM("size") FROM "content"')
+            if used + content.size > self._max_bytes:
+                raise ApiError(
+                    422,
+                    f"There is no room for {content.size} bytes: the store keeps {used} bytes of artifacts, and at most"
+                    f" {self._max_bytes}. Remove old runs with automation-report store prune.",
+                )
             source.seek(start)
-            add(writer.connection, source, content, writer.now)
+            _add(connection, source, content, writer.now)
 
         self._store.write(work)
         return content

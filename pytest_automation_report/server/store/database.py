@@ -129,27 +129,20 @@ def _element(value: str | int | None) -> str:
 
 
 def update_row(
-    connection: StoreConnection,
-    table: str,
-    row_id: int,
-    values: Mapping[str, object],
-    increments: Mapping[str, int] | None = None,
+    connection: StoreConnection, table: str, row_id: int, values: Mapping[str, object], increments: Mapping[str, int]
 ) -> None:
     """Set columns of a row and add to others: the database itself computes `count = count + n`, so none is read."""
     changes = [f'"{column}" = ?' for column in values]
-    changes += [f'"{column}" = "{column}" + ?' for column in increments or ()]
+    changes += [f'"{column}" = "{column}" + ?' for column in increments]
     if changes:
         sql = f'UPDATE "{table}" SET {", ".join(changes)} WHERE "id" = ?'
-        connection.change(sql, (*values.values(), *(increments or {}).values(), row_id))
-
-
-# Not FOR UPDATE: that would make inserts of rows that refer to the run wait, in other transactions.
-_ROW_LOCK: Final = "FOR NO KEY UPDATE"
+        connection.change(sql, (*values.values(), *increments.values(), row_id))
 
 
 def row_lock(connection: StoreConnection) -> str:
     """Return the end of a SELECT that locks its rows until the end of the transaction."""
-    return f" {_ROW_LOCK}" if connection.is_postgres else ""
+    # Not FOR UPDATE: that would make inserts of rows that refer to the run wait, in other transactions.
+    return " FOR NO KEY UPDATE" if connection.is_postgres else ""
 
 
 # Advisory locks have two numbers: one of these, and a hash of the id. They are numbers of 32 bits.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DIED_NOTE, NOTE_FIELD
+from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import array_text, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, change_rows, find_cases, rows_of
@@ -62,11 +62,9 @@ _CLASSES: Final = {status.id: int(status.result_class) for status in RESULT_STAT
 
 def add_results(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
     """Insert the results of an append in their order, and the tests that are new to the thread's source."""
-    if not tests:
-        return
-    if connection.is_postgres:
+    if tests and connection.is_postgres:
         _insert_in_postgres(connection, thread, tests, now)
-    else:
+    elif tests:
         _insert_in_sqlite(cast("SqliteConnection", connection), thread, tests, now)
 
 
@@ -83,27 +81,21 @@ def _insert_in_postgres(connection: StoreConnection, thread: Json, tests: Sequen
 
 
 def _insert_in_sqlite(connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], now: int) -> None:
-    run_id, thread_id = thread["run"], thread["id"]
-    cases = _cases_in_sqlite(connection, thread["source"], [test.key for test in tests])
-    rows: list[tuple[object, ...]] = []
-    for test in tests:
-        result_class = _CLASSES[test.status]
-        where = (run_id, thread_id, cases[test.key])
-        rows.append((*where, *test[1:], result_class, *derived(test, result_class), now))
-    connection.execute_many(_INSERT_RESULT, rows)
-
-
-def _cases_in_sqlite(connection: SqliteConnection, source_id: int, keys: Sequence[str]) -> dict[str, int]:
-    """Return the ids of a source's tests by their keys; those that it does not have are inserted, in their order."""
-    cases = find_cases(connection, source_id, keys)
-    missing = [key for key in dict.fromkeys(keys) if key not in cases]
+    run_id, thread_id, source_id = thread["run"], thread["id"], thread["source"]
+    cases = find_cases(connection, source_id, [test.key for test in tests])
+    missing = dict.fromkeys(test.key for test in tests if test.key not in cases)
     if missing:
         # The ids are counted here, since SQLite has one writer at a time.
         first = connection.number('SELECT MAX("id") FROM "case"') + 1
         new = {key: number for number, key in enumerate(missing, first)}
         connection.execute_many(_INSERT_CASE, [(case_id, source_id, key) for key, case_id in new.items()])
         cases |= new
-    return cases
+    rows: list[tuple[object, ...]] = []
+    for test in tests:
+        result_class = _CLASSES[test.status]
+        where = (run_id, thread_id, cases[test.key])
+        rows.append((*where, *test[1:], result_class, *derived(test, result_class), now))
+    connection.execute_many(_INSERT_RESULT, rows)
 
 
 # The number of this status is the contract's.
@@ -172,11 +164,9 @@ _CHANGES: Final = "Uncommitted changes"
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000
+# Of a test that passed at its first attempt, as nearly all do.
+_NOTHING: Final = Derived()
 _WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
-
-
-NOTHING: Final = Derived()
-"""Columns of a test that passed at its first attempt, as nearly all do."""
 
 
 def derived(test: StoredTest, result_class: int) -> Derived:
@@ -186,7 +176,7 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     """
     is_failure = result_class == ResultClass.FAILURE
     if not is_failure and (test.fields is None or '"counts"' not in test.fields):
-        return NOTHING
+        return _NOTHING
     fields: list[Json] = json.loads(test.fields) if test.fields else []
     attempts = next((field["value"] for field in fields if field.get("meta") == ATTEMPTS_META), None)
     failed_attempts = None
@@ -197,17 +187,15 @@ def derived(test: StoredTest, result_class: int) -> Derived:
     # Its expressions take 10 ms to compile: a session whose tests all pass does not pay for them.
     from pytest_automation_report.findings.fingerprints import failure_of, fingerprint_of  # noqa: PLC0415
 
-    cause = _cause(fields)
+    highlighted = [field for field in fields if field.get("is_highlight")]
+    told = [field for field in fields if (field.get("meta") or {}).get("message")]
+    cause: Json = next(iter(highlighted or told), {})
     meta: Mapping[str, str] = cause.get("meta") or {}
     text = str(cause.get("value") or "")
     message = meta.get("message") or text
+    file, is_module = test.file or "", _is_module(test)
     failure = failure_of(
-        message,
-        meta.get("type", ""),
-        text[-_MAX_TEXT:],
-        file=test.file or "",
-        name=test.name,
-        is_collection=_is_module(test),
+        message, meta.get("type", ""), text[-_MAX_TEXT:], file=file, name=test.name, is_collection=is_module
     )
     phase = _PHASES.get(meta.get("phase", ""))
     if phase is not None and failure.kind in _PHASES:
@@ -221,13 +209,6 @@ def _is_module(test: StoredTest) -> bool:
     stands_in_both = test.folder == test.name or test.folder.endswith(f".{test.name}")
     path = (test.file or "").replace("/", ".")
     return test.line is None and stands_in_both and path in {test.name, f"{test.name}.py"}
-
-
-def _cause(fields: Sequence[Json]) -> Json:
-    """Return the field with the failure: the first that is highlighted, else the first with a message."""
-    highlights = (field for field in fields if field.get("is_highlight"))
-    messages = (field for field in fields if (field.get("meta") or {}).get("message"))
-    return next(highlights, None) or next(messages, None) or {}
 
 
 def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool | int]:
@@ -245,8 +226,3 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool
         elif name == _CHANGES and value:
             columns["is_changed"] = True
     return columns
-
-
-def says_death(field: Json) -> bool:
-    """Whether a field of a run or thread says that pytest was killed before its session ended."""
-    return field.get("name") == NOTE_FIELD and str(field.get("value") or "").startswith(DIED_NOTE)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _Named: TypeAlias = Literal["source", "config", "milestone"]
 """The tables whose records are created by their name."""
 
+_NONE: Final[Mapping[str, int]] = {}
 # The columns of a new run or thread that are the same in all of them.
 _OPEN: Final[Mapping[str, object]] = {
     **dict.fromkeys(STORED_COUNTS, 0),
@@ -148,7 +149,11 @@ class Writer:
         for thread_id, failure_count in self.connection.execute(_OPEN_THREADS, (run_id,)):
             self._close_thread(thread_id, failure_count)
         if measure_elapsed:
-            elapsed: int | None = self._since_began(run_id, run["created"])
+            ((began,),) = self.connection.execute(_BEGAN, (run_id,))
+            # The session began some time before the sender created the run. A difference of minutes is that of two
+            # clocks, or of an outage, and does not count.
+            before = 0 if began is None else run["created"] - began
+            elapsed = max(0, self.now - run["created"] + (before if 0 < before <= _MOST_BEFORE_US else 0))
         else:
             ((elapsed,),) = self.connection.execute(_LONGEST, (run_id,))
         completion = {"is_completed": True, "completed": self.now, "elapsed": elapsed, "thread_active_count": 0}
@@ -210,18 +215,14 @@ class Writer:
             self._update_run(thread["run"], {"is_completed": True, "completed": self.now, "status": status})
 
     def _update_run(
-        self, run_id: int, values: Mapping[str, object] | None = None, increments: Mapping[str, int] | None = None
+        self, run_id: int, values: Mapping[str, object] = _NONE, increments: Mapping[str, int] = _NONE
     ) -> None:
-        update_row(self.connection, "run", run_id, {**(values or {}), "updated": self.now}, increments)
+        update_row(self.connection, "run", run_id, {**values, "updated": self.now}, increments)
 
-    def _close_thread(self, thread_id: int, failure_count: int, durations: Mapping[str, int] | None = None) -> None:
-        completion = {
-            "is_completed": True,
-            "completed": self.now,
-            "status": int(final_status(failure_count)),
-            "running": None,
-        }
-        update_row(self.connection, "thread", thread_id, {**completion, **(durations or {})})
+    def _close_thread(self, thread_id: int, failure_count: int, durations: Mapping[str, int] = _NONE) -> None:
+        status = int(final_status(failure_count))
+        completion = {"is_completed": True, "completed": self.now, "status": status, "running": None, **durations}
+        update_row(self.connection, "thread", thread_id, completion, _NONE)
 
     def _open_run(self, run_id: int, *, is_reopened: bool = False) -> Json:
         """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422).
@@ -254,15 +255,6 @@ class Writer:
         if row["status"] != RunStatus.RUNNING:
             raise already_completed("thread")
         return {**row, "source": source_id}
-
-    def _since_began(self, run_id: int, created: int) -> int:
-        """Return the time since the session of a run began, some of it before the sender created the run.
-
-        A difference of minutes is that of two clocks, or of an outage, and does not count.
-        """
-        ((began,),) = self.connection.execute(_BEGAN, (run_id,))
-        before = 0 if began is None else created - began
-        return max(0, self.now - created + (before if 0 < before <= _MOST_BEFORE_US else 0))
 
     def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
         """Raise `ApiError` (422) for ids of configurations and milestones that the project does not have.
@@ -339,9 +331,8 @@ def _use(connection: StoreConnection, run_id: int, hashes: Collection[str]) -> N
 
 def set_main_branch(branch: str, source: str | None, writer: Writer) -> int:
     """Set the main branch of the sources of this name, or of all; return their number."""
-    if source is None:
-        return writer.connection.change('UPDATE "source" SET "main_branch" = ?', (branch,))
-    return writer.connection.change('UPDATE "source" SET "main_branch" = ? WHERE "name" = ?', (branch, source))
+    condition, values = ("", (branch,)) if source is None else (' WHERE "name" = ?', (branch, source))
+    return writer.connection.change(f'UPDATE "source" SET "main_branch" = ?{condition}', values)
 
 
 def source_names(connection: StoreConnection) -> list[str]:

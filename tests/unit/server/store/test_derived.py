@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pytest_automation_report.server.store.inserts import NOTHING, Derived, derived, run_columns
+from pytest_automation_report.server.store.inserts import Derived, derived, run_columns
 from pytest_automation_report.server.store.values import ResultClass, StoredAttachment, StoredTest
 
 PASSED, FAILED, NEUTRAL = ResultClass.SUCCESS, ResultClass.FAILURE, ResultClass.NEUTRAL
@@ -33,7 +33,7 @@ def attempts(value: object) -> dict[str, object]:
 )
 def test_nothing_is_derived(test: StoredTest, result_class: int) -> None:
     """A test that passed at once, and one that decides nothing, have no derived columns."""
-    assert derived(test, result_class) == NOTHING
+    assert derived(test, result_class) == Derived()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_failed_attempts(value: object, expected: int | None) -> None:
 
 def test_a_field_of_users_counts_no_attempts() -> None:
     """A user's field with the name of ours does not make a test flaky."""
-    assert derived(a_result({"name": "Attempts", "value": "7", "type": 1}), PASSED) == NOTHING
+    assert derived(a_result({"name": "Attempts", "value": "7", "type": 1}), PASSED) == Derived()
     assert derived(a_result({"name": "Attempts", "value": "7"}, attempts("2")), PASSED) == Derived(1)
 
 
