@@ -5,13 +5,14 @@ The document is part of the API and of the console command: see ``docs/findings.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec.structs import asdict
 
 from pytest_automation_report.findings.comparison import Apart, Changes, changes_between, is_partial
+from pytest_automation_report.findings.documents import RanTests
 from pytest_automation_report.findings.flakiness import WINDOW, flakiness_of
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, is_observed, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
@@ -66,10 +67,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-_RAN: Final = (
-    "finished", "failed", "passed", "skipped", "collected", "not_run", "files", "lost", "modules", "uncollected"
-)  # fmt: skip
-
 VERSION: Final = 5
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
 
@@ -101,8 +98,8 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> documents
         if stored is not None:
             return stored
         measure_runs_before(store, run_id)
-        computed = store.read(partial(_computed, run_id=run_id, base_id=base_id, main_branch=store.main_branch))
-        run, speed, document = computed
+        compute = partial(_computed, run_id=run_id, base_id=base_id, main_branch=store.main_branch)
+        run, speed, document = store.read(compute)
         if base_id is None:
             store.write(partial(_keep, run, speed, document))
         return document
@@ -115,10 +112,7 @@ def stored_findings(connection: StoreConnection, run_id: int) -> documents.RunFi
 
 
 def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int, documents.FindingsSummary]:
-    """Return the summaries of those of these runs whose findings are stored.
-
-    A summary has the number of the base, the verdict, the counts, and how many reasons the failures have.
-    """
+    """Return the summaries of those of these runs whose findings are stored."""
     return stored_documents(connection, "summary", [*run_ids], VERSION)
 
 
@@ -202,7 +196,7 @@ def _computed(
             "whole": whole,
             "speed": round(speed / series.usual, 2),
             "verdict": verdict_of(numbers),
-            "ran": cast("documents.RanTests", {name: getattr(numbers, name) for name in _RAN}),
+            "ran": cast("RanTests", {name: getattr(numbers, name) for name in RanTests.__annotations__}),
             "mine": {name: sum(kind == name for kind in kinds.values()) for name in MINE},
             "counts": {
                 **{name: len(keys) for name, keys in lists.items()},
@@ -214,7 +208,7 @@ def _computed(
             "tests": entries,
             "reasons": _with_beginnings(reasons, entries["still_failing"], run["id"]),
             "flaky": [
-                {**tests.name(key), **entry, "is_known": key in known_flaky}
+                {**tests.names[key], **entry, "is_known": key in known_flaky}
                 for key, entry in list(flaky.items())[:MAX_TESTS]
             ],
             "slower": tests.durations(slower),
@@ -309,7 +303,7 @@ class _Tests:
         self._kinds = kinds
         self._subject = subject
         self._known = dict(known)
-        self._names: dict[int, documents.NamedTest] = {}
+        self.names: dict[int, documents.NamedTest] = {}
         # Failures often began together: each run is read once.
         self._runs: dict[int, Json | None] = {}
 
@@ -330,18 +324,14 @@ class _Tests:
             condition = 'WHERE r."case_id" IN ({ids}) AND r."run_id" = ?'
             rows += rows_of(self._connection, f"{_NAMES} {condition}", gone, (self._subject.base.run.id,))
         for case_id, key, folder, name, result_id in rows:
-            self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
-        lost = [case_id for case_id in gone if case_id not in self._names]
+            self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
+        lost = [case_id for case_id in gone if case_id not in self.names]
         for case_id, (key, folder, name) in names_of(self._connection, lost).items():
-            self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": None}
-
-    def name(self, case_id: int) -> documents.NamedTest:
-        """Return key, folder and name of a test, and the id of its result."""
-        return self._names[case_id]
+            self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": None}
 
     def durations(self, changed: Mapping[int, Change]) -> list[documents.ChangedDuration]:
         """Return the tests that got slower or faster, those with the largest changes first."""
-        changes = [(self._names[key], changed[key]) for key in ranked(changed)[:MAX_TESTS]]
+        changes = [(self.names[key], changed[key]) for key in ranked(changed)[:MAX_TESTS]]
         return [
             {**test, "elapsed": change.elapsed, "median": change.median, "ratio": round(change.ratio, 2)}
             for test, change in changes
@@ -355,7 +345,7 @@ class _Tests:
         case = self._subject.results.get(case_id)
         fingerprint = None if case is None or case.fingerprint is None else hexadecimal(case.fingerprint)
         return {
-            **self.name(case_id),
+            **self.names[case_id],
             "status": None if case is None else case.verdict,
             "since": self._since(case_id, case),
             "kind": self._kinds.get(case_id),
@@ -425,7 +415,11 @@ def reasons_of(
 
     base_id = None if subject.base is None else subject.base.run.id
     known = set() if base_id is None else {row[0] for row in rows_of(connection, _KNOWN, order, (base_id,))}
-    failures = _failures(connection, [result_id for group in order for result_id in groups[group][:MAX_TESTS]])
+    # Key, message, phase and file of the failures, by fingerprint.
+    failures: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
+    shown = sorted(result_id for group in order for result_id in groups[group][:MAX_TESTS])
+    for fingerprint, *columns in rows_of(connection, _FAILURES, shown):
+        failures[fingerprint].append(columns)
     first_runs = _first_runs(connection, subject.run, order)
 
     def kind(fingerprint: int) -> documents.Mine:
@@ -475,14 +469,6 @@ def _with_beginnings(
         since = began.get(reason["fingerprint"])
         found.append({**reason, "since": reason["first"] if since is not None and since["run"] == run_id else since})
     return found
-
-
-def _failures(connection: StoreConnection, result_ids: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
-    """Return key, message, phase and file of these results, in their order, by fingerprint."""
-    failures: dict[int, list[tuple[Any, ...]]] = {}
-    for fingerprint, *columns in rows_of(connection, _FAILURES, sorted(result_ids)):
-        failures.setdefault(fingerprint, []).append(tuple(columns))
-    return failures
 
 
 def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:

@@ -38,13 +38,11 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-_FAILED: Final[tuple[Verdict, str]] = ("failed", "f")
-_PASSED: Final[tuple[Verdict, str]] = ("passed", "p")
-_RETRIED: Final[tuple[Verdict, str]] = ("passed", "r")
-_SKIPPED: Final[tuple[Verdict, str]] = ("skipped", "s")
 # Verdict and letter of each class of results, without failed attempts and with some.
-_AT_ONCE: Final[Mapping[int, tuple[Verdict, str]]] = {ResultClass.SUCCESS: _PASSED, ResultClass.FAILURE: _FAILED}
-_AT_LAST: Final[Mapping[int, tuple[Verdict, str]]] = {ResultClass.SUCCESS: _RETRIED, ResultClass.FAILURE: _FAILED}
+_FAILED: Final[tuple[Verdict, str]] = ("failed", "f")
+_SKIPPED: Final[tuple[Verdict, str]] = ("skipped", "s")
+_AT_ONCE: Final[Mapping[int, tuple[Verdict, str]]] = {2: ("passed", "p"), 3: _FAILED}
+_AT_LAST: Final[Mapping[int, tuple[Verdict, str]]] = {2: ("passed", "r"), 3: _FAILED}
 
 
 class CaseResult(NamedTuple):
@@ -170,13 +168,13 @@ class Failures:
     def __init__(self, connection: StoreConnection, series: Series) -> None:
         self._runs = {run.id: run for run in series.runs}
         self._found = _folded(connection, rows_of(connection, _UNSTABLE, [*self._runs]))
-        self._storms = {run_id: self._storm(run_id) for run_id in self._runs}
+        # The fingerprints that many tests of a run share, None for a run in which most tests failed.
+        self._storms: dict[int, frozenset[int] | None] = {}
+        for run in series.runs:
+            results = self._found.get(run.id, {}).values()
+            failures = [result.fingerprint or 0 for result in results if result.verdict == "failed"]
+            self._storms[run.id] = storm(failures, run.decided)
         self._last = series.last.id
-
-    def _storm(self, run_id: int) -> frozenset[int] | None:
-        results = self._found.get(run_id, {}).values()
-        failures = [result.fingerprint or 0 for result in results if result.verdict == "failed"]
-        return storm(failures, self._runs[run_id].decided)
 
     def is_evidence(self, run_id: int, case_id: int) -> bool:
         """Whether the failure of a test in a run can show that it is flaky.
@@ -374,9 +372,6 @@ def first_failing_run(connection: StoreConnection, series: Series, case_id: int)
     return first
 
 
-_SET_SPEED: Final = 'UPDATE "run" SET "speed" = ? WHERE "id" = ? AND "is_completed" AND "speed" IS NULL'
-
-
 def measure_runs_before(store: Store, run_id: int) -> None:
     """Store the speeds of the runs before this one in its series, whose findings nobody has asked for yet."""
     run = store.look(partial(run_row, run_id=run_id))
@@ -398,4 +393,5 @@ def _measured(connection: StoreConnection, run_id: int) -> float:
 def set_speed(run_id: int, speed: float, writer: Writer) -> None:
     """Store the speed of a completed run that has none."""
     share(writer.connection, "run", run_id)
-    writer.connection.change(_SET_SPEED, (round(speed, 4), run_id))
+    sql = 'UPDATE "run" SET "speed" = ? WHERE "id" = ? AND "is_completed" AND "speed" IS NULL'
+    writer.connection.change(sql, (round(speed, 4), run_id))

@@ -70,7 +70,6 @@ _INCOMPLETE = (
     ' HAVING COALESCE(SUM(LENGTH(p."data")), 0) <> c."size"'
 )
 _COUNTED = 'SELECT "thread_id", "status", COUNT(*) FROM "result" {condition} GROUP BY 1, 2'
-_REPLACED = 'WHERE "is_replaced"'
 
 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:
@@ -79,7 +78,7 @@ def _check_counts(connection: StoreConnection) -> IntegrityReport:
     run_names = (*STORED_COUNTS, "thread_count", "thread_active_count")
     threads = connection.rows('SELECT * FROM "thread" ORDER BY "id"')
     runs = connection.rows('SELECT * FROM "run" ORDER BY "id"')
-    thread_counts, replaced = _count_results(connection), _count_results(connection, _REPLACED)
+    thread_counts, replaced = _count_results(connection), _count_results(connection, 'WHERE "is_replaced"')
     run_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
         run_counts[thread["run"]].update(thread_counts[thread["id"]])
@@ -99,7 +98,13 @@ def _check_counts(connection: StoreConnection) -> IntegrityReport:
 def _find_damage(connection: StoreConnection) -> Iterator[str]:
     """Check the file and its references with SQLite's own checks; PostgreSQL checks its files itself."""
     if connection.is_postgres:
-        yield from _find_orphans(connection)
+        # PostgreSQL prevents references to missing records unless an administrator switched that off.
+        for table, key, column, target in REFERENCES:
+            for record in connection.execute(
+                f'SELECT {key} FROM "{table}" AS o WHERE o."{column}" IS NOT NULL'
+                f' AND NOT EXISTS (SELECT 1 FROM "{target}" AS t WHERE t."id" = o."{column}")'
+            ):
+                yield f"record {'-'.join(map(str, record))} of {table} refers to a {target} that is not there"
         return
     messages = [message for (message,) in connection.execute("PRAGMA integrity_check") if message != "ok"]
     yield from (f"the file is damaged: {message}" for message in messages)
@@ -107,16 +112,6 @@ def _find_damage(connection: StoreConnection) -> Iterator[str]:
         return
     for table, row, target, _ in connection.execute("PRAGMA foreign_key_check"):
         yield f"record {row} of {table} refers to a {target} that is not there"
-
-
-def _find_orphans(connection: StoreConnection) -> Iterator[str]:
-    """Find references to missing records; PostgreSQL prevents them unless an administrator switched that off."""
-    for table, key, column, target in REFERENCES:
-        for record in connection.execute(
-            f'SELECT {key} FROM "{table}" AS o WHERE o."{column}" IS NOT NULL'
-            f' AND NOT EXISTS (SELECT 1 FROM "{target}" AS t WHERE t."id" = o."{column}")'
-        ):
-            yield f"record {'-'.join(map(str, record))} of {table} refers to a {target} that is not there"
 
 
 def _count_results(connection: StoreConnection, condition: str = "") -> Mapping[int, Counter[str]]:

@@ -191,7 +191,7 @@ def _families(walk: _Walk) -> list[TestFamily]:
 
 
 def _cells(tests: Sequence[tuple[int, Kind, str]]) -> list[Cell]:
-    """Return a cell for each test, [id, two letters of its kind], by parameters: workers run them in any order."""
+    """Return a cell for each test by its parameters: workers run them in any order."""
     by_parameters = sorted(tests, key=lambda test: natural_key(test[2]))
     return cast("list[Cell]", [[result_id, kind[:2]] for result_id, kind, _ in by_parameters[:_MAX_CELLS]])
 

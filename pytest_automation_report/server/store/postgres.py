@@ -35,7 +35,6 @@ _ENCODING: Final = "UTF8"
 
 @lru_cache(maxsize=256)
 def _with_driver_marks(sql: str) -> bytes:
-    """Return a statement with the driver's mark for each value."""
     return sql.replace("?", "%s").encode()
 
 
@@ -64,7 +63,9 @@ def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> No
     ``url`` names the database in messages and has no password. Raises `StoreError` for a database of another program
     or version.
     """
-    _check_encoding(connection, url)
+    ((encoding,),) = connection.execute("SHOW server_encoding")
+    if encoding != _ENCODING:
+        raise StoreError(f"{url}: its encoding is {encoding}; make a database with the encoding {_ENCODING}")
     version = _version(connection, url)
     if version == SCHEMA_VERSION:
         return
@@ -80,12 +81,6 @@ def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> No
         for statement in statements_after(version or 0, is_postgres=True):
             connection.execute(statement)
         connection.execute(f'UPDATE "{VERSION_TABLE}" SET "version" = ?', (SCHEMA_VERSION,))
-
-
-def _check_encoding(connection: PostgresConnection, url: str) -> None:
-    ((encoding,),) = connection.execute("SHOW server_encoding")
-    if encoding != _ENCODING:
-        raise StoreError(f"{url}: its encoding is {encoding}; make a database with the encoding {_ENCODING}")
 
 
 def _version(connection: PostgresConnection, url: str) -> int | None:

@@ -167,7 +167,10 @@ class Connections:
             self._readers.put(SqliteConnection(path))
         self.notes: tuple[str, ...] = ()
         try:
-            _create_file(path)
+            make_state_folder(path)
+            # SQLite would create the file with the permissions of the umask, which others can mostly read; it gives
+            # its journal those of the file.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
             file_system = network_type(path, mounts)
             if file_system:
                 note = (
@@ -236,8 +239,7 @@ class Connections:
         """Close all connections, each at the end of its transaction; closing twice is harmless."""
         self._is_closed = True
         with self._close_lock:
-            readers = [self._readers.get() for _ in range(_READERS)]
-            for reader in readers:
+            for reader in [self._readers.get() for _ in range(_READERS)]:
                 reader.close()
                 self._readers.put(reader)
         with self._write_lock:
@@ -342,15 +344,6 @@ def make_state_folder(path: Path) -> None:
     make_ignored_folder(folder, is_ours=True)
 
 
-def _create_file(path: Path) -> None:
-    """Create the file, readable by its owner only; SQLite gives its journal the same permissions.
-
-    SQLite would create it with the permissions of the umask, which others can mostly read.
-    """
-    make_state_folder(path)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
-
-
 def _prepare(connection: SqliteConnection, path: Path, journal: str) -> None:
     """Connect and create the tables if they are missing.
 
@@ -358,41 +351,36 @@ def _prepare(connection: SqliteConnection, path: Path, journal: str) -> None:
     open a new file at the same moment have to try again here.
     """
     deadline = time.monotonic() + _OPEN_SECONDS
-    while not _try_prepare(connection, path, journal, is_last=time.monotonic() > deadline):
-        time.sleep(_OPEN_PAUSE_SECONDS)
-
-
-def _try_prepare(connection: SqliteConnection, path: Path, journal: str, *, is_last: bool) -> bool:
-    """Prepare the file once; False if another process has it locked, and an error if this was the last attempt."""
-    try:
-        connection.open()
-        _check(connection, path)
-        if connection.pragma("journal_mode") != journal:
-            connection.pragma(f"journal_mode = {journal}")
-        if connection.pragma("user_version") != SCHEMA_VERSION:
-            connection.raw.execute("BEGIN IMMEDIATE")
-            with _transaction(connection):
-                _create_tables(connection, path)
-    except sqlite3.OperationalError as error:
-        if is_last or not _is_locked(error):
-            raise
-        return False
-    return True
+    while True:
+        is_last = time.monotonic() > deadline
+        try:
+            connection.open()
+            _check(connection, path)
+            if connection.pragma("journal_mode") != journal:
+                connection.pragma(f"journal_mode = {journal}")
+            if connection.pragma("user_version") != SCHEMA_VERSION:
+                connection.raw.execute("BEGIN IMMEDIATE")
+                with _transaction(connection):
+                    _create_tables(connection, path)
+        except sqlite3.OperationalError as error:
+            if is_last or not _is_locked(error):
+                raise
+            time.sleep(_OPEN_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _check(connection: SqliteConnection, path: Path) -> None:
     """Raise `StoreError` for a file of another program or version, before anything in it changes."""
     application, version = connection.pragma("application_id"), connection.pragma("user_version")
-    if application != APPLICATION_ID and (application or version or connection.execute(_ANY_TABLE)):
+    any_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1"
+    if application != APPLICATION_ID and (application or version or connection.execute(any_table)):
         raise StoreError(f"{path}: this SQLite database belongs to something else; name another file for the store")
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{path}: this store has version {version}, and this release reads {SCHEMA_VERSION}:"
             " upgrade, or name another file"
         )
-
-
-_ANY_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1"
 
 
 def _create_tables(connection: SqliteConnection, path: Path) -> None:
