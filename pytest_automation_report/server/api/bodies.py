@@ -8,13 +8,20 @@ large is ignored for the same reason, so that its result is stored.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import body_from
+from pytest_automation_report.server.store.extensions import (
+    Amount,
+    Extension,
+    ExtensionName,
+    RunningTest,
+    StepNode,
+)
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STATUS_IDS,
@@ -44,99 +51,69 @@ MAX_EXTENSION_DEPTH: Final = 32
 MAX_RUNNING: Final = 100
 """Most tests that run at the same time in one thread."""
 
-_NAME_LENGTH: Final = 4096
-_ExtensionName = Annotated[str, Meta(max_length=_NAME_LENGTH)]
-_Amount = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 _Style = Annotated[str, Meta(pattern=r"\A[0-9]{1,3}(;[0-9]{1,3}){0,5}\Z")]
 
 
-class _Extension(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An object within an extension; properties of newer clients are ignored."""
-
-
-class StepBody(_Extension, frozen=True, kw_only=True):
-    """A step with the steps inside it; ``elapsed`` is in microseconds.
-
-    ``files`` are places in the list of the artifacts of its attempt, from 0.
-    """
-
-    name: _ExtensionName
-    status: Literal["passed", "failed", "skipped"]
-    elapsed: _Amount | UnsetType = UNSET
-    files: tuple[_Amount, ...] = ()
-    steps: tuple[StepBody, ...] = ()
-
-
-class ValueBody(_Extension, frozen=True, kw_only=True):
+class ValueBody(Extension, frozen=True, kw_only=True):
     """A value or a part of one; see `failures.values.Value` for the properties."""
 
-    type: _ExtensionName
+    type: ExtensionName
     text: str | UnsetType = UNSET
     items: tuple[ValueBody, ...] | UnsetType = UNSET
     entries: tuple[tuple[ValueBody, ValueBody], ...] | UnsetType = UNSET
-    fields: tuple[tuple[_ExtensionName, ValueBody], ...] | UnsetType = UNSET
-    size: _Amount | UnsetType = UNSET
-    start: _Amount = 0
+    fields: tuple[tuple[ExtensionName, ValueBody], ...] | UnsetType = UNSET
+    size: Amount | UnsetType = UNSET
+    start: Amount = 0
 
 
-class ComparisonBody(_Extension, frozen=True, kw_only=True):
+class ComparisonBody(Extension, frozen=True, kw_only=True):
     """The sides of a comparison that failed."""
 
-    operator: _ExtensionName
+    operator: ExtensionName
     left: ValueBody
     right: ValueBody
 
 
-class RunningBody(_Extension, frozen=True, kw_only=True):
-    """A test that runs; ``since`` is in microseconds since its session began."""
-
-    key: _ExtensionName
-    name: _ExtensionName
-    folder: _ExtensionName
-    since: _Amount
-
-
-class JobBody(_Extension, frozen=True, kw_only=True):
+class JobBody(Extension, frozen=True, kw_only=True):
     """The job whose results a thread has; see `api.models.JOB`."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=_NAME_LENGTH)]
-    attempt: _Amount = 1
+    name: Annotated[str, Meta(min_length=1, max_length=4096)]
+    attempt: Amount = 1
 
 
-class CollectionBody(_Extension, frozen=True, kw_only=True):
+class CollectionBody(Extension, frozen=True, kw_only=True):
     """The tests that a session collected, by their digest and number, and how many of them it was to run."""
 
     digest: Annotated[str, Meta(pattern=r"\A[0-9a-f]{16,64}\Z")]
-    tests: _Amount
-    chosen: _Amount
+    tests: Amount
+    chosen: Amount
 
 
-Colours = dict[_ExtensionName, tuple[tuple[_Amount, _Amount, _Style], ...]]
+Colours = dict[ExtensionName, tuple[tuple[Amount, Amount, _Style], ...]]
 
 
-class AttemptBody(_Extension, frozen=True, kw_only=True):
+class AttemptBody(Extension, frozen=True, kw_only=True):
     """An attempt before the last one: its captured output by the names of fields, and its other extensions.
 
     ``colours`` are those of the output, and of the text of the field ``Attempt N`` by the name ``Text``.
     """
 
     number: Annotated[int, Meta(ge=1, le=999_999_999)]
-    output: dict[_ExtensionName, str] | UnsetType = UNSET
+    output: dict[ExtensionName, str] | UnsetType = UNSET
     phases: Phases | UnsetType = UNSET
     steps: Steps = ()
     comparison: ComparisonBody | UnsetType = UNSET
     colours: Colours | UnsetType = UNSET
 
 
-Phases = tuple[_Amount, _Amount, _Amount]
-Steps = tuple[StepBody, ...]
+Phases = tuple[Amount, Amount, Amount]
+Steps = tuple[StepNode, ...]
 Attempts = tuple[AttemptBody, ...]
-Running = Annotated[tuple[RunningBody, ...], Meta(max_length=MAX_RUNNING)]
 
 _encoded: Final = Encoder().encode
 
 
-def _column(value: object, parts: Iterable[_Extension] = (), most_bytes: int = MAX_EXTENSION_BYTES) -> str | None:
+def _column(value: object, parts: Iterable[Extension] = (), most_bytes: int = MAX_EXTENSION_BYTES) -> str | None:
     """Return an extension as JSON, None if it is too large, or if its parts are nested too deeply."""
     level, depth = list(parts), 0
     while level and depth < MAX_EXTENSION_DEPTH:
@@ -146,10 +123,10 @@ def _column(value: object, parts: Iterable[_Extension] = (), most_bytes: int = M
     return body.decode() if not level and len(body) <= most_bytes else None
 
 
-def _parts(whole: _Extension) -> Iterable[_Extension]:
+def _parts(whole: Extension) -> Iterable[Extension]:
     """Return the steps in a step, or the values in a value, comparison or attempt."""
     match whole:
-        case StepBody():
+        case StepNode():
             return whole.steps
         case ComparisonBody():
             return (whole.left, whole.right)
@@ -260,7 +237,7 @@ class TestBody(Body, frozen=True, kw_only=True):
     assertions: _Count | UnsetType = UNSET
     fields: _Fields = ()
     artifacts: _Artifacts = ()
-    started: _Amount | UnsetType = UNSET
+    started: Amount | UnsetType = UNSET
     phases: Phases | UnsetType = UNSET
     steps: Steps | UnsetType = UNSET
     comparison: ComparisonBody | UnsetType = UNSET
@@ -281,8 +258,8 @@ class TestBody(Body, frozen=True, kw_only=True):
             None if self.file is UNSET else self.file,
             None if self.line is UNSET else self.line,
             None if self.assertions is UNSET else self.assertions,
-            _text(self.fields) if self.fields else None,
-            _text(self.artifacts) if self.artifacts else None,
+            _encoded(self.fields).decode() if self.fields else None,
+            _encoded(self.artifacts).decode() if self.artifacts else None,
             None if self.started is UNSET else self.started,
             *self._phases(),
             _column(self.steps, self.steps) if self.steps else None,
@@ -365,7 +342,7 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
 
     fields: _Fields = ()
     artifacts: _Artifacts = ()
-    session_started: _Amount | UnsetType = UNSET
+    session_started: Amount | UnsetType = UNSET
     job: JobBody | UnsetType = UNSET
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection"})
@@ -383,7 +360,7 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
 
     # More tests are no mistake in one of them: clients answer 413 by smaller appends.
     tests: Annotated[tuple[TestBody, ...], Meta(max_length=MAX_TESTS, description="a list", extra={"status": 413})] = ()
-    running: Running | UnsetType = UNSET
+    running: Annotated[tuple[RunningTest, ...], Meta(max_length=MAX_RUNNING)] | UnsetType = UNSET
     collection: CollectionBody | UnsetType = UNSET
 
     def addition(self) -> ThreadSubmission:
@@ -395,13 +372,8 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
         )
 
 
-def _text(value: object) -> str:
-    """Return a struct, or a list of them, as compact JSON without the properties that were not sent."""
-    return _encoded(value).decode()
-
-
 def _attachments(kind: Kind, entries: Iterable[Body]) -> Iterable[StoredAttachment]:
-    return (StoredAttachment(kind, _text(entry)) for entry in entries)
+    return (StoredAttachment(kind, _encoded(entry).decode()) for entry in entries)
 
 
 if TYPE_CHECKING:

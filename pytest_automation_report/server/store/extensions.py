@@ -1,31 +1,39 @@
 """Read the extensions in rows of threads and results: start, phases, steps, running tests, comparison, and others.
 
-Each is missing in a row of a client that does not send it. The values were checked when they were stored.
+Each is missing in a row of a client that does not send it. The values were checked when they were stored: steps and
+running tests by the same declarations.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.json import Decoder
 
 from pytest_automation_report.failures.values import Comparison
+from pytest_automation_report.server.store.values import INT64_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
 Colours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
+ExtensionName: TypeAlias = Annotated[str, Meta(max_length=4096)]
+Amount: TypeAlias = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 
 
-class RunningTest(Struct, frozen=True):
+class Extension(Struct, frozen=True, omit_defaults=True, gc=False):
+    """An object within an extension; properties of newer clients are ignored."""
+
+
+class RunningTest(Extension, frozen=True):
     """A test that runs; ``since`` is in microseconds since the session of its thread began."""
 
-    key: str
-    name: str
-    folder: str
-    since: int
+    key: ExtensionName
+    name: ExtensionName
+    folder: ExtensionName
+    since: Amount
 
 
 class PhaseTimes(Struct, frozen=True, array_like=True):
@@ -36,17 +44,17 @@ class PhaseTimes(Struct, frozen=True, array_like=True):
     teardown: int
 
 
-class StepNode(Struct, frozen=True):
+class StepNode(Extension, frozen=True):
     """A step with the steps inside it; ``elapsed`` is in microseconds, None if it did not end.
 
     ``files`` are places in the list of the artifacts of its attempt, from 0.
     """
 
-    name: str
+    name: ExtensionName
     status: Literal["passed", "failed", "skipped"]
-    elapsed: int | None = None
+    elapsed: Amount | None = None
     steps: tuple[StepNode, ...] = ()
-    files: tuple[int, ...] = ()
+    files: tuple[Amount, ...] = ()
 
 
 class EarlierAttempt(Struct, frozen=True):
