@@ -39,12 +39,10 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
 
 def ctrf_text(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun | None = None) -> str:
     """Return the document as JSON; ``base`` is that of the run's findings."""
-    return json.dumps(ctrf_document(run, tests, base), indent=1, ensure_ascii=False) + "\n"
-
-
-def ctrf_document(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun | None = None) -> Json:
-    """Return the document; ``base`` is that of the run's findings."""
     bodies = [_test(test) for test in tests]
+    # Runs of other tools name no version of pytest, so theirs is the tool that reported them.
+    version = run.fields.get("pytest")
+    tool = {"name": "pytest", "version": version} if version else {"name": "pytest-automation-report"}
     document: Json = {
         "reportFormat": "CTRF",
         "specVersion": SPEC_VERSION,
@@ -52,7 +50,7 @@ def ctrf_document(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun
         "runId": str(run.id),
         "generatedBy": "pytest-automation-report",
         "results": {
-            "tool": _tool(run),
+            "tool": tool,
             "summary": _summary(run, bodies),
             "tests": bodies,
             "environment": _environment(run),
@@ -67,13 +65,7 @@ def ctrf_document(run: ExportedRun, tests: Iterable[ExportedTest], base: BaseRun
             "source": f"run {base['run']}",
             **({"commit": base["commit"]} if base.get("commit") else {}),
         }
-    return document
-
-
-def _tool(run: ExportedRun) -> Json:
-    """Return the tool that ran the tests; runs of other tools name none, so theirs is the one that reported them."""
-    version = run.fields.get("pytest")
-    return {"name": "pytest", "version": version} if version else {"name": "pytest-automation-report"}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _report_id(run: ExportedRun, run_id: int) -> str:

@@ -22,11 +22,10 @@ from pytest_automation_report.api.urls import is_web_address
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest, Problem
+    from pytest_automation_report.export.results import ExportedRun, ExportedTest, Problem
 
 # Characters that XML 1.0 does not allow, written as pytest's own XML writes them.
 _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_BYTE: Final = 0xFF
 _SPACES: Final = {ord(space): f"&#{ord(space)};" for space in "\t\n\r"}
 _MICROSECONDS: Final = 1_000_000
 _END_OF_PROPERTY: Final = "[[/PROPERTY]]"
@@ -129,16 +128,13 @@ def _attempts(test: ExportedTest) -> Iterator[str]:
     """Yield an element for each attempt before the last one."""
     word = "flaky" if test.verdict == "passed" else "rerun"
     for attempt in test.earlier_attempts:
-        name = f"{word}{'Error' if attempt.is_error else 'Failure'}"
+        name = f"{word}{'Error' if attempt.status == 'error' else 'Failure'}"
+        # The schema requires a type.
+        type_ = _quoted(attempt.type or attempt.status)
         yield (
-            f"      <{name} message={_quoted(attempt.message)} type={_quoted(_type(attempt))}>"
+            f"      <{name} message={_quoted(attempt.message)} type={type_}>"
             f"<stackTrace>{_text(attempt.text)}</stackTrace></{name}>\n"
         )
-
-
-def _type(attempt: Attempt) -> str:
-    """Return the type of an attempt's exception, which the schema requires."""
-    return attempt.type or attempt.status
 
 
 def _outputs(test: ExportedTest) -> Iterator[str]:
@@ -179,9 +175,4 @@ def _text(text: str) -> str:
 
 
 def _allowed(text: str) -> str:
-    return _NOT_IN_XML.sub(_visible, text)
-
-
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"#x{code:02X}" if code <= _BYTE else f"#x{code:04X}"
+    return _NOT_IN_XML.sub(lambda match: f"#x{ord(match[0]):02X}", text)

@@ -51,7 +51,7 @@ def markdown_of(
         text=plain(first.text) if first else "",
         message=plain(first.message) if first else "",
         type_name=plain(first.type) if first else "",
-        place=plain(_place(test)) if test.file else "",
+        place=plain(f"{test.file}:{test.line}" if test.line else test.file) if test.file else "",
         sentence=". ".join([", ".join(facts), *changes]) + ".",
         command=plain(command),
     )
@@ -77,11 +77,10 @@ def comment(
 
     ``findings`` is None for a server without them. Texts that do not fit into ``max_bytes`` are left out.
     """
-    names = {test.key: test for test in failures}
     head = [*_verdict(run, findings, url), *_new_failures(failures, findings), *_reasons(findings), *_flaky(findings)]
     text = "\n".join(head)
     remark = "\n\nThe texts of further failures are left out."
-    for test in _representatives(failures, names, findings):
+    for test in _representatives(failures, findings):
         if not test.problems:
             continue
         details = "\n\n" + _details(test)
@@ -95,9 +94,7 @@ def comment(
 def code(text: str) -> str:
     """Return a foreign text as one line of code."""
     line = cut_end(re.sub(r"\s+", " ", plain(text)).strip(), _LINE_UNITS)
-    if not line:
-        return ""
-    return code_span(line)
+    return code_span(line) if line else ""
 
 
 def block(text: str, characters: int) -> str:
@@ -126,7 +123,7 @@ def _verdict(run: ExportedRun, findings: RunFindings | None, url: str) -> list[s
 def _run_facts(run: ExportedRun | None) -> Mapping[str, str]:
     if run is None:
         return {}
-    facts = {"Branch": run.branch, "Commit": run.commit[:SHORT_COMMIT]}
+    facts = {"Branch": run.fields.get("Branch", ""), "Commit": run.fields.get("Commit", "")[:SHORT_COMMIT]}
     return {name: value for name, value in facts.items() if value}
 
 
@@ -153,7 +150,10 @@ def _new_failures(failures: Sequence[ExportedTest], findings: RunFindings | None
         entries = findings["tests"]["newly_failing"]
         rows = [(title_of(entry["folder"], entry["name"]), entry["key"]) for entry in entries]
         count, title = findings["counts"]["newly_failing"], "New failures"
-    lines = [_row(name, messages.get(key, "")) for name, key in rows[:_LISTED]]
+    lines = []
+    for name, key in rows[:_LISTED]:
+        first_line = code(messages.get(key, "").strip().partition("\n")[0])
+        lines.append(f"- {code(name)}: {first_line}" if first_line else f"- {code(name)}")
     return _section(title, lines, count)
 
 
@@ -185,18 +185,12 @@ def _section(title: str, lines: Sequence[str], count: int) -> list[str]:
     return ["", f"#### {title} ({count:,})", "", *lines, *more]
 
 
-def _row(name: str, message: str) -> str:
-    first_line = message.strip().partition("\n")[0]
-    return f"- {code(name)}: {code(first_line)}" if code(first_line) else f"- {code(name)}"
-
-
-def _representatives(
-    failures: Sequence[ExportedTest], names: Mapping[str, ExportedTest], findings: RunFindings | None
-) -> Iterable[ExportedTest]:
+def _representatives(failures: Sequence[ExportedTest], findings: RunFindings | None) -> Iterable[ExportedTest]:
     """Yield a test of each reason, new reasons first; without reasons all failures."""
     if findings is None or not findings["reasons"]:
         yield from failures
         return
+    names = {test.key: test for test in failures}
     for reason in sorted(findings["reasons"], key=lambda reason: reason["kind"] != "new"):
         test = next((names[key] for key in reason["keys"] if key in names), None)
         if test is not None:
@@ -210,10 +204,6 @@ def _details(test: ExportedTest) -> str:
     # GitHub reads no Markdown in a summary, so the name is HTML with each special character as a reference.
     safe = referenced(re.sub(r"\s+", " ", summary))
     return "\n".join([f"<details><summary><code>{safe}</code></summary>", "", "\n\n".join(texts), "", "</details>"])
-
-
-def _place(test: ExportedTest) -> str:
-    return f"{test.file}:{test.line}" if test.line else str(test.file)
 
 
 def _status_word(test: ExportedTest) -> str:

@@ -56,11 +56,6 @@ class Attempt(Struct, frozen=True):
     type: str
     text: str
 
-    @property
-    def is_error(self) -> bool:
-        """Whether the attempt ended with an error outside of the test, such as one in a fixture."""
-        return self.status == "error"
-
 
 class ExportedRun(Struct, frozen=True):
     """A run; ``elapsed`` is in microseconds, times are the server's texts in ISO 8601, None if unknown.
@@ -108,16 +103,6 @@ class ExportedRun(Struct, frozen=True):
             return findings["verdict"]
         is_open = not self.is_completed
         return verdict_of(RunNumbers(finished=self.total, failed=self.failed, passed=self.passed, is_open=is_open))
-
-    @property
-    def branch(self) -> str:
-        """The branch, empty if unknown."""
-        return self.fields.get("Branch", "")
-
-    @property
-    def commit(self) -> str:
-        """The commit, empty if unknown."""
-        return self.fields.get("Commit", "")
 
 
 class ExportedTest(Struct, frozen=True):
@@ -193,18 +178,9 @@ class ExportedTest(Struct, frozen=True):
         """The attempts before the last one, oldest first; those that the result had no room for are missing."""
         attempts = []
         for field in self.fields:
-            match = _attempt(field)
-            if match:
-                meta = field.meta
-                attempts.append(
-                    Attempt(
-                        int(match[1]),
-                        meta["status"],
-                        meta.get("message", ""),
-                        meta.get("type", ""),
-                        field.value or "",
-                    )
-                )
+            if match := _attempt(field):
+                message, type_ = field.meta.get("message", ""), field.meta.get("type", "")
+                attempts.append(Attempt(int(match[1]), field.meta["status"], message, type_, field.value or ""))
         return sorted(attempts, key=lambda attempt: attempt.number)
 
     @property

@@ -63,7 +63,6 @@ _KINDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             (
                 r"(?<!\w)[0-9]{4}-[0-9]{2}-[0-9]{2}"
                 r"(?:[T\ ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
-                r""
                 r"(?:\ ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?)?(?!\w)"
             ),
             (
@@ -104,12 +103,7 @@ _KINDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ),
     (
         "duration",
-        (
-            (
-                r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?"
-                r"(?:ns|us|\u00b5s|\u03bcs|ms|s|secs?|seconds?|min|minutes?|h|hours?)(?!\w)"
-            ),
-        ),
+        (r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?(?:ns|us|\u00b5s|\u03bcs|ms|s|secs?|seconds?|min|minutes?|h|hours?)(?!\w)",),
     ),
     ("size", (r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?(?:[kKMGT]i?B|bytes?|B)(?!\w)",)),
     ("value", (r"(?<=\w=)(?:'[^']{0,200}'|\"[^\"]{0,200}\"|(?:True|False)(?!\w))",)),
@@ -223,8 +217,8 @@ def failure_of(
     """Read a failure from the texts that a result has.
 
     ``message`` and ``type_name`` are those of its highlighted field; an empty type is taken from the message. ``text``
-    is the traceback. ``file`` and ``name``
-    are the test's own. ``is_collection`` says that the result stands for a module that could not be collected.
+    is the traceback. ``file`` and ``name`` are the test's own. ``is_collection``: the result stands for a module that
+    could not be collected.
     """
     line = message.strip().partition("\n")[0]
     kind: Kind = "collection" if is_collection else "call"
@@ -319,17 +313,14 @@ def _place(text: str) -> tuple[str, str]:
             if function is None:
                 definitions = _DEFINITION.findall(text, start, entry.start())
                 function = definitions[0] if definitions else ""
-            place = f"{_slashes(entry['path'])}:{function}"
+            place = f"{entry['path']}:{function}"
         start = entry.end()
+    # With slashes, so that Windows and Linux name one place alike.
     if place:
-        return place, statement
+        return place.replace("\\", "/"), statement
     frames = [frame for frame in _NATIVE.finditer(text) if not _FOREIGN.search(frame["path"])]
     if not frames:
         return "", ""
     shown = _BELOW.match(text, frames[-1].end())
-    return f"{_slashes(frames[-1]['path'])}:{frames[-1]['function']}", shown[1] if shown else ""
-
-
-def _slashes(path: str) -> str:
-    """Return a path with slashes, so that Windows and Linux name one place alike."""
-    return path.replace("\\", "/")
+    place = f"{frames[-1]['path']}:{frames[-1]['function']}"
+    return place.replace("\\", "/"), shown[1] if shown else ""

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _API: Final = "/api/v1"
-_INTERNAL_ERROR: Final = 500
 
 
 class StoreClient(Client):
@@ -90,7 +89,9 @@ class StoreClient(Client):
                 document = _read(store, request)
             else:
                 path, record_id = _addressed(request)
-                created = CHANGES[path](store, record_id, request.body, _idempotent(request))
+                key, body = request.key, request.body
+                idempotent = IdempotentRequest.of(key, request.method, request.path, body) if key else None
+                created = CHANGES[path](store, record_id, body, idempotent)
                 document = None if created is None else {"id": created}
         except ApiError as error:
             text = json_text(error.document)
@@ -100,7 +101,7 @@ class StoreClient(Client):
             raise
         except Exception as error:  # noqa: BLE001 - damaged files and bugs: whether the request was applied is unknown
             text = json_text({"message": f"The store failed: {type(error).__name__}: {error}"})
-            response = HttpResponse(_INTERNAL_ERROR, text.encode("utf-8", "replace"))
+            response = HttpResponse(500, text.encode("utf-8", "replace"))
         else:
             return parse(document)
         return classify(request, response, parse, was_sent=True)
@@ -111,12 +112,6 @@ class StoreClient(Client):
                 clock = self._clock
                 self._store = Store(self._database) if clock is None else Store(self._database, clock=clock)
             return self._store
-
-
-def _idempotent(request: ApiRequest) -> IdempotentRequest | None:
-    if not request.key or request.body is None:
-        return None
-    return IdempotentRequest.of(request.key, request.method, request.path, request.body)
 
 
 def _addressed(request: ApiRequest) -> tuple[str, int]:

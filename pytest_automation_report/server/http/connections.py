@@ -175,7 +175,7 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         request = self.request
         part = (request, request is not None and request.headers_finished)
         # A request that arrives as a whole is no part at any time, and may be answered before the next check.
-        if part != self._part or self._is_answering:
+        if part != self._part or self.is_answering:
             self._part = part
             self._since = time.monotonic()
         return is_taken
@@ -202,21 +202,19 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
 
     def close_if_late(self, now: float, deadlines: Deadlines) -> None:
         """Close the connection if its client has missed a deadline; a request that is being answered has none."""
-        if self._is_answering:
+        if self.is_answering:
             self._since = now
         elif now - self._since > self._limit_seconds(deadlines):
             self.handle_close()
 
     def waiting_since(self, now: float) -> float | None:
-        """Return the time since which the connection has no request with a complete header.
-
-        None if it has one, or if that time began a moment ago.
-        """
+        """Return since when there is no request with a complete header; None if there is one, or only for a moment."""
         is_waiting = self.request is None or not self.request.headers_finished
-        return self._since if is_waiting and not self._is_answering and now - self._since > _GRACE_SECONDS else None
+        return self._since if is_waiting and not self.is_answering and now - self._since > _GRACE_SECONDS else None
 
     @property
-    def _is_answering(self) -> bool:
+    def is_answering(self) -> bool:
+        """Whether a response is being made or sent."""
         return bool(self.requests or self.total_outbufs_len)
 
     def _limit_seconds(self, deadlines: Deadlines) -> float:
@@ -266,7 +264,8 @@ class Loop:
                 self._turn(self._turn_seconds)
             self._server.accepting = False
             deadline = time.monotonic() + _DRAIN_SECONDS
-            while self._is_answering() and time.monotonic() < deadline:
+            channels = self._server.active_channels
+            while any(channel.is_answering for channel in [*channels.values()]) and time.monotonic() < deadline:
                 self._turn(_POLL_SECONDS)
         finally:
             self._restore()
@@ -297,10 +296,6 @@ class Loop:
         waiting.sort(key=lambda pair: pair[0])
         for _, channel in waiting[:excess]:
             channel.handle_close()
-
-    def _is_answering(self) -> bool:
-        channels = list(self._server.active_channels.values())
-        return any(channel.requests or channel.total_outbufs_len for channel in channels)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame

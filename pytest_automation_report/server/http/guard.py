@@ -71,7 +71,6 @@ def is_answered(header: str | None, hosts: frozenset[str]) -> bool:
 
 
 def _normalized(host: str) -> str:
-    """Return the spelling of a host in which hosts are compared."""
     address = _literal(host)
     return str(address) if address is not None else host.lower().removesuffix(".")
 

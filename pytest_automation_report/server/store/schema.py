@@ -176,14 +176,8 @@ REFERENCES: Final = tuple(_references())
 
 def for_sqlite(statement: str) -> str:
     """Return a statement of the schema with SQLite's types; only a key of the type INTEGER is the row's id there."""
-    for name, own in (
-        ("BIGSERIAL", "INTEGER"),
-        ("BIGINT PRIMARY", "INTEGER PRIMARY"),
-        ("BYTEA", "BLOB"),
-        (" /*id*/", ""),
-    ):
-        statement = statement.replace(name, own)
-    return statement
+    statement = statement.replace("BIGSERIAL", "INTEGER").replace("BIGINT PRIMARY", "INTEGER PRIMARY")
+    return statement.replace("BYTEA", "BLOB").replace(" /*id*/", "")
 
 
 def for_postgres(statement: str) -> str:

@@ -68,6 +68,6 @@ def test_a_module_has_one_name() -> None:
 def test_a_run() -> None:
     """Source, branch, commit and links of a run are read from its document."""
     run = a_run()
-    assert (run.source, run.branch, run.commit[:4], run.links) == (
+    assert (run.source, run.fields["Branch"], run.fields["Commit"][:4], run.links) == (
         "shop", "main", "0123", {"CI job": "https://ci.example.com/7"},
     )  # fmt: skip
