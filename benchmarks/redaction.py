@@ -64,13 +64,12 @@ def main() -> None:
             ]
             print(f"{f'{name}, {size:,} KB':<22}" + "".join(f"{each:>23.1f} us" for each in row))
     for name, output in (("passing test", ""), ("failing test, 1 KB", log[:1024])):
-        row = [median(partial(recorded, each, output), given.repeat) for each in rules.values()]
+        row = [median(partial(recorded, Recorder(each), output), given.repeat) for each in rules.values()]
         print(f"{name:<22}" + "".join(f"{each:>23.1f} us" for each in row))
 
 
-def recorded(rules: RecordingOptions, output: str) -> bytes:
+def recorded(recorder: Recorder, output: str) -> bytes:
     """Return the record of one test, which failed when it has output."""
-    recorder = Recorder(rules)
     node = "tests/test_cart.py::test_total"
     recorder.start(node, ("tests/test_cart.py", 4, "test_total"))
     for when in ("setup", "call", "teardown"):

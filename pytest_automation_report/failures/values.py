@@ -26,14 +26,17 @@ OPERATORS: Final = {
 }  # fmt: skip
 """The operators of comparisons by their nodes in a syntax tree."""
 
-# Strings stay; objects, and numbers with what follows them, become names.
+# Strings stay; objects, numbers with what follows them, and dotted names become names. Chains that no value has are
+# refused here: each link is a level of the syntax tree, and Python 3.13 crashes at some 4,000 levels in a thread with a
+# stack of 1 MB, as on Alpine Linux.
 _PART: Final = re.compile(
     r"""
-    (?P<string>[bBrRuU]{0,2}(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))
+    (?P<string>(?<!\w)[bBrRuU]{0,2}(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))
     |(?<!\w)<(?=[^\W\d])[^<>\n]{1,1000}(?:<[^<>\n]{0,200}>[^<>\n]{0,1000}){0,8}>
     |(?<![\w.])(?:\.?[0-9]|[^\w\s()\[\]{},:=.<>!'"\\])(?:[^\s()\[\]{},:=.<>!'"]|\.(?!\.))*
     (?:[ ](?!\.\.\.|(?:and|else|if|in|is|not|or)\b)[^\s()\[\]{},:=<>!'"]+)*
-    |(?P<unclosed>['"])
+    |(?<![\w.])[^\W\d]\w*(?:\.\w+)+
+    |(?P<refused>['".]|(?<=\w)[-+*/%@&|^~]|[)\]}]\s*[(\[]|\bnot\s+not\b)
     """,
     re.VERBOSE,
 )
@@ -177,7 +180,8 @@ class _Reader:
 
     def _named(self, part: re.Match[str]) -> str:
         """Return a string as it is, and a name for what is no code."""
-        if part["unclosed"] is not None:  # at once: to look for its end again and again would take quadratic time
+        # At once: to look for the end of a string again and again would take quadratic time.
+        if part["refused"] is not None:
             raise _UnreadableError
         self.is_shortened |= "..." in part[0]
         if part["string"] is not None:
@@ -208,21 +212,15 @@ class _Reader:
                 return Value("dict", entries=entries)
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
                 return Value(type(node).__name__.lower(), items=tuple(self.value(item, depth + 1) for item in items))
-            case ast.Name() | ast.Attribute():
-                return self._name(node)
+            case ast.Name():  # also an object, or a number
+                text = self._text(node)
+                type_name = ""
+                if number := _NUMBER.fullmatch(text):
+                    type_name = "float" if number["float"] or number["power"] else "int"
+                return Value(type_name, text)
             case ast.Call(func=function) if _DOTTED.fullmatch(self._text(function)):
                 return self._call(node, depth)
         raise _UnreadableError
-
-    def _name(self, node: ast.expr) -> Value:
-        """Return a name, a number or an object: a leaf."""
-        text = self._text(node)
-        if isinstance(node, ast.Attribute) and not _DOTTED.fullmatch(text):
-            raise _UnreadableError
-        number = _NUMBER.fullmatch(text)
-        if number is None:
-            return Value("", text)
-        return Value("float" if number["float"] or number["power"] else "int", text)
 
     def _call(self, node: ast.Call, depth: int) -> Value:
         """Return ``Name(...)``: an object with fields, a container with a name, or a leaf."""

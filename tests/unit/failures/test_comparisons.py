@@ -199,6 +199,7 @@ def test_values_of_the_client_come_whole() -> None:
         ("raise ValueError('assert')", None),
         ("assert (", None),
         ("assert " + "(" * 5_000, None),
+        ("assert " + "-" * 4_500 + "a", None),
         ("", None),
     ],
 )

@@ -1,7 +1,10 @@
 """Representations are read into trees of values, and no text can harm the reader."""
 
+import threading
+
 import pytest
 
+from pytest_automation_report.failures.comparisons import assertion_of
 from pytest_automation_report.failures.values import Value, read_comparison, read_value, text_of
 
 
@@ -123,3 +126,34 @@ def test_a_long_value_is_cut() -> None:
     text = text_of(Value("list", items=tuple(Value("int", str(number)) for number in range(10_000))), 50)
     assert text.endswith("…")
     assert len(text) == 51
+
+
+LINKS = (".a", "()", "[0]", ".a()", "+a", "-a", "**a", "<a", " or a", " if a else a", "(a", "[a", "{a:", "=a")
+STARTS = ("-", "~", "- ", "not ", "not\n", "lambda:", "await ", "f'", "(not ", "a(", "a is not ")
+
+
+def test_no_text_overflows_the_stack() -> None:
+    """A chain of thousands of links ends no process, also in a thread with 1 MB, as Python has it on Alpine Linux."""
+    texts = ["f'{a" + ".a" * 4_300 + "}'"]
+    for count in (4_300, 20_000):
+        texts += [("a" + link * count)[:20_000] for link in (*LINKS, ">.a")]
+        texts += [(start * count)[: 20_000 - 1] + "a" for start in STARTS]
+        texts += ["<a>" + ".a" * (count // 3), "1" + ".a" * (count // 3)]
+    read = 0
+
+    def read_all() -> None:
+        nonlocal read
+        for text in texts:
+            read_value(text)
+            read_comparison(text)
+            assertion_of(f"assert {text}")
+            read += 1
+
+    before = threading.stack_size(1 << 20)
+    try:
+        thread = threading.Thread(target=read_all)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert read == len(texts)
