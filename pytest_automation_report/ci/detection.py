@@ -1,7 +1,5 @@
 """Collect the facts of a build: explicit settings first, then those of the CI provider's job, then those of git.
 
-Pytest and the console command both use it, so the runs of both have the same fields.
-
 The environment is an argument, and so is the function that reads the few files that variables name. No value of a
 variable raises an error: a value that cannot be parsed is an unknown fact.
 """
@@ -53,7 +51,6 @@ MARKS: Final = frozenset(
 """Variables by which providers are detected: without one of them their table is not loaded."""
 
 _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
-_TAG_PREFIXES: Final = ("refs/tags/",)
 _BRANCH_PREFIXES: Final = ("refs/heads/", "refs/remotes/origin/")
 
 
@@ -101,6 +98,8 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
     request = _request(environ, provider)
     ref = BuildInfo() if tag else _ref(environ, provider, request)
     job = _first(environ, provider.job)
+    # Some providers count repetitions, from 0, and others attempts, from 1.
+    retries, attempt = _integer(environ, provider.retries), _integer(environ, provider.attempt)
     return BuildInfo(
         provider=provider.name,
         branch=ref.branch,
@@ -111,7 +110,7 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
         commit_subject=subject_of(_first(environ, provider.commit_message) or ""),
         build=_first(environ, provider.build),
         pipeline="-".join(all_of(environ, *provider.pipeline) or ()) or None,
-        attempt=_attempt(environ, provider),
+        attempt=(attempt if retries is None else retries + 1) or None,
         shard=_shard(environ, provider),
         url=without_user(_first(environ, provider.url)),
         repository=repository_page(_first(environ, provider.repository)),
@@ -128,11 +127,10 @@ def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) ->
     number = _number_in_ref(text, provider)
     if number and int(number) == request:
         return BuildInfo()  # a name of the pull request itself: no branch
-    for prefix in (*_TAG_PREFIXES, *provider.tag_prefixes):
+    for prefix in ("refs/tags/", *provider.tag_prefixes):
         if text.startswith(prefix):
             return BuildInfo(tag=text[len(prefix) :] or None)
-    prefixes = (*_BRANCH_PREFIXES, *provider.branch_prefixes)
-    return BuildInfo(branch=_without_prefix(text, prefixes))
+    return BuildInfo(branch=_without_prefix(text, (*_BRANCH_PREFIXES, *provider.branch_prefixes)))
 
 
 def _without_prefix(ref: str, prefixes: tuple[str, ...]) -> str | None:
@@ -159,13 +157,6 @@ def _number_in_ref(text: str, provider: Provider) -> str:
     """Return the number in the provider's own name of a pull request's branch, such as ``pr/12``."""
     match = re.fullmatch(provider.pull_ref, text) if provider.pull_ref else None
     return match[1] if match else ""
-
-
-def _attempt(environ: Mapping[str, str], provider: Provider) -> int | None:
-    """Return the number of the attempt, from 1. Some providers count repetitions, from 0."""
-    attempt, retries = _integer(environ, provider.attempt), _integer(environ, provider.retries)
-    number = attempt if retries is None else retries + 1
-    return number or None  # 0 is no attempt
 
 
 def _shard(environ: Mapping[str, str], provider: Provider) -> Shard | None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import NewRun
 
 JOB_LINK: Final = "CI job"
-COMMIT_LINK: Final = "Commit"
 
 COMMIT_CHARACTERS: Final = 10
 """Characters of a commit in a note or in a history."""
@@ -105,8 +104,13 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
 
     @property
     def commit_link(self) -> str | None:
-        """The web page of the commit."""
-        return commit_page(self.repository, self.commit) if self.repository and self.commit else None
+        """The web page of the commit, None if its host has no such pages."""
+        host = urlsplit(self.repository or "").hostname or ""
+        if not self.repository or not self.commit or "amazonaws" in host:  # its pages are in a console at another host
+            return None
+        words = {"bitbucket": "commits", "gitlab": "-/commit"}
+        word = next((word for name, word in words.items() if name in host), "commit")
+        return f"{self.repository}/{word}/{quote(self.commit, safe='', errors='replace')}"
 
 
 def with_fallbacks(first: BuildInfo, *others: BuildInfo | None) -> BuildInfo:
@@ -173,16 +177,6 @@ def repository_page(remote: str | None) -> str | None:
     return None if web_address_hint(page) else page
 
 
-def commit_page(repository: str, commit: str) -> str | None:
-    """Return the web page of a commit from that of its repository, None if its host has no such pages."""
-    host = urlsplit(repository).hostname or ""
-    if "amazonaws" in host:  # its pages are in a console at another host
-        return None
-    words = {"bitbucket": "commits", "gitlab": "-/commit"}
-    word = next((word for name, word in words.items() if name in host), "commit")
-    return f"{repository}/{word}/{quote(commit, safe='', errors='replace')}"
-
-
 def _fields(facts: BuildInfo) -> list[Field]:
     """Return the known facts as fields."""
     values = (
@@ -208,7 +202,7 @@ def _fields(facts: BuildInfo) -> list[Field]:
 def _links(facts: BuildInfo) -> list[Link]:
     """Return the links to job and commit. A URL that is invalid or too long is left out: a cut one leads nowhere."""
     note = facts.commit[:COMMIT_CHARACTERS] if facts.commit else None
-    links = ((JOB_LINK, facts.url, None), (COMMIT_LINK, facts.commit_link, note))
+    links = ((JOB_LINK, facts.url, None), ("Commit", facts.commit_link, note))
     return [
         Link(name, url, note)
         for name, url, note in links

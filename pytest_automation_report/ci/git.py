@@ -53,13 +53,19 @@ class Checkout:
         self._is_local = is_local
         self._deadline = monotonic() + _SECONDS
         self._process: subprocess.Popen[bytes] | None = None
+        kept = {
+            name: text
+            for name, text in environ.items()
+            if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
+        }
         commands = (_BRANCH_COMMAND, _COMMITS_COMMAND % (_MAX_COMMITS if is_local else 1), _REMOTES_COMMAND)
         # A folder that is gone, a path that is too long or has a null byte, a system without a shell.
         with suppress(OSError, ValueError):
             self._process = subprocess.Popen(  # noqa: S603 - our own text
                 ["/bin/sh", "-c", "; printf '\\0'; ".join((*commands, *([_CHANGES_COMMAND] if is_local else ())))],
                 cwd=folder,
-                env=_environment(environ),
+                # It only reads: it writes no index and fetches nothing for a partial clone.
+                env={**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_ALLOW_PROTOCOL": "none"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -112,14 +118,6 @@ class Checkout:
             output += data
         self.close()
         return output
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for git, which only reads: it writes no index and fetches nothing for a partial clone."""
-    kept = {
-        name: text for name, text in environ.items() if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
-    }
-    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_ALLOW_PROTOCOL": "none"}
 
 
 def _remote(text: str) -> str | None:

@@ -23,10 +23,6 @@ ReadFile: TypeAlias = Callable[[str], str]
 Environ: TypeAlias = Mapping[str, str]
 
 
-def _no_custom_facts(_: Environ, __: ReadFile) -> BuildInfo:
-    return BuildInfo()
-
-
 class Provider(Struct, frozen=True, kw_only=True):
     """The variables of one provider, each fact's in order of preference: the first one that is set is used.
 
@@ -65,7 +61,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     branch_prefixes: tuple[str, ...] = ()
     tag_prefixes: tuple[str, ...] = ()
     pull_ref: str = ""
-    custom_facts: Callable[[Environ, ReadFile], BuildInfo] = _no_custom_facts
+    custom_facts: Callable[[Environ, ReadFile], BuildInfo] = lambda *_: BuildInfo()
 
 
 def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
@@ -98,6 +94,12 @@ def _event_part(environ: Environ, read_file: ReadFile, name: str) -> Any:  # noq
     except (ValueError, RecursionError):
         return None
     return event.get(name) if isinstance(event, dict) else None
+
+
+def _properties(text: str) -> dict[str, str]:
+    """Parse a file of Java properties as TeamCity writes it: one a line, special characters behind backslashes."""
+    lines = (line.strip().partition("=") for line in text.splitlines() if not line.lstrip().startswith(("#", "!")))
+    return {name.strip(): re.sub(r"\\(.)", r"\1", value.strip()) for name, sign, value in lines if sign}
 
 
 def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
@@ -136,15 +138,23 @@ def _appveyor(environ: Environ, _: ReadFile) -> BuildInfo:
     return BuildInfo(repository=repository_page(f"https://{host}/{name}") if host and name else None)
 
 
-def _properties(text: str) -> dict[str, str]:
-    """Parse a file of Java properties as TeamCity writes it: one a line, special characters behind backslashes."""
-    properties: dict[str, str] = {}
-    for line in text.splitlines():
-        name, sign, value = line.strip().partition("=")
-        if sign and not name.startswith(("#", "!")):
-            properties[name.strip()] = re.sub(r"\\(.)", r"\1", value.strip())
-    return properties
-
+_GITHUB: Final = Provider(
+    name="GitHub",
+    marks=("GITHUB_ACTIONS",),
+    branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
+    target_branch=("GITHUB_BASE_REF",),
+    build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
+    pipeline=("GITHUB_RUN_ID",),
+    job=("GITHUB_JOB",),
+    is_job_shared=True,
+    attempt="GITHUB_RUN_ATTEMPT",
+    url=(
+        "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
+        "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
+    ),
+    repository=("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}",),
+    custom_facts=_github,
+)
 
 PROVIDERS: Final[tuple[Provider, ...]] = (
     # Before GitLab, whose names it shares, and before Drone, whose variables its older versions set.
@@ -165,36 +175,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         repository=("CI_REPO_URL", "CI_REPO_LINK"),
     ),
     # Before GitHub, whose variables it sets. The URLs of its runs differ between versions, so none is built.
-    Provider(
-        name="Gitea",
-        marks=("GITEA_ACTIONS", "FORGEJO_ACTIONS"),
-        branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
-        target_branch=("GITHUB_BASE_REF",),
-        build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
-        pipeline=("GITHUB_RUN_ID",),
-        job=("GITHUB_JOB",),
-        is_job_shared=True,
-        attempt="GITHUB_RUN_ATTEMPT",
-        repository=("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}",),
-        custom_facts=_github,
-    ),
-    Provider(
-        name="GitHub",
-        marks=("GITHUB_ACTIONS",),
-        branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
-        target_branch=("GITHUB_BASE_REF",),
-        build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
-        pipeline=("GITHUB_RUN_ID",),
-        job=("GITHUB_JOB",),
-        is_job_shared=True,
-        attempt="GITHUB_RUN_ATTEMPT",
-        url=(
-            "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
-            "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
-        ),
-        repository=("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}",),
-        custom_facts=_github,
-    ),
+    replace(_GITHUB, name="Gitea", marks=("GITEA_ACTIONS", "FORGEJO_ACTIONS"), url=()),
+    _GITHUB,
     Provider(
         name="GitLab",
         marks=("GITLAB_CI",),

@@ -7,7 +7,6 @@ from pytest_automation_report.ci.facts import (
     BuildInfo,
     Shard,
     branch_tag,
-    commit_page,
     repository_page,
     with_facts,
     with_fallbacks,
@@ -152,7 +151,7 @@ def test_repository_pages(remote: str | None, page: str | None) -> None:
 )
 def test_commit_pages(repository: str, page: str | None) -> None:
     """A commit's page follows from its repository's, by the host's own words."""
-    assert commit_page(repository, "c0ffee1") == page
+    assert BuildInfo(repository=repository, commit="c0ffee1").commit_link == page
 
 
 @pytest.mark.parametrize(
