@@ -39,14 +39,8 @@ def coloured(lines: Sequence[str]) -> list[Tokens]:
     characters = sum(map(len, lines))
     if characters > _MOST_CODE:
         return [[("", line)] for line in lines]
-    pieces = _known(tuple(lines)) if characters < _KNOWN_CHARACTERS else _pieces(lines)
+    pieces = _known_pieces(tuple(lines)) if characters < _KNOWN_CHARACTERS else _pieces(lines)
     return [list(tokens) for tokens in pieces]
-
-
-# Failures of one run have many calls in common, and this is a tenth of the time of a page.
-@lru_cache(maxsize=256)
-def _known(lines: tuple[str, ...]) -> list[Tokens]:
-    return _pieces(lines)
 
 
 def _pieces(lines: Sequence[str]) -> list[Tokens]:
@@ -60,6 +54,10 @@ def _pieces(lines: Sequence[str]) -> list[Tokens]:
             if part:
                 result[-1].append((class_, part))
     return result[: len(lines)] + [[] for _ in range(len(lines) - len(result))]
+
+
+# Failures of one run have many calls in common, and this is a tenth of the time of a page.
+_known_pieces: Final = lru_cache(maxsize=256)(_pieces)
 
 
 @cache
@@ -163,15 +161,12 @@ def _line(line: str, state: StyleState) -> TerminalLine:
     if rest > 0:
         line = line[:_MAX_LINE]
     pieces: list[tuple[str, str]] = []
-    if "\x1b" in line:
-        position = 0
-        for match in SGR.finditer(line):
-            _add(pieces, state.style, line[position : match.start()])
-            state.apply(match[1])
-            position = match.end()
-        _add(pieces, state.style, line[position:])
-    else:
-        _add(pieces, state.style, line)
+    position = 0
+    for match in SGR.finditer(line):
+        _add(pieces, state.style, line[position : match.start()])
+        state.apply(match[1])
+        position = match.end()
+    _add(pieces, state.style, line[position:])
     if rest > 0:
         pieces.append(("quiet", f" … {rest:,} more characters"))
     return tuple(pieces)

@@ -53,11 +53,10 @@ def read_failure(
         if type_name and line.startswith(f"{type_name}: "):
             line = line[len(type_name) + 2 :]
         return (ShownException(type_name, line, rest.strip("\n")),)
-    shown = [
+    return tuple(
         _shown(raised, comparison if number == 0 else None, ("", "") if number else (type_name, message))
         for number, raised in enumerate(exceptions)
-    ]
-    return tuple(shown)
+    )
 
 
 def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, str]) -> ShownException:

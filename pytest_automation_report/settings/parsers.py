@@ -30,7 +30,7 @@ from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_automation_report.api.models import Status
 
@@ -42,21 +42,14 @@ SettingSource: TypeAlias = 'Literal["command line", "environment", "ini file"]'
 LARGEST_ID: Final = 2**53 - 1
 """The largest integer that a JSON reader with double precision keeps exact."""
 
-IDENTIFIERS: Final = f"a whole number from 1 to {LARGEST_ID}"
 SOURCES: Final = "a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
 
 LONGEST_WAIT_SECONDS: Final = 3600
-LONGEST_KEPT_DAYS: Final = 3650
 
 SIZE_REMEDY: Final = "use a number with KB, MB, GB or TB, such as 500MB"
 
 _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_STATUSES: Final[Mapping[str, Status]] = {
-    "passed": "passed",
-    "failure": "failure",
-    "error": "error",
-    "skipped": "skipped",
-}
+_STATUSES: Final[tuple[Status, ...]] = ("passed", "failure", "error", "skipped")
 _TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
 _RUN_KEY_NAMES: Final = ("pipeline", "build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
@@ -96,13 +89,10 @@ def expanded(name: str) -> Path:
         return Path(name)  # this machine has no user of that name, so the text is the name of a folder
 
 
-_NAMES_OF_STDOUT: Final = frozenset({STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
-
-
 def html_file(raw: RawSetting) -> str:
     """Return the name of an HTML file, of a device or a pipe, or `STDOUT`."""
     value = text(raw)
-    if value in _NAMES_OF_STDOUT:
+    if value in {STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}:
         return STDOUT
     is_device = os.path.exists(value) and not os.path.isfile(value) and not os.path.isdir(value)  # noqa: PTH110, PTH112, PTH113 - a text
     if not is_device and not value.lower().endswith((".html", ".htm")):
@@ -135,8 +125,8 @@ def seconds(raw: RawSetting) -> float:
 
 
 def days(raw: RawSetting) -> int:
-    """Return a number of days from 0 to `LONGEST_KEPT_DAYS`."""
-    return _whole(raw, 0, LONGEST_KEPT_DAYS, "a whole number of days")
+    """Return a number of days from 0 to 3650."""
+    return _whole(raw, 0, 3650, "a whole number of days")
 
 
 def size(raw: RawSetting) -> int:
@@ -243,7 +233,7 @@ def statuses(raw: RawSetting) -> dict[Status, str]:
     """Return the server's words for statuses, without the statuses that the setting does not name."""
     parsed: dict[Status, str] = {}
     for name, alias in _pairs(raw):
-        status = _STATUSES.get(name)
+        status = next((status for status in _STATUSES if status == name), None)
         if status is None:
             raise SettingError(raw.origin, f"{name}={alias}", f"in front of = write {' or '.join(_STATUSES)}")
         if not alias or utf16_length(alias) > STRING_UNITS or not alias.isprintable():
@@ -306,8 +296,7 @@ def artifact_template(raw: RawSetting) -> str:
 
 def artifact_store(raw: RawSetting) -> str:
     """Return the address of a bucket, or the path of a folder."""
-    value = text(raw)
-    value = value.removeprefix("file://")
+    value = text(raw).removeprefix("file://")
     if "://" in value and not is_bucket(value):
         words = ", ".join(f"{scheme}://" for scheme in BUCKETS[:4])
         raise SettingError(raw.origin, shown_address(value), f"write the path of a folder, or a bucket: {words}")

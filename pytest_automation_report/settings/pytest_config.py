@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.settings.settings import Kind
 
-OVERRIDE: Final = "-o "
-"""Prefix of an origin after pytest's own option ``-o``, which overrides the ini file."""
-
 SWITCH_NAME: Final = "automation_report"
 """Name of the switch in ini files; it turns reporting on and is no setting of the table."""
 
@@ -94,7 +91,7 @@ def unknown_ini_names(config: pytest.Config) -> list[str]:
 
 def is_override(origin: str) -> bool:
     """Return whether an origin is ``-o``, pytest's own option that overrides an ini value."""
-    return origin.startswith(OVERRIDE)
+    return origin.startswith("-o ")
 
 
 def normalized_ini_name(name: str) -> str:
@@ -213,7 +210,7 @@ def ini_values(config: pytest.Config, names: Iterable[tuple[str, Kind]]) -> list
 def ini_origin(config: pytest.Config, name: str) -> str:
     """Return the origin of an ini value in the user's own spelling: the file's name, or ``-o``."""
     if name in _overridden_names(config):
-        return f"{OVERRIDE}{name}"
+        return f"-o {name}"
     return f"{config.inipath.name}: {name}" if config.inipath else name
 
 

@@ -46,10 +46,7 @@ ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
 
 _STATE_FOLDER: Final = ".automation-report"
-_EVERYTHING: Final = r"[\s\S]+"
-_LAST_SOURCE: Final = "pytest"
 _SHORTEST_SOURCE: Final = 2
-_EMBEDDED_PROJECT: Final = 1
 _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _PARSED_WITH_OTHERS: Final = frozenset({"url", "ca_file", "database", "artifact_store"})
 """Settings that methods of the resolver parse, since their values depend on other settings or on files."""
@@ -155,7 +152,7 @@ class _Resolver:
         values["token_file"] = values["token_file"] and str(self.root / parsers.expanded(values["token_file"]))
         if "redact" in self.refused:
             # The user wanted to hide something, and the pattern in the environment is invalid: hide all texts.
-            values["redact"] = (_EVERYTHING,)
+            values["redact"] = (r"[\s\S]+",)
         return values
 
     def database(self, *, is_server_named: bool) -> Path:
@@ -200,10 +197,19 @@ class _Resolver:
         ca_file = self.value("ca_file", self._certificates, "")
         url = self.raw_settings.get("url")
         if url is None:
-            return Endpoint(EMBEDDED_ORIGIN, project_id or _EMBEDDED_PROJECT, str(database), ca_file=ca_file)
-        origin = self.value("url", lambda raw: _origin(raw, is_http_allowed=is_http_allowed), "")
+            return Endpoint(EMBEDDED_ORIGIN, project_id or 1, str(database), ca_file=ca_file)
+
+        def parse(raw: RawSetting) -> str:
+            remedy = f"write https://, or allow it with {spelled_like('allow_http', raw)}"
+            # `origin_from` refuses control characters itself: its message shows no password, as the text parser's does.
+            address = raw.value if isinstance(raw.value, str) else parsers.text(raw)
+            return origin_from(address, raw.origin, is_http_allowed=is_http_allowed, http_remedy=remedy)
+
+        origin = self.value("url", parse, "")
         if project_id is None and not self.refused & {"project_id", "url"}:
-            remedy = f"name the project at {_server(url)} that results go to: {parsers.IDENTIFIERS}"
+            remedy = (
+                f"name the project at {_server(url)} that results go to: a whole number from 1 to {parsers.LARGEST_ID}"
+            )
             self.refuse_missing("project_id", url, remedy)
         scheme = origin.partition("://")[0]
         proxies: dict[str, str] = {}
@@ -248,7 +254,7 @@ class _Resolver:
             reason = f"{project_name!r}, the project's name, makes none" if project_name else no_name
             remedy = f"{reason}: name the source of the runs at {_server(url)}: {parsers.SOURCES}"
             self.refuse_missing("source", url, remedy)
-        return _source_from(self.root.name) or _LAST_SOURCE
+        return _source_from(self.root.name) or "pytest"
 
 
 def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
@@ -262,14 +268,6 @@ def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
 def _server(url: RawSetting) -> str:
     """Return an address as messages name it."""
     return f"{shown_address(str(url.value))} ({url.origin})"
-
-
-def _origin(raw: RawSetting, *, is_http_allowed: bool) -> str:
-    """Return the server's scheme, host and port."""
-    remedy = f"write https://, or allow it with {spelled_like('allow_http', raw)}"
-    # `origin_from` refuses control characters itself: its message shows no password, that of the text parser would.
-    address = raw.value if isinstance(raw.value, str) else parsers.text(raw)
-    return origin_from(address, raw.origin, is_http_allowed=is_http_allowed, http_remedy=remedy)
 
 
 def _is_readable(path: Path) -> bool:
@@ -377,8 +375,6 @@ def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
     return PostgresDatabase(url, f"{_SCHEMES[0]}://{name}{hosts}{split.path}")
 
 
-_INSTALL: Final = "pip install 'obstore>=0.10'"
-
 _VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", "MSI_", "IDENTITY_")
 _OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE"})
 
@@ -402,7 +398,7 @@ def artifact_store(
         return ArtifactStoreConfig(address, url), ""
     if find_spec("obstore") is None:
         origin = settings.origins.get("artifact_store", "artifact_store")
-        remedy = f"a bucket needs packages that are not installed: {_INSTALL}"
+        remedy = "a bucket needs packages that are not installed: pip install 'obstore>=0.10'"
         error = SettingError(origin, shown_store(address), remedy)
         if origin != setting_of("artifact_store").environment:
             raise error

@@ -73,36 +73,31 @@ def _decided(
     setting: Setting, option: tuple[object, str], environ: Mapping[str, str], in_file: tuple[object, str]
 ) -> RawSetting | None:
     """Return a setting by the first place that has it; an option and an ini value come with their origins."""
-    from_file = _from_file(setting, *in_file)
-    return (
-        _typed(setting, *option, "command line")
-        or (from_file if is_override(in_file[1]) else None)
-        or _typed(setting, environ.get(setting.environment), setting.environment, "environment")
-        or from_file
-    )
-
-
-def split_list(text: str) -> tuple[str, ...]:
-    r"""Return the values between commas, stripped and without empty ones; ``\,`` is a comma inside a value."""
-    return _stripped(piece.replace("\\,", ",") for piece in re.split(r"(?<!\\),", text)) if text else ()
-
-
-def _typed(setting: Setting, value: object, origin: str, source: SettingSource) -> RawSetting | None:
-    """Return the value of an option or a variable: commas separate a list's values, its option can be repeated."""
-    if setting.is_list and isinstance(value, (str, list, tuple)):
-        texts = [value] if isinstance(value, str) else value
-        value = tuple(piece for text in texts for piece in split_list(str(text)))
-    return _raw_setting(value, origin, source)
-
-
-def _from_file(setting: Setting, value: object, origin: str) -> RawSetting | None:
-    """Return the setting from an ini value: lists have one value a line, or are lists in TOML."""
+    value, origin = in_file
     if setting.is_list and isinstance(value, str):
         value = value.split("\n")
     if isinstance(value, (list, tuple)):
         texts = [item for item in value if isinstance(item, str)]
         value = _stripped(texts) if len(texts) == len(value) else tuple(value)
-    return _raw_setting(value, origin, "command line" if is_override(origin) else "ini file")
+    from_file = _raw_setting(value, origin, "command line" if is_override(origin) else "ini file")
+    return (
+        _typed(setting, *option, "command line")
+        or (from_file if is_override(origin) else None)
+        or _typed(setting, environ.get(setting.environment), setting.environment, "environment")
+        or from_file
+    )
+
+
+def _typed(setting: Setting, value: object, origin: str, source: SettingSource) -> RawSetting | None:
+    r"""Return the value of an option or a variable: commas separate a list's values, its option can be repeated.
+
+    ``\,`` is a comma inside a value.
+    """
+    if setting.is_list and isinstance(value, (str, list, tuple)):
+        texts = [value] if isinstance(value, str) else value
+        pieces = (piece for text in texts for piece in re.split(r"(?<!\\),", str(text)))
+        value = _stripped(piece.replace("\\,", ",") for piece in pieces)
+    return _raw_setting(value, origin, source)
 
 
 def _raw_setting(value: object, origin: str, source: SettingSource) -> RawSetting | None:
@@ -261,18 +256,14 @@ def toml_document(path: Path) -> dict[str, Any]:
 
 
 def _toml_values(path: Path) -> Mapping[str, object] | None:
+    """Return pytest's values; in pyproject.toml the native table keeps its types, and the older one holds texts."""
     document = toml_document(path)
-    if path.name == "pyproject.toml":
-        return _tool_values(path, _table(document.get("tool", {})))
-    loose = [name for name, value in document.items() if not isinstance(value, dict)]
-    if "pytest" not in document and loose:
-        raise SettingError(str(path), loose[0], "write it below [pytest]")
-    return _table(document.get("pytest", {}))
-
-
-def _tool_values(path: Path, tool: Mapping[str, Any]) -> Mapping[str, object] | None:
-    """Return the values of one of pytest's two tables: the native one keeps its types, the older one holds texts."""
-    table = _table(tool.get("pytest", {}))
+    if path.name != "pyproject.toml":
+        loose = [name for name, value in document.items() if not isinstance(value, dict)]
+        if "pytest" not in document and loose:
+            raise SettingError(str(path), loose[0], "write it below [pytest]")
+        return _table(document.get("pytest"))
+    table = _table(_table(document.get("tool")).get("pytest"))
     texts = table.get("ini_options")
     native = {name: value for name, value in table.items() if name != "ini_options"}
     if native and texts:

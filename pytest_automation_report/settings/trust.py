@@ -31,15 +31,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.settings.sources import ProjectIni
 
-_LIST: Final = "pytest-automation-report/addresses"
-_USES: Final = "pytest-automation-report/used"
 _MOST_BYTES: Final = 1 << 20
 _MOST_USES: Final = 500
 """Used addresses that are kept: a server of tests has another port each time."""
-
-_WRITABLE_BY_OTHERS: Final = 0o022
-_UNTRACKED: Final = 1
-"""Exit status of ``git ls-files --error-unmatch`` for a folder of which the checkout has no file."""
 
 
 class KnownAddresses:
@@ -52,8 +46,8 @@ class KnownAddresses:
 
     def __init__(self, environ: Mapping[str, str], root: Path) -> None:
         self._root = Path(os.path.realpath(root))
-        self.list_file = user_place(environ, "XDG_CONFIG_HOME", ".config", _LIST)
-        self._uses = user_place(environ, "XDG_STATE_HOME", ".local/state", _USES)
+        self.list_file = user_place(environ, "XDG_CONFIG_HOME", ".config", "pytest-automation-report/addresses")
+        self._uses = user_place(environ, "XDG_STATE_HOME", ".local/state", "pytest-automation-report/used")
 
     def is_listed(self, origin: str) -> bool:
         """Return whether the user's own list has this address.
@@ -110,7 +104,7 @@ class KnownAddresses:
             return "it is in the checkout"
         if status.st_uid not in {0, os.geteuid()}:
             return "it belongs to another user"
-        if status.st_mode & _WRITABLE_BY_OTHERS:
+        if status.st_mode & 0o022:
             return "others can write it (chmod go-w takes that away)"
         return "" if os.access(place, os.R_OK) else "it cannot be read"
 
@@ -128,7 +122,7 @@ class KnownAddresses:
         command = ("git", "-c", "core.fsmonitor=false", "ls-files", "--error-unmatch", "--", ".")
         with contextlib.suppress(OSError):
             run = subprocess.run(command, cwd=self._root, capture_output=True, check=False)  # noqa: S603 - nothing of the user's  # nosec B603
-            return run.returncode == _UNTRACKED
+            return run.returncode == 1  # the checkout has no file of the folder
         return False
 
 

@@ -282,7 +282,9 @@ def _keys(text: str) -> list[tuple[int, int]]:
         if line[1] == "BEGIN":
             start, done = line.start(), _end_of_key(text, line.end())
         else:  # an END without a BEGIN: the beginning of the key was cut off
-            start, done = _start_of_key(text, done, line.start()), line.end()
+            part = text[max(done, line.start() - _MAX_KEY_LENGTH) : line.start()]
+            key = compiled(_KEY_LINES).match(part[::-1])
+            start, done = line.start() - (key.end() if key else 0), line.end()
         spans.append((start, done))
     return spans
 
@@ -295,13 +297,6 @@ def _end_of_key(text: str, start: int) -> int:
         return last_line.end()
     cut = compiled(r"[A-Za-z0-9+/=\s\\:,-]*").match(text, start)
     return start if cut is None else cut.end()
-
-
-def _start_of_key(text: str, first: int, end: int) -> int:
-    """Return where the lines of a key begin that ends at ``end``, ``end`` if there are none."""
-    part = text[max(first, end - _MAX_KEY_LENGTH) : end]
-    key = compiled(_KEY_LINES).match(part[::-1])
-    return end if key is None else end - key.end()
 
 
 _VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"

@@ -26,7 +26,6 @@ PIPE_SECONDS: Final = 10.0
 _DRAFT: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 # Without O_NONBLOCK, opening a pipe would wait for a writer, for ever if there is none.
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-_STREAMS: Final = (1, 2)
 
 
 class Disk:
@@ -126,7 +125,7 @@ def write_output(path: Path, pieces: Iterable[bytes]) -> None:
 
 def _stream_of(status: os.stat_result) -> int | None:
     """Return a new descriptor of the stream of this process that goes to this file, None if there is none."""
-    for stream in _STREAMS:
+    for stream in (1, 2):
         with suppress(OSError):
             if os.path.samestat(os.fstat(stream), status):
                 return os.dup(stream)

@@ -125,7 +125,7 @@ class KnownSecrets:
     comparison of pytest that skips equal characters.
     """
 
-    __slots__ = ("_cuttable", "_spellings", "_values")
+    __slots__ = ("_cuttable", "_ends", "_spellings", "_values")
 
     def __init__(self, values: Iterable[str]) -> None:
         whole = dict.fromkeys(value for value in values if value)
@@ -138,6 +138,8 @@ class KnownSecrets:
         self._values = tuple(
             dict.fromkeys(text for value in whole if len(value) > _MIN_ONE_END for text in (value, repr(value)[1:-1]))
         )
+        long = (value for value in self._values if len(value) >= _MIN_LENGTH_SKIPPED)
+        self._ends = tuple(end for value in long for end in (value[:_SKIPPED_PART], value[-_SKIPPED_PART:]))
         # Head, tail and whole value of each long one, to look for cut ones.
         self._cuttable = tuple(
             (value[:_CUT_PART], value[-_CUT_PART:], value) for value in whole if len(value) >= _MIN_LENGTH_CUT
@@ -160,7 +162,10 @@ class KnownSecrets:
                 text = _masked_heads(text[::-1], tail[::-1], value[::-1])[::-1]
         if self._values and any(dots in text for dots in _DOTS):
             text = self._masked_ends(text)
-        return self._masked_skipped(text) if _SKIPPED_LITERAL in text and _SKIPPED.search(text) else text
+        if _SKIPPED_LITERAL in text and _SKIPPED.search(text):
+            for end in self._ends:
+                text = text.replace(end, FILLER * len(end))
+        return text
 
     def _masked_ends(self, text: str) -> str:
         """Mask the ends of a value around an ellipsis: `'Zq7Lw2...Hg3Fd6'`."""
@@ -180,14 +185,6 @@ class KnownSecrets:
                 pieces += [text[done : match.start() - head], FILLER * head, match[0], FILLER * tail]
                 done = match.end() + tail
         return "".join((*pieces, text[done:]))
-
-    def _masked_skipped(self, text: str) -> str:
-        """Mask the ends of values that pytest shows beside the equal characters that it skips."""
-        for value in self._values:
-            if len(value) >= _MIN_LENGTH_SKIPPED:
-                for piece in (value[:_SKIPPED_PART], value[-_SKIPPED_PART:]):
-                    text = text.replace(piece, FILLER * len(piece))
-        return text
 
 
 def _head_length(value: str, before: str) -> int:

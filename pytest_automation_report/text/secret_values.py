@@ -100,11 +100,6 @@ def is_code(value: str) -> bool:
     return any((_CODE.match(value), _OPERATORS.search(value), _DOTTED.fullmatch(value)))
 
 
-def is_prose(value: str) -> bool:
-    """Whether an unquoted value of several words is a sentence, as in the description of a parameter."""
-    return " " in value and _PROSE.search(value) is not None
-
-
 def is_placeholder(value: str) -> bool:
     """Whether a value is a mask, or a name that a program replaces by the value."""
     return _MASK.fullmatch(value) is not None or _PLACEHOLDER.fullmatch(value) is not None
@@ -497,7 +492,8 @@ def _rest_of_line(hit: _Hit, *, is_indented: bool) -> SecretSpan | None:
         return None if is_path else _unless_innocent(hit, end, _STRONG)
     is_assignment = hit.match["sign"] == "="
     is_word = not is_assignment or is_indented or not line.isalpha() or hit.strength is not _STRONG
-    if is_prose(line) or (is_code(line) and is_word):
+    # A sentence, as in the description of a parameter, or code.
+    if (" " in line and _PROSE.search(line)) or (is_code(line) and is_word):
         # A remark may follow the secret: `client_secret=x (from the vault)`.
         return _unless_innocent(hit, word_end) if looks_random(word, _SHORTEST_SURE) else None
     return _unless_innocent(hit, end)

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, TypeGuard
 
-FOREIGN_UNITS: Final = 200
-"""Longest foreign text in a line, in UTF-16 units."""
-
 # Commands that runners accept anywhere in a line: ##[error], ##vso[...] and ##teamcity[...].
 _ANYWHERE: Final = lazy_pattern(r"##(?=\w{0,16}\[)")
 # Commands at the beginning of a line: GitHub's ::add-mask::, GitLab's section_start:, the groups of Buildkite.
@@ -28,8 +25,8 @@ _AT_START: Final = ("::", "section_start:", "section_end:", "---", "+++", "~~~",
 _INVISIBLE: Final = lazy_pattern("[\u200b-\u200f\u2028\u2029\u2060-\u2064\u061c\ufeff\ufff9-\ufffb]")
 
 
-def sanitize(text: str, units: int = FOREIGN_UNITS) -> str:
-    r"""Return a foreign text as one line without commands, with control characters escaped (``\x1b``), cut."""
+def sanitize(text: str, units: int = 200) -> str:
+    r"""Return a foreign text as one line without commands, control characters escaped (``\x1b``), cut to UTF-16 units."""
     return cut_end(printable(text), units)
 
 
