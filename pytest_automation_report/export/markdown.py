@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.export.results import OUTPUTS
-from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
+from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.findings.verdict import fresh
 from pytest_automation_report.text.limits import cut_end
 from pytest_automation_report.text.terminal import SHORT_COMMIT, change_counts, quantity, title_of

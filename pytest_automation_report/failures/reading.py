@@ -1,4 +1,7 @@
-"""Make of a failure's texts what a reader looks for: the message once, the compared values, the calls that matter."""
+"""Make of a failure's texts what a reader looks for: the message once, the compared values, the calls that matter.
+
+The same as Markdown is for issues, pull requests, chats and language models.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from pytest_automation_report.failures.comparisons import assertion_of, table_fr
 from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_automation_report.failures.comparisons import Assertion, Table
+    from pytest_automation_report.failures.differences import Segments
     from pytest_automation_report.failures.tracebacks import Frame, Link, Raised
     from pytest_automation_report.failures.values import Comparison
 
@@ -197,3 +201,109 @@ def _is_foreign(part: Call | Fold) -> bool:
     if isinstance(part, Fold):
         return bool(part.frames) and all(is_in_package(frame.path) for frame in part.frames)
     return not part.is_open and is_in_package(part.frame.path)
+
+
+_MAX_CODE_LINES: Final = 12
+_MAX_ROWS: Final = 20
+_MAX_DETAILS: Final = 4_000
+_BAR: Final = "\\|"
+_LINKS: Final = {"cause": "because of", "context": "while handling"}
+
+
+class ReportedFailure(Struct, frozen=True):
+    """A failed test for its report; everything but ``title`` may be empty.
+
+    ``text`` is the failure as pytest wrote it, ``message`` and ``type_name`` are those of its field. ``place`` is file
+    and line, ``sentence`` says since when it fails, ``comparison`` has both sides if the client sent them.
+    """
+
+    title: str
+    text: str = ""
+    message: str = ""
+    type_name: str = ""
+    place: str = ""
+    sentence: str = ""
+    command: str = ""
+    url: str = ""
+    comparison: Comparison | None = None
+
+
+def failure_markdown(failure: ReportedFailure) -> str:
+    """Return a failure as Markdown: what it says, where, the compared values, the code, how to run it again."""
+    return "\n\n".join(_paragraphs(failure)) + "\n"
+
+
+def code_span(text: str) -> str:
+    """Return a text as one span of code, whatever backticks it has."""
+    text = " ".join(text.split())
+    runs = [len(run) for run in re.findall("`+", text)]
+    fence = "`" * (max(runs) + 1 if runs else 1)
+    return f"{fence} {text} {fence}" if text.startswith("`") or text.endswith("`") else f"{fence}{text}{fence}"
+
+
+def code_block(text: str, language: str = "") -> str:
+    """Return a text as a block of code, whatever fences it has."""
+    runs = [len(run) for run in re.findall("`{3,}", text)]
+    fence = "`" * (max(runs) + 1 if runs else 3)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _paragraphs(failure: ReportedFailure) -> Iterator[str]:
+    yield f"### {code_span(failure.title)}"
+    if failure.sentence:
+        yield failure.sentence
+    if failure.place:
+        yield f"At {code_span(failure.place)}"
+    if failure.text or failure.message:
+        for exception in read_failure(failure.text, failure.message, failure.type_name, failure.comparison):
+            yield from _exception(exception)
+    if failure.command:
+        yield f"Run it again:\n\n{code_block(failure.command, 'sh')}"
+    if failure.url:
+        yield f"<{failure.url}>"
+
+
+def _exception(exception: ShownException) -> Iterator[str]:
+    said = f"{exception.type_name}: {exception.said}" if exception.type_name else exception.said
+    prefix = f"{_LINKS[exception.link]} " if exception.link else ""
+    yield f"{prefix}**{code_span(said)}**" if said else prefix.strip()
+    if exception.table is not None:
+        yield _table(exception.table)
+    for text in (exception.details, exception.remark):
+        if text:
+            yield code_block(text[:_MAX_DETAILS])
+    for frame in [call.frame for call in exception.calls if isinstance(call, Call) and call.is_open]:
+        yield _frame(frame)
+
+
+def _frame(frame: Frame) -> str:
+    """Return the place of a frame and the lines of its code around the one that raised."""
+    hits = [number for number, line in enumerate(frame.code) if line.is_hit]
+    end = max(hits[-1] + 4, _MAX_CODE_LINES) if hits else _MAX_CODE_LINES
+    lines = [
+        f"{'>' if line.is_hit else ' '} {line.text}".rstrip()
+        for line in frame.code[max(0, end - _MAX_CODE_LINES) : end]
+    ]
+    place = code_span(f"{frame.path}:{frame.line}" if frame.line else frame.path)
+    function = f" in {code_span(frame.function)}" if frame.function else ""
+    code = "\n".join(lines)
+    return f"{place}{function}" + (f"\n\n{code_block(code, 'python')}" if lines else "")
+
+
+def _table(table: Table) -> str:
+    head = "differs" if table.operator == "==" else "compared"
+    rows = [(head, code_span(table.left_title), code_span(table.right_title)), ("---", "---", "---")]
+    rows += [
+        (code_span(row.path) if row.path else "value", _side(row.left), _side(row.right))
+        for row in table.rows[:_MAX_ROWS]
+    ]
+    lines = [f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |" for cells in rows]
+    more = table.more + len(table.rows) - len(table.rows[:_MAX_ROWS])
+    remarks = [f"{more:,} more differences"] if more else []
+    if table.equal_count:
+        remarks.append(f"{table.equal_count:,} equal")
+    return "\n".join(lines) + (f"\n\n({', '.join(remarks)})" if remarks else "")
+
+
+def _side(side: Segments | None) -> str:
+    return "not there" if side is None else code_span("".join(text for text, _ in side))

@@ -26,7 +26,7 @@ _INVISIBLE: Final = lazy_pattern("[\u200b-\u200f\u2028\u2029\u2060-\u2064\u061c\
 
 
 def sanitize(text: str, units: int = 200) -> str:
-    r"""Return a foreign text as one line without commands, control characters escaped (``\x1b``), cut to UTF-16 units."""
+    r"""Return a foreign text as one line without commands, with ``\x1b`` for a control character, cut to ``units``."""
     return cut_end(printable(text), units)
 
 

@@ -9,8 +9,8 @@ from time import monotonic
 
 import pytest
 
+from pytest_automation_report.ci.detection import Checkout
 from pytest_automation_report.ci.facts import BuildInfo
-from pytest_automation_report.ci.git import Checkout
 from support.needs import needed
 from support.projects import wait_for_death
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
+from pytest_automation_report.failures.reading import ReportedFailure, code_block, code_span, failure_markdown
 from pytest_automation_report.failures.values import Comparison, Value
 
 TEXT = """\

@@ -9,8 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.failures.highlighting import coloured
-from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
-from pytest_automation_report.failures.reading import is_in_package
+from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, is_in_package
 from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.findings.fingerprints import masked
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from pytest_automation_report.failures.highlighting import terminal_lines
-from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
+from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
 from pytest_automation_report.server.pages.rendering import Page
 from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, RunFacts
 from pytest_automation_report.server.pages.run.head import flaky_evidence
