@@ -52,7 +52,7 @@ DEEPEST: Final = 256
 SPACE: Final = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 """Characters that the official tool strips from texts."""
 
-_Role: TypeAlias = Literal["suite", "case", "status", "output", "properties", "property", "other"]
+_Role: TypeAlias = Literal["suite", "case", "properties", "other"]
 
 _SUITES: Final = frozenset({"testsuites", "testsuite"})
 _ROOTS: Final = _SUITES | {"testcase"}
@@ -195,7 +195,11 @@ class JunitDocument:
             raise JunitError(f"its elements are nested more than {DEEPEST} deep, which no test tool writes")
         self._root = self._root or name
         self._end_run()
-        self._nodes.append(self._node(parent, name, {key: value.strip(SPACE) for key, value in attributes.items()}))
+        stripped = {key: value.strip(SPACE) for key, value in attributes.items()}
+        if parent.role == "suite":
+            self._nodes.append(self._in_suite(parent, name, stripped))
+        else:
+            self._nodes.append(_Node("other") if self._case is None else _in_case(self._case, parent, name, stripped))
 
     def _end(self, _: str) -> None:
         """End the innermost element."""
@@ -217,18 +221,6 @@ class JunitDocument:
         text = self._nodes[-1].text
         if text is not None:
             text.end_run(is_verbatim=is_verbatim)
-
-    def _node(self, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
-        if parent.role == "suite":
-            return self._in_suite(parent, name, attributes)
-        case = self._case
-        if case is None:
-            return _Node("other")
-        if parent.role == "properties" and name == "property":
-            text = _Text(attributes)
-            case.properties.append(text)
-            return _Node("property", text=text)
-        return _in_case(case, name, attributes) if parent.role == "case" else _Node("other")
 
     def _in_suite(self, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
         if name in _SUITES:
@@ -252,20 +244,21 @@ def _refuse_doctype(name: str, *_: object) -> None:
     raise JunitError(f"it has a document type ({name[:40]}), which no test tool writes")
 
 
-def _in_case(case: _Case, name: str, attributes: Mapping[str, str]) -> _Node:
-    """Return the node of a child of a case; of several outputs or lists of properties the first counts."""
+def _in_case(case: _Case, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
+    """Return the node of an element in a case; of several outputs or lists of properties the first counts."""
     text = _Text(attributes)
-    for status in _STATUSES:
-        if name == status:
+    if parent.role == "properties" and name == "property":
+        case.properties.append(text)
+    elif parent.role == "case":
+        status = next((status for status in _STATUSES if status == name), None)
+        if status is not None:
             case.statuses.setdefault(status, []).append(text)
-            return _Node("status", text=text)
-    if name in _OUTPUTS and name not in case.outputs:
-        case.outputs[name] = text
-        return _Node("output", text=text)
-    if name == "properties" and not case.has_properties:
-        case.has_properties = True
-        return _Node("properties")
-    return _Node("other")
+        elif name in _OUTPUTS:
+            case.outputs.setdefault(name, text)
+        elif name == "properties" and not case.has_properties:
+            case.has_properties = True
+            return _Node("properties")
+    return _Node("other", text=text)
 
 
 def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> JunitResult | None:

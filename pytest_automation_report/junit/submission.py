@@ -57,13 +57,9 @@ class Submission:
         self._lanes: dict[str, tuple[str, SpoolWriter]] = {}
         remove_abandoned(spool, now=time.time())
         self._folder = new_session_folder(spool, new_session_name(), is_hidden=True)
+        self.id = self._folder.id
         self._writer = self._folder.writer(MAIN)
         self._write(OpenRecord(os.getpid(), began=0, worker=MAIN, format=FORMAT).framed())
-
-    @property
-    def id(self) -> str:
-        """The session's id."""
-        return self._folder.id
 
     @property
     def results(self) -> int:
@@ -144,7 +140,7 @@ class Submission:
         self._close()
         hosts = {worker: host for host, (worker, _) in reversed(self._lanes.items())}
         session = SessionManifest(
-            id=self._folder.id,
+            id=self.id,
             origin=endpoint.origin,
             project_id=endpoint.project_id,
             database=endpoint.database,
@@ -156,8 +152,8 @@ class Submission:
             is_measured=self.observed is not None,
             run_tag=sharing.tag,
             is_first=sharing.is_first,
-            thread_fields=sharing.thread_fields(self._folder.id),
-            job=sharing.thread_job(self._folder.id),
+            thread_fields=sharing.thread_fields(self.id),
+            job=sharing.thread_job(self.id),
             hosts=hosts if len(hosts) > 1 else {},
         )
         try:
