@@ -178,7 +178,6 @@ def repository_page(remote: str | None) -> str | None:
 
 
 def _fields(facts: BuildInfo) -> list[Field]:
-    """Return the known facts as fields."""
     values = (
         ("CI", facts.provider),
         ("Branch", facts.branch),

@@ -236,7 +236,6 @@ def _aligned_texts(left: Sequence[str], right: Sequence[str]) -> list[tuple[int 
 
 
 def _compare_lines(path: str, left: Value, right: Value, out: _Collector) -> None:
-    """Compare two strings line by line."""
     own, others = (left.text or "").split("\n"), (right.text or "").split("\n")
     if len(own) * len(others) > _MAX_ALIGNED * 4:
         out.add(path, left, right)

@@ -108,7 +108,6 @@ class Screen(Struct, frozen=True):
 
 @lru_cache(maxsize=512)
 def _classes(style: str) -> str:
-    """Return the classes for a style of `text.colours`."""
     names: list[str] = []
     for code in style.split(";") if style else ():
         number = int(code)

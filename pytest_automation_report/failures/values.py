@@ -191,7 +191,6 @@ class _Reader:
         return name
 
     def _text(self, node: ast.expr) -> str:
-        """Return the text that a node was read from."""
         source = self._source[node.col_offset : node.end_col_offset].decode()
         return _NAMED.sub(lambda name: self._parts.get(name[0], name[0]), source)
 

@@ -71,7 +71,6 @@ def _cases(pieces: Iterable[bytes]) -> dict[str, _Case]:
 
 
 def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[Result]]:
-    """Return the session's results by key."""
     queues = WorkerQueues(replace(rules, report_not_run=False))  # the XML has no tests that were not run
     for worker, records in SpoolReader(folder).added():
         for placed in records:

@@ -189,7 +189,6 @@ class JunitDocument:
             raise JunitError(f"it holds no JUnit results: its outermost element is <{self._root[:40]}>")
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
-        """Begin an element."""
         parent = self._nodes[-1]
         if len(self._nodes) > DEEPEST:
             raise JunitError(f"its elements are nested more than {DEEPEST} deep, which no test tool writes")
@@ -202,7 +201,6 @@ class JunitDocument:
             self._nodes.append(_Node("other") if self._case is None else _in_case(self._case, parent, name, stripped))
 
     def _end(self, _: str) -> None:
-        """End the innermost element."""
         node = self._nodes.pop()
         if node.role == "case" and self._case is not None:
             case, self._case = self._case, None

@@ -314,7 +314,6 @@ def _whole(raw: RawSetting, least: int, most: int, noun: str) -> int:
 
 
 def _texts(raw: RawSetting) -> tuple[str, ...]:
-    """Return the entries of a list."""
     entries = raw.value if isinstance(raw.value, tuple) else (raw.value,)
     for entry in entries:
         if not isinstance(entry, str):

@@ -215,7 +215,6 @@ def ini_origin(config: pytest.Config, name: str) -> str:
 
 
 def _overridden_names(config: pytest.Config) -> list[str]:
-    """Return the names after ``-o``."""
     overrides: list[str] = config.getoption("override_ini") or []
     return [override.partition("=")[0].strip() for override in overrides]
 
@@ -230,6 +229,6 @@ def _refused_value(message: str) -> object:
         return message
     try:
         value: object = ast.literal_eval(quoted[1])
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
         return quoted[1]
     return value

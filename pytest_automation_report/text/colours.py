@@ -125,7 +125,6 @@ def _colour_of(values: Sequence[int]) -> int | None:
 
 @lru_cache(maxsize=512)
 def _nearest(red: int, green: int, blue: int) -> int:
-    """Return the number of the palette's colour that has the smallest distance."""
     return min(
         range(len(_PALETTE)),
         key=lambda number: sum((a - b) ** 2 for a, b in zip(_PALETTE[number], (red, green, blue), strict=True)),

@@ -197,7 +197,6 @@ def _sure_parts(value: str) -> list[str]:
 
 
 def _masked_tokens(text: str) -> str:
-    """Mask the tokens of the tables."""
     for begin, probe, entries in _TOKENS:
         if begin in text and (not probe or compiled(probe).search(text)):
             for literal, tail in entries:

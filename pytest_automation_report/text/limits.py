@@ -173,7 +173,6 @@ def _joined_ends(head: str, omitted_characters: int, tail: str, units: int) -> s
 
 
 def _middle_remark(cut_characters: int) -> str:
-    """Return the line that replaces the characters that were cut."""
     return f"\n... {cut_characters:,} characters cut ...\n"
 
 

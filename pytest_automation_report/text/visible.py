@@ -78,7 +78,6 @@ def referenced(text: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """Return Python's escape for a character."""
     code = ord(match.group())
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004 - the largest two-digit escape
 
