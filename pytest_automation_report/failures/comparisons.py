@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pytest_automation_report.failures.differences import Difference, Differences, differences, marked
 from pytest_automation_report.failures.values import (
     OPERATORS,
     Comparison,
+    Difference,
+    Differences,
     Value,
+    differences,
+    marked,
     read_comparison,
     read_value,
     shortened,
@@ -29,7 +32,7 @@ from pytest_automation_report.failures.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_automation_report.failures.differences import Segments
+    from pytest_automation_report.failures.values import Segments
 
 _TITLE_LENGTH: Final = 60
 _CELL_LENGTH: Final = 600

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_automation_report.failures.comparisons import Assertion, Table
-    from pytest_automation_report.failures.differences import Segments
     from pytest_automation_report.failures.tracebacks import Frame, Link, Raised
-    from pytest_automation_report.failures.values import Comparison
+    from pytest_automation_report.failures.values import Comparison, Segments
 
 
 _MAX_TYPE: Final = 200

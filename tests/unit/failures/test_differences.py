@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.failures.differences import MAX_ROWS, differences, marked
-from pytest_automation_report.failures.values import Value, read_value, text_of
+from pytest_automation_report.failures.values import MAX_ROWS, Value, differences, marked, read_value, text_of
 
 MISSING = "-"
 
