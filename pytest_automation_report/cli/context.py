@@ -28,7 +28,7 @@ from pytest_automation_report.errors import (
 from pytest_automation_report.settings.parsers import SIZE_REMEDY, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import postgres_database, project_name, settings_from, spool_candidates
-from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
+from pytest_automation_report.settings.run import configured_run, sharing_of
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.sources import misspelling, project_ini, read_console_settings
 from pytest_automation_report.settings.trust import check_database, token_to_send
@@ -251,8 +251,7 @@ def new_run(configuration: Settings, session_id: str = "") -> tuple[NewRun, RunS
     if sharing.warning:
         echo_stderr(sharing.warning)
     own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
-    run = configured_run(configuration, common_facts(facts) if sharing.tag else facts, own=own)
-    return sharing.run(run, has_name="name" in configuration.origins), sharing
+    return configured_run(configuration, facts, sharing, own=own), sharing
 
 
 def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:

@@ -23,7 +23,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.collector import DESCRIBE_RUN, FINISHED
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.resolver import spool_candidates
-from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
+from pytest_automation_report.settings.run import configured_run, sharing_of
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, SessionManifest, new_session_folder
 from pytest_automation_report.spool.process import process_start_time
@@ -125,31 +125,23 @@ def session_run(
     only by the values that all of them have in common.
     """
     sharing = sharing_of(configuration, facts)
-    if configuration.run_id is not None:
-        return _new_run(configuration, options, facts=BuildInfo(), software=()), (), sharing
-    if sharing.tag:
-        run = _new_run(configuration, options, facts=common_facts(facts), software=())
-        run = sharing.run(run, has_name="name" in configuration.origins)
-    else:
-        software = software_fields(config) if configuration.facts != "none" else ()
-        # Not of a run that jobs share: each of them may select a part, which make the whole suite together.
+    software: tuple[Field, ...] = ()
+    # Not of a run that jobs share: each of them may select a part, which make the whole suite together.
+    if not sharing.is_shared:
         selection = selection_of(config)
-        software = (*software, *((Field(SELECTION_FIELD, string(selection)),) if selection else ()))
-        run = _new_run(configuration, options, facts=facts, software=software)
-    return *described_run(config, run, options, user_errors), sharing
-
-
-def _new_run(
-    configuration: Settings, options: RecordingOptions, *, facts: BuildInfo, software: tuple[Field, ...]
-) -> NewRun:
-    """Return the run, without secrets in its texts."""
-    run = configured_run(configuration, facts, own=software)
+        software = (
+            *(software_fields(config) if configuration.facts != "none" else ()),
+            *((Field(SELECTION_FIELD, string(selection)),) if selection else ()),
+        )
+    is_joined = configuration.run_id is not None
+    run = configured_run(configuration, BuildInfo() if is_joined else facts, sharing, own=software)
     cleaner = cleaner_for(options)
-    return replace(
+    run = replace(
         run,
         fields=tuple(clean_field(field, cleaner) for field in run.fields),
         links=tuple(replace(link, url=cleaner.address(link.url)) for link in run.links),
     )
+    return *((run, ()) if is_joined else described_run(config, run, options, user_errors)), sharing
 
 
 def clean_field(field: Field, cleaner: TextCleaner) -> Field:

@@ -66,13 +66,6 @@ class RunSharing(Struct, frozen=True):
         """Return the job of each thread, as `api.models.JOB` describes it; empty for a separate run."""
         return {"name": self.job or session_id, "attempt": self.attempt} if self.is_shared else {}
 
-    def run(self, run: NewRun, *, has_name: bool) -> NewRun:
-        """Return the run to create, the same in every job; ``has_name`` is whether the user named it."""
-        if not self.tag:
-            return run
-        name = run.name if has_name else string(f"{run.source} {self.key}")
-        return replace(run, name=name, tags=tuple(dict.fromkeys((*run.tags, self.tag))))
-
 
 def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
     """Return a key with its placeholders filled, and the names of the unknown ones.
@@ -93,8 +86,13 @@ def key_tag(source: str, key: str) -> str:
     return f"{RUN_KEY_TAG}{readable}-{sha256(f'{source}:{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
-def configured_run(configuration: Settings, facts: BuildInfo, *, own: Sequence[Field] = ()) -> NewRun:
-    """Return the run that the settings describe, with the fields in ``own`` and these facts."""
+def configured_run(
+    configuration: Settings, facts: BuildInfo, sharing: RunSharing, *, own: Sequence[Field] = ()
+) -> NewRun:
+    """Return the run that the settings describe, with the fields in ``own`` and these facts.
+
+    A run that jobs find by its key is the same in each job: it has the facts that all of them have in common.
+    """
     run = NewRun(
         name=configuration.name,
         source=configuration.source,
@@ -106,7 +104,12 @@ def configured_run(configuration: Settings, facts: BuildInfo, *, own: Sequence[F
         fields=configuration.fields,
         links=configuration.links,
     )
-    return with_facts(run, facts, own=own, is_branch_tag=configuration.branch_tag)
+    if sharing.tag:
+        facts = replace(facts, shard=None, url=None, attempt=None)
+        if "name" not in configuration.origins:
+            run = replace(run, name=string(f"{run.source} {sharing.key}"))
+    run = with_facts(run, facts, own=own, is_branch_tag=configuration.branch_tag)
+    return replace(run, tags=tuple(dict.fromkeys((*run.tags, sharing.tag)))) if sharing.tag else run
 
 
 def job_of(job: str, facts: BuildInfo) -> tuple[str, bool]:
@@ -148,11 +151,6 @@ def sharing_of(configuration: Settings, facts: BuildInfo) -> RunSharing:
         return RunSharing(warning=warning)
     is_first = None if facts.shard is None else facts.shard.index == 1
     return replace(shared, key=key, tag=key_tag(configuration.source, key), is_first=is_first)
-
-
-def common_facts(facts: BuildInfo) -> BuildInfo:
-    """Return the facts that all jobs of a run have in common."""
-    return replace(facts, shard=None, url=None, attempt=None)
 
 
 def recording_options(
