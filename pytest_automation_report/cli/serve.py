@@ -127,12 +127,14 @@ def serve(
     The first line on stdout is the address alone. On stderr stand the link that opens the pages and the settings to
     report here.
     """
-    from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, check_hosts, server_token, team_code  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.http.guard import answered_hosts, listening_address  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, server_token, team_code  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.store.reads import run_rows  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
     configuration, place = stored_at({"database": options["database"]})
-    check_hosts(host, options["allow_host"], is_remote_allowed=options["allow_remote"])
+    # Hosts that the server would refuse end the command here.
+    answered_hosts(listening_address(host, is_remote_allowed=options["allow_remote"]), options["allow_host"])
     # Before there is a token or a store: a command that cannot serve leaves no file behind.
     source = click.get_current_context().get_parameter_source("port")  # None for the command `open`
     may_move = is_opened and source in (None, ParameterSource.DEFAULT)

@@ -19,7 +19,14 @@ from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
 from pytest_automation_report.server.api.bodies import CHANGES, OPTIONAL_BODIES, complete_run, create_run
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
-from pytest_automation_report.server.http.guard import HEALTH, AccessLog, RequestGuard, ServerOptions, without_code
+from pytest_automation_report.server.http.guard import (
+    HEALTH,
+    AccessLog,
+    Extension,
+    RequestGuard,
+    ServerOptions,
+    without_code,
+)
 from pytest_automation_report.server.store.contents import (
     DOWNLOAD,
     MAX_CONTENT_BYTES,
@@ -36,7 +43,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.api.bodies import Change
     from pytest_automation_report.server.api.documents import Document
-    from pytest_automation_report.server.http.guard import Extension
     from pytest_automation_report.server.store.contents import StoredContent
     from pytest_automation_report.server.store.store import Store
 
@@ -44,15 +50,16 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _API = "/api/v1"
+_OPTIONS: Final = ServerOptions()
+_NO_EXTENSION: Final = Extension()
 # The largest number that clients in JavaScript can hold exactly.
 _JAVASCRIPT_MAX = 2**53 - 1
 
 
 def create_application(
-    store: Store, token: Token, options: ServerOptions | None = None, extension: Extension | None = None
+    store: Store, token: Token, options: ServerOptions = _OPTIONS, extension: Extension = _NO_EXTENSION
 ) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the WSGI application for requests with this token; the caller opens and closes the store."""
-    options = options or ServerOptions()
     middleware: list[Any] = [RequestGuard(token, options, extension)]
     if options.log is not None:
         middleware.insert(0, AccessLog(token, options.log))
@@ -70,7 +77,7 @@ def create_application(
     application.add_route(ARTIFACTS_PATH, ArtifactsResource(contents))
     application.add_route(f"{ARTIFACTS_PATH}/{{content_hash:hash}}", ArtifactResource(contents))
     application.add_route(f"{ARTIFACTS_PATH}/{{content_hash:hash}}/{{name}}", ArtifactResource(contents))
-    for template, resource in extension.routes if extension is not None else ():
+    for template, resource in extension.routes:
         application.add_route(template, resource)
     return application
 

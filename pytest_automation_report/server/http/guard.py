@@ -160,16 +160,16 @@ class Extension(Struct, frozen=True):
     another site and returns True; False refuses it.
     """
 
-    routes: Sequence[tuple[str, object]]
-    authorize: Callable[[falcon.Request], bool]
-    finish: Callable[[falcon.Request, falcon.Response], None] | None = None
-    answer_link: Callable[[falcon.Request, falcon.Response], bool] | None = None
+    routes: Sequence[tuple[str, object]] = ()
+    authorize: Callable[[falcon.Request], bool] = lambda _: False
+    finish: Callable[[falcon.Request, falcon.Response], None] = lambda _, __: None
+    answer_link: Callable[[falcon.Request, falcon.Response], bool] = lambda _, __: False
 
 
 class RequestGuard:
     """Refuse requests of other sites, without the token, above the rate limit, or with an unknown method."""
 
-    def __init__(self, token: Token, options: ServerOptions, extension: Extension | None = None) -> None:
+    def __init__(self, token: Token, options: ServerOptions, extension: Extension) -> None:
         self._token = token
         self._hosts = options.hosts
         self._extension = extension
@@ -187,7 +187,7 @@ class RequestGuard:
         if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
             self._answer_other_site(req, resp)
             return
-        is_visitor = self._extension is not None and self._extension.authorize(req)
+        is_visitor = self._extension.authorize(req)
         if not is_visitor and (refused := refusal(self._token, req.auth)) is not None:
             raise refused
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
@@ -216,16 +216,14 @@ class RequestGuard:
     ) -> None:
         """Let the extension finish the response."""
         del resource, req_succeeded
-        if self._extension is not None and self._extension.finish is not None:
-            self._extension.finish(req, resp)
+        self._extension.finish(req, resp)
 
     def _answer_other_site(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Refuse a request that a browser sends for a page of another site; a click there may be answered."""
-        answer_link = None if self._extension is None else self._extension.answer_link
         mode, target = req.get_header("Sec-Fetch-Mode"), req.get_header("Sec-Fetch-Dest")
         # For frames and scripts a browser sends other headers.
         is_click = req.method == "GET" and mode == "navigate" and target == "document"
-        if answer_link is None or not is_click or not answer_link(req, resp):
+        if not is_click or not self._extension.answer_link(req, resp):
             raise ApiError(403, "This server does not answer requests of other sites.")
         resp.complete = True
 

@@ -23,7 +23,13 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.connections import Deadlines, Loop
-from pytest_automation_report.server.http.guard import ServerOptions, answered_hosts, listening_address, refusal
+from pytest_automation_report.server.http.guard import (
+    Extension,
+    ServerOptions,
+    answered_hosts,
+    listening_address,
+    refusal,
+)
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.sqlite import make_state_folder
@@ -31,10 +37,10 @@ from pytest_automation_report.server.store.values import ApiError
 from pytest_automation_report.text.files import open_file, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pytest_automation_report.server.http.guard import Address, Extension
+    from pytest_automation_report.server.http.guard import Address
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
@@ -79,7 +85,7 @@ class ServeOptions(Struct, frozen=True):
     server_options: ServerOptions = ServerOptions()
     deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
-    extension: Extension | None = None
+    extension: Extension = Extension()
 
 
 _DEFAULT = ServeOptions()
@@ -134,11 +140,6 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
         # Only X-Forwarded-Proto is read, see `is_encrypted`.
         clear_untrusted_proxy_headers=False,
     )
-
-
-def check_hosts(host: str, names: Iterable[str], *, is_remote_allowed: bool) -> None:
-    """Raise `SettingError` for hosts that `serve` would refuse, before it creates a file."""
-    answered_hosts(listening_address(host, is_remote_allowed=is_remote_allowed), names)
 
 
 def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:

@@ -83,16 +83,6 @@ def media_type(head: bytes) -> str:
     return DOWNLOAD if "\0" in text or text.lstrip().startswith(("<", "%PDF")) else TEXT
 
 
-def is_picture(mime_type: str) -> bool:
-    """Return whether a page can show content of this type as a picture."""
-    return mime_type.startswith("image/")
-
-
-def is_video(mime_type: str) -> bool:
-    """Return whether a page can play content of this type."""
-    return mime_type.startswith("video/")
-
-
 _DAY_US: Final = 24 * 3600 * 1_000_000
 _CONTENTS: Final = 'SELECT "hash", "size", "media_type" FROM "content" WHERE "hash" IN'
 _UNUSED: Final = '"created" < ? AND NOT EXISTS (SELECT 1 FROM "content_use" AS u WHERE u."hash" = "content"."hash")'

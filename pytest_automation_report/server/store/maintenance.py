@@ -139,31 +139,22 @@ _DAY_US = 24 * 3600 * 1_000_000
 
 
 class OldRun(Struct, frozen=True):
-    """A run that can be removed; times in microseconds since 1970, ``results`` is their number."""
+    """A run that can be removed; ``updated`` is in microseconds since 1970, ``results`` is their number."""
 
     id: int
     source: int
-    name: str
-    created: int
     updated: int | None
     results: int
 
 
 def runs_beyond(connection: StoreConnection, max_runs: int, now: int) -> list[OldRun]:
     """Return all but the newest ``max_runs`` runs of each source, oldest first."""
-    counts: Counter[int] = Counter()
-    old_runs = []
-    for row in _newest_runs_first(connection):
-        counts[row["source"]] += 1
-        if counts[row["source"]] > max_runs:
-            old_runs.append(row)
-    return list(_removable(connection, old_runs, now))[::-1]
+    return _removable(connection, '"place" > ?', max_runs, now)
 
 
 def runs_before(connection: StoreConnection, time_us: int, now: int) -> list[OldRun]:
     """Return the runs that were created before a time, in microseconds since 1970, oldest first."""
-    old_runs = [row for row in _newest_runs_first(connection) if row["created"] < time_us]
-    return list(_removable(connection, old_runs, now))[::-1]
+    return _removable(connection, '"created" < ?', time_us, now)
 
 
 def remove_unchanged(run: OldRun, writer: Writer) -> bool:
@@ -194,13 +185,16 @@ def remove_unused_tests(source_id: int, writer: Writer) -> int:
     return writer.connection.change(f'DELETE FROM "case" WHERE "source_id" = ? AND {unused}', (source_id,))
 
 
-def _newest_runs_first(connection: StoreConnection) -> list[Json]:
-    columns = '"id", "source_id", "name", "created", "updated", "is_completed", "total_count"'
-    return connection.rows(f'SELECT {columns} FROM "run" ORDER BY "created" DESC, "id" DESC')
+# ``place`` counts the runs of a source from 1, the newest first.
+_OLD_RUNS = (
+    'SELECT * FROM (SELECT "id", "source_id", "created", "updated", "is_completed", "total_count", ROW_NUMBER() OVER'
+    ' (PARTITION BY "source_id" ORDER BY "created" DESC, "id" DESC) AS "place" FROM "run") AS r'
+    ' WHERE {condition} ORDER BY "created", "id"'
+)
 
 
-def _removable(connection: StoreConnection, rows: Iterable[Json], now: int) -> Iterator[OldRun]:
-    """Yield those of these runs that can be removed.
+def _removable(connection: StoreConnection, condition: str, value: int, now: int) -> list[OldRun]:
+    """Return the runs with this condition that can be removed, oldest first.
 
     Not removed are runs that still get results, and the runs with the highest run id and thread id. SQLite would give
     these ids to the next run and thread, and a client that remembers an id must never reach another run with it.
@@ -208,20 +202,19 @@ def _removable(connection: StoreConnection, rows: Iterable[Json], now: int) -> I
     last_run = connection.number('SELECT MAX("id") FROM "run"')
     last_thread = 'SELECT "run_id" FROM "thread" WHERE "id" = (SELECT MAX("id") FROM "thread")'
     kept = {last_run, *(run_id for (run_id,) in connection.execute(last_thread))}
-    for row in rows:
-        changed = row["updated"] or row["created"]
+    return [
+        OldRun(row["id"], row["source"], row["updated"], row["total_count"])
+        for row in connection.each(_OLD_RUNS.format(condition=condition), (value,))
         # A run without a change for a day was left open by a job that was killed.
-        is_in_use = not row["is_completed"] and changed > now - _DAY_US
-        if not is_in_use and row["id"] not in kept:
-            yield OldRun(row["id"], row["source"], row["name"], row["created"], row["updated"], row["total_count"])
+        if row["id"] not in kept and (row["is_completed"] or (row["updated"] or row["created"]) <= now - _DAY_US)
+    ]
 
 
 def back_up(store: Path, target: Path) -> int:
     """Copy a store, which may be in use, to a new file that only its owner can read; return the file's size in bytes.
 
     The file gets its name once it is complete and on disk. A plain copy of the store's file would miss the changes in
-    the write-ahead log, and could be made in the middle of a write. It has the version that the store
-    has.
+    the write-ahead log, and could be made in the middle of a write.
     Raises `SettingError` for a file that exists or cannot be created, and `StoreError` for a file that is no store or
     cannot be read.
     """

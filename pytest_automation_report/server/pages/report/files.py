@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.server.store.contents import PART_BYTES, is_picture, is_video, part_of, stored_contents
+from pytest_automation_report.server.store.contents import PART_BYTES, part_of, stored_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ class ReportedFiles:
     def type_of(self, content_hash: str) -> str:
         """Return the media type under which a browser shows a content; all but pictures and videos are downloads."""
         content = self.contents[content_hash]
-        is_shown = is_picture(content.media_type) or is_video(content.media_type)
+        is_shown = content.media_type.startswith(("image/", "video/"))
         return content.mime_type if is_shown else _DOWNLOAD
 
     def data(self, reader: PageReader, content_hash: str) -> bytes:

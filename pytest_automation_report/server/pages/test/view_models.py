@@ -14,7 +14,7 @@ from pytest_automation_report.failures.highlighting import coloured, terminal_li
 from pytest_automation_report.failures.reading import Call, is_in_package, read_failure
 from pytest_automation_report.server.pages.state import STREAMS
 from pytest_automation_report.server.pages.words import steps, web_address
-from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, is_picture, is_video
+from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT
 from pytest_automation_report.server.store.extensions import steps as stored_steps
 from pytest_automation_report.server.store.values import content_hash
 
@@ -440,7 +440,7 @@ def _file(artifact: Json, note: str, contents: Mapping[str, StoredContent]) -> T
     if content is None:
         return TestFile(name, "", "link", note or "no longer stored", artifact["mime_type"])
     media_type = content.media_type
-    shown = "picture" if is_picture(media_type) else "video" if is_video(media_type) else "link"
+    shown = {"image": "picture", "video": "video"}.get(media_type.partition("/")[0], "link")
     shown = "text" if media_type == TEXT else shown
     # A file of no recognised type keeps the type that the test named.
     mime_type = artifact["mime_type"] if media_type == DOWNLOAD else content.mime_type
