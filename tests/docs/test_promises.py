@@ -11,6 +11,7 @@ from docs.written import section
 from support.repository import ROOT
 
 _NAMED = re.compile(r"`([a-z_/]+/test_\w+\.py)::(test_\w+)`")
+_EXPECTED = re.compile(r"`(sessions/console/expected/\w+/\w+\.txt)`")
 
 
 def table_below(file: str, heading: str) -> list[list[str]]:
@@ -38,12 +39,14 @@ def names_in(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("row", [*PROMISES, *THREATS], ids=lambda row: row[0][:40])
 def test_each_promise_has_its_tests(row: list[str]) -> None:
-    """Each promise, and each threat, names tests that are there."""
+    """Each promise, and each threat, names tests, and expected outputs, that are there."""
     named = _NAMED.findall(row[-1])
     assert named
     assert re.sub(_NAMED, "", row[-1]).count("::") == 0
     for file, test in named:
         assert test in names_in(ROOT / "tests" / file), f"{file}::{test}"
+    for file in _EXPECTED.findall(row[-1]):
+        assert ROOT.joinpath("tests", file).exists(), file
 
 
 def test_tables_are_read_whole() -> None:
