@@ -145,7 +145,9 @@ def displayable(text: str, secret: str = "") -> str:
     ]
 
 
-def _error(request: ApiRequest, outcome: Outcome, *, was_sent: bool, secret: str) -> ClientError:
+def _error(  # noqa: PLR0911 - a table of responses
+    request: ApiRequest, outcome: Outcome, *, was_sent: bool, secret: str
+) -> ClientError:
     """Return the error for a response that is not the documented success; see the table at the top."""
     if isinstance(outcome, NoResponse):
         message = displayable(outcome.reason, secret)
@@ -168,15 +170,11 @@ def _error(request: ApiRequest, outcome: Outcome, *, was_sent: bool, secret: str
     if 400 <= status < 500 and status not in _UNKNOWN_4XX:  # noqa: PLR2004 - the range of refusals
         return RefusedError(message, status, errors)
     # A request cut in the middle is no valid JSON, so the server cannot have applied it, unless it claims so.
-    is_unsent = not was_sent and status != request.success
-    return NotSentError(message) if is_unsent else _unknown_error(status, message, wait_seconds)
-
-
-def _unknown_error(status: int, message: str, wait_seconds: float | None) -> UnknownAnswerError:
-    """Return the error for an unknown outcome. Only a server that is up sends a conflict with a wait."""
-    if status != _CONFLICT or wait_seconds is None:
-        return UnknownAnswerError(message)
-    return InProgressError(message, wait_seconds)
+    if not was_sent and status != request.success:
+        return NotSentError(message)
+    if status == _CONFLICT and wait_seconds is not None:
+        return InProgressError(message, wait_seconds)
+    return UnknownAnswerError(message)
 
 
 def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.folder import FOLDER, is_spooled_name
+from pytest_automation_report.spool.folder import FOLDER, is_spooled_name, open_folder
 from pytest_automation_report.text.files import Disk
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -56,7 +56,6 @@ def spooled_file(address: str) -> tuple[str, str] | None:
 _PIECE_BYTES: Final = 1 << 20
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_READ_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class ArtifactSpoolError(ValueError):
@@ -186,12 +185,5 @@ def remove_spooled(session: Path, name: str) -> None:
 @contextmanager
 def _folder(session: Path) -> Iterator[int]:
     """Yield a descriptor of the folder with a session's files; raises `OSError` if one of the two is not a folder."""
-    session_descriptor = os.open(session, _READ_FOLDER)
-    try:
-        descriptor = os.open(FOLDER, _READ_FOLDER, dir_fd=session_descriptor)
-    finally:
-        os.close(session_descriptor)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    with open_folder(session) as folder, open_folder(FOLDER, inside=folder) as files:
+        yield files

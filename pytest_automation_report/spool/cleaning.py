@@ -24,11 +24,11 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import (
     FOLDER,
     RECORDS_SUFFIX,
-    empty_folders,
-    hidden_folders,
+    folders_in,
     is_lock_taken,
     is_session_name,
     is_spooled_name,
+    open_folder,
     session_folders,
 )
 from pytest_automation_report.spool.process import process_start_time
@@ -51,8 +51,6 @@ _MAX_SESSIONS_LOOKED_AT: Final = 200
 _OTHER_NAMES: Final = frozenset(
     {"session.json", "ledger", "ledger~", "lock", "sender.log", "rejected.jsonl", "report.html"}
 )
-_MANIFEST_COPY: Final = "session.json~"
-_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _SHOWN_NAMES: Final = 3
 _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
 """Files that are removed after all others, in this order.
@@ -93,7 +91,8 @@ def remove_session(folder: Path, *, is_own: bool = False, unwritten_since: float
     try:
         with _opened(folder) as (spool, descriptor):
             # By the descriptor: meanwhile the folder may have been published, and the path may be another one's.
-            if unwritten_since is not None and _last_change_under(descriptor) > unwritten_since:
+            statuses = (os.fstat(descriptor), *_contents(descriptor).values())
+            if unwritten_since is not None and max(status.st_mtime for status in statuses) > unwritten_since:
                 return ""
             if not is_own and (why := _foreign_under(descriptor)):
                 return why
@@ -120,30 +119,25 @@ def _opened(folder: Path) -> Iterator[tuple[int, int]]:
     """
     if not is_session_name(folder.name):
         raise SpoolError("its name is not that of a session")
-    with ExitStack() as stack:
-        spool = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        stack.callback(os.close, spool)
+    with open_folder(os.path.realpath(folder.parent)) as spool:
         if not stat.S_ISDIR(os.stat(folder.name, dir_fd=spool, follow_symlinks=False).st_mode):
             raise SpoolError("it is a link or a file, not a session's folder")
-        descriptor = os.open(folder.name, _FOLDER_FLAGS, dir_fd=spool)
-        stack.callback(os.close, descriptor)
-        yield spool, descriptor
+        with open_folder(folder.name, inside=spool) as descriptor:
+            yield spool, descriptor
 
 
 @contextmanager
 def _files_folder(descriptor: int) -> Iterator[int | None]:
     """Yield a descriptor of the folder with the files of results, None if there is no such folder."""
-    try:
-        files = os.open(FOLDER, _FOLDER_FLAGS, dir_fd=descriptor)
-    except OSError as error:
-        if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # a link or a file is no folder
-            raise
-        yield None
-        return
-    try:
-        yield files
-    finally:
-        os.close(files)
+    with ExitStack() as stack:
+        try:
+            files = stack.enter_context(open_folder(FOLDER, inside=descriptor))
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # a link or a file is no folder
+                raise
+            yield None
+        else:
+            yield files
 
 
 def _contents(descriptor: int) -> dict[str, os.stat_result]:
@@ -185,7 +179,7 @@ def _is_ours(name: str, status: os.stat_result) -> bool:
 
 # Without regular expressions, which each session would compile to remove its folder.
 def _is_session_file(name: str) -> bool:
-    number = name.removeprefix(_MANIFEST_COPY)
+    number = name.removeprefix("session.json~")
     is_copy = number != name and (not number or (number.isascii() and number.isdigit()))
     return name in _OTHER_NAMES or is_copy or _is_records(name)
 
@@ -193,11 +187,6 @@ def _is_session_file(name: str) -> bool:
 def _is_records(name: str) -> bool:
     worker = name.removesuffix("~")
     return worker.endswith(RECORDS_SUFFIX) and worker != RECORDS_SUFFIX
-
-
-def _last_change_under(descriptor: int) -> float:
-    """Return the time of the last write to a folder or to anything in it, in seconds since 1970."""
-    return max(status.st_mtime for status in (os.fstat(descriptor), *_contents(descriptor).values()))
 
 
 def _empty(descriptor: int) -> None:
@@ -293,9 +282,10 @@ def discard_session(folder: SessionFolder) -> str:
 
 def remove_empty(spool: Path) -> None:
     """Remove the folders of sessions whose removal was cut short: they hold nothing that can be sent."""
-    for folder in empty_folders(spool):
-        if not _is_locked(folder):
-            remove_session(folder.path)
+    with suppress(OSError):  # `session_folders` reports a spool that cannot be read
+        for folder in folders_in(spool, is_hidden=False):
+            if folder.is_empty and not _is_locked(folder):
+                remove_session(folder.path)
 
 
 def delivered_state(folder: SessionFolder) -> LedgerState | None:
@@ -377,10 +367,11 @@ def abandoned_alone(spool: Path, *, now: float) -> list[str]:
 
 def _own_hidden_folders(spool: Path) -> Iterator[Path]:
     """Yield the hidden folders of this user; those of another one are removed by that user's next session."""
-    for folder in hidden_folders(spool):
-        with suppress(FileNotFoundError):  # published meanwhile
-            if folder.path.lstat().st_uid == os.geteuid():
-                yield folder.path
+    with suppress(OSError):  # `session_folders` reports a spool that cannot be read
+        for folder in folders_in(spool, is_hidden=True):
+            with suppress(FileNotFoundError):  # published meanwhile
+                if folder.path.lstat().st_uid == os.geteuid():
+                    yield folder.path
 
 
 class SpooledSession(Struct, frozen=True):

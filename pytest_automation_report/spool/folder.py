@@ -17,6 +17,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
@@ -74,6 +75,16 @@ def is_lock_taken(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def open_folder(path: Path | str, *, inside: int | None = None) -> Iterator[int]:
+    """Yield a descriptor of a folder, ``inside`` of the one of that descriptor; raises `OSError` for a link, too."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=inside)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def without_locks(error: OSError) -> str:
@@ -246,13 +257,9 @@ class SessionFolder:
         """
         try:
             # By the folder's descriptor: if the path is a link, nothing is created behind it.
-            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                descriptor = os.open(
-                    "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=folder
-                )
-            finally:
-                os.close(folder)
+            with open_folder(self.path) as folder:
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+                descriptor = os.open("lock", flags, 0o600, dir_fd=folder)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -317,7 +324,7 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     """
     _check_links(spool)
     try:
-        return [folder for folder in _folders(spool, is_hidden=False) if not folder.is_empty]
+        return [folder for folder in folders_in(spool, is_hidden=False) if not folder.is_empty]
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
@@ -326,23 +333,11 @@ def session_folders(spool: Path) -> list[SessionFolder]:
         raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
 
 
-def empty_folders(spool: Path) -> list[SessionFolder]:
-    """Return the folders with a session's name in which nothing is left to send; none if the spool is unreadable."""
-    try:
-        return [folder for folder in _folders(spool, is_hidden=False) if folder.is_empty]
-    except OSError:
-        return []  # `session_folders` reports it
+def folders_in(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
+    """Return the folders with a session's name, oldest first; raises `OSError` if the spool cannot be read.
 
-
-def hidden_folders(spool: Path) -> list[SessionFolder]:
-    """Return the folders that were not published: their process fills them, or was killed before it had done so."""
-    try:
-        return _folders(spool, is_hidden=True)
-    except OSError:
-        return []  # `session_folders` reports it
-
-
-def _folders(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
+    Hidden ones were not published: their process fills them, or was killed before it had done so.
+    """
     paths = [path for path in sorted(spool.iterdir()) if path.name.startswith(_HIDING) is is_hidden]
     return [
         SessionFolder(path) for path in paths if is_session_name(path.name) and path.is_dir() and not path.is_symlink()

@@ -25,8 +25,6 @@ from pytest_automation_report.api.models import Int64
 from pytest_automation_report.spool.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_automation_report.findings.documents import FindingsExcerpt
 
 
@@ -107,11 +105,6 @@ class Intent(Record, frozen=True, tag="intent"):
     computed: Int64 = 0
     at: float = 0.0
     note: str = ""
-
-    def has_arrived_by(self, later: Intent) -> bool:
-        """Whether a later append to the same thread shows that all of this one was applied."""
-        is_append = self.operation == later.operation == "append_thread"
-        return is_append and self.thread == later.thread and later.known >= self.known + self.count
 
 
 class AckRecord(Record, frozen=True, tag="ack"):
@@ -416,7 +409,10 @@ class LedgerState(Struct):
                 self.progress_of(record.worker).rejected.add(record.offset, record.offset, 1)
                 self.reasons.append(record.why)
             case UnheldRecord():
-                self._release_held(is_dropped=record.dropped)
+                for progress in self.progress_by_worker.values():
+                    if record.dropped:
+                        progress.dropped.absorb(progress.held)
+                    progress.held = OffsetRanges()
             case FencedRecord():
                 self._note_response()
                 self._leave_thread(record.worker)
@@ -441,13 +437,15 @@ class LedgerState(Struct):
                 pass
 
     def _apply_intent(self, intent: Intent) -> None:
-        for earlier in [earlier for earlier in self.open_intents.values() if earlier.has_arrived_by(intent)]:
-            # The record that closed it is damaged, but `known` of the later intent shows that it was applied.
-            self._close(AckRecord(earlier.number))
+        if intent.operation == "append_thread":
+            for earlier in [*self.open_intents.values()]:
+                is_in_thread = (earlier.operation, earlier.thread) == (intent.operation, intent.thread)
+                if is_in_thread and intent.known >= earlier.known + earlier.count:
+                    # The record that closed it is damaged, but `known` of the later intent shows that it was applied.
+                    self._close(AckRecord(earlier.number))
+            self.progress_of(intent.worker).orphans.update(intent.orphans)
         self.open_intents[intent.number] = intent
         self.next_number = max(self.next_number, intent.number + 1)
-        if intent.operation == "append_thread":
-            self.progress_of(intent.worker).orphans.update(intent.orphans)
 
     def _close(self, record: Closing) -> None:
         intent = self.open_intents.pop(record.number, None)
@@ -458,7 +456,11 @@ class LedgerState(Struct):
             case AckRecord():
                 self._acknowledge(intent, record.id)
             case PartRecord():
-                self._acknowledge_ranges(intent, record.ranges)
+                progress = self.progress_of(intent.worker)
+                for first, last, count in record.ranges:
+                    progress.acknowledged.add(first, last, count)
+                    if progress.thread == intent.thread:  # still open
+                        progress.in_thread += count
             case RejectedRecord() | HeldRecord() | DroppedRecord():
                 self.reasons.append(record.why)
                 self._set_aside(intent, record)
@@ -502,21 +504,6 @@ class LedgerState(Struct):
                 self._leave_thread(intent.worker)
             case _:
                 pass
-
-    def _acknowledge_ranges(self, intent: Intent, ranges: Iterable[tuple[int, int, int]]) -> None:
-        """Acknowledge the part of a batch that was applied; its thread may still be open."""
-        progress = self.progress_of(intent.worker)
-        for first, last, count in ranges:
-            progress.acknowledged.add(first, last, count)
-            if progress.thread == intent.thread:
-                progress.in_thread += count
-
-    def _release_held(self, *, is_dropped: bool) -> None:
-        """Apply the user's decision on all held results: they are dropped, or sent again."""
-        for progress in self.progress_by_worker.values():
-            if is_dropped:
-                progress.dropped.absorb(progress.held)
-            progress.held = OffsetRanges()
 
     def _leave_run(self) -> None:
         """Forget the run, so that the rest goes to a new one with new threads."""

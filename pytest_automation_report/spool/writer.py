@@ -102,7 +102,10 @@ def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], Non
     disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
     copy = disk.open(path + COPY, _FLAGS | os.O_TRUNC, 0o600)
     try:
-        _copy_content(disk, descriptor, copy)
+        offset = 0
+        # The offset grows by the bytes written, so a short write is continued where it stopped.
+        while piece := disk.pread(descriptor, _PIECE_BYTES, offset):
+            offset += disk.write(copy, piece)
         on_copied()
         disk.rename(path + COPY, path)
         # Empty where it was moved to: nobody may send from there what is sent from here.
@@ -112,13 +115,6 @@ def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], Non
         raise
     disk.close(descriptor)
     return copy
-
-
-def _copy_content(disk: Disk, source: int, target: int) -> None:
-    offset = 0
-    # The offset grows by the bytes written, so a short write is continued where it stopped.
-    while piece := disk.pread(source, _PIECE_BYTES, offset):
-        offset += disk.write(target, piece)
 
 
 class WriteLosses(Struct, frozen=True):
@@ -271,16 +267,13 @@ class SpoolWriter:
         status = self._stat_of_file()
         if status is None:
             self._use_descriptor(self._open())
-        elif not status.st_nlink or self._is_seen_moved(status):  # a test has deleted the file, or renamed a folder
+            return
+        is_lost, now = not status.st_nlink, self._disk.monotonic()
+        if not is_lost and now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            is_lost = is_moved(self._disk, self._path, status)
+        if is_lost:  # a test has deleted the file, or renamed a folder
             self._use_descriptor(self._restored())
-
-    def _is_seen_moved(self, status: os.stat_result) -> bool:
-        """Return whether another file, or none, has the path now; looks once a second."""
-        now = self._disk.monotonic()
-        if now - self._looked_at < _LOOK_SECONDS:
-            return False
-        self._looked_at = now
-        return is_moved(self._disk, self._path, status)
 
     def _restored(self) -> int:
         """Restore the deleted records with the session's manifest; return the new descriptor."""

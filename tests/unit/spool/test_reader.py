@@ -19,8 +19,8 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import (
     SessionFolder,
     SessionManifest,
+    folders_in,
     head_and_tail,
-    hidden_folders,
     new_session_folder,
     session_folders,
 )
@@ -72,7 +72,7 @@ def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path:
     (spool / "20240101T000000-00000002").touch()
     (spool / "20240101T000000-00000003").mkdir()
     assert [each.path for each in session_folders(spool)] == [early.path, late.path]
-    assert [each.path for each in hidden_folders(spool)] == [hidden.path]
+    assert [each.path for each in folders_in(spool, is_hidden=True)] == [hidden.path]
     assert [each.path.name[:4] for each in (hidden, early)] == [".202", "2026"]
     shown = hidden.publish()
     assert [each.path for each in session_folders(spool)] == [shown.path, early.path, late.path]

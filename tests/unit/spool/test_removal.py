@@ -20,7 +20,7 @@ from pytest_automation_report.spool.cleaning import (
 )
 from pytest_automation_report.spool.folder import (
     SessionFolder,
-    hidden_folders,
+    folders_in,
     is_session_name,
     new_session_name,
     session_folders,
@@ -196,7 +196,7 @@ def test_link_with_the_name_of_a_session(tmp_path: Path, data: Path, name: str) 
     link.symlink_to(data)
     before = tree(data)
     expire_old_sessions(link.parent, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
-    assert session_folders(link.parent) == hidden_folders(link.parent) == []
+    assert session_folders(link.parent) == folders_in(link.parent, is_hidden=True) == []
     assert discard_session(SessionFolder(link)) != ""
     assert remove_session(link) != ""
     assert remove_session(link, is_own=True) != ""
@@ -209,7 +209,7 @@ def test_other_folders_are_no_sessions(tmp_path: Path) -> None:
     for name in ("src", ".cache-1", ".config-old", f"{NAME}.bak", f".{NAME}~"):
         made(tmp_path / name)
     before = tree(tmp_path)
-    assert session_folders(tmp_path) == hidden_folders(tmp_path) == []
+    assert session_folders(tmp_path) == folders_in(tmp_path, is_hidden=True) == []
     assert (
         expire_old_sessions(tmp_path, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time()) == LeftoverCounts()
     )
