@@ -1,4 +1,4 @@
-"""Processes killed while they make again what a test has deleted: just before what they made gets its name."""
+"""Processes killed while they make again what a test has deleted, just before it gets its name, and forked ones."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.delivery.dispatcher import Delivery
+from pytest_automation_report.spool.artifacts import ArtifactSpool, ArtifactSpoolError
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.process import Process
@@ -98,3 +99,17 @@ def test_results_whose_ledger_is_gone_are_sent(tmp_path: Path, server: ScriptedS
     assert lived(WrittenSession.left_in(tmp_path), server).is_finished
     names = ["test_early"] * is_sent + ["test_early", "test_late"]
     assert [test["name"] for _, _, test in server.results] == names
+
+
+def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:
+    """What a child of a test adds belongs to no result, and takes no number from those that do."""
+    own = ArtifactSpool(str(tmp_path), "main", most_bytes=100, most_together=1000)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            own.add(b"child")
+        except ArtifactSpoolError:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert own.add(b"parent") == ("main-1", 6)

@@ -7,7 +7,7 @@ import pytest
 
 from support.checked_server import CheckedServer
 from support.session_processes import spools
-from support.sessions import reporting_arguments, session_environment
+from support.sessions import reporting_arguments, run_session, session_environment
 
 
 @pytest.mark.parametrize(
@@ -18,18 +18,23 @@ from support.sessions import reporting_arguments, session_environment
         pytest.param({"TMPDIR": "/proc/none"}, id="no-temporary-folder"),
         pytest.param({"HOME": ""}, id="no-home"),
         pytest.param({"PATH": ""}, id="no-path"),
+        pytest.param(
+            {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "TERM": "dumb", "TMPDIR": "/proc/none", "HOME": ""}, id="all"
+        ),
     ],
 )
 def test_poor_environment(tmp_path: Path, embedded_server: CheckedServer, variables: dict[str, str]) -> None:
-    """Without an encoding, a terminal, a home or a temporary folder each result arrives, and pytest's code is kept."""
+    """Without encoding, terminal, home and temporary folder a result arrives whole, and pytest's code is kept."""
     project = tmp_path / "caf\u00e9"
     project.mkdir()
-    (project / "test_caf\u00e9.py").write_text("def test_\u00fc(): assert '\u2603' == ''\n")
+    (project / "test_caf\u00e9.py").write_text("def test_\u00fc(): assert '\u2603\U0001f7e2' == ''\n")
     command = [*reporting_arguments(embedded_server.address), "-p", "no:tmpdir"]
     env = {**session_environment(), **variables}
     ran = subprocess.run(command, cwd=project, env=env, check=False, capture_output=True, timeout=100)
     assert ran.returncode == 1, ran.stdout + ran.stderr
-    assert [test["name"] for _, test in embedded_server.tests()] == ["test_\u00fc"]
+    ((_, test),) = embedded_server.tests()
+    assert (test["name"], "\u2603\U0001f7e2" in str(test["fields"])) == ("test_\u00fc", True)
+    assert b"error in reporting" not in ran.stdout
     assert b"1 of 1 result delivered" in ran.stdout
     assert spools(project) == []
 
@@ -76,3 +81,12 @@ def test_streams_that_take_nothing(tmp_path: Path, broken: str) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
     assert len(spools(tmp_path)) == 1
+
+
+def test_file_of_the_project_in_the_place_of_a_package(tmp_path: Path) -> None:
+    """A project's file with the name of a package that we import leaves the session alone, and it says so."""
+    (tmp_path / "msgspec.py").write_text("raise RuntimeError('the token is canary')\n")
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    ran = run_session(tmp_path, exits=0)
+    assert "automation report: this session is not reported: a package cannot be imported (RuntimeError)" in ran.out
+    assert "canary" not in ran.text

@@ -79,13 +79,3 @@ def test_next_session_names_old_folders_that_it_leaves_alone(project: Project) -
     out = project.report().out
     assert "left alone in .: 20240101T000000-00000001: it holds thesis.txt, which no session made" in out
     assert "left alone in .: .20240101T000000-00000002: it holds thesis.txt, which no session made" in out
-
-
-def test_send_does_not_take_other_folders_for_sessions(tmp_path: Path) -> None:
-    """`send` and `doctor` find nothing to send in a project that is its own spool."""
-    project = Project(tmp_path)
-    project.write("pytest.ini", "[pytest]\nautomation_report_spool = .\n")
-    project.write("src/main.py", "")
-    sent = console(project.root, "send", exits=0)
-    assert "nothing to send" in sent.err
-    assert f"nothing waits in {project.root}" in console(project.root, "doctor").text

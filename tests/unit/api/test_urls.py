@@ -1,5 +1,9 @@
+import os
+from types import MappingProxyType
+
 import pytest
 
+from pytest_automation_report.api.http import proxies_for
 from pytest_automation_report.api.urls import is_web_address
 
 
@@ -34,3 +38,40 @@ from pytest_automation_report.api.urls import is_web_address
 def test_web_addresses(text: str, is_web: bool) -> None:  # noqa: FBT001 - a table's column
     """Settings, recorded fields and pages have one notion of a URL that a page can link to."""
     assert is_web_address(text) is is_web
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "is_direct"),
+    [
+        ("a.example", "", False), ("a.example", "*", True), ("a.example", "a.example", True),
+        ("a.example", "example", True), ("a.example", ".example", True), ("a.example", "*.example", True),
+        ("a.example", "x, A.Example ", True), ("a.example", "b.example", False), ("aa.example", "a.example", False),
+        ("a.example.", "a.example", True), ("a.example", ",,", False), ("a.example", "xample", False),
+        ("a.example:8080", "a.example:8080", True), ("a.example:8080", "a.example:80", False),
+        ("a.example", "a.example:443", True), ("10.1.2.3", "10.0.0.0/8", True), ("11.1.2.3", "10.0.0.0/8", False),
+        ("10.1.2.3", "10.1.2.3", True), ("10.1.2.3", "10.1.2.3:443", True), ("10.1.2.3", "10.1.2", False),
+        ("[fd00::1]", "fd00::1", True), ("[fd00::1]", "[fd00::1]", True), ("[fd00::1]:5", "[fd00::1]:5", True),
+        ("[fd00::1]:5", "[fd00::1]:6", False), ("[fd00::1]", "fd00::/8", True), ("10.1.2.3", "10.0.0.0/99", False),
+        ("127.0.0.1:80", "", True), ("127.9.9.9", "", True), ("[::1]", "", True), ("localhost", "", True),
+        ("LOCALHOST:1", "", True), ("x.localhost", "", True), ("localhost.example", "", False),
+    ],
+)  # fmt: skip
+def test_choice_of_proxy(host: str, no_proxy: str, is_direct: bool) -> None:  # noqa: FBT001 - a table's column
+    """The proxy is left out for loopback and for what no_proxy names, and for nothing else."""
+    proxies = {"https": "http://proxy", "http": "http://other", "no_proxy": no_proxy}
+    assert proxies_for(f"https://{host}/api", proxies) == ({} if is_direct else {"https": "http://proxy"})
+
+
+def test_choice_of_proxy_neither_reads_nor_writes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice depends on its arguments alone: threads of the sender choose at the same time."""
+    monkeypatch.setenv("no_proxy", "*")
+    with monkeypatch.context() as frozen:
+        frozen.setattr(os, "environ", MappingProxyType(dict(os.environ)))
+        listed = proxies_for("https://a.example/", {"https": "http://proxy", "no_proxy": "example"})
+        unlisted = proxies_for("https://a.example/", {"https": "http://proxy", "no_proxy": "b"})
+    assert (listed, unlisted) == ({}, {"https": "http://proxy"})
+
+
+def test_no_proxy_for_the_scheme() -> None:
+    """A proxy for http is none for https."""
+    assert proxies_for(f"https://{'reports.example'}/", {"http": "http://proxy"}) == {}
