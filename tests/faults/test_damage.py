@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from support.delivered_results import assert_complete, assert_one_run, field_texts, result_named, result_names
+from support.delivered_results import assert_complete, field_texts, result_named
 from support.fault_projects import NUMBERED
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent, spools
-from support.sessions import run_session, send
+from support.sessions import send
 
 
 def finish_of(records: bytes, number: int) -> int:
@@ -104,14 +104,3 @@ def test_spool_for_another_address(tmp_path: Path, server: ScriptedServer, sessi
         assert other.log == []
     assert server.log == []
     assert session.exists()
-
-
-def test_other_sessions_are_sent_past_a_bad_one(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
-    """One session that cannot be sent keeps no other back."""
-    (session / "session.json").write_text("{")
-    run_session(tmp_path, "--automation-report-delivery", "later", address=server.address, exits=0)
-    done = sent(tmp_path, server, exits=3)
-    assert "4 results sent" in done.err
-    assert len(result_names(server)) == 4
-    assert_one_run(server)
-    assert spools(tmp_path) == [session]

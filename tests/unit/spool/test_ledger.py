@@ -23,7 +23,7 @@ from pytest_automation_report.spool.ledger import (
     StoredRecord,
 )
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from support.records import ledger_record, line
+from support.records import ledger_record
 
 
 def _state(*records: tuple[str, dict[str, Any]]) -> LedgerState:
@@ -88,13 +88,6 @@ def test_end_is_what_the_last_life_wrote() -> None:
     assert (state.is_done, state.is_ready, state.sender_pid) == (False, True, 7)
 
 
-def test_unusable_ledger_is_told(tmp_path: Path) -> None:
-    """A record that is whole and says nothing makes the ledger unusable, and the error names it."""
-    (tmp_path / "ledger").write_bytes(line("intent", i=1))
-    with pytest.raises(SpoolError, match=r"ledger: a record cannot be used: Object missing required field `op`$"):
-        ledger_from(tmp_path / "ledger")
-
-
 def test_answers_are_progress_and_end_troubles() -> None:
     """What the server says yes or no to is counted and ends the trouble; what has changed nothing only ends it."""
     state = _state(("trouble", {"why": "down", "class": "again"}))
@@ -135,24 +128,6 @@ def test_notes_are_made_once(operation: Operation) -> None:
     for kind, is_noted in (("ack", True), ("rejected", True), ("not", False)):
         state = _state(_intent(1, operation), (kind, {"i": 1, "id": None, "why": "no"}))
         assert (state.is_noted, state.is_complete) == (is_noted, False)
-
-
-def test_completions() -> None:
-    """A completed run is complete; a completed thread is left, the run stays open."""
-    state = _state(_intent(1, "complete_run"), ("ack", {"i": 1, "id": None}))
-    assert (state.is_complete, state.is_noted) == (True, False)
-    begun = (_intent(1, "create_thread", "gw0"), ("ack", {"i": 1, "id": 5}))
-    state = _state(*begun, _intent(2, "complete_thread", "gw0", 5), ("ack", {"i": 2, "id": None}))
-    assert (state.progress_of("gw0").thread, state.is_complete) == (None, False)
-
-
-def test_part_of_a_batch_is_acknowledged() -> None:
-    """The part of a batch that has arrived is settled and counts in its thread, the rest is to be sent."""
-    append = _intent(2, "append_thread", "gw0", 5, 0, 30, 3)
-    begun = (_intent(1, "create_thread", "gw0"), ("ack", {"i": 1, "id": 5}), append)
-    progress = _state(*begun, ("part", {"i": 2, "ranges": [[0, 9, 1], [20, 30, 1]]})).progress_of("gw0")
-    assert (progress.acknowledged.count, progress.in_thread) == (2, 2)
-    assert [progress.is_settled(each) for each in (5, 15, 25)] == [True, False, True]
 
 
 def test_a_new_thread_begins_with_nothing_in_it() -> None:
