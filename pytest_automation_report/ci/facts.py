@@ -113,23 +113,21 @@ class BuildInfo(Struct, frozen=True, kw_only=True):
         return f"{self.repository}/{word}/{quote(self.commit, safe='', errors='replace')}"
 
 
-def with_fallbacks(first: BuildInfo, *others: BuildInfo | None) -> BuildInfo:
-    """Fill the missing values of `first` from `others`, in order."""
-    for other in others:
-        if other is None:
-            continue
-        # Two pairs are filled as pairs: a branch of one source and a tag or a merge commit of another do not belong
-        # to the same build.
-        kept: set[str] = set()
-        if first.branch or first.tag:
-            kept |= {"branch", "tag"}
-        if first.commit or first.merge_commit:
-            kept |= {"commit", "merge_commit", "uncommitted_changes"}
-            if first.commit != other.commit:
-                kept |= {"commit_subject", "commits"}
-        names = [name for name in BuildInfo.__struct_fields__ if name not in kept and getattr(first, name) is None]
-        first = replace(first, **{name: getattr(other, name) for name in names})
-    return first
+def with_fallbacks(first: BuildInfo, other: BuildInfo | None) -> BuildInfo:
+    """Fill the missing values of `first` from `other`."""
+    if other is None:
+        return first
+    # Two pairs are filled as pairs: a branch of one source and a tag or a merge commit of another do not belong to the
+    # same build.
+    kept: set[str] = set()
+    if first.branch or first.tag:
+        kept |= {"branch", "tag"}
+    if first.commit or first.merge_commit:
+        kept |= {"commit", "merge_commit", "uncommitted_changes"}
+        if first.commit != other.commit:
+            kept |= {"commit_subject", "commits"}
+    names = [name for name in BuildInfo.__struct_fields__ if name not in kept and getattr(first, name) is None]
+    return replace(first, **{name: getattr(other, name) for name in names})
 
 
 def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_branch_tag: bool = False) -> NewRun:

@@ -44,12 +44,13 @@ def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> d
     SettingError where pytest cannot read it.
     """
     values = ini_values(config, [(setting.ini, setting.kind) for setting in SETTINGS])
-    found: dict[str, RawSetting | None] = {}
+    found: dict[str, RawSetting] = {}
     for setting, in_file in zip(SETTINGS, values, strict=True):
         option = config.getoption(setting.ini) if setting.is_option else None
         spelled = setting.off_option if option is False else setting.option
-        found[setting.name] = _decided(setting, (option, spelled), environ, in_file)
-    return {name: raw for name, raw in found.items() if raw is not None}
+        if raw := _decided(setting, (option, spelled), environ, in_file):
+            found[setting.name] = raw
+    return found
 
 
 def read_console_settings(
@@ -60,13 +61,14 @@ def read_console_settings(
     ``options`` holds the options' values by the settings' names (``None`` where unset); ``ini`` the values of an ini
     file by their ini names, as texts or as TOML's own values; ``ini_name`` is the file's name in messages.
     """
-    found: dict[str, RawSetting | None] = {}
+    found: dict[str, RawSetting] = {}
     for setting in SETTINGS:
         option = options.get(setting.name)
         spelled = setting.plain_off_option if option is False else setting.plain_option
         in_file = ini.get(setting.ini), f"{ini_name}: {setting.ini}"
-        found[setting.name] = _decided(setting, (option, spelled), environ, in_file)
-    return {name: raw for name, raw in found.items() if raw is not None}
+        if raw := _decided(setting, (option, spelled), environ, in_file):
+            found[setting.name] = raw
+    return found
 
 
 def _decided(

@@ -98,10 +98,9 @@ def test_long_and_strange_values() -> None:
 
 
 def test_what_is_known_first_counts() -> None:
-    """Facts fill up from others in turn, and what belongs together is taken together."""
-    assert with_fallbacks(
-        BuildInfo(branch="a"), None, BuildInfo(branch="b", build="1"), BuildInfo(build="2", attempt=3)
-    ) == BuildInfo(branch="a", build="1", attempt=3)
+    """Facts fill up from others, and what belongs together is taken together."""
+    assert with_fallbacks(BuildInfo(branch="a"), None) == BuildInfo(branch="a")
+    assert with_fallbacks(BuildInfo(branch="a"), BuildInfo(branch="b", build="1")) == BuildInfo(branch="a", build="1")
     assert with_fallbacks(BuildInfo(commit="a"), BuildInfo(commit="a", commit_subject="s")).commit_subject == "s"
     assert with_fallbacks(BuildInfo(commit="a"), BuildInfo(commit="b", commit_subject="s")).commit_subject is None
     assert with_fallbacks(BuildInfo(tag="v1"), BuildInfo(branch="b")) == BuildInfo(tag="v1")
