@@ -25,13 +25,13 @@ from pytest_automation_report.errors import (
     TokenMissingError,
     TokenRefusedError,
 )
+from pytest_automation_report.settings.console import check_database, project_ini, token_to_send
 from pytest_automation_report.settings.parsers import SIZE_REMEDY, RawSetting, size_bytes
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import postgres_database, project_name, settings_from, spool_candidates
 from pytest_automation_report.settings.run import configured_run, sharing_of
 from pytest_automation_report.settings.settings import setting_of
-from pytest_automation_report.settings.sources import misspelling, project_ini, read_console_settings
-from pytest_automation_report.settings.trust import check_database, token_to_send
+from pytest_automation_report.settings.sources import misspelling, read_console_settings
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
 from pytest_automation_report.text.limits import STRING_UNITS
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_automation_report.api.models import NewRun, PostgresDatabase
+    from pytest_automation_report.settings.console import ProjectIni
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.settings.sources import ProjectIni
 
 
 P = ParamSpec("P")

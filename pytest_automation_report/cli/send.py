@@ -32,9 +32,9 @@ from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.sender import Sender
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.settings.console import project_ini
 from pytest_automation_report.settings.resolver import artifact_store
 from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
-from pytest_automation_report.settings.sources import project_ini
 from pytest_automation_report.spool.cleaning import remove_empty, remove_session
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.spool.ledger_file import ledger_from

@@ -92,7 +92,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     if configuration.preflight:
         _check_before(configuration, used)
     if used is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
-        from pytest_automation_report.settings.trust import KnownAddresses  # noqa: PLC0415 - only for servers elsewhere
+        from pytest_automation_report.settings.console import KnownAddresses  # noqa: PLC0415 - only for servers elsewhere
 
         # The console command may send a token there from now on.
         KnownAddresses(environ, config.rootpath).remember(configuration)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import unicodedata
 from hashlib import sha256
 from importlib.util import find_spec
@@ -34,7 +35,7 @@ from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.pytest_config import is_override
 from pytest_automation_report.settings.settings import LOCAL_URL, SETTINGS, Settings, setting_of
-from pytest_automation_report.settings.sources import spelled_like, toml_document, unknown_variables
+from pytest_automation_report.settings.sources import spelled_like, unknown_variables
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string
 
@@ -299,6 +300,17 @@ def project_name(root: Path) -> str | None:
     project = document.get("project")
     name = project.get("name") if isinstance(project, dict) else None
     return name if isinstance(name, str) else None
+
+
+def toml_document(path: Path) -> dict[str, Any]:
+    """Return a TOML file; raises OSError or ValueError if it cannot be read."""
+    text = path.read_text(encoding="utf-8")
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415 - only for a project that has such a file
+    else:
+        import tomli as tomllib  # noqa: PLC0415 - as above
+
+    return tomllib.loads(text)
 
 
 def _source_from(name: str) -> str:

@@ -69,7 +69,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
         "session.xdist", "summary.ci_page", "junit.comparison", "session.rerun_failed",
-        "spool.ledger_file", "spool.reader", "settings.trust", "ci.providers", "spool.artifacts",
+        "spool.ledger_file", "spool.reader", "settings.console", "ci.providers", "spool.artifacts",
         "session.annotation_hooks",
         *(f"recording.{each}" for each in ("attempts", "fields", "functions", "hooks", "markers", "phases", "results")),
     )  # fmt: skip

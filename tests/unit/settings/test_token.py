@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_automation_report.settings.console import KnownAddresses
 from pytest_automation_report.settings.token import token_for, token_from
-from pytest_automation_report.settings.trust import KnownAddresses
 from support.settings import resolve
 
 CANARY = "testmo_api_canary"

@@ -1,9 +1,10 @@
-"""Send the user's token only where the user, and not only an ini file, allows it.
+"""Read pytest's ini file without pytest, and send the user's token only where the user allows it, not only that file.
 
-A command may run in a stranger's checkout, whose ini file is not trusted: an address, token file, certificates or plain
-HTTP from it are used for a token only if the user has named them, too, or has used them before. The used addresses are
-in files of the user that no checkout can write. pytest needs no such guard: it runs the checkout's conftest.py, which
-can read the environment anyway. It only adds to the used addresses.
+The console command must not start pytest, with all plugins of the project, only to send a spool. It may run in a
+stranger's checkout, whose ini file is not trusted: an address, token file, certificates or plain HTTP from it are used
+for a token only if the user has named them, too, or has used them before. The used addresses are in files of the user
+that no checkout can write. pytest needs no such guard: it runs the checkout's conftest.py, which can read the
+environment anyway. It only adds to the used addresses.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import hashlib
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from pytest_automation_report.api.urls import is_loopback_origin, origin_from
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.resolver import user_place
+from pytest_automation_report.settings.resolver import toml_document, user_place
 from pytest_automation_report.settings.settings import setting_of
 from pytest_automation_report.settings.token import token_for, token_from
 from pytest_automation_report.text.files import read_file
@@ -29,7 +32,91 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import PostgresDatabase, Token
     from pytest_automation_report.settings.parsers import RawSetting
     from pytest_automation_report.settings.settings import Settings
-    from pytest_automation_report.settings.sources import ProjectIni
+
+_SECTIONS: Final[Mapping[str, str]] = {
+    "pytest.toml": "pytest",
+    ".pytest.toml": "pytest",
+    "pytest.ini": "pytest",
+    ".pytest.ini": "pytest",
+    "pyproject.toml": "tool.pytest",
+    "tox.ini": "pytest",
+    "setup.cfg": "tool:pytest",
+}
+"""pytest's section of each ini file, in the order in which pytest looks for the files in each folder."""
+
+
+class ProjectIni(Struct, frozen=True):
+    """Hold the root folder of a project, its ini file's name (empty without one) and the values in it."""
+
+    root: Path
+    name: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The ini file, or the root folder without one."""
+        return self.root / self.name
+
+
+def project_ini(start: Path) -> ProjectIni:
+    """Return the ini file that pytest would use if a user started it in this folder without arguments.
+
+    Raises `SettingError` for a file that pytest would refuse.
+    """
+    folders = (start, *start.parents)
+    bare: ProjectIni | None = None
+    for path in (folder / name for folder in folders for name in _SECTIONS):
+        if path.is_file():
+            values = _values(path)
+            if values is not None:
+                return ProjectIni(path.parent, path.name, values)
+            if path.name == "pyproject.toml" and bare is None:
+                # Without a section it counts only if no other file does: then its folder is the root.
+                bare = ProjectIni(path.parent, path.name)
+    return bare or ProjectIni(next((folder for folder in folders if (folder / "setup.py").is_file()), start))
+
+
+def _values(path: Path) -> Mapping[str, object] | None:
+    """Return the values of pytest's section, ``None`` when the file has none and so does not count."""
+    from iniconfig import IniConfig, ParseError  # noqa: PLC0415 - pytest reads its ini file itself
+
+    try:
+        values = _toml_values(path) if path.suffix == ".toml" else _ini_values(path, IniConfig(str(path)).sections)
+    except (OSError, ValueError, ParseError) as error:  # UnicodeDecodeError and TOMLDecodeError are ValueErrors
+        raise SettingError(str(path), str(error), "correct the file") from error
+    # pytest uses its own files even without a section.
+    return {} if values is None and path.stem.lstrip(".") == "pytest" else values
+
+
+def _ini_values(path: Path, sections: Mapping[str, Mapping[str, str]]) -> Mapping[str, object] | None:
+    section = _SECTIONS[path.name]
+    if section not in sections and section != "pytest" and "pytest" in sections:
+        raise SettingError(str(path), "[pytest]", f"call the section [{section}]: pytest refuses it in this file")
+    return dict(sections[section]) if section in sections else None
+
+
+def _toml_values(path: Path) -> Mapping[str, object] | None:
+    """Return pytest's values; in pyproject.toml the native table keeps its types, and the older one holds texts."""
+    document = toml_document(path)
+    if path.name != "pyproject.toml":
+        loose = [name for name, value in document.items() if not isinstance(value, dict)]
+        if "pytest" not in document and loose:
+            raise SettingError(str(path), loose[0], "write it below [pytest]")
+        return _table(document.get("pytest"))
+    table = _table(_table(document.get("tool")).get("pytest"))
+    texts = table.get("ini_options")
+    native = {name: value for name, value in table.items() if name != "ini_options"}
+    if native and texts:
+        raise SettingError(str(path), "[tool.pytest] and [tool.pytest.ini_options]", "keep one of them")
+    if native or texts is None:
+        return native or None
+    return {name: value if isinstance(value, list) else str(value) for name, value in _table(texts).items()}
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    """Return a table of TOML, an empty one for anything else: pytest itself reports that."""
+    return value if isinstance(value, dict) else {}
+
 
 _MOST_BYTES: Final = 1 << 20
 _MOST_USES: Final = 500
