@@ -140,3 +140,17 @@ def test_bytes_pass_whole_and_in_their_time(proxy: FaultProxy, which: str, way: 
         assert seconds <= monotonic() - start < seconds + 5
         line.shutdown(socket.SHUT_WR)
         assert file.read() == b""
+
+
+def test_hang_after_a_limit(proxy: FaultProxy) -> None:
+    """After its limit nothing is heard of a connection that hangs, until the proxy heals."""
+    proxy.answers = Way(limit_bytes=3, end="hang")
+    with connected(proxy) as line:
+        line.sendall(b"abcdef")
+        assert line.recv(100) == b"abc"
+        line.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            line.recv(100)
+        line.settimeout(10)
+        proxy.heal()
+        assert line.recv(100) == b""

@@ -205,9 +205,7 @@ ROWS = (
     kept("18-unknown", Encrypted(is_known=False), "TLS: "),
     kept("18-host", Encrypted(host="other.example"), "TLS: "),
     kept("18-plain", Encrypted(is_plain=True), "TLS: "),
-    kept("20-407", Tunnelled(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), "407"),
     kept("20-502", Tunnelled(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"), "502"),
-    kept("20-dies", Tunnelled(b""), "could not be reached"),
     Row("20-dies-later", once(lost_answer()), route=Tunnelled()),
 )
 

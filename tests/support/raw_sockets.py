@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class RawServer:
     """Runs ``behave(connection)`` for each connection, one after the other, and closes it."""
 
-    def __init__(self, behave: Callable[[socket.socket], None]) -> None:
+    def __init__(self, behave: Callable[[socket.socket], object]) -> None:
         self._behave = behave
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -59,6 +59,16 @@ def head_of(connection: socket.socket) -> bytes:
             break
         head += byte
     return head
+
+
+def answering(data: bytes) -> Callable[[socket.socket], None]:
+    """Return a behaviour: answer this to the headers of one request."""
+
+    def behave(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(data)
+
+    return behave
 
 
 def pipe(one: socket.socket, other: socket.socket) -> None:

@@ -13,7 +13,7 @@ from pytest_automation_report.api.models import NewRun, Resources
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
 from support.client_fixtures import ClientFor
 from support.contract import Contract
-from support.raw_sockets import RawServer, head_of
+from support.raw_sockets import RawServer, answering, head_of
 from support.scripted_server.faults import (
     Fault,
     Rule,
@@ -187,18 +187,6 @@ def test_redirects_are_not_followed(server: ScriptedServer, client: HttpClient, 
         assert other.connection_count == 0
 
 
-def until(event: threading.Event) -> None:
-    event.wait(10)
-
-
-def raw_answer(data: bytes) -> Callable[[socket.socket], None]:
-    def behave(connection: socket.socket) -> None:
-        head_of(connection)
-        connection.sendall(data)
-
-    return behave
-
-
 @pytest.mark.parametrize(
     "data",
     [
@@ -215,7 +203,7 @@ def raw_answer(data: bytes) -> Callable[[socket.socket], None]:
 )  # fmt: skip
 def test_broken_http(client_for: ClientFor, data: bytes) -> None:
     """What is no HTTP, or not to its end, is an unknown answer."""
-    with RawServer(raw_answer(data)) as raw:
+    with RawServer(answering(data)) as raw:
         assert type(error_within(5, lambda: client_for(raw.address).run(1))) is UnknownAnswerError
 
 
@@ -249,7 +237,7 @@ def test_body_without_length_that_stops(client_for: ClientFor) -> None:
 
 def test_server_that_does_not_read(client_for: ClientFor) -> None:
     """A request that the server does not take in ends at the deadline."""
-    with RawServer(lambda _: until(raw.is_over)) as raw:
+    with RawServer(lambda _: raw.is_over.wait(10)) as raw:
         client = client_for(raw.address, deadline_seconds=0.5)
         error = error_within(3, lambda: client.append_thread(1, LARGE))
         raw.is_over.set()

@@ -13,8 +13,8 @@ import trustme
 from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
 from support.client_fixtures import ClientFor
-from support.raw_sockets import RawServer, head_of, pipe
-from support.scripted_server.faults import Rule, answer, hang, lost_answer, slow
+from support.raw_sockets import RawServer, answering, head_of, pipe
+from support.scripted_server.faults import Rule, answer, hang, slow
 from support.scripted_server.server import ScriptedServer
 
 NAME = "reports.example"
@@ -82,13 +82,6 @@ def test_tls_refused(secure: Callable[[str], ScriptedServer], client_for: Client
     assert server.log == []
 
 
-def test_tls_against_a_plain_port(server: ScriptedServer, client_for: ClientFor) -> None:
-    """An https address never falls back to plain http."""
-    error = failure(lambda: client_for(server.address.replace("http:", "https:")).create_run(RUN))
-    assert type(error) is NotSentError
-    assert server.log == []
-
-
 def test_missing_ca_file(client_for: ClientFor, tmp_path: Path) -> None:
     """A CA file that is gone means that nothing is sent."""
     client = client_for("https://127.0.0.1:1", ca_file=str(tmp_path / "gone.pem"))
@@ -113,11 +106,7 @@ def test_tls_deadline(
 
 def test_tls_handshake_deadline(client_for: ClientFor) -> None:
     """A server that accepts and never shakes hands was sent nothing."""
-
-    def behave(_: socket.socket) -> None:
-        raw.is_over.wait(10)
-
-    with RawServer(behave) as raw:
+    with RawServer(lambda _: raw.is_over.wait(10)) as raw:
         client = client_for(raw.address.replace("http:", "https:"), deadline_seconds=0.4)
         error = failure(lambda: client.create_run(RUN))
         raw.is_over.set()
@@ -163,12 +152,7 @@ def test_tls_through_a_proxy(secure: Callable[[str], ScriptedServer], client_for
 )
 def test_proxy_that_refuses(client_for: ClientFor, reply: bytes) -> None:
     """A proxy that makes no tunnel means that nothing was sent, and its password is in no message."""
-
-    def behave(connection: socket.socket) -> None:
-        head_of(connection)
-        connection.sendall(reply)
-
-    with RawServer(behave) as proxy:
+    with RawServer(answering(reply)) as proxy:
         proxies = {"https": f"http://user:secret@127.0.0.1:{proxy.port}"}
         error = failure(lambda: client_for(f"https://{NAME}", proxies=proxies).create_run(RUN))
     assert type(error) is NotSentError
@@ -189,16 +173,6 @@ def test_proxy_that_dawdles(client_for: ClientFor) -> None:
         error = failure(lambda: client.create_run(RUN))
     assert type(error) is NotSentError
     assert "0.5 s" in str(error)
-
-
-def test_dead_tunnel(secure: Callable[[str], ScriptedServer], client_for: ClientFor, ca_file: str) -> None:
-    """A proxy that dies after the request went through leaves the answer unknown."""
-    server = secure(NAME)
-    server.script([Rule("POST", "", lost_answer())])
-    with RawServer(tunnel_to(port_of(server), [])) as proxy:
-        client = client_for(f"https://{NAME}", proxies={"https": f"http://127.0.0.1:{proxy.port}"}, ca_file=ca_file)
-        assert type(failure(lambda: client.create_run(RUN))) is UnknownAnswerError
-    assert len(server.store.runs) == 1
 
 
 def test_forwarding_proxy(server: ScriptedServer, client_for: ClientFor) -> None:
