@@ -6,17 +6,15 @@ the names of all modules, also those that were imported before.
 
 from __future__ import annotations
 
-import builtins
 import datetime as dt
 import json
 import re
 import time
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _SEPARATORS: Final = (",", ":")
 
@@ -52,19 +50,6 @@ class Unpatched:
     def utc(cls) -> dt.datetime:
         """Return the time in UTC."""
         return cls._datetime.fromtimestamp(cls.wall(), cls._utc)
-
-
-_import = builtins.__import__
-
-
-@contextmanager
-def python_imports() -> Iterator[None]:
-    """Import as Python does in this block, in the middle of a test that may have replaced ``__import__``."""
-    patched, builtins.__import__ = builtins.__import__, _import
-    try:
-        yield
-    finally:
-        builtins.__import__ = patched
 
 
 compiled: Final[Callable[..., re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)

@@ -1,7 +1,7 @@
 """Turn pytest's reports of one attempt, and the annotations of the test, into one result of the API.
 
-- `recorder` is the first to read. It makes the record of an attempt: alone if the test passed and has nothing to
-  report, else with `attempts`, which reads `phases`, `results` and `comparison`.
+- `recorder` is the first to read. It makes the record of an attempt, with `phases`, `results` and `comparison` unless
+  the test passed and has nothing to report.
 - `functions`, `markers` and `hooks` are the ways in for annotations, which `fields` makes fields and artifacts;
   `collector` keeps those of the running test.
 

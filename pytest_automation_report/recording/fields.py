@@ -1,38 +1,27 @@
-"""Turn named values into fields, and files into artifacts.
+"""Turn named values into fields, and addresses of files into artifacts.
 
 A value gets the field type that shows it best: a URL is a link, several lines are a text. `FoundSecrets` hides in all
 fields of a result the values that one of them shows to be secrets.
-
-For a file the first of these ways that applies is used: a user's hook publishes it and returns its address; the
-template of ``artifact_url`` has the address of a file that the CI uploads from its place; the spool stores a copy,
-which the sender uploads. A file without an address becomes a field that names it.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
-from pytest_automation_report.api.urls import address_of, is_web_address
-from pytest_automation_report.recording.collector import PUBLISH_ARTIFACT
-from pytest_automation_report.spool.artifacts import spooled_address
+from pytest_automation_report.api.urls import is_web_address
+from pytest_automation_report.text.colours import remarked
 from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16_length
-from pytest_automation_report.text.redaction import KnownSecrets, safe_str
+from pytest_automation_report.text.redaction import KnownSecrets
 from pytest_automation_report.text.visible import ColouredText, marked, unmasked, visible
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    import pytest
-
-    from pytest_automation_report.recording.collector import AnnotationCollector
     from pytest_automation_report.spool.records import Attempt, Step
     from pytest_automation_report.text.redaction import TextCleaner
 
@@ -118,7 +107,7 @@ def printed_annotations(
                 fields.append(property_field(name.strip(), value.strip(), cleaner))
                 continue
             address = text.strip()
-            artifact = artifact_from(_last_segment(address) or address, address, None, None, cleaner)
+            artifact = artifact_from(last_segment(address) or address, address, None, None, cleaner)
             if artifact is None:
                 fields.append(property_field("Attachment", address, cleaner))
             else:
@@ -139,8 +128,6 @@ class FoundSecrets:
         mask = self._secrets.masked(unmasked(text))
         if type(text) is not ColouredText:
             return marked(text, mask)
-        from pytest_automation_report.text.colours import remarked  # noqa: PLC0415 - few texts have colours
-
         return remarked(text, mask)
 
     def of_attempt(self, attempt: Attempt) -> Attempt:
@@ -171,131 +158,6 @@ class FoundSecrets:
         return self.hidden(value) if isinstance(value, str) else value
 
 
-Content: TypeAlias = "str | os.PathLike[str] | bytes"
-"""An artifact: a web address, the path of a file, or the bytes themselves."""
-
-
-LazyContent: TypeAlias = "Content | Callable[[], Content]"
-"""The same, or a function that returns it, which is called in reported sessions only."""
-
-_NAME: Final = "Artifact"
-
-
-def check_content(content: object) -> None:
-    """Raise TypeError for a content that can never be an artifact, before any function is called or file read."""
-    if not (isinstance(content, (str, bytes, os.PathLike)) or callable(content)):
-        raise TypeError(f"an artifact is an address, a path, bytes or a function, not {content.__class__.__name__}")
-
-
-def attachment(
-    collector: AnnotationCollector,
-    item: pytest.Item | pytest.Session | None,
-    content: LazyContent,
-    name: str | None,
-    mime_type: str | None,
-    *,
-    folder: Path | None = None,
-) -> Artifact | Field | None:
-    """Return the artifact or field for a file of a result or a run; None, with an error of the user, if that failed.
-
-    ``folder`` is the folder that a relative path starts from, by default the current one.
-    """
-    try:
-        value = content() if callable(content) else content
-        if isinstance(value, str) and is_web_address(value):
-            shown = safe_str(name or _last_segment(value) or _NAME)
-            return _Attachment(collector, item, shown, mime_type).of_address(value)
-        if isinstance(value, bytes):
-            return _Attachment(collector, item, safe_str(name or _NAME), mime_type).of_bytes(value)
-        path = ((folder or Path()) / value).absolute()
-        return _Attachment(collector, item, safe_str(name or path.name or _NAME), mime_type).of_file(path)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - neither a user's function nor a patched file system may change a verdict
-        reason = f"{type(error).__name__}: {safe_str(error)}"
-        collector.user_errors.add(f"artifact {safe_str(name or _NAME)} was not added: {reason}")
-        return None
-
-
-class _Attachment(Struct):
-    """One address, file or bytes of one attempt, or of a session."""
-
-    collector: AnnotationCollector
-    item: pytest.Item | pytest.Session | None
-    name: str
-    mime_type: str | None
-
-    def of_address(self, address: str, size: int | None = None) -> Artifact | Field:
-        """Return the artifact of an address, or a field if the server would refuse the address, such as a long one."""
-        artifact = artifact_from(self.name, address, self.mime_type, size, self.collector.cleaner)
-        return self._field(address) if artifact is None else artifact
-
-    def of_file(self, path: Path) -> Artifact | Field:
-        """Return the artifact of a file, or the field that names it."""
-        shown = str(path)
-        if not path.is_file():
-            self.collector.add_missing_file("whose file is missing", shown)
-            return self._field(f"{shown} (no such file)")
-        size = path.stat().st_size
-        address = self._published(path) or self._templated(path)
-        return self._spooled(path, shown) if address is None else self.of_address(address, size)
-
-    def of_bytes(self, data: bytes) -> Artifact | Field:
-        """Return the artifact of bytes; the hook gets them as a temporary file."""
-        address = None
-        if self._has_hook():
-            import tempfile  # noqa: PLC0415 - only for bytes with a hook
-
-            with tempfile.TemporaryDirectory(prefix="automation-report-") as folder:
-                path = Path(folder) / (Path(self.name).name or _NAME)
-                path.write_bytes(data)
-                address = self._published(path)
-        if address is None:
-            return self._spooled(data, f"{len(data):,} bytes")
-        return self.of_address(address, len(data))
-
-    def _spooled(self, content: Path | bytes, shown: str) -> Artifact | Field:
-        """Return the reference to a copy in the spool."""
-        cleaner = self.collector.cleaner
-        try:
-            name, size = self.collector.artifact_spool().add(content)
-        except ValueError as error:
-            self.collector.add_missing_file(f"that are not kept ({error})", shown)
-            return self._field(f"{shown} (not kept: {error})")
-        mime_type = cleaner.string(self.mime_type) if self.mime_type else None
-        address = spooled_address(name, cleaner.string(shown))
-        return Artifact(cleaner.string(self.name) or NO_NAME, address, None, mime_type, size)
-
-    def _templated(self, path: Path) -> str | None:
-        """Return the address by the template; None without one, and for files outside of the root folder."""
-        template = self.collector.options.artifact_url
-        if not template or self.item is None:
-            return None
-        # The template has the path from the root folder, so a file outside of it has no address.
-        relative = os.path.relpath(path, self.item.config.rootpath)
-        if relative.startswith(os.pardir):
-            return None
-        address = address_of(template, Path(relative).as_posix(), self.name)
-        return address if is_address(address) else None
-
-    def _has_hook(self) -> bool:
-        return self.item is not None and bool(getattr(self.item.config.hook, PUBLISH_ARTIFACT).get_hookimpls())
-
-    def _published(self, path: Path) -> str | None:
-        """Return the address that a user's hook returns for a file, None without one."""
-        if self.item is None or not self._has_hook():
-            return None
-        # The hook relative to the item: conftests of the item's folders are called, others are not.
-        errors, hook = self.collector.user_errors, getattr(self.item.ihook, PUBLISH_ARTIFACT)
-        address: object = errors.call(PUBLISH_ARTIFACT, hook, path=path)
-        if address is None or (isinstance(address, str) and is_address(address)):
-            return address
-        errors.add_hook_error(PUBLISH_ARTIFACT, ValueError(f"{safe_str(address)!r} is no web address"))
-        return None
-
-    def _field(self, text: str) -> Field:
-        return property_field(self.name, text, self.collector.cleaner)
-
-
-def _last_segment(address: str) -> str:
+def last_segment(address: str) -> str:
+    """Return the end of the path of an address, the name of its file."""
     return re.split(r"[?#]", address, maxsplit=1)[0].rstrip("/\\").replace("\\", "/").rpartition("/")[2]

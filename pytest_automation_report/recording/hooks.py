@@ -22,7 +22,7 @@ from pytest_automation_report.unpatched import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.recording.fields import LazyContent
+    from pytest_automation_report.recording.functions import LazyContent
     from pytest_automation_report.text.redaction import TextCleaner
 
 

@@ -7,13 +7,8 @@ from urllib.parse import quote
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.recording.fields import (
-    attachment,
-    check_content,
-    field_type_of,
-    property_field,
-    typed_field,
-)
+from pytest_automation_report.recording.fields import field_type_of, property_field, typed_field
+from pytest_automation_report.recording.functions import attachment, check_content
 from pytest_automation_report.recording.options import MARKER_PREFIX
 from pytest_automation_report.recording.phases import Annotations
 from pytest_automation_report.text.redaction import safe_str
@@ -24,7 +19,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.recording.collector import AnnotationCollector
-    from pytest_automation_report.recording.fields import LazyContent
+    from pytest_automation_report.recording.functions import LazyContent
     from pytest_automation_report.recording.options import RecordingOptions
 
 

@@ -1,7 +1,8 @@
-"""Turn pytest's reports of one attempt into its record.
+"""Turn pytest's reports of one attempt into its record: failures, output, subtests, steps and annotations.
 
 Nothing above this folder knows pytest's phases. The caller passes all times, so that a test that patches the clock
-cannot change a result.
+cannot change a result. All that a failing test needs is loaded with this module: in the middle of a test Python may
+find no module, since tests replace its importers, its files and ``__import__``.
 
 Plugins repeat tests in two ways, and the sender makes one result of all attempts:
 
@@ -12,44 +13,123 @@ Plugins repeat tests in two ways, and the sender makes one result of all attempt
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import replace
 
-from pytest_automation_report.recording.running import ALL_PASSED, NOTHING_LEFT, Leftovers, RunningAttempt, line_of
+from pytest_automation_report.api.models import FIELD_LIMIT, Artifact, Field, Status
+from pytest_automation_report.recording.comparison import clean_comparison
+from pytest_automation_report.recording.fields import FoundSecrets, printed_annotations, property_field
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.recording.phases import (
+    Annotations,
+    Phase,
+    Subtests,
+    console_field,
+    context_of,
+    merged,
+    read_phase,
+    steps_field,
+    worst_status,
+)
+from pytest_automation_report.recording.results import colours_of, identity_of, node_id_fields, output_fields
 from pytest_automation_report.spool.records import Attempt, FinishRecord
-from pytest_automation_report.text.limits import STRING_UNITS, cut_end, string, utf16_length
-from pytest_automation_report.unpatched import python_imports
+from pytest_automation_report.text.limits import STRING_UNITS, string
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.api.models import Status
-    from pytest_automation_report.recording.attempts import AttemptReader
     from pytest_automation_report.recording.comparison import Sides
-    from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.recording.phases import Annotations, Report
-    from pytest_automation_report.recording.running import Location
+    from pytest_automation_report.recording.phases import Context, Report
+
+_Entry = TypeVar("_Entry")
+_MAX_LINE: Final = 1 << 31
+
+PHASES: Final = ("setup", "call", "teardown")
+
+Location: TypeAlias = "tuple[str, int | None, str] | None"
+"""pytest's ``location`` of a test: path, line (0-based), name in the file."""
+
+Times: TypeAlias = "tuple[int, int | None, int | None]"
+"""Microseconds of an attempt, of its setup and of its teardown; the last two are None if they are not known."""
+
+
+class Leftovers(Struct, frozen=True):
+    """What the attempts of a test before this one left in pytest's item: it keeps one for all of them."""
+
+    sections: Sequence[tuple[str, str]] = ()
+    properties: Sequence[tuple[str, object]] = ()
+
+
+class HiddenAttempt(Struct, frozen=True):
+    """One attempt that a plugin repeated between pytest's start and finish of a test: its call and its subtests.
+
+    ``call`` is None for a call that passed. ``elapsed_us`` is the time of the call by pytest's clock, in microseconds.
+    ``sections`` are the headings and texts that were captured in it.
+    """
+
+    call: Phase | None
+    subtests: Subtests | None
+    elapsed_us: int
+    sections: Sequence[tuple[str, str]] = ()
+
+
+NOTHING_LEFT: Final = Leftovers()
+ALL_PASSED: Final[Mapping[str, None]] = dict.fromkeys(PHASES)
+"""The phases of an attempt that passed without anything to report: most attempts, so that one comparison finds them."""
+
+
+class RunningAttempt:
+    """The reports of the running attempt of one test."""
+
+    __slots__ = ("before", "durations", "hidden", "location", "phases", "properties", "sections", "subtests")
+
+    def __init__(self, before: Leftovers, location: Location) -> None:
+        self.before = before
+        self.location = location
+        # None stands for a phase that simply passed.
+        self.phases: dict[str, Phase | None] = {}
+        self.durations: dict[str, float] = {}
+        self.sections: Sequence[tuple[str, str]] = ()
+        self.properties: Sequence[tuple[str, object]] = ()
+        self.subtests: Subtests | None = None
+        self.hidden: tuple[HiddenAttempt, ...] = ()
+
+    def times_us(self, observed_us: int) -> Times:
+        """Return the sum of the phases' durations, and those of setup and teardown.
+
+        If a test moved pytest's clock, the sum is the observed time, and the others are not known.
+        """
+        observed_us = max(0, observed_us)
+        durations = self.durations
+        total_us = sum(durations.values()) * 1e6
+        # Phases cannot last longer than the attempt around them: such a sum comes from a frozen or moved clock.
+        if not 0 < total_us <= observed_us or min(durations.values()) < 0:
+            return observed_us, None, None
+        setup, teardown = durations.get("setup", 0.0), durations.get("teardown", 0.0)
+        return min(round(total_us), observed_us), int(setup * 1e6), int(teardown * 1e6)
+
+
+_NO_CALL: Final = (
+    "The test did not finish: pytest reported no outcome of its call. "
+    "(A plugin that repeats tests, such as flaky, hides the outcome of an attempt that it repeats.)"
+)
+# The outcome that pytest-rerunfailures reports of a phase after which the test runs again.
+_RERUN: Final = "rerun"
 
 
 class Recorder:
     """Build the record of each attempt from pytest's reports; owned by the process that runs the tests.
 
     ``groups`` maps node ids to which pytest-xdist added a ``@group`` to those without; its owner may go on filling it.
-    ``release`` closes a descriptor for a moment, if a test has left none.
     """
 
-    def __init__(
-        self,
-        options: RecordingOptions,
-        groups: Mapping[str, str] | None = None,
-        release: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, options: RecordingOptions, groups: Mapping[str, str] | None = None) -> None:
         self._options = options
         self._groups = {} if groups is None else groups
-        self._release = release
+        self._cleaner = cleaner_for(options)
         self._open: dict[str, RunningAttempt] = {}
         # What attempts that are not final left, until the next start of the same test.
         self._before: dict[str, Leftovers] = {}
@@ -57,17 +137,6 @@ class Recorder:
         # A prefix that must be respelled makes each folder differ from its node id: 0 then excludes all node ids.
         is_plain_prefix = options.prefix.isascii() and options.prefix.isprintable()
         self._max_plain_length = STRING_UNITS - len(options.prefix) if is_plain_prefix else 0
-
-    @cached_property
-    def _reader(self) -> AttemptReader:
-        """The reader of what is no plain pass, loaded at its first use, in the middle of a test."""
-        with python_imports():
-            try:
-                from pytest_automation_report.recording.attempts import AttemptReader  # noqa: PLC0415 - see above
-            except OSError:  # the test has taken all descriptors
-                self._release()
-                from pytest_automation_report.recording.attempts import AttemptReader  # noqa: PLC0415 - see above
-        return AttemptReader(self._options, self._has_plain_name)
 
     def start(self, nodeid: str, location: Location) -> None:
         """Begin an attempt of a test."""
@@ -81,13 +150,14 @@ class Recorder:
             self.start(nodeid, getattr(report, "location", None))
             attempt = self._open[nodeid]
         # Asked here, as below: three reports of each test have neither a context nor anything to read.
-        if getattr(report, "context", None) is not None and self._reader.add_subtest(attempt, report):
+        if getattr(report, "context", None) is not None and (context := context_of(report)) is not None:
+            self._add_subtest(attempt, report, context)
             return
         when = report.when or ""
         if when == "call" and "call" in attempt.phases:
-            self._reader.hide_call(attempt)
+            self._hide_call(attempt)
         is_plain = report.outcome == "passed" and getattr(report, "wasxfail", None) is None
-        attempt.phases[when] = None if is_plain else self._reader.phase(report)
+        attempt.phases[when] = None if is_plain else read_phase(report, self._cleaner)
         attempt.durations[when] = report.duration
         attempt.sections = report.sections
         attempt.properties = report.user_properties
@@ -112,22 +182,18 @@ class Recorder:
         if attempt is None:
             return None
         plain_nodeid = self._groups.get(nodeid, nodeid)
+        file, line = attempt.location[0] if attempt.location else "", line_of(attempt.location)
+        times = attempt.times_us(moment - began)
         if not annotations and self._is_plain_pass(attempt, plain_nodeid):
-            file, line = attempt.location[0] if attempt.location else "", line_of(attempt.location)
-            passed = Attempt("passed", *attempt.times_us(moment - began))
-            return FinishRecord(number, moment, plain_nodeid, passed, began, file, line)
-        record = self._reader.record(
-            attempt,
-            plain_nodeid,
-            number=number,
-            began=began,
-            moment=moment,
-            annotations=annotations,
-            comparison=comparison,
-        )
-        if not record.is_final:
+            return FinishRecord(number, moment, plain_nodeid, Attempt("passed", *times), began, file, line)
+        added = merged(annotations)
+        key, folder = (None, None) if added is None else (added.key, added.folder)
+        (ended, *hidden), is_final = self._read(attempt, plain_nodeid, times, annotations, comparison)
+        if not is_final:
             self._before[nodeid] = Leftovers(attempt.sections, attempt.properties)
-        return record
+        return FinishRecord(
+            number, moment, plain_nodeid, ended, began, file, line, is_final, tuple(hidden), key, folder
+        )
 
     def _is_plain_pass(self, attempt: RunningAttempt, nodeid: str) -> bool:
         """Whether an attempt passed and has nothing else to report, as most do: that costs a third of the others."""
@@ -153,66 +219,196 @@ class Recorder:
             and not nodeid.endswith("::")
         )
 
+    def _add_subtest(self, attempt: RunningAttempt, report: Report, context: Context) -> None:
+        """Count a subtest and keep its output, which pytest does not add to the output of its test."""
+        if "call" in attempt.phases:
+            # pytest reports the subtests of a call before the call itself: these belong to the next attempt.
+            self._hide_call(attempt)
+        if attempt.subtests is None:
+            attempt.subtests = Subtests()
+        attempt.subtests.add(report, context, self._cleaner)
+        if self._options.output != "none":
+            sections = without_earlier(report.sections, attempt.before.sections)
+            attempt.subtests.output.extend(section for section in sections if section[0].endswith(" call"))
 
-SHOWN: Final = 50
-"""Most failures of one process that are stored."""
+    def _hide_call(self, attempt: RunningAttempt) -> None:
+        """Store the call and its subtests as a hidden attempt, since a plugin runs the call again."""
+        elapsed_us = max(0, round(attempt.durations.pop("call", 0.0) * 1e6))
+        sections = without_earlier(attempt.sections, attempt.before.sections)
+        hidden = HiddenAttempt(attempt.phases.pop("call"), attempt.subtests, elapsed_us, sections)
+        attempt.hidden = (*attempt.hidden, hidden)
+        attempt.subtests = None
+        attempt.before = Leftovers(attempt.sections, attempt.properties)
 
-# Of the record with all failures; about the length of one long result.
-_MAX_BYTES: Final = 20_000
-_TEXT_UNITS: Final = 240
+    def _read(
+        self,
+        attempt: RunningAttempt,
+        nodeid: str,
+        times: Times,
+        annotations: Sequence[Annotations | None],
+        comparison: Sides | None,
+    ) -> tuple[list[Attempt], bool]:
+        """Return an attempt that is no plain pass, with its hidden attempts behind it, and whether it is final."""
+        phases = _notable_phases(attempt)
+        status, is_final = _verdict(attempt, phases)
+        # First: a comparison may show that a value is a secret.
+        values = None if comparison is None or status == "passed" else clean_comparison(comparison, self._cleaner)
+        own = annotations[-1] if annotations else None
+        fields, artifacts = self._fields(attempt, phases, nodeid, status, own)
+        steps = () if own is None else own.timed_steps
+        failing_line = next((phase.line for phase in phases if phase.line is not None), None)
+        ended = Attempt(status, *times, fields, artifacts, steps, {}, values, failing_line)
+        attempts = [ended, *(self._hidden(*each) for each in _with_annotations(attempt.hidden, annotations[:-1]))]
+        # What the texts of this attempt showed to be secrets is hidden in all of them; few tests have any.
+        if found := self._cleaner.take_found():
+            secrets = FoundSecrets(found)
+            attempts = [secrets.of_attempt(each) for each in attempts]
+        colours = [colours_of(each.fields) for each in attempts]
+        if any(colours):
+            attempts = [replace(each, colours=spans) for each, spans in zip(attempts, colours, strict=True)]
+        return attempts, is_final
+
+    def _fields(
+        self,
+        attempt: RunningAttempt,
+        phases: Sequence[Phase],
+        nodeid: str,
+        status: Status,
+        annotations: Annotations | None,
+    ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
+        """Return the fields of an attempt, with those about failures first, and its artifacts."""
+        subtests = attempt.subtests
+        sections = without_earlier(attempt.sections, attempt.before.sections) if attempt.sections else ()
+        highlights = _phase_fields(phases, subtests)
+        if _is_without_call(attempt):
+            highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
+        others = self._output_fields(sections, subtests, status)
+        if not self._has_plain_name(nodeid):
+            others += node_id_fields(identity_of(nodeid, prefix=self._options.prefix), self._cleaner)
+        if attempt.properties:
+            own, earlier = (
+                [(safe_str(name), safe_str(value)) for name, value in properties]
+                for properties in (attempt.properties, attempt.before.properties)
+            )
+            others += (property_field(name, value, self._cleaner) for name, value in without_earlier(own, earlier))
+        # First: steps name their files by these places.
+        artifacts = [] if annotations is None else [*annotations.artifacts]
+        if self._options.output_annotations:
+            printed = [*sections, *(subtests.output if subtests is not None else ())]
+            printed_fields, printed_artifacts = printed_annotations(printed, self._cleaner)
+            others += printed_fields
+            artifacts += printed_artifacts
+        if annotations is not None:
+            others += annotations.fields
+        if subtests is not None:
+            # Last, since failing subtests fill the places that all other fields leave free.
+            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others), annotations)
+        elif annotations is not None and annotations.steps:
+            others.insert(0, steps_field(annotations.steps, annotations.counts))
+        return (*highlights, *others), tuple(artifacts)
+
+    def _output_fields(
+        self, sections: Sequence[tuple[str, str]], subtests: Subtests | None, status: Status
+    ) -> list[Field]:
+        """Return the console fields of an attempt's own output, in the order in which it was printed."""
+        if not (sections or subtests) or not self._options.keeps_output(status):
+            return []
+        subtest_sections = subtests.output if subtests is not None else []
+        setup = [section for section in sections if section[0].endswith(" setup")]
+        later = [section for section in sections if not section[0].endswith(" setup")]
+        return output_fields([*setup, *subtest_sections, *later], self._cleaner)
+
+    def _hidden(self, hidden: HiddenAttempt, added: Annotations | None) -> Attempt:
+        """Return an attempt that a plugin repeated between start and finish."""
+        phases = [] if hidden.call is None else [hidden.call]
+        has_failed = hidden.subtests is not None and hidden.subtests.has_failed
+        status = worst_status(["failure" if has_failed else "passed", *(phase.status for phase in phases)])
+        fields = _phase_fields(phases, hidden.subtests)
+        if hidden.subtests is not None:
+            fields += hidden.subtests.fields(FIELD_LIMIT - len(fields), added)
+        elif added is not None and added.steps:
+            fields.append(steps_field(added.steps, added.counts))
+        fields += self._output_fields(hidden.sections, hidden.subtests, status)
+        fields += added.fields if added is not None else ()
+        artifacts, steps = ((), ()) if added is None else (added.artifacts, added.timed_steps)
+        return Attempt(status, hidden.elapsed_us, fields=tuple(fields), artifacts=artifacts, steps=steps)
 
 
-class FailedTest(Struct, frozen=True):
-    """A failed test: its name, and the first line of its failure.
+def without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Sequence[_Entry]:
+    """Return the entries that this attempt added; pytest's item also holds those of earlier attempts, in front.
 
-    ``line`` is the 1-based line at which it failed, or the line of the test if that is not known.
+    Returns all entries if they do not begin with the earlier ones: then a plugin cleared the item between attempts.
     """
-
-    status: Status
-    folder: str
-    name: str
-    message: str
-    file: str = ""
-    line: int | None = None
-
-    @classmethod
-    def of_record(cls, record: FinishRecord, prefix: str) -> FailedTest:
-        """Return the failure of an attempt; ``prefix`` is that of the folders, the texts are clean already."""
-        from pytest_automation_report.recording.results import identity_of, one_based  # noqa: PLC0415 - only for failures
-
-        attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
-        failure = next((field for field in attempt.fields if field.is_highlight), None)
-        text = "" if failure is None else failure.meta.get("message") or failure.value or ""
-        return cls(
-            attempt.status,
-            cut_end(record.folder or identity.folder, _TEXT_UNITS),
-            cut_end(record.name or identity.name, _TEXT_UNITS),
-            cut_end(text.strip().partition("\n")[0], _TEXT_UNITS),
-            cut_end(string(record.file), _TEXT_UNITS),
-            one_based(record.line) if attempt.line is None else attempt.line,
-        )
+    if earlier and list(entries[: len(earlier)]) == list(earlier):
+        return entries[len(earlier) :]
+    return entries
 
 
-class Failures:
-    """The first failures of one process, in their order; owned by its runtest hooks."""
+def line_of(location: Location) -> int | None:
+    """Return pytest's line of a test, None for what is none: items of other plugins may have anything there."""
+    line: object = location[1] if location else None
+    return line if type(line) is int and abs(line) < _MAX_LINE else None
 
-    __slots__ = ("_remaining_bytes", "kept")
 
-    def __init__(self) -> None:
-        self.kept: list[FailedTest] = []
-        self._remaining_bytes = _MAX_BYTES
+def _notable_phases(attempt: RunningAttempt) -> list[Phase]:
+    """Return the phases that did not simply pass, in the order in which pytest runs them."""
+    phases = [phase for phase in attempt.phases.values() if phase is not None]
+    if len(phases) > 1:
+        phases.sort(key=lambda phase: PHASES.index(phase.when) if phase.when in PHASES else len(PHASES))
+    return phases
 
-    def add(self, record: FinishRecord, prefix: str) -> None:
-        """Store the failure of an attempt while there is room."""
-        if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
-            return
-        failure = FailedTest.of_record(record, prefix)
-        texts = (failure.folder, failure.name, failure.message, failure.file)
-        # The longest that ASCII JSON can be: two bytes for a quote or a backslash, six for a unit as \uXXXX.
-        self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
-        self.kept.append(failure)
 
-    @property
-    def rows(self) -> tuple[tuple[Any, ...], ...]:
-        """The members of all failures, as a record holds them."""
-        return tuple(map(astuple, self.kept))
+def _is_without_call(attempt: RunningAttempt) -> bool:
+    """Return whether the call is missing although setup passed, so that the test's outcome is not known."""
+    if "call" in attempt.phases or not attempt.phases.keys() <= set(PHASES):
+        return False
+    setup = attempt.phases.get("setup")
+    return setup is None or setup.status == "passed"
+
+
+def _verdict(attempt: RunningAttempt, phases: Sequence[Phase]) -> tuple[Status, bool]:
+    """Return the worst status of phases and subtests, and whether this attempt is final.
+
+    An attempt without a call is not final: flaky hides the call of an attempt that it repeats.
+    """
+    is_without_call = _is_without_call(attempt)
+    statuses: list[Status] = [phase.status for phase in phases]
+    if is_without_call:
+        statuses.append("error")
+    if attempt.subtests is not None and attempt.subtests.has_failed:
+        statuses.append("failure")
+    return worst_status(statuses), not is_without_call and all(phase.outcome != _RERUN for phase in phases)
+
+
+def _with_annotations(
+    hidden: Sequence[HiddenAttempt], annotations: Sequence[Annotations | None]
+) -> list[tuple[HiddenAttempt, Annotations | None]]:
+    """Return hidden attempts with their annotations; the last one that pytest reported gets all that remain.
+
+    pytest-retry runs, for example, four attempts and reports the first and the last: then there is one hidden attempt,
+    and it gets the annotations of the first three.
+    """
+    last = len(hidden) - 1
+    return [
+        (attempt, merged(annotations[index : index + 1] if index < last else annotations[index:]))
+        for index, attempt in enumerate(hidden)
+    ]
+
+
+def _phase_fields(phases: Sequence[Phase], subtests: Subtests | None) -> list[Field]:
+    """Return a field for each phase that did not simply pass."""
+    fields: list[Field] = []
+    for phase in phases:
+        if phase.status == "passed":
+            text = string(phase.message or "The test is marked xfail and passed.")
+            fields.append(Field("Unexpected pass", text))
+        elif phase.status == "skipped":
+            fields.append(phase.field("Skipped"))
+        elif phase.status == "failure":
+            # Each failing subtest has its own field: a call that only counts them would repeat that.
+            if not (phase.only_counts_subtests and subtests is not None and subtests.has_failed):
+                fields.append(phase.field("Failure"))
+        else:
+            is_second = any(field.name == "Error" for field in fields)
+            fields.append(phase.field(f"Error [{phase.when}]" if is_second else "Error"))
+    return fields

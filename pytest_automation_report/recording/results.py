@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from pytest_automation_report.api.models import Field, FieldType, Status, Test, fit_to_limits
 from pytest_automation_report.recording.options import UNTESTED, RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.spool.records import Attempt, FinishRecord
-from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.limits import cut_end, string, utf16_length
 from pytest_automation_report.text.visible import ColouredText
 from pytest_automation_report.unpatched import lazy_pattern
 
@@ -213,3 +214,65 @@ def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> 
 def node_id_fields(identity: TestIdentity, cleaner: TextCleaner) -> tuple[Field, ...]:
     """Return a field with pytest's node id, nothing if folder and name show it unchanged."""
     return (Field("Node id", cleaner.string(identity.raw)),) if identity.is_respelled else ()
+
+
+SHOWN: Final = 50
+"""Most failures of one process that are stored."""
+
+# Of the record with all failures; about the length of one long result.
+_MAX_BYTES: Final = 20_000
+_TEXT_UNITS: Final = 240
+
+
+class FailedTest(Struct, frozen=True):
+    """A failed test: its name, and the first line of its failure.
+
+    ``line`` is the 1-based line at which it failed, or the line of the test if that is not known.
+    """
+
+    status: Status
+    folder: str
+    name: str
+    message: str
+    file: str = ""
+    line: int | None = None
+
+    @classmethod
+    def of_record(cls, record: FinishRecord, prefix: str) -> FailedTest:
+        """Return the failure of an attempt; ``prefix`` is that of the folders, the texts are clean already."""
+        attempt, identity = record.attempt, identity_of(record.nodeid, prefix=prefix)
+        failure = next((field for field in attempt.fields if field.is_highlight), None)
+        text = "" if failure is None else failure.meta.get("message") or failure.value or ""
+        return cls(
+            attempt.status,
+            cut_end(record.folder or identity.folder, _TEXT_UNITS),
+            cut_end(record.name or identity.name, _TEXT_UNITS),
+            cut_end(text.strip().partition("\n")[0], _TEXT_UNITS),
+            cut_end(string(record.file), _TEXT_UNITS),
+            one_based(record.line) if attempt.line is None else attempt.line,
+        )
+
+
+class Failures:
+    """The first failures of one process, in their order; owned by its runtest hooks."""
+
+    __slots__ = ("_remaining_bytes", "kept")
+
+    def __init__(self) -> None:
+        self.kept: list[FailedTest] = []
+        self._remaining_bytes = _MAX_BYTES
+
+    def add(self, record: FinishRecord, prefix: str) -> None:
+        """Store the failure of an attempt while there is room."""
+        if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
+            return
+        failure = FailedTest.of_record(record, prefix)
+        texts = (failure.folder, failure.name, failure.message, failure.file)
+        # The longest that ASCII JSON can be: two bytes for a quote or a backslash, six for a unit as \uXXXX.
+        self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
+        self.kept.append(failure)
+
+    @property
+    def rows(self) -> tuple[tuple[Any, ...], ...]:
+        """The members of all failures, as a record holds them."""
+        return tuple(map(astuple, self.kept))

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pytest_automation_report.delivery.launch import LaunchError, SenderConfig
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
+from pytest_automation_report.recording.results import collection_record
 from pytest_automation_report.session.collection import captured_files, write_collected_ids
 from pytest_automation_report.session.end import LedgerTail, TerminalReport, wait_for_sender
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
@@ -290,8 +291,6 @@ class SessionHooks(Hooks):
         """Record a module that could not be collected, or that skipped itself."""
         if report.passed or self._running is None or report.nodeid in self._uncollected:
             return
-        from pytest_automation_report.recording.results import collection_record  # noqa: PLC0415 - only for such modules
-
         self._uncollected.add(report.nodeid)
         result = collection_record(report, self._setup.options)
         if result is not None:

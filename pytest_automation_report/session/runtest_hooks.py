@@ -17,9 +17,12 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import Artifact, Field
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, AnnotationCollector, active
+from pytest_automation_report.recording.comparison import FailedComparisons
+from pytest_automation_report.recording.fields import property_field
 from pytest_automation_report.recording.options import FAILED
-from pytest_automation_report.recording.recorder import Failures, Recorder
-from pytest_automation_report.recording.running import line_of
+from pytest_automation_report.recording.phases import merged
+from pytest_automation_report.recording.recorder import Recorder, line_of
+from pytest_automation_report.recording.results import Failures
 from pytest_automation_report.session.collection import (
     before_sharding,
     captured_files,
@@ -37,12 +40,11 @@ from pytest_automation_report.spool.records import (
     StartRecord,
 )
 from pytest_automation_report.text.redaction import safe_str
-from pytest_automation_report.unpatched import Unpatched, python_imports
+from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_automation_report.recording.comparison import FailedComparisons
     from pytest_automation_report.recording.hooks import ArtifactFile
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.recording.phases import Annotations
@@ -128,7 +130,7 @@ class RuntestHooks(Hooks):
         self.writer = writer
         self._options = options
         self._clock = clock
-        self._recorder = Recorder(options, self._plain_nodeids, writer.close)
+        self._recorder = Recorder(options, self._plain_nodeids)
         self.collector = AnnotationCollector(options, writer.folder, worker)
         self.collector.on_artifact = self._write_artifact
         # The last attempt: its number in this process, and its start.
@@ -141,8 +143,7 @@ class RuntestHooks(Hooks):
         self._pending_rerun: tuple[str, str] | None = None
         # The reason for which pytest was interrupted while a test ran, for its result.
         self._interruption = ""
-        # Created by the first failed comparison.
-        self._comparisons: FailedComparisons | None = None
+        self._comparisons = FailedComparisons()
         self._collected = b""
         # The collected items, with their node ids before xdist adds groups; only in a run of several jobs.
         self._items: dict[pytest.Item, str] = {}
@@ -217,8 +218,7 @@ class RuntestHooks(Hooks):
             self._count_pending_rerun()
         self._started_us = self._clock.now()
         self.collector.begin()
-        if self._comparisons is not None:
-            self._comparisons.take()  # those of the attempt before, of which none has failed it
+        self._comparisons.take()  # those of the attempt before, of which none has failed it
         self._recorder.start(nodeid, location)
         plain_nodeid, file, line = self._plain_nodeids.get(nodeid, nodeid), location[0], line_of(location)
         self._open_nodeid = nodeid
@@ -249,17 +249,12 @@ class RuntestHooks(Hooks):
     @guarded
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
         """Capture the sides of a failed comparison."""
-        if self._comparisons is None:
-            with python_imports():
-                from pytest_automation_report.recording.comparison import FailedComparisons  # noqa: PLC0415 - not before: most sessions have none
-
-            self._comparisons = FailedComparisons()
         self._comparisons.capture(op, left, right)
 
     @guarded
     def pytest_exception_interact(self, call: pytest.CallInfo[object], report: object) -> None:
         """Keep the last comparison if it has failed the test."""
-        if self._comparisons is not None and call.excinfo is not None and isinstance(report, pytest.TestReport):
+        if call.excinfo is not None and isinstance(report, pytest.TestReport):
             self._comparisons.keep(call.excinfo, report)
 
     @guarded
@@ -269,21 +264,19 @@ class RuntestHooks(Hooks):
         if item is None or not self.collector.is_marked(item):
             return annotations
         from pytest_automation_report.recording.markers import Markers  # noqa: PLC0415 - only for marked tests
-        from pytest_automation_report.recording.phases import merged  # noqa: PLC0415 - as above
 
         of_markers = Markers(self._options, self.collector).annotations(item)
         return [*annotations[:-1], merged([of_markers, *annotations[-1:]])]
 
     def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:
         """Write the result of an attempt, if its reports make one."""
-        comparison = None if self._comparisons is None else self._comparisons.take()
         record = self._recorder.finish(
             nodeid,
             number=self._attempt_number,
             began=self._started_us,
             moment=self._clock.now(),
             annotations=annotations,
-            comparison=comparison,
+            comparison=self._comparisons.take(),
         )
         self._open_nodeid = None
         if record is not None:
@@ -312,15 +305,13 @@ class RuntestHooks(Hooks):
         pytest itself stores such properties with ``--junitxml`` only, and only those of the main process. Here the ones
         of xdist's workers on this host count, too; equal ones of several workers become one field.
         """
-        from pytest_automation_report.recording.fields import property_field  # noqa: PLC0415 - few sessions have any
-
         self.writer.write(
             PropertyRecord(property_field(safe_str(name), safe_str(value), self.collector.cleaner)).framed()
         )
 
     def add_to_run(self, session: pytest.Session, files: Sequence[ArtifactFile]) -> None:
         """Add files to the run; they are copied now, and stored by the sender or named in a field."""
-        from pytest_automation_report.recording.fields import attachment  # noqa: PLC0415 - few runs have files
+        from pytest_automation_report.recording.functions import attachment  # noqa: PLC0415 - few runs have files
 
         for file in files:
             attached = attachment(self.collector, session, file.content, file.name, file.mime_type, folder=session.path)

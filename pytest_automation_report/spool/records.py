@@ -289,7 +289,7 @@ class CloseRecord(Record, frozen=True, tag="close"):
 
     `summary.counts` reads its members: ``counts`` are the results by status, ``fault_count`` is the number of errors of
     this package and ``faults`` are the first of them, ``warnings`` are about users' annotations and hooks. ``failures``
-    are the first failed tests, as `recording.recorder.FailedTest` has their members. ``detail`` is the reason of an
+    are the first failed tests, as `recording.results.FailedTest` has their members. ``detail`` is the reason of an
     interruption, and ``elapsed_correction`` what the times of the results differ from the whole.
     """
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
-from pytest_automation_report.recording.recorder import SHOWN
+from pytest_automation_report.recording.results import SHOWN
 from pytest_automation_report.summary.findings_lines import (
     FLAKY_NOTE,
     changes_line,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.findings.documents import FindingsExcerpt
-    from pytest_automation_report.recording.recorder import FailedTest
+    from pytest_automation_report.recording.results import FailedTest
     from pytest_automation_report.settings.settings import Settings
     from pytest_automation_report.summary.counts import SessionCounts
     from pytest_automation_report.summary.lines import SessionOutcome

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from pytest_automation_report.recording.options import FAILED, UNTESTED
-from pytest_automation_report.recording.recorder import SHOWN, FailedTest, Failures
+from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import (
     SPOOL_KINDS,

@@ -279,16 +279,23 @@ def descriptors():
     for each in taken:
         os.close(each)
 
+@pytest.fixture
+def importers(monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [])
+    monkeypatch.setattr(builtins, "exec", None)
+
 def test_first({name}):
-    raise ValueError("the reason")
+    print("\\x1b[31mred\\x1b[0m")
+    assert [1] == [2]
 """
 
 
-@pytest.mark.parametrize("name", ["imports", "descriptors"])
+@pytest.mark.parametrize("name", ["imports", "importers", "descriptors"])
 def test_first_failure_is_read_whatever_the_test_has_done(project: Project, server: CheckedServer, name: str) -> None:
-    """What only a failing test needs is loaded in the middle of it, also without descriptors or Python's import."""
+    """Text, comparison and colours of a first failure arrive also if no module can be loaded in the test."""
     project.write("test_suite.py", REPLACED.replace("{name}", name))
     ran = project.report(address=server.address, exits=1)
     ((_, test),) = server.tests()
-    assert (test["status"], test["fields"][0]["meta"]["message"]) == ("failure", "ValueError: the reason")
+    assert (test["status"], test["fields"][0]["meta"]["message"][:15]) == ("failure", "assert [1] == [")
+    assert (test["fields"][1]["value"], "comparison" in str(test)) == ("red\n", True)
     assert "error in reporting" not in ran.text

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Field, FieldType, Status
-from pytest_automation_report.recording.recorder import SHOWN, FailedTest, Failures
+from pytest_automation_report.recording.results import SHOWN, FailedTest, Failures
 from pytest_automation_report.spool.records import Attempt, FinishRecord
 from pytest_automation_report.summary.ci_page import (
     ANNOTATED,
