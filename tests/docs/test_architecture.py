@@ -8,8 +8,7 @@ from msgspec.json import Decoder
 
 import pytest_automation_report
 from docs.written import page, section
-from pytest_automation_report.server.pages.links import _PATHS
-from pytest_automation_report.server.pages.state import Lane, RunState
+from pytest_automation_report.server.pages.urls import _PATHS, Lane, RunState
 from pytest_automation_report.spool.ledger import LEDGER_KINDS
 from pytest_automation_report.spool.records import SPOOL_KINDS, Record
 from support.repository import ROOT

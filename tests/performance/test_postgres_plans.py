@@ -12,8 +12,8 @@ from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, ask
 from pytest_automation_report.server.pages.run.page import Documents, RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.runs.lists import found, project_values, suite_values, suites_values
-from pytest_automation_report.server.pages.state import VIEWS, RunFilters, RunState, Search, TestState
 from pytest_automation_report.server.pages.test.handlers import MOST, CommonValues, result_values
+from pytest_automation_report.server.pages.urls import VIEWS, RunFilters, RunState, Search, TestState
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.clusters import Cluster
@@ -226,15 +226,10 @@ def test_lists_of_runs_read_their_own_runs(
         )
     cluster.execute("VACUUM ANALYZE")
     filters = RunFilters()
-
-    def suite(reader: PageReader) -> object:
-        source = reader.suite(2)
-        return suite_values(reader, source, filters.of_suite(2, "main"))
-
     questions: dict[str, Callable[[PageReader], object]] = {
         "runs": lambda reader: project_values(reader, 7, filters),
         "suites": lambda reader: suites_values(reader, 7),
-        "suite": suite,
+        "suite": lambda reader: suite_values(reader, reader.suite(2), RunFilters(branch="main")),
         "news": lambda reader: reader.state(7),
         "latest run": lambda reader: reader.newest(2, "main"),
     }

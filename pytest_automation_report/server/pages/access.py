@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from pytest_automation_report.server.http.guard import OPENING
-from pytest_automation_report.server.pages.links import link, own_path
 from pytest_automation_report.server.pages.rendering import frame_of, is_encrypted, render, set_html
+from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ if TYPE_CHECKING:
 PASS_SECONDS: Final = 30 * 24 * 3600
 """Age at which a browser's pass expires."""
 
-RUN_PARAMETER: Final = "run"
-"""The parameter of an opening link that leads to one run instead of the list; ``to`` has any path."""
-
 _CODE_BYTES: Final = 24
-_TARGET_SECONDS: Final = 600
 _TARGET_LENGTH: Final = 1_000
 _is_id = re.compile(r"[0-9]{1,18}").fullmatch
 _find_code = re.compile(r"(?:^|/open/)([A-Za-z0-9_-]{16,200})(?=$|[?#])").search
@@ -70,9 +66,10 @@ class PageAccess:
 
     def new_pass(self, code: str) -> str | None:
         """Return a pass for the code of the link, which then gets a new code, or for the team's; None for any other."""
-        if not self._is_team_code(code):
+        given = code.encode("utf-8", "replace")
+        if self._team_code is None or not hmac.compare_digest(given, self._team_code):
             with self._lock:
-                if not hmac.compare_digest(code.encode("utf-8", "replace"), self._code.encode()):
+                if not hmac.compare_digest(given, self._code.encode()):
                     return None
                 self._code = secrets.token_urlsafe(_CODE_BYTES)
         number = f"{int(self._clock())}-{secrets.token_urlsafe(_CODE_BYTES)}"
@@ -86,17 +83,15 @@ class PageAccess:
         created = number.partition("-")[0]
         return created.isdecimal() and 0 <= self._clock() - int(created) < PASS_SECONDS
 
-    def _is_team_code(self, code: str) -> bool:
-        if self._team_code is None:
-            return False
-        return hmac.compare_digest(code.encode("utf-8", "replace"), self._team_code)
-
     def _sign(self, number: str) -> str:
         return hmac.new(self._secret, number.encode("utf-8", "replace"), sha256).hexdigest()
 
 
 class OpeningLink:
-    """The link that opens the pages: once with the code that `serve` printed, or always with that of a team."""
+    """The link that opens the pages: once with the code that `serve` printed, or always with that of a team.
+
+    Its parameter ``run`` leads to one run instead of the list; ``to`` has any path.
+    """
 
     def __init__(self, access: PageAccess, on_link_used: Callable[[str], None]) -> None:
         self._access = access
@@ -140,7 +135,7 @@ def remember_target(req: falcon.Request, resp: falcon.Response) -> None:
     is_page = req.get_header("Sec-Fetch-Mode", default="navigate") == "navigate"
     if path and is_page and len(path) <= _TARGET_LENGTH and not path.startswith("/open"):
         # Lax: the link that opens the pages may be clicked on another site, such as a chat.
-        _set_cookie(req, resp, f"{cookie_name(req)}-to", quote(path, safe=""), _TARGET_SECONDS, "Lax")
+        _set_cookie(req, resp, f"{cookie_name(req)}-to", quote(path, safe=""), 600, "Lax")
 
 
 def cookie_name(req: falcon.Request) -> str:
@@ -150,7 +145,7 @@ def cookie_name(req: falcon.Request) -> str:
 
 def _target(req: falcon.Request, resp: falcon.Response) -> str:
     """Return the path that a browser is led to: that of the link, else where it wanted to go before."""
-    run = req.get_param(RUN_PARAMETER)
+    run = req.get_param("run")
     if run and _is_id(run):
         return link("run", run)
     name = f"{cookie_name(req)}-to"

@@ -23,10 +23,7 @@ STYLE_LAYERS: Final[Mapping[str, Sequence[str]]] = {
 SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "find.js", "lanes.js", "pictures.js")
 """Modules of the pages; all pages can be read without them."""
 
-_ICONS: Final = ("icons.svg", "icon.svg", "icon-pass.svg", "icon-fail.svg", "icon-live.svg")
 _STATIC = files("pytest_automation_report.server.pages") / "static"
-
-
 _script_comment = re.compile(r"/\*\*.*?\*/ ?", re.DOTALL)
 _comment = re.compile(r"/\*.*?\*/", re.DOTALL)
 _needless = re.compile(r"\s*([{};])\s*|(?<=[:,>])\s+")
@@ -75,11 +72,8 @@ def style_sheet() -> str:
 
 def style_text(name: str) -> str:
     """Return a style sheet of the package, without comments and needless spaces."""
-    return _packed_style(file_text(name)).strip()
-
-
-def _packed_style(text: str) -> str:
-    return re.sub(r"\s+", " ", _needless.sub(r"\1", _comment.sub("", text))).replace(";}", "}")
+    text = _needless.sub(r"\1", _comment.sub("", file_text(name)))
+    return re.sub(r"\s+", " ", text).replace(";}", "}").strip()
 
 
 def _assets() -> dict[str, Asset]:
@@ -89,7 +83,7 @@ def _assets() -> dict[str, Asset]:
     folder = sha256(b"".join(scripts.values())).hexdigest()[:16]
     for name, content in scripts.items():
         assets[name] = Asset(f"/static/{folder}/{name}", "text/javascript; charset=utf-8", content)
-    for name in _ICONS:
+    for name in ("icons.svg", "icon.svg", "icon-pass.svg", "icon-fail.svg", "icon-live.svg"):
         assets[name] = _asset(name, "image/svg+xml", (_STATIC / name).read_bytes())
     return assets
 

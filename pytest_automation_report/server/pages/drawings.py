@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from pytest_automation_report.server.pages.links import link
-from pytest_automation_report.server.pages.state import Lane
-from pytest_automation_report.server.pages.words import duration
+from pytest_automation_report.server.pages.urls import Lane, link
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration
 from pytest_automation_report.server.store.findings import verdict_in_list
 from pytest_automation_report.text.terminal import quantity
 
@@ -22,22 +21,16 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FindingsSummary, RunLanes
     from pytest_automation_report.findings.times import Kind
-    from pytest_automation_report.server.pages.state import RunState
+    from pytest_automation_report.server.pages.urls import RunState
 
-
-# Width of a bar, and of its smallest part: one failure among 100,000 tests must be seen.
-_BAR: Final = 1_000.0
-_MIN_PART: Final = 5.0
-_GAP: Final = 2.0
+# Width of a bar, of its smallest part, and of the gaps: one failure among 100,000 tests must be seen.
+_BAR, _MIN_PART, _GAP = 1_000.0, 5.0, 2.0
 # A trend: bars stand on the ground, the highest one has room for its number above it.
 TREND_WIDTH: Final = 400
-_TREND_GROUND: Final = 62.0
-_TREND_HIGHEST: Final = 48.0
-_TREND_LOWEST: Final = 5.0
+_TREND_GROUND, _TREND_HIGHEST = 62.0, 48.0
 # One failure is higher than none, also without colours.
-_TREND_LOWEST_FAILED: Final = 9.0
-_NUMBER_ROOM: Final = 60
-_LAST_NUMBER_ROOM: Final = 75
+_TREND_LOWEST, _TREND_LOWEST_FAILED = 5.0, 9.0
+_NUMBER_ROOM, _LAST_NUMBER_ROOM = 60, 75
 
 
 def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
@@ -128,14 +121,6 @@ def failure_trend(rows: Iterable[Mapping[str, Any]], known: Mapping[int, Finding
     return points
 
 
-def duration_trend(rows: Iterable[Mapping[str, Any]]) -> list[TrendPoint]:
-    """Return the durations of some runs, oldest first."""
-    return [
-        TrendPoint(row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", link("run", row["id"]))
-        for row in rows
-    ]
-
-
 def polyline(values: Sequence[float | None], width: int = 400, height: int = 48) -> list[str]:
     """Return the points of a line through values, from left to right, as SVG has them; a None interrupts the line."""
     most = max((value for value in values if value is not None), default=0) or 1
@@ -152,16 +137,9 @@ def polyline(values: Sequence[float | None], width: int = 400, height: int = 48)
 STRIP_RUNS: Final = 20
 """Runs that a strip shows, the newest at its right end."""
 
-# Tone, height in pixels and word of each letter of a history (see `store.histories`).
-_OUTCOMES: Final[Mapping[str, tuple[str, int, str]]] = {
-    "f": ("fail", 17, "failed"),
-    "r": ("flaky", 13, "flaky"),
-    "p": ("pass", 8, "passed"),
-    "s": ("skip", 4, "skipped"),
-    ".": ("idle", 2, "not run"),
-}
+# Heights of the letters of a history in pixels.
+_HEIGHTS: Final = {"f": 17, "r": 13, "p": 8, "s": 4, ".": 2}
 _STEP, _MARK, _GROUND = 6, 4, 18
-_RANK: Final = "frps."
 
 
 class Strip(Struct, frozen=True):
@@ -179,7 +157,7 @@ def merged_letters(histories: Iterable[str]) -> str:
     """Return one letter for each run: the worst of these tests; the histories end with the same run."""
     texts = [letters[-STRIP_RUNS:].rjust(STRIP_RUNS) for letters in histories]
     columns = zip(*texts, strict=True)
-    return "".join(min(column, key=(_RANK + " ").index) for column in columns).lstrip()
+    return "".join(min(column, key="frps. ".index) for column in columns).lstrip()
 
 
 def strip_of(letters: str, *, has_now: bool = False) -> Strip | None:
@@ -190,9 +168,9 @@ def strip_of(letters: str, *, has_now: bool = False) -> Strip | None:
         return None
     shapes: dict[str, list[str]] = {}
     for place, letter in enumerate(letters):
-        tone, height, _ = _OUTCOMES[letter]
+        tone, height = OUTCOME_TONES.get(OUTCOMES[letter], "idle"), _HEIGHTS[letter]
         shapes.setdefault(tone, []).append(f"M{place * _STEP} {_GROUND - height}h{_MARK}v{height}h-{_MARK}z")
-    words = Counter(_OUTCOMES[letter][2] for letter in letters)
+    words = Counter(OUTCOMES[letter] for letter in letters)
     label = f"last {quantity(len(letters), 'run')}: " + ", ".join(f"{count} {word}" for word, count in words.items())
     paths = [(tone, "".join(parts)) for tone, parts in shapes.items()]
     if has_now:
@@ -338,7 +316,7 @@ def _tick(seconds: float, step: float) -> str:
 
 def _label(name: str, width: float) -> str:
     """Return the name of a test cut to the width of its block; empty if it is too narrow."""
-    if width < _LABEL_LEAST or not name:
+    if width < _LABEL_LEAST:
         return ""
     name = name.removeprefix("test_")
     room = int((width - 10) / _CHARACTER)

@@ -13,22 +13,20 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from msgspec import Struct
 
 from pytest_automation_report.api.models import RUN_KEY_TAG
-from pytest_automation_report.server.pages.state import Search, escaped, like_any
+from pytest_automation_report.server.pages.urls import Search, escaped, like_any
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.reads import Reader, run_condition, run_rows
-from pytest_automation_report.server.store.values import not_found
+from pytest_automation_report.server.store.values import RESULT_STATUSES, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.pages.state import RunFilters
+    from pytest_automation_report.server.pages.urls import RunFilters
     from pytest_automation_report.server.store.store import Store
 
 T = TypeVar("T")
-
-_ANY: Final = Search()
 
 PAGE_ROWS: Final = 150
 """Rows of one page of a run: with more of them a page has over 2,500 elements."""
@@ -55,14 +53,7 @@ SIBLINGS: Final = 60
 """Most results of one function that a page of one of them names."""
 
 _SHOWN: Final = 200
-_OPEN_RUNS_SHOWN: Final = 25
-# Rows that show whether a list has changed: those of its first pages.
-_WATCHED_RUNS: Final = 100
-_FOUND_RUNS: Final = 10
-# A test that takes less is not worth to be made faster.
-_SLOW_US: Final = 10_000
 _SAME_REASON: Final = 8
-_BEFORE: Final = 3
 _AT_ONCE: Final = 500
 _TEST: Final = (
     '"id", "case_id", "name", "folder", "file", "line", "status", "elapsed", "thread_id", "failed_attempts", "phase",'
@@ -144,7 +135,7 @@ class PageReader(Reader):
     def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
         """Return the names of these sources by id."""
         sql = f'SELECT "id", "name" FROM "source" WHERE "id" IN ({marks([*source_ids])})'
-        return {row["id"]: str(row["name"]) for row in self._ask(sql, *source_ids)}
+        return dict(self.connection.execute(sql, [*source_ids]))
 
     def known_run(self, run_id: int) -> Json | None:
         """Return the row of a run; None if there is none, or none any more."""
@@ -153,9 +144,9 @@ class PageReader(Reader):
     # Lists of runs
 
     def open_runs(self, project_id: int, filters: RunFilters) -> list[int]:
-        """Return the ids of the runs that go on, newest first."""
+        """Return the ids of the newest runs that go on."""
         condition, values = run_condition(project_id, filters.wanted)
-        return self._run_ids(f'{condition} AND NOT "is_completed"', *values, _OPEN_RUNS_SHOWN, 0)
+        return self._run_ids(f'{condition} AND NOT "is_completed"', *values, PAGE_RUNS, 0)
 
     def completed_runs(self, project_id: int, filters: RunFilters) -> tuple[list[int], int]:
         """Return the ids of one page of the completed runs, newest first, and the number of all."""
@@ -175,8 +166,9 @@ class PageReader(Reader):
         The second value are the completed runs of it whose findings were not computed yet.
         """
         own, *values = ("1 = 1",) if project_id is None else ('"project_id" = ?', project_id)
-        rest = f'{own} ORDER BY "created" DESC, "id" DESC LIMIT ?'
-        rows = self._runs('"id", "updated", "completed", "total_count"', rest, *values, _WATCHED_RUNS)
+        # The runs of the first pages.
+        rest = f'{own} ORDER BY "created" DESC, "id" DESC LIMIT {4 * PAGE_RUNS}'
+        rows = self._runs('"id", "updated", "completed", "total_count"', rest, *values)
         completed = [row["id"] for row in rows[:PAGE_RUNS] if row["completed"] is not None]
         known = summaries(self.connection, completed)
         return [tuple(row.values()) for row in rows], [run_id for run_id in completed if run_id not in known]
@@ -198,8 +190,7 @@ class PageReader(Reader):
     def completed_trend(self, source_id: int, branch: str) -> list[Json]:
         """Return the last completed runs of a suite's branch, oldest first."""
         own, values = _on_branch(source_id, branch)
-        rest = f'{own} AND "is_completed" ORDER BY "id" DESC LIMIT ?'
-        return self._runs("*", rest, *values, TREND_RUNS)[::-1]
+        return self._runs("*", f'{own} AND "is_completed" ORDER BY "id" DESC LIMIT {TREND_RUNS}', *values)[::-1]
 
     def newest(self, source_id: int, branch: str | None) -> Json | None:
         """Return the row of the newest run of a suite, of one branch or of any; None if it has none."""
@@ -209,8 +200,7 @@ class PageReader(Reader):
     def newest_by_source(self, project_id: int) -> dict[int, Json]:
         """Return the newest run of each suite of a project, by suite."""
         newest = '"id" IN (SELECT MAX("id") FROM "run" WHERE "project_id" = ? GROUP BY "source_id")'
-        rows = self._runs("*", newest, project_id)
-        return {row["source"]: row for row in rows}
+        return {row["source"]: row for row in self._runs("*", newest, project_id)}
 
     def found_runs(self, text: str, source_id: int | None) -> list[Json]:
         """Return the newest runs with this text in their name or branch, or with a commit that begins with it."""
@@ -218,13 +208,12 @@ class PageReader(Reader):
         patterns = {"name": f"%{own_text}%", "branch": f"%{own_text}%", "commit": f"{own_text}%"}
         found, values = like_any(self._like, patterns)
         own, source = ("", ()) if source_id is None else (' AND "source_id" = ?', (source_id,))
-        rest = f'({found}){own} ORDER BY "id" DESC LIMIT ?'
-        return self._runs('"id", "project_id"', rest, *values, *source, _FOUND_RUNS)
+        return self._runs('"id", "project_id"', f'({found}){own} ORDER BY "id" DESC LIMIT 10', *values, *source)
 
     def slowest(self, run_ids: Sequence[int], count: int) -> list[int]:
-        """Return the cases of the slowest results of these runs, without quick ones."""
-        rest = f'"run_id" IN ({marks(run_ids)}) AND "elapsed" >= ? ORDER BY "elapsed" DESC, "id" LIMIT ?'
-        return list(dict.fromkeys(row["case"] for row in self._results('"case_id"', rest, *run_ids, _SLOW_US, count)))
+        """Return the cases of the slowest results of these runs, without those below 10 ms."""
+        rest = f'"run_id" IN ({marks(run_ids)}) AND "elapsed" >= 10000 ORDER BY "elapsed" DESC, "id" LIMIT ?'
+        return list(dict.fromkeys(row["case"] for row in self._results('"case_id"', rest, *run_ids, count)))
 
     def names(self, run_ids: Sequence[int], count: int) -> list[str]:
         """Return some names of tests with their folders, for the word that a misspelled one resembles."""
@@ -235,23 +224,22 @@ class PageReader(Reader):
 
     def trend(self, run: Json) -> list[Json]:
         """Return the last runs of a run's source, branch and configuration up to it, oldest first."""
-        return self._runs_beside(run, '"id" <= ? ORDER BY "id" DESC LIMIT ?', run["id"], TREND_RUNS)[::-1]
+        return self._runs_beside(run, f'"id" <= ? ORDER BY "id" DESC LIMIT {TREND_RUNS}')[::-1]
 
     def next_run(self, run: Json) -> int | None:
         """Return the run after this one, of the same source, branch and configuration."""
-        rows = self._runs_beside(run, '"id" > ? ORDER BY "id" LIMIT 1', run["id"])
+        rows = self._runs_beside(run, '"id" > ? ORDER BY "id" LIMIT 1')
         return rows[0]["id"] if rows else None
 
-    def _runs_beside(self, run: Json, rest: str, *values: object) -> list[Json]:
-        own, of_branch = _on_branch(run["source"], run["branch"] or "")
-        config = '"config_id" IS NULL' if run["config"] is None else '"config_id" = ?'
-        of_config = () if run["config"] is None else (run["config"],)
-        return self._runs(_RUN, f"{own} AND {config} AND {rest}", *of_branch, *of_config, *values)
+    def _runs_beside(self, run: Json, rest: str) -> list[Json]:
+        own, values = _on_branch(run["source"], run["branch"] or "")
+        config, of_config = ("IS NULL", ()) if run["config"] is None else ("= ?", (run["config"],))
+        return self._runs(_RUN, f'{own} AND "config_id" {config} AND {rest}', *values, *of_config, run["id"])
 
     def possible_bases(self, run: Json) -> list[Json]:
         """Return runs that the user can compare a run with: the newest completed ones before it, of any branch."""
-        rest = '"source_id" = ? AND "id" < ? AND "is_completed" ORDER BY "id" DESC LIMIT ?'
-        return self._runs(f'{_RUN}, "branch"', rest, run["source"], run["id"], TREND_RUNS)
+        rest = f'"source_id" = ? AND "id" < ? AND "is_completed" ORDER BY "id" DESC LIMIT {TREND_RUNS}'
+        return self._runs(f'{_RUN}, "branch"', rest, run["source"], run["id"])
 
     def run_fields(self, run_id: int) -> dict[str, str]:
         """Return the fields of a run by their names, without those of its threads."""
@@ -286,26 +274,38 @@ class PageReader(Reader):
         return Rows(rows, sum(counts.values()) > page * PAGE_ROWS)
 
     def found_tests(
-        self, run_id: int, statuses: Iterable[int], search: Search, page: int, *, size: int = PAGE_ROWS
+        self,
+        run_id: int,
+        statuses: Collection[int],
+        search: Search,
+        page: int,
+        *,
+        sort: str = "failed",
+        size: int = PAGE_ROWS,
     ) -> Rows:
-        """Return a page of the tests that a search finds, status by status.
-
-        The number of matches in a status is not known, so the rows of earlier pages are read, too, and one row more,
-        which shows that another page follows.
-        """
+        """Return a page of the tests that a search finds: status by status, slowest first, or as they arrived."""
         skipped, rows = (page - 1) * size, list[Any]()
+        if sort != "failed":
+            condition, values = self._conditions(run_id, search)
+            rest = _SLOWEST_FIRST if sort == "slowest" else _AS_THEY_RAN
+            rest = rest.format(marks([*statuses]), condition)
+            rows = self._results(_TEST, rest, run_id, run_id, *statuses, *values, size + 1, skipped)
+            return Rows(rows[:size], len(rows) > size)
+        # The number of matches in a status is not known, so the rows of earlier pages are read, too, and one row more,
+        # which shows that another page follows.
         for status in statuses:
             rows += self._of_status(run_id, status, skipped + size + 1 - len(rows), 0, search)
             if len(rows) > skipped + size:
                 break
         return Rows(rows[skipped : skipped + size], len(rows) > skipped + size)
 
-    def failures(self, run_id: int, statuses: Iterable[int]) -> list[Json]:
-        """Return the first `MAX_FAILURES` results of a run with one of these statuses."""
-        return list(self.found_tests(run_id, statuses, _ANY, 1, size=MAX_FAILURES).items)
+    def failures(self, run_id: int) -> list[Json]:
+        """Return the first `MAX_FAILURES` failures of a run, in the order of their arrival."""
+        failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
+        return list(self.found_tests(run_id, failed, Search(), 1, size=MAX_FAILURES).items)
 
-    def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search = _ANY) -> list[Json]:
-        condition, values = self._conditions(run_id, search)
+    def _of_status(self, run_id: int, status: int, limit: int, offset: int, search: Search | None = None) -> list[Json]:
+        condition, values = self._conditions(run_id, search or Search())
         return self._results(_TEST, _OF_STATUS.format(condition), run_id, status, status, *values, limit, offset)
 
     def _conditions(self, run_id: int, search: Search) -> tuple[str, list[Any]]:
@@ -316,24 +316,6 @@ class PageReader(Reader):
         condition, values = search.sql(self._like)
         return condition + (_COUNTS if search.lane is None and self.has_attempts(run_id) else ""), values
 
-    def ordered_tests(
-        self,
-        run_id: int,
-        statuses: Collection[int],
-        search: Search,
-        page: int,
-        *,
-        is_slowest_first: bool = False,
-        size: int = PAGE_ROWS,
-    ) -> Rows:
-        """Return a page of a run's tests of some statuses, slowest first or in the order of their arrival."""
-        condition, values = self._conditions(run_id, search)
-        rest = _SLOWEST_FIRST if is_slowest_first else _AS_THEY_RAN
-        rest = rest.format(marks([*statuses]), condition)
-        of_page = (size + 1, (page - 1) * size)
-        rows = self._results(_TEST, rest, run_id, run_id, *statuses, *values, *of_page)
-        return Rows(rows[:size], len(rows) > size)
-
     def first_tests(self, run_id: int, text: str, count: int) -> list[Json]:
         """Return some tests of a run that a text finds, in no order."""
         condition, values = self._conditions(run_id, Search(text))
@@ -342,10 +324,8 @@ class PageReader(Reader):
     def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
         """Return the number of tests by status that a search finds."""
         condition, values = self._conditions(run_id, search)
-        rest = f'"run_id" = ?{condition} GROUP BY "status"'
-        return {
-            row["status"]: row["count"] for row in self._results('"status", COUNT(*) AS "count"', rest, run_id, *values)
-        }
+        sql = f'SELECT "status", COUNT(*) FROM "result" WHERE "run_id" = ?{condition} GROUP BY "status"'
+        return dict(self.connection.execute(sql, (run_id, *values)))
 
     def rows_of(self, result_ids: Iterable[int]) -> dict[int, Json]:
         """Return these results by id."""
@@ -433,20 +413,20 @@ class PageReader(Reader):
         return self._results('"id", "name", "status", "elapsed"', rest, *place, len(prefix), prefix)
 
     def before(self, row: Json) -> list[Json]:
-        """Return the tests that ran on the same worker just before this one, the last one first."""
-        rest = f'"thread_id" = ? AND "id" < ? ORDER BY "thread_id" DESC, "id" DESC LIMIT {_BEFORE}'
+        """Return the three tests that ran on the same worker just before this one, the last one first."""
+        rest = '"thread_id" = ? AND "id" < ? ORDER BY "thread_id" DESC, "id" DESC LIMIT 3'
         return self._results('"id", "name", "folder", "status", "elapsed"', rest, row["thread"], row["id"])
 
     def artifacts(self, result_ids: Sequence[int]) -> dict[int, str]:
         """Return the artifacts of these tests, as JSON texts."""
-        rows = self._results('"id", "artifacts"', f'"id" IN ({marks(result_ids)})', *result_ids)
-        return {row["id"]: row["artifacts"] for row in rows if row["artifacts"]}
+        sql = f'SELECT "id", "artifacts" FROM "result" WHERE "id" IN ({marks(result_ids)}) AND "artifacts" IS NOT NULL'
+        return dict(self.connection.execute(sql, result_ids))
 
     # Statements
 
     @property
     def _like(self) -> str:
-        """The word for a pattern in a condition, whatever the capitals."""
+        # The word for a pattern, whatever the capitals.
         return "ILIKE" if self.connection.is_postgres else "LIKE"
 
     def _ask(self, sql: str, *values: object) -> list[Json]:

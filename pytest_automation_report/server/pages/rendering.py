@@ -17,9 +17,8 @@ from markupsafe import Markup, escape
 
 from pytest_automation_report.server.pages import drawings, words
 from pytest_automation_report.server.pages.assets import asset_path
-from pytest_automation_report.server.pages.links import link, own_path
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.words import lines, web_address
+from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import content_path
 from pytest_automation_report.text.terminal import quantity
 from pytest_automation_report.text.visible import plain, visible
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.highlighting import Tokens
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
-
 
 _SHORT: Final = 100
 
@@ -114,8 +112,6 @@ class ContinuedLines(Extension):
 
 
 class _Environment(Environment):
-    """The environment of all templates."""
-
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """Return the globals of a template: one dictionary for all, since no template has any of its own.
 
@@ -140,30 +136,17 @@ def _environment() -> Environment:
     # A page without a request, which a report in one file has, has neither a chosen theme nor a clock.
     environment.globals.update(link=link, asset=asset_path, sprite=asset_path("icons.svg"))
     environment.globals.update(theme="", here="/", now=None, is_fragment=False)
-    environment.filters.update(
-        by_day=words.by_day,
-        code=_code,
-        ago=words.ago,
-        content_path=content_path,
-        duration=words.duration,
-        duration_change=words.duration_change,
-        file_size=words.file_size,
-        machine_moment=words.machine_moment,
-        moment=words.moment,
-        plain=plain,
-        polyline=drawings.polyline,
-        quantity=quantity,
-        slices=drawings.slices,
-        strip=drawings.strip_of,
-        text_lines=lines,
-        trend=drawings.trend,
-        web_address=web_address,
-    )
+    filters: tuple[Callable[..., Any], ...] = (
+        words.ago, words.by_day, words.duration, words.duration_change, words.file_size, words.machine_moment,
+        words.moment, words.web_address, drawings.polyline, drawings.slices, drawings.trend, content_path, plain,
+        quantity,
+    )  # fmt: skip
+    environment.filters.update({each.__name__: each for each in filters})
+    environment.filters.update(code=_code, strip=drawings.strip_of, text_lines=words.lines)
     return environment
 
 
 _ENVIRONMENT: Final = _environment()
-
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,15 +22,8 @@ from pytest_automation_report.api.urls import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import HEALTH, OPENING, Extension
 from pytest_automation_report.server.pages.access import OpeningForm, OpeningLink, PageAccess, has_pass, remember_target
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
-from pytest_automation_report.server.pages.links import link, own_path, route_of
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.rendering import (
-    THEME_COOKIE,
-    THEMES,
-    frame_of,
-    render,
-    set_html,
-)
+from pytest_automation_report.server.pages.rendering import THEME_COOKIE, THEMES, frame_of, render, set_html
 from pytest_automation_report.server.pages.report.document import (
     EVERY_FAILURE,
     ReportDocument,
@@ -48,12 +42,12 @@ from pytest_automation_report.server.pages.runs.lists import (
     HomePage,
     LatestRun,
     ProjectPage,
-    RunComparison,
     SearchPage,
     SuitePage,
 )
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, TestPage
 from pytest_automation_report.server.pages.test.history import CasePage
+from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import ApiError, not_found
 
 if TYPE_CHECKING:
@@ -69,9 +63,6 @@ if TYPE_CHECKING:
 
 
 _OPENING_FORM: Final = "/open"
-_TESTMO_RUN_PATH: Final = "/automation/runs/view/{run_id:id}"
-"""Path under which Testmo shows a run: clients print this URL for every server."""
-
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
     " media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -87,11 +78,7 @@ _TITLES: Final[Mapping[int, str]] = {
     422: "This URL is not valid",
     429: "The store is busy",
 }
-_FIRST_ERROR: Final = 400
-_FORBIDDEN: Final = 403
-_NOT_FOUND: Final = 404
-_BUSY: Final = 429
-_LONGEST_RETRY_SECONDS: Final = 60
+_FIRST_ERROR, _FORBIDDEN, _NOT_FOUND, _BUSY = 400, 403, 404, 429
 
 
 class Pages:
@@ -124,7 +111,9 @@ class Pages:
             "/sources/{source_id:id}/live": SuitePage(store, is_live=True),
             "/sources/{source_id:id}/latest": LatestRun(store),
             "/search": SearchPage(store),
-            "/compare/{base_id:id}/{run_id:id}": RunComparison(),
+            "/compare/{base_id:id}/{run_id:id}": _Redirect(
+                lambda base_id, run_id: link("run", run_id, view="changes", base=base_id)
+            ),
             "/runs/{run_id:id}": RunPage(store, documents),
             "/runs/{run_id:id}/live": RunLivePage(store, documents),
             "/runs/{run_id:id}/branch": RunBranchPage(store, documents),
@@ -132,11 +121,12 @@ class Pages:
             "/results/{result_id:id}": TestPage(store, code_links),
             "/tests/{case_id:id}": CasePage(store),
             "/theme/{theme}": ThemeChoice(),
-            _TESTMO_RUN_PATH: _TestmoRunUrl(),
+            # Where Testmo shows a run: clients print this URL for every server.
+            "/automation/runs/view/{run_id:id}": _Redirect(lambda run_id: link("run", run_id)),
             f"{OPENING}{{code}}": OpeningLink(self._access, on_link_used),
             _OPENING_FORM: OpeningForm(),
             **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
-            **{route_of(form.kind, "run_id:id"): RunDownload(store, form) for form in DOWNLOADS},
+            **{f"/runs/{{run_id:id}}/{form.file}": RunDownload(store, form) for form in DOWNLOADS},
             "/runs/{run_id:id}/report.html": ReportDownload(store, code_links),
             "/api/v1/automation/runs/{record_id:id}/report": ReportDocument(store, code_links),
         }
@@ -183,17 +173,17 @@ class Pages:
         error = json.loads(resp.data or b"{}")
         details = [f"{name}: {text}" for name, texts in error.get("errors", {}).items() for text in texts]
         message = " ".join([error.get("message", ""), *details]).strip()
+        status = resp.status_code
         # The refusals of `_authorize` and `OpeningLink` have no message: their page explains the link.
-        if resp.status_code == _FORBIDDEN and not message:
+        if status == _FORBIDDEN and not message:
             remember_target(req, resp)
             set_html(resp, render("closed.html", **frame_of(req)))
-        else:
-            self._set_error(req, resp, message)
-
-    def _set_error(self, req: falcon.Request, resp: falcon.Response, message: str) -> None:
-        """Set the page of an error: what happened, and where to go on."""
-        status = resp.status_code
-        removed = self._removed(req.path) if status == _NOT_FOUND else None
+            return
+        removed = None
+        if status == _NOT_FOUND:
+            # While the store is busy the page still says that nothing was found.
+            with suppress(ApiError):
+                removed = ask(self._store, partial(removed_at, req.path))
         values: dict[str, Any] = {"address": "", "action": "", "retry_seconds": None}
         if removed is not None:
             resp.status = GONE
@@ -203,23 +193,11 @@ class Pages:
         else:
             title = _TITLES.get(status, "Something went wrong")
         if status == _BUSY:
-            values["retry_seconds"] = _retry_seconds(resp)
+            text = resp.get_header("Retry-After") or ""
+            values["retry_seconds"] = min(int(text), 60) if text.isdecimal() and int(text) else 1
         symbol = "again" if status == _BUSY else "search" if status == _NOT_FOUND else "flaky"
         html = render("error.html", title=title, message=message, symbol=symbol, **values, **frame_of(req))
         set_html(resp, html)
-
-    def _removed(self, path: str) -> Removed | None:
-        try:
-            return ask(self._store, partial(removed_at, path))
-        except ApiError:
-            # The store got busy meanwhile: the page still says that nothing was found.
-            return None
-
-
-def _retry_seconds(resp: falcon.Response) -> int:
-    """Return after how many seconds a page asks again while the store is busy."""
-    text = resp.get_header("Retry-After") or ""
-    return min(int(text), _LONGEST_RETRY_SECONDS) if text.isdecimal() and int(text) else 1
 
 
 def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
@@ -237,22 +215,21 @@ def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
     return True
 
 
-class _TestmoRunUrl:
-    """The URL of a run as Testmo has it."""
+class _Redirect:
+    def __init__(self, address: Callable[..., str]) -> None:
+        self._address = address
 
-    def on_get(self, _: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Redirect to the run's page."""
-        resp.status, resp.location = 302, f"/runs/{run_id}"
+    def on_get(self, _: falcon.Request, resp: falcon.Response, **ids: int) -> None:
+        resp.status, resp.location = 302, self._address(**ids)
 
 
 class _AssetFile:
-    """One file of the package."""
+    """One file of the package, which browsers may cache for ever."""
 
     def __init__(self, asset: Asset) -> None:
         self._asset = asset
 
     def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
-        """Send the file; browsers may cache it for ever."""
         resp.content_type = self._asset.media_type
         resp.set_header("Cache-Control", "public, max-age=31536000, immutable")
         resp.data = self._asset.content
@@ -330,15 +307,11 @@ def compress(req: falcon.Request, resp: falcon.Response) -> None:
 
 
 def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a stream compressed, in pieces as they become full."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
     for piece in pieces:
         if packed := compressor.compress(piece):
             yield packed
     yield compressor.flush()
-
-
-_YEAR_SECONDS: Final = 365 * 24 * 3600
 
 
 class ThemeChoice:
@@ -350,15 +323,8 @@ class ThemeChoice:
             raise not_found("theme")
         if theme in THEMES:
             # The script reads and writes it, too, and it has nothing that another site must not know.
-            resp.set_cookie(
-                THEME_COOKIE,
-                theme,
-                path="/",
-                max_age=_YEAR_SECONDS,
-                secure=False,
-                http_only=False,
-                same_site="Lax",
-            )
+            year = 365 * 24 * 3600
+            resp.set_cookie(THEME_COOKIE, theme, path="/", max_age=year, secure=False, http_only=False, same_site="Lax")
         else:
             resp.unset_cookie(THEME_COOKIE, path="/")
         resp.status, resp.location = 303, own_path(req.get_param("to"))

@@ -10,11 +10,10 @@ import re
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import parse_steps
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.server.store.findings import verdict_in_list
@@ -35,10 +34,6 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
-_DAY: Final = 24 * _HOUR
-# A change of less than a twentieth, or of less than half a second, is noise.
-_SMALLEST_CHANGE: Final = 0.05
-_SMALLEST_CHANGE_US: Final = _SECOND // 2
 
 
 def duration(microseconds: int | None) -> str:
@@ -66,7 +61,8 @@ def duration_change(microseconds: int | None, before: int | None) -> tuple[str, 
     if microseconds is None or not before:
         return None
     change = microseconds - before
-    if abs(change) < max(_SMALLEST_CHANGE_US, _SMALLEST_CHANGE * before):
+    # A change of less than a twentieth, or of less than half a second, is noise.
+    if abs(change) < max(_SECOND // 2, 0.05 * before):
         return None
     sign, direction = ("+", "up") if change > 0 else ("\u2212", "down")
     return f"{sign}{duration(abs(change))}", direction
@@ -119,7 +115,6 @@ def _datetime(microseconds: int) -> datetime:
 
 
 LineKind: TypeAlias = Literal["plain", "error", "source", "place", "rule"]
-StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 
 LINES_SHOWN: Final = 5_000
 """Most lines of one text that a page shows."""
@@ -137,19 +132,14 @@ class Line(Struct, frozen=True):
     pieces: TerminalLine = ()
 
 
-class Step(Struct, frozen=True):
-    """One step of a test."""
-
-    status: StepStatus
-    text: str
-
-
 def lines(text: str, spans: Sequence[Span] = ()) -> list[Line]:
     """Return the lines of a traceback as pytest writes it, each with its kind, at most `LINES_SHOWN` and a remark.
 
     ``spans`` are the coloured parts of the text; only lines with some have pieces.
     """
-    coloured = _coloured_lines(text, spans) if spans else {}
+    screen = terminal_lines(text, spans) if spans else None
+    numbered = screen.numbered if screen else ()
+    coloured = {number - 1: line for number, line in numbered if any(classes for classes, _ in line)}
     text = plain(text).rstrip("\n")
     # pytest strips the text of a traceback, and with it the margin of the first line.
     margin = "    " if _SOURCE.match(text) else ""
@@ -160,18 +150,6 @@ def lines(text: str, spans: Sequence[Span] = ()) -> list[Line]:
     rest_count = parts.pop().count("\n") + 1 if len(parts) > LINES_SHOWN else 0
     shown = [Line(_kind(line), line, coloured.get(number, ())) for number, line in enumerate(parts)]
     return [*shown, Line("rule", f"... {rest_count} more lines")] if rest_count else shown
-
-
-def _coloured_lines(text: str, spans: Sequence[Span]) -> dict[int, TerminalLine]:
-    """Return the lines with colours by their numbers, from 0."""
-    screen = terminal_lines(text, spans)
-    return {number - 1: line for number, line in screen.numbered if any(classes for classes, _ in line)}
-
-
-def steps(markup: str) -> list[Step] | None:
-    """Return the steps of the contract's markup; None for any other text, which the page then shows as text."""
-    parsed = parse_steps(markup)
-    return None if parsed is None else [Step(cast("StepStatus", status), plain(text)) for status, text in parsed]
 
 
 def web_address(text: str | None) -> str | None:
@@ -213,20 +191,10 @@ def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Js
 
 def with_defaults(entry: Json) -> Json:
     """Return a field, artifact or link with defaults for missing properties, which templates may not read."""
-    defaults: Json = {
-        "type": 1,
-        "value": "",
-        "meta": {},
-        "url": "",
-        "note": "",
-        "mime_type": "",
-        "size": None,
-        "shown": "",
-    }
+    defaults: Json = {"type": 1, "meta": {}, "size": None, **dict.fromkeys(("value", "url", "note", "mime_type"), "")}
     return {**defaults, **{name: value for name, value in entry.items() if value is not None}}
 
 
-_CLOSE: Final = 0.75
 _WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,}")
 
 
@@ -236,7 +204,7 @@ def common_phrase(texts: Iterable[str], word: str) -> str | None:
     candidates = {
         part.lower(): part for text in texts for found in _WORDS.findall(text) for part in (found, *found.split("_"))
     }
-    near = get_close_matches(word.lower(), candidates, n=1, cutoff=_CLOSE)
+    near = get_close_matches(word.lower(), candidates, n=1, cutoff=0.75)
     return candidates[near[0]] if near else None
 
 
@@ -248,6 +216,13 @@ RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
     RunStatus.FAILURE: ("Failed", "fail"),
     RunStatus.RUNNING: ("Running", "live"),
 }
+
+
+OUTCOMES: Final[Mapping[str, str]] = {"f": "failed", "r": "flaky", "p": "passed", "s": "skipped", ".": "not run"}
+"""Words of the letters of a history (see `store.histories`)."""
+
+OUTCOME_TONES: Final[Mapping[str, str]] = {"failed": "fail", "flaky": "flaky", "passed": "pass", "skipped": "skip"}
+"""Tones of these words; what did not run has none."""
 
 
 class Status(Struct, frozen=True):
@@ -309,4 +284,5 @@ def run_summary(record: RunRecord, source: str, summary: Mapping[str, Any] | Non
         "elapsed": row["elapsed"],
         "created": row["created"],
         "completed": row["completed"],
+        "commit": row["commit"] or "",
     }

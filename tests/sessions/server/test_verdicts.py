@@ -184,6 +184,9 @@ def test_a_known_flaky_test_that_fails_is_not_new_and_is_not_fixed(
     assert ["1 flaky" in text_of(row) for row in rows] == [False, True, False, False, False]
     assert "1 passed again" in text_of(rows[0])
     assert "1 new" in text_of(rows[3])
+    tests = [site.text(f"/results/{result}") for result in site.result_ids(5)]
+    assert ["Passed again. It failed in #4" in page for page in tests].count(True) == 1
+    assert not any("Fixed." in page for page in tests)
     site.service.store.close()
 
 

@@ -13,7 +13,7 @@ import time
 import zlib
 from base64 import b64encode
 from collections import deque
-from functools import cache, partial
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -23,7 +23,6 @@ from markupsafe import Markup
 from pytest_automation_report import __version__
 from pytest_automation_report.server.api.queries import in_range, one_of
 from pytest_automation_report.server.pages.assets import file_text, script_text, style_sheet, style_text
-from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule, ReportedFiles
@@ -38,8 +37,8 @@ from pytest_automation_report.server.pages.report.pages import (
     tests_with_output,
 )
 from pytest_automation_report.server.pages.run.page import RunDocuments, RunView, facts_in
-from pytest_automation_report.server.pages.state import RunState, read_parameters, run_state
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS
+from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
 from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
 from pytest_automation_report.server.store.values import json_text
 from pytest_automation_report.text.terminal import title_of
@@ -60,9 +59,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
 
 
-FAILURES_SHOWN: Final = 100
-"""Most failures of the plain report."""
-
+_FAILURES_SHOWN: Final = 100
 _ALL_CHARACTERS: Final = 48_000
 _TEXT_CHARACTERS: Final = 3_000
 _KNOWN_REASON_CHARACTERS: Final = 300
@@ -82,15 +79,18 @@ def plain_values(facts: RunFacts, findings: RunFindings) -> dict[str, Any]:
         "source": facts.source,
         "statuses": sorted(counted, key=lambda entry: (-entry[1], entry[0])),
         "findings": findings,
-        "failures": _failures(facts.reader.connection.rows(_FAILURES, (row["id"], FAILURES_SHOWN))),
-        "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
+        "failures": _failures(facts.reader.connection.rows(_FAILURES, (row["id"], _FAILURES_SHOWN))),
+        "failures_left": max(0, row["failure_count"] - _FAILURES_SHOWN),
         "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"],
     }
 
 
 def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:
     """Return failures; the text of the first one of each reason is longer, since those of the others are alike."""
-    texts = [_text(row) for row in rows]
+    texts = []
+    for row in rows:
+        fields = (with_defaults(field) for field in json.loads(row["fields"] or "[]"))
+        texts.append("\n\n".join(plain(str(field["value"])) for field in fields if field.get("is_highlight")))
     firsts = {row["fingerprint"]: row["id"] for row in reversed(rows)}
     is_first = [row["fingerprint"] is None or firsts[row["fingerprint"]] == row["id"] for row in rows]
     longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
@@ -109,12 +109,6 @@ def _longest(lengths: Sequence[int]) -> int:
             return min(share, _TEXT_CHARACTERS)
         left -= length
     return _TEXT_CHARACTERS
-
-
-def _text(row: Mapping[str, Any]) -> str:
-    """Return the text of a failure."""
-    fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
-    return "\n\n".join(plain(str(field["value"])) for field in fields if field.get("is_highlight"))
 
 
 def _failure(row: Mapping[str, Any], text: str, characters: int) -> Json:
@@ -140,7 +134,6 @@ _HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)
 _VIEW_PARAMETERS: Final = frozenset({"view", "group", "page", "change", "base"})
 _MOST_VIEWS: Final = 60
 _RESULT: Final = re.compile(r"/results/([0-9]+)")
-_AS_WRITTEN: Final = "show=pytest"
 _VIEWS: Final = ("failures", "changes", "time", "details")
 _POLICY: Final = (
     "default-src 'none'; style-src {styles}; script-src {scripts}; img-src data: blob:; media-src blob:; "
@@ -202,7 +195,6 @@ class _Report:
         self._pages[start] = self._fetch(start, is_fragment=False)
         self._collect(start)
         run = run_summary(self._facts.record, self._facts.source, self._findings)
-        run["commit"] = self._facts.row["commit"] or ""
         self._pages |= shown_tests(self._tests, self._code_links)
         self._pages |= tests_with_output(self._tests, run)
         style = f"{style_sheet()}@layer report{{{style_text('report.css')}}}"
@@ -262,7 +254,9 @@ class _Report:
         queue.extend(addresses_in(self._pages[start]))
         while queue and len(self._pages) < _MOST_VIEWS:
             address = self._named(queue.popleft())
-            if address in self._pages or not (address in lists or self._is_view(address)):
+            has_own_page = set(parse_qs(urlsplit(address).query)) <= _VIEW_PARAMETERS
+            is_view = has_own_page and self._view_of(address) not in {None, "tests"}
+            if address in self._pages or not (address in lists or is_view):
                 continue
             html = self._fetch(address)
             # The script fills a list with rows.
@@ -281,11 +275,6 @@ class _Report:
             return address
         return canonical(f"{split.path}?{urlencode({'view': self._view, **self._base, **query})}")
 
-    def _is_view(self, address: str) -> bool:
-        """Whether an address is a page of the run that the file has as it is."""
-        names = set(parse_qs(urlsplit(address).query))
-        return self._view_of(address) not in {None, "tests"} and names <= _VIEW_PARAMETERS
-
     def _view_of(self, address: str) -> str | None:
         """Return the view that an address names; None for another page, or another base."""
         split = urlsplit(address)
@@ -302,15 +291,13 @@ class _Report:
         if named in self._pages or self._view_of(named) == "tests":
             return True
         # The script shows the texts of any failure as pytest wrote them.
-        return _AS_WRITTEN in named and self._is_inside(_without_show(named))
+        path, _, query = named.partition("?")
+        pairs = parse_qsl(query)
+        others = [pair for pair in pairs if pair != ("show", "pytest")]
+        return pairs != others and self._is_inside(canonical(f"{path}?{urlencode(others)}"))
 
     def _page(self, html: str) -> list[str]:
-        return [relinked(part, self._knows, self._files.hashes) for part in fragment_of(html)]
-
-
-def _without_show(address: str) -> str:
-    path, _, query = address.partition("?")
-    return canonical(f"{path}?{'&'.join(pair for pair in query.split('&') if pair != _AS_WRITTEN)}")
+        return [relinked(part, self._knows, self._files.contents) for part in fragment_of(html)]
 
 
 def _deflated(data: bytes) -> str:
@@ -338,30 +325,30 @@ _WISHES: Final[Query] = {
 }
 
 
-class ReportDownload:
-    """The report of a run as a file that a browser saves."""
-
+class _ReportOfRun:
     def __init__(self, store: Store, code_links: CodeLinks) -> None:
-        self._report = partial(report_of, store, code_links=code_links)
+        self._store = store
+        self._code_links = code_links
+
+    def html(self, req: falcon.Request, run_id: int) -> str:
+        """Return the report as a request wants it; raises `ApiError` (422) for wrong values."""
+        wished = read_parameters(_WISHES, req.params)
+        rule = FileRule(wished["artifacts"], wished["artifacts_size"])
+        return report_of(self._store, run_id, wished["base"], rule, code_links=self._code_links)
+
+
+class ReportDownload(_ReportOfRun):
+    """The report of a run as a file that a browser saves."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the file."""
-        set_html(resp, self._report(run_id, *_wishes(req)))
+        set_html(resp, self.html(req, run_id))
         resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.html"')
 
 
-class ReportDocument:
+class ReportDocument(_ReportOfRun):
     """The report of a run as a document of the API, for the console command."""
-
-    def __init__(self, store: Store, code_links: CodeLinks) -> None:
-        self._report = partial(report_of, store, code_links=code_links)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
         """Answer with the file in the member ``html``."""
-        resp.data = json_text({"result": {"html": self._report(record_id, *_wishes(req))}}).encode()
-
-
-def _wishes(req: falcon.Request) -> tuple[int | None, FileRule]:
-    """Return the base and the rule of files that a request names; raises `ApiError` (422) for wrong values."""
-    values = read_parameters(_WISHES, req.params)
-    return values["base"], FileRule(values["artifacts"], values["artifacts_size"])
+        resp.data = json_text({"result": {"html": self.html(req, record_id)}}).encode()

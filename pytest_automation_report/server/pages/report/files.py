@@ -20,8 +20,6 @@ Which: TypeAlias = Literal["none", "failed", "all"]
 DEFAULT_BYTES: Final = 5_000_000
 """Largest size of all artifacts of a report together."""
 
-_DOWNLOAD: Final = "application/octet-stream"
-
 
 class FileRule(Struct, frozen=True):
     """The artifacts that a user wants in a report; ``max_bytes`` is for all together."""
@@ -49,16 +47,11 @@ class ReportedFiles:
                 self.left_out.append((names[content.hash], content.size))
         self.left_out.sort(key=lambda entry: (-entry[1], entry[0]))
 
-    @property
-    def hashes(self) -> frozenset[str]:
-        """The hashes of the contents in the report."""
-        return frozenset(self.contents)
-
     def type_of(self, content_hash: str) -> str:
         """Return the media type under which a browser shows a content; all but pictures and videos are downloads."""
         content = self.contents[content_hash]
         is_shown = content.media_type.startswith(("image/", "video/"))
-        return content.mime_type if is_shown else _DOWNLOAD
+        return content.mime_type if is_shown else "application/octet-stream"
 
     def data(self, reader: PageReader, content_hash: str) -> bytes:
         """Return a content."""

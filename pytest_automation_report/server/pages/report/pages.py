@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape, unescape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -18,15 +18,14 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
-from pytest_automation_report.server.pages.links import link, paging
 from pytest_automation_report.server.pages.queries import NEAR, SIBLINGS, PageReader
 from pytest_automation_report.server.pages.rendering import macros, render
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import tone_of
 from pytest_automation_report.server.pages.run.failures import says_of
 from pytest_automation_report.server.pages.run.tests import file_branches, ordered, path_of
-from pytest_automation_report.server.pages.state import CHANGES, TestState, result_state
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CommonValues, lone_values, result_values
+from pytest_automation_report.server.pages.urls import CHANGES, TestState, link, paging, result_state
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, duration, with_defaults
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.values import ResultClass, content_hash, hexadecimal
@@ -34,7 +33,7 @@ from pytest_automation_report.text.terminal import NameParts, node_id, run_comma
 from pytest_automation_report.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings
@@ -49,7 +48,7 @@ _HREF: Final = re.compile(r' href="(/[^"]*)"')
 _ADDRESS: Final = re.compile(r' (href|src|action|poster|data-branch|data-live|data-icon|data-page)="(/[^"]*)"')
 # The time since a moment is true for a minute; the moment itself stands in the title.
 _AGO: Final = re.compile(r'(<time datetime="[^"]*") title="([^"]*)" data-ago>[^<]*</time>')
-_OUTSIDE: Final = re.compile(r"<a\b[^>]* data-outside[^>]*>")
+_LABELLED_OUTSIDE: Final = re.compile(r"(<a\b(?=[^>]* data-outside)(?=[^>]*aria-label=)[^>]*)>")
 # The state of the page that a reader came from: in the file, the browser's history has it.
 _LEFT_OUT: Final = frozenset({"from"})
 _ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
@@ -92,10 +91,10 @@ def _inner(address: str) -> str:
     return f"#{escape(canonical(address))}{'#' if place else ''}{escape(place)}"
 
 
-def relinked(html: str, is_inside: Callable[[str], bool], files: frozenset[str] = frozenset()) -> str:
+def relinked(html: str, is_inside: Callable[[str], bool] | None, files: Container[str] = ()) -> str:
     """Return HTML whose links lead to places inside of the file; a link to anything else is no link any more.
 
-    ``files`` are the hashes of the artifacts that the file holds.
+    All pages are inside if ``is_inside`` is None. ``files`` are the hashes of the artifacts that the file holds.
     """
 
     def replaced(match: re.Match[str]) -> str:
@@ -111,19 +110,15 @@ def relinked(html: str, is_inside: Callable[[str], bool], files: frozenset[str] 
             return " data-branch" if name == "data-branch" else ""
         if address.startswith("/static/"):
             return f' href="#{escape(urlsplit(address).fragment)}"'
-        if not is_inside(canonical(address)):
+        if is_inside is not None and not is_inside(canonical(address)):
             return " data-outside"
         return f' href="{_inner(address)}"'
 
-    return _OUTSIDE.sub(_named_drawing, _AGO.sub(r"\1>\2</time>", _ADDRESS.sub(replaced, html)))
+    html = _AGO.sub(r"\1>\2</time>", _ADDRESS.sub(replaced, html))
+    # A link that leads nowhere has no label without a role, such as that of a bar of a drawing.
+    return _LABELLED_OUTSIDE.sub(r'\1 role="img">', html)
 
 
-def _named_drawing(match: re.Match[str]) -> str:
-    """Return the tag of a link that leads nowhere with a role that may have a label, such as a bar of a drawing."""
-    return f'{match[0][:-1]} role="img">' if "aria-label=" in match[0] else match[0]
-
-
-_STATES: Final = frozenset({"attempt", "out"})
 _FIELDS_AT_ONCE: Final = 500
 
 
@@ -149,53 +144,48 @@ def shown_tests(tests: ReportedTests, code_links: CodeLinks) -> dict[str, str]:
     common = CommonValues(_RunTests(tests.facts.reader, tests.rows))
     pages: dict[str, str] = {}
     for result_id in tests.shown:
-        _add(pages, result_id, lambda state, result_id=result_id: result_values(result_id, state, common), code_links)  # type: ignore[misc]
+        _add(pages, result_id, partial(result_values, result_id, common=common), code_links)
     return pages
 
 
 def tests_with_output(tests: ReportedTests, run: Json) -> dict[str, str]:
     """Return the HTML of pages that show a result's own fields, steps and output, and nothing of other results."""
     pages: dict[str, str] = {}
-    for row in _rows(tests.facts.reader, tests.with_output):
-        fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
-        others = {"run": run, "worker": tests.facts.worker(row["thread"]) or "timeline"}
-
-        def values(state: TestState, row: Json = row, fields: list[Json] = fields, others: Json = others) -> Json:
-            return {**lone_values(row, fields, state), **others}
-
-        _add(pages, row["id"], values, NO_LINKS)
+    ids = tests.with_output
+    for start in range(0, len(ids), _FIELDS_AT_ONCE):
+        some = ids[start : start + _FIELDS_AT_ONCE]
+        sql = f'SELECT * FROM "result" WHERE "id" IN ({marks(some)}) ORDER BY "id"'
+        for row in tests.facts.reader.connection.each(sql, some):
+            fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+            others = {"run": run, "worker": tests.facts.worker(row["thread"]) or "timeline"}
+            _add(pages, row["id"], partial(lone_values, row, fields), NO_LINKS, others)
     return pages
 
 
-def _rows(reader: PageReader, ids: Sequence[int]) -> Iterator[Json]:
-    """Yield the whole rows of these results."""
-    for start in range(0, len(ids), _FIELDS_AT_ONCE):
-        some = ids[start : start + _FIELDS_AT_ONCE]
-        yield from reader.connection.each(f'SELECT * FROM "result" WHERE "id" IN ({marks(some)}) ORDER BY "id"', some)
-
-
-def _add(pages: dict[str, str], result_id: int, values_of: Callable[[TestState], Json], code_links: CodeLinks) -> None:
+def _add(
+    pages: dict[str, str],
+    result_id: int,
+    values_of: Callable[[TestState], Json],
+    code_links: CodeLinks,
+    others: Json | None = None,
+) -> None:
     """Add the page of a result, and one for each of its earlier attempts and streams of output."""
 
     def page(state: TestState) -> tuple[str, str]:
-        values = values_of(state)
+        values = {**values_of(state), **(others or {})}
         return render("test/test.html", is_fragment=True, code_links=code_links, **values), values["stream"]
 
     address = link("result", result_id)
     pages[address], stream = page(TestState())
-    for other in sorted({other for other in addresses_in(pages[address]) if _is_state_of(other, address)}):
-        state = result_state(dict(parse_qsl(urlsplit(other).query)))
+    for other in sorted(set(addresses_in(pages[address]))):
+        path, _, query = other.partition("?")
+        parameters = parse_qsl(query) if path == address else ()
+        if [name for name, _ in parameters] not in (["attempt"], ["out"]):
+            continue
+        state = result_state(dict(parameters))
         # The stream that a page begins with has no page of its own: the script shows that of the result.
         is_same = state.stream == stream and state.attempt is None
         pages[other] = "" if is_same else page(state)[0]
-
-
-def _is_state_of(address: str, result: str) -> bool:
-    path, _, query = address.partition("?")
-    if path != result:
-        return False
-    names = [name for name, _ in parse_qsl(query)]
-    return len(names) == 1 and names[0] in _STATES
 
 
 MOST_PAGES: Final = 1_000
@@ -273,10 +263,6 @@ def _lone_reason(fields: str) -> str:
 
 def _is_failure(row: Json) -> bool:
     return bool(row["result_class"] == ResultClass.FAILURE)
-
-
-_STRIP_HOLE: Final = Markup("⟦strip⟧")
-_SORTS: Final = ("failed", "slowest", "ran")
 
 
 class _Kind(NamedTuple):
@@ -367,25 +353,19 @@ def _kind_values(kind: _Kind, run: Json) -> Json:
         "where": "⟦folder⟧",
         "marks": kind.marks,
         "slower": kind.slower,
-        "strip": _STRIP_HOLE,
+        "strip": Markup("⟦strip⟧"),
         "worker": "⟦worker⟧",
         "time": "⟦time⟧",
     }
-    is_inside = _always
-    row = relinked(render("run/leaf.html", leaf=values), is_inside)
+    row = relinked(render("run/leaf.html", leaf=values), None)
     page = render("report/test.html", test=values, run=run, is_fragment=True)
     return {
         "status": str(kind.status),
         "tone": kind.tone,
         "rank": kind.rank,
         "row": row.strip(),
-        "page": [relinked(part, is_inside) for part in fragment_of(page)],
+        "page": [relinked(part, None) for part in fragment_of(page)],
     }
-
-
-def _always(address: str) -> bool:
-    del address
-    return True
 
 
 def _files(facts: RunFacts) -> Json:
@@ -397,7 +377,8 @@ def _files(facts: RunFacts) -> Json:
             "node": branch,
             "bar": branch.parts(),
             "is_open": False,
-            "to": {"address": link("run", facts.row["id"], view="tests", open=branch.path), "branch_address": "/"},
+            "to": link("run", facts.row["id"], view="tests", open=branch.path),
+            "branch": "/",
             "below": None,
         }
         for branch in branches
@@ -407,9 +388,9 @@ def _files(facts: RunFacts) -> Json:
     numbers = {branch.path: number for number, branch in enumerate(branches)}
     orders = {
         sort: [numbers[branch.path] for branch in ordered(branches, (), sort)]  # type: ignore[union-attr] # no tests among them
-        for sort in _SORTS
+        for sort in ("failed", "slowest", "ran")
     }
-    return {"html": relinked(html, _always), "orders": orders}
+    return {"html": relinked(html, None), "orders": orders}
 
 
 def _place(row: Json) -> str:

@@ -1,8 +1,4 @@
-"""The changes of a run since its base, and the details of the run itself.
-
-Changes are counts as filters, lists of tests, commits and versions between the two; details are where the run ran,
-whether everything arrived, threads and files.
-"""
+"""The changes of a run since its base, and its details: where it ran, whether everything arrived, threads and files."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.server.pages.run.facts import WORKER_FIELD
-from pytest_automation_report.server.pages.words import RUN_WORDS, attached, duration, parts, percent
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, RUN_WORDS, attached, duration, parts, percent
 from pytest_automation_report.server.store.overview import natural_key
 from pytest_automation_report.text.terminal import SHORT_COMMIT, quantity, split_name
 
@@ -21,13 +17,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.state import RunState
+    from pytest_automation_report.server.pages.urls import RunState
 
-
-CHANGES_SHOWN: Final = 50
-"""Tests of each list on the view of all changes; one list alone has 200."""
-
-_ONE_LIST: Final = 200
 
 _NOT_THERE: Final = "not there"
 
@@ -48,7 +39,6 @@ class _List(NamedTuple):
 
     @property
     def word(self) -> str:
-        """The name in words."""
         return self.name.replace("_", " ")
 
 
@@ -84,7 +74,8 @@ def changes_of(
         for each in _LISTS
         if each.is_always or counts[each.name]
     ]
-    most = _ONE_LIST if state.changes else CHANGES_SHOWN
+    # A list alone has more tests than those on the view of all changes.
+    most = 200 if state.changes else 50
     lists = []
     for each in _LISTS:
         name, entries = each.name, entries_of(findings, each.name)
@@ -149,7 +140,7 @@ def _row(
         "folder": entry["folder"],
         "about": reasons.get(entry.get("fingerprint") or "", "") or entry["folder"],
         "reason": entry.get("fingerprint"),
-        "tone": {"passed": "pass", "failed": "fail", "skipped": "skip"}.get(status, "pass"),
+        "tone": OUTCOME_TONES.get(status, "pass"),
         "before": kind.before,
         "after": kind.after or status,
         "note": "",
@@ -163,8 +154,7 @@ def _row(
             "note": percent(entry["elapsed"], entry["median"]),
             "note_ink": "up" if name == "slower" else "down",
         }
-        return row
-    if name == "gone":
+    elif name == "gone":
         row["tone"] = "idle"
     elif name == "fixed" and result is not None and result in cases:
         failed = failing_runs(histories(cases[result]))
@@ -201,10 +191,6 @@ def _note(name: str, count: int, rows: Sequence[Json]) -> str:
     return quantity(count, "test")
 
 
-_CUT_LENGTH: Final = 16_000
-"""Length of a list of packages from which it may have been cut: clients send 16,384 characters."""
-
-
 def commits_since(text: str, base_commit: str | None) -> list[Json]:
     """Return the commits of a run since its base, newest first; ``text`` has one in a line, hash and subject.
 
@@ -233,8 +219,8 @@ def changed_software(before: Callable[[str], str], after: Callable[[str], str]) 
     ]
     names = ("Packages",) if before("Packages") and after("Packages") else ("pytest", "Plugins")
     old, new = (_versions([(name, value(name)) for name in names]) for value in (before, after))
-    # A list that was cut at its end shows nothing of the packages after it.
-    is_cut = any(len(value("Packages")) > _CUT_LENGTH for value in (before, after))
+    # Clients send 16,384 characters: a list that was cut at its end shows nothing of the packages after it.
+    is_cut = any(len(value("Packages")) > 16_000 for value in (before, after))  # noqa: PLR2004 - as said
     packages = old.keys() & new.keys() if is_cut else old.keys() | new.keys()
     if old and new:
         changed += [
@@ -258,9 +244,7 @@ def _versions(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
     return versions
 
 
-ATTACHMENTS_SHOWN: Final = 200
-"""Most fields, artifacts or links of a run that its page shows."""
-
+_ATTACHMENTS_SHOWN: Final = 200
 _SHOWN_APART: Final = frozenset(
     {"Branch", "Commit", "Commit subject", "Commits", "Packages", COLLECTED_FIELD, NOT_RUN_FIELD}
 )
@@ -269,8 +253,7 @@ _RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
 
 def where_it_ran(facts: RunFacts) -> list[tuple[str, str]]:
     """Return the few facts of the rail."""
-    values = [(name, facts.field(name)) for name in _RAIL_FIELDS]
-    shown = [(name, value) for name, value in values if value]
+    shown = [(name, value) for name in _RAIL_FIELDS if (value := facts.field(name))]
     collected = _collected(facts)
     return [*shown, *([] if collected is None else [(COLLECTED_FIELD, _arrived(facts.counts, collected))])]
 
@@ -282,9 +265,10 @@ def details_of(facts: RunFacts) -> Json:
     collected = _collected(facts)
     threads = [_thread(facts, row) for row in record.threads]
     return {
-        "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:ATTACHMENTS_SHOWN],
+        "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:_ATTACHMENTS_SHOWN],
         "packages": facts.field("Packages").splitlines(),
-        "artifacts": attached(record, "artifacts")[:ATTACHMENTS_SHOWN],
+        "artifacts": attached(record, "artifacts")[:_ATTACHMENTS_SHOWN],
+        "links": attached(record, "links"),
         "threads": threads,
         "hidden_threads": max(0, record.row["thread_count"] - len(threads)),
         "expected": collected,

@@ -14,7 +14,7 @@ from pytest_automation_report.export.results import ExportedRun, ExportedTest
 from pytest_automation_report.export.tables import csv_table, json_document
 from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.state import run_state
+from pytest_automation_report.server.pages.urls import run_state
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.reads import results_page
 
@@ -30,11 +30,11 @@ _PIECE_CHARACTERS: Final = 64 * 1024
 
 
 class _Download(NamedTuple):
-    """A form: its name in the menu, its kind of link, the ends of its file, its media type, its text."""
+    """A form: its name in the menu, its kind of link, the file in its URL, its media type, its text."""
 
     word: str
     kind: str
-    ending: str
+    file: str
     media_type: str
     text: Callable[[Store, int, int | None], Iterator[str]]
 
@@ -52,7 +52,8 @@ class RunDownload(Page):
         # The run is read before the response begins: an unknown run is answered with its page.
         first = next(pieces)
         resp.content_type = self._form.media_type
-        resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.{self._form.ending}"')
+        ending = self._form.file.rpartition(".")[2]
+        resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.{ending}"')
         resp.stream = _encoded(first, pieces)
 
 
@@ -100,8 +101,8 @@ def _csv(store: Store, run_id: int, _: int | None) -> Iterator[str]:
 
 
 DOWNLOADS: Final = (
-    _Download("JUnit XML", "run-junit", "xml", "application/xml; charset=utf-8", _junit),
-    _Download("JSON with everything", "run-json", "json", "application/json; charset=utf-8", _json),
-    _Download("CSV table", "run-csv", "csv", "text/csv; charset=utf-8", _csv),
+    _Download("JUnit XML", "run-junit", "junit.xml", "application/xml; charset=utf-8", _junit),
+    _Download("JSON with everything", "run-json", "run.json", "application/json; charset=utf-8", _json),
+    _Download("CSV table", "run-csv", "tests.csv", "text/csv; charset=utf-8", _csv),
 )
 """The forms, in the order of the menu."""

@@ -15,7 +15,7 @@ from pytest_automation_report.findings.flakiness import WINDOW
 from pytest_automation_report.findings.times import HISTORY, LAST
 from pytest_automation_report.findings.verdict import RunNumbers
 from pytest_automation_report.server.pages.drawings import STRIP_RUNS, strip_of
-from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, attached, percent
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, attached, percent
 from pytest_automation_report.server.store.histories import histories, last_letters, series_of
 from pytest_automation_report.text.terminal import split_name
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import BaseRun, RunFindings, RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.store.histories import Series, SeriesRun
+    from pytest_automation_report.server.store.histories import SeriesRun
     from pytest_automation_report.server.store.reads import RunRecord
 
 
@@ -40,8 +40,6 @@ WORKER_FIELD: Final = "Worker"
 
 SILENT_US: Final = 60_000_000
 """Time without news after which the sender of an open run is silent, in microseconds."""
-
-_is_number = re.compile(r"[0-9]{1,9}").fullmatch
 
 
 class RunFacts(Struct, frozen=True, dict=True):
@@ -125,8 +123,7 @@ class RunFacts(Struct, frozen=True, dict=True):
     @cached_property
     def failures(self) -> list[Json]:
         """The first failures of the run, with their reasons."""
-        failed = [status.id for status in STATUSES_RANKED if status.tone == "fail"]
-        return self.reader.failures(self.row["id"], failed)
+        return self.reader.failures(self.row["id"])
 
     def listed(self, row: Mapping[str, Any]) -> Json:
         """Return the values of a test in a list; its history must have been loaded for a strip."""
@@ -151,7 +148,7 @@ class RunFacts(Struct, frozen=True, dict=True):
         """
         bodies = (json.loads(entry["body"]) for entry in self.record.attachments if entry["kind"] == "fields")
         values = [field.get("value") or "" for field in bodies if field["name"] == COLLECTED_FIELD]
-        numbers = [int(value) for value in values if _is_number(value)]
+        numbers = [int(value) for value in values if re.fullmatch(r"[0-9]{1,9}", value)]
         return sum(numbers) if numbers else None
 
     @property
@@ -221,10 +218,6 @@ def worker_names(record: RunRecord) -> dict[int, str]:
     return names
 
 
-_LAST: Final = HISTORY + LAST
-"""Runs of a strip and of a usual time."""
-
-
 class Histories:
     """Outcomes and medians of tests up to one run: of its branch, or of the base's if its branch has no earlier run."""
 
@@ -234,10 +227,10 @@ class Histories:
         self._speed = 1.0 if found is None else float(found["speed"])
         self._letters: dict[int, str] = {}
         self._medians: dict[int, int | None] = {}
-        self._series = _series_of(reader, run)
+        self._series = series_of(reader.connection, run)
         base = None if found is None or found["base"] is None else reader.known_run(found["base"]["run"])
         if not self.before and base is not None and base["branch"] != run["branch"]:
-            self._series = _series_of(reader, base)
+            self._series = series_of(reader.connection, base)
 
     @property
     def before(self) -> SeriesRun | None:
@@ -252,10 +245,10 @@ class Histories:
     def load(self, cases: Iterable[int], *, is_whole: bool = False) -> None:
         """Read the histories of these tests, which `letters` and `median` then return without a query.
 
-        Those of the last runs, or, if ``is_whole``, of all runs that findings look at.
+        Those of the last runs, for a strip and a usual time, or, if ``is_whole``, of all that findings look at.
         """
         missing = {case for case in cases if is_whole or case not in self._medians}
-        found = histories(self._connection, self._series, missing, last=WINDOW if is_whole else _LAST)
+        found = histories(self._connection, self._series, missing, last=WINDOW if is_whole else HISTORY + LAST)
         for case, history in found.items():
             self._letters[case] = history.letters
             self._medians[case] = history.median
@@ -276,7 +269,3 @@ class Histories:
     def usual(self, case: int) -> int | None:
         """Return the usual time of a test at the speed of a usual run, as its own page shows it; None if unknown."""
         return self._medians.get(case)
-
-
-def _series_of(reader: PageReader, run: Json) -> Series:
-    return series_of(reader.connection, {**run, "source_id": run["source"], "config_id": run["config"]})

@@ -13,11 +13,11 @@ from pytest_automation_report.failures.reading import ReportedFailure, failure_m
 from pytest_automation_report.failures.tracebacks import parse_traceback
 from pytest_automation_report.findings.fingerprints import masked
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
-from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs
 from pytest_automation_report.server.pages.run.facts import marks_of
 from pytest_automation_report.server.pages.run.head import flaky_evidence
+from pytest_automation_report.server.pages.urls import link
 from pytest_automation_report.server.store.values import RESULT_STATUSES, hexadecimal
 from pytest_automation_report.text.terminal import node_id, quantity, run_command, split_name, title_of
 from pytest_automation_report.text.visible import plain
@@ -30,19 +30,16 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Raised
     from pytest_automation_report.findings.documents import ChangedTest, RunFindings, TestFamily
     from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.state import RunState
+    from pytest_automation_report.server.pages.urls import RunState
 
     Function: TypeAlias = tuple[str, str, str]
 
 MAX_CARDS: Final = 20
 """Reasons with a card; the rest are behind a link."""
 
-MAX_MEMBERS: Final = 3
-"""Tests that an open card lists; the rest are behind a link."""
-
-MEMBERS_OF_STRIP: Final = 20
-"""Members of a card whose outcomes are part of its strip, though most stay behind its link."""
-
+_MAX_MEMBERS: Final = 3
+# Members of a card whose outcomes are part of its strip, though most stay behind its link.
+_MEMBERS_OF_STRIP: Final = 20
 _MAX_COMMAND_TESTS: Final = 5
 _MASK: Final = re.compile(r"<[a-z]+>")
 _TYPE: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*): ")
@@ -146,14 +143,6 @@ def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
     ]
 
 
-def groups_by_file(failures: Iterable[Json]) -> dict[str, list[Json]]:
-    """Return failures by file, those of most failures first."""
-    groups: dict[str, list[Json]] = {}
-    for row in failures:
-        groups.setdefault(row["file"] or row["folder"] or "(no file)", []).append(row)
-    return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
-
-
 def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> Json | None:
     """Return the grid of the parametrized function to which most tests of a reason belong, one square each."""
     functions = Counter((row["file"] or "", row["folder"], split_name(row["name"]).function) for row in rows)
@@ -191,9 +180,6 @@ def command_for(rows: Sequence[Json], count: int) -> str | None:
 
 _FLAKY_SHOWN: Final = 50
 _KNOWN_FLAKY_SHOWN: Final = 20
-_LISTED: Final = PAGE_ROWS
-# With a heading for each file.
-_LISTED_BY_FILE: Final = 100
 
 
 class FailureCards:
@@ -203,15 +189,12 @@ class FailureCards:
         self._facts = facts
         self._state = state
         self._reader = facts.reader
-        self._histories = facts.histories
 
     @cached_property
     def cards(self) -> list[Json]:
         """A card for each reason."""
         found = self._facts.findings
-        if found is None:
-            return []
-        return cards_of(found, self._facts.failures)
+        return [] if found is None else cards_of(found, self._facts.failures)
 
     def texts(self, site: str) -> list[str]:
         """Return the reasons as Markdown, each with one of its tests; ``site`` is the address of the pages."""
@@ -251,31 +234,35 @@ class FailureCards:
         return {
             "lots": lots,
             "rest": {"reasons": len(rest), "tests": sum(card["count"] for card in rest)} if rest else None,
-            "unexplained": self._members(unknown[:_LISTED]),
+            "unexplained": self._members(unknown[:PAGE_ROWS]),
         }
 
     def listed(self, *, by_file: bool) -> Json:
         """Return the failures by file, or as one list in the order of their arrival; at most a page of them."""
-        rows = self._facts.failures[: _LISTED_BY_FILE if by_file else _LISTED]
-        self._histories.load(row["case"] for row in rows)
-        groups = groups_by_file(rows) if by_file else {"": rows} if rows else {}
+        # With a heading for each file there are fewer.
+        rows = self._facts.failures[: 100 if by_file else PAGE_ROWS]
+        self._facts.histories.load(row["case"] for row in rows)
+        groups: dict[str, list[Json]] = {}
+        for row in rows:
+            groups.setdefault((row["file"] or row["folder"] or "(no file)") if by_file else "", []).append(row)
+        files = sorted(groups.items(), key=lambda item: -len(item[1]))
         return {
-            "groups": [{"file": file, "rows": self._members(members)} for file, members in groups.items()],
+            "groups": [{"file": file, "rows": self._members(members)} for file, members in files],
             "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
         }
 
     def _complete(self, shown: Sequence[Json]) -> None:
         """Add to the cards that are shown their message, drawings and members, and the code that raised."""
-        self._histories.load(row["case"] for card in shown for row in card["rows"][:MEMBERS_OF_STRIP])
+        self._facts.histories.load(row["case"] for card in shown for row in card["rows"][:_MEMBERS_OF_STRIP])
         texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
         families = {(each["file"], each["folder"], each["function"]): each for each in self._facts.overview["families"]}
         for card in shown:
             rows = card["rows"]
-            histories = (self._histories.letters(row["case"]) for row in rows[:MEMBERS_OF_STRIP])
+            histories = (self._facts.histories.letters(row["case"]) for row in rows[:_MEMBERS_OF_STRIP])
             card["strip"] = strip_of(merged_letters(histories), has_now=True) if rows else None
             card["grid"] = _grid_of(rows, families)
             card["command"] = command_for(rows, card["count"])
-            card["members"] = self._members(rows[:MAX_MEMBERS])
+            card["members"] = self._members(rows[:_MAX_MEMBERS])
             text = texts.get(rows[0]["id"]) if rows else None
             message = says_of(card["title"]) if text is None else says_of(rows[0]["message"] or "", text["type"])
             card.update(says=message, **_code(card["place"], rows[0] if rows else None, text, message))
@@ -305,7 +292,7 @@ class FailureCards:
         passed = {status.id for status in RESULT_STATUSES.values() if status.is_passed}
         known = [row for row in rows.values() if not row["failed_attempts"] and row["status"] in passed]
         shown = [*(rows[result] for result in tried if result in rows), *known[:_KNOWN_FLAKY_SHOWN]]
-        self._histories.load(row["case"] for row in shown)
+        self._facts.histories.load(row["case"] for row in shown)
         members = self._members(shown)
         for member in members:
             entry, attempts = states.get(member["id"]), (member["failed_attempts"] or 0) + 1
@@ -327,21 +314,20 @@ class FailureCards:
         """Return the tests that got slower."""
         entries = self._facts.findings["slower"][:10] if self._facts.findings else ()
         rows = self._reader.rows_of(entry["result"] for entry in entries if entry["result"])
-        self._histories.load(row["case"] for row in rows.values())
-        members: list[Json] = []
-        for entry in entries:
-            row = rows.get(entry["result"] or 0)
-            if row is not None:
-                (member,) = self._members([row])
-                members.append({**member, "median": entry["median"], "now": entry["elapsed"]})
-        return members
+        self._facts.histories.load(row["case"] for row in rows.values())
+        known = [entry for entry in entries if entry["result"] in rows]
+        members = self._members(rows[entry["result"] or 0] for entry in known)
+        return [
+            {**member, "median": entry["median"], "now": entry["elapsed"]}
+            for member, entry in zip(members, known, strict=True)
+        ]
 
     def fixed_lines(self, entries: Sequence[ChangedTest], rows: Mapping[int, Json]) -> list[Json]:
         """Return the fixed tests of the rail with the number of runs that they had failed for."""
         lines: list[Json] = []
         for entry in entries:
             row = rows.get(entry["result"] or 0)
-            failed = failing_runs(self._histories.letters(row["case"])) if row else 0
+            failed = failing_runs(self._facts.histories.letters(row["case"])) if row else 0
             href = self._state.result(entry["result"]) if entry["result"] else ""
             lines.append({"short": split_name(entry["name"]), "failed": failed, "href": href})
         return lines
@@ -355,24 +341,19 @@ def _code(place: str, row: Json | None, text: Json | None, message: Json) -> Jso
     frame = None if text is None else code_frame(parse_traceback(text["text"]))
     if frame is None:
         return {"frame": None, "at": {"place": place, "function": function, "depth": 0}}
-    if _says_nothing(message) and frame["hit"]:
+    text_of_message = "".join(part for part, _ in message["parts"])
+    # Where a message is no more than that an assertion failed, the line of code says which.
+    says_nothing = {message["type"], "no message", "assert False", "assert None", "assert not True"}
+    if frame["hit"] and text_of_message in says_nothing:
         message["parts"] = [(frame["hit"], False)]
     return {"frame": frame, "at": {"place": frame["place"], "function": frame["function"], "depth": frame["depth"]}}
 
 
-def _says_nothing(message: Json) -> bool:
-    """Whether a message is no more than that an assertion failed: the line of code says which."""
-    text = "".join(part for part, _ in message["parts"])
-    return text in {message["type"], "no message", "assert False", "assert None", "assert not True"}
-
-
-_LINES_BEFORE: Final = 4
-_LINES_AFTER: Final = 3
+_LINES_BEFORE, _LINES_AFTER = 4, 3
 # Lines above those that show whether they begin inside of a docstring.
 _LINES_ABOVE: Final = 100
 _ERROR_LINES: Final = 6
 _LINE_LENGTH: Final = 240
-_TRIPLE_QUOTES: Final = ('"""', "'''")
 
 
 def code_frame(exceptions: Sequence[Raised]) -> Json | None:
@@ -380,18 +361,16 @@ def code_frame(exceptions: Sequence[Raised]) -> Json | None:
 
     None without any code. ``depth`` is the number of calls of the same function around it.
     """
-    if not exceptions:
+    if not exceptions or not exceptions[0].frames:
         return None
     raised = exceptions[0]
     frames = [frame for frame in raised.frames if frame.code] or list(raised.frames)
-    if not frames:
-        return None
     own = [frame for frame in frames if not is_in_package(frame.path)]
     frame = (own or frames)[-1]
     before, lines = _shown(frame)
     texts = [line.text for line in lines]
     # With one end of a docstring among them, code would be coloured as text and the text as code.
-    is_torn = any("\n".join(texts).count(quotes) % 2 for quotes in _TRIPLE_QUOTES)
+    is_torn = any("\n".join(texts).count(quotes) % 2 for quotes in ('"""', "'''"))
     tokens = coloured([*(line.text for line in before), *texts])[len(before) :] if is_torn else coloured(texts)
     depth = sum(1 + other.repeats for other in raised.frames if other.function == frame.function)
     errors = [line[:_LINE_LENGTH] for line in raised.lines if line.strip()]

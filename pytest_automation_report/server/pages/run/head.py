@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.findings.verdict import RunNumbers, verdict_of
 from pytest_automation_report.server.pages.run.facts import SILENT_US
-from pytest_automation_report.server.pages.state import FLAKY, VIEWS
+from pytest_automation_report.server.pages.urls import FLAKY, VIEWS
 from pytest_automation_report.server.pages.words import (
     attached,
     comparable_time,
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.comparison import WholeRun
     from pytest_automation_report.findings.documents import RunFindings
     from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.state import RunState
+    from pytest_automation_report.server.pages.urls import RunState
 
 
 _CHANGE_CHIPS: Final = (
@@ -35,17 +34,10 @@ _CHANGE_CHIPS: Final = (
     ("fixed", "Fixed", "pass-ink"),
     ("slower", "Slower", "flaky-ink"),
 )
+# What stands in the list of changes, without failures that go on.
 _MOVES: Final = (
-    "newly_failing",
-    "fixed",
-    "still_failing",
-    "new_tests",
-    "gone",
-    "newly_skipped",
-    "slower",
-    "faster",
-    "passed_again",
-)
+    "newly_failing", "fixed", "new_tests", "gone", "newly_skipped", "slower", "faster", "passed_again",
+)  # fmt: skip
 
 
 def head_of(facts: RunFacts, to_go: int | None, *, is_first: bool) -> Json:
@@ -54,12 +46,14 @@ def head_of(facts: RunFacts, to_go: int | None, *, is_first: bool) -> Json:
     said = verdict_of(counts) if counts.is_open or found is None else found["verdict"]
     whole = None if found is None else found["whole"]
     branch = facts.row["branch"] or ""
-    sentence = whole_sentence(whole)
+    sentence: list[Phrase] = []
+    if whole is not None:
+        sentence = [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
     if counts.is_open:
         new = None if found is None or found["base"] is None else found["mine"]["new"]
         sentence = live_sentence(counts, to_go, branch, facts.silence if counts.is_silent else None, new)
     else:
-        sentence += death_sentence(found) if said["kind"] == "died" else []
+        sentence += death_sentence(found) if found and said["kind"] == "died" else []
         # Without the tests that are missing nobody can say that nothing changed.
         if counts.failed or not is_torn(whole):
             base_branch = (facts.base_row or {}).get("branch") or ""
@@ -77,11 +71,10 @@ def facts_of(facts: RunFacts) -> Json:
     """Return the line of facts below the verdict: the value ``facts`` of the templates, which do not get `RunFacts`."""
     row, base_row = facts.row, facts.base_row
     links = attached(facts.record, "links")
-    by_name = {link["name"]: link["url"] for link in links}
     return {
         "branch": row["branch"],
         "commit": row["commit"],
-        "commit_url": by_name.get("Commit", ""),
+        "commit_url": next((link["url"] for link in links if link["name"] == "Commit"), ""),
         "subject": facts.field("Commit subject"),
         "created": row["created"],
         "elapsed": facts.now - row["created"] if not row["is_completed"] else row["elapsed"],
@@ -124,7 +117,7 @@ def chips_of(facts: RunFacts, state: RunState, stretches: Sequence[Json]) -> Jso
         if stretch["key"]:
             is_on = stretch["key"] in state.statuses
             chip_key = keys.pop(stretch["tone"], "")
-            address = state.toggled(stretch["key"]).address
+            address = state.toggled(statuses=stretch["key"]).address
             chips.append({**stretch, "address": address, "is_on": is_on, "chip_key": chip_key})
     changed = {} if findings is None else {**findings["counts"], **findings["mine"]}
     changes = [
@@ -132,7 +125,7 @@ def chips_of(facts: RunFacts, state: RunState, stretches: Sequence[Json]) -> Jso
             "name": name,
             "ink": ink,
             "count": changed[change],
-            "address": state.with_change(change).address,
+            "address": state.toggled(changes=change).address,
             "is_on": change in state.changes,
             "chip_key": "n" if change == "new" else "",
         }
@@ -153,7 +146,7 @@ def tabs_of(facts: RunFacts, state: RunState, view: str) -> list[Json]:
     reasons = 0 if findings is None else len(findings["reasons"])
     # Old results have no reason, and are failures nonetheless.
     failures = reasons or facts.row["failure_count"]
-    moved = sum(findings["counts"][name] for name in _MOVES if name != "still_failing") if findings else 0
+    moved = sum(findings["counts"][name] for name in _MOVES) if findings else 0
     numbers = {"failures": failures, "tests": facts.row["total_count"], "changes": moved}
     return [
         {
@@ -192,31 +185,22 @@ def live_sentence(
     sentence: list[Phrase] = []
     if to_go is not None:
         on = f" on {branch}" if branch else ""
-        about = "Nearly done" if to_go < _SECOND_US else f"About {_whole_seconds(to_go)} to go"
+        # An estimate has no digits that it cannot have: seconds up to a minute, then tens of them.
+        tens = 10 * _SECOND_US
+        rounded = duration(round(to_go / tens) * tens)
+        if to_go < 60 * _SECOND_US:
+            rounded = f"{round(to_go / _SECOND_US)} s"
+        about = "Nearly done" if to_go < _SECOND_US else f"About {rounded} to go"
         sentence = [(about, "b"), (f", by the times of the last runs{on}. ", "")]
     if new is not None and counts.failed:
         sentence.append((f"{new:,} new so far.", ""))
     return sentence
 
 
-def _whole_seconds(microseconds: int) -> str:
-    """Return an estimate without the digits that it cannot have."""
-    if microseconds < 60 * _SECOND_US:
-        return f"{round(microseconds / _SECOND_US)} s"
-    # From a minute on to ten seconds.
-    return duration(round(microseconds / (10 * _SECOND_US)) * 10 * _SECOND_US)
-
-
-def whole_sentence(whole: WholeRun | None) -> list[Phrase]:
-    """Return whether the jobs of the run ran each collected test once; nothing if that is not known."""
-    return [] if whole is None else [(wholeness_words(whole), "b" if is_torn(whole) else ""), (". ", "")]
-
-
-def death_sentence(findings: RunFindings | None) -> list[Phrase]:
+def death_sentence(findings: RunFindings) -> list[Phrase]:
     """Return which worker died in which test, as the failure of that test has it; nothing if no test is known."""
-    reasons = () if findings is None else findings["reasons"]
-    crash = next((reason for reason in reasons if reason["phase"] == "crash"), None)
-    if findings is None or crash is None:
+    crash = next((reason for reason in findings["reasons"] if reason["phase"] == "crash"), None)
+    if crash is None:
         return []
     entries = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
     name = next((entry["name"] for entry in entries if entry["fingerprint"] == crash["fingerprint"]), "")

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from pytest_automation_report.findings.comparison import command_of
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
-from pytest_automation_report.server.pages.links import link, paging
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.rendering import Page, site_of
 from pytest_automation_report.server.pages.run.changes import (
@@ -41,8 +39,7 @@ from pytest_automation_report.server.pages.run.time import (
     time_to_go,
     waste_sentence,
 )
-from pytest_automation_report.server.pages.state import run_state, single_values
-from pytest_automation_report.server.pages.words import attached
+from pytest_automation_report.server.pages.urls import VIEWS, link, paging, run_state, single_values
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
 from pytest_automation_report.server.store.reads import run_row
@@ -56,7 +53,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import ChangedTest, RunFindings, RunOverview
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.state import RunState
+    from pytest_automation_report.server.pages.urls import RunState
     from pytest_automation_report.server.store.store import Store
 
 
@@ -65,9 +62,8 @@ T = TypeVar("T")
 _RAIL_LINES: Final = 4
 _SEEN: Final = "seen"
 _MAX_RUNS: Final = 16
+# Up to so many results of an open run each page has new documents: they are never behind the results.
 _FRESH_RESULTS: Final = 5_000
-"""Results of an open run up to which each page has new documents: they are never behind the results."""
-
 # Documents cost 0.2 s of a processor for 10,000 results: a page that is asked for each second spends a tenth of one.
 _SECONDS_A_RESULT: Final = 2 / 10_000
 
@@ -216,26 +212,12 @@ class RunView:
         self._facts = facts
         self._reader = facts.reader
         self._state = state
-        self.view = state.view or ("failures" if self._has_worries else "tests")
-
-    @property
-    def _has_worries(self) -> bool:
-        """Whether the view of the failures has anything to show."""
-        facts, state = self._facts, self._state
-        is_list = state.is_filtered or bool(state.opened)
-        changed = facts.findings["counts"] if facts.findings else {}
-        has_any = facts.row["failure_count"] or facts.counts.flaky or changed.get("slower") or facts.counts.is_open
-        return bool(has_any) and not is_list
-
-    @cached_property
-    def tree(self) -> TreeRows:
-        """The reader of the tree's rows."""
-        return TreeRows(self._facts, self._state)
-
-    @cached_property
-    def _cards(self) -> FailureCards:
-        """The reader of the failures by reason."""
-        return FailureCards(self._facts, self._state)
+        self._cards = FailureCards(facts, state)
+        self.tree = TreeRows(facts, state)
+        is_list = state.is_filtered or state.opened
+        has_slower = facts.findings and facts.findings["counts"].get("slower")
+        has_worries = facts.row["failure_count"] or facts.counts.flaky or has_slower or facts.counts.is_open
+        self.view = state.view or ("failures" if has_worries and not is_list else "tests")
 
     def text(self, site: str) -> str:
         """Return the failures as Markdown; ``site`` is the address of the pages."""
@@ -253,13 +235,7 @@ class RunView:
         bar = bar_of(facts)
         # With a search, or tests of one worker, the numbers of chips are those of it.
         is_searched = bool(state.text) or state.lane is not None
-        views = {
-            "failures": self._failures,
-            "tests": self._tests,
-            "changes": self._changes,
-            "time": self._time,
-            "details": self._details,
-        }
+        views = dict(zip(VIEWS, (self._failures, self._tests, self._changes, self._time, self._details), strict=True))
         return {
             "home": self._reader.home(run["project"]),
             "state": state,
@@ -298,49 +274,36 @@ class RunView:
     def _commands(self) -> list[Json]:
         """Return the commands of *Run again*: for the failed tests, for the new ones, for the whole run (count 0)."""
         run, found = self._facts.row, self._facts.findings
-        commands: list[Json] = []
-        if run["failure_count"]:
-            command = f"pytest --automation-report-rerun-failed={run['id']}"
-            commands.append({"word": "What failed in this run", "count": run["failure_count"], "command": command})
-        new_count = found["mine"]["new"] if found else 0
-        if found and 0 < new_count < run["failure_count"]:
+        failed, new = run["failure_count"], found["mine"]["new"] if found else 0
+        commands: list[tuple[str, int, str | None]] = []
+        if failed:
+            commands.append(("What failed in this run", failed, f"pytest --automation-report-rerun-failed={run['id']}"))
+        if found and 0 < new < failed:
             rows = self._reader.rows_of(entry["result"] for entry in entries_of(found, "new") if entry["result"])
-            new_command = command_for(list(rows.values()), new_count)
-            if new_command is not None:
-                commands.append({"word": "Only what is new", "count": new_count, "command": new_command})
-        whole = command_of(self._facts.field("Selection"))
-        commands.append({"word": "All of it", "count": 0, "command": whole})
-        return commands
+            commands.append(("Only what is new", new, command_for(list(rows.values()), new)))
+        commands.append(("All of it", 0, command_of(self._facts.field("Selection"))))
+        return [{"word": word, "count": count, "command": command} for word, count, command in commands if command]
 
     def _base(self) -> Json:
-        """Return the base and the runs to choose another one from; ``passed_over`` are runs between the two."""
-        base, row = self._facts.base, self._facts.base_row
+        """Return the base and others to choose from; ``passed_over`` are runs since a base that nobody chose."""
+        base, row, branch = self._facts.base, self._facts.base_row, self._facts.row["branch"]
         others = self._reader.possible_bases(self._facts.row)
+        passed_over: list[int] = []
+        if base is not None and self._state.base is None and base["why"] == "same branch":
+            between = [other for other in others if other["id"] > base["run"]]
+            passed_over = [other["id"] for other in between if other["branch"] == branch][:3]
         return {
             "run": None if base is None else base["run"],
             "row": row,
             "branch": "" if row is None else row["branch"] or "",
             "others": others,
-            "passed_over": self._passed_over(others),
+            "passed_over": passed_over,
         }
-
-    def _passed_over(self, others: Sequence[Json]) -> list[int]:
-        """Return the runs of the same branch between the base and this run, if the user chose no base."""
-        base, row = self._facts.base, self._facts.row
-        if base is None or self._state.base is not None or base["why"] != "same branch":
-            return []
-        return [other["id"] for other in others if other["id"] > base["run"] and other["branch"] == row["branch"]][:3]
 
     def _failures(self) -> Json:
-        group = self._state.group or "reason"
-        cards = self._cards
-        return {
-            "group": group,
-            **(cards.by_reason() if group == "reason" else cards.listed(by_file=group == "file")),
-            "flaky": cards.flaky(),
-            "slower": cards.slower(),
-            "rail": self._rail(),
-        }
+        group, cards = self._state.group or "reason", self._cards
+        listed = cards.by_reason() if group == "reason" else cards.listed(by_file=group == "file")
+        return {"group": group, **listed, "flaky": cards.flaky(), "slower": cards.slower(), "rail": self._rail()}
 
     def _rail(self) -> Json:
         """Return what stands beside the failures."""
@@ -363,7 +326,8 @@ class RunView:
         state = self._state
         if not state.is_filtered and state.group != "none":
             files = len(self._facts.overview["files"])
-            return {"is_flat": False, "sort": state.sort or "failed", "tree": self.tree.top(), "files": files}
+            tree = self.tree.children("", path_to=state.opened)
+            return {"is_flat": False, "sort": state.sort or "failed", "tree": tree, "files": files}
         tests = TestList(self._facts, self._state)
         rows, total = tests.page()
         reasons = () if self._facts.findings is None else self._facts.findings["reasons"]
@@ -422,5 +386,4 @@ class RunView:
         }
 
     def _details(self) -> Json:
-        links = attached(self._facts.record, "links")
-        return {"details": details_of(self._facts), "links": links, "software": self._software()}
+        return {"details": details_of(self._facts), "software": self._software()}

@@ -9,11 +9,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pytest_automation_report.server.pages.drawings import reduced_cells
-from pytest_automation_report.server.pages.links import paging
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, Rows
 from pytest_automation_report.server.pages.run.changes import entries_of
 from pytest_automation_report.server.pages.run.facts import tone_of
-from pytest_automation_report.server.pages.state import FLAKY, Search
+from pytest_automation_report.server.pages.urls import FLAKY, Search, link, paging
 from pytest_automation_report.server.pages.words import STATUSES_RANKED, STATUSES_SHOWN, common_phrase, duration, parts
 from pytest_automation_report.text.terminal import class_path, split_name
 
@@ -23,21 +22,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FileTests
     from pytest_automation_report.server.pages.run.facts import RunFacts
-    from pytest_automation_report.server.pages.state import RunState
+    from pytest_automation_report.server.pages.urls import RunState
 
-_TONE_RANKS: Final[Mapping[str, int]] = {
-    "fail": 0,
-    "block": 1,
-    "warn": 2,
-    "flaky": 3,
-    "skip": 4,
-    "idle": 5,
-    "pass": 6,
-    "live": 7,
-}
-"""The place of each tone in the order *failures first*."""
-
-_LEAST_CELLS: Final = 2
+# In the order *failures first*.
+_TONES_RANKED: Final = ("fail", "block", "warn", "flaky", "skip", "idle", "pass", "live")
 
 
 class Branch(Struct):
@@ -88,17 +76,15 @@ def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
         if not path.startswith(opened):
             continue
         name, slash, _ = path[len(opened) :].partition("/")
-        node_path = f"{opened}{name}{slash}"
-        node = nodes.get(node_path)
-        if node is None:
-            node = nodes[node_path] = Branch(
-                node_path, name + slash, "folder" if slash else "file", first=entry["first"]
-            )
-        _add(node, entry)
+        new = Branch(f"{opened}{name}{slash}", name + slash, "folder" if slash else "file", first=entry["first"])
+        _add(nodes.setdefault(new.path, new), entry)
     if len(nodes) == 1:
         (only,) = nodes.values()
         if only.kind == "folder":
-            return [_labelled(child, opened) for child in branches_of(files, only.path)]
+            below = branches_of(files, only.path)
+            for child in below:
+                child.label = child.path[len(opened) :]
+            return below
     return [_joined(node, files) if node.kind == "folder" else node for node in nodes.values()]
 
 
@@ -122,11 +108,6 @@ def _joined(node: Branch, files: Sequence[FileTests]) -> Branch:
         node.path += f"{name}/"
 
 
-def _labelled(node: Branch, above: str) -> Branch:
-    node.label = node.path[len(above) :]
-    return node
-
-
 def path_of(entry: Mapping[str, Any]) -> str:
     """Return a file's path; tests without a file stand below their folder, whose dots are no slashes."""
     return str(entry["file"] or entry["folder"] or "(no folder)").replace("\\", "/")
@@ -141,12 +122,6 @@ def _add(node: Branch, entry: FileTests) -> None:
     node.elapsed += entry["elapsed"]
     node.first = min(node.first, entry["first"])
     node.files += 1
-
-
-def file_at(files: Iterable[FileTests], opened: str) -> FileTests | None:
-    """Return the file of the overview in which a node lies; None if it has none."""
-    path = opened.partition("::")[0]
-    return next((entry for entry in files if path_of(entry) == path), None)
 
 
 def tests_below(
@@ -181,7 +156,7 @@ def tests_below(
     branches: list[Branch] = []
     for path, node in nodes.items():
         # A function without parameters is a test.
-        if node.kind == "function" and len(members[path]) < _LEAST_CELLS:
+        if node.kind == "function" and len(members[path]) == 1:
             leaves += members[path]
             continue
         # The bar says enough of a function whose tests all passed.
@@ -205,14 +180,11 @@ def ordered(
         if sort == "slowest":
             return (-elapsed, first)
         if isinstance(node, Branch):
-            worst = min((_TONE_RANKS[part["tone"]] for part in node.parts()), default=9)
+            worst = min((_TONES_RANKED.index(part["tone"]) for part in node.parts()), default=9)
             return (worst, -node.failed, first)
-        return (_TONE_RANKS[tone_of(node)], -1, first)
+        return (_TONES_RANKED.index(tone_of(node)), -1, first)
 
     return sorted([*branches, *leaves], key=key)
-
-
-_MOST_STRIPS: Final = 200
 
 
 class TreeRows:
@@ -222,10 +194,6 @@ class TreeRows:
         self._facts = facts
         self._state = state
         self._sort = state.sort or "failed"
-
-    def top(self) -> Json:
-        """Return the rows at the top, with those below the open node in their place."""
-        return self.children("", path_to=self._state.opened)
 
     def children(self, opened: str, *, path_to: str = "") -> Json:
         """Return the rows below a node; a node on the way to ``path_to`` has its own rows with it."""
@@ -245,17 +213,30 @@ class TreeRows:
         }
 
     def leaves(self, rows: Iterable[Mapping[str, Any]], *, has_folder: bool = False, inside: str = "") -> list[Json]:
-        """Return the rows of tests; ``has_folder`` shows where each is, for a list without a tree.
+        """Return the rows of tests, the first 200 with strips; ``has_folder`` shows where each is, without a tree.
 
         ``inside`` is the node in which they stand: below a function, rows have the parameters alone.
         """
         tests = list(rows)
-        self._facts.histories.load(row["case"] for row in tests[:_MOST_STRIPS])
-        return [self._leaf(row, has_folder=has_folder, inside=inside) for row in tests]
+        self._facts.histories.load(row["case"] for row in tests[:200])
+        leaves = []
+        for row in tests:
+            values = self._facts.listed(row)
+            values |= {
+                "href": self._state.result(row["id"]),
+                "where": row["folder"] if has_folder else "",
+                "tone": tone_of(row),
+                "status_name": STATUSES_SHOWN[row["status"]].name,
+                "in_function": inside.endswith(f"::{values['short'].function}"),
+                "time": duration(row["elapsed"]),
+            }
+            leaves.append(values)
+        return leaves
 
     def _below(self, opened: str) -> tuple[list[Branch], list[Mapping[str, Any]]]:
         files = self._facts.overview["files"]
-        file = file_at(files, opened)
+        path = opened.partition("::")[0]
+        file = next((entry for entry in files if path_of(entry) == path), None)
         if file is None:
             return branches_of(files, opened), []
         rows = self._facts.reader.between(
@@ -264,31 +245,19 @@ class TreeRows:
         return tests_below(rows, file, opened)
 
     def _node(self, node: Branch, path_to: str) -> Json:
-        is_on_path = bool(path_to) and (
-            path_to == node.path or path_to.startswith((node.path, f"{node.path}::"))
-            if node.kind == "folder"
-            else path_to == node.path or path_to.startswith(f"{node.path}::")
-        )
-        parent = node.path.rstrip("/").rpartition("::" if "::" in node.path else "/")
+        # A folder ends with a slash.
+        begin = node.path if node.kind == "folder" else f"{node.path}::"
+        is_on_path = path_to == node.path or path_to.startswith(begin)
+        parent, _, _ = node.path.rstrip("/").rpartition("::" if "::" in node.path else "/")
+        state = self._state.to(view="tests", opened=parent if is_on_path else node.path)
         return {
             "leaf": None,
             "node": node,
             "bar": node.parts(),
             "is_open": is_on_path,
-            "to": self._state.to(view="tests", opened=parent[0] if is_on_path else node.path),
+            "to": state.address,
+            "branch": link("run-branch", state.run_id, **state.parameters),
             "below": self.children(node.path, path_to=path_to) if is_on_path else None,
-        }
-
-    def _leaf(self, row: Mapping[str, Any], *, has_folder: bool, inside: str) -> Json:
-        values = self._facts.listed(row)
-        return {
-            **values,
-            "href": self._state.result(row["id"]),
-            "where": row["folder"] if has_folder else "",
-            "tone": tone_of(row),
-            "status_name": STATUSES_SHOWN[row["status"]].name,
-            "in_function": inside.endswith(f"::{values['short'].function}"),
-            "time": duration(row["elapsed"]),
         }
 
 
@@ -320,10 +289,7 @@ class TestList:
         run_id, counts, search = self._state.run_id, self._counts(), self.search
         if self._state.changes and not search.ids:
             return Rows([], has_more=False)
-        if self.sort == "failed":
-            return self._reader.found_tests(run_id, counts, search, page, size=size)
-        is_slowest_first = self.sort == "slowest"
-        return self._reader.ordered_tests(run_id, counts, search, page, is_slowest_first=is_slowest_first, size=size)
+        return self._reader.found_tests(run_id, counts, search, page, sort=self.sort, size=size)
 
     @property
     def sort(self) -> str:

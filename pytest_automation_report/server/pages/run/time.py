@@ -1,7 +1,4 @@
-"""The time of a run: shares, lanes of the workers, waste, slowest files; outcomes and usual times of the last runs.
-
-And what an open run still has to do.
-"""
+"""The time of a run: shares, waste, slowest tests and files; and what an open run still has to do."""
 
 from __future__ import annotations
 
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 
 SLOWEST_SHOWN: Final = 10
 """Tests and files in the lists of the slowest."""
-
 
 _WORTH_WORDS_PERCENT: Final = 30
 _WASTES: Final[Mapping[str, str]] = {
@@ -122,10 +118,6 @@ def slowest_files(overview: RunOverview) -> list[Json]:
     ]
 
 
-# Twice the median of a test of a few milliseconds is noise.
-_LEAST_MEDIAN_US: Final = 250_000
-
-
 def news_tag(reader: PageReader, run_id: int, query: str, now: int) -> str:
     """Return the ETag of an open run's page without rendering it; raises `ApiError` (404) for an unknown run.
 
@@ -185,7 +177,8 @@ def running_now(facts: RunFacts) -> list[Json]:
         session = row["session_started"] or row["created"]
         lasted = max(0, facts.now - session - test.since)
         median = facts.histories.median(cases[test.key]) if test.key in cases else None
-        limit = None if median is None else 2 * max(median, _LEAST_MEDIAN_US)
+        # Twice the median of a test of a few milliseconds is noise.
+        limit = None if median is None else 2 * max(median, 250_000)
         running.append(
             {
                 "short": split_name(test.name),

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from pytest_automation_report.findings.verdict import mine
 from pytest_automation_report.server.pages import drawings
-from pytest_automation_report.server.pages.links import link, paging
 from pytest_automation_report.server.pages.queries import PAGE_RUNS
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
-from pytest_automation_report.server.pages.runs.rows import card_of, flaky_rows, green_runs, run_row, slowest_rows
-from pytest_automation_report.server.pages.state import (
+from pytest_automation_report.server.pages.runs.rows import card_of, flaky_rows, run_row, slowest_rows
+from pytest_automation_report.server.pages.urls import (
     NO_BRANCH,
     STATUSES,
     RunFilters,
+    link,
+    paging,
     run_filters,
     short_text,
     single_values,
 )
-from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, titled
+from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, duration, titled
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import main_branch
 from pytest_automation_report.server.store.findings import findings, stored_findings, summaries, verdict_in_list
+from pytest_automation_report.server.store.histories import series_of
 from pytest_automation_report.server.store.values import ApiError, not_found
 from pytest_automation_report.text.terminal import split_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     import falcon
 
@@ -51,7 +57,6 @@ class Choice(NamedTuple):
 
 
 _COMPUTING_SECONDS: Final = 0.2
-_MINUTE_US: Final = 60_000_000
 
 
 class _ListPage(Page):
@@ -85,39 +90,32 @@ class _ListPage(Page):
     def _read(self, question: Callable[[PageReader], dict[str, Any]]) -> dict[str, Any]:
         """Return the values of a list; findings that it lacks are computed, as many as take little time."""
         answer = self.read(question)
-        return self.read(question) if self._compute(answer["uncomputed"]) else answer
-
-    def _compute(self, run_ids: Iterable[int]) -> bool:
-        """Compute the findings of these runs until the time is over; return whether any was computed."""
         is_any, until = False, time.monotonic() + _COMPUTING_SECONDS
-        for run_id in run_ids:
-            if time.monotonic() > until:
-                break
-            try:
+        # While the store is busy, or if a run was removed meanwhile, the list shows what it has.
+        with suppress(ApiError):
+            for run_id in answer["uncomputed"]:
+                if time.monotonic() > until:
+                    break
                 findings(self.store, run_id)
-            except ApiError:
-                # The store is busy, or the run was removed meanwhile: the list shows what it has.
-                break
-            is_any = True
-        return is_any
+                is_any = True
+        return self.read(question) if is_any else answer
 
     def _tag(self, project_id: int | None) -> str:
         """Return a tag that changes with the runs, and each minute with the words for how long ago they were."""
         state = self._read(lambda reader: dict(zip(("rows", "uncomputed"), reader.state(project_id), strict=True)))
-        text = repr((state, self.now_us() // _MINUTE_US))
+        text = repr((state, self.now_us() // 60_000_000))
         return f'"{sha256(text.encode()).hexdigest()[:32]}"'
 
     def answer_project(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Answer with one page of the runs of a project."""
         filters = run_filters(req.params)
-        question = partial(project_values, project_id=project_id, filters=filters)
-        self.answer(req, resp, "runs", project_id, question)
+        self.answer(req, resp, "runs", project_id, partial(project_values, project_id=project_id, filters=filters))
 
     def answer_suite(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
         """Answer with a suite; without a branch in the URL with its main branch."""
         filters = run_filters(req.params)
         source = self.read(lambda reader: reader.suite(source_id))
-        self.answer(req, resp, "suite", source["project"], partial(_suite, source=source, filters=filters))
+        self.answer(req, resp, "suite", source["project"], partial(suite_values, source=source, filters=filters))
 
 
 class HomePage(_ListPage):
@@ -163,25 +161,6 @@ class LatestRun(Page):
         resp.status, resp.location = 302, link("run", run["id"])
 
 
-class RunComparison:
-    """The address of a comparison of two runs."""
-
-    def on_get(self, _: falcon.Request, resp: falcon.Response, base_id: int, run_id: int) -> None:
-        """Redirect to the changes of the second run since the first one."""
-        resp.status, resp.location = 302, link("run", run_id, view="changes", base=base_id)
-
-
-def _suite(reader: PageReader, source: Json, filters: RunFilters) -> dict[str, Any]:
-    branch = main_branch(reader.connection, source["id"]) if filters.branch is None else filters.branch
-    return suite_values(reader, source, filters.of_suite(source["id"], branch))
-
-
-_TESTS_SHOWN: Final = 20
-# Of more tests than are shown those of this very name come first.
-_TESTS_COMPARED: Final = 200
-# Suites whose newest run is searched; with more, those that ran last.
-_SUITES_SEARCHED: Final = 20
-_NAMES_COMPARED: Final = 2_000
 _find_number = re.compile(r"#?([0-9]{1,18})").fullmatch
 
 
@@ -197,11 +176,12 @@ class SearchPage(Page):
             resp.status, resp.location = 302, link("run", number)
             return
         source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
-        values = self.read(partial(found, text=text, source_id=source)) if text else _NOTHING
+        values = (
+            self.read(partial(found, text=text, source_id=source))
+            if text
+            else {"runs": [], "suites": [], "nearest": None}
+        )
         self.show(req, resp, "runs/search.html", text=text, source=source, **values)
-
-
-_NOTHING: Final[Json] = {"runs": [], "suites": [], "nearest": None}
 
 
 def found(reader: PageReader, text: str, source_id: int | None) -> Json:
@@ -211,35 +191,29 @@ def found(reader: PageReader, text: str, source_id: int | None) -> Json:
         projects.setdefault(run["project"], []).append(run["id"])
     rows = [row for ids in projects.values() for row in run_rows(reader, ids)]
     newest = _newest_runs(reader, source_id)
-    suites = [{**run, "tests": _tests(reader, run, text)} for run in newest]
-    suites = [suite for suite in suites if suite["tests"]]
-    names = [] if rows or suites else reader.names([run["id"] for run in newest], _NAMES_COMPARED)
+    suites = []
+    for run in newest:
+        tests = reader.first_tests(run["id"], text, 200)
+        # Of more tests than are shown those of this very name come first.
+        tests = sorted(tests, key=lambda row: split_name(row["name"]).function != text)[:20]
+        if tests:
+            suites.append({**run, "tests": [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in tests]})
+    names = [] if rows or suites else reader.names([run["id"] for run in newest], 2_000)
     return {"runs": rows, "suites": suites, "nearest": common_phrase(names, text)}
 
 
 def _newest_runs(reader: PageReader, source_id: int | None) -> list[Json]:
-    """Return the last completed run of each suite's main branch, with the name of the suite."""
-    rows = [source for project_id in reader.projects() for source in reader.sources(project_id)]
-    newest = []
-    for source in rows:
+    """Return the last completed run of each suite's main branch with the suite's name; the last 20 of them."""
+    newest: list[Json] = []
+    for source in (source for project_id in reader.projects() for source in reader.sources(project_id)):
         if source_id is None or source["id"] == source_id:
             last = reader.completed_trend(source["id"], main_branch(reader.connection, source["id"]))[-1:]
             newest += [{"suite": source["name"], "source": source["id"], **run} for run in last]
-    return sorted(newest, key=lambda run: -run["created"])[:_SUITES_SEARCHED]
+    return sorted(newest, key=lambda run: -run["created"])[:20]
 
 
-def _tests(reader: PageReader, run: Json, text: str) -> list[Json]:
-    rows = reader.first_tests(run["id"], text, _TESTS_COMPARED)
-    rows = sorted(rows, key=lambda row: split_name(row["name"]).function != text)[:_TESTS_SHOWN]
-    return [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in rows]
-
-
-_LATEST_RUNS: Final = 8
 # A card has about 110 elements: with more of them the page would be slow. The other suites have a line.
 _CARDS_SHOWN: Final = 16
-_NEVER: Final[Json] = {"id": 0}
-_REASONS_SHOWN: Final = 10
-_ANY: Final = RunFilters()
 
 
 def project_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:
@@ -265,22 +239,21 @@ def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
     """Return the values of the page with a project's suites."""
     newest = reader.newest_by_source(project_id)
     # The suite that ran last comes first.
-    ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], _NEVER)["id"])
+    ordered = sorted(reader.sources(project_id), key=lambda source: -newest.get(source["id"], {"id": 0})["id"])
     cards = [card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
     others = [
         {**source, "run": run, "tone": verdict_in_list(run, None)["tone"]}
         for source in ordered[_CARDS_SHOWN:]
         if (run := newest.get(source["id"]))
     ]
-    ids, _ = reader.completed_runs(project_id, _ANY)
-    open_ids = reader.open_runs(project_id, _ANY)
-    rows = run_rows(reader, ids[:_LATEST_RUNS])
+    ids, _ = reader.completed_runs(project_id, RunFilters())
+    rows = run_rows(reader, ids[:8])
     return {
         "project": project_id,
         "home": reader.home(project_id),
         "cards": cards,
         "others": others,
-        "open_runs": run_rows(reader, open_ids),
+        "open_runs": run_rows(reader, reader.open_runs(project_id, RunFilters())),
         "runs": rows,
         "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["flaky"] is None]
         + _uncomputed(rows),
@@ -288,14 +261,19 @@ def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
 
 
 def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[str, Any]:
-    """Return the values of a suite's page: its runs on a branch, and what their findings say of it."""
+    """Return the values of a suite's page: its runs on one branch, the main one by default, and what findings say."""
     source_id, project_id = source["id"], source["project"]
-    rows = reader.completed_trend(source_id, filters.branch or "")
+    main = main_branch(reader.connection, source_id)
+    branch = main if filters.branch is None else filters.branch
+    filters = replace(filters, source=source_id, branch=branch)
+    rows = reader.completed_trend(source_id, branch)
     branches = reader.branches(project_id, source_id)
     last = rows[-1] if rows else None
     document = None if last is None else stored_findings(reader.connection, last["id"])
-    flaky = flaky_rows(reader, source_id, filters.branch or "")
-    summary = None if last is None else summaries(reader.connection, [last["id"]]).get(last["id"])
+    series = None if last is None else series_of(reader.connection, last)
+    flaky = flaky_rows(reader, source_id, branch, series) if series else []
+    known = summaries(reader.connection, [row["id"] for row in rows])
+    summary = None if last is None else known.get(last["id"])
     said = None if last is None else verdict_in_list(last, summary)
     return {
         "project": project_id,
@@ -305,22 +283,28 @@ def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[
         "filters": filters,
         "choices": _choices(filters, sources=[], branches=branches, tags=reader.tags(project_id)),
         "address_at": lambda page: link("suite", source_id, **{**filters.at(page), "source": None}),
-        "main": main_branch(reader.connection, source_id),
+        "main": main,
         "last": last,
         "said": said,
         "mine": mine(summary["mine"]) if summary else "",
         "title": "" if said is None else titled(said),
         "summary": summary,
-        "green": green_runs(rows),
-        "failures": drawings.failure_trend(rows, summaries(reader.connection, [row["id"] for row in rows])),
-        "times": drawings.duration_trend(rows),
+        # The last runs in which nothing failed.
+        "green": len([*takewhile(lambda row: row["total_count"] and not row["failure_count"], reversed(rows))]),
+        "failures": drawings.failure_trend(rows, known),
+        "times": [
+            drawings.TrendPoint(
+                row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", link("run", row["id"])
+            )
+            for row in rows
+        ],
         "has_branches": any(branches),
         "oldest": _oldest(document, last),
-        "reasons": [] if document is None else document["reasons"][:_REASONS_SHOWN],
+        "reasons": [] if document is None else document["reasons"][:10],
         "reason_count": 0 if document is None else len(document["reasons"]),
         "flaky": flaky,
         "flaky_count": max(len(flaky), summary["counts"]["flaky"] if summary else 0),
-        "slowest": slowest_rows(reader, source_id, filters.branch or ""),
+        "slowest": slowest_rows(reader, series) if series else [],
         **_list_values(reader, project_id, filters),
     }
 
@@ -328,11 +312,10 @@ def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[
 def projects_values(reader: PageReader, project_ids: Sequence[int]) -> dict[str, Any]:
     """Return the values of the list of projects: id, number of runs, and the latest run, None if it has no runs."""
     latest_runs = reader.latest_runs(project_ids)
-    rows = list[dict[str, Any]]()
+    rows = []
     for project_id in project_ids:
         count, run_id = latest_runs.get(project_id, (0, 0))
-        run = run_rows(reader, [run_id])[0] if count else None
-        rows.append({"id": project_id, "count": count, "run": run})
+        rows.append({"id": project_id, "count": count, "run": run_rows(reader, [run_id])[0] if count else None})
     return {"projects": rows, "uncomputed": []}
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.findings.times import HISTORY, LAST, median
 from pytest_automation_report.findings.verdict import MINE
-from pytest_automation_report.server.pages.drawings import failure_trend
+from pytest_automation_report.server.pages.drawings import STRIP_RUNS, failure_trend
 from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.words import attached, comparable_time, run_summary
 from pytest_automation_report.server.store.compared import flaky_of_source, main_branch, names_of
 from pytest_automation_report.server.store.findings import summaries, verdict_in_list
-from pytest_automation_report.server.store.histories import histories, series_of
+from pytest_automation_report.server.store.histories import histories
 from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.text.terminal import SHORT_COMMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import FindingsSummary
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import Series
     from pytest_automation_report.server.store.reads import RunRecord
 
-_COMMIT_LINK: Final = "commit"
 _is_count = re.compile(r"[0-9]{1,9}").fullmatch
 _is_time = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?").fullmatch
 
@@ -67,8 +65,8 @@ def run_row(
         "title": "" if is_default_name(row["name"], source, summed["branch"] or "") else row["name"],
         "commit": (row["commit"] or "")[:SHORT_COMMIT],
         "subject": fields.get("commit subject", ""),
-        "commit_link": next((link["url"] for link in links if link["name"].lower() == _COMMIT_LINK), ""),
-        "link": next((link for link in links if link["name"].lower() != _COMMIT_LINK), None),
+        "commit_link": next((link["url"] for link in links if link["name"].lower() == "commit"), ""),
+        "link": next((link for link in links if link["name"].lower() != "commit"), None),
         "collected": collected,
         "not_run": 0 if summed["is_open"] else missing,
         "failed": row["failure_count"],
@@ -92,8 +90,7 @@ def change_words(row: Json, summary: FindingsSummary | None) -> list[ChangeWords
         inks = {"new": "fail", "flaky": "flaky"}
         words = [ChangeWords(summary["mine"][name], name, inks.get(name, "skip")) for name in MINE]
         words += [
-            ChangeWords(summary["counts"]["fixed"], "fixed", "pass"),
-            ChangeWords(summary["counts"]["passed_again"], "passed again", "pass"),
+            ChangeWords(summary["counts"][name], name.replace("_", " "), "pass") for name in ("fixed", "passed_again")
         ]
     return [word for word in words if word.number]
 
@@ -115,10 +112,6 @@ def _count(text: str | None) -> int | None:
 
 RAIL_TESTS: Final = 10
 """Most flaky and slow tests beside the runs of a suite."""
-
-_STRIP_RUNS: Final = 20
-# Of so many times as many tests that were slow in the last runs the usual times are compared.
-_MEASURED: Final = 5
 
 
 def card_of(reader: PageReader, source: Json) -> dict[str, Any]:
@@ -145,47 +138,28 @@ def card_of(reader: PageReader, source: Json) -> dict[str, Any]:
     }
 
 
-def green_runs(rows: Sequence[Json]) -> int:
-    """Return the number of the last runs in which nothing failed."""
-    green = takewhile(lambda row: row["total_count"] and not row["failure_count"], reversed(rows))
-    return len([*green])
-
-
-def _series(reader: PageReader, source_id: int, branch: str) -> Series | None:
-    """Return the series of the newest run of a suite's branch; None if it has none."""
-    newest = reader.completed_trend(source_id, branch)[-1:]
-    if not newest:
-        return None
-    return series_of(reader.connection, {**newest[0], "source_id": source_id, "config_id": newest[0]["config"]})
-
-
-def flaky_rows(reader: PageReader, source_id: int, branch: str) -> list[dict[str, Any]]:
-    """Return the flaky tests of a suite with their evidence, those that cost most first."""
-    series = _series(reader, source_id, branch)
-    if series is None:
-        return []
+def flaky_rows(reader: PageReader, source_id: int, branch: str, series: Series) -> list[dict[str, Any]]:
+    """Return the flaky tests of a suite's branch with their evidence, those that cost most first."""
     shown = flaky_of_source(reader.connection, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
     cases = find_cases(reader.connection, source_id, [entry["key"] for entry in shown])
-    known = histories(reader.connection, series, cases.values(), last=_STRIP_RUNS)
+    known = histories(reader.connection, series, cases.values(), last=STRIP_RUNS)
     return [
         {
             **entry,
             "case": cases[entry["key"]],
-            "letters": known[cases[entry["key"]]].letters[-_STRIP_RUNS:],
+            "letters": known[cases[entry["key"]]].letters[-STRIP_RUNS:],
             "words": flaky_evidence(entry),
         }
         for entry in shown
     ]
 
 
-def slowest_rows(reader: PageReader, source_id: int, branch: str) -> list[dict[str, Any]]:
+def slowest_rows(reader: PageReader, series: Series) -> list[dict[str, Any]]:
     """Return the slowest tests of a suite by their usual duration, with their share of the slowest one."""
-    series = _series(reader, source_id, branch)
-    if series is None:
-        return []
     # The very last run may be one of a part of the suite.
     last = [run.id for run in series.runs[-LAST:]]
-    slow = reader.slowest(last, LAST * _MEASURED * RAIL_TESTS)
+    # The usual times of five times as many tests as are shown are compared.
+    slow = reader.slowest(last, LAST * 5 * RAIL_TESTS)
     known = histories(reader.connection, series, slow, last=HISTORY)
     medians = {case: usual for case in slow if (usual := known[case].median) is not None}
     chosen = sorted(medians, key=lambda case: (-medians[case], case))[:RAIL_TESTS]

@@ -14,17 +14,17 @@ from msgspec.structs import replace
 from pytest_automation_report.failures.highlighting import terminal_lines
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, RunFacts
+from pytest_automation_report.server.pages.run.facts import MAIN_WORKER, WORKER_FIELD, RunFacts
 from pytest_automation_report.server.pages.run.head import flaky_evidence
 from pytest_automation_report.server.pages.run.tests import TestList
-from pytest_automation_report.server.pages.state import FLAKY, PICTURES, RunState, result_state, run_state
 from pytest_automation_report.server.pages.test import history, view_models
-from pytest_automation_report.server.pages.test.view_models import files_of, preview_of, previewed
+from pytest_automation_report.server.pages.test.view_models import files_of, preview_of
+from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, result_state, run_state
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, rerun_command, run_summary, with_defaults
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
-from pytest_automation_report.server.store.values import RESULT_STATUSES, ApiError, hashes_in, hexadecimal
+from pytest_automation_report.server.store.values import ApiError, hashes_in, hexadecimal
 from pytest_automation_report.text.terminal import split_name
 
 if TYPE_CHECKING:
@@ -33,12 +33,11 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.findings.documents import Mine, RunOverview
-    from pytest_automation_report.findings.flakiness import Flakiness
+    from pytest_automation_report.findings.documents import RunOverview
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.state import TestState
-    from pytest_automation_report.server.pages.test.history import Outcome
-    from pytest_automation_report.server.pages.test.view_models import Output, TestFile
+    from pytest_automation_report.server.pages.test.history import Kind, Outcome
+    from pytest_automation_report.server.pages.test.view_models import TestFile
+    from pytest_automation_report.server.pages.urls import TestState
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
 
@@ -110,10 +109,13 @@ def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[lis
 def way_back(row: Json, origin: Mapping[str, str]) -> str:
     """Return the id of the element of the run's page that shows a result: its reason's card, or its row in a list."""
     state = _state(row["run"], origin)
-    is_card = state.view in {"", "failures"} and not state.is_filtered and state.group in {"", "reason"}
-    if is_card and row["fingerprint"] is not None:
+    if _has_cards(state) and not state.is_filtered and row["fingerprint"] is not None:
         return f"reason-{hexadecimal(row['fingerprint'])}"
     return f"t-{row['id']}"
+
+
+def _has_cards(state: RunState) -> bool:
+    return state.view in {"", "failures"} and state.group in {"", "reason"}
 
 
 def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
@@ -126,12 +128,8 @@ def _state(run_id: int, origin: Mapping[str, str]) -> RunState:
 
 def _among_failures(common: CommonValues, row: Json, state: RunState) -> Neighbours | None:
     reader, run_id = common.reader, row["run"]
-    failed = [status.id for status in RESULT_STATUSES.values() if status.is_failed]
-    # In the order of their arrival.
-    listed = common.once(
-        ("failures", run_id), lambda: sorted(reader.failures(run_id, failed), key=lambda row: int(row["id"]))
-    )
-    if state.view not in {"", "failures"} or state.group not in {"", "reason"}:
+    listed = common.once(("failures", run_id), partial(reader.failures, run_id))
+    if not _has_cards(state):
         return _at([other["id"] for other in listed], row["id"], "test")
     known = common.once(("known reasons", run_id), partial(_known_in_base, reader, run_id, listed))
     return neighbours_of(listed, row["id"], known)
@@ -187,9 +185,7 @@ class CodeLinks(NamedTuple):
 
     def source_url(self, path: str, line: int, commit: str) -> str:
         """Return the address of a line on the host of the code; empty if it has none or the commit is not known."""
-        if not commit and "{commit}" in self.source:
-            return ""
-        return _filled(self.source, path, line, commit)
+        return "" if not commit and "{commit}" in self.source else _filled(self.source, path, line, commit)
 
     def editor_url(self, path: str, line: int) -> str:
         """Return the address that opens a line in the editor; empty for code outside of the project."""
@@ -206,12 +202,6 @@ def _filled(template: str, path: str, line: int, commit: str) -> str:
         return ""
     values = {"commit": commit, "file": path.replace("\\", "/"), "line": str(max(1, line))}
     return _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe="/"), template)
-
-
-# Other branches whose outcomes stand beside those of the shown one.
-_OTHERS: Final = 8
-# Results before this one that are searched for an earlier picture.
-_EARLIER_PICTURES: Final = 5
 
 
 class TestPage(Page):
@@ -243,21 +233,18 @@ def result_values(result_id: int, state: TestState, common: CommonValues) -> dic
     current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
     kinds = common.once(("kinds", row["run"]), partial(history.kinds_of, reader, row["run"]))
     values |= {
-        "run": common.once(("summary", row["run"]), partial(_run_values, run, reader)),
+        "run": common.once(("summary", row["run"]), lambda: run_summary(run, reader.source_name(run.row["source"]))),
         **_file_values(row, reader, earlier, outcomes, current),
         **_history_values(outcomes, current, state, kinds.get(result_id)),
         "jobs": history.job_outcomes(results, row["run"]),
         "neighbours": neighbours_in(common, run, row, state.origin_query),
-        **_related_values(row, reader),
+        **dict(zip(("same_reason", "same_count"), reader.same_reason(row), strict=True)),
+        "siblings": _with_status(reader.siblings(row)),
+        "before": _with_status(reader.before(row)),
         **_worker_values(row, run.row, common),
     }
     values["markdown"] = _markdown(row, fields, values)
     return values
-
-
-def _run_values(run: RunRecord, reader: PageReader) -> dict[str, Any]:
-    source = reader.source_name(run.row["source"])
-    return {**run_summary(run, source), "commit": run.row["commit"] or ""}
 
 
 def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str, Any]:
@@ -265,11 +252,15 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
     status = STATUSES_SHOWN[row["status"]]
     attempts = view_models.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
-    left = None if earlier is None else extensions.earlier_attempts(row).get(earlier)
+    left = None
     if earlier is None:
         colours, comparison, phases = extensions.colours(row), extensions.comparison(row), extensions.phase_times(row)
+        outputs = view_models.outputs_of(fields, colours)
     else:
+        left = extensions.earlier_attempts(row).get(earlier)
         colours, comparison, phases = (left.colours, left.comparison, left.phases) if left else ({}, None, None)
+        outputs = view_models.outputs_of_attempt(left)
+    chosen = next((output for output in outputs if output.stream == state.stream), outputs[0] if outputs else None)
     return {
         "row": row,
         "state": state,
@@ -284,27 +275,17 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
         "facts": view_models.facts_of(fields),
         "texts": view_models.other_texts(fields, earlier, colours),
         "command": rerun_command(row, fields),
-        **_output_values(
-            view_models.outputs_of(fields, colours) if earlier is None else view_models.outputs_of_attempt(left),
-            state,
-        ),
+        "outputs": outputs,
+        "stream": chosen.stream if chosen else "",
+        "output": terminal_lines(chosen.value, chosen.spans) if chosen else None,
         **_history_values((), None, state),
-        "jobs": [],
-        "all_files": [],
-        "pictures": [],
-        "videos": [],
-        "files": [],
-        "previews": {},
         "picture_modes": PICTURES,
-        "neighbours": None,
         "way_back": way_back(row, state.origin_query),
-        "same_reason": [],
+        **dict.fromkeys(("jobs", "all_files", "pictures", "videos", "files", "same_reason", "siblings", "before"), ()),
+        **dict.fromkeys(("neighbours", "offset")),
+        **dict.fromkeys(("worker", "markdown"), ""),
+        "previews": {},
         "same_count": 0,
-        "siblings": [],
-        "before": [],
-        "worker": "",
-        "offset": None,
-        "markdown": "",
     }
 
 
@@ -318,9 +299,8 @@ def _file_values(
     pictures = [file for file in files if file.shown == "picture"]
     if current is not None and current.letter != "p" and pictures:
         pictures = _beside_earlier(pictures, reader, outcomes, current)
-    previews = {
-        file.hash: preview_of(part_of(reader.connection, file.hash, 0), file.size or 0) for file in previewed(files)
-    }
+    texts = [file for file in files if file.shown == "text"][:6]
+    previews = {file.hash: preview_of(part_of(reader.connection, file.hash, 0), file.size or 0) for file in texts}
     return {
         "all_files": files,
         "pictures": pictures,
@@ -335,8 +315,7 @@ def _beside_earlier(
 ) -> list[TestFile]:
     passed = [outcome for outcome in outcomes if outcome.letter == "p" and outcome.run < current.run]
     # Those of the same branch first.
-    passed.sort(key=lambda outcome: (outcome.branch != current.branch, -outcome.run))
-    passed = passed[:_EARLIER_PICTURES]
+    passed = sorted(passed, key=lambda outcome: (outcome.branch != current.branch, -outcome.run))[:5]
     stored = reader.artifacts([outcome.result for outcome in passed])
     contents = stored_contents(reader.connection, {hash_ for text in stored.values() for hash_ in hashes_in(text)})
     by_name: dict[str, tuple[TestFile, int]] = {}
@@ -353,79 +332,52 @@ def _beside_earlier(
     ]
 
 
-def _output_values(outputs: Sequence[Output], state: TestState) -> dict[str, Any]:
-    """Return the captured output: all streams by name, and the lines of the chosen one."""
-    chosen = next((output for output in outputs if output.stream == state.stream), outputs[0] if outputs else None)
-    return {
-        "outputs": outputs,
-        "stream": chosen.stream if chosen else "",
-        "output": terminal_lines(chosen.value, chosen.spans) if chosen else None,
-    }
-
-
 def _history_values(
-    outcomes: Sequence[Outcome], current: Outcome | None, state: TestState, kind: Mine | None = None
+    outcomes: Sequence[Outcome], current: Outcome | None, state: TestState, kind: Kind | None = None
 ) -> dict[str, Any]:
     """Return sentence, drawing and evidence of the test's history; nothing if this result is older than all of it."""
     if current is None:
         return {
-            "sentence": (), "trend": (), "branches": [], "reliability": None, "flakiness": None, "evidence": "",
-            "usual": None,
-        }  # fmt: skip
+            **dict.fromkeys(("sentence", "trend", "branches"), ()),
+            **dict.fromkeys(("reliability", "flakiness", "usual")),
+            "evidence": "",
+        }
     on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
-    usual = history.usual_duration(outcomes, current)
     place = on_branch.index(current)
     flakiness = history.flakiness_on(outcomes, current.branch)
+    evidence = "it fails in each of its last runs" if flakiness["state"] == "broken" else ""
+    if flakiness["state"] in {"flaky", "suspect"}:
+        evidence = flaky_evidence(flakiness)
     return {
         "sentence": history.sentence(outcomes, current.result, kind),
         "current": current,
         "trend": history.trend_of(
             outcomes if state.has_all_branches else on_branch, current, has_branches=state.has_all_branches
         ),
-        "branches": [row for row in history.branch_histories(outcomes) if row.branch != current.branch][:_OTHERS],
+        "branches": [row for row in history.branch_histories(outcomes) if row.branch != current.branch][:8],
         "reliability": history.reliability(outcomes),
         "flakiness": flakiness,
-        "evidence": _evidence(flakiness),
-        "usual": usual,
+        "evidence": evidence,
+        "usual": history.usual_duration(outcomes, current),
         "earlier": on_branch[place + 1] if place + 1 < len(on_branch) else None,
         "later": on_branch[place - 1] if place else None,
     }
 
 
-def _evidence(flakiness: Flakiness) -> str:
-    """Return in words why a test counts as flaky or broken; empty for one that does not."""
-    if flakiness["state"] == "broken":
-        return "it fails in each of its last runs"
-    return flaky_evidence(flakiness) if flakiness["state"] in {"flaky", "suspect"} else ""
-
-
-def _related_values(row: Json, reader: PageReader) -> dict[str, Any]:
-    """Return other tests of the run: of the same reason, with other parameters, those before it."""
-    same_reason, same_count = reader.same_reason(row)
-    return {
-        "same_reason": same_reason,
-        "same_count": same_count,
-        "siblings": [
-            {
-                **sibling,
-                "status": STATUSES_SHOWN[sibling["status"]],
-                "parameters": sibling["name"].partition("[")[2][:-1],
-            }
-            for sibling in reader.siblings(row)
-        ],
-        "before": [{**other, "status": STATUSES_SHOWN[other["status"]]} for other in reader.before(row)],
-    }
+def _with_status(rows: Sequence[Json]) -> list[Json]:
+    return [{**row, "status": STATUSES_SHOWN[row["status"]]} for row in rows]
 
 
 def _worker_values(row: Json, run: Json, common: CommonValues) -> dict[str, Any]:
     """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
     reader, number = common.reader, row["thread"]
     thread = common.once(("thread", number), partial(reader.thread, number))
-    fields = common.once(("thread fields", number), partial(reader.thread_fields, number))
+    fields = map(json.loads, common.once(("thread fields", number), partial(reader.thread_fields, number)))
     started = extensions.start_time(thread, row)
     # The run of a session is created a moment after the session began.
     begun = min(run["created"], thread["session_started"] or run["created"])
-    name = view_models.worker_name(fields) or f"thread {thread['position']}"
+    named = next((str(field.get("value") or "") for field in fields if field.get("name") == WORKER_FIELD), "")
+    name = named or f"thread {thread['position']}"
     return {
         # Pytest's own process needs no name if it is alone: it would read like a branch.
         "worker": "" if name == MAIN_WORKER and run["thread_count"] == 1 else name,

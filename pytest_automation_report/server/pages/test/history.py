@@ -1,13 +1,10 @@
-"""The history of one test: its outcomes by run, since when it fails, how long it takes; and the page that shows it.
-
-Most functions take rows of `PageReader.history`, which are the results of the test, newest first.
-"""
+"""The history of one test: its outcomes by run, since when it fails, how long it takes; and the page that shows it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -15,10 +12,10 @@ from pytest_automation_report.findings import flakiness
 from pytest_automation_report.findings.comparison import JobResult, deciding_result, remaining
 from pytest_automation_report.findings.times import median
 from pytest_automation_report.server.pages.drawings import TrendPoint
-from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS
 from pytest_automation_report.server.pages.rendering import Page
-from pytest_automation_report.server.pages.words import duration
+from pytest_automation_report.server.pages.urls import link
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, OUTCOMES, duration
 from pytest_automation_report.server.store.findings import stored_findings
 from pytest_automation_report.server.store.values import ResultClass
 from pytest_automation_report.text.terminal import split_name
@@ -28,29 +25,23 @@ if TYPE_CHECKING:
 
     import falcon
 
-    from pytest_automation_report.findings.documents import Mine
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.pages.queries import PageReader
 
 CHART_RUNS: Final = 30
 """Most runs of one drawing of durations."""
 
-_NEWS: Final[Mapping[Mine, str]] = {
+Kind: TypeAlias = Literal["new", "back", "flaky", "still", "passed again"]
+"""What a run's findings say of a test: whose its failure is, or that it is flaky and passes again."""
+
+_NEWS: Final[Mapping[Kind, str]] = {
     "new": "New failure.",
     "back": "Back after a while.",
     "flaky": "Known to be flaky.",
     "still": "It fails again.",
+    "passed again": "Passed again.",
 }
-_STRIP_RUNS: Final = 12
-_RELIABILITY_RUNS: Final = 50
-_MEDIAN_RUNS: Final = 20
-_LEAST_FOR_MEDIAN: Final = 3
-_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "f": ("fail", "failed"),
-    "r": ("flaky", "flaky"),
-    "p": ("pass", "passed"),
-    "s": ("skip", "skipped"),
-}
+_MEDIAN_RUNS, _LEAST_FOR_MEDIAN = 20, 3
 _PAST: Final[Mapping[str, str]] = {"f": "failed", "r": "passed after a failed attempt", "p": "passed"}
 _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped"}
 
@@ -76,12 +67,12 @@ class Outcome(Struct, frozen=True):
     @property
     def tone(self) -> str:
         """Name of the colour."""
-        return _WORDS[self.letter][0]
+        return OUTCOME_TONES[self.word]
 
     @property
     def word(self) -> str:
         """The outcome in words."""
-        return _WORDS[self.letter][1]
+        return OUTCOMES[self.letter]
 
 
 class Piece(NamedTuple):
@@ -100,8 +91,8 @@ class BranchHistory(NamedTuple):
 
     @property
     def letters(self) -> str:
-        """The last outcomes as letters, oldest first."""
-        return "".join(outcome.letter for outcome in reversed(self.outcomes[:_STRIP_RUNS]))
+        """The last 12 outcomes as letters, oldest first."""
+        return "".join(outcome.letter for outcome in reversed(self.outcomes[:12]))
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -111,9 +102,10 @@ class BranchHistory(NamedTuple):
 
 
 def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -> list[Outcome]:
-    """Return one outcome for each run, newest first; ``current`` is a result that stands for its run.
+    """Return one outcome for each run; ``rows`` are those of `PageReader.history`, newest first, and so is the list.
 
-    A run has several results of one test if several jobs ran it, or one job in several attempts.
+    A run has several results of one test if several jobs ran it, or one job in several attempts; ``current`` is a
+    result that stands for its run.
     """
     by_run: dict[int, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -156,13 +148,12 @@ def job_outcomes(rows: Iterable[Mapping[str, Any]], run: int) -> list[JobOutcome
     kept = {own[place]["id"] for place in remaining(_of_jobs(own))}
     if len(own) == 1:
         return []
-    return [
-        JobOutcome(
-            row["id"], row["job"] or "", row["attempt"] or 1, *_WORDS[_letter(row)], row["elapsed"],
-            row["id"] not in kept,
-        )
-        for row in own
-    ]  # fmt: skip
+    jobs = []
+    for row in own:
+        word, is_replaced = OUTCOMES[_letter(row)], row["id"] not in kept
+        job = (row["id"], row["job"] or "", row["attempt"] or 1, OUTCOME_TONES[word], word, row["elapsed"], is_replaced)
+        jobs.append(JobOutcome(*job))
+    return jobs
 
 
 def _letter(row: Mapping[str, Any]) -> str:
@@ -173,23 +164,25 @@ def _letter(row: Mapping[str, Any]) -> str:
     return "s"
 
 
-def kinds_of(reader: PageReader, run_id: int) -> dict[int | None, Mine | None]:
-    """Return whose the failures of a run are, by their results; nothing before its findings are stored."""
+def kinds_of(reader: PageReader, run_id: int) -> dict[int | None, Kind | None]:
+    """Return the kinds of a run's tests by their results; nothing before its findings are stored."""
     found = stored_findings(reader.connection, run_id)
-    lists = () if found is None else (found["tests"]["newly_failing"], found["tests"]["still_failing"])
-    return {entry["result"]: entry["kind"] for entries in lists for entry in entries}
+    if found is None:
+        return {}
+    tests = found["tests"]
+    kinds: dict[int | None, Kind | None] = {entry["result"]: "passed again" for entry in tests["passed_again"]}
+    kinds |= {entry["result"]: entry["kind"] for entry in (*tests["newly_failing"], *tests["still_failing"])}
+    return kinds
 
 
-def sentence(outcomes: Sequence[Outcome], current: int, kind: Mine | None = None) -> list[Piece]:
+def sentence(outcomes: Sequence[Outcome], current: int, kind: Kind | None = None) -> list[Piece]:
     """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches.
 
-    ``kind`` is that of a failure by the findings of the run, None if they are not known.
+    ``kind`` is that of the test by the findings of the run, None if they are not known.
     """
     now = next(outcome for outcome in outcomes if outcome.result == current)
-    before = [outcome for outcome in outcomes if outcome.branch == now.branch and outcome.run < now.run][
-        : CHART_RUNS - 1
-    ]
-    decided = [outcome for outcome in before if outcome.letter != "s"]
+    before = [outcome for outcome in outcomes if outcome.branch == now.branch and outcome.run < now.run]
+    decided = [outcome for outcome in before[: CHART_RUNS - 1] if outcome.letter != "s"]
     on_branch = f" on {now.branch}" if now.branch else ""
     if now.letter == "f":
         pieces = _failing(now, decided, on_branch, kind)
@@ -199,11 +192,11 @@ def sentence(outcomes: Sequence[Outcome], current: int, kind: Mine | None = None
             last = decided[0]
             pieces += [Piece(" It last ran in "), _linked(last), Piece(f" and {_PAST[last.letter]}.")]
     else:
-        pieces = _passing(now, decided, on_branch)
+        pieces = _passing(now, decided, on_branch, kind)
     return [*pieces, *_elsewhere(outcomes, now)]
 
 
-def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Mine | None) -> list[Piece]:
+def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kind | None) -> list[Piece]:
     if not decided:
         return [Piece("It fails.", is_strong=True), Piece(f" This is its first run{on_branch}.")]
     passed = sum(outcome.letter == "p" for outcome in decided)
@@ -216,11 +209,7 @@ def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Min
             _linked(last),
             Piece(f"{counts}{on_branch}."),
         ]
-    streak = [now]
-    for outcome in decided:
-        if outcome.letter != "f":
-            break
-        streak.append(outcome)
+    streak = [now, *takewhile(lambda outcome: outcome.letter == "f", decided)]
     first = streak[-1]
     pieces = [
         Piece(f"Failing since #{first.run}", is_strong=True, result=first.result),
@@ -236,7 +225,7 @@ def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Min
     return pieces
 
 
-def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str) -> list[Piece]:
+def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kind | None) -> list[Piece]:
     flaky = sum(outcome.letter == "r" for outcome in decided)
     failed = sum(outcome.letter == "f" for outcome in decided)
     if now.letter == "r":
@@ -249,7 +238,7 @@ def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str) -> list[P
     last = decided[0]
     if last.letter == "f":
         return [
-            Piece("Fixed.", is_strong=True),
+            Piece(_NEWS[kind] if kind == "passed again" else "Fixed.", is_strong=True),
             Piece(" It failed in "),
             _linked(last),
             Piece(f", and in {_of(failed, len(decided))}{on_branch}." if len(decided) > 1 else "."),
@@ -283,7 +272,6 @@ def _of(count: int, total: int, noun: str = " before") -> str:
 
 
 def _linked(outcome: Outcome) -> Piece:
-    """Return the number of a run, with a link to the result in it."""
     return Piece(f"#{outcome.run}", result=outcome.result)
 
 
@@ -311,11 +299,8 @@ def usual_duration(outcomes: Iterable[Outcome], current: Outcome) -> int | None:
 
 
 def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None:
-    """Return the number of runs that passed at once, of flaky, of failed and of all decided ones, of the last 50.
-
-    Returns None without any decided run.
-    """
-    letters = [outcome.letter for outcome in outcomes if outcome.letter != "s"][:_RELIABILITY_RUNS]
+    """Return how many of the last 50 decided runs passed at once, were flaky, failed, and are there; None for none."""
+    letters = [outcome.letter for outcome in outcomes if outcome.letter != "s"][:50]
     if not letters:
         return None
     return letters.count("p"), letters.count("r"), letters.count("f"), len(letters)
@@ -323,14 +308,13 @@ def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None
 
 def flakiness_on(outcomes: Iterable[Outcome], branch: str) -> Flakiness:
     """Return whether the test is flaky on a branch, by the rules of the findings."""
-    return flakiness.flakiness_of(
-        flakiness.Outcome(outcome.run, _VERDICTS[outcome.letter], commit, outcome.letter == "r", is_storm)
-        for outcome in outcomes
-        if outcome.branch == branch
-        for commit in ["" if outcome.is_changed else outcome.commit]
+    known = []
+    for outcome in (outcome for outcome in outcomes if outcome.branch == branch):
+        letter, commit = outcome.letter, "" if outcome.is_changed else outcome.commit
         # Failures of an author at work are no evidence, as those of an outage, which one test does not show.
-        for is_storm in [outcome.letter == "f" and not commit]
-    )
+        is_storm = letter == "f" and not commit
+        known.append(flakiness.Outcome(outcome.run, _VERDICTS[letter], commit, letter == "r", is_storm))
+    return flakiness.flakiness_of(known)
 
 
 def trend_of(outcomes: Sequence[Outcome], current: Outcome, *, has_branches: bool) -> list[TrendPoint]:
@@ -347,9 +331,7 @@ def trend_of(outcomes: Sequence[Outcome], current: Outcome, *, has_branches: boo
     return points
 
 
-_CALENDAR: Final = 200
-_BRANCHES: Final = 20
-_REASONS: Final = 20
+_CALENDAR, _BRANCHES, _REASONS = 200, 20, 20
 
 
 class CasePage(Page):
@@ -407,11 +389,10 @@ def duration_line(outcomes: Sequence[Outcome]) -> list[float | None]:
 
 
 def reason_rows(outcomes: Sequence[Outcome]) -> list[ReasonRow]:
-    """Return the reasons for which the test failed, those of most runs first."""
-    failed = [outcome for outcome in outcomes if outcome.letter == "f"]
-    counts = Counter(outcome.fingerprint for outcome in failed)
-    rows = []
-    for fingerprint, count in counts.most_common(_REASONS):
-        own = [outcome for outcome in failed if outcome.fingerprint == fingerprint]
-        rows.append(ReasonRow(own[0].message, count, own[-1], own[0]))
-    return rows
+    """Return the reasons for which the test failed, those of most runs first; ``outcomes`` are newest first."""
+    failed: dict[int | None, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.letter == "f":
+            failed.setdefault(outcome.fingerprint, []).append(outcome)
+    rows = [ReasonRow(own[0].message, len(own), own[-1], own[0]) for own in failed.values()]
+    return sorted(rows, key=lambda row: -row.count)[:_REASONS]

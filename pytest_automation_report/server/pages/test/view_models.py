@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 
-from pytest_automation_report.api.models import ATTEMPTS_META
+from pytest_automation_report.api.models import ATTEMPTS_META, parse_steps
 from pytest_automation_report.failures.highlighting import coloured, terminal_lines
 from pytest_automation_report.failures.reading import Call, is_in_package, read_failure
-from pytest_automation_report.server.pages.state import STREAMS
-from pytest_automation_report.server.pages.words import steps, web_address
+from pytest_automation_report.server.pages.urls import STREAMS
+from pytest_automation_report.server.pages.words import OUTCOME_TONES, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT
 from pytest_automation_report.server.store.extensions import steps as stored_steps
 from pytest_automation_report.server.store.values import content_hash
+from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,30 +34,16 @@ if TYPE_CHECKING:
 
 _ATTEMPT_NAME: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 
-ATTEMPT_TEXT: Final = "Text"
-"""Name of the colours of that field in the extension ``attempts``."""
-
 NO_COLOURS: Final[Colours] = {}
 
-# Types of fields, as the API numbers them.
-_CONSOLE: Final = 4
-_ATTEMPT_TONES: Final[Mapping[str, tuple[str, str]]] = {
-    "passed": ("pass", "passed"),
-    "skipped": ("skip", "skipped"),
-    "failure": ("fail", "failed"),
-    "error": ("fail", "failed"),
-}
 _SUBTEST: Final = re.compile(r"Failure \[(.*)\]", re.DOTALL)
 _ON_PHASE: Final = re.compile(r'failed on (setup|teardown) with "')
 _PHASES: Final = {"setup": "in its setup", "teardown": "in its teardown", "call": "in the test itself"}
-_SKIPPED: Final = "Skipped"
-_LINES_BEFORE: Final = 11
-_LINES_AFTER: Final = 12
+_LINES_BEFORE, _LINES_AFTER = 11, 12
 _COLOURED_CHARACTERS: Final = 60_000
-_MAX_VARIABLES: Final = 40
 
 
-class Attempt(Struct, frozen=True):
+class Attempt(NamedTuple):
     """One attempt of a test; ``elapsed`` is in microseconds, None if not known."""
 
     number: int
@@ -90,11 +76,6 @@ class ExceptionView(Struct, frozen=True):
 
     shown: ShownException
     calls: tuple[CallView | Fold, ...]
-
-    @property
-    def introduction(self) -> str:
-        """Words between this exception and the one before it."""
-        return {"cause": "because of", "context": "while this was handled"}.get(self.shown.link, "")
 
 
 class FailureSection(Struct, frozen=True):
@@ -133,8 +114,8 @@ def attempts_of(
     earlier = []
     for field in fields:
         if number := attempt_number(field):
-            tone, word = _ATTEMPT_TONES.get(field["meta"]["status"], ("fail", "failed"))
-            earlier.append(Attempt(number, tone, word, _number(field["meta"].get("elapsed"))))
+            word = {"passed": "passed", "skipped": "skipped"}.get(field["meta"]["status"], "failed")
+            earlier.append(Attempt(number, OUTCOME_TONES[word], word, _number(field["meta"].get("elapsed"))))
     last = max([(failed_attempts or 0) + 1, *(attempt.number + 1 for attempt in earlier)])
     return [
         *sorted(earlier, key=lambda attempt: attempt.number),
@@ -151,16 +132,22 @@ def sections_of(
     """
     if attempt is not None:
         texts = [field for field in fields if attempt_number(field) == attempt]
-        return [_failure(field, comparison, colours.get(ATTEMPT_TEXT, ())) for field in texts[:1]]
+        # Under this name the extension ``attempts`` has the colours of the field.
+        return [_failure(field, comparison, colours.get("Text", ())) for field in texts[:1]]
     highlights = [field for field in fields if field.get("is_highlight") and field["type"] == _CONSOLE]
     if not highlights:
         # Other clients mark no field.
         highlights = [field for field in fields if field["meta"].get("message") and not attempt_number(field)][:1]
     sections = []
     for number, field in enumerate(highlights):
-        is_skip = field["name"] == _SKIPPED
-        spans = spans_of(field, fields, colours)
-        sections.append(_skip(field) if is_skip else _failure(field, None if number else comparison, spans))
+        if field["name"] == "Skipped":
+            meta = field["meta"]
+            is_expected = meta.get("type") == "pytest.xfail"
+            title = "Failed, as its xfail mark expects" if is_expected else "Why it was skipped"
+            reason = str(meta.get("message") or field["value"])
+            sections.append(FailureSection(title, "", reason, (), is_failure=False))
+        else:
+            sections.append(_failure(field, None if number else comparison, spans_of(field, fields, colours)))
     sections += [
         FailureSection("Passed, although it is marked xfail", "", field["value"], ())
         for field in fields
@@ -198,12 +185,6 @@ def _failure(field: Json, comparison: Comparison | None, spans: Sequence[Span] =
     )
 
 
-def _skip(field: Json) -> FailureSection:
-    meta: Mapping[str, str] = field["meta"]
-    title = "Failed, as its xfail mark expects" if meta.get("type") == "pytest.xfail" else "Why it was skipped"
-    return FailureSection(title, "", str(meta.get("message") or field["value"]), (), is_failure=False)
-
-
 class _Colours:
     """Colour the code of frames, up to a number of characters: beyond it the time would count."""
 
@@ -234,7 +215,7 @@ def _call(call: Call | Fold, colours: _Colours) -> CallView | Fold:
         not is_in_package(call.frame.path),
         tuple(lines[:first]),
         tuple(lines[first : hit + _LINES_AFTER]),
-        tuple(variables[:_MAX_VARIABLES]),
+        tuple(variables[:40]),
     )
 
 
@@ -244,10 +225,9 @@ def _number(text: Any) -> int | None:  # noqa: ANN401 - from the JSON of a clien
 
 # Types of fields, as the API numbers them.
 _TEXT_TYPES: Final = (2, 3, 4)
-_URL: Final = 5
+_CONSOLE, _URL = 4, 5
 # Fields that the page shows in another way.
 _OWN_FIELDS: Final = frozenset({"Node id", "Unexpected pass", "Steps", *STREAMS.values()})
-_TONES: Final = {"passed": "pass", "failed": "fail", "skipped": "skip"}
 _TEXT_STEP: Final = re.compile(r"\[(passed|failed|skipped)\] (.+)")
 # The client writes one of these marks before a step for each step around it.
 _INDENT: Final = "\u203a "
@@ -300,21 +280,21 @@ def step_rows(
         longest = max(step.elapsed or 0 for step, _ in flat) or 1
         return [
             StepRow(
-                step.name, _TONES[step.status], step.status, depth, step.elapsed, (step.elapsed or 0) / longest,
+                step.name, OUTCOME_TONES[step.status], step.status, depth, step.elapsed, (step.elapsed or 0) / longest,
                 step.files,
             )
             for step, depth in flat[:_MAX_STEPS]
         ]  # fmt: skip
     field = next((field for field in fields if field["name"] == "Steps"), None)
-    parsed = steps(field["value"]) if field else None
-    return [_step(step.text, step.status) for step in parsed or ()][:_MAX_STEPS]
+    parsed = parse_steps(field["value"]) if field else None
+    return [_step(plain(text), status) for status, text in parsed or ()][:_MAX_STEPS]
 
 
 def _step(text: str, status: str) -> StepRow:
     """Return a step of the contract's markup, whose text begins with one mark for each step around it."""
     name = text.lstrip(_INDENT)
     depth = text[: len(text) - len(name)].count(_INDENT[0])
-    return StepRow(name or text, _TONES[status], status, depth)
+    return StepRow(name or text, OUTCOME_TONES[status], status, depth)
 
 
 def _flat(nodes: Iterable[StepNode], depth: int) -> Iterable[tuple[StepNode, int]]:
@@ -335,12 +315,10 @@ def outputs_of(fields: Sequence[Json], colours: Colours = NO_COLOURS) -> list[Ou
 
 def outputs_of_attempt(left: EarlierAttempt | None) -> list[Output]:
     """Return the captured streams of an earlier attempt, in their order; none if nothing of it was sent."""
-    if left is None:
-        return []
     return [
         Output(stream, left.output[name], left.colours.get(name, ()))
         for stream, name in STREAMS.items()
-        if left.output.get(name)
+        if left is not None and left.output.get(name)
     ]
 
 
@@ -381,14 +359,7 @@ def short_link(url: str) -> str:
     return last if last and len(last) <= _SHORT else parts.netloc.rpartition("@")[2] or url[:_SHORT]
 
 
-def worker_name(bodies: Iterable[str]) -> str:
-    """Return the worker of a thread from its fields; empty if none names it."""
-    fields = [json.loads(body) for body in bodies]
-    return next((str(field.get("value") or "") for field in fields if field.get("name") == "Worker"), "")
-
-
 _ATTEMPT_NOTE: Final = re.compile(r"attempt ([1-9][0-9]{0,8})(?:: (.*))?", re.DOTALL)
-_PREVIEWS: Final = 6
 _PREVIEW_LINES: Final = 200
 _PREVIEW_BYTES: Final = 24_000
 
@@ -445,11 +416,6 @@ def _file(artifact: Json, note: str, contents: Mapping[str, StoredContent]) -> T
     # A file of no recognised type keeps the type that the test named.
     mime_type = artifact["mime_type"] if media_type == DOWNLOAD else content.mime_type
     return TestFile(name, url, shown, note, mime_type, content.size, hash_)
-
-
-def previewed(files: Sequence[TestFile]) -> list[TestFile]:
-    """Return the text files that are shown with their first lines."""
-    return [file for file in files if file.shown == "text"][:_PREVIEWS]
 
 
 def preview_of(data: bytes, size: int) -> Preview:

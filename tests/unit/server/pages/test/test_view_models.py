@@ -15,7 +15,6 @@ from pytest_automation_report.server.pages.test.view_models import (
     other_texts,
     outputs_of,
     preview_of,
-    previewed,
     sections_of,
     short_link,
     step_rows,
@@ -221,7 +220,6 @@ def test_each_file_is_shown_by_its_content() -> None:
     assert [file.shown for file in files] == ["picture", "video", "text", "link", "link", "link"]
     assert [file.size for file in files] == [1, 2, 3, 4, None, 7]
     assert (files[4].note, files[4].url) == ("no longer stored", "")
-    assert [file.name for file in previewed(files)] == ["f2"]
 
 
 def test_files_belong_to_their_attempt() -> None:

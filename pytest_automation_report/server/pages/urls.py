@@ -1,17 +1,16 @@
-"""Read and write the URLs of pages: each view with its filters, order and page number is a link."""
+"""Write and read the URLs of pages: each view with its filters, order and page number is a link."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import storable
 from pytest_automation_report.server.api.queries import Parameter, in_range, one_of, query_from
-from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, RunStatus
 
@@ -21,23 +20,72 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.api.queries import Query
 
+_PATHS: Final[Mapping[str, str]] = {
+    "home": "/",
+    "search": "/search",
+    "project": "/projects/{}",
+    "suite": "/sources/{}",
+    "latest": "/sources/{}/latest",
+    "run": "/runs/{}",
+    "run-live": "/runs/{}/live",
+    "run-branch": "/runs/{}/branch",
+    "run-text": "/runs/{}/failures.txt",
+    "run-junit": "/runs/{}/junit.xml",
+    "run-json": "/runs/{}/run.json",
+    "run-csv": "/runs/{}/tests.csv",
+    "report": "/runs/{}/report.html",
+    "result": "/results/{}",
+    "case": "/tests/{}",
+    "theme": "/theme/{}",
+}
+_is_own_path = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*").fullmatch
+
+
+def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> str:  # noqa: A002, ANN401 - reads well; any value has a text
+    """Return the path of a page; parameters that are empty, None or False are left out.
+
+    The name of a parameter may end with an underscore, which is no part of it: ``from`` is a word of Python. ``kind``
+    is a key of the table above, ``id`` the number of a run, result or source, ``at`` the id of an element of the page.
+    Raises `KeyError` for an unknown kind.
+    """
+    path = _PATHS[kind]
+    if id is not None:
+        path = path.format(id if isinstance(id, int) else quote(id, safe=""))
+    if not query and not at:
+        return path
+    pairs = [
+        (name.rstrip("_"), str(value))
+        for name, value in query.items()
+        if value is not None and value is not False and value != ""
+    ]
+    return f"{path}{'?' if pairs else ''}{urlencode(pairs, errors='replace')}{'#' if at else ''}{quote(at)}"
+
+
+def own_path(text: str | None, default: str = "/") -> str:
+    """Return a text if it is a path of this site, else ``default``.
+
+    Two slashes or a backslash would lead to another host, and a control character could end a header.
+    """
+    return text if text and _is_own_path(text) else default
+
+
+def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> dict[str, int | None]:
+    """Return the numbers of this page, of its neighbours and of the last one; None if missing or unknown.
+
+    ``total`` is None for a list of unknown length: then ``has_more`` shows whether another page follows.
+    """
+    last = None if total is None else max(1, -(-total // size))
+    is_followed = has_more if last is None else page < last
+    return {"page": page, "before": page - 1 or None, "after": page + 1 if is_followed else None, "last": last}
+
+
 VIEWS: Final = ("failures", "tests", "changes", "time", "details")
 """The views of a run's page, in the order of their tabs and of the keys 1 to 5."""
 
 CHANGES: Final = (
-    "new",
-    "back",
-    "newly_failing",
-    "fixed",
-    "still_failing",
-    "slower",
-    "new_tests",
-    "gone",
-    "faster",
-    "newly_skipped",
-    "passed_again",
-    "not_run",
-)
+    "new", "back", "newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone", "faster", "newly_skipped",
+    "passed_again", "not_run",
+)  # fmt: skip
 """Lists of findings that a page can show alone, by their names in the document; two are parts of the first of them."""
 
 FLAKY: Final = "flaky"
@@ -52,15 +100,9 @@ PICTURES: Final[Mapping[str, str]] = {"beside": "Side by side", "slider": "Slide
 NO_BRANCH: Final = "-"
 """The branch in a URL of runs without one; git allows no branch of this name."""
 
-STATUSES: Final[Mapping[str, RunStatus]] = {
-    "running": RunStatus.RUNNING,
-    "failed": RunStatus.FAILURE,
-    "passed": RunStatus.SUCCESS,
-}
+STATUSES: Final = {"running": RunStatus.RUNNING, "failed": RunStatus.FAILURE, "passed": RunStatus.SUCCESS}
 """Statuses of runs by their word in a URL."""
 
-_TEXT_LENGTH: Final = 750
-_MAX_FROM: Final = 1_000
 _lane = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18})\.([0-9]{1,18})\.(failed|flaky|skipped|passed))?").fullmatch
 _is_status = re.compile(r"0{0,8}[1-9][0-9]?").fullmatch
 
@@ -75,11 +117,6 @@ class Lane(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.thread}.{self.first}.{self.last}.{self.kind}" if self.kind else str(self.thread)
-
-    @property
-    def whole(self) -> Lane:
-        """All tests of the thread."""
-        return Lane(self.thread)
 
     @classmethod
     def of(cls, text: str) -> Lane:
@@ -142,46 +179,26 @@ class RunState(Struct, frozen=True):
         """The URL of the page."""
         return link("run", self.run_id, **self.parameters)
 
-    @property
-    def branch_address(self) -> str:
-        """The URL of the rows below the open node of the tree."""
-        return link("run-branch", self.run_id, **self.parameters)
-
     def result(self, result_id: int) -> str:
         """Return the URL of a test of the run, from which the reader finds back to this state."""
-        return link("result", result_id, **({"from": urlencode(self.parameters)} if self.parameters else {}))
+        return link("result", result_id, from_=urlencode(self.parameters))
 
     def to(self, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
-        """Return the state with these fields changed, on its first page."""
+        """Return the state with these fields changed, on its first page unless another one is given."""
         return replace(self, **{"page": 1, **values})
 
     def at(self, view: str, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
         """Return a view of the same run and base, without the filters of the present one but with these values."""
         return RunState(self.run_id, view, self.base, **values)
 
-    def only(self, status: str) -> RunState:
-        """Return the list of the tests with one status."""
-        return self.at("tests", statuses=frozenset({status}))
-
-    def only_change(self, change: str) -> RunState:
-        """Return one list of findings."""
-        return self.at("changes", changes=frozenset({change}))
-
-    def without_statuses(self) -> RunState:
-        """Return the state with tests of every status, whatever changed."""
-        return self.to(statuses=frozenset(), changes=frozenset())
-
-    def toggled(self, status: str) -> RunState:
-        """Return the list of tests with a status added to the chosen ones, or removed from them."""
-        return self.to(view="tests", opened="", group="", statuses=self.statuses ^ {status})
-
-    def with_change(self, change: str) -> RunState:
-        """Return the list of tests with a list of findings added to the chosen ones, or removed from them."""
-        return self.to(view="tests", opened="", group="", changes=self.changes ^ {change})
+    def toggled(self, **values: str) -> RunState:
+        """Return the list of tests with a status or change added to the chosen ones, or removed from them."""
+        chosen = {name: getattr(self, name) ^ {value} for name, value in values.items()}
+        return self.to(view="tests", opened="", group="", **chosen)
 
     def address_at(self, page: int) -> str:
         """Return the URL of another page."""
-        return replace(self, page=page).address
+        return self.to(page=page).address
 
 
 class TestState(Struct, frozen=True):
@@ -252,10 +269,6 @@ class RunFilters(Struct, frozen=True):
             "page": self.page if self.page > 1 else None,
         }
 
-    def of_suite(self, source: int, branch: str) -> RunFilters:
-        """Return the filters of a suite's page."""
-        return replace(self, source=source, branch=branch)
-
     def at(self, page: int) -> dict[str, Any]:
         """Return the parameters of another page."""
         return replace(self, page=page).query
@@ -295,7 +308,11 @@ class Search(Struct, frozen=True):
         if self.is_flaky:
             found.append(('"failed_attempts" IS NOT NULL', ()))
         if self.lane is not None:
-            found.append(_in_lane(self.lane))
+            found.append(('"thread_id" = ?', (self.lane.thread,)))
+            if self.lane.kind:
+                found.append(
+                    (f'"id" BETWEEN ? AND ? AND {_OF_KIND[self.lane.kind]}', (self.lane.first, self.lane.last))
+                )
         return "".join(f" AND ({sql})" for sql, _ in found), [value for _, values in found for value in values]
 
 
@@ -305,12 +322,6 @@ _OF_KIND: Final = {
     "passed": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NULL',
     "flaky": f'"result_class" = {ResultClass.SUCCESS} AND "failed_attempts" IS NOT NULL',
 }
-
-
-def _in_lane(lane: Lane) -> tuple[str, Sequence[object]]:
-    if not lane.kind:
-        return '"thread_id" = ?', (lane.thread,)
-    return f'"thread_id" = ? AND "id" BETWEEN ? AND ? AND {_OF_KIND[lane.kind]}', (lane.thread, lane.first, lane.last)
 
 
 def _patterns(text: str) -> tuple[dict[str, str], str]:
@@ -357,7 +368,7 @@ def result_state(parameters: Mapping[str, Any]) -> TestState:
         values["out"],
         values["pictures"],
         values["history"] == "all",
-        values["from"].rpartition("?")[2][:_MAX_FROM],
+        values["from"].rpartition("?")[2][:1_000],
     )
 
 
@@ -373,7 +384,7 @@ def single_values(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 def short_text(text: str) -> str:
     """Return a text of a URL, as texts are stored, and not too long."""
-    return storable(text)[:_TEXT_LENGTH]
+    return storable(text)[:750]
 
 
 def read_parameters(query: Query, parameters: Mapping[str, Any]) -> Json:
