@@ -13,7 +13,7 @@ from itertools import chain, islice
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from pytest_automation_report.recording.phases import context_of
+from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.text.visible import FILLER, common_length, marked, masked, runs
 
 if TYPE_CHECKING:
@@ -526,9 +526,7 @@ class FailedComparisons:
         last, self._last = self._last, None
         trace: TracebackType | None = excinfo.tb  # None if another plugin has dropped it
         # By the type: `isinstance` asks an object for its class.
-        if last is None or trace is None or not issubclass(excinfo.type, AssertionError):
-            return
-        if context_of(report) is not None:
+        if last is None or trace is None or not issubclass(excinfo.type, AssertionError) or is_subtest(report):
             return
         while trace.tb_next is not None:
             trace = trace.tb_next

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import PurePath
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -30,79 +30,13 @@ from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
-    from abc import abstractmethod
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Protocol
+
+    import pytest
 
     from pytest_automation_report.api.models import Artifact
     from pytest_automation_report.spool.records import Step, StepStatus
     from pytest_automation_report.text.redaction import TextCleaner
-
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Protocol
-
-    from pytest_automation_report.text.redaction import TextCleaner
-
-    class CollectionReport(Protocol):
-        """The part of pytest's ``CollectReport`` that is read here."""
-
-        @property
-        @abstractmethod
-        def nodeid(self) -> str:
-            """Node id."""
-
-        @property
-        @abstractmethod
-        def outcome(self) -> str:
-            """``passed``, ``failed``, ``skipped``, or ``rerun`` and the like from plugins that repeat tests."""
-
-        @property
-        @abstractmethod
-        def longrepr(self) -> object:
-            """Traceback or skip reason, as an object that pytest can print."""
-
-        @property
-        @abstractmethod
-        def longreprtext(self) -> str:
-            """``longrepr`` as text."""
-
-        @property
-        @abstractmethod
-        def sections(self) -> Sequence[tuple[str, str]]:
-            """Headings and texts captured since the first attempt of the test began."""
-
-    class Report(CollectionReport, Protocol):
-        """The part of pytest's ``TestReport`` that is read here; a subtest's report has a ``context`` as well."""
-
-        @property
-        @abstractmethod
-        def when(self) -> str | None:
-            """Phase: ``setup``, ``call`` or ``teardown``."""
-
-        @property
-        @abstractmethod
-        def user_properties(self) -> Sequence[tuple[str, object]]:
-            """Names and values from ``record_property`` since the first attempt of the test began."""
-
-        @property
-        @abstractmethod
-        def duration(self) -> float:
-            """Seconds, measured by a clock that tests may have frozen."""
-
-    class Context(Protocol):
-        """The arguments of a subtest."""
-
-        @property
-        @abstractmethod
-        def msg(self) -> object:
-            """The message, None if there is none."""
-
-        @property
-        @abstractmethod
-        def kwargs(self) -> Mapping[str, object]:
-            """The keyword arguments."""
 
 
 # A crash message that begins with the name of an exception: ``pkg.SomeError: text`` or the name alone.
@@ -150,9 +84,9 @@ class Phase(Struct, frozen=True):
         return console_field(name, self.text, self.message, self.type_name, phase)
 
 
-def read_phase(report: Report, cleaner: TextCleaner) -> Phase | None:
+def read_phase(report: pytest.TestReport, cleaner: TextCleaner) -> Phase | None:
     """Read a report; return None for a phase that simply passed."""
-    when, outcome = report.when or "", report.outcome
+    when, outcome = report.when, report.outcome
     xfail_reason = getattr(report, "wasxfail", None)
     # With another outcome a plugin has changed the report: like every unknown outcome, that is a failure.
     if xfail_reason is not None and outcome in {"passed", "skipped"}:
@@ -167,7 +101,7 @@ def read_phase(report: Report, cleaner: TextCleaner) -> Phase | None:
     return _failed_phase(when, report, cleaner)
 
 
-def _failed_phase(when: str, report: Report, cleaner: TextCleaner) -> Phase:
+def _failed_phase(when: str, report: pytest.TestReport, cleaner: TextCleaner) -> Phase:
     """Read the report of a failed phase; any outcome that is not known counts as one."""
     raw_text = report.longreprtext
     text = cleaner.console(raw_text)
@@ -202,7 +136,7 @@ def _doctest_reason(text: str) -> str:
     return f"{statement.strip()}: {first_line if is_exception else ' '.join(result.split())}"
 
 
-def _failing_line(report: Report) -> int | None:
+def _failing_line(report: pytest.TestReport) -> int | None:
     """Return the last line of the traceback that is in the test's own file, None if there is none."""
     location: tuple[str, object, str] | None = getattr(report, "location", None)
     entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
@@ -258,15 +192,10 @@ _STEP_UNITS = 300
 _REST_UNITS = 200
 
 
-def context_of(report: Report) -> Context | None:
-    """Return the context of a subtest's report, None for the report of a phase.
-
-    By its attributes and not by its class: pytest 9 and pytest-subtests have a class each.
-    """
+def is_subtest(report: pytest.TestReport) -> bool:
+    """Whether a report is a subtest's: those of pytest 9 and of pytest-subtests have a context with arguments."""
     context = getattr(report, "context", None)
-    if context is None or not hasattr(context, "kwargs") or not hasattr(context, "msg"):
-        return None
-    return cast("Context", context)
+    return hasattr(context, "kwargs") and hasattr(context, "msg")
 
 
 class Subtests:
@@ -284,13 +213,18 @@ class Subtests:
         """Whether any subtest failed."""
         return self._counts["failed"] > 0
 
-    def add(self, report: Report, context: Context, cleaner: TextCleaner) -> None:
+    def add(self, report: pytest.TestReport, cleaner: TextCleaner) -> None:
         """Count one subtest, and store its texts while there is room for them."""
         # An unknown outcome counts as failed, never as passed.
-        status: StepStatus = "failed"
-        if report.outcome in {"passed", "skipped"}:
-            status = "passed" if report.outcome == "passed" else "skipped"
-        description = cleaner.string(_description(context))
+        status: StepStatus = report.outcome if report.outcome in {"passed", "skipped"} else "failed"
+        # Message and arguments distinguish a subtest from the others.
+        context = report.context
+        arguments = ", ".join(f"{name}={safe_str(value)}" for name, value in context.kwargs.items())
+        description = arguments or "<subtest>"
+        if context.msg is not None:
+            message = safe_str(context.msg)
+            description = f"{message} ({arguments})" if arguments else message
+        description = cleaner.string(description)
         self._counts[status] += 1
         if len(self._steps) < STEP_LIMIT:
             self._steps.append((status, description))
@@ -349,15 +283,6 @@ def _count_text(counts: Counter[StepStatus]) -> str:
     """Return the counts that are not zero as text: ``3 passed, 1 failed``."""
     statuses: tuple[StepStatus, ...] = ("passed", "failed", "skipped")
     return ", ".join(f"{counts[status]} {status}" for status in statuses if counts[status])
-
-
-def _description(context: Context) -> str:
-    """Return the message and the arguments of a subtest, which distinguish it from the others."""
-    arguments = ", ".join(f"{name}={safe_str(value)}" for name, value in context.kwargs.items())
-    if context.msg is None:
-        return arguments or "<subtest>"
-    message = safe_str(context.msg)
-    return f"{message} ({arguments})" if arguments else message
 
 
 class Annotations(Struct, frozen=True):

@@ -27,7 +27,7 @@ from pytest_automation_report.recording.phases import (
     Phase,
     Subtests,
     console_field,
-    context_of,
+    is_subtest,
     merged,
     read_phase,
     steps_field,
@@ -41,8 +41,9 @@ from pytest_automation_report.text.redaction import safe_str
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pytest
+
     from pytest_automation_report.recording.comparison import Sides
-    from pytest_automation_report.recording.phases import Context, Report
 
 _Entry = TypeVar("_Entry")
 _MAX_LINE: Final = 1 << 31
@@ -142,7 +143,7 @@ class Recorder:
         """Begin an attempt of a test."""
         self._open[nodeid] = RunningAttempt(self._before.pop(nodeid, NOTHING_LEFT), location)
 
-    def add(self, report: Report) -> None:
+    def add(self, report: pytest.TestReport) -> None:
         """Add the report of a phase or of a subtest to its attempt."""
         nodeid = report.nodeid
         attempt = self._open.get(nodeid)
@@ -150,10 +151,10 @@ class Recorder:
             self.start(nodeid, getattr(report, "location", None))
             attempt = self._open[nodeid]
         # Asked here, as below: three reports of each test have neither a context nor anything to read.
-        if getattr(report, "context", None) is not None and (context := context_of(report)) is not None:
-            self._add_subtest(attempt, report, context)
+        if getattr(report, "context", None) is not None and is_subtest(report):
+            self._add_subtest(attempt, report)
             return
-        when = report.when or ""
+        when = report.when
         if when == "call" and "call" in attempt.phases:
             self._hide_call(attempt)
         is_plain = report.outcome == "passed" and getattr(report, "wasxfail", None) is None
@@ -219,14 +220,14 @@ class Recorder:
             and not nodeid.endswith("::")
         )
 
-    def _add_subtest(self, attempt: RunningAttempt, report: Report, context: Context) -> None:
+    def _add_subtest(self, attempt: RunningAttempt, report: pytest.TestReport) -> None:
         """Count a subtest and keep its output, which pytest does not add to the output of its test."""
         if "call" in attempt.phases:
             # pytest reports the subtests of a call before the call itself: these belong to the next attempt.
             self._hide_call(attempt)
         if attempt.subtests is None:
             attempt.subtests = Subtests()
-        attempt.subtests.add(report, context, self._cleaner)
+        attempt.subtests.add(report, self._cleaner)
         if self._options.output != "none":
             sections = without_earlier(report.sections, attempt.before.sections)
             attempt.subtests.output.extend(section for section in sections if section[0].endswith(" call"))

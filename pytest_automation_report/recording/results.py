@@ -21,8 +21,9 @@ from pytest_automation_report.unpatched import lazy_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import pytest
+
     from pytest_automation_report.api.models import Artifact
-    from pytest_automation_report.recording.phases import CollectionReport
     from pytest_automation_report.spool.records import Colours
     from pytest_automation_report.text.redaction import TextCleaner
     from pytest_automation_report.text.visible import Span
@@ -112,7 +113,7 @@ _SENTENCES: Final[Mapping[Unfinished, str]] = {
 _RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
 
 
-def collection_record(report: CollectionReport, options: RecordingOptions) -> FinishRecord | None:
+def collection_record(report: pytest.CollectReport, options: RecordingOptions) -> FinishRecord | None:
     """Return the result of a module (or other node) that pytest could not collect, or skipped; None for others.
 
     Its number and its moment are set by the process that writes it.

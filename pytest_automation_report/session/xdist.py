@@ -9,17 +9,18 @@ import ast
 import copy
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from msgspec import Struct, convert, to_builtins
+from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
 from pytest_automation_report.errors import UNLOADED, SpoolError
 from pytest_automation_report.guards import Hooks, InternalErrors, guarded
 from pytest_automation_report.recording.collector import DESCRIBE_TEST, HOOKS, active
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.recording.phases import context_of
+from pytest_automation_report.recording.phases import is_subtest
 from pytest_automation_report.recording.recorder import line_of
 from pytest_automation_report.recording.results import Failures, unfinished_attempt
 from pytest_automation_report.session.collection import collected_record, write_collected_ids
@@ -288,13 +289,6 @@ class ControllerHooks(Hooks):
         self._writer.write(record.framed())
 
 
-class _Context(Struct, frozen=True):
-    """The arguments of a subtest as its worker wrote them."""
-
-    msg: object
-    kwargs: Mapping[str, object]
-
-
 class RemoteWorkerRecorder:
     """Records the tests of one worker that cannot write to the spool, from the reports that it sends.
 
@@ -352,9 +346,9 @@ def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - other plugins set attri
     """
     copied = copy.copy(report)
     copied.__dict__.pop("node", None)
-    context = context_of(report)
-    if context is not None:
-        copied.context = _Context(context.msg, {name: _unquoted(value) for name, value in context.kwargs.items()})
+    if is_subtest(report):
+        arguments = {name: _unquoted(value) for name, value in report.context.kwargs.items()}
+        copied.context = SimpleNamespace(msg=report.context.msg, kwargs=arguments)
     return copied
 
 

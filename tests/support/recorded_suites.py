@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_automation_report.delivery.queues import Result as SentResult
-    from pytest_automation_report.recording.phases import Report
 
 # Before pytest 9 subtests are a plugin's; without it the tests that need them are skipped.
 HAS_SUBTESTS = find_spec("_pytest.subtests") is not None
@@ -61,20 +60,14 @@ NODE = "tests/test_a.py::test_x"
 PLACE = ("tests/test_a.py", 4, "test_x")
 
 
-@dataclass
-class MadeReport:
+class MadeReport(pytest.TestReport):
     """A report as pytest would make it, for what pytest seldom makes."""
 
-    when: str
-    outcome: str = "passed"
-    nodeid: str = "tests/test_a.py::test_x"
-    longrepr: object = None
-    longreprtext: str = ""
-    sections: list[tuple[str, str]] = field(default_factory=list)
-    user_properties: list[tuple[str, object]] = field(default_factory=list)
-    duration: float = 0.001
-    location: tuple[str, int | None, str] = ("tests/test_a.py", 4, "test_x")
-    context: object = None
+    def __init__(self, when: str, outcome: str = "passed", *, longreprtext: str = "", **others: Any) -> None:  # noqa: ANN401
+        # Plugins write other words than pytest's types allow.
+        words: Any = {"when": when, "outcome": outcome, "longrepr": longreprtext or None}
+        members = {"nodeid": NODE, "location": PLACE, "keywords": {}, "duration": 0.001, **others}
+        super().__init__(**words, **members)
 
 
 def ended(recorder: Recorder, nodeid: str = NODE, observed: int = 10_000) -> FinishRecord:
@@ -141,7 +134,7 @@ class Recording:
         self.recorder.start(nodeid, location)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: Report) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.recorder.add(report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:

@@ -51,7 +51,7 @@ def _ended(recorder: Recorder, *annotations: Annotations | None) -> FinishRecord
 
 def test_colours_of_a_module_that_cannot_be_collected_are_recorded() -> None:
     """The text of a collection error has its colours, too."""
-    report = MadeReport("collect", "failed", nodeid="a.py", longreprtext="\x1b[31mE\x1b[m no module")
+    report = pytest.CollectReport("a.py", "failed", "\x1b[31mE\x1b[m no module", None)
     result = result_of(collection_record(report, RecordingOptions()))
     assert result.extensions == Extensions(colours={"Error": ((0, 1, "31"),)})
 

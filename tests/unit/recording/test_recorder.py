@@ -1,8 +1,7 @@
 """What real suites seldom show: frozen clocks, cut short attempts, groups, odd outcomes, results made without a run."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -79,14 +78,9 @@ def test_an_unknown_outcome_is_never_passed(when: str, status: str) -> None:
     assert "'exploded'" in (attempt.fields[0].value or "")
 
 
-@dataclass
-class Expected(MadeReport):
-    wasxfail: str = "reason: bug"
-
-
 def test_reasons_of_expected_failures_are_the_same_from_every_pytest() -> None:
     """Older versions of pytest put a word before the reason, which is not shown."""
-    test = made(MadeReport("setup"), Expected("call", "skipped"), MadeReport("teardown"))
+    test = made(MadeReport("setup"), MadeReport("call", "skipped", wasxfail="reason: bug"), MadeReport("teardown"))
     assert (test.status, values(test)) == ("skipped", {"Skipped": "bug"})
 
 
@@ -109,7 +103,7 @@ def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> Non
     shared = MadeReport("call", "retried", longreprtext="first")
     recorder.add(MadeReport("setup"))
     recorder.add(shared)
-    shared.outcome, shared.longreprtext = "failed", "second"
+    shared.outcome, shared.longrepr = "failed", "second"
     recorder.add(shared)
     assert values(result_of(ended(recorder)).test) == {"Failure": "second", "Attempts": "2", "Attempt 1": "first"}
 
@@ -178,8 +172,8 @@ def test_unfinished_tests_say_it_in_clear_words(kind: Any, words: str) -> None: 
 def test_collection_results() -> None:
     """A collected node is no result; a failed one has the XML's key and, with a prefix, its module's folder."""
 
-    def collected(nodeid: str, outcome: str) -> MadeReport:
-        return MadeReport("collect", outcome, nodeid, "boom", "boom", [("Captured stdout", "printed\n")])
+    def collected(nodeid: str, outcome: Literal["passed", "failed"]) -> pytest.CollectReport:
+        return pytest.CollectReport(nodeid, outcome, "boom", None, [("Captured stdout", "printed\n")])
 
     assert collection_record(collected("tests/test_a.py", "passed"), RecordingOptions()) is None
     rules = RecordingOptions("p")

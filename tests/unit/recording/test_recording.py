@@ -19,7 +19,7 @@ def test_start_that_fails_does_not_give_its_result_to_another_test(tmp_path: Pat
     for nodeid, place in places.items():
         recording.pytest_runtest_logstart(nodeid, place)
         for when in ("setup", "call", "teardown"):
-            recording.pytest_runtest_logreport(MadeReport(nodeid=nodeid, when=when))  # type: ignore[arg-type]
+            recording.pytest_runtest_logreport(MadeReport(nodeid=nodeid, when=when))
         recording.pytest_runtest_logfinish(nodeid)
     _, _, one, two = (each.record for each in Decoder(SPOOL_KINDS).feed(path.read_bytes()))
     assert isinstance(one, FinishRecord)
