@@ -138,7 +138,13 @@ def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_b
     user_fields = {field.name for field in run.fields}
     user_links = {link.name for link in run.links}
     fields = (field for field in (*own, *_fields(facts)) if field.name not in user_fields)
-    links = (link for link in _links(facts) if link.name not in user_links)
+    note = facts.commit[:COMMIT_CHARACTERS] if facts.commit else None
+    links = (
+        Link(name, url, note)
+        for name, url, note in ((JOB_LINK, facts.url, None), ("Commit", facts.commit_link, note))
+        # A URL that is invalid or too long is left out: a cut one leads nowhere.
+        if name not in user_links and url and not web_address_hint(url) and utf16_length(url) <= STRING_UNITS
+    )
     tag = branch_tag(facts) if is_branch_tag else None
     return replace(
         run,
@@ -194,17 +200,6 @@ def _fields(facts: BuildInfo) -> list[Field]:
     if facts.commits is not None:
         fields.append(Field("Commits", facts.commits, FieldType.TEXT))
     return fields
-
-
-def _links(facts: BuildInfo) -> list[Link]:
-    """Return the links to job and commit. A URL that is invalid or too long is left out: a cut one leads nowhere."""
-    note = facts.commit[:COMMIT_CHARACTERS] if facts.commit else None
-    links = ((JOB_LINK, facts.url, None), ("Commit", facts.commit_link, note))
-    return [
-        Link(name, url, note)
-        for name, url, note in links
-        if url and not web_address_hint(url) and utf16_length(url) <= STRING_UNITS
-    ]
 
 
 def subject_of(message: str) -> str | None:

