@@ -240,12 +240,10 @@ def _diff_sides(lines: Iterable[str]) -> tuple[str, str]:
     for line in lines:
         if line.startswith("..."):
             break
-        if line.startswith("+ ") or line == "+":
+        mark = line[:2].strip()
+        if mark in {"+", ""}:
             left.append(line[2:])
-        elif line.startswith("- ") or line == "-":
-            right.append(line[2:])
-        elif line.startswith("  ") or not line:
-            left.append(line[2:])
+        if mark in {"-", ""}:
             right.append(line[2:])
     return "\n".join(left).strip("\n"), "\n".join(right).strip("\n")
 

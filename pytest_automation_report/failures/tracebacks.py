@@ -333,9 +333,7 @@ def _variables(entry: _Entry) -> tuple[tuple[str, str], ...]:
     """Return the variables of an entry by name: its arguments, then its locals, which have the later values."""
     variables: dict[str, str] = {}
     for line in entry.arguments:
-        names = list(_ARGUMENT.finditer(line))
-        for position, match in enumerate(names):
-            end = names[position + 1].start() if position + 1 < len(names) else len(line)
-            variables[match[1]] = line[match.end() : end]
+        _, *pieces = _ARGUMENT.split(line)
+        variables.update(zip(pieces[::2], pieces[1::2], strict=True))
     variables.update(entry.variables)
     return tuple(variables.items())

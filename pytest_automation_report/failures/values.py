@@ -10,9 +10,12 @@ import ast
 import re
 import warnings
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct, field
+
+from pytest_automation_report.text.visible import common_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -251,7 +254,7 @@ _KEY_LENGTH: Final = 100_000
 _PATH_LENGTH: Final = 80
 # Pieces of one or two equal characters between two differing ones say nothing: `37.2` and `34.1` share a point.
 _LEAST_EQUAL: Final = 2
-_DECIMAL: Final = re.compile(r"-?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?")
+_DECIMAL: Final = re.compile(r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 _NUMBERS: Final = frozenset({"int", "float", "bool"})
 _SETS: Final = frozenset({"set", "frozenset"})
 
@@ -294,10 +297,8 @@ def differences(left: Value, right: Value) -> Differences:
     """Return where two values differ."""
     collector = _Collector()
     _compare("", left, right, collector)
-    rows = collector.rows
-    return Differences(
-        tuple(rows[:MAX_ROWS]), collector.equal_count, max(0, len(rows) - MAX_ROWS), collector.is_complete
-    )
+    shown, more = collector.rows[:MAX_ROWS], collector.rows[MAX_ROWS:]
+    return Differences(tuple(shown), collector.equal_count, len(more), collector.is_complete)
 
 
 def marked(left: str, right: str) -> tuple[Segments, Segments]:
@@ -343,10 +344,8 @@ def _pieces(text: str, equal: Sequence[tuple[int, int]]) -> Segments:
 
 def _between_ends(left: str, right: str) -> tuple[Segments, Segments]:
     """Return two long texts with everything marked between their equal beginning and their equal end."""
-    limit = min(len(left), len(right))
-    start = next((place for place in range(limit) if left[place] != right[place]), limit)
-    rest = limit - start
-    end = next((place for place in range(rest) if left[-1 - place] != right[-1 - place]), rest)
+    start = common_length(left, right)
+    end = common_length(left[start:][::-1], right[start:][::-1])
     return (_pieces(left, [(0, start), (len(left) - end, end)]), _pieces(right, [(0, start), (len(right) - end, end)]))
 
 
@@ -409,14 +408,12 @@ def _compare_named(
 ) -> None:
     """Compare parts with the same name; of large dicts and sets only parts that both sides have are left out."""
     own, others = dict(left), dict(right)
-    for name, part in own.items():
-        if name in others:
-            _child(path_of(name), part, others[name], out)
+    for name in own | others:
+        part, other = own.get(name), others.get(name)
+        if part is None or other is None:
+            out.add(path_of(name), part, other)
         else:
-            out.add(path_of(name), part, None)
-    for name, part in others.items():
-        if name not in own:
-            out.add(path_of(name), None, part)
+            _child(path_of(name), part, other, out)
 
 
 def _compare_items(path: str, left: Value, right: Value, out: _Collector) -> None:
@@ -452,10 +449,7 @@ def _aligned_texts(left: Sequence[str], right: Sequence[str]) -> list[tuple[int 
     """Return the positions in both sequences that belong together, None on the side that has nothing."""
     pairs: list[tuple[int | None, int | None]] = []
     for _, a, a_end, b, b_end in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-        pairs += [
-            (a + step if a + step < a_end else None, b + step if b + step < b_end else None)
-            for step in range(max(a_end - a, b_end - b))
-        ]
+        pairs += zip_longest(range(a, a_end), range(b, b_end))
     return pairs
 
 
@@ -481,10 +475,8 @@ def _is_same_leaf(left: Value, right: Value) -> bool:
         return False
     if left.text == right.text:
         return left.type == right.type or not left.type or not right.type
-    if left.type in _NUMBERS and right.type in _NUMBERS:
-        numbers = [{"True": 1.0, "False": 0.0}.get(side.text or "") for side in (left, right)]
-        for position, side in enumerate((left, right)):
-            if numbers[position] is None and _DECIMAL.fullmatch(side.text or ""):
-                numbers[position] = float((side.text or "").replace("_", ""))
-        return numbers[0] is not None and numbers[0] == numbers[1]
-    return False
+    if left.type not in _NUMBERS or right.type not in _NUMBERS:
+        return False
+    flags = {"True": "1", "False": "0"}
+    own, other = (flags.get(text, text).replace("_", "") for text in (left.text, right.text))
+    return bool(_DECIMAL.fullmatch(own) and _DECIMAL.fullmatch(other)) and float(own) == float(other)

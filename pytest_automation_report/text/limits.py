@@ -137,12 +137,8 @@ def _windows(parts: Sequence[str]) -> tuple[str, str]:
     first = last = ""
     for part in parts:
         first += part[: _TEXT_WINDOW - len(first)]
-        if len(first) == _TEXT_WINDOW:
-            break
     for part in reversed(parts):
-        last = part[-(_TEXT_WINDOW - len(last)) :] + last
-        if len(last) == _TEXT_WINDOW:
-            break
+        last = part[max(0, len(part) + len(last) - _TEXT_WINDOW) :] + last
     return first, last
 
 

@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus, unquote
 from pytest_automation_report.text import limits
 from pytest_automation_report.text.credential_patterns import masked_credentials
 from pytest_automation_report.text.secret_values import Strength, is_named_secret, is_sure, named_values
-from pytest_automation_report.text.visible import FILLER, MARK, filled, marked, unmasked
+from pytest_automation_report.text.visible import FILLER, MARK, common_length, filled, marked, unmasked
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _masked_heads(text: str, head: str, value: str) -> str:
     done = 0
     while (start := text.find(head, done)) >= 0:
         candidate = text[start : start + len(value)]
-        same = next((index for index, char in enumerate(candidate) if char != value[index]), len(candidate))
+        same = common_length(candidate, value)
         pieces += [text[done:start], FILLER * same]
         done = start + same
     return "".join((*pieces, text[done:]))
