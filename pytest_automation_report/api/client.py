@@ -164,13 +164,13 @@ class Client(ABC):
         })  # fmt: skip
         return self._read(f"/projects/{self._project_id}/automation/runs", query, partial(page_from, Page[Run]))
 
-    def count_runs(self, *, tags: Iterable[str], status: Iterable[int] = (), key: str = "") -> int:
-        """Return the number of runs with one of these tags and one of these statuses.
+    def count_runs(self, *, tags: Iterable[str], key: str = "") -> int:
+        """Return the number of runs with one of these tags.
 
         The request is for a page behind the last one, so that the response has no run. With a ``key`` the client also
         learns whether the server supports idempotency keys.
         """
-        query = _query({"page": _PAGE_PAST_THE_END, "per_page": 15, "tags": tags, "status": status})
+        query = _query({"page": _PAGE_PAST_THE_END, "per_page": 15, "tags": tags})
         path = f"/projects/{self._project_id}/automation/runs"
         return self._read(path, query, partial(page_from, Page[Run]), key).total
 
@@ -184,7 +184,7 @@ class Client(ABC):
         document = self._read(f"/automation/sources/{source_id}/flaky", _query({"branch": branch}), _result)
         return cast("SourceFlakiness", document)
 
-    def results_document(self, run_id: int, *, after: int = 0, status_id: Iterable[int] = ()) -> Json:
+    def results_document(self, run_id: int, *, after: int, status_id: Iterable[int]) -> Json:
         """Return whole results of a run after the one of this id; only a server of ours has them.
 
         The member ``tests`` has them, ``next`` is the id for the next request, None at the end.

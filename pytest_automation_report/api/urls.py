@@ -73,8 +73,7 @@ def is_loopback(host: str) -> bool:
 
 def is_loopback_origin(origin: str) -> bool:
     """Whether an origin of `origin_from` is this machine by its spelling alone."""
-    host = origin.partition("://")[2]
-    return is_loopback(host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0])
+    return is_loopback(urlsplit(origin).hostname or "")
 
 
 def is_web_address(text: str) -> bool:

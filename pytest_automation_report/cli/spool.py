@@ -19,11 +19,11 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.output import age, echo_table, is_person_reading
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.spool.cleaning import (
-    abandoned_alone,
     discard_session,
     named,
     others_in,
     read_spooled_session,
+    remove_abandoned,
     remove_empty,
 )
 from pytest_automation_report.spool.folder import session_folders
@@ -98,7 +98,7 @@ def _show_others(spool: Path) -> None:
         others = others_in(spool)
     except FileNotFoundError:
         return
-    for line in abandoned_alone(spool, now=time.time()):
+    for line in remove_abandoned(spool, now=time.time(), is_dry=True):
         name, _, reason = line.partition(": ")
         echo_stderr(f"{name}: left alone: {reason}")
     if others:

@@ -350,28 +350,22 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
     return LeftoverCounts(counts["kept"], counts["removed"], tuple(alone), tuple(reports))
 
 
-def remove_abandoned(spool: Path, *, now: float) -> list[str]:
+def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[str]:
     """Remove folders whose process was killed before it published them; a younger one may still be filled.
 
-    Returns the folders that are left alone since they hold something else, too, each with the reason.
+    Those of another user are left to that user's next session. Returns the folders that are left alone since they hold
+    something else, too, each with the reason; with ``is_dry`` nothing is removed.
     """
-    reasons = [(path, remove_session(path, unwritten_since=now - DAY_SECONDS)) for path in _own_hidden_folders(spool)]
-    return [f"{path.name}: {why}" for path, why in reasons if why]
-
-
-def abandoned_alone(spool: Path, *, now: float) -> list[str]:
-    """Return the hidden folders that `remove_abandoned` would leave alone, each with the reason; removes nothing."""
-    reasons = [(path, foreign_in(path)) for path in _own_hidden_folders(spool)]
-    return [f"{path.name}: {why}" for path, why in reasons if why and now - path.lstat().st_mtime > DAY_SECONDS]
-
-
-def _own_hidden_folders(spool: Path) -> Iterator[Path]:
-    """Yield the hidden folders of this user; those of another one are removed by that user's next session."""
+    alone, expiry = [], now - DAY_SECONDS
     with suppress(OSError):  # `session_folders` reports a spool that cannot be read
-        for folder in folders_in(spool, is_hidden=True):
+        for path in [folder.path for folder in folders_in(spool, is_hidden=True)]:
             with suppress(FileNotFoundError):  # published meanwhile
-                if folder.path.lstat().st_uid == os.geteuid():
-                    yield folder.path
+                status = path.lstat()
+                if status.st_uid != os.geteuid() or (is_dry and status.st_mtime >= expiry):
+                    continue
+                why = foreign_in(path) if is_dry else remove_session(path, unwritten_since=expiry)
+                alone += [f"{path.name}: {why}"] if why else []
+    return alone
 
 
 class SpooledSession(Struct, frozen=True):

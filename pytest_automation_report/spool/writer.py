@@ -161,7 +161,7 @@ class SpoolWriter:
 
     __slots__ = (
         "_descriptor", "_disk", "_file", "_is_torn", "_looked_at", "_path", "_pid", "_session", "_waiting", "dropped",
-        "failures", "shortened", "trouble",
+        "shortened", "trouble",
     )  # fmt: skip
 
     def __init__(self, path: Path, session: ManifestFile | None = None) -> None:
@@ -172,7 +172,6 @@ class SpoolWriter:
         self._waiting: deque[bytes] = deque()
         self._is_torn = False
         self._looked_at = self._disk.monotonic()
-        self.failures = 0
         self.shortened = 0
         self.dropped = 0
         self.trouble = ""
@@ -241,7 +240,6 @@ class SpoolWriter:
                 return False
             self._append(record)
         except OSError as error:
-            self.failures += 1
             self.trouble = f"{self._path}: {error.strerror or error}"
             return False
         return True
