@@ -125,7 +125,6 @@ def _element(problem: Problem) -> str:
 
 
 def _attempts(test: ExportedTest) -> Iterator[str]:
-    """Yield an element for each attempt before the last one."""
     word = "flaky" if test.verdict == "passed" else "rerun"
     for attempt in test.earlier_attempts:
         name = f"{word}{'Error' if attempt.status == 'error' else 'Failure'}"

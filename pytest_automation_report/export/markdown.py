@@ -128,7 +128,6 @@ def _run_facts(run: ExportedRun | None) -> Mapping[str, str]:
 
 
 def _changes(findings: RunFindings | None) -> str:
-    """Return what changed since the base in one sentence."""
     if findings is None:
         return ""
     base = findings["base"]

@@ -230,7 +230,6 @@ def _problem(field: Field, verdict: Verdict) -> Problem | None:
 
 
 def _pairs(entries: Any, member: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON of a server
-    """Yield name and value of fields or links that have both."""
     for entry in entries or ():
         if entry.get("name") and entry.get(member):
             yield str(entry["name"]), str(entry[member])

@@ -231,7 +231,6 @@ def command_of(selection: str) -> str:
 
 @lru_cache(maxsize=256)
 def _parts(selection: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the options of a selection, each with its value, and its paths."""
     try:
         words = iter(shlex.split(selection))
     except ValueError:

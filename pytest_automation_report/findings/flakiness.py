@@ -132,7 +132,6 @@ def _is_failure(outcome: Outcome) -> bool:
 
 
 def _positions_of_both(decided: Sequence[Outcome]) -> list[int]:
-    """Return the last position of each commit that has a failure and a pass."""
     commits = [outcome.commit for outcome in decided if outcome.commit]
     if len(set(commits)) == len(commits):
         # Most commits were run once.

@@ -182,7 +182,6 @@ def _whole(numbers: RunNumbers) -> _Words:
 
 
 def _nothing(numbers: RunNumbers) -> _Words:
-    """Return the words for a run in which no test passed or failed."""
     finished = numbers.finished
     if not finished:
         return "no tests", "skip", "No test ran", "no test ran"
@@ -204,7 +203,6 @@ def _reasons(numbers: RunNumbers) -> str:
 
 
 def _all(number: int) -> str:
-    """Return ``All 7 tests``, or the words for one or two."""
     return {1: "The only test", 2: "Both tests"}.get(number, f"All {number:,} tests")
 
 

@@ -198,7 +198,8 @@ def body_from(body: bytes, decoder: Decoder[B]) -> B:
 
 def _object_from(body: bytes) -> Json:
     try:
-        value = _parsed(body.decode("utf-8", "surrogatepass"))
+        text = body.decode("utf-8", "surrogatepass")
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_number, parse_int=_bounded)
         if _MAYBE_UNSAFE.search(body):
             value = _storable_value(value)
     except (ValueError, RecursionError) as error:
@@ -247,18 +248,6 @@ def _is_too_deep(value: Any) -> bool:  # noqa: ANN401 - what JSON holds is known
     return True
 
 
-def _parsed(text: str) -> Any:  # noqa: ANN401 - what JSON holds is known only after it was looked at
-    """Parse strictly; a number with more digits than Python converts is one that no property takes."""
-    try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_number)
-    except json.JSONDecodeError:
-        raise
-    except ValueError as error:
-        if "digit" not in str(error):
-            raise
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_number, parse_int=_bounded)
-
-
 def _number(text: str) -> float:
     """Return an integer for one that is written like 2.0, as JSON Schema has it."""
     number = float(text)
@@ -266,6 +255,7 @@ def _number(text: str) -> float:
 
 
 def _bounded(digits: str) -> int:
+    """Return an integer; one with more digits than Python converts is as wrong as any that no property takes."""
     return int(digits) if len(digits) <= len(str(INT64_MAX)) + 1 else _TOO_LARGE
 
 

@@ -183,7 +183,6 @@ def _attached(attachments: Sequence[Json]) -> _Attached:
 
 
 def _user(time_us: int | None) -> int | None:
-    """Return the user of a change; None if there was no change."""
     return None if time_us is None else USER_ID
 
 

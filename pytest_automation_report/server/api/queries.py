@@ -85,7 +85,6 @@ def _some_of(allowed: Sequence[str]) -> Parameter:
 
 
 def _tags(text: str) -> frozenset[str]:
-    """Return tags, separated by commas, as they are stored."""
     if not text:
         raise ValueError("Must be tags, separated by commas.")
     return frozenset(storable(text).split(","))
@@ -102,7 +101,6 @@ def _moment(text: str) -> int:
 
 
 def _flag(*, default: bool) -> Parameter:
-    """Return the parameter that switches something on or off."""
     words = one_of(("0", "1", "true", "false"))
     return Parameter(lambda text: words.parse(text) in ("1", "true"), default)
 

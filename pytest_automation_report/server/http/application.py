@@ -248,7 +248,6 @@ class ApiResource:
             resp.stream = content
 
     def _apply(self, change: Change, req: falcon.Request, resp: falcon.Response, record_id: int) -> None:
-        """Apply a change, once for its idempotency key."""
         body = received(req, b"{}" if change in OPTIONAL_BODIES else None)
         key = req.context.get("idempotency_key")
         request = None if key is None else IdempotentRequest.of(key, req.method, req.path, body)

@@ -118,7 +118,6 @@ def numbers_of(
 
 
 def _fields(connection: StoreConnection, run_id: int) -> list[Json]:
-    """Return the fields of a run and of its threads."""
     return [json.loads(body) for (body,) in connection.execute(_FIELDS, (run_id,))]
 
 

@@ -152,7 +152,6 @@ def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writ
 def _computed(
     connection: StoreConnection, run_id: int, base_id: int | None, main_branch: str
 ) -> tuple[Json, float, documents.RunFindings]:
-    """Return the row of a run, its speed and its findings."""
     run = run_row(connection, run_id)
     main_branch = main_branch_of(connection, run["source"]) or main_branch
     subject = compared_run(connection, run, base_id, main_branch)
@@ -227,7 +226,6 @@ def _changes(
     has_part: bool,
     reasons: int,
 ) -> tuple[Changes, RunNumbers]:
-    """Return what changed since the base, and the numbers of the run."""
     run, base = subject.run, subject.base
     modules = modules_of(connection, run["id"])
     before = Modules() if base is None else modules_of(connection, base.run.id)
@@ -472,7 +470,6 @@ def _with_beginnings(
 
 
 def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:
-    """Return the first run of the source with a failure of each reason."""
     sql = _FIRST_RUNS.replace("{values}", ", ".join(["(?)"] * len(fingerprints)))
     rows = connection.execute(sql, (*fingerprints, run["source"]))
     # None if the run has just been removed.

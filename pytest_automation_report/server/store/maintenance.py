@@ -73,7 +73,6 @@ _COUNTED = 'SELECT "thread_id", "status", COUNT(*) FROM "result" {condition} GRO
 
 
 def _check_counts(connection: StoreConnection) -> IntegrityReport:
-    """Compare the stored counts of threads and runs with their results."""
     problems: list[str] = []
     run_names = (*STORED_COUNTS, "thread_count", "thread_active_count")
     threads = connection.rows('SELECT * FROM "thread" ORDER BY "id"')

@@ -136,7 +136,6 @@ def _kind(result_class: int, failed_attempts: int | None) -> Kind:
 
 
 def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOverview]:
-    """Return the row of a run, and its overview."""
     run = run_row(connection, run_id)
     threads = connection.rows(_THREADS, (run_id,))
     sessions = {row["id"]: row["session_started"] for row in threads}
@@ -160,7 +159,6 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOvervi
 
 
 def _slowest(connection: StoreConnection, walk: _Walk) -> list[SlowTest]:
-    """Return the tests that took longest, those first."""
     results = (result for results in walk.threads.values() for result in results if result.elapsed)
     ids = [result.result for result in sorted(results, key=lambda result: -result.elapsed)[:_MAX_SLOWEST]]
     names = _rows(connection, ids)
@@ -202,7 +200,6 @@ def natural_key(text: str) -> list[tuple[int, str]]:
 
 
 def _lanes(connection: StoreConnection, run: Json, threads: Sequence[Json], walk: _Walk) -> RunLanes:
-    """Return the workers, their lanes, and the test that kept the others waiting."""
     chosen = sorted(threads, key=lambda row: -(row["elapsed_computed"] or 0))[:MAX_LANES]
     rows = sorted((row for row in chosen if row["id"] in walk.threads), key=lambda row: row["position"])
     placed: dict[int, list[tuple[int, TimedResult]]] = {}

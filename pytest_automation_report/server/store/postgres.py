@@ -260,5 +260,4 @@ def _parameters(location: PostgresDatabase) -> dict[str, Any]:
 
 
 def _one_line(error: Exception) -> str:
-    """Return the message of an error on one line."""
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

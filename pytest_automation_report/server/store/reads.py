@@ -303,7 +303,6 @@ class Reader:
     def _page(
         self, select: str, values: Sequence[object], columns: Sequence[str], query: Mapping[str, Any], total: int
     ) -> Page[Json]:
-        """Return a page of a statement's rows in the order of these columns."""
         number, size = query["page"], query["per_page"]
         offset = (number - 1) * size
         # A page after the last one needs no query, and its offset may be too large for the database.

@@ -159,7 +159,6 @@ class Store:
         return record_id
 
     def _purge(self, connection: StoreConnection, now: int) -> None:
-        """Remove the expired keys, once in many requests."""
         self._requests_until_purge -= 1
         # Two purges at once would lock the same rows in different orders.
         if self._requests_until_purge <= 0 and try_lock(connection, "purge"):

@@ -276,7 +276,6 @@ class Writer:
             raise validation_error(errors)
 
     def _find(self, table: _Named, project_id: int, column: Literal["id", "name"], value: object) -> int | None:
-        """Return the id of a project's record, None if there is none."""
         sql = f'SELECT "id" FROM "{table}" WHERE "project_id" = ? AND "{column}" = ?'
         rows = self.connection.execute(sql, (project_id, value))
         return rows[0][0] if rows else None
