@@ -151,12 +151,12 @@ class ComparedRun(Struct, frozen=True):
     before: Mapping[int, Verdict] | None = None
 
 
-def compared_run(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> ComparedRun:
+def compared_run(connection: StoreConnection, run: Json, base_id: int | None) -> ComparedRun:
     """Return a run, by its row, with its base: the run ``base_id``, or the one that fits best.
 
     Raises `ApiError` for a base that does not exist (404) or is of another source (422).
     """
-    base = _base(connection, run, base_id, main_branch)
+    base = _base(connection, run, base_id)
     results, series = results_of(connection, run["id"]), series_of(connection, run)
     if base is None:
         return ComparedRun(run, results, series)
@@ -164,7 +164,7 @@ def compared_run(connection: StoreConnection, run: Json, base_id: int | None, ma
     return ComparedRun(run, results, series, base, run_row(connection, base.run.id), before)
 
 
-def main_branch_of(connection: StoreConnection, source_id: int) -> str:
+def _configured_main_branch(connection: StoreConnection, source_id: int) -> str:
     """Return the main branch that was set for a source, "" if none was; raises `ApiError` (404) without a source."""
     rows = connection.execute('SELECT "main_branch" FROM "source" WHERE "id" = ?', (source_id,))
     if not rows:
@@ -199,7 +199,7 @@ def with_death(connection: StoreConnection, facts: RunFacts) -> RunFacts:
     return replace(facts, has_died=any(note.startswith(DIED_NOTE) for note in notes))
 
 
-def _base(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> Base | None:
+def _base(connection: StoreConnection, run: Json, base_id: int | None) -> Base | None:
     if base_id is not None:
         wanted = run_row(connection, base_id)
         if wanted["source"] != run["source"]:
@@ -207,9 +207,10 @@ def _base(connection: StoreConnection, run: Json, base_id: int | None, main_bran
         return Base(facts_of(wanted), "asked")
     rows = connection.rows(_CANDIDATES, (run["source"], run["id"], _MAX_CANDIDATES))
     others = {row["id"]: facts_of(row) for row in rows}
+    main = _configured_main_branch(connection, run["source"])
     # Fields of runs are read for the chosen ones only, nearly always one: a dead run is no base, so another is chosen,
     # and neither is one whose jobs lost tests.
-    while (base := base_of(facts_of(run), others.values(), main_branch=main_branch)) is not None:
+    while (base := base_of(facts_of(run), others.values(), main_branch=main)) is not None:
         facts = with_death(connection, base.run)
         if not facts.has_died and not is_torn(wholeness(connection, facts.id)):
             return base
@@ -276,16 +277,15 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Sour
     Without a branch it is the main branch, or that of the newest run if there is none. Raises `ApiError` (404) for an
     unknown source. A test that runs on several configurations has an entry for each.
     """
-    main = store.read(partial(main_branch, source_id=source_id, default=store.main_branch))
+    main = store.read(partial(main_branch, source_id=source_id))
     chosen = branch if branch is not None else main
     tests = store.read(partial(flaky_of_source, source_id=source_id, branch=chosen))
     return {"version": VERSION, "source": source_id, "branch": chosen, "tests": tests}
 
 
-def main_branch(connection: StoreConnection, source_id: int, default: str = "") -> str:
+def main_branch(connection: StoreConnection, source_id: int) -> str:
     """Return the main branch of a source; raises `ApiError` (404) for an unknown source."""
-    configured = main_branch_of(connection, source_id) or default
-    if configured:
+    if configured := _configured_main_branch(connection, source_id):
         return configured
     branches = [name for name, _ in connection.execute(_BRANCHES, (source_id,))]
     return next((name for name in MAIN_BRANCHES if name in branches), branches[0] if branches else "")

@@ -24,7 +24,6 @@ from pytest_automation_report.server.store.compared import (
     facts_of,
     flaky_in_run,
     lost_tests,
-    main_branch_of,
     modules_of,
     names_of,
     numbers_of,
@@ -98,8 +97,7 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> documents
         if stored is not None:
             return stored
         measure_runs_before(store, run_id)
-        compute = partial(_computed, run_id=run_id, base_id=base_id, main_branch=store.main_branch)
-        run, speed, document = store.read(compute)
+        run, speed, document = store.read(partial(_computed, run_id=run_id, base_id=base_id))
         if base_id is None:
             store.write(partial(_keep, run, speed, document))
         return document
@@ -150,11 +148,10 @@ def _keep(run: Json, speed: float, document: documents.RunFindings, writer: Writ
 
 
 def _computed(
-    connection: StoreConnection, run_id: int, base_id: int | None, main_branch: str
+    connection: StoreConnection, run_id: int, base_id: int | None
 ) -> tuple[Json, float, documents.RunFindings]:
     run = run_row(connection, run_id)
-    main_branch = main_branch_of(connection, run["source"]) or main_branch
-    subject = compared_run(connection, run, base_id, main_branch)
+    subject = compared_run(connection, run, base_id)
     has_part = is_partial(with_death(connection, facts_of(run)), None if subject.base is None else subject.base.run)
     whole = wholeness(connection, run["id"]) if run["is_completed"] else None
     failures = Failures(connection, subject.series)

@@ -70,8 +70,8 @@ class Store:
 
     ``clock`` returns microseconds since 1970. ``mounts`` is the table of mounted file systems. ``notes`` has sentences
     for the user about the location of the file. A store that has reached ``max_bytes`` refuses (422) every change that
-    would make it larger. With ``must_exist`` no new store is created. ``main_branch`` is that of sources for which
-    none was set, "" for the usual names.
+    would make it larger. With ``must_exist`` no new store is created. Sources that are created get the main branch
+    ``main_branch``, "" for none.
     Raises `StoreError` when the location cannot be opened, is not a store, or is one of another version.
     """
 
@@ -83,14 +83,13 @@ class Store:
         mounts: Path = MOUNTS,
         max_bytes: int | None = None,
         must_exist: bool = False,
-        main_branch: str = "",
     ) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
         self._connections = _connections(location, mounts, must_exist=must_exist)
         self.notes = self._connections.notes
         self.driver_error = self._connections.driver_error
-        self.main_branch = main_branch
+        self.main_branch = ""
         # Findings are computed by one thread at a time: more would share one interpreter.
         self.findings_lock = threading.Lock()
         # The first request with a key purges: a store may have been closed for longer than keys are kept.
@@ -115,9 +114,7 @@ class Store:
 
     def write(self, work: Callable[[Writer], T]) -> T:
         """Run a change in one transaction and return its value, once it is on disk."""
-        return _run_transaction(
-            self._connections.writing, lambda connection: work(Writer(connection, self._clock(), self._max_bytes))
-        )
+        return _run_transaction(self._connections.writing, lambda connection: work(self._writer(connection)))
 
     def read(self, question: Callable[[StoreConnection], T]) -> T:
         """Run statements on one snapshot of the store and return their value."""
@@ -152,18 +149,18 @@ class Store:
                 return earlier[0]
             connection.change('DELETE FROM "applied_request" WHERE "key" = ?', (request.key,))  # it has expired
             connection.change(_INSERT_KEY, row)
-        record_id = work(Writer(connection, now, self._max_bytes))
+        record_id = work(self._writer(connection))
         if record_id is not None:
             connection.change(_SET_RECORD, (record_id, request.key))
-        self._purge(connection, now)
-        return record_id
-
-    def _purge(self, connection: StoreConnection, now: int) -> None:
         self._requests_until_purge -= 1
         # Two purges at once would lock the same rows in different orders.
         if self._requests_until_purge <= 0 and try_lock(connection, "purge"):
             self._requests_until_purge = _PURGE_EVERY_REQUESTS
             connection.change('DELETE FROM "applied_request" WHERE "created" < ?', (now - _KEEP_KEYS_US,))
+        return record_id
+
+    def _writer(self, connection: StoreConnection) -> Writer:
+        return Writer(connection, self._clock(), self._max_bytes, self.main_branch)
 
 
 def _connections(

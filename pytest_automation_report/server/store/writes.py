@@ -83,10 +83,11 @@ class Writer:
     Every method raises `ApiError` for a change that the contract does not allow. The caller must then roll back.
     """
 
-    def __init__(self, connection: StoreConnection, now: int, max_bytes: int | None = None) -> None:
+    def __init__(self, connection: StoreConnection, now: int, max_bytes: int | None, main_branch: str) -> None:
         self.connection = connection
         self.now = now
         self._max_bytes = max_bytes
+        self._main_branch = main_branch
 
     def check_room(self) -> None:
         """Raise `ApiError` (422) when the store has reached its size limit.
@@ -286,7 +287,9 @@ class Writer:
             return None
         record_id = self._find(table, project_id, "name", name)
         if record_id is None:
-            columns = {"project_id": project_id, "name": name, **({"created": self.now} if table == "source" else {})}
+            columns: dict[str, object] = {"project_id": project_id, "name": name}
+            if table == "source":
+                columns |= {"created": self.now, "main_branch": self._main_branch or None}
             # In PostgreSQL another writer may insert the same record at this moment; then this insert does nothing.
             self.connection.change(f"{insert_into(table, columns)} ON CONFLICT DO NOTHING", tuple(columns.values()))
             record_id = self._find(table, project_id, "name", name)

@@ -9,7 +9,7 @@ import pytest
 from pytest_automation_report.api.models import Json
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.store import findings as store_findings
-from pytest_automation_report.server.store.compared import flaky_tests
+from pytest_automation_report.server.store.compared import flaky_tests, main_branch
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
 from pytest_automation_report.server.store.values import ApiError, RunSubmission, StoredTest, ThreadSubmission
@@ -302,7 +302,7 @@ def test_findings_of_a_run_that_was_opened_again_are_not_stored(runs: Runs) -> N
     """What was computed of a run before late results came is no finding of the run with them."""
     run = runs("pp")
     store = runs.service.store
-    computed = store.read(partial(store_findings._computed, run_id=run, base_id=None, main_branch=""))
+    computed = store.read(partial(store_findings._computed, run_id=run, base_id=None))
     runs.service.clock.now += SECOND
     runs.service.append(runs.service.new_thread(run, job={"name": "late"}), a_result(2, "f"))
     runs.complete(run)
@@ -411,10 +411,6 @@ def test_main_branch_of_a_source(runs: Runs) -> None:
     usual, stable = runs("pp"), runs("pp", branch="stable")
     assert based_on(runs.findings(runs("pf", branch="one"))) == (usual, "main branch")
     store = runs.service.store
-    store.main_branch = "stable"
-    assert based_on(runs.findings(runs("pf", branch="two"))) == (stable, "main branch")
-    assert flaky_tests(store, 1)["branch"] == "stable"
-    store.main_branch = ""
     assert store.write(partial(set_main_branch, "stable", "unknown")) == 0
     assert store.look(source_names) == ["a-source"]
     assert store.write(partial(set_main_branch, "stable", "a-source")) == 1
@@ -422,6 +418,16 @@ def test_main_branch_of_a_source(runs: Runs) -> None:
     assert flaky_tests(store, 1)["branch"] == "stable"
     assert store.write(partial(set_main_branch, "main", None)) == 1
     assert flaky_tests(store, 1)["branch"] == "main"
+
+
+def test_main_branch_of_a_source_that_is_still_to_come(runs: Runs) -> None:
+    """A source has the main branch that the server was told for all, also once the server ran without the option."""
+    runs.service.store.main_branch = "stable"
+    usual, stable = runs("pp"), runs("pp", branch="stable")
+    assert usual < stable
+    runs.service.store.main_branch = ""
+    assert based_on(runs.findings(runs("pf", branch="topic"))) == (stable, "main branch")
+    assert runs.service.store.read(partial(main_branch, source_id=1)) == "stable"
 
 
 def test_findings_are_computed_once(runs: Runs) -> None:
