@@ -19,6 +19,8 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from requests.adapters import BaseAdapter
 
+from pytest_automation_report.api.models import Json
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -35,8 +37,6 @@ _EXTRA_STATUSES = frozenset({405, 413, 415, 500})
 
 _BODY_MAY_BE_MISSING = frozenset({"createAutomationRunThread", "completeAutomationRunThread", "completeAutomationRun"})
 """The contract asks servers, not clients, to be lenient here."""
-
-Json: TypeAlias = "dict[str, Any]"
 
 
 # Shared by all contracts of this process: parsing takes 0.2 s, and nearly every test has a contract of its own.

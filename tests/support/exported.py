@@ -1,11 +1,10 @@
 """Runs and results as the API describes them, for the tests of exports."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
+from pytest_automation_report.api.models import Json
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
 from pytest_automation_report.recording.results import key_of
-
-Json: TypeAlias = "dict[str, Any]"
 
 CONSOLE = 4
 CLASSES = {"passed": 2, "failed": 3, "skipped": 1, "untested": 1}

@@ -3,19 +3,17 @@
 import json
 from inspect import signature
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from falcon.testing import Result, TestClient
 
-from pytest_automation_report.api.models import PostgresDatabase, Token
+from pytest_automation_report.api.models import Json, PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.store import Store
 from support.contract import Contract
-
-Json: TypeAlias = "dict[str, Any]"
 
 API = "/api/v1"
 TOKEN = Token("a-token-of-these-tests")

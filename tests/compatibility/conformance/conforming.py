@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from compatibility.real.verdicts import SEVERITY
-from compatibility.world.differing import Pair, differ, spools
+from compatibility.real.verdicts import IS_OLD_PYTEST, SEVERITY
+from compatibility.world.differing import Pair, differ
+from support.session_processes import spools
 
 HERE = Path(__file__).parent
 WORDS = {"passed": "passed", "failed": "failure", "error": "error", "skipped": "skipped", "untested": "untested"}
@@ -56,22 +57,32 @@ class Row:
     fields: str
 
 
-def rows(file: str, folder: str, *entries: tuple[int, str, str] | tuple[int, str, str, str]) -> list[Row]:
-    """Return the rows of one folder from line (0 for none), name, status and fields between bars."""
-    return [Row(file, name, folder, status, line, "|".join(fields)) for line, name, status, *fields in entries]
+def expected(table: str) -> list[Row]:
+    """Return the rows of a table in ``expected.txt``."""
+    text = (HERE / "expected.txt").read_text(encoding="utf-8")
+    text = text.replace("{q}", "" if IS_OLD_PYTEST else "'").replace("{x}", "x" * 718)
+    rows: list[Row] = []
+    for section in re.findall(rf"^\[{table}\] (.+\n(?:.+\n)+)", text, re.MULTILINE):
+        heading, *lines = section.splitlines()
+        file, folder = heading.split()
+        for line in lines:
+            test, _, fields = line.partition(" = ")
+            number, status, name = test.split(" ", 2)
+            rows.append(Row(file, name, folder, status, int(number), fields))
+    return rows
 
 
 def rows_of(pair: Pair) -> list[Row]:
     """Return what the server has, in the form of a table."""
-    return sorted(row_of(test) for _, test in pair.tests)
-
-
-def row_of(test: dict[str, Any]) -> Row:
-    """Return a test as it was sent in the form of a table's row."""
-    fields = "|".join(
-        f"{each['name']}={each['value']}" if each["name"] in _TOLD else each["name"] for each in test.get("fields", ())
-    )
-    return Row(test["file"], test["name"], test["folder"], test["status"], test.get("line", 0), fields)
+    rows = []
+    for _, test in pair.tests:
+        fields = [
+            f"{each['name']}={each['value']}" if each["name"] in _TOLD else each["name"]
+            for each in test.get("fields", ())
+        ]
+        line = test.get("line", 0)
+        rows.append(Row(test["file"], test["name"], test["folder"], test["status"], line, "|".join(fields)))
+    return sorted(rows)
 
 
 def observe(suite: str, tmp_path: Path, *arguments: str, conftest: str = "") -> Pair:
@@ -89,30 +100,25 @@ def observe(suite: str, tmp_path: Path, *arguments: str, conftest: str = "") -> 
     return pair
 
 
-def _check_rows(pair: Pair, expected: Iterable[Row]) -> None:
-    """Raise AssertionError unless the server has exactly what the table has."""
-    found, foreseen = Counter(rows_of(pair)), Counter(expected)
-    surplus = [f"+ {each}" for each in sorted((found - foreseen).elements())]
-    missing = [f"- {each}" for each in sorted((foreseen - found).elements())]
-    assert [*surplus, *missing] == [], "\n".join([*surplus, *missing])
-
-
 def check(
     pair: Pair,
-    expected: Iterable[Row] | None,
+    rows: Iterable[Row] | None,
     *,
     processes: int,
     collected: int | None,
     repeated: Container[str] = (),
     unknown_to_xml: Iterable[str] = (),
 ) -> None:
-    """Raise AssertionError where the session breaks what holds for all, or the server has other rows than ``expected``.
+    """Raise AssertionError where the session breaks what holds for all, or the server has other ``rows``.
 
     ``collected`` is the number of tests that pytest collected, ``None`` where it writes no summary; ``repeated`` names
     the tests that occur more than once on one worker, ``unknown_to_xml`` those that the JUnit XML tells otherwise.
     """
-    if expected is not None:
-        _check_rows(pair, expected)
+    if rows is not None:
+        found, foreseen = Counter(rows_of(pair)), Counter(rows)
+        surplus = [f"+ {each}" for each in sorted((found - foreseen).elements())]
+        missing = [f"- {each}" for each in sorted((foreseen - found).elements())]
+        assert [*surplus, *missing] == [], "\n".join([*surplus, *missing])
     _check_workers(pair, processes)
     assert pair.reported.ran.exit == pair.bare.ran.exit, (
         f"{pair.reported.ran.text}\nWithout the plugin: {pair.bare.ran.text}"

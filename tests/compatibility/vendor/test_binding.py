@@ -5,16 +5,14 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 import requests
 
 from compatibility.vendor.official import tool
+from pytest_automation_report.api.models import Json
 from support.checked_server import CheckedServer
 from support.sessions import TOKEN, clean_environment
-
-Json: TypeAlias = "dict[str, Any]"
 
 READING = Path(__file__).with_name("reading.js")
 RUNS, SOURCES = "AutomationRunsApi", "AutomationSourcesApi"

@@ -3,18 +3,16 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 from jsonschema import Draft7Validator
 
 from compatibility.real.workplace import from_npm
 from compatibility.vendor.official import submitted
+from pytest_automation_report.api.models import Json
 from pytest_automation_report.export.ctrf import SPEC_VERSION, ctrf_text
 from pytest_automation_report.export.junit_xml import junit_xml
 from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from, findings_of
-
-Json: TypeAlias = "dict[str, Any]"
 
 CTRF_PACKAGE = "0.3.0"
 SCHEMA = "ctrf-schema-0.0.json"

@@ -4,15 +4,13 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 import requests
 
 from compatibility.vendor.official import AUTHORITY, SecureServer, ran, tool
+from pytest_automation_report.api.models import Json
 from support.sessions import TOKEN
-
-Json: TypeAlias = "dict[str, Any]"
 
 FILES = Path(__file__).parent / "results"
 RECORDED: dict[str, Json] = json.loads((FILES / "official.json").read_text(encoding="utf-8"))

@@ -2,16 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 
 from compatibility.vendor.official import submitted
+from pytest_automation_report.api.models import Json
 from pytest_automation_report.junit.results import HOST_FIELD
 from support.checked_server import CheckedServer
 from support.projects import console
-
-Json: TypeAlias = "dict[str, Any]"
 
 FILES = Path(__file__).parent / "results"
 RECORDED: dict[str, Json] = json.loads((FILES / "official.json").read_text(encoding="utf-8"))

@@ -3,16 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 
 from compatibility.real.verdicts import SEVERITY
 from compatibility.vendor.official import submitted, tool
 from compatibility.world.differing import ONLY_RERUNFAILURES, differ
+from pytest_automation_report.api.models import Json
 from support.repository import ROOT
-
-Json: TypeAlias = "dict[str, Any]"
 
 HERE = Path(__file__).parent
 MIGRATION = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")

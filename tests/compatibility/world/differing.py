@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from compatibility.real.printed import last_line, without_report
 from compatibility.real.verdicts import SEVERITY, Verdict, from_junit
 from support.canary import holds_token
 from support.checked_server import CheckedServer
+from support.session_processes import eventually, spools
 from support.sessions import (
     TOKEN,
     Ran,
@@ -118,7 +119,8 @@ def differ(
             out, err = one.communicate(timeout=120)
             seconds = time.monotonic() - began
             bare_ran, has_bare_ended = _to_its_end(other)
-        _wait_for_sender(copies[1])
+        with suppress(AssertionError):  # what is left is told by the checks
+            eventually(lambda: not spools(copies[1]), "a session that ended in disorder is sent")
         assert not holds_token((out + err).encode(errors="replace"), TOKEN)
         created = server.posts("/automation/runs")[0]
         found = requests.get(
@@ -232,15 +234,3 @@ def _copy(suite: Path | str, folder: Path, conftest: str, *, is_renamed: bool) -
 def _side(ran: Ran, folder: Path, *, is_grouped: bool) -> Side:
     xml = folder / "junit.xml"
     return Side(ran, folder, from_junit(xml, is_grouped=is_grouped) if xml.exists() else {})
-
-
-def _wait_for_sender(folder: Path) -> None:
-    """Wait until the sender of a session that ended in disorder has taken the last of it away."""
-    deadline = time.monotonic() + 30
-    while spools(folder) and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-
-def spools(folder: Path) -> list[Path]:
-    """Return the sessions that are left in a folder's spool."""
-    return sorted(each.parent for each in folder.glob(".automation-report/spool/*/session.json"))

@@ -233,9 +233,10 @@ def test_timeouts(tmp_path: Path, method: str) -> None:
         (("--reruns=2", *ONLY_RERUNFAILURES), "3"),
         # pytest-retry reports the first attempt and the last, none between.
         (("--retries=2", "--retry-delay=0", *ONLY_RETRY), "2"),
+        (("-n", "2", "--retries=2", "--retry-delay=0", *ONLY_RETRY), "2"),
         (("--force-flaky", "--max-runs=3", *ONLY_FLAKY), "3"),
     ],
-    ids=["rerunfailures", "retry", "flaky"],
+    ids=["rerunfailures", "retry", "retry-on-workers", "flaky"],
 )
 def test_tests_run_again(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
     """A test that is run again is one result with its last outcome and the number of its attempts."""

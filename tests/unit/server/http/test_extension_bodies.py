@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, announced
+from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, Json, announced
 from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.extensions import EarlierAttempt, PhaseTimes, RunningTest, StepNode
-from support.service import START, Json, Service, a_test
+from support.service import START, Service, a_test
 
 _VALUE = {
     "type": "dict",
