@@ -9,7 +9,7 @@ import pytest
 
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.test.history import CHART_RUNS
-from support.service import API, ON_BOTH, ON_SQLITE, a_test
+from support.service import API, ON_BOTH, a_test
 from support.website import Site, failing
 
 TESTS = 10_000
@@ -38,48 +38,6 @@ def within(seconds: float, what: str) -> Iterator[None]:
     yield
     assert thread_time() - cpu < seconds, what
     assert perf_counter() - begun < 10 * seconds, what
-
-
-@contextmanager
-def steps_of(site: Site) -> Iterator[list[tuple[str, str]]]:
-    """Collect the steps in which SQLite does each statement of pages that are asked for in this block."""
-    reader, statements, steps = site.service.file._readers.queue[-1].raw, list[str](), list[tuple[str, str]]()
-    reader.set_trace_callback(statements.append)
-    yield steps
-    reader.set_trace_callback(None)
-    for sql in statements:
-        if sql.startswith("SELECT"):
-            steps += [(step[3], sql) for step in reader.execute(f"EXPLAIN QUERY PLAN {sql}")]
-    assert len(steps) > 5
-
-
-@ON_SQLITE
-def test_page_reads_only_its_part_of_one_index(site: Site) -> None:
-    """Tests of a status, and the last outcomes of a test, come in order from an index: nothing is sorted or scanned."""
-    run = site.run_of(a_test(0), failing(1))
-    with steps_of(site) as steps:
-        site.shown(f"/runs/{run}?view=tests&group=none&page=1")
-        site.shown("/results/1")
-    of_status = {step for step, sql in steps if 'ORDER BY "status", "id"' in sql}
-    assert of_status == {"SEARCH result USING INDEX result_run_id_status (run_id=? AND status>? AND status<?)"}
-    assert [step for step, sql in steps if sql.startswith('SELECT r."id", r."run_id"')] == [
-        "SEARCH r USING INDEX result_case_id_run_id (case_id=?)",
-        "SEARCH u USING INTEGER PRIMARY KEY (rowid=?)",
-        "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
-        "USE TEMP B-TREE FOR LAST TERM OF ORDER BY",  # the results of one run
-    ]
-
-
-@ON_SQLITE
-def test_each_view_of_a_run_finds_its_rows_by_an_index(site: Site) -> None:
-    """No statement of a view looks at a whole table of results, tests or histories; nor do those of its first page."""
-    site.run_of(a_test(0), failing(1))
-    run = site.run_of(failing(0), a_test(1, file="tests/a.py"))
-    large = re.compile(r'SCAN (?:result|case)\b|SCAN (\w+) of .*"(?:result|case)" AS "?\1"?')
-    for query in ("", "?group=file", "?view=tests&open=tests/a.py", "?q=test", "?status=flaky", "?view=changes"):
-        with steps_of(site) as steps:
-            site.shown(f"/runs/{run}{query}")
-        assert [step for step in (f"{step} of {sql}" for step, sql in steps) if large.match(step)] == []
 
 
 @ON_BOTH

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import pytest
@@ -22,7 +22,6 @@ from support.service import ON_POSTGRESQL, Service, a_test
 pytestmark = ON_POSTGRESQL
 LARGE = 20_000
 SMALL = 200
-LARGE_TABLES = {"run", "result", "case"}
 
 
 @pytest.fixture
@@ -50,9 +49,16 @@ def grown(service: Service, cluster: Cluster) -> Service:
     return service
 
 
+class Measure(Protocol):
+    def __call__(self, question: Callable[[], object], *tables: str) -> float: ...
+
+
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[tuple[str, Any]]]:
-    """Return a function that gives the statements since it was called last."""
+def rows_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> Measure:
+    """Return a function that asks something and returns at how many rows PostgreSQL looks for it.
+
+    It fails if PostgreSQL looks at every row of one of the tables, which are those that grow with results.
+    """
     statements: list[tuple[str, Any]] = []
     execute = PostgresConnection.cursor
 
@@ -62,45 +68,34 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[tuple[str, Any]]
 
     monkeypatch.setattr(PostgresConnection, "cursor", recorded)
 
-    def told() -> list[tuple[str, Any]]:
-        found = [each for each in statements if each[0].startswith(("SELECT", "INSERT", "UPDATE"))]
+    def measured(question: Callable[[], object], *tables: str) -> float:
         statements.clear()
-        return found
+        question()
+        asked = [each for each in statements if each[0].startswith(("SELECT", "INSERT", "UPDATE"))]
+        assert asked
+        assert isinstance(service.place, PostgresDatabase)
+        steps: list[dict[str, Any]] = []
+        with psycopg.connect(service.place.url) as connection:
+            for sql, values in asked:
+                ((found,),) = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".encode(), values).fetchall()
+                steps += _nodes((found if isinstance(found, list) else json.loads(found))[0]["Plan"])
+            connection.rollback()
+        scanned = {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"}
+        assert scanned & set(tables or ("result", "case")) == set()
+        looked_at: list[float] = [
+            (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"]
+            for step in steps
+            if "Relation Name" in step
+        ]
+        return sum(looked_at)
 
-    return told
+    return measured
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for inner in plan.get("Plans", ()):
         yield from _nodes(inner)
-
-
-def _steps(place: PostgresDatabase, statements: list[tuple[str, Any]]) -> list[dict[str, Any]]:
-    """Return the steps in which PostgreSQL does these statements, each with the rows that it looked at."""
-    assert statements
-    steps: list[dict[str, Any]] = []
-    with psycopg.connect(place.url) as connection:
-        for sql, values in statements:
-            cursor = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".encode(), values)
-            ((found,),) = cursor.fetchall()
-            steps += _nodes((found if isinstance(found, list) else json.loads(found))[0]["Plan"])
-        connection.rollback()
-    return steps
-
-
-def _rows(steps: list[dict[str, Any]]) -> float:
-    looked_at: list[float] = [
-        (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"]
-        for step in steps
-        if "Relation Name" in step
-    ]
-    return sum(looked_at)
-
-
-def _scanned(steps: list[dict[str, Any]]) -> set[str]:
-    """Return the tables that grow with results and of which every row was looked at."""
-    return {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"} & {"result", "case"}
 
 
 def _view(documents: Documents, state: RunState, reader: PageReader) -> Json:
@@ -111,7 +106,7 @@ def _page_values(result_id: int, reader: PageReader) -> dict[str, Any]:
     return result_values(result_id, TestState(), CommonValues(reader))
 
 
-def test_what_is_read_does_not_grow_with_a_run(grown: Service, asked: Callable[[], list[tuple[str, Any]]]) -> None:
+def test_what_is_read_does_not_grow_with_a_run(grown: Service, rows_for: Measure) -> None:
     """A run, pages of its tests and what a page shows of it look at as many rows for 20,000 results as for 200."""
 
     def page(run_id: int) -> None:
@@ -125,59 +120,37 @@ def test_what_is_read_does_not_grow_with_a_run(grown: Service, asked: Callable[[
         page,
     )
     for number, question in enumerate(questions):
-        costs = []
-        for run_id in (1, 2):
-            asked()
-            question(run_id)
-            steps = _steps(grown.place, asked())  # type: ignore[arg-type] # these tests have a database only
-            assert _scanned(steps) == set(), number
-            costs.append(_rows(steps))
-        assert costs[1] <= costs[0] * 1.2, (number, costs)
+        small, large = (rows_for(partial(question, run_id)) for run_id in (1, 2))
+        assert large <= small * 1.2, (number, small, large)
 
 
-def test_the_page_of_a_test_does_not_grow_with_its_run(
-    grown: Service, cluster: Cluster, asked: Callable[[], list[tuple[str, Any]]]
-) -> None:
+def test_the_page_of_a_test_does_not_grow_with_its_run(grown: Service, cluster: Cluster, rows_for: Measure) -> None:
     """A test's page looks at the failures that a reader can go through, and at a bounded part of its run."""
     for run_id in (1, 2):
         ((result_id,),) = cluster.execute(f"SELECT max(id) FROM result WHERE run_id = {run_id} AND status = 3")
-        asked()
-        ask(grown.store, partial(_page_values, result_id))
-        steps = _steps(grown.place, asked())  # type: ignore[arg-type] # these tests have a database only
-        assert _scanned(steps) == set(), run_id
-        assert _rows(steps) <= MOST + 3 * HISTORY_ROWS + 5_200, run_id
+        rows = rows_for(partial(ask, grown.store, partial(_page_values, result_id)))
+        assert rows <= MOST + 3 * HISTORY_ROWS + 5_200, run_id
 
 
-def test_the_outcomes_of_a_test_come_from_an_index(
-    grown: Service, cluster: Cluster, asked: Callable[[], list[tuple[str, Any]]]
-) -> None:
+def test_the_outcomes_of_a_test_come_from_an_index(grown: Service, cluster: Cluster, rows_for: Measure) -> None:
     """Of a test's 2,000 outcomes only those that are shown are read; a search stops where its page is full."""
     ((often,),) = cluster.execute("SELECT id FROM \"case\" WHERE source_id = 2 AND key = 'key0'")
-    asked()
-    ask(grown.store, lambda reader: reader.history(often))
-    steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
-    assert _scanned(steps) == set()
-    assert _rows(steps) <= 3 * HISTORY_ROWS
-    # Whether any result is replaced is asked once, of the run's threads.
-    ask(grown.store, lambda reader: (reader.has_attempts(2), asked(), reader.found_tests(2, [2], Search("test"), 1)))
-    steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
-    assert _scanned(steps) == set()
-    assert _rows(steps) <= PAGE_ROWS + 1
+    assert rows_for(lambda: ask(grown.store, lambda reader: reader.history(often))) <= 3 * HISTORY_ROWS
+
+    def search(reader: PageReader) -> float:
+        reader.has_attempts(2)  # asked once, of the run's threads
+        return rows_for(lambda: reader.found_tests(2, [2], Search("test"), 1))
+
+    assert ask(grown.store, search) <= PAGE_ROWS + 1
 
 
-def test_an_append_looks_at_its_own_tests_only(grown: Service, asked: Callable[[], list[tuple[str, Any]]]) -> None:
+def test_an_append_looks_at_its_own_tests_only(grown: Service, rows_for: Measure) -> None:
     """Known and new tests are looked up one by one among 20,000 of their source, counts are kept by their rows."""
     tests = [*(a_test(each, key=f"x{each}") for each in range(1, 51)), *(a_test(each) for each in range(5_000, 5_050))]
-    asked()
-    grown.append(2, *tests)
-    steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
-    assert _scanned(steps) == set()
-    assert _rows(steps) <= 4 * len(tests) + 20
+    assert rows_for(lambda: grown.append(2, *tests)) <= 4 * len(tests) + 20
 
 
-def test_pages_and_findings_of_a_run_read_its_own_rows(
-    grown: Service, cluster: Cluster, asked: Callable[[], list[tuple[str, Any]]]
-) -> None:
+def test_pages_and_findings_of_a_run_read_its_own_rows(grown: Service, cluster: Cluster, rows_for: Measure) -> None:
     """Each view of a run of 200 tests, its findings and a search look at its rows and not at those of larger runs."""
     for run_id in (3, 4, 5):
         grown.post(f"/automation/runs/{run_id}/complete", {})
@@ -197,18 +170,12 @@ def test_pages_and_findings_of_a_run_read_its_own_rows(
     questions["the findings"] = lambda: findings(grown.store, 5, 3)
     questions["the search"] = lambda: ask(grown.store, lambda reader: found(reader, "test_1", 2))
     for name, question in questions.items():
-        asked()
-        question()
-        steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
-        assert _scanned(steps) == set(), name
         # Two runs of 300 results, each with its test, the histories of those that say something, and what the verdict
         # counts: modules that could not be collected, and killed tests.
-        assert _rows(steps) <= 8 * 300, (name, _rows(steps))
+        assert rows_for(question) <= 8 * 300, name
 
 
-def test_lists_of_runs_read_their_own_runs(
-    service: Service, cluster: Cluster, asked: Callable[[], list[tuple[str, Any]]]
-) -> None:
+def test_lists_of_runs_read_their_own_runs(service: Service, cluster: Cluster, rows_for: Measure) -> None:
     """The lists of a project with 60 runs read nothing of the 20,000 of another one."""
     fields = [{"type": 1, "name": "Branch", "value": "main"}]
     for project_id, source in ((1, "large"), (7, "small"), (7, "smaller")):
@@ -234,14 +201,6 @@ def test_lists_of_runs_read_their_own_runs(
         "latest run": lambda reader: reader.newest(2, "main"),
     }
     for name, question in questions.items():
-        asked()
-        ask(service.store, question)
-        steps = _steps(service.place, asked())  # type: ignore[arg-type] # as above
-        assert "run" not in {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"}, name
-        assert _rows(steps) <= 12 * 60, (name, _rows(steps))
-    asked()
-    ask(service.store, lambda reader: project_values(reader, 1, filters))
-    steps = _steps(service.place, asked())  # type: ignore[arg-type] # as above
+        assert rows_for(partial(ask, service.store, question), "run") <= 12 * 60, name
     # Its runs are counted, and looked through for those that go on and for their branches.
-    assert _rows(steps) <= 3.1 * LARGE
-    assert _scanned(steps) == set()
+    assert rows_for(lambda: ask(service.store, lambda reader: project_values(reader, 1, filters))) <= 3.1 * LARGE

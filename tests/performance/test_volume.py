@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.spool.ledger_file import ledger_from
 from support.delivered_results import assert_one_run, field_texts, result_named, result_names
 from support.scripted_server.checked import checked_scripted_server
-from support.session_processes import RunningSession, spools, wait_for_senders
+from support.session_processes import RunningSession, sender_of, spools, wait_for_senders
 from support.sessions import clean_environment, reporting_arguments, run, session_environment
 from support.terminal_summary import printed_counts
 
@@ -108,11 +107,6 @@ class Memory:
         return max(self.mib[half:], default=0.0) - max(self.mib[:half], default=0.0)
 
 
-def sender_pid(folder: Path) -> int:
-    """Return the process id of the sender at work, 0 when it is not ready yet."""
-    return max((ledger_from(each / "ledger").sender_pid for each in spools(folder)), default=0)
-
-
 @pytest.mark.parametrize("arguments", [(), ("-n", "4")], ids=["39-n0", "39-n4"])
 def test_many_tests(tmp_path: Path, arguments: tuple[str, ...], pytestconfig: pytest.Config) -> None:
     """Each of very many tests is on the server once, and the sender needs no more memory for the last than before."""
@@ -121,8 +115,8 @@ def test_many_tests(tmp_path: Path, arguments: tuple[str, ...], pytestconfig: py
     with checked_scripted_server() as server:
         server.checks.clear()  # reading so many bodies by the contract takes minutes; other tests do it
         with RunningSession(tmp_path, "-q", *arguments, address=server.address) as running:
-            running.until(lambda: sender_pid(tmp_path) > 0, "the sender is at work")
-            with Memory(sender_pid(tmp_path)) as memory:
+            running.until(lambda: sender_of(tmp_path) > 0, "the sender is at work")
+            with Memory(sender_of(tmp_path)) as memory:
                 ran = running.end(seconds=1200)
         assert ran.exit == 0, ran.text[-2000:]
         assert printed_counts(ran).delivered == count

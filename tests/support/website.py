@@ -8,7 +8,7 @@ from typing import Any
 
 from falcon.testing import Result, TestClient
 
-from pytest_automation_report.api.models import PostgresDatabase
+from pytest_automation_report.api.models import Json, PostgresDatabase
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.contents import ArtifactContents
@@ -86,6 +86,25 @@ class Site:
 def said(html: str, between: str = "") -> str:
     """Return what HTML says, with single spaces; ``between`` stands for each tag."""
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", between, html)))
+
+
+def links(html: str) -> list[str]:
+    """Return the addresses to which a page has links, in their order."""
+    return [unescape(address) for address in re.findall(r'href="([^"]*)"', html)]
+
+
+def field(name: str, value: str, kind: int = 1) -> Json:
+    return {"type": kind, "name": name, "value": value}
+
+
+def attempts(count: str) -> Json:
+    """Return the field of a test that was tried so often."""
+    return {**field("Attempts", count), "meta": {"counts": "attempts"}}
+
+
+def on(branch: str, *more: Json, commit: str = "") -> dict[str, Any]:
+    """Return the properties of a run of a branch and a commit."""
+    return {"fields": [field("Branch", branch), *([field("Commit", commit)] if commit else []), *more]}
 
 
 def failing(number: int = 0, message: str = "assert 90 == 89", **properties: object) -> dict[str, Any]:

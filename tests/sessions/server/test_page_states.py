@@ -15,7 +15,7 @@ from support.accessibility import accessibility_faults
 from support.browsers import NARROW, WIDE, chromium
 from support.contract import Contract
 from support.service import a_test
-from support.website import Site, failing
+from support.website import Site, attempts, failing, field
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -43,14 +43,6 @@ class State(NamedTuple):
     has_pass: bool = True
 
 
-def field(name: str, value: str) -> dict[str, Any]:
-    return {"type": 1, "name": name, "value": value}
-
-
-def attempts_field(number: str) -> dict[str, Any]:
-    return {**field("Attempts", number), "meta": {"counts": "attempts"}}
-
-
 def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> dict[str, State]:
     """Return the states by their names; the sites' stores are in the folder, and one of them cannot be read."""
     site, empty, busy = (Site(folder / f"{name}.db", contract) for name in ("store", "empty", "busy"))
@@ -66,7 +58,7 @@ def page_states(folder: Path, contract: Contract, monkeypatch: pytest.MonkeyPatc
     removed = site.run_of(a_test(0), a_test(1), **main)
     findings(site.service.store, removed)
     site.run_of(a_test(0), a_test(1), a_test(2, "skipped"), **main)
-    retried = a_test(1, fields=[*a_test(1).get("fields", []), attempts_field("2")])
+    retried = a_test(1, fields=[*a_test(1).get("fields", []), attempts("2")])
     passed = site.run_of(a_test(0), retried, a_test(2, "skipped"), **main)
     failed = site.run_of(failing(0), a_test(1), **main)
     branch: dict[str, Any] = {"fields": [field("Branch", "fix/rounding")], "source": "backend"}
@@ -140,7 +132,7 @@ def show(page: BrowserPage, state: State) -> None:
     page.goto(f"{HOME}{state.path}")
 
 
-def _tried(attempts: int) -> dict[str, Any]:
+def _tried(count: int) -> dict[str, Any]:
     """Return a test that failed in each attempt, with colours, steps, a comparison and output of each."""
     said, text = (
         "assert 71 == 72",
@@ -162,19 +154,19 @@ def _tried(attempts: int) -> dict[str, Any]:
                 "right": {"type": "int", "text": "72"},
             },
         }
-        for number in range(1, attempts)
+        for number in range(1, count)
     ]
     last = {"type": 4, "name": "Failure", "value": text, "is_highlight": True, "meta": {"message": said}}
     output = {"type": 4, "name": "Output", "value": "drawn with a depth of 2.1 m\nand more"}
     before = [
         {"type": 4, "name": f"Attempt {number}", "value": text,
          "meta": {"status": "failure", "message": said, "phase": "call"}}
-        for number in range(1, attempts)
+        for number in range(1, count)
     ]  # fmt: skip
     spans = ["1;31", "32", "33", "34", "35", "36", "2", "7;31", "1;4;93"]
     return failing(
         0,
-        fields=[last, output, attempts_field(str(attempts)), *before],
+        fields=[last, output, attempts(str(count)), *before],
         steps=[{"name": f"step {number}", "status": "passed", "elapsed": 5_000 * number} for number in range(3)],
         colours={"Output": [[place * 3, place * 3 + 3, span] for place, span in enumerate(spans)]},
         attempts=earlier,

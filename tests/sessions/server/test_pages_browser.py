@@ -16,7 +16,7 @@ from support.contract import Contract
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import TOKEN, a_test
-from support.website import HOSTILE, LONG, TRACEBACK, Site, failing, hostile
+from support.website import HOSTILE, LONG, TRACEBACK, Site, attempts, failing, hostile
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -290,8 +290,7 @@ def test_keys_of_a_run_do_as_their_twins(visit: Visit) -> None:
     site = visit.site
     branch: dict[str, Any] = {"fields": [{"type": 1, "name": "Branch", "value": "main"}], "source": "keys"}
     before = site.run_of(a_test(0), a_test(1), failing(2, message="KeyError: 'id'"), **branch)
-    attempts = {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}
-    run = site.run_of(failing(0), a_test(1, fields=[attempts]), failing(2, message="KeyError: 'id'"), **branch)
+    run = site.run_of(failing(0), a_test(1, fields=[attempts("2")]), failing(2, message="KeyError: 'id'"), **branch)
     page = visit.page()
     page.goto(f"/runs/{run}")
     page.keyboard.press("j")

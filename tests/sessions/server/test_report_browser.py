@@ -12,7 +12,7 @@ from support.browsers import NARROW, WIDE, Windows, chromium, wait_until
 from support.contract import Contract
 from support.report_file import text_of
 from support.service import SECOND, a_test
-from support.website import Site, failing, hostile
+from support.website import Site, attempts, failing, hostile
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -104,8 +104,7 @@ def recipient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("report")
     site = Site(folder / "store.db", Contract())
     attempt = {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'first'", "meta": {"status": "failure"}}
-    total = {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}
-    flaky = a_test(3, fields=[total, attempt], file="tests/a.py")
+    flaky = a_test(3, fields=[attempts("2"), attempt], file="tests/a.py")
     branch = [{"type": 1, "name": "Branch", "value": "main"}]
     site.run_of(a_test(0), failing(1), *map(a_test, range(2, 400)), source="shop", fields=branch)
     site.service.clock.now += 60 * SECOND

@@ -5,24 +5,20 @@ from html import unescape
 import pytest
 
 from support.service import a_test
-from support.website import HOSTILE, Site, hostile
+from support.website import HOSTILE, Site, hostile, links
 
 
 def _names(html: str) -> list[str]:
     return [unescape(name) for name in re.findall(r'<span class="mono name">(.*?)</span>', html)]
 
 
-def _links(html: str) -> list[str]:
-    return [unescape(each) for each in re.findall(r'href="([^"]*)"', html)]
-
-
 def test_several_projects_are_told_apart(site: Site) -> None:
     """The first page leads to each, and a project shows its own runs alone."""
     site.run_of(name="of one")
     site.run_of(name="of seven", project_id=7)
-    assert {"/projects/1", "/projects/7"} <= set(_links(site.shown("/")))
+    assert {"/projects/1", "/projects/7"} <= set(links(site.shown("/")))
     assert re.findall(r"of one|of seven", site.text("/projects/7")) == ["of seven"]
-    assert "/projects/7" in _links(site.shown("/runs/2"))
+    assert "/projects/7" in links(site.shown("/runs/2"))
 
 
 def test_a_status_that_is_neither_passed_nor_failed_is_shown(site: Site) -> None:
@@ -42,7 +38,7 @@ def test_hostile_values_stay_text(site: Site) -> None:
         foreign = r"<script(?! type=\"module\" src=\"/static/)|<img src=x|<b>x|<b>note|\u202e|javascript:[^<]*\""
         assert not re.search(foreign, html), path
         assert "{{7*7}}\\u202eabc" in unescape(html)
-        assert not _unsafe(_links(html))
+        assert not _unsafe(links(html))
     spelled = HOSTILE.replace("\u202e", "\\u202e")
     assert spelled in unescape(site.shown(f"/results/{test}"))
 

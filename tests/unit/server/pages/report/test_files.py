@@ -11,7 +11,7 @@ from pytest_automation_report.server.store.values import content_address
 from pytest_automation_report.server.store.writes import Writer
 from support.report_file import ReportFile, text_of
 from support.service import a_test
-from support.website import Site, failing
+from support.website import Site, attempts, failing
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 300_000
 PAGE = b"<script>document.title = 'ran'</script>"
@@ -24,8 +24,7 @@ def a_run(site: Site) -> tuple[int, dict[str, str]]:
     hashes = {name: stored.put(io.BytesIO(content)).hash for name, content in contents.items()}
     files = {name: {"name": name, "url": content_address(hash_, name)} for name, hash_ in hashes.items()}
     failed = failing(0, artifacts=[files["shot.png"], files["page.html"]])
-    total = {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}
-    flaky = a_test(1, artifacts=[files["log.txt"]], fields=[total])
+    flaky = a_test(1, artifacts=[files["log.txt"]], fields=[attempts("2")])
     return site.run_of(failed, flaky), hashes
 
 

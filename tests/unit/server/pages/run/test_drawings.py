@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.models import Json
 from support.service import SECOND, a_test
-from support.website import Site, failing, said
+from support.website import Site, attempts, failing, field, said
 
 CART = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
-
-
-def field(name: str, value: str) -> Json:
-    return {"type": 1, "name": name, "value": value}
 
 
 def card(site: Site, *tests: dict[str, Any], **properties: Any) -> str:  # noqa: ANN401 - those of `Service.new_run`
@@ -31,8 +26,7 @@ def heading_of(shown: str) -> str:
 
 def test_a_strip_shows_each_outcome_by_height_and_words(site: Site) -> None:
     """One path for each tone, the newest run at the right with a mark below it; runs before the test are left out."""
-    flaky = {**field("Attempts", "2"), "meta": {"counts": "attempts"}}
-    for tests in ([a_test(1)], [a_test(0), a_test(1)], [failing(0), a_test(1)], [a_test(0, fields=[flaky])]):
+    for tests in ([a_test(1)], [a_test(0), a_test(1)], [failing(0), a_test(1)], [a_test(0, fields=[attempts("2")])]):
         site.run_of(*tests)
     shown = card(site, failing(0))
     assert "last 4 runs: 1 passed, 2 failed, 1 flaky" in shown

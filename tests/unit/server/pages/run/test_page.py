@@ -12,7 +12,7 @@ from pytest_automation_report.server.pages.queries import PAGE_ROWS, READ_LENGTH
 from pytest_automation_report.server.store.maintenance import remove_run
 from pytest_automation_report.server.store.overview import overview
 from support.service import SECOND, a_test
-from support.website import Site, failing
+from support.website import Site, attempts, failing, field, links, on
 
 FILE = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
 
@@ -33,22 +33,6 @@ def chips(html: str) -> dict[str, str]:
     """Return the numbers of the chips by their words."""
     found = re.findall(r'<a class="chip"[^>]*>(.*?)</a>', html, re.DOTALL)
     return dict(re.sub(r"<[^>]*>", "", chip).strip().rsplit(" ", 1) for chip in found)
-
-
-def links(html: str) -> list[str]:
-    return [unescape(link) for link in re.findall(r'href="([^"]*)"', html)]
-
-
-def field(name: str, value: str) -> Json:
-    return {"type": 1, "name": name, "value": value}
-
-
-def attempts(number: str) -> Json:
-    return {**field("Attempts", number), "meta": {"counts": "attempts"}}
-
-
-def on(branch: str, *more: Json, commit: str = "") -> dict[str, Any]:
-    return {"fields": [field("Branch", branch), *([field("Commit", commit)] if commit else []), *more]}
 
 
 def parameters(count: int, failed: int = 0, message: str = "assert 90 == 89") -> list[Json]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from support.service import SECOND, a_test
-from support.website import HOSTILE, LONG, Site, failing
+from support.website import HOSTILE, LONG, Site, attempts, failing, links
 
 MINUTE = 60 * SECOND
 
@@ -13,10 +13,6 @@ MINUTE = 60 * SECOND
 def _fields(**values: str) -> list[dict[str, Any]]:
     """Return fields of a run; underscores of names stand for spaces."""
     return [{"type": 1, "name": name.replace("_", " "), "value": value} for name, value in values.items()]
-
-
-def _links(html: str) -> list[str]:
-    return [unescape(address) for address in re.findall(r'href="([^"]*)"', html)]
 
 
 def _rows(site: Site, path: str) -> list[str]:
@@ -107,8 +103,8 @@ def test_a_list_is_filtered_by_its_address(site: Site) -> None:
         site.run_of(a_test(), source="many", tags=["x y&z=1"])
     address = "/projects/1?tag=x+y%26z%3D1"
     first, second = (site.shown(f"{address}{page}") for page in ("", "&page=2"))
-    assert f"{address}&page=2" in _links(first)
-    assert address in _links(second)
+    assert f"{address}&page=2" in links(first)
+    assert address in links(second)
     assert len(_numbers(site, f"{address}&page=2")) == 1
     assert "There is no page 9" in site.text("/projects/1?page=9")
 
@@ -140,33 +136,32 @@ def test_the_first_page_fits_the_store(site: Site) -> None:
     assert "Suites 2 suites" in text
     assert re.search(r"frontend The only test passed · #2 on main", text)
     assert re.search(r"backend 1 of 2 tests failed · #1 on main", text)
-    assert {"/sources/1", "/sources/2", "/projects/1"} <= set(_links(site.shown("/")))
+    assert {"/sources/1", "/sources/2", "/projects/1"} <= set(links(site.shown("/")))
     site.run_of(name="of seven", project_id=7, is_open=True)
     site.service.store.write(lambda writer: writer.connection.change("INSERT INTO project (id, created) VALUES (3, 0)"))
-    assert {"/projects/1", "/projects/3", "/projects/7", "/runs/3"} <= set(_links(site.shown("/")))
+    assert {"/projects/1", "/projects/3", "/projects/7", "/runs/3"} <= set(links(site.shown("/")))
     assert re.search(r"Project 1 2 runs .* Project 3 0 runs Project 7 1 run Running #3 of seven", site.text("/"))
     assert _numbers(site, "/projects/7") == [3]
 
 
 def test_a_suite_shows_what_fails_is_flaky_and_slow(site: Site) -> None:
     """Failures since their first run, flaky tests with evidence, slow tests by their usual time, all as links."""
-    total = {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}
-    retried = a_test(2, fields=[total, {"type": 4, "name": "Attempt 1", "value": "E"}])
+    retried = a_test(2, fields=[attempts("2"), {"type": 4, "name": "Attempt 1", "value": "E"}])
     tests = [a_test(1, elapsed=SECOND), a_test(2), a_test(3, elapsed=9 * SECOND)]
     _run(site, *tests)
     slow = {**failing(1), "elapsed": SECOND}
     for _ in range(2):
         _run(site, slow, retried, tests[2])
     last = _run(site, slow, tests[1], tests[2])
-    text, links = site.text("/sources/1"), _links(site.shown("/sources/1"))
+    text, addresses = site.text("/sources/1"), links(site.shown("/sources/1"))
     assert "1 of 3 tests failed" in text
     assert re.search(r"Failing now 1 All assert 90 == 89 1 test flaky", text)
     assert re.search(r"Flaky \d .*test_2 passed on a retry in 2 runs; failed in 2 of 4 runs", text)
     assert re.search(r"Slowest usual duration test_3 9.00 s test_1 1.00 s", text)
-    assert f"/runs/{last}?view=failures" in links
-    assert any(address.startswith(f"/runs/{last}?view=failures#reason-") for address in links)
-    assert "/tests/3?branch=main" in links
-    assert f"/runs/{last - 1}" in links
+    assert f"/runs/{last}?view=failures" in addresses
+    assert any(address.startswith(f"/runs/{last}?view=failures#reason-") for address in addresses)
+    assert "/tests/3?branch=main" in addresses
+    assert f"/runs/{last - 1}" in addresses
 
 
 def test_what_fails_now_has_the_run_in_which_its_streak_began(site: Site) -> None:
@@ -244,17 +239,17 @@ def test_findings_of_many_runs_are_computed_little_by_little(site: Site, monkeyp
 def test_hostile_values_of_a_list_stay_text(site: Site) -> None:
     """Names, branches, commits, subjects, tags and addresses are shown as they are, wherever a list has them."""
     fields = _fields(Branch=HOSTILE, Commit=HOSTILE, Commit_subject=HOSTILE + LONG, Collected=HOSTILE)
-    links = [{"name": HOSTILE, "url": "javascript:alert(1)"}, {"name": "Commit", "url": "javascript:alert(2)"}]
+    files = [{"name": HOSTILE, "url": "javascript:alert(1)"}, {"name": "Commit", "url": "javascript:alert(2)"}]
     for number in range(2):
         failure = failing(number, message=HOSTILE, name=HOSTILE, folder=HOSTILE)
-        site.run_of(failure, source=HOSTILE, name=HOSTILE, tags=[HOSTILE], fields=fields, links=links)
+        site.run_of(failure, source=HOSTILE, name=HOSTILE, tags=[HOSTILE], fields=fields, links=files)
     site.run_of(a_test(), source="another")
     for path in ("/", "/projects/1", "/sources/1", "/sources/1/live"):
         html = site.shown(path)
         assert "<script>fetch" not in html
         assert "<img" not in html
         assert "\u202e" not in html
-        assert not [address for address in _links(html) if "javascript" in address.partition("?")[0]]
+        assert not [address for address in links(html) if "javascript" in address.partition("?")[0]]
 
 
 def test_runs_and_tests_are_found_from_the_lists(site: Site) -> None:
@@ -286,7 +281,7 @@ def test_a_search_shows_the_test_of_this_very_name_first(site: Site) -> None:
 def test_a_search_that_finds_nothing_offers_the_nearest_word(site: Site) -> None:
     """A misspelled word leads to one that tests have; nothing is searched for an empty text."""
     _run(site, a_test(1, name="test_gateway_refuses"))
-    assert "/search?q=gateway" in _links(site.shown("/search?q=gatway"))
+    assert "/search?q=gateway" in links(site.shown("/search?q=gatway"))
     assert "Nothing has “gatway”" in site.text("/search?q=gatway")
     assert "Search runs and tests" in site.text("/search?q=")
     hostile = site.shown("/search?q=" + "%3Cscript%3Efetch(1)&source=x")
@@ -302,4 +297,4 @@ def test_many_suites_have_a_line_each(site: Site, monkeypatch: pytest.MonkeyPatc
     assert "Suites 3 suites" in text
     assert re.search(r"gamma The only test passed .* More suites 2 suites.* beta #2, .* alpha #1,", text)
     assert "beta 1 test passed" not in text
-    assert "/sources/1" in _links(site.shown("/"))
+    assert "/sources/1" in links(site.shown("/"))

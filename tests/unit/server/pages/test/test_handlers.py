@@ -11,13 +11,9 @@ import pytest
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, CodeLinks, neighbours_of
 from support.service import a_test, command_runner
-from support.website import TRACEBACK, Site, failing
+from support.website import TRACEBACK, Site, attempts, failing, links
 
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def _links(html: str) -> set[str]:
-    return {unescape(address) for address in re.findall(r'href="([^"]*)"', html)}
 
 
 def _stored(site: Site, contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
@@ -52,7 +48,7 @@ def test_a_failed_test_shows_all_that_is_stored(site: Site) -> None:
         assert words in text, words
     assert "logged" not in text
     html = site.shown(address)
-    assert {"https://issues.example.com/HARB-1", "https://files.example.com/p.png", f"/runs/{run}"} <= _links(html)
+    assert {"https://issues.example.com/HARB-1", "https://files.example.com/p.png", f"/runs/{run}"} <= set(links(html))
     assert "logged" in site.text(f"{address}?out=log")
     assert "KeyError : 'before'" in site.text(f"{address}?attempt=1")
     assert "printed" not in site.text(f"{address}?attempt=1")
@@ -64,7 +60,7 @@ def _evidence(site: Site) -> str:
     first = _stored(site, {"first.txt": b"1"})
     fields: list[dict[str, Any]] = [
         {"type": 4, "name": "Failure", "value": "E   red <i>", "is_highlight": True, "meta": {"message": "red"}},
-        {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}},
+        attempts("2"),
         {
             "type": 4,
             "name": "Attempt 1",
@@ -113,7 +109,7 @@ def test_lines_of_output_have_addresses(site: Site) -> None:
     """Each line of output can be linked by its number."""
     html = site.shown(_evidence(site))
     assert re.findall(r'id="(out-\d+)"', html) == ["out-1", "out-2"]
-    assert {"#out-1", "#out-2"} <= _links(html)
+    assert {"#out-1", "#out-2"} <= set(links(html))
 
 
 def test_files_are_shown_at_their_step(site: Site) -> None:
@@ -184,7 +180,7 @@ def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
     html = site.shown(f"/results/{first}")
     assert re.search(rf'rel="next"[^>]*href="/results/{other}"', html)
     assert "1 of 2 reasons" in html
-    assert f"/results/{second}" in _links(html)
+    assert f"/results/{second}" in links(html)
     assert "reasons" not in site.text(f"/results/{passed}")
     assert "of 4 tests" in site.text(f"/results/{first}?from=view%3Dtests")
 
@@ -209,12 +205,12 @@ def test_stored_files_are_shown_by_their_content(site: Site) -> None:
     paths = {entry["name"]: entry["url"].removeprefix("http+local://store") for entry in artifacts[:4]}
     assert re.findall(r'<img src="(/artifacts[^"]*)" alt="([^"]*)"', html) == [(paths["a.png"], "a.png, this run")]
     assert re.findall(r'<video src="([^"]*)" controls', html) == [paths["b.mp4"]]
-    assert set(paths.values()) <= _links(html)
+    assert set(paths.values()) <= set(links(html))
     assert html.count("text/html") == 1, "only where nothing else is known"
     text = site.text(f"/results/{site.result_ids(run)[0]}")
     for words in ("c.svg text/html 6 bytes", "lost no longer stored", "d.txt 2 lines 7 bytes one two"):
         assert words in text, words
-    assert "https://files.example.com/x.png" in _links(html)
+    assert "https://files.example.com/x.png" in links(html)
     shown = site.get(paths["a.png"])
     assert (shown.status_code, shown.content, shown.headers["Content-Type"]) == (200, PNG, "image/png")
     assert "sandbox" in shown.headers["Content-Security-Policy"]
@@ -263,7 +259,7 @@ def test_a_passed_test_without_anything(site: Site) -> None:
     assert "No output This test has no message" in site.text(f"/results/{site.result_ids(run)[0]}")
     assert site.get(f"/results/{site.result_ids(run)[0]}?out=x").status_code == 422
     before = [
-        {"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}},
+        attempts("2"),
         {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'a'", "meta": {"status": "failure"}},
     ]
     (flaky,) = site.result_ids(site.run_of(a_test(fields=before)))
@@ -307,7 +303,7 @@ def test_results_of_several_jobs_stand_beside_each_other(site: Site) -> None:
             "windows: failed",
         ):
             assert words in text, words
-        assert {f"/results/{other}" for other in (1, 2, 3)} <= _links(site.shown(f"/results/{result}"))
+        assert {f"/results/{other}" for other in (1, 2, 3)} <= set(links(site.shown(f"/results/{result}")))
     alone = site.run_of(a_test(5))
     assert "In this run" not in site.text(f"/results/{site.result_ids(alone)[0]}")
 
@@ -366,7 +362,7 @@ def walked(site: Site, result: int, origin: str) -> list[int]:
 
 def test_next_goes_through_the_list_that_one_came_from(site: Site) -> None:
     """Filters, searches, orders and files are kept; without one a test leads to its kind."""
-    again: dict[str, Any] = {"fields": [{"type": 1, "name": "Attempts", "value": "2", "meta": {"counts": "attempts"}}]}
+    again: dict[str, Any] = {"fields": [attempts("2")]}
     tests = [
         failing(0, **FILE),
         a_test(1, "skipped", elapsed=50, **FILE),
