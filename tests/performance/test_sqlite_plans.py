@@ -46,7 +46,7 @@ def _whole(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
     `case_key_new` has 4,096 rows at most, however large the store is.
     """
-    return [each for each in steps if re.match("SCAN (?!case_key_new\b)|USE TEMP", each[0])]
+    return [each for each in steps if re.match(r"SCAN (?!case_key_new\b)|USE TEMP", each[0])]
 
 
 @pytest.mark.parametrize("name", API)

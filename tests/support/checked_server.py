@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from pytest_automation_report.testing import serving
 from support.contract import Contract
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
     from pathlib import Path
     from types import TracebackType
 
@@ -45,8 +43,8 @@ class CheckedServer:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             store = stack.enter_context(closing(Store(self.database)))
-            application = self.contract.wsgi(create_application(store, Token(self.token)))
-            self._server = stack.enter_context(serving(self._logging(application)))
+            application = self.contract.wsgi(create_application(store, Token(self.token)), self._note)
+            self._server = stack.enter_context(serving(application))
             self._open = stack.pop_all()
         return self
 
@@ -94,27 +92,8 @@ class CheckedServer:
         fields = [*created.body["fields"], *(field for each in notes for field in each.get("fields", ()))]
         return {each["name"]: each["value"] for each in fields}
 
-    def _logging(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        def log(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            environ["wsgi.input"] = io.BytesIO(sent)
-            started: list[str] = []
-
-            def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> object:
-                del exc_info
-                started.append(status)
-                return start_response(status, headers)
-
-            answer = b"".join(application(environ, start))
-            self.log.append(
-                Seen(
-                    environ["REQUEST_METHOD"],
-                    environ["PATH_INFO"],
-                    sent if environ["PATH_INFO"] == "/artifacts" else json.loads(sent or b"null"),
-                    int(started[-1].split()[0]),
-                    answer if environ["PATH_INFO"].startswith("/artifacts/") else json.loads(answer or b"null"),
-                )
-            )
-            return [answer]
-
-        return log
+    def _note(self, environ: dict[str, Any], sent: bytes, status: int, answer: bytes) -> None:
+        path = environ["PATH_INFO"]
+        body = sent if path == "/artifacts" else json.loads(sent or b"null")
+        told = answer if path.startswith("/artifacts/") else json.loads(answer or b"null")
+        self.log.append(Seen(environ["REQUEST_METHOD"], path, body, status, told))

@@ -1,8 +1,8 @@
 """The fixture of a client, with which tests speak to whatever answers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Protocol
+from typing import TypeAlias
 
 import pytest
 
@@ -12,16 +12,7 @@ from pytest_automation_report.api.models import Token
 TOKEN = "scripted-token"
 
 
-class ClientFor(Protocol):
-    def __call__(
-        self,
-        origin: str,
-        *,
-        token: str = TOKEN,
-        deadline_seconds: float = 10.0,
-        proxies: Mapping[str, str] | None = None,
-        ca_file: str = "",
-    ) -> HttpClient: ...
+ClientFor: TypeAlias = "Callable[..., HttpClient]"
 
 
 @pytest.fixture

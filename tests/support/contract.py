@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from requests.models import PreparedRequest, Response
 
     Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+    Note: TypeAlias = Callable[[dict[str, Any], bytes, int, bytes], None]
+    """Takes the environment of a request, its body, and status and body of the answer."""
 
 _DOCUMENT = "urn:contract"
 _OUTSIDE = re.compile(r"/healthz|/artifacts.*|/api/v1/automation/(runs/[0-9]+/(findings|results)|sources/[0-9]+/flaky)")
@@ -133,8 +135,8 @@ class Contract:
         assert media.startswith("application/json"), f"{title}: is {media or 'of no type'}, not JSON"
         self._check(f"{pointer}/content/application~1json/schema", _parsed(body, title), title)
 
-    def wsgi(self, application: Application) -> Application:
-        """Return the application, with each request and answer checked; a violation is raised, too.
+    def wsgi(self, application: Application, note: Note = lambda *_: None) -> Application:
+        """Return the application, with each request and answer checked and noted; a violation is raised, too.
 
         A request counts only when it was answered with success: what a server refuses may be wrong.
         """
@@ -150,12 +152,10 @@ class Contract:
                 return start_response(status, headers)
 
             body = b"".join(application(environ, _start))
-            status, headers = started[-1]
-            self._record(
-                (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""), sent),
-                (int(status.split()[0]), dict(headers), body),
-                body_may_be_missing=True,
-            )
+            status, headers = int(started[-1][0].split()[0]), dict(started[-1][1])
+            request = (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""), sent)
+            self._record(request, (status, headers, body), body_may_be_missing=True)
+            note(environ, sent, status, body)
             return [body]
 
         return _checked

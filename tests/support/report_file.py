@@ -10,7 +10,7 @@ from typing import Any
 
 
 def text_of(html: str) -> str:
-    """Return what HTML says, with single spaces."""
+    """Return what HTML says, with single spaces, and one in the place of each tag."""
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html))).strip()
 
 

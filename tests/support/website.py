@@ -14,6 +14,7 @@ from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.contents import ArtifactContents
 from pytest_automation_report.server.store.values import content_address
 from support.contract import Contract
+from support.report_file import text_of
 from support.service import TOKEN, Service, a_test
 
 COOKIE = "automation-report-80"
@@ -60,7 +61,7 @@ class Site:
 
     def text(self, path: str) -> str:
         """Return what a page says, with single spaces."""
-        return said(self.shown(path).partition("<main")[2].partition("</main>")[0], " ")
+        return text_of(self.shown(path).partition("<main")[2].partition("</main>")[0])
 
     def run_of(self, *tests: dict[str, Any], is_open: bool = False, **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`
         """Report a run of one thread with these tests."""
@@ -83,9 +84,9 @@ class Site:
         return [each["automation_test_id"] for each in listed]
 
 
-def said(html: str, between: str = "") -> str:
-    """Return what HTML says, with single spaces; ``between`` stands for each tag."""
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", between, html)))
+def said(html: str) -> str:
+    """Return what HTML says, with single spaces, and nothing in the place of its tags."""
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", html)))
 
 
 def links(html: str) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from support.contract import Contract
 from support.projects import Project, console
+from support.report_file import text_of
 from support.session_processes import wait_for_senders
 from support.sessions import Ran, session_environment
 from support.website import Site
@@ -97,10 +98,6 @@ def copied(good: Project, folder: Path) -> Project:
     project = object.__new__(Project)
     object.__setattr__(project, "root", folder / "suite")
     return project
-
-
-def text_of(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
 
 
 def tail_of(html: str) -> str:

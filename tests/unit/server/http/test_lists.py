@@ -117,6 +117,7 @@ def test_expands_of_one_run_and_of_nothing(service: Service) -> None:
     empty = service.get(RUNS, f"status=3&expands={EVERYTHING}").json
     assert [len(empty["expands"][name]) for name in EVERYTHING.split(",")] == [0, 0, 0, 6, 0]
     assert [empty[name] for name in ("page", "prev_page", "next_page", "last_page")] == [None] * 4
+    assert (empty["total"], empty["result"]) == (0, [])
 
 
 def test_sources_expand_their_users(service: Service) -> None:

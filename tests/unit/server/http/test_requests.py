@@ -238,20 +238,6 @@ def test_the_largest_project_id_works(service: Service) -> None:
     assert service.run(service.new_run(2**53 - 1))["project_id"] == 2**53 - 1
 
 
-def test_required_properties_are_named(service: Service) -> None:
-    """An empty object is told what is missing."""
-    assert sorted(service.post("/projects/1/automation/runs", {}).json["errors"]) == ["name", "source"]
-    thread_id = service.new_thread(service.new_run())
-    answer = service.post(f"/automation/runs/threads/{thread_id}/append", {"tests": [{}, []]})
-    assert sorted(answer.json["errors"]) == [
-        "tests.0.folder",
-        "tests.0.key",
-        "tests.0.name",
-        "tests.0.status",
-        "tests.1",
-    ]
-
-
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [

@@ -239,15 +239,6 @@ def test_pages_tell_their_neighbours(service: Service) -> None:
         assert (page["result"], page["prev_page"], page["next_page"], page["total"]) == ([], 3, None, 31)
 
 
-def test_an_empty_list_has_no_pages(service: Service) -> None:
-    """Without anything to page through, the page numbers are null; a project nobody used is 404."""
-    service.new_run()
-    page = service.get("/projects/1/automation/runs", "status=3").json
-    assert [page[name] for name in ("page", "prev_page", "next_page", "last_page")] == [None] * 4
-    assert (page["total"], page["result"]) == (0, [])
-    assert service.get("/projects/99/automation/runs").status_code == 404
-
-
 def test_bounds_of_time_leave_out_the_moment_that_is_shown(service: Service) -> None:
     """A run is created neither before nor after the time that is shown for it, in any zone."""
     first = service.new_run()

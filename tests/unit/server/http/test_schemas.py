@@ -77,6 +77,7 @@ KINDS: dict[str, tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {
     "artifacts": ((b"[]", listed(ARTIFACT, MAX_ENTRIES)), (b"null", b"{}", listed(ARTIFACT, MAX_ENTRIES + 1))),
     "links": ((b"[]", listed(LINK, MAX_ENTRIES)), (b"null", b"{}", listed(LINK, MAX_ENTRIES + 1))),
     "tests": ((b"[]", listed(TEST, 1000)), (b"null", b"{}", b'"t"')),
+    "test": ((json.dumps(TEST).encode(),), (b"null", b"[]", b'"x"')),
     "field": ((b'{"type":1,"name":"n"}', b'{"type":1,"name":"n","other":[[]]}'), (b"null", b"[]", b'"x"')),
     "any": ((b"null", b'"x"', b"[[{}]]", b"1e400", b"9" * 5000, b'{"a":[]}'), ()),
 }  # fmt: skip
@@ -99,7 +100,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
     "thread": {**DURATIONS, **ENTRIES, "links": "any"},
     "thread completion": {**DURATIONS, "fields": "any"},
     "thread append": {
-        **DURATIONS, **ENTRIES, "links": "any", "tests": "tests",
+        **DURATIONS, **ENTRIES, "links": "any", "tests": "tests", "tests.0": "test",
         "tests.0.key": "key", "tests.0.name": "name", "tests.0.folder": "name", "tests.0.status": "status",
         "tests.0.elapsed": "count", "tests.0.file": "name or empty", "tests.0.line": "count",
         "tests.0.assertions": "count", **{f"tests.0.{path}": kind for path, kind in ENTRIES.items()},

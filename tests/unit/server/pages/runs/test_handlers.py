@@ -1,9 +1,9 @@
 import re
-from html import unescape
 from typing import Any
 
 import pytest
 
+from support.report_file import text_of
 from support.service import SECOND, a_test
 from support.website import HOSTILE, LONG, Site, attempts, failing, links
 
@@ -17,8 +17,7 @@ def _fields(**values: str) -> list[dict[str, Any]]:
 
 def _rows(site: Site, path: str) -> list[str]:
     """Return the runs of a list as text, without their times."""
-    rows = re.findall(r'<li class="run-row".*?</li>', site.shown(path), re.DOTALL)
-    return [re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", row))).strip() for row in rows]
+    return [text_of(row) for row in re.findall(r'<li class="run-row".*?</li>', site.shown(path), re.DOTALL)]
 
 
 def _numbers(site: Site, path: str) -> list[int]:
@@ -142,6 +141,7 @@ def test_the_first_page_fits_the_store(site: Site) -> None:
     assert {"/projects/1", "/projects/3", "/projects/7", "/runs/3"} <= set(links(site.shown("/")))
     assert re.search(r"Project 1 2 runs .* Project 3 0 runs Project 7 1 run Running #3 of seven", site.text("/"))
     assert _numbers(site, "/projects/7") == [3]
+    assert "/projects/7" in links(site.shown("/runs/3"))
 
 
 def test_a_suite_shows_what_fails_is_flaky_and_slow(site: Site) -> None:
