@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from msgspec import Struct
 
@@ -233,11 +233,11 @@ def current_attempt(collector: AnnotationCollector) -> AttemptAnnotations | None
     """Return the annotations of the running attempt, None between tests."""
     if not collector.is_open:
         return None
-    attempt = collector.attempts.get(collector.number)
-    if attempt is None:
+    number = collector.number
+    if number not in collector.attempts:
         # `setdefault` is atomic: two threads that add first get the same object.
-        attempt = collector.attempts.setdefault(collector.number, AttemptAnnotations(collector, collector.item))
-    return attempt
+        collector.attempts.setdefault(number, AttemptAnnotations(collector, collector.item))
+    return cast("AttemptAnnotations", collector.attempts[number])
 
 
 def _attempt_here(collector: AnnotationCollector) -> AttemptAnnotations | None:
