@@ -38,13 +38,7 @@ from pytest_automation_report.server.pages.run.page import (
     RunLivePage,
     RunPage,
 )
-from pytest_automation_report.server.pages.runs.lists import (
-    HomePage,
-    LatestRun,
-    ProjectPage,
-    SearchPage,
-    SuitePage,
-)
+from pytest_automation_report.server.pages.runs.lists import HomePage, LatestRun, ProjectPage, SearchPage, SuitePage
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, TestPage
 from pytest_automation_report.server.pages.test.history import CasePage
 from pytest_automation_report.server.pages.urls import link, own_path

@@ -81,15 +81,15 @@ def ago(microseconds: int, now: int) -> str:
     return time_ago(past) if past >= -_MINUTE else moment(microseconds)
 
 
-def day(microseconds: int, now: int) -> str:
-    """Return the day of a moment in this machine's time: a word for today and yesterday, else the date."""
-    date, today = (_datetime(moment_us).astimezone().date() for moment_us in (microseconds, now))
-    return {0: "Today", 1: "Yesterday"}.get((today - date).days, f"{date:%A, %d %b %Y}".replace(" 0", " "))
-
-
 def by_day(rows: Iterable[Mapping[str, Any]], now: int) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Return each day with its rows, in their order, by the moment ``created`` of each; see `day`."""
-    return [(title, list(group)) for title, group in groupby(rows, key=lambda row: day(row["created"], now))]
+    """Return each day of this machine's time with its rows, in their order, by the moment ``created`` of each."""
+    today = _datetime(now).astimezone().date()
+
+    def day(row: Mapping[str, Any]) -> str:
+        date = _datetime(row["created"]).astimezone().date()
+        return {0: "Today", 1: "Yesterday"}.get((today - date).days, f"{date:%A, %d %b %Y}".replace(" 0", " "))
+
+    return [(title, list(group)) for title, group in groupby(rows, key=day)]
 
 
 def moment(microseconds: int) -> str:

@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
-
 _FAILURES_SHOWN: Final = 100
 _ALL_CHARACTERS: Final = 48_000
 _TEXT_CHARACTERS: Final = 3_000
@@ -94,10 +93,20 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Json]:
     firsts = {row["fingerprint"]: row["id"] for row in reversed(rows)}
     is_first = [row["fingerprint"] is None or firsts[row["fingerprint"]] == row["id"] for row in rows]
     longest = _longest([len(text) for text, first in zip(texts, is_first, strict=True) if first])
-    return [
-        _failure(row, text, longest if first else min(longest, _KNOWN_REASON_CHARACTERS))
-        for row, text, first in zip(rows, texts, is_first, strict=True)
-    ]
+    failures = []
+    for row, text, first in zip(rows, texts, is_first, strict=True):
+        characters = longest if first else min(longest, _KNOWN_REASON_CHARACTERS)
+        # The end of a long text has the error; a line that is cut would be hard to read.
+        shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
+        failure = {
+            "title": title_of(row["folder"], row["name"]),
+            "place": f"{row['file']}:{row['line']}" if row["file"] and row["line"] else row["file"] or "",
+            "message": row["message"] or "",
+            "text": shown,
+            "left_out": len(text) - len(shown),
+        }
+        failures.append(failure)
+    return failures
 
 
 def _longest(lengths: Sequence[int]) -> int:
@@ -109,18 +118,6 @@ def _longest(lengths: Sequence[int]) -> int:
             return min(share, _TEXT_CHARACTERS)
         left -= length
     return _TEXT_CHARACTERS
-
-
-def _failure(row: Mapping[str, Any], text: str, characters: int) -> Json:
-    # The end of a long text has the error; a line that is cut would be hard to read.
-    shown = text if len(text) <= characters else text[-characters:].partition("\n")[2] or text[-characters:]
-    return {
-        "title": title_of(row["folder"], row["name"]),
-        "place": f"{row['file']}:{row['line']}" if row["file"] and row["line"] else row["file"] or "",
-        "message": row["message"] or "",
-        "text": shown,
-        "left_out": len(text) - len(shown),
-    }
 
 
 EVERY_FAILURE: Final = FileRule()
@@ -186,6 +183,10 @@ class _Report:
         # Without failures the usual view is the list of tests.
         self._view = RunView(self._facts, RunState(run_id)).view
         self._pages: dict[str, str] = {}
+        # The flat list of all tests, and the tree of their files.
+        self._list, self._tree = (
+            canonical(link("run", run_id, view="tests", group=group, **self._base)) for group in ("none", "")
+        )
         # Many pages link to the same places. It is asked only once the file has all its pages.
         self._knows = cache(self._is_inside)
 
@@ -206,10 +207,14 @@ class _Report:
             "start": start,
             "run": self._path,
             "usual": {"view": self._view, **self._base},
-            "list": self._list_address("none"),
-            "tree": self._list_address(""),
+            "list": self._list,
+            "tree": self._tree,
             "tests": rows_of(self._tests, run, self._findings),
-            "pages": {address: self._page(html) for address, html in self._pages.items() if html},
+            "pages": {
+                address: [relinked(part, self._knows, self._files.contents) for part in fragment_of(html)]
+                for address, html in self._pages.items()
+                if html
+            },
         }
         files = self._files
         plain_style, loader = style_text("plain.css"), _STRICT + script_text("loader.js")
@@ -249,9 +254,8 @@ class _Report:
     def _collect(self, start: str) -> None:
         """Read the views of the run, and the pages that they lead to inside of a view."""
         queue = deque(canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
-        lists = {self._list_address("none"), self._list_address("")}
-        queue.extend(sorted(lists))
-        queue.extend(addresses_in(self._pages[start]))
+        lists = (self._tree, self._list)
+        queue.extend([*lists, *addresses_in(self._pages[start])])
         while queue and len(self._pages) < _MOST_VIEWS:
             address = self._named(queue.popleft())
             has_own_page = set(parse_qs(urlsplit(address).query)) <= _VIEW_PARAMETERS
@@ -262,10 +266,6 @@ class _Report:
             # The script fills a list with rows.
             self._pages[address] = _LEAF.sub("", html) if address in lists else html
             queue.extend(addresses_in(html))
-
-    def _list_address(self, group: str) -> str:
-        """Return the address of the flat list of all tests, for the group ``none``, or of their files."""
-        return canonical(link("run", self._run_id, view="tests", group=group, **self._base))
 
     def _named(self, address: str) -> str:
         """Return an address of the run with its view and its base, which the usual address leaves out."""
@@ -295,9 +295,6 @@ class _Report:
         pairs = parse_qsl(query)
         others = [pair for pair in pairs if pair != ("show", "pytest")]
         return pairs != others and self._is_inside(canonical(f"{path}?{urlencode(others)}"))
-
-    def _page(self, html: str) -> list[str]:
-        return [relinked(part, self._knows, self._files.contents) for part in fragment_of(html)]
 
 
 def _deflated(data: bytes) -> str:

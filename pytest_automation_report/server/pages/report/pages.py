@@ -248,10 +248,6 @@ class ReportedTests:
                         names.setdefault(hash_, str(artifact.get("name") or hash_))
         return names
 
-    def letters(self, row: Json) -> str:
-        """Return the outcomes of a test in the runs of a strip, oldest first; empty if they are not known."""
-        return self.facts.histories.letters(row["case"])[-STRIP_RUNS:]
-
 
 def _lone_reason(fields: str) -> str:
     """Return why a test was skipped, if its fields have nothing else; empty otherwise."""
@@ -294,7 +290,7 @@ def rows_of(tests: ReportedTests, run: Json, findings: RunFindings) -> Json:
     ]
     ids = [row["id"] for row in rows]
     draw, says = macros("parts/charts.html").strip, macros("run/macros.html").says
-    letters = [tests.letters(row) for row in rows]
+    letters = [facts.histories.letters(row["case"])[-STRIP_RUNS:] for row in rows]
     strips = {text: str(draw(strip_of(text))) for text in set(letters)}
     return {
         "kinds": [_kind_values(kind, run) for kind in kind_list],

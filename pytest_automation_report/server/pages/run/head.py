@@ -264,13 +264,13 @@ def _failing(findings: RunFindings, longest: int | None) -> list[Phrase]:
 def _changed(counts: Mapping[str, int]) -> str:
     """Return what else changed, as the beginning of a sentence; empty if nothing did."""
     fixed, again, new, gone = (counts[name] for name in ("fixed", "passed_again", "new_tests", "gone"))
-    parts = [f"{_tests(fixed)} fixed"] if fixed else []
+    parts = [f"{quantity(fixed, 'test')} fixed"] if fixed else []
     if again:
         parts.append(f"{again:,} flaky {'test' if again == 1 else 'tests'} passed again")
     if new:
         parts.append(quantity(new, "new test"))
     if gone:
-        parts.append(f"{gone:,} gone" if parts else f"{_tests(gone)} gone")
+        parts.append(f"{gone:,} gone" if parts else f"{quantity(gone, 'test')} gone")
     return ", ".join(parts)
 
 
@@ -287,12 +287,8 @@ def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
         findings["verdict"]["kind"] == "not collected" and numbers.not_run == numbers.lost
     )
     if numbers.not_run and not is_said:
-        parts.append(f"{_tests(numbers.not_run)} did not run")
+        parts.append(f"{quantity(numbers.not_run, 'test')} did not run")
     return [(f" {', '.join(parts)}.", "")] if parts else []
-
-
-def _tests(number: int) -> str:
-    return quantity(number, "test")
 
 
 def words(phrases: Sequence[Phrase]) -> str:

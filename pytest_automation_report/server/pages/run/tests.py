@@ -43,7 +43,6 @@ class Branch(Struct):
     elapsed: int = 0
     first: int = 0
     files: int = 0
-    failed: int = 0
     cells: Json | None = None
 
     @property
@@ -116,8 +115,6 @@ def path_of(entry: Mapping[str, Any]) -> str:
 def _add(node: Branch, entry: FileTests) -> None:
     for status, count in entry["counts"].items():
         node.counts[int(status)] += count
-        if STATUSES_SHOWN[int(status)].tone == "fail":
-            node.failed += count
     node.flaky += entry["flaky"]
     node.elapsed += entry["elapsed"]
     node.first = min(node.first, entry["first"])
@@ -149,7 +146,6 @@ def tests_below(
         if node is None:
             node = nodes[path] = Branch(path, label, "class" if len(rest) > 1 else "function", first=row["id"])
         node.counts[row["status"]] += 1
-        node.failed += STATUSES_SHOWN[row["status"]].tone == "fail"
         node.flaky += bool(row["failed_attempts"]) and STATUSES_SHOWN[row["status"]].tone == "pass"
         node.elapsed += row["elapsed"] or 0
         members.setdefault(path, []).append(row)
@@ -181,7 +177,8 @@ def ordered(
             return (-elapsed, first)
         if isinstance(node, Branch):
             worst = min((_TONES_RANKED.index(part["tone"]) for part in node.parts()), default=9)
-            return (worst, -node.failed, first)
+            failed = sum(part["count"] for part in node.parts() if part["tone"] == "fail")
+            return (worst, -failed, first)
         return (_TONES_RANKED.index(tone_of(node)), -1, first)
 
     return sorted([*branches, *leaves], key=key)
