@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from contextlib import suppress
+from hashlib import sha256
 from importlib.util import cache_from_source
 from pathlib import Path
 from pickle import UnpicklingError  # nosec B403 - the error alone
@@ -202,6 +203,19 @@ class Page:
     def show(self, req: falcon.Request, resp: falcon.Response, template: str, **values: Any) -> None:  # noqa: ANN401 - templates take anything and escape it
         """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values."""
         set_html(resp, render(template, **{**frame_of(req), "now": self.now_us(), **values}))
+
+    def is_known(self, req: falcon.Request, resp: falcon.Response, state: object) -> bool:
+        """Whether an open page shows this state of the store already; then the answer is 304.
+
+        ``state`` differs in its representation whenever the page does.
+        """
+        tag = f'"{sha256(repr(state).encode("utf-8", "replace")).hexdigest()[:32]}"'
+        resp.set_header("Cache-Control", "private, no-cache")
+        resp.set_header("ETag", tag)
+        is_known = req.get_header("If-None-Match") == tag
+        if is_known:
+            resp.status = 304
+        return is_known
 
     def now_us(self) -> int:
         """Return the time in microseconds since 1970."""

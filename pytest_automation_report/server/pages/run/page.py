@@ -24,13 +24,12 @@ from pytest_automation_report.server.pages.run.changes import (
     where_it_ran,
 )
 from pytest_automation_report.server.pages.run.exports import DOWNLOADS
-from pytest_automation_report.server.pages.run.facts import THREADS_SHOWN, RunFacts
+from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
 from pytest_automation_report.server.pages.run.failures import FailureCards, command_for, says_of
 from pytest_automation_report.server.pages.run.head import bar_of, chips_of, facts_of, head_of, tabs_of
 from pytest_automation_report.server.pages.run.tests import TestList, TreeRows
 from pytest_automation_report.server.pages.run.time import (
     arrived_words,
-    news_tag,
     running_now,
     shares_of,
     slowest_files,
@@ -156,11 +155,11 @@ class RunLivePage(_RunPages):
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the sections, or 304 if the page shows them already: then nothing is read but one row."""
         state = run_state(run_id, req.params)
-        tag = self.read(lambda reader: news_tag(reader, run_id, req.query_string, self.now_us()))
-        resp.set_header("Cache-Control", "private, no-cache")
-        resp.set_header("ETag", tag)
-        if req.get_header("If-None-Match") == tag:
-            resp.status = 304
+        row = self.read(lambda reader: run_row(reader.connection, run_id))
+        # Every append changes `updated`. A sender that falls silent changes nothing: the page then says so by itself.
+        is_silent = self.now_us() - (row["updated"] or row["created"]) >= SILENT_US
+        seen_row = [row[name] for name in ("updated", "created", "total_count", "status", "is_completed")]
+        if self.is_known(req, resp, (seen_row, req.query_string, is_silent)):
             return
         values = self.read_run(state, lambda run: run.values())
         seen = single_values(req.params).get(_SEEN, "")

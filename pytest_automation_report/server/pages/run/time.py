@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.times import time_shares
 from pytest_automation_report.server.pages.drawings import clock
-from pytest_automation_report.server.pages.run.facts import SILENT_US
 from pytest_automation_report.server.pages.words import duration
 from pytest_automation_report.server.store.extensions import running_tests
-from pytest_automation_report.server.store.reads import find_cases, run_row
+from pytest_automation_report.server.store.reads import find_cases
 from pytest_automation_report.text.terminal import quantity, split_name
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunLanes, RunOverview, TimeShare
     from pytest_automation_report.findings.times import RunTime, WorkerTime
     from pytest_automation_report.findings.verdict import RunNumbers
-    from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.run.head import Phrase
     from pytest_automation_report.server.store.extensions import RunningTest
@@ -116,17 +113,6 @@ def slowest_files(overview: RunOverview) -> list[Json]:
         for entry in files
         if entry["elapsed"]
     ]
-
-
-def news_tag(reader: PageReader, run_id: int, query: str, now: int) -> str:
-    """Return the ETag of an open run's page without rendering it; raises `ApiError` (404) for an unknown run.
-
-    Every append changes `updated`. A sender that falls silent changes nothing: the page then says so by itself.
-    """
-    row = run_row(reader.connection, run_id)
-    state = [row[name] for name in ("updated", "created", "total_count", "status", "is_completed")]
-    is_silent = now - (row["updated"] or row["created"]) >= SILENT_US
-    return f'"{sha256(repr((state, query, is_silent)).encode("utf-8", "replace")).hexdigest()[:32]}"'
 
 
 def arrived_words(counts: RunNumbers, seen: str) -> str:

@@ -6,7 +6,6 @@ import re
 import time
 from contextlib import suppress
 from functools import partial
-from hashlib import sha256
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -79,12 +78,9 @@ class _ListPage(Page):
             live = req.path.rstrip("/") + "/live" + (f"?{req.query_string}" if req.query_string else "")
             self.show(req, resp, f"runs/{template}.html", live=live, **self._read(question))
             return
-        tag = self._tag(project_id)
-        resp.set_header("Cache-Control", "private, no-cache")
-        resp.set_header("ETag", tag)
-        if req.get_header("If-None-Match") == tag:
-            resp.status = 304
-        else:
+        # It changes with the runs, and each minute with the words for how long ago they were.
+        state = self._read(lambda reader: dict(zip(("rows", "uncomputed"), reader.state(project_id), strict=True)))
+        if not self.is_known(req, resp, (state, self.now_us() // 60_000_000)):
             set_html(resp, render(f"runs/live_{template}.html", **{"now": self.now_us(), **self._read(question)}))
 
     def _read(self, question: Callable[[PageReader], dict[str, Any]]) -> dict[str, Any]:
@@ -99,12 +95,6 @@ class _ListPage(Page):
                 findings(self.store, run_id)
                 is_any = True
         return self.read(question) if is_any else answer
-
-    def _tag(self, project_id: int | None) -> str:
-        """Return a tag that changes with the runs, and each minute with the words for how long ago they were."""
-        state = self._read(lambda reader: dict(zip(("rows", "uncomputed"), reader.state(project_id), strict=True)))
-        text = repr((state, self.now_us() // 60_000_000))
-        return f'"{sha256(text.encode()).hexdigest()[:32]}"'
 
     def answer_project(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Answer with one page of the runs of a project."""
