@@ -123,11 +123,6 @@ class OpeningForm:
         resp.status, resp.location = 303, f"{OPENING}{match[1]}"
 
 
-def has_pass(access: PageAccess, req: falcon.Request) -> bool:
-    """Whether a request comes from a browser that was let in."""
-    return any(access.is_pass(text) for text in req.get_cookie_values(cookie_name(req)) or ())
-
-
 def remember_target(req: falcon.Request, resp: falcon.Response) -> None:
     """Store where a browser without a pass wanted to go: the link that lets it in goes on there."""
     path = own_path(req.relative_uri, "") if req.method == "GET" else ""

@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_automation_report.api.urls import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import HEALTH, OPENING, Extension
-from pytest_automation_report.server.pages.access import OpeningForm, OpeningLink, PageAccess, has_pass, remember_target
+from pytest_automation_report.server.pages.access import (
+    OpeningForm,
+    OpeningLink,
+    PageAccess,
+    cookie_name,
+    remember_target,
+)
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import THEME_COOKIE, THEMES, frame_of, render, set_html
@@ -148,7 +154,7 @@ class Pages:
             return False
         if req.path in ASSETS or req.path == _OPENING_FORM or req.path.startswith(OPENING):
             return True
-        if not has_pass(self._access, req):
+        if not any(map(self._access.is_pass, req.get_cookie_values(cookie_name(req)) or ())):
             raise ApiError(403, "")
         return True
 

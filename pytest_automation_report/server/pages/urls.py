@@ -220,8 +220,8 @@ class TestState(Struct, frozen=True):
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters of the URL, without those of the first state."""
-        pairs = {
+        """The parameters of the URL, for `link`; those of the first state are empty."""
+        return {
             "attempt": str(self.attempt or ""),
             "show": "pytest" if self.is_raw else "",
             "out": self.stream,
@@ -229,7 +229,6 @@ class TestState(Struct, frozen=True):
             "history": "all" if self.has_all_branches else "",
             "from_": self.origin,
         }
-        return {name: value for name, value in pairs.items() if value}
 
     @property
     def origin_query(self) -> dict[str, str]:

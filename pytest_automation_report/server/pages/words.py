@@ -267,9 +267,7 @@ def run_summary(record: RunRecord, source: str, summary: Mapping[str, Any] | Non
     said = verdict_in_list(row, summary)
     fields, links = attached(record, "fields"), attached(record, "links")
     return {
-        "id": row["id"],
-        "project": row["project"],
-        "name": row["name"],
+        **{name: row[name] for name in ("id", "project", "name", "elapsed", "created", "completed")},
         "source": source,
         "source_id": row["source"],
         "said": said,
@@ -281,8 +279,5 @@ def run_summary(record: RunRecord, source: str, summary: Mapping[str, Any] | Non
         "link": next(iter(links), None),
         "parts": parts(row),
         "total": row["total_count"],
-        "elapsed": row["elapsed"],
-        "created": row["created"],
-        "completed": row["completed"],
         "commit": row["commit"] or "",
     }

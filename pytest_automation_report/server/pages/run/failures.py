@@ -108,18 +108,12 @@ def cards_of(findings: RunFindings, failures: Sequence[Json]) -> list[Json]:
         is_new = reason["kind"] == "new"
         cards.append(
             {
-                "fingerprint": fingerprint,
-                "count": reason["count"],
+                **reason,
                 "noun": "file" if reason["phase"] == "collection" else "test",
-                "messages": reason["messages"],
                 "is_new": is_new,
-                "kind": reason["kind"],
                 "marks": marks_of(reason["kind"], is_flaky=any(flaky.get(key) == "flaky" for key in reason["keys"])),
                 "new_count": 0 if is_new or not has_base else newly[fingerprint],
                 "newly": newly[fingerprint],
-                "since": reason["since"],
-                "first": reason["first"],
-                "title": reason["title"],
                 "phase_word": _PHASES.get(reason["phase"] or "", ""),
                 "place": reason["place"] or "",
                 "rows": members.get(fingerprint, []),
@@ -132,15 +126,12 @@ def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
     """Return the lots of cards, by whose their failures are; one lot if there is nothing to compare with."""
     if not has_base:
         return [{"name": "Failed", "cards": list(cards), "is_new": False}] if cards else []
-    lots: list[Json] = [
-        {"name": name, "cards": [card for card in cards if card["kind"] == kind], "is_new": kind == "new"}
-        for kind, name in _LOTS
-    ]
-    return [
-        {**lot, "all_newly": all(card["newly"] == card["count"] for card in lot["cards"])}
-        for lot in lots
-        if lot["cards"]
-    ]
+    lots: list[Json] = []
+    for kind, name in _LOTS:
+        own = [card for card in cards if card["kind"] == kind]
+        all_newly = all(card["newly"] == card["count"] for card in own)
+        lots += [{"name": name, "cards": own, "is_new": kind == "new", "all_newly": all_newly}] if own else []
+    return lots
 
 
 def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> Json | None:

@@ -240,9 +240,7 @@ class RunView:
             "state": state,
             "view": self.view,
             "run": {
-                "id": run["id"],
-                "name": run["name"],
-                "project": run["project"],
+                **run,
                 "source": facts.source,
                 "source_id": run["source"],
                 "branch": run["branch"] or "",
