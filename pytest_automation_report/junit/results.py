@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import chain
+from itertools import chain, takewhile
 from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
@@ -268,9 +268,8 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
     folder = attributes.get("classname") or attributes.get("class") or ""
     if rules.prefix:
         folder = f"{rules.prefix}.{folder}" if folder else rules.prefix
-    status: Status = "passed"
-    for candidate in _STATUSES:  # in the order of severity: the worst one counts
-        status = candidate if candidate in case.statuses else status
+    # In the order of severity: the worst one counts.
+    status: Status = next((status for status in reversed(_STATUSES) if status in case.statuses), "passed")
     fields, artifacts = _additions(case, cleaner)
     if case.host:
         fields.append(property_field(HOST_FIELD, case.host, cleaner))
@@ -341,12 +340,7 @@ def split_output(output: str) -> tuple[str, list[Property]]:
         elif (match := _SINGLE.fullmatch(line)) is not None:
             properties.append(Property(match[1].strip(), match[2].strip()))
         elif (match := _BEGIN.fullmatch(line)) is not None:
-            inner: list[str] = []
-            for inner_line in lines:
-                if _END in inner_line:
-                    break
-                inner.append(inner_line)
-            value = "\n".join(inner).strip()
+            value = "\n".join(takewhile(lambda line: _END not in line, lines)).strip()
             if value:
                 properties.append(Property(match[1].strip(), value, is_text=True))
         else:
