@@ -304,20 +304,23 @@ def differences(left: Value, right: Value) -> Differences:
 def marked(left: str, right: str) -> tuple[Segments, Segments]:
     """Return two texts in pieces, those marked that differ; a whole text if nothing worth mentioning is equal."""
     if len(left) > _MAX_MARKED or len(right) > _MAX_MARKED:
-        return _between_ends(left, right)
-    matcher = SequenceMatcher(None, left, right, autojunk=False)
-    blocks = [block for block in matcher.get_matching_blocks() if block.size >= _LEAST_EQUAL or not block.size]
-    kept = _at_ends(blocks, left, right)
-    if sum(size for _, _, size in kept) * 3 < max(len(left), len(right)):
-        return ((left, True),) if left else (), ((right, True),) if right else ()
+        # Of long texts everything is marked that is between their equal beginning and their equal end.
+        start = common_length(left, right)
+        end = common_length(left[start:][::-1], right[start:][::-1])
+        kept = [(0, 0, start), (len(left) - end, len(right) - end, end)]
+    else:
+        kept = _equal_blocks(left, right)
+        if sum(size for _, _, size in kept) * 3 < max(len(left), len(right)):
+            return ((left, True),) if left else (), ((right, True),) if right else ()
     return _pieces(left, [(start, size) for start, _, size in kept]), _pieces(
         right, [(start, size) for _, start, size in kept]
     )
 
 
-def _at_ends(blocks: Sequence[tuple[int, int, int]], left: str, right: str) -> list[tuple[int, int, int]]:
-    """Return the equal blocks that are kept: those of several characters, and short ones at both ends."""
-    kept = [(a, b, size) for a, b, size in blocks if size]
+def _equal_blocks(left: str, right: str) -> list[tuple[int, int, int]]:
+    """Return place and size of the equal blocks of two texts: of several characters, and short ones at the ends."""
+    matcher = SequenceMatcher(None, left, right, autojunk=False)
+    kept = [(a, b, size) for a, b, size in matcher.get_matching_blocks() if size >= _LEAST_EQUAL]
     # A block may have the first or last character of one side alone: of '100' and '1000' all of the left. Then no other
     # block can have it, or that side would have the character twice.
     is_free = all(a > 0 and b > 0 for a, b, _ in kept)
@@ -340,13 +343,6 @@ def _pieces(text: str, equal: Sequence[tuple[int, int]]) -> Segments:
     if position < len(text):
         pieces.append((text[position:], True))
     return tuple(pieces)
-
-
-def _between_ends(left: str, right: str) -> tuple[Segments, Segments]:
-    """Return two long texts with everything marked between their equal beginning and their equal end."""
-    start = common_length(left, right)
-    end = common_length(left[start:][::-1], right[start:][::-1])
-    return (_pieces(left, [(0, start), (len(left) - end, end)]), _pieces(right, [(0, start), (len(right) - end, end)]))
 
 
 def _compare(path: str, left: Value, right: Value, out: _Collector) -> None:
