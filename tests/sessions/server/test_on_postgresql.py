@@ -19,9 +19,7 @@ __all__ = ["filled", "full", "limit", "runs"]
 WITHOUT_SQL_OF_THEIR_OWN = {
     "http/test_floods": "bodies that are refused before the store",
     "http/test_middleware": "requests that are refused before the store",
-    "pages/test_access": "links, codes and passes of browsers",
-    "pages/test_compression": "pages as they are sent",
-    "pages/test_site": "passes and headers of browsers",
+    "pages/test_site": "passes and headers of browsers, and pages as they are sent",
 }
 """Files of ``tests/unit/server`` that have a store and say nothing new on PostgreSQL, each with the reason."""
 

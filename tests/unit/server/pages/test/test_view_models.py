@@ -20,8 +20,6 @@ from pytest_automation_report.server.pages.test.view_models import (
     step_rows,
 )
 from pytest_automation_report.server.pages.words import Status, with_defaults
-from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT, StoredContent
-from pytest_automation_report.server.store.values import content_address
 from support.website import TRACEBACK
 
 FAILED = Status(3, "Failed", "fail")
@@ -200,26 +198,9 @@ def test_streams_and_other_texts() -> None:
     assert other_texts(fields, 1) == []
 
 
-HASHES = [f"{number:064x}" for number in range(5)]
-CONTENTS = {
-    hash_: StoredContent(hash_, size, media_type)
-    for hash_, size, media_type in zip(HASHES, (1, 2, 3, 4), ("image/png", "video/webm", TEXT, DOWNLOAD), strict=False)
-}
-
-
 def artifact(name: str, url: str, **others: object) -> dict[str, object]:
     """Return an artifact with all properties."""
     return with_defaults({"name": name, "url": url, **others})
-
-
-def test_each_file_is_shown_by_its_content() -> None:
-    """The stored content decides and not the name or type that the test sent; a missing one is said."""
-    artifacts = [artifact(f"f{number}", content_address(hash_, "x.html")) for number, hash_ in enumerate(HASHES)]
-    artifacts.append(artifact("foreign", "https://files.example.com/x.png", size=7))
-    files = files_of(artifacts, CONTENTS, None)
-    assert [file.shown for file in files] == ["picture", "video", "text", "link", "link", "link"]
-    assert [file.size for file in files] == [1, 2, 3, 4, None, 7]
-    assert (files[4].note, files[4].url) == ("no longer stored", "")
 
 
 def test_files_belong_to_their_attempt() -> None:
