@@ -213,7 +213,7 @@ def _object_from(body: bytes) -> Json:
 
 def storable(text: str) -> str:
     """Return a text with NUL and lone surrogates escaped; all other characters stay as the client sent them."""
-    return _UNSAFE.sub(_spelled, text)
+    return _UNSAFE.sub(lambda match: "\\x00" if match[0] == "\0" else f"\\u{ord(match[0]):04x}", text)
 
 
 def _has_too_many_values(body: bytes) -> bool:
@@ -279,8 +279,3 @@ def _storable_value(value: object) -> object:
     if isinstance(value, list):
         return [_storable_value(entry) for entry in value]
     return value
-
-
-def _spelled(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\u{code:04x}" if code else "\\x00"

@@ -196,7 +196,13 @@ class RequestGuard:
         wait_seconds = 0 if limit is None else limit.wait_seconds(req.remote_addr if is_visitor else "")
         if wait_seconds:
             raise ApiError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait_seconds)})
-        _read_idempotency_key(req, resp)
+        key = req.get_header("Idempotency-Key")
+        if key is not None and _is_idempotency_key(key):
+            req.context["idempotency_key"] = key
+            # Clients know by it that the key was honoured.
+            resp.set_header("Idempotency-Key", key)
+        elif key is not None and req.method == "POST":  # other requests need no key
+            raise validation_error({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: Mapping[str, Any]
@@ -226,19 +232,6 @@ class RequestGuard:
         if not is_click or not self._extension.answer_link(req, resp):
             raise ApiError(403, "This server does not answer requests of other sites.")
         resp.complete = True
-
-
-def _read_idempotency_key(req: falcon.Request, resp: falcon.Response) -> None:
-    """Store a request's key for its resource and repeat it in the response, by which clients know it was honoured.
-
-    A request that changes nothing needs no key, so an invalid one is ignored there.
-    """
-    key = req.get_header("Idempotency-Key")
-    if key is not None and _is_idempotency_key(key):
-        req.context["idempotency_key"] = key
-        resp.set_header("Idempotency-Key", key)
-    elif key is not None and req.method == "POST":
-        raise validation_error({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
 
 
 def without_code(path: str) -> str:

@@ -179,6 +179,7 @@ def _computed(
     listed = {key for keys in lists.values() for key in keys[:MAX_TESTS]}
     tests.load({*listed, *list(flaky)[:MAX_TESTS], *ranked(durations)[:MAX_TESTS]})
     entries = {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()}
+    _add_beginnings(reasons, entries["still_failing"], run["id"])
     speed = series.last.speed or 1.0
     return (
         run,
@@ -202,7 +203,7 @@ def _computed(
                 "in_several_jobs": sum(case.is_shared for case in subject.results.values()),
             },
             "tests": entries,
-            "reasons": _with_beginnings(reasons, entries["still_failing"], run["id"]),
+            "reasons": reasons,
             "flaky": [
                 {**tests.names[key], **entry, "is_known": key in known_flaky}
                 for key, entry in list(flaky.items())[:MAX_TESTS]
@@ -447,10 +448,10 @@ def reasons_of(
     return reasons
 
 
-def _with_beginnings(
+def _add_beginnings(
     reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest], run_id: int
-) -> list[documents.FailureReason]:
-    """Return the reasons, each with the run in which the failures of its tests began that the base has, too.
+) -> None:
+    """Add to each reason the run in which the failures of its tests began that the base has, too.
 
     If their branch has no earlier run, it is the first one with a failure of the reason.
     """
@@ -459,11 +460,9 @@ def _with_beginnings(
         known, since = began.get(entry["fingerprint"]), entry["since"]
         if since is not None and (known is None or since["run"] < known["run"]):
             began[entry["fingerprint"]] = since
-    found: list[documents.FailureReason] = []
     for reason in reasons:
         since = began.get(reason["fingerprint"])
-        found.append({**reason, "since": reason["first"] if since is not None and since["run"] == run_id else since})
-    return found
+        reason["since"] = reason["first"] if since is not None and since["run"] == run_id else since
 
 
 def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, documents.RunMention]:

@@ -192,7 +192,8 @@ class Connections:
     def writing(self) -> Iterator[SqliteConnection]:
         """Enter a transaction that changes the store; it is committed when the block ends without an error."""
         with self._write_lock, _map_errors():
-            _begin(self._writer)
+            if not any(_try_begin(self._writer) for _ in range(_BEGIN_ATTEMPTS)):
+                raise try_again()
             with _transaction(self._writer):
                 yield self._writer
 
@@ -289,13 +290,8 @@ def _map_errors() -> Iterator[None]:
         raise try_again() from error
 
 
-def _begin(connection: SqliteConnection) -> None:
-    """Begin a write transaction, or raise `ApiError` (429) if another process holds the lock for too long."""
-    if not any(_try_begin(connection) for _ in range(_BEGIN_ATTEMPTS)):
-        raise try_again()
-
-
 def _try_begin(connection: SqliteConnection) -> bool:
+    """Begin a write transaction; False if another process holds the lock for too long."""
     try:
         # IMMEDIATE takes the write lock now. A lock that is taken at the first write could fail in the middle.
         connection.raw.execute("BEGIN IMMEDIATE")
