@@ -206,7 +206,7 @@ class FileTests(TypedDict):
 
     file: str | None
     folder: str
-    counts: Mapping[str, int]
+    counts: dict[str, int]
     flaky: int
     elapsed: int
     first: int

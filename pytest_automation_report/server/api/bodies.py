@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, Encoder
-from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import body_from
 from pytest_automation_report.server.store.extensions import (
@@ -282,14 +281,6 @@ class RunAppendBody(Body, frozen=True, kw_only=True):
     artifacts: _Artifacts = ()
     links: _Links = ()
 
-    def attachments(self) -> tuple[StoredAttachment, ...]:
-        """Return the fields, artifacts and links as they are stored."""
-        return (
-            *_attachments("fields", self.fields),
-            *_attachments("artifacts", self.artifacts),
-            *_attachments("links", self.links),
-        )
-
 
 class RunBody(RunAppendBody, frozen=True, kw_only=True):
     """A run to create; an empty name of a configuration or milestone means none."""
@@ -312,7 +303,7 @@ class RunBody(RunAppendBody, frozen=True, kw_only=True):
             self.milestone or None,
             None if self.milestone_id is UNSET else self.milestone_id,
             json_text(self.tags),
-            self.attachments(),
+            attachments_of(self),
             tuple(dict.fromkeys(self.tags)),
         )
 
@@ -347,12 +338,14 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
 
     ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running", "job", "collection"})
 
-    def submission(self, tests: Sequence[StoredTest] = ()) -> ThreadSubmission:
-        """Return the thread as the store takes it."""
-        attachments = (*_attachments("fields", self.fields), *_attachments("artifacts", self.artifacts))
-        session_started = None if self.session_started is UNSET else self.session_started
-        job = (None, None) if self.job is UNSET else (self.job.name, self.job.attempt)
-        return ThreadSubmission(*self.durations(), attachments, tests, session_started, *job)
+    def submission(self, tests: Sequence[StoredTest] = (), **extensions: str | int | None) -> ThreadSubmission:
+        """Return the thread as the store takes it, with these tests and these columns of extensions."""
+        if self.session_started is not UNSET:
+            extensions["session_started"] = self.session_started
+        if self.job is not UNSET:
+            extensions |= {"job": self.job.name, "attempt": self.job.attempt}
+        known = {name: value for name, value in extensions.items() if value is not None}
+        return ThreadSubmission(*self.durations(), attachments_of(self), tests, known)
 
 
 class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
@@ -365,15 +358,19 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
 
     def addition(self) -> ThreadSubmission:
         """Return the addition as the store takes it."""
-        return replace(
-            self.submission([test.row() for test in self.tests]),
+        return self.submission(
+            [test.row() for test in self.tests],
             running=None if self.running is UNSET else _column(self.running),
             collection=None if self.collection is UNSET else _column(self.collection),
         )
 
 
-def _attachments(kind: Kind, entries: Iterable[Body]) -> Iterable[StoredAttachment]:
-    return (StoredAttachment(kind, _encoded(entry).decode()) for entry in entries)
+def attachments_of(body: RunAppendBody | ThreadBody) -> tuple[StoredAttachment, ...]:
+    """Return the fields, artifacts and links of a body as they are stored; threads have no links."""
+    kinds: tuple[Kind, ...] = ("fields", "artifacts", "links")
+    return tuple(
+        StoredAttachment(kind, _encoded(entry).decode()) for kind in kinds for entry in getattr(body, kind, ())
+    )
 
 
 if TYPE_CHECKING:
@@ -410,7 +407,7 @@ def create_run(
 
 def append_to_run(store: Store, run_id: int, body: bytes, request: IdempotentRequest | None) -> int | None:
     """Add fields, artifacts and links to a run."""
-    attachments = body_from(body, _RUN_APPEND).attachments()
+    attachments = attachments_of(body_from(body, _RUN_APPEND))
     return store.change(lambda writer: writer.append_to_run(run_id, attachments), request)
 
 

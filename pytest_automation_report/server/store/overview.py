@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import Struct, field
-from msgspec.structs import asdict
 
 from pytest_automation_report.findings.times import TimedResult, blocks_of, starts_of, waste_of
 from pytest_automation_report.server.store.database import marks
@@ -80,23 +79,13 @@ def overview(store: Store, run_id: int) -> RunOverview:
     return document
 
 
-class _File(Struct):
-    file: str | None
-    folder: str
-    first: int
-    last: int = 0
-    elapsed: int = 0
-    flaky: int = 0
-    counts: Counter[int] = field(default_factory=Counter)
-
-
 class _Walk(Struct):
     """All that one walk over the results of a run collects."""
 
     began: int
     # When the session of each thread began, in microseconds since 1970.
     sessions: dict[int, int | None]
-    files: dict[str, _File] = field(default_factory=dict)
+    files: dict[str, FileTests] = field(default_factory=dict)
     threads: dict[int, list[TimedResult]] = field(default_factory=dict)
     functions: dict[tuple[str, str, str], list[tuple[int, Kind, str]]] = field(default_factory=dict)
     flaky: list[int] = field(default_factory=list)
@@ -112,15 +101,17 @@ class _Walk(Struct):
             self.threads.setdefault(thread, []).append(timed)
         if is_replaced:
             return
-        key = path or folder
-        file = self.files.get(key)
+        file = self.files.get(path or folder)
         if file is None:
-            file = self.files[key] = _File(path, folder, result_id)
-        file.counts[status] += 1
-        file.last = result_id
-        file.elapsed += elapsed or 0
+            file = self.files[path or folder] = {
+                "file": path, "folder": folder, "counts": Counter(), "flaky": 0, "elapsed": 0,
+                "first": result_id, "last": result_id,
+            }  # fmt: skip
+        file["counts"][str(status)] += 1
+        file["last"] = result_id
+        file["elapsed"] += elapsed or 0
         if kind == "flaky":
-            file.flaky += 1
+            file["flaky"] += 1
             self.flaky.append(result_id)
         function, bracket, parameters = name.partition("[")
         if bracket:
@@ -146,10 +137,7 @@ def _computed(connection: StoreConnection, run_id: int) -> tuple[Json, RunOvervi
         walk.add(row)
     document: RunOverview = {
         "version": VERSION,
-        "files": [
-            cast("FileTests", {**asdict(file), "counts": {str(key): file.counts[key] for key in sorted(file.counts)}})
-            for file in walk.files.values()
-        ],
+        "files": [*walk.files.values()],
         "flaky": {"count": len(walk.flaky), "results": walk.flaky[-_MAX_FLAKY:]},
         "slowest": _slowest(connection, walk),
         "families": _families(walk),

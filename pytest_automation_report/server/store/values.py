@@ -246,24 +246,14 @@ class RunSubmission(Struct, frozen=True):
 class ThreadSubmission(Struct, frozen=True):
     """The content of a new thread or of an append to a thread; durations in microseconds.
 
-    The members after the tests are extensions, as in the table ``thread``; None changes nothing.
+    ``extensions`` are columns of the thread that it sets.
     """
 
     observed: int | None
     computed: int | None
     attachments: tuple[StoredAttachment, ...]
     tests: Sequence[StoredTest] = ()
-    session_started: int | None = None
-    job: str | None = None
-    attempt: int | None = None
-    running: str | None = None
-    collection: str | None = None
-
-    @property
-    def extensions(self) -> dict[str, str | int]:
-        """The columns of the thread that it sets."""
-        names = ("session_started", "job", "attempt", "running", "collection")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+    extensions: Mapping[str, str | int] = {}
 
 
 def json_text(value: object) -> str:

@@ -167,7 +167,7 @@ class Writer:
         open again until all such threads are completed.
         """
         self.check_room()
-        run = self._open_run(run_id, is_reopened=thread.job is not None)
+        run = self._open_run(run_id, is_reopened="job" in thread.extensions)
         if run["thread_count"] >= MAX_THREADS:
             message = f"The automation run has {run['thread_count']} threads, and can have no more; create another run."
             raise ApiError(422, message)

@@ -200,7 +200,7 @@ def test_stored_json_has_the_properties_that_were_sent() -> None:
     """Null and defaults that were sent are stored, properties that were not sent or are unknown are not."""
     field = {"other": 1, "is_highlight": False, "value": None, "type": 1.0, "name": "ä"}
     body = {"fields": [field, {"type": 2, "name": "n"}], "artifacts": [{"url": "a:b", "name": "n", "size": None}]}
-    attachments = body_from(json.dumps(body).encode(), Decoder(bodies.RunAppendBody)).attachments()
+    attachments = bodies.attachments_of(body_from(json.dumps(body).encode(), Decoder(bodies.RunAppendBody)))
     assert [(attachment.kind, attachment.body) for attachment in attachments] == [
         ("fields", '{"type":1,"name":"ä","value":null,"is_highlight":false}'),
         ("fields", '{"type":2,"name":"n"}'),
