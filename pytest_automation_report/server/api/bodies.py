@@ -14,18 +14,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder, Encoder
 
 from pytest_automation_report.server.api.decoding import body_from
-from pytest_automation_report.server.store.extensions import (
-    Amount,
-    Extension,
-    ExtensionName,
-    RunningTest,
-    StepNode,
-)
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
     STATUS_IDS,
     Alias,
+    Amount,
+    Extension,
+    ExtensionName,
+    RunningTest,
     RunSubmission,
+    StepNode,
     StoredAttachment,
     StoredTest,
     ThreadSubmission,

@@ -6,34 +6,19 @@ running tests by the same declarations.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.json import Decoder
 
 from pytest_automation_report.failures.values import Comparison
-from pytest_automation_report.server.store.values import INT64_MAX
+from pytest_automation_report.server.store.values import RunningTest, StepNode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
 Colours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
-ExtensionName: TypeAlias = Annotated[str, Meta(max_length=4096)]
-Amount: TypeAlias = Annotated[int, Meta(ge=0, le=INT64_MAX)]
-
-
-class Extension(Struct, frozen=True, omit_defaults=True, gc=False):
-    """An object within an extension; properties of newer clients are ignored."""
-
-
-class RunningTest(Extension, frozen=True):
-    """A test that runs; ``since`` is in microseconds since the session of its thread began."""
-
-    key: ExtensionName
-    name: ExtensionName
-    folder: ExtensionName
-    since: Amount
 
 
 class PhaseTimes(Struct, frozen=True, array_like=True):
@@ -42,19 +27,6 @@ class PhaseTimes(Struct, frozen=True, array_like=True):
     setup: int
     call: int
     teardown: int
-
-
-class StepNode(Extension, frozen=True):
-    """A step with the steps inside it; ``elapsed`` is in microseconds, None if it did not end.
-
-    ``files`` are places in the list of the artifacts of its attempt, from 0.
-    """
-
-    name: ExtensionName
-    status: Literal["passed", "failed", "skipped"]
-    elapsed: Amount | None = None
-    steps: tuple[StepNode, ...] = ()
-    files: tuple[Amount, ...] = ()
 
 
 class EarlierAttempt(Struct, frozen=True):

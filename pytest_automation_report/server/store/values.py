@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
@@ -254,6 +254,36 @@ class ThreadSubmission(Struct, frozen=True):
     attachments: tuple[StoredAttachment, ...]
     tests: Sequence[StoredTest] = ()
     extensions: Mapping[str, str | int] = {}
+
+
+ExtensionName: TypeAlias = Annotated[str, Meta(max_length=4096)]
+Amount: TypeAlias = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+
+
+class Extension(Struct, frozen=True, omit_defaults=True, gc=False):
+    """An object within an extension; properties of newer clients are ignored."""
+
+
+class RunningTest(Extension, frozen=True):
+    """A test that runs; ``since`` is in microseconds since the session of its thread began."""
+
+    key: ExtensionName
+    name: ExtensionName
+    folder: ExtensionName
+    since: Amount
+
+
+class StepNode(Extension, frozen=True):
+    """A step with the steps inside it; ``elapsed`` is in microseconds, None if it did not end.
+
+    ``files`` are places in the list of the artifacts of its attempt, from 0.
+    """
+
+    name: ExtensionName
+    status: Literal["passed", "failed", "skipped"]
+    elapsed: Amount | None = None
+    steps: tuple[StepNode, ...] = ()
+    files: tuple[Amount, ...] = ()
 
 
 def json_text(value: object) -> str:

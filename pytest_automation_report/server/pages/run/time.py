@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.run.head import Phrase
-    from pytest_automation_report.server.store.extensions import RunningTest
+    from pytest_automation_report.server.store.values import RunningTest
 
 
 SLOWEST_SHOWN: Final = 10

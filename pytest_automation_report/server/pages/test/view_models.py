@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.values import Comparison
     from pytest_automation_report.server.pages.words import Status
     from pytest_automation_report.server.store.contents import StoredContent
-    from pytest_automation_report.server.store.extensions import Colours, EarlierAttempt, StepNode
+    from pytest_automation_report.server.store.extensions import Colours, EarlierAttempt
+    from pytest_automation_report.server.store.values import StepNode
     from pytest_automation_report.text.visible import Span
 
 

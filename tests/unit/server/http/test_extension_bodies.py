@@ -9,7 +9,8 @@ from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, J
 from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
 from pytest_automation_report.server.store import extensions
-from pytest_automation_report.server.store.extensions import EarlierAttempt, PhaseTimes, RunningTest, StepNode
+from pytest_automation_report.server.store.extensions import EarlierAttempt, PhaseTimes
+from pytest_automation_report.server.store.values import RunningTest, StepNode
 from support.service import START, Service, a_test
 
 _VALUE = {
