@@ -429,19 +429,13 @@ class _Written:
                 self._add(f"{node['type']}(" if member == "fields" else opening)
                 for number, part in enumerate(node[member]):
                     self._add(", " if number else "")
-                    self._write_part(member, part)
+                    if member == "fields":
+                        self._add(f"{part[0]}=")
+                    elif member == "entries":
+                        self._write(part[0])
+                        self._add(": ")
+                    self._write(part if member == "items" else part[1])
                 self._add(closing)
-
-    def _write_part(self, member: str, part: Any) -> None:  # noqa: ANN401 - a node, or a list of two
-        if member == "items":
-            self._write(part)
-            return
-        if member == "fields":
-            self._add(f"{part[0]}=")
-        else:
-            self._write(part[0])
-            self._add(": ")
-        self._write(part[1])
 
     def cleaned(self, node: Node, names: tuple[str, ...] = ()) -> Node:
         """Return a node without secrets; ``names`` are those of the entries and fields around it, the nearest first."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = "output_path"  # pytest-playwright's fixture
 _SCREENSHOT: Final = "get_screenshot_as_png"
-_PNG: Final = "image/png"
 
 
 class AnnotationHooks(Hooks):
@@ -66,7 +65,10 @@ class AnnotationHooks(Hooks):
                 if call.when == "teardown":
                     _attach_folder(attempt, values.get(_FOLDER))
                 elif report.failed:
-                    _attach_screenshots(attempt, values)
+                    for name, value in values.items():
+                        # A driver that is closed is an error of the user.
+                        if callable(getattr(type(value), _SCREENSHOT, None)):
+                            attach(attempt, getattr(value, _SCREENSHOT), f"{name}.png", "image/png")
             except Exception as error:  # noqa: BLE001 - fixtures are users' objects; a report without pictures is still a report
                 self._collector.user_errors.add(f"files of the browser are left out: {type(error).__name__}: {error}")
         return report
@@ -81,13 +83,6 @@ class AnnotationHooks(Hooks):
                 attempt.hook_annotations.append(annotations)
                 for file in files_of(value):
                     attach(attempt, file.content, file.name, file.mime_type)
-
-
-def _attach_screenshots(attempt: AttemptAnnotations, values: Mapping[str, Any]) -> None:
-    """Attach a screenshot of each driver among the fixtures; one that is closed is an error of the user."""
-    for name, value in values.items():
-        if callable(getattr(type(value), _SCREENSHOT, None)):
-            attach(attempt, getattr(value, _SCREENSHOT), f"{name}.png", _PNG)
 
 
 def _attach_folder(attempt: AttemptAnnotations, folder: object) -> None:

@@ -60,13 +60,9 @@ class TerminalReport:
         self._is_shown = False
 
     def warn(self, text: str) -> None:
-        """Show a warning with the outcome; the text must be free of secrets."""
-        self._warnings.append(text)
-
-    def warn_once(self, text: str) -> None:
-        """Show a warning unless the same text is shown already."""
+        """Show a warning with the outcome, once; the text must be free of secrets."""
         if text not in self._warnings:
-            self.warn(text)
+            self._warnings.append(text)
 
     def header(self) -> str:
         """Return the line for the head of pytest's output, with the target of the results."""
@@ -235,7 +231,9 @@ def wait_for_sender(
     try:
         while wait.look(now):
             notice.update(tail.state, now)
-            pause = _pause(now - began, timeouts.poll)
+            # A sixteenth of the wait so far: pytest sees the last record of a short delivery 3 ms after it was written,
+            # and a long wait costs little.
+            pause = min(timeouts.poll / 2, max(_MIN_PAUSE_SECONDS, (now - began) / 16))
             sleep(pause)
             now = max(clock(), now + pause)
     except KeyboardInterrupt:
@@ -266,14 +264,6 @@ class _Notice(Struct):
         if not self._is_shown and now - self._since >= _QUIET_SECONDS:
             self._is_shown = True
             self.notify(self.longest - (now - self.began if report else 0), report)
-
-
-def _pause(waited: float, poll: float) -> float:
-    """Return the seconds until the next look at the ledger: a sixteenth of the wait so far, half a poll at most.
-
-    So pytest sees the last record of a short delivery 3 ms after the sender wrote it, and a long wait costs little.
-    """
-    return min(poll / 2, max(_MIN_PAUSE_SECONDS, waited / 16))
 
 
 class _Wait(Struct):

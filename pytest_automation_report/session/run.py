@@ -32,7 +32,7 @@ from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_automation_report.recording.collector import UserErrors
     from pytest_automation_report.recording.hooks import ArtifactFile
@@ -49,12 +49,16 @@ def software_fields(config: pytest.Config) -> tuple[Field, ...]:
     python = platform.python_version()
     packages = [_name_and_version(dist) for _, dist in config.pluginmanager.list_plugin_distinfo()]
     system = os.uname()
+    mac = platform.mac_ver()[0]
+    distribution = f"macOS {mac}" if mac else ""
+    with suppress(OSError):  # there is no such file, as on macOS
+        distribution = distribution or platform.freedesktop_os_release().get("PRETTY_NAME", "")
     values = {
         "Python": python if implementation == "CPython" else f"{python} ({implementation})",
         "pytest": pytest.__version__,
         "Plugins": ", ".join(sorted(set(packages))),
         # Not `platform.platform`, which starts a process.
-        "OS": ", ".join(filter(None, (_distribution(), f"{system.sysname} {system.release} {system.machine}"))),
+        "OS": ", ".join(filter(None, (distribution, f"{system.sysname} {system.release} {system.machine}"))),
     }
     installed = installed_packages(sys.path)
     return (
@@ -98,18 +102,6 @@ def _name_and_version(dist: Any) -> str:  # noqa: ANN401 - pytest wraps the dist
     if len(names) == 2:  # noqa: PLR2004 - name and version
         return " ".join(names)
     return f"{dist.metadata['Name']} {dist.metadata['Version']}"  # an egg-info, or something of another tool
-
-
-def _distribution() -> str:
-    """Return the name of the Linux distribution, or macOS's version; empty on other systems."""
-    version = platform.mac_ver()[0]
-    if version:
-        return f"macOS {version}"
-    try:
-        release: Mapping[str, str] = platform.freedesktop_os_release()
-    except OSError:
-        return ""
-    return release.get("PRETTY_NAME", "")
 
 
 def session_run(

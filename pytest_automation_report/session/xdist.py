@@ -193,7 +193,7 @@ class ControllerHooks(Hooks):
             text = f"its results are without annotations: its Python cannot load the plugin: {reason}"
             self._report.warn(f"worker {node.gateway.id}: {text}")
         if UNREPORTED in output:
-            self._report.warn_once(_REMOTE_ANNOTATIONS)
+            self._report.warn(_REMOTE_ANNOTATIONS)
 
     @guarded
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - as above

@@ -80,13 +80,6 @@ def marked_flaky(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str],
     return [*others, *flaky]
 
 
-def link_report(failures: Sequence[FailedTest], url: str, title: str) -> str:
-    """Return GitLab's report of links for a job's page, as JSON: the run, and each failure with its message."""
-    labels = [title, *(_message(failure) for failure in failures[:MAX_ANNOTATIONS])]
-    links = [{"external_link": {"label": string(label), "url": url}} for label in labels]
-    return Unpatched.encode({"Automation report": links}) + "\n"
-
-
 def _message(failure: FailedTest) -> str:
     title = title_of(failure.folder, failure.name)
     return f"{title}: {failure.message}" if failure.message else title
@@ -242,20 +235,16 @@ _AGENT_SECONDS: Final = 10.0
 _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 
 
-def marked_provider(configuration: Settings, environ: Mapping[str, str]) -> str:
-    """Return the CI provider that failures are marked for, "" for none. GitHub's are marked by default."""
-    provider = ci_provider(environ)
-    is_default = provider == "GitHub" and "ci_annotations" not in configuration.origins
-    return provider if configuration.ci_annotations or is_default else ""
-
-
 class JobOutput:
     """Writes the summary and marks of one session, by the environment at its start; ``troubles`` are for users."""
 
     def __init__(self, configuration: Settings, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
         self.troubles: list[str] = []
         self.lines: list[str] = []
-        self._provider = marked_provider(configuration, environ)
+        # The provider that failures are marked for, "" for none: GitHub's are marked by default.
+        provider = ci_provider(environ)
+        is_default = provider == "GitHub" and "ci_annotations" not in configuration.origins
+        self._provider = provider if configuration.ci_annotations or is_default else ""
         self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
         self._root, self._shell = root, shell
@@ -302,7 +291,8 @@ class JobOutput:
             )
         elif self._provider == "GitLab":
             job_url = self._environ.get("CI_JOB_URL", "").strip()
-            self._write_links(link_report(failures, page.url or job_url, page.title))
+            labels = [page.title, *(_message(failure) for failure in failures[:MAX_ANNOTATIONS])]
+            self._write_links(labels, page.url or job_url)
 
     def _with_path(self, failure: FailedTest) -> FailedTest:
         """Return a failure with the path of its file from the repository's root, as the provider needs it."""
@@ -336,8 +326,10 @@ class JobOutput:
         except OSError as error:
             self.troubles.append(f"the build is not annotated: {_AGENT}: {_reason(error)}")
 
-    def _write_links(self, report: str) -> None:
-        """Write GitLab's report of links to the file that the job names as an artifact."""
+    def _write_links(self, labels: Sequence[str], url: str) -> None:
+        """Write GitLab's report of links for a job's page to the file that the job names as an artifact."""
+        links = [{"external_link": {"label": string(label), "url": url}} for label in labels]
+        report = Unpatched.encode({"Automation report": links}) + "\n"
         folder = self._root / ".automation-report"
         try:
             make_ignored_folder(folder)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_automation_report.findings.documents import (
-        FailureExcerpt,
         FailureReason,
         FindingsExcerpt,
         ReasonExcerpt,
@@ -103,16 +102,16 @@ def failing_notes(findings: FindingsExcerpt | None) -> dict[tuple[str, str], str
 
     Nothing without findings, and in a first run.
     """
+    notes: dict[tuple[str, str], str] = {}
     if findings is None or findings["base"] is None:
-        return {}
-    return {(test["folder"], test["name"]): _failing_note(test) for test in findings["failing"]}
-
-
-def _failing_note(test: FailureExcerpt) -> str:
-    if test["flaky"] is not None:
-        failed, runs = test["flaky"]
-        return f"{FLAKY_NOTE}, {failed} of {quantity(runs, 'run')} failed"
-    return test["kind"] if test["since"] is None else f"since run {test['since']}"
+        return notes
+    for test in findings["failing"]:
+        note: str = test["kind"] if test["since"] is None else f"since run {test['since']}"
+        if test["flaky"] is not None:
+            failed, runs = test["flaky"]
+            note = f"{FLAKY_NOTE}, {failed} of {quantity(runs, 'run')} failed"
+        notes[test["folder"], test["name"]] = note
+    return notes
 
 
 def reason_lines(findings: RunFindings | FindingsExcerpt) -> list[str]:

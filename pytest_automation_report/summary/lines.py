@@ -248,21 +248,17 @@ def _delivered(configuration: Settings, ending: SessionOutcome, shell: Shell, ot
 
 
 def _collected(tally: SessionCounts) -> str:
-    reported = tally.reported
-    modules = _modules(tally)
-    if tally.expected is None:
-        return f"{quantity(reported, 'test')} reported{modules}"
-    return f"{quantity(tally.expected, 'test')} collected = {reported:,} reported + {tally.not_run:,} not run{modules}"
-
-
-def _modules(tally: SessionCounts) -> str:
-    """Return the modules whose tests pytest does not know, as the end of a line."""
+    tests = f"{quantity(tally.reported, 'test')} reported"
+    if tally.expected is not None:
+        collected = quantity(tally.expected, "test")
+        tests = f"{collected} collected = {tally.reported:,} reported + {tally.not_run:,} not run"
+    # The modules whose tests pytest does not know.
     skipped = tally.skipped_modules
     broken = tally.modules - skipped
     parts = [f"{quantity(broken, 'module')} that could not be collected"] if broken else []
     if skipped:
         parts.append(f"{quantity(skipped, 'module')} that skipped {'itself' if skipped == 1 else 'themselves'}")
-    return f", and {' and '.join(parts)}" if parts else ""
+    return f"{tests}, and {' and '.join(parts)}" if parts else tests
 
 
 def _undelivered(configuration: Settings, ending: SessionOutcome, shell: Shell) -> list[str]:
