@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from decimal import Decimal
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -254,7 +255,7 @@ _KEY_LENGTH: Final = 100_000
 _PATH_LENGTH: Final = 80
 # Pieces of one or two equal characters between two differing ones say nothing: `37.2` and `34.1` share a point.
 _LEAST_EQUAL: Final = 2
-_DECIMAL: Final = re.compile(r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+_DECIMAL: Final = re.compile(r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,9})?")
 _NUMBERS: Final = frozenset({"int", "float", "bool"})
 _SETS: Final = frozenset({"set", "frozenset"})
 
@@ -282,23 +283,12 @@ class Differences(Struct, frozen=True):
     is_complete: bool = True
 
 
-class _Collector(Struct):
-    """Rows and counts of one comparison."""
-
-    rows: list[Difference] = field(default_factory=list)
-    equal_count: int = 0
-    is_complete: bool = True
-
-    def add(self, path: str, left: Value | None, right: Value | None) -> None:
-        self.rows.append(Difference(path, left, right))
-
-
 def differences(left: Value, right: Value) -> Differences:
     """Return where two values differ."""
-    collector = _Collector()
-    _compare("", left, right, collector)
-    shown, more = collector.rows[:MAX_ROWS], collector.rows[MAX_ROWS:]
-    return Differences(tuple(shown), collector.equal_count, len(more), collector.is_complete)
+    differ = _Differ()
+    differ.compare("", left, right)
+    shown, more = differ.rows[:MAX_ROWS], differ.rows[MAX_ROWS:]
+    return Differences(tuple(shown), differ.equal_count, len(more), differ.is_complete)
 
 
 def marked(left: str, right: str) -> tuple[Segments, Segments]:
@@ -345,32 +335,95 @@ def _pieces(text: str, equal: Sequence[tuple[int, int]]) -> Segments:
     return tuple(pieces)
 
 
-def _compare(path: str, left: Value, right: Value, out: _Collector) -> None:
-    """Add the differences of two values, or count them as equal."""
-    before = len(out.rows)
-    out.is_complete &= not _may_differ_elsewhere(left, right)
-    if left.entries is not None and right.entries is not None:
-        sides = [((text_of(key, _KEY_LENGTH), entry) for key, entry in side) for side in (left.entries, right.entries)]
-        _compare_named(lambda name: f"{path}[{shortened(name, _PATH_LENGTH)}]", sides[0], sides[1], out)
-    elif left.fields is not None and right.fields is not None and left.type == right.type:
-        _compare_named(lambda name: f"{path}.{name}", left.fields, right.fields, out)
-    elif left.items is not None and right.items is not None and (left.type in _SETS) == (right.type in _SETS):
-        if left.type in _SETS:
-            sides = [((text_of(item, _KEY_LENGTH), item) for item in side) for side in (left.items, right.items)]
-            _compare_named(lambda _: f"{path}{{…}}", sides[0], sides[1], out)
+class _Differ(Struct):
+    """Compare two values; the rows and counts of this comparison."""
+
+    rows: list[Difference] = field(default_factory=list)
+    equal_count: int = 0
+    is_complete: bool = True
+
+    def add(self, path: str, left: Value | None, right: Value | None) -> None:
+        self.rows.append(Difference(path, left, right))
+
+    def compare(self, path: str, left: Value, right: Value) -> None:
+        """Add the differences of two values, or count them as equal."""
+        before = len(self.rows)
+        self.is_complete &= not _may_differ_elsewhere(left, right)
+        if left.entries is not None and right.entries is not None:
+            sides = [
+                ((text_of(key, _KEY_LENGTH), entry) for key, entry in side) for side in (left.entries, right.entries)
+            ]
+            self._compare_named(lambda name: f"{path}[{shortened(name, _PATH_LENGTH)}]", sides[0], sides[1])
+        elif left.fields is not None and right.fields is not None and left.type == right.type:
+            self._compare_named(lambda name: f"{path}.{name}", left.fields, right.fields)
+        elif left.items is not None and right.items is not None and (left.type in _SETS) == (right.type in _SETS):
+            if left.type in _SETS:
+                sides = [((text_of(item, _KEY_LENGTH), item) for item in side) for side in (left.items, right.items)]
+                self._compare_named(lambda _: f"{path}{{…}}", sides[0], sides[1])
+            else:
+                self._compare_items(path, left, right)
+            if len(self.rows) == before and left.type != right.type:
+                self.add(path, left, right)
+        elif left.type == right.type == "str" and "\n" in f"{left.text}{right.text}":
+            self._compare_lines(path, left, right)
+        elif left.is_unknown and right.is_unknown and left.type == right.type:
+            # They may differ or not.
+            self.is_complete = False
+        elif not _is_same_leaf(left, right):
+            self.add(path, left, right)
         else:
-            _compare_items(path, left, right, out)
-        if len(out.rows) == before and left.type != right.type:
-            out.add(path, left, right)
-    elif left.type == right.type == "str" and "\n" in f"{left.text}{right.text}":
-        _compare_lines(path, left, right, out)
-    elif left.is_unknown and right.is_unknown and left.type == right.type:
-        # They may differ or not.
-        out.is_complete = False
-    elif not _is_same_leaf(left, right):
-        out.add(path, left, right)
-    else:
-        out.equal_count += 1
+            self.equal_count += 1
+
+    def _child(self, path: str, left: Value, right: Value) -> None:
+        """Compare two parts; an equal part counts once, however many parts it has itself."""
+        rows, equal_count, is_complete = len(self.rows), self.equal_count, self.is_complete
+        self.is_complete = True
+        self.compare(path, left, right)
+        is_whole, self.is_complete = self.is_complete, self.is_complete and is_complete
+        if len(self.rows) == rows and is_whole:
+            self.equal_count = equal_count + 1
+
+    def _compare_named(
+        self, path_of: Callable[[str], str], left: Iterable[tuple[str, Value]], right: Iterable[tuple[str, Value]]
+    ) -> None:
+        """Compare parts with the same name; of large dicts and sets only parts that both sides have are left out."""
+        own, others = dict(left), dict(right)
+        for name in own | others:
+            part, other = own.get(name), others.get(name)
+            if part is None or other is None:
+                self.add(path_of(name), part, other)
+            else:
+                self._child(path_of(name), part, other)
+
+    def _compare_items(self, path: str, left: Value, right: Value) -> None:
+        own, others = left.items or (), right.items or ()
+        for a, b in _aligned(own, others, left, right):
+            if a is None:
+                index = (b or 0) + right.start
+                if left.size is None or index >= left.size:
+                    self.add(f"{path}[{index}]", None, others[b or 0])
+            elif b is None:
+                index = a + left.start
+                if right.size is None or index >= right.size:
+                    self.add(f"{path}[{index}]", own[a], None)
+            else:
+                self._child(f"{path}[{a + left.start}]", own[a], others[b])
+
+    def _compare_lines(self, path: str, left: Value, right: Value) -> None:
+        own, others = (left.text or "").split("\n"), (right.text or "").split("\n")
+        if len(own) * len(others) > _MAX_ALIGNED * 4:
+            self.add(path, left, right)
+            return
+        for a, b in _aligned_texts(own, others):
+            number = (a if a is not None else b or 0) + 1
+            if a is None or b is None or own[a] != others[b]:
+                self.add(
+                    f"{path} line {number}".strip(),
+                    None if a is None else Value("str", own[a]),
+                    None if b is None else Value("str", others[b]),
+                )
+            else:
+                self.equal_count += 1
 
 
 def _may_differ_elsewhere(left: Value, right: Value) -> bool:
@@ -384,47 +437,6 @@ def _may_differ_elsewhere(left: Value, right: Value) -> bool:
         side.size is not None and (side.type in _SETS or side.start + len(side.text or side.items or ()) != side.size)
         for side in (left, right)
     )
-
-
-def _child(path: str, left: Value, right: Value, out: _Collector) -> None:
-    """Compare two parts; an equal part counts once, however many parts it has itself."""
-    rows, equal_count, is_complete = len(out.rows), out.equal_count, out.is_complete
-    out.is_complete = True
-    _compare(path, left, right, out)
-    is_whole, out.is_complete = out.is_complete, out.is_complete and is_complete
-    if len(out.rows) == rows and is_whole:
-        out.equal_count = equal_count + 1
-
-
-def _compare_named(
-    path_of: Callable[[str], str],
-    left: Iterable[tuple[str, Value]],
-    right: Iterable[tuple[str, Value]],
-    out: _Collector,
-) -> None:
-    """Compare parts with the same name; of large dicts and sets only parts that both sides have are left out."""
-    own, others = dict(left), dict(right)
-    for name in own | others:
-        part, other = own.get(name), others.get(name)
-        if part is None or other is None:
-            out.add(path_of(name), part, other)
-        else:
-            _child(path_of(name), part, other, out)
-
-
-def _compare_items(path: str, left: Value, right: Value, out: _Collector) -> None:
-    own, others = left.items or (), right.items or ()
-    for a, b in _aligned(own, others, left, right):
-        if a is None:
-            index = (b or 0) + right.start
-            if left.size is None or index >= left.size:
-                out.add(f"{path}[{index}]", None, others[b or 0])
-        elif b is None:
-            index = a + left.start
-            if right.size is None or index >= right.size:
-                out.add(f"{path}[{index}]", own[a], None)
-        else:
-            _child(f"{path}[{a + left.start}]", own[a], others[b], out)
 
 
 def _aligned(
@@ -449,23 +461,6 @@ def _aligned_texts(left: Sequence[str], right: Sequence[str]) -> list[tuple[int 
     return pairs
 
 
-def _compare_lines(path: str, left: Value, right: Value, out: _Collector) -> None:
-    own, others = (left.text or "").split("\n"), (right.text or "").split("\n")
-    if len(own) * len(others) > _MAX_ALIGNED * 4:
-        out.add(path, left, right)
-        return
-    for a, b in _aligned_texts(own, others):
-        number = (a if a is not None else b or 0) + 1
-        if a is None or b is None or own[a] != others[b]:
-            out.add(
-                f"{path} line {number}".strip(),
-                None if a is None else Value("str", own[a]),
-                None if b is None else Value("str", others[b]),
-            )
-        else:
-            out.equal_count += 1
-
-
 def _is_same_leaf(left: Value, right: Value) -> bool:
     if left.text is None or right.text is None or not (left.is_leaf and right.is_leaf):
         return False
@@ -475,4 +470,5 @@ def _is_same_leaf(left: Value, right: Value) -> bool:
         return False
     flags = {"True": "1", "False": "0"}
     own, other = (flags.get(text, text).replace("_", "") for text in (left.text, right.text))
-    return bool(_DECIMAL.fullmatch(own) and _DECIMAL.fullmatch(other)) and float(own) == float(other)
+    # Exactly: as floats, neighbours among large integers are the same.
+    return bool(_DECIMAL.fullmatch(own) and _DECIMAL.fullmatch(other)) and Decimal(own) == Decimal(other)
