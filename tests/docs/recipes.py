@@ -41,7 +41,6 @@ def recipe(name: str) -> dict[str, Any]:
 
 
 def github() -> Iterator[Job]:
-    """Yield the jobs of GitHub Actions."""
     document = recipe("github.yml")
     for name, job in document["jobs"].items():
         for part in job.get("strategy", {}).get("matrix", {}).get("part", [""]):
@@ -54,7 +53,6 @@ def github() -> Iterator[Job]:
 
 
 def gitlab() -> Iterator[Job]:
-    """Yield the jobs of GitLab."""
     document = recipe("gitlab.yml")
     for name in ("tests", "report"):
         job = document[name]
@@ -66,7 +64,6 @@ def gitlab() -> Iterator[Job]:
 
 
 def jenkins() -> Iterator[Job]:
-    """Yield the cells of the Jenkinsfile, and the end of the pipeline."""
     text = (FOLDER / "Jenkinsfile").read_text(encoding="utf-8")
     matrix, _, rest = text.partition("\n    post {")
     pairs = re.findall(r"(AUTOMATION_\w+) = ['\"](.*)['\"]", matrix)
@@ -80,7 +77,6 @@ def jenkins() -> Iterator[Job]:
 
 
 def azure() -> Iterator[Job]:
-    """Yield the jobs of Azure Pipelines."""
     document = recipe("azure.yml")
     for job in document["jobs"]:
         for part in job.get("strategy", {}).get("matrix", {"": {}}):
@@ -101,7 +97,6 @@ def azure() -> Iterator[Job]:
 
 
 def circleci() -> Iterator[Job]:
-    """Yield the jobs of CircleCI."""
     document = recipe("circleci.yml")
     shared = document["executors"]["python"]["environment"]
     for entry in document["workflows"]["tests"]["jobs"]:
@@ -120,7 +115,6 @@ def circleci() -> Iterator[Job]:
 
 
 def buildkite() -> Iterator[Job]:
-    """Yield the jobs of Buildkite."""
     document = recipe("buildkite.yml")
     for step in document["steps"]:
         for part in step.get("matrix", [""]) if "command" in step else ():
@@ -131,7 +125,6 @@ def buildkite() -> Iterator[Job]:
 
 
 def bitbucket() -> Iterator[Job]:
-    """Yield the steps of Bitbucket Pipelines."""
     document = recipe("bitbucket.yml")
     for entry in document["pipelines"]["default"][0]["parallel"]:
         step = entry["step"]

@@ -8,10 +8,7 @@ from support.projects import Project
 from support.sessions import reporting_arguments, run, session_environment
 
 # What a session must never pay for: the sender's and the server's packages.
-COSTLY = {
-    *("requests", "urllib3", "click", "falcon", "waitress", "jinja2"),
-    *("sqlite3", "_sqlite3"),
-}
+COSTLY = {"requests", "urllib3", "click", "falcon", "waitress", "jinja2", "sqlite3", "_sqlite3"}
 
 MOST_MODULES = 62
 """Modules of ours that a reported session loads in pytest's process, folders included."""

@@ -24,14 +24,6 @@ OWNER = "reports"
 
 _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 2 * 1024**3
-_SETTINGS = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "shared_buffers": "32MB",
-    "listen_addresses": "127.0.0.1",
-    "autovacuum": "off",
-}
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,9 @@ def database_at(url: str) -> PostgresDatabase:
 def started(folder: Path) -> Cluster:
     """Make a cluster and start it."""
     programs = needed("initdb").resolve().parent
-    place = Path(tempfile.mkdtemp(prefix="pg", dir=_roomy(folder)))  # a short path, for its socket
+    # In memory where there is room, since each database is many files.
+    has_room = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
+    place = Path(tempfile.mkdtemp(prefix="pg", dir=_MEMORY if has_room else folder))  # a short path, for its socket
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -109,30 +103,23 @@ def started(folder: Path) -> Cluster:
         for path in (place, secret):
             os.chown(path, identity["user"], identity["group"])
     # An order of texts that is not SQLite's shows whether ours is the same on both.
-    words = ["--locale-provider=icu", "--icu-locale=en-US", "--encoding=UTF8"] if _version(programs) >= 15 else []
-    made = [
-        "-D",
-        str(place / "data"),
-        "-U",
-        OWNER,
-        "--auth-local=trust",
-        "--auth-host=scram-sha-256",
-        f"--pwfile={secret}",
-    ]
-    run = [str(programs / "initdb"), "--no-sync", *made, *words]
+    told = subprocess.run([programs / "initdb", "--version"], check=True, capture_output=True, text=True).stdout
+    version = int(re.findall("[0-9]+", told)[0])
+    words = ["--locale-provider=icu", "--icu-locale=en-US", "--encoding=UTF8"] if version >= 15 else []
+    run = [
+        str(programs / "initdb"), "--no-sync", "-D", str(place / "data"), "-U", OWNER,
+        "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret}", *words,
+    ]  # fmt: skip
     subprocess.run(run, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=place, **identity)
-    settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(place)}
+    settings = {
+        "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "32MB",
+        "listen_addresses": "127.0.0.1", "autovacuum": "off", "port": str(port), "unix_socket_directories": str(place),
+    }  # fmt: skip
     with (place / "data" / "postgresql.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     cluster.restart()
     cluster.execute(f"CREATE DATABASE {OWNER}", "postgres")
     return cluster
-
-
-def _roomy(folder: Path) -> Path:
-    """Return a folder in memory where there is room, since each database is many files; else the given one."""
-    has_room = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
-    return _MEMORY if has_room else folder
 
 
 def ended(cluster: Cluster) -> None:
@@ -148,10 +135,3 @@ def _identity() -> dict[str, Any]:
     names = {each.pw_name: each for each in pwd.getpwall()}
     user = names.get("postgres") or names["nobody"]
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _version(found: Path) -> int:
-    told = subprocess.run([found / "initdb", "--version"], check=True, capture_output=True, text=True).stdout
-    match = re.search(r"([0-9]+)", told)
-    assert match is not None
-    return int(match[1])

@@ -34,7 +34,7 @@ def _multiply(connection: StoreConnection, run_id: int, first: int, threads: int
     connection.execute(
         f'INSERT INTO "thread" ("position", {columns}) WITH RECURSIVE "n" ("x") AS'
         f' (SELECT 2 UNION ALL SELECT "x" + 1 FROM "n" WHERE "x" < {threads})'
-        f' SELECT "x", {columns} FROM "thread", "n" WHERE "id" = {first}',
+        f' SELECT "x", {columns} FROM "thread", "n" WHERE "id" = {first}'
     )
     counts = "UPDATE run SET thread_count = ?, thread_active_count = ? WHERE id = ?"
     connection.change(counts, (threads, threads, run_id))

@@ -60,17 +60,9 @@ def findings_of(**more: object) -> Any:  # noqa: ANN401 - a part of them
     """Return findings in which one test fails anew, for one of two reasons."""
     entry = {"key": key_of("tests.test_a", "test_new"), "folder": "tests.test_a", "name": "test_new", "kind": "new"}
     names = (
-        "newly_failing",
-        "still_failing",
-        "fixed",
-        "new_tests",
-        "gone",
-        "newly_skipped",
-        "passed_again",
-        "flaky",
-        "slower",
-        "faster",
-    )
+        "newly_failing", "still_failing", "fixed", "new_tests", "gone", "newly_skipped", "passed_again", "flaky",
+        "slower", "faster",
+    )  # fmt: skip
     reason = {"title": "assert 1 == 2", "place": "tests/test_a.py", "count": 1, "kind": "new", "keys": [entry["key"]]}
     return {
         "run": 12,

@@ -32,11 +32,7 @@ APPEND = f"{API}/automation/runs/threads/1/append"
     ],
 )
 def test_a_request_that_the_contract_does_not_have_is_told(
-    contract: Contract,
-    method: str,
-    path: str,
-    query: str,
-    body: bytes | None,
+    contract: Contract, method: str, path: str, query: str, body: bytes | None
 ) -> None:
     """Paths, methods, parameters and bodies are all checked."""
     with pytest.raises(AssertionError, match=path):
@@ -57,10 +53,7 @@ def test_a_request_that_the_contract_does_not_have_is_told(
     ],
 )
 def test_an_answer_that_the_contract_does_not_have_is_told(
-    contract: Contract,
-    status: int,
-    headers: dict[str, str],
-    body: bytes,
+    contract: Contract, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     """Statuses, types and bodies are all checked."""
     with pytest.raises(AssertionError, match=str(status)):

@@ -122,9 +122,7 @@ def test_the_same_request_at_once_is_done_once(place: Path | PostgresDatabase) -
         client = TestClient(create_application(store, TOKEN))
         barrier.wait()
         answer = client.simulate_post(
-            f"{API}/projects/1/automation/runs",
-            headers=headers,
-            body=b'{"name": "n", "source": "s"}',
+            f"{API}/projects/1/automation/runs", headers=headers, body=b'{"name": "n", "source": "s"}'
         )
         seen.append((answer.status_code, answer.text))
 
@@ -134,8 +132,7 @@ def test_the_same_request_at_once_is_done_once(place: Path | PostgresDatabase) -
     for thread in threads:
         thread.join()
     answer = TestClient(create_application(stores[0], TOKEN)).simulate_get(
-        f"{API}/projects/1/automation/runs",
-        headers=headers,
+        f"{API}/projects/1/automation/runs", headers=headers
     )
     for store in stores:
         store.close()

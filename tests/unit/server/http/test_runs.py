@@ -128,27 +128,17 @@ def test_a_total_beyond_64_bits_is_refused(service: Service) -> None:
     """The sum of a thread's times never becomes a fraction or an error of the server."""
     run_id = service.new_run()
     thread_id = service.new_thread(run_id, elapsed_observed=2**63 - 1)
-    answer = service.post(
-        f"/automation/runs/threads/{thread_id}/append",
-        {"elapsed_observed": 1, "tests": [a_test()]},
-    )
+    answer = service.post(f"/automation/runs/threads/{thread_id}/append", {"elapsed_observed": 1, "tests": [a_test()]})
     assert (answer.status_code, list(answer.json["errors"])) == (422, ["elapsed_observed"])
     assert service.run(run_id)["total_count"] == 0
 
 
 @pytest.mark.parametrize(
     ("body", "elapsed"),
-    [
-        ({"measure_elapsed": True}, 90 * SECOND),
-        ({"measure_elapsed": False}, 40),
-        ({}, 40),
-        (None, 40),
-    ],
+    [({"measure_elapsed": True}, 90 * SECOND), ({"measure_elapsed": False}, 40), ({}, 40), (None, 40)],
 )
 def test_a_completed_run_has_measured_time_or_that_of_its_longest_thread(
-    service: Service,
-    body: object,
-    elapsed: int,
+    service: Service, body: object, elapsed: int
 ) -> None:
     """measure_elapsed chooses between the wall clock and the longest thread; a missing body means the latter."""
     run_id = service.new_run()

@@ -138,8 +138,7 @@ def test_a_store_that_stays_locked_is_429(service: Service, tmp_path: Path, monk
 
 
 def test_a_new_store_waits_for_another_process_that_holds_the_file(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opening goes on once the other process lets go, and gives up with an error when it does not."""
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0)

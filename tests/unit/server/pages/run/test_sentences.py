@@ -64,12 +64,7 @@ def findings(*, why: str = "same branch", kind: str = "failed", new_reasons: int
             None,
             "No change since #1213 on main. 3 tests did not run.",
         ),
-        (
-            RunNumbers(finished=9, passed=9, not_run=3, collected=12),
-            findings(kind="died"),
-            None,
-            "",
-        ),
+        (RunNumbers(finished=9, passed=9, not_run=3, collected=12), findings(kind="died"), None, ""),
     ],
 )
 def test_changes_are_told_since_the_base(

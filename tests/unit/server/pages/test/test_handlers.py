@@ -418,27 +418,27 @@ def test_u_leads_back_to_the_row(site: Site) -> None:
 LINKS = CodeLinks("https://code.example/blob/{commit}/{file}#L{line}", "vscode://file/work/{file}:{line}")
 
 
-def test_a_line_of_the_project() -> None:
-    """File, line and commit stand where the templates say."""
-    assert LINKS.source_url("tests/test_a.py", 12, "4f2a9c1") == "https://code.example/blob/4f2a9c1/tests/test_a.py#L12"
-    assert LINKS.editor_url("tests\\test_a.py", 12) == "vscode://file/work/tests/test_a.py:12"
-
-
-@pytest.mark.parametrize("path", ["", "/usr/lib/python3.11/json/decoder.py", "../other.py", "C:\\a.py", "<string>"])
-def test_no_links_to_code_outside(path: str) -> None:
-    """Files outside of the project have no link."""
-    assert (LINKS.source_url(path, 1, "c"), LINKS.editor_url(path, 1)) == ("", "")
-
-
-def test_nothing_without_a_template_or_a_commit() -> None:
-    """Without a template, or for a run of an unknown commit, there is no link."""
-    assert NO_LINKS.source_url("a.py", 1, "c") == NO_LINKS.editor_url("a.py", 1) == ""
-    assert LINKS.source_url("a.py", 1, "") == ""
-
-
-def test_hostile_names_stay_names() -> None:
-    """No name of a file can add a parameter, or a placeholder."""
-    assert LINKS.editor_url('a"?x&{line}#', 0) == "vscode://file/work/a%22%3Fx%26%7Bline%7D%23:1"
+@pytest.mark.parametrize(
+    ("file", "source", "editor"),
+    [
+        ("tests/a.py", "https://code.example/blob/4f2a9c1/tests/a.py#L12", "vscode://file/work/tests/a.py:12"),
+        ("tests\\a.py", "https://code.example/blob/4f2a9c1/tests/a.py#L12", "vscode://file/work/tests/a.py:12"),
+        # No name of a file can add a parameter, or a placeholder.
+        (
+            'a"?x&{line}#',
+            "https://code.example/blob/4f2a9c1/a%22%3Fx%26%7Bline%7D%23#L12",
+            "vscode://file/work/a%22%3Fx%26%7Bline%7D%23:12",
+        ),
+        # Files outside of the project have no link.
+        *((path, "", "") for path in ("", "/usr/lib/json/decoder.py", "../other.py", "C:\\a.py", "<string>")),
+    ],
+)
+def test_lines_of_the_project_have_links(file: str, source: str, editor: str) -> None:
+    """File, line, from 1, and commit stand where the templates say; without a template or a commit there is no link."""
+    assert (LINKS.source_url(file, 12, "4f2a9c1"), LINKS.editor_url(file, 12)) == (source, editor)
+    assert NO_LINKS.source_url(file, 12, "4f2a9c1") == NO_LINKS.editor_url(file, 12) == ""
+    assert LINKS.source_url(file, 12, "") == ""
+    assert LINKS.editor_url("a.py", 0) == "vscode://file/work/a.py:1"
 
 
 @pytest.mark.parametrize(
