@@ -26,7 +26,6 @@ SPEC_VERSION: Final = "0.0.0"
 
 _STATUSES: Final = ("passed", "failed", "skipped", "pending", "other")
 _NAMESPACE: Final = uuid.UUID("6f0ec1de-1c6d-5b0e-9a0c-0a7f3c1f4d2b")
-_MILLISECOND_US: Final = 1000
 _UNKNOWN_TYPE: Final = "application/octet-stream"
 _ENVIRONMENT: Final[Mapping[str, str]] = {
     "Branch": "branchName",
@@ -153,7 +152,7 @@ def _lines(*texts: str) -> list[str]:
 
 
 def _milliseconds(microseconds: int | None) -> int:
-    return round((microseconds or 0) / _MILLISECOND_US)
+    return round((microseconds or 0) / 1000)
 
 
 def _epoch_ms(text: str | None) -> int:

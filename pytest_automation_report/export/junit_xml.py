@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # Characters that XML 1.0 does not allow, written as pytest's own XML writes them.
 _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _SPACES: Final = {ord(space): f"&#{ord(space)};" for space in "\t\n\r"}
-_MICROSECONDS: Final = 1_000_000
 _END_OF_PROPERTY: Final = "[[/PROPERTY]]"
 
 
@@ -161,7 +160,7 @@ def _printed_annotations(test: ExportedTest) -> Iterator[str]:
 
 
 def _seconds(microseconds: int) -> str:
-    return f"{microseconds / _MICROSECONDS:.6f}"
+    return f"{microseconds / 1_000_000:.6f}"
 
 
 def _quoted(text: str) -> str:

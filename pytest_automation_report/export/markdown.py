@@ -30,8 +30,6 @@ _REASONS: Final = 10
 _LINE_UNITS: Final = 160
 _TEXT_CHARACTERS: Final = 6_000
 _OUTPUT_CHARACTERS: Final = 2_000
-_MICROSECONDS: Final = 1_000_000
-_MINUTE: Final = 60
 
 
 def markdown_of(
@@ -212,7 +210,7 @@ def _status_word(test: ExportedTest) -> str:
 
 
 def _duration(microseconds: int) -> str:
-    seconds = microseconds / _MICROSECONDS
-    if seconds < _MINUTE:
+    seconds = microseconds / 1_000_000
+    if seconds < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.1f} s"
-    return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE):02d} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

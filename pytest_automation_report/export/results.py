@@ -31,7 +31,6 @@ OUTPUTS: Final[tuple[OutputName, ...]] = ("Output", "Errors", "Log")
 """Names of the fields with captured output."""
 
 _SUCCESS, _FAILURE = 2, 3
-_SKIPPED: Final = "skipped"
 _PROBLEM: Final = re.compile(r"(Failure|Error)(?: \[.*\])?", re.DOTALL)
 _ATTEMPT: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 # Fields whose content a form has in a place for it; all others are the user's.
@@ -208,7 +207,7 @@ def _verdict(status_class: object, status: str) -> Verdict:
         return "passed"
     if status_class == _FAILURE:
         return "failed"
-    return "skipped" if status in {"", _SKIPPED} else "other"
+    return "skipped" if status in {"", "skipped"} else "other"
 
 
 def _attempt(field: Field) -> re.Match[str] | None:

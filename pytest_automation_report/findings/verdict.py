@@ -33,9 +33,6 @@ It is new, back after it was away, one of a test that is known to be flaky, or i
 """
 
 _IN_ORDER: Final[Ending] = ("", 0)
-_DIED: Final = "pytest died"
-_INTERRUPTED: Final = ("interrupted by", "ended by pytest.exit")
-_STOPPED: Final = "stopping after "
 
 
 class RunNumbers(Struct, frozen=True, kw_only=True):
@@ -106,18 +103,17 @@ def fresh(reason: Mapping[str, Any], form: str) -> str:
 
 def ending_of(notes: Iterable[str]) -> Ending:
     """Return how the sessions of a run ended, by their notes: the worst of it."""
-    found = [_ending(note) for note in notes]
     order = ("died", "interrupted", "stopped", "")
-    return min(found, key=lambda ending: order.index(ending[0]), default=_IN_ORDER)
+    return min(map(_ending, notes), key=lambda ending: order.index(ending[0]), default=_IN_ORDER)
 
 
 def _ending(note: str) -> Ending:
-    if note.startswith(_DIED):
+    if note.startswith("pytest died"):
         return "died", 0
-    if note.startswith(_INTERRUPTED):
+    if note.startswith(("interrupted by", "ended by pytest.exit")):
         return "interrupted", 0
     # pytest's own words for -x and --maxfail; what errors in collection stop is said by its files.
-    _, is_stopped, after = note.partition(_STOPPED)
+    _, is_stopped, after = note.partition("stopping after ")
     number = after.partition(" ")[0]
     return ("stopped", int(number)) if is_stopped and number.isdecimal() else _IN_ORDER
 

@@ -149,10 +149,7 @@ TEST_PAGE: Final[Query] = {
 }
 """Parameters of the list of a run's tests."""
 
-WHOLE_RESULTS: Final[Query] = {
-    "after": in_range(range(INT64_MAX + 1), 0),
-    "status_id": _numbers(range(1, 5)),
-}
+WHOLE_RESULTS: Final[Query] = {"after": in_range(range(INT64_MAX + 1), 0), "status_id": _numbers(range(1, 5))}
 """Parameters of the whole results of a run, which are beside the contract."""
 
 FINDINGS: Final[Query] = {"base": in_range(_IDS)}

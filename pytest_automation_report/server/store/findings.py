@@ -88,13 +88,11 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> documents
     Raises `ApiError` for an unknown run (404), and for a base of another source (422).
     """
     known = partial(stored_findings, run_id=run_id)
-    stored = store.look(known) if base_id is None else None
-    if stored is not None:
+    if base_id is None and (stored := store.look(known)) is not None:
         return stored
     with store.findings_lock:
         # Another thread may have computed the same ones meanwhile.
-        stored = store.look(known) if base_id is None else None
-        if stored is not None:
+        if base_id is None and (stored := store.look(known)) is not None:
             return stored
         measure_runs_before(store, run_id)
         run, speed, document = store.read(partial(_computed, run_id=run_id, base_id=base_id))
