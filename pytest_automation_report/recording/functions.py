@@ -40,7 +40,7 @@ from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.unpatched import Unpatched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     import pytest
@@ -160,12 +160,14 @@ class AttemptAnnotations:
         """Return the annotations and accept no more."""
         self.is_closed = True
         steps: list[tuple[StepStatus, str]] = []
-        for step, depth in _walk(self.roots, 0):
-            if len(steps) == STEP_LIMIT:
-                break
+        # Depth first and without recursion, since steps may nest deeply.
+        pending = [(step, 0) for step in reversed(self.roots)]
+        while pending and len(steps) < STEP_LIMIT:
+            step, depth = pending.pop()
+            pending.extend((child, depth + 1) for child in reversed(step.children))
             unfinished = "" if step.status else " (not finished)"
             steps.append((step.status or "skipped", f"{_INDENT * depth}{step.name}{unfinished}"))
-        # Counted apart from the shown steps, so that steps beyond the limit are in the numbers.
+        # Of all steps, also those beyond the limit.
         counts = Counter[Any](step.status or "skipped" for step in self._steps)
         places = {id(artifact): place for place, artifact in enumerate(self.artifacts)} if self.roots else {}
         timed_steps = tuple(step.timed(places) for step in self.roots[:STEP_LIMIT])
@@ -218,15 +220,6 @@ def _status(kind: type[BaseException] | None) -> StepStatus:
     kinds = () if pytest is None else (pytest.skip.Exception, pytest.xfail.Exception)
     kinds += () if unittest is None else (unittest.SkipTest,)
     return "skipped" if issubclass(kind, kinds) else "failed"
-
-
-def _walk(roots: list[OpenStep], depth: int) -> Iterator[tuple[OpenStep, int]]:
-    """Yield the steps depth first, each with its depth; without recursion, since steps may nest deeply."""
-    pending = [(step, depth) for step in reversed(roots)]
-    while pending:
-        step, depth = pending.pop()
-        yield step, depth
-        pending.extend((child, depth + 1) for child in reversed(step.children))
 
 
 def current_attempt(collector: AnnotationCollector) -> AttemptAnnotations | None:
@@ -412,12 +405,12 @@ class AutomationReport:
         """
         field_type = None if type is None else field_type_of(type)
         if self._attempt is not None:
-            _add_field(self._attempt, name, value, field_type)
+            cleaner = self._attempt.collector.cleaner
+            self._attempt.add(typed_field(safe_str(name), safe_str(value), field_type, cleaner))
 
     def link(self, url: str, name: str = "Link") -> None:
         """Add a field that links to a web address; any other text is shown as text."""
-        if self._attempt is not None:
-            _add_field(self._attempt, name, url, FieldType.URL)
+        self.field(name, url, FieldType.URL)
 
     def artifact(self, content: LazyContent, name: str | None = None, mime_type: str | None = None) -> None:
         """Add a file: its web address, its path, its bytes, or a function that returns one of these.
@@ -475,7 +468,3 @@ def _here() -> AutomationReport:
         target.drop()
         return _SILENT
     return AutomationReport(attempt)
-
-
-def _add_field(attempt: AttemptAnnotations, name: object, value: object, field_type: FieldType | None) -> None:
-    attempt.add(typed_field(safe_str(name), safe_str(value), field_type, attempt.collector.cleaner))

@@ -126,11 +126,11 @@ class RuntestHooks(Hooks):
         self.counts: Counter[str] = Counter()
         self.failures = Failures()
         # By node id with xdist's group, the one without it; shared with the recorder.
-        self._plain_nodeids: dict[str, str] = {}
+        self.plain_nodeids: dict[str, str] = {}
         self.writer = writer
         self._options = options
         self._clock = clock
-        self._recorder = Recorder(options, self._plain_nodeids)
+        self._recorder = Recorder(options, self.plain_nodeids)
         self.collector = AnnotationCollector(options, writer.folder, worker)
         self.collector.on_artifact = self._write_artifact
         # The last attempt: its number in this process, and its start.
@@ -179,10 +179,10 @@ class RuntestHooks(Hooks):
         self.collector.user_errors.add_unknown_hooks(session.config)
         self._add_hooks(session.config)
         if getattr(session.config.option, "loadgroup", False):
-            self._plain_nodeids.update(plain_nodeids(session.items))
+            self.plain_nodeids.update(plain_nodeids(session.items))
         left = self._before_sharding(session.config)
         self._collected = collected_record(
-            [self._plain_nodeids.get(item.nodeid, item.nodeid) for item in session.items],
+            [self.plain_nodeids.get(item.nodeid, item.nodeid) for item in session.items],
             None if left is None else [self._items[item] for item in left],
         )
         self._items.clear()
@@ -220,7 +220,7 @@ class RuntestHooks(Hooks):
         self.collector.begin()
         self._comparisons.take()  # those of the attempt before, of which none has failed it
         self._recorder.start(nodeid, location)
-        plain_nodeid, file, line = self._plain_nodeids.get(nodeid, nodeid), location[0], line_of(location)
+        plain_nodeid, file, line = self.plain_nodeids.get(nodeid, nodeid), location[0], line_of(location)
         self._open_nodeid = nodeid
         self.writer.write(StartRecord(self._attempt_number, self._started_us, plain_nodeid, file, line).framed())
 
@@ -350,10 +350,6 @@ class RuntestHooks(Hooks):
         if self._pending_rerun is not None:
             self.counts[self._pending_rerun[1]] += 1
             self._pending_rerun = None
-
-    def set_plain_nodeid(self, nodeid: str, plain: str) -> None:
-        """Set the node id without xdist's group, under which a test is reported."""
-        self._plain_nodeids[nodeid] = plain
 
     def abandon_attempt(self) -> None:
         """Forget the open attempt and an attempt that waits for its rerun: the CRASH record has their result."""

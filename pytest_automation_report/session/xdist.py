@@ -313,7 +313,7 @@ class RemoteWorkerRecorder:
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
             if self._is_grouped:
-                self.hooks.set_plain_nodeid(report.nodeid, _without_group(report.nodeid))
+                self.hooks.plain_nodeids[report.nodeid] = _without_group(report.nodeid)
             self.hooks.pytest_runtest_logstart(report.nodeid, report.location)
         self.hooks.pytest_runtest_logreport(_as_in_worker(report))
         if str(report.when) in {"teardown", _CRASHED}:
