@@ -295,9 +295,16 @@ def wholeness_of(shares: Sequence[Share]) -> WholeRun | None:
 def _of_whole_jobs(shares: Iterable[Share]) -> Iterable[WholeRun]:
     """Yield what each job lacks of its own tests, in all of its attempts."""
     jobs: dict[tuple[str, str], list[Share]] = defaultdict(list)
+    # An attempt that ran all it collected: those before it may have collected less, where a file could not be.
+    whole: dict[str, tuple[int, int]] = {}
     for share in shares:
         jobs[share.job, share.digest].append(share)
+        if len(share.cases) >= share.tests:
+            whole[share.job] = max(whole.get(share.job, (0, 0)), (share.attempt, share.tests))
     for (job, _), group in jobs.items():
+        attempt, tests = whole.get(job, (0, 0))
+        if all(share.attempt < attempt and share.tests < tests for share in group):
+            continue
         missing = max(0, group[0].tests - len(frozenset().union(*(share.cases for share in group))))
         yield {"tests": group[0].tests, "missing": missing, "twice": 0, "jobs": [job] if missing else []}
 

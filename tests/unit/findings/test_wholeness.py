@@ -26,6 +26,16 @@ TABLE = [
     ("a matrix", [_share("py310", *ALL), _share("py313", *ALL, digest="e")], "16 tests, each once"),
     ("a matrix without names", [_share("test", *ALL), _share("test", *ALL, attempt=2)], "8 tests, each once"),
     ("a matrix that was killed", [_share("py310", *ALL), _share("py313", 2, 3, chosen=8)], "6 missing, from py313"),
+    (
+        "a file that was not collected at first",
+        [_share("unit", tests=6, chosen=6, digest="e"), _share("unit", *ALL, attempt=2)],
+        "8 tests, each once",
+    ),
+    (
+        "a file that is not collected any more",
+        [_share("unit", 2, chosen=8), _share("unit", 2, tests=1, digest="e", attempt=2)],
+        "7 missing, from unit",
+    ),
     ("one test", [_share("a", 1, tests=1)], "1 test, each once"),
 ]  # fmt: skip
 
