@@ -163,11 +163,22 @@ class JobPage(Struct, frozen=True, kw_only=True):
 
         Failures that do not fit are left out. Returns "" if the totals do not fit either.
         """
-        head = self._head()
+        lines = self._head()
         notes = failing_notes(self.findings)
-        rows = [_row(failure, notes) for failure in self.tally.failures[:SHOWN]]
+        head = ["| Failed | Message |", "| --- | --- |"]
+        if notes:
+            head = ["| Failed | Message | Since |", "| --- | --- | --- |"]
+        rows = []
+        for failure in self.tally.failures[:SHOWN]:
+            # In <code>, GitHub makes no links or notifications of @names and #numbers.
+            message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
+            note = f" {notes.get((failure.folder, failure.name), '')} |" if notes else ""
+            rows.append(f"| <code>{plain(title_of(failure.folder, failure.name))}</code> | {message} |{note}")
         while True:
-            text = "\n".join([*head, *self._table(rows)])
+            table = [*head, *rows, ""] if rows else []
+            if rows and self.failed > len(rows):
+                table += [f"{self.failed - len(rows):,} more failed.", ""]
+            text = "\n".join([*lines, *table])
             if len(text.encode()) <= max_bytes:
                 return text
             if not rows:
@@ -205,26 +216,10 @@ class JobPage(Struct, frozen=True, kw_only=True):
         sentence = [plain(line), ""] if line else []
         return [*sentence, *table, *([f"{more} more reasons.", ""] if more > 0 else [])]
 
-    def _table(self, rows: Sequence[str]) -> list[str]:
-        """Return the lines of the failures' table, and of the number of failures that are left out."""
-        more = self.failed - len(rows)
-        head = ["| Failed | Message |", "| --- | --- |"]
-        if failing_notes(self.findings):
-            head = ["| Failed | Message | Since |", "| --- | --- | --- |"]
-        table = [*head, *rows, ""] if rows else []
-        return [*table, *([f"{more:,} more failed.", ""] if more > 0 and rows else [])]
-
 
 def plain(text: str) -> str:
     """Return a foreign text as one line that Markdown and HTML show unchanged."""
     return referenced(string(text))
-
-
-def _row(failure: FailedTest, notes: Mapping[tuple[str, str], str]) -> str:
-    # In <code>, GitHub makes no links or notifications of @names and #numbers.
-    message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
-    note = f" {notes.get((failure.folder, failure.name), '')} |" if notes else ""
-    return f"| <code>{plain(title_of(failure.folder, failure.name))}</code> | {message} |{note}"
 
 
 LINKS_FILE: Final = "gitlab-annotations.json"

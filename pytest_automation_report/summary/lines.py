@@ -271,20 +271,12 @@ def _undelivered(configuration: Settings, ending: SessionOutcome, shell: Shell) 
     lines += [f"  {sanitize(reason)}" for reason in ending.state.reasons[:3]]
     if tally.left or not tally.is_complete:
         kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
-        lines.append(f"{kept}{_missing(configuration) or _why(ending)}")
+        needed = (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
+        missing = [setting_of(name).environment for name, value in needed if not value]
+        lines.append(f"{kept}: set {' and '.join(missing)} first" if missing else f"{kept}{_why(ending)}")
         lines.append(f"send: {shell.send_command(configuration, is_new_run=ending.state.is_run_gone)}")
     lines += [f"  sender: {sanitize(line)}" for line in ending.log]
     return lines
-
-
-def _missing(configuration: Settings) -> str:
-    """Return which settings a session without address or project needs before it can be sent, "" if none."""
-    missing = [
-        setting_of(name).environment
-        for name, value in (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
-        if not value
-    ]
-    return f": set {' and '.join(missing)} first" if missing else ""
 
 
 def _why(ending: SessionOutcome) -> str:
