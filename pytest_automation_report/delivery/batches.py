@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 BATCH_BYTES: Final = 4 << 20
 """Longest body of an append in bytes, except that a single result is sent whatever its size."""
 
-_ENVELOPE_BYTES: Final = 200
-"""Upper bound of the body's length without its tests."""
+_ENVELOPE_BYTES: Final = 200  # at least the body's length without its tests
 
 
 class Batch(Struct, frozen=True):
@@ -175,9 +175,9 @@ class BisectionState(Struct):
     next_size: int = 0
     reductions: dict[int, tuple[Reduction, str]] = field(default_factory=dict)
 
-    def reduction_of(self, result: Result) -> Reduction:
-        """Return how far a result is reduced so far."""
-        return self.reductions.get(result.offset, ("whole", ""))[0]
+    def reduction_of(self, result: Result) -> tuple[Reduction, str]:
+        """Return how far a result is reduced so far, and the server's reason."""
+        return self.reductions.get(result.offset, ("whole", ""))
 
 
 class RefusalHandling:
@@ -194,11 +194,11 @@ class RefusalHandling:
         self._max_bytes = BATCH_BYTES
         self._may_grow = True
         self._rejected_in_a_row = 0
-        self._bisections: dict[str, BisectionState] = {}
+        self._bisections: defaultdict[str, BisectionState] = defaultdict(BisectionState)
 
     def batch(self, queue: WorkerQueue, progress: WorkerProgress) -> Batch:
         """Form the next batch of a worker, the head of whose queue is still to be sent."""
-        bisection = self._bisection(queue.worker)
+        bisection = self._bisections[queue.worker]
         # Lazy: of 1,000 waiting results no more are looked at than a batch holds, and that for each new result.
         waiting: Iterable[Result] = (result for result in queue.results if not progress.is_settled(result.offset))
         if bisection.until >= 0:
@@ -219,7 +219,7 @@ class RefusalHandling:
     def append_applied(self, queue: WorkerQueue, batch: Batch, seconds: float) -> None:
         """Learn from an append that the server applied within this time."""
         self._rejected_in_a_row = 0
-        reductions = self._bisection(queue.worker).reductions
+        reductions = self._bisections[queue.worker].reductions
         if reductions:
             for result in batch.results:
                 reductions.pop(result.offset, None)
@@ -228,7 +228,7 @@ class RefusalHandling:
 
     def append_refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
         """Decide how to go on after an append that the server refused as a whole."""
-        bisection, results = self._bisection(worker), batch.results
+        bisection, results = self._bisections[worker], batch.results
         named = _named_results(error, len(results))
         if len(results) > BATCH_TESTS and not named:
             # The size alone may be the reason: the same results are tried in batches of the usual number first.
@@ -241,19 +241,15 @@ class RefusalHandling:
         if len(results) == 1:
             return self._decide_single(bisection, results[0], error)
         if error.status == TOO_LARGE:
-            size = _ENVELOPE_BYTES + sum(result.size for result in results)
-            self._max_bytes = min(self._max_bytes, size // 2)
+            self._max_bytes = min(self._max_bytes, (_ENVELOPE_BYTES + sum(result.size for result in results)) // 2)
         else:
             # The next append has half of the refused batch.
             bisection.until, bisection.size, bisection.next_size = results[-1].offset, len(results), len(results) // 2
         return RefusalDecision()
 
-    def _bisection(self, worker: str) -> BisectionState:
-        return self._bisections.setdefault(worker, BisectionState())
-
     def _in_form(self, bisection: BisectionState, result: Result) -> Result:
         """Return a waiting result in the form in which it is sent."""
-        reduction, reason = bisection.reductions.get(result.offset, ("whole", ""))
+        reduction, reason = bisection.reduction_of(result)
         return reduced(result, reduction, reason, self._aliases.get(result.status))
 
     def _decide_named(
@@ -263,8 +259,8 @@ class RefusalHandling:
         rejections: list[tuple[Result, str]] = []
         alias_changes: list[AliasRecord] = []
         for index, parts in named.items():
-            result = batch.results[index]
-            reason = _reason(error, index)
+            result, reason = batch.results[index], _reason(error, index)
+            is_bare = bisection.reduction_of(result)[0] == "bare"
             if "status" in parts:
                 alias = self._next_alias(result.status, result.test.status)
                 if alias is None:
@@ -274,7 +270,7 @@ class RefusalHandling:
                 if change not in alias_changes:
                     alias_changes.append(change)
             # A bare result leaves out the parts that are wrong.
-            elif all(part.startswith(_REDUCIBLE_PARTS) for part in parts) and bisection.reduction_of(result) != "bare":
+            elif all(part.startswith(_REDUCIBLE_PARTS) for part in parts) and not is_bare:
                 bisection.reductions[result.offset] = ("bare", reason)
             else:
                 rejections.append((result, reason))
@@ -297,7 +293,7 @@ class RefusalHandling:
 
     def _decide_single(self, bisection: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
         """Reduce a result that was refused alone: whole, then cut if it is too large, then bare, then rejected."""
-        reduction, reason = bisection.reduction_of(result), _reason(error, 0)
+        reduction, reason = bisection.reduction_of(result)[0], _reason(error, 0)
         if reduction != "bare":
             is_to_cut = reduction == "whole" and error.status == TOO_LARGE
             bisection.reductions[result.offset] = ("cut" if is_to_cut else "bare", reason)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _BAD_REQUEST: Final = 400
 _ABOUT_TESTS: Final = frozenset({_BAD_REQUEST, TOO_LARGE, UNPROCESSABLE})
 
+# Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory.
 _READ_AHEAD: Final = 1000
-"""Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory."""
 
 
 class SessionFollower(Struct):
@@ -78,7 +78,6 @@ class SessionFollower(Struct):
         return has_ended or (self.files.is_behind and self._is_left_alone())
 
     def _is_left_alone(self) -> bool:
-        """Whether the leading process is gone, or there is none to follow."""
         return self.controller is None or not self.controller.is_alive()
 
     def decide_end(self, now: float) -> None:
@@ -170,9 +169,13 @@ class Delivery(Life):
             return self.reconcile()  # alone, before anything else is sent
         request = self.scheduler.choose()
         if isinstance(request, Request):
-            self._send(request)
-            return True
-        if request is not None:
+            # On disk before it is made: after a kill the next sender knows which request may have arrived.
+            self.ledger.write(request.intent)
+            if self.in_flight.max_count > 1:
+                self.in_flight.start(request)
+            else:
+                self._close(request, request.call)
+        elif request is not None:
             request()
         return request is not None
 
@@ -211,15 +214,6 @@ class Delivery(Life):
         while self.in_flight:
             self.in_flight.wait(self.timeouts.poll)
             self._take_responses()
-
-    def _send(self, request: Request) -> None:
-        """Make a request; its response is handled at once, unless several may be in flight."""
-        # On disk before it is made: after a kill the next sender knows which request may have arrived.
-        self.ledger.write(request.intent)
-        if self.in_flight.max_count > 1:
-            self.in_flight.start(request)
-        else:
-            self._close(request, request.call)
 
     def _take_responses(self) -> bool:
         """Handle the responses that have come; return whether there was one."""
@@ -285,11 +279,8 @@ class Delivery(Life):
         if intent.operation != "append_thread":
             return []
         progress, waiting = self.state.progress_of(intent.worker), self.queues.of(intent.worker).results
-        return [
-            result
-            for result in waiting
-            if intent.first <= result.offset <= intent.last and not progress.is_settled(result.offset)
-        ]
+        sent = (result for result in waiting if intent.first <= result.offset <= intent.last)
+        return [result for result in sent if not progress.is_settled(result.offset)]
 
     def _end_reconciliation(self, intent: Intent) -> None:
         """Go on; a refused append of which nothing arrived is not sent again unchanged."""

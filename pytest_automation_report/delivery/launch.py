@@ -16,6 +16,7 @@ Imported in both processes, so what only one of them needs is imported in its fu
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 import time
@@ -25,12 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
-from pytest_automation_report.api.models import (
-    ArtifactStoreConfig,
-    Endpoint,
-    Token,
-    encode,
-)
+from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token, encode
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.unpatched import Unpatched
 
@@ -109,19 +105,18 @@ class Runtime(Struct, frozen=True):
     ``log`` writes a line.
     """
 
-    clock: Callable[[], float]
-    random: Callable[[], float]
-    log: Callable[[str], None]
+    log: Callable[[str], None] = lambda _: None
+    clock: Callable[[], float] = time.monotonic
+    random: Callable[[], float] = random.random
     wall: Callable[[], float] = time.time
 
 
-# Packages that the sender imports, for a server, for the embedded store and for a bucket.
+# Packages that the sender imports, for a server and for the embedded store.
 NEEDED: Final = ("pytest_automation_report", "msgspec", "requests", "urllib3", "certifi", "idna")
 NEEDED_EMBEDDED: Final = ("pytest_automation_report", "msgspec")
-NEEDED_FOR_BUCKETS: Final = "obstore"
 NEEDED_CONSOLE: Final = (*NEEDED, "click")
 # Of the pages, from which the sender writes a report of the embedded store; a server writes its own.
-NEEDED_FOR_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
+_OF_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
 # Dependencies of some versions of those: their folders are added if they are installed.
 _OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
 
@@ -216,8 +211,8 @@ class SenderProcess:
         self._error: LaunchError | None = None
         needed = (
             *(NEEDED_EMBEDDED if is_embedded else NEEDED),
-            *((NEEDED_FOR_BUCKETS,) if has_bucket else ()),
-            *(NEEDED_FOR_REPORTS if has_report and is_embedded else ()),
+            *(("obstore",) if has_bucket else ()),
+            *(_OF_REPORTS if has_report and is_embedded else ()),
         )
         try:
             start = {"folders": folders_of(needed), "is_embedded": is_embedded}

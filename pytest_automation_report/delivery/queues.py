@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import DIED_NOTE, EXTENSIONS, Test, encode
+from pytest_automation_report.api.models import Test, encode
 from pytest_automation_report.delivery.attempts import NO_EXTENSIONS, Extensions, folded
 from pytest_automation_report.recording.options import UNTESTED
-from pytest_automation_report.recording.results import (
-    identity_of,
-    not_run_test,
-    one_based,
-    unfinished_attempt,
-)
+from pytest_automation_report.recording.results import identity_of, not_run_test, one_based, unfinished_attempt
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.records import (
     AGAIN,
@@ -49,7 +44,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.records import Attempt, PositionedRecord, Record
 
 
-_OF_TESTS: Final = frozenset(EXTENSIONS) & set(Extensions.__struct_fields__)
+_OF_TESTS: Final = frozenset(Extensions.__struct_fields__)
+_MAX_PROPERTIES: Final = 100
+_LOST: Final = "the process went on to other tests, but the record of this result is damaged or could not be written"
 
 
 class Result(Struct, frozen=True):
@@ -77,11 +74,10 @@ class Result(Struct, frozen=True):
         """Return the JSON of the test with those of its extensions that the server stores."""
         test = encode(self.test)
         members = encode(self.extensions) if extensions else b"{}"
+        # Nearly always all are stored.
         if members != b"{}" and not _OF_TESTS.issubset(extensions):
-            # Nearly always all are stored.
-            names = self.extensions.__struct_fields__
-            shown = {name: getattr(self.extensions, name) for name in names if name in extensions}
-            members = encode(Extensions(**shown))
+            left_out = {name: getattr(NO_EXTENSIONS, name) for name in _OF_TESTS.difference(extensions)}
+            members = encode(replace(self.extensions, **left_out))
         return test if members == b"{}" else b"%b,%b" % (test[:-1], members[1:])
 
 
@@ -158,10 +154,6 @@ class WorkerQueue(Struct):
         self.results[index] = result
 
 
-_MAX_PROPERTIES: Final = 100
-_LOST: Final = "the process went on to other tests, but the record of this result is damaged or could not be written"
-
-
 class WorkerQueues:
     """The queues of all workers of a session; owned by the sender.
 
@@ -209,15 +201,8 @@ class WorkerQueues:
     @property
     def not_run(self) -> int:
         """Number of tests that were collected and have no result; 0 if no process recorded how many there are."""
-        expected = self.collected
-        if expected is None:
-            return 0
-        return max(0, expected - sum(queue.seen - queue.collection_results for queue in self.by_worker.values()))
-
-    @property
-    def note(self) -> str:
-        """How the session ended, as the run's note shows it."""
-        return DIED_NOTE if self.end is None else self.end.reason
+        ran = sum(queue.seen - queue.collection_results for queue in self.by_worker.values())
+        return max(0, (self.collected or 0) - ran)
 
     @property
     def has_results(self) -> bool:
@@ -299,7 +284,7 @@ class WorkerQueues:
         for queue in self.by_worker.values():
             if queue.open is not None:
                 detail = self._show_last_words(queue.worker) if kind == "died" else ""
-                self._close_orphan(queue, queue.open, kind, detail, ended_us=max(queue.ended_us, seen_us))
+                self._close_orphan(queue, kind, detail, ended_us=max(queue.ended_us, seen_us))
             self._close_pending_rerun(queue)
             queue.is_closed = True
         # Last: an orphan above may be the attempt that a crashed one waits for, and then releases it.
@@ -343,8 +328,7 @@ class WorkerQueues:
             self._begun.add(start.nodeid)
         if queue.started_us is None:
             queue.started_us = start.moment
-        if queue.open is not None:
-            self._close_orphan(queue, queue.open, "died", _LOST, ended_us=start.moment)
+        self._close_orphan(queue, "died", _LOST, ended_us=start.moment)
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid != start.nodeid:
             self._close_pending_rerun(queue)
         # A pending rerun of the same test stays pending until the attempt ends.
@@ -358,8 +342,8 @@ class WorkerQueues:
                 # The START is damaged.
                 start = StartRecord(record.number, record.began, record.nodeid, record.file, record.line)
                 self._start(queue, offset, start)
-            if queue.open is not None and record.number in queue.orphans:
-                self._close_orphan(queue, queue.open, "died", "", ended_us=record.moment)
+            if record.number in queue.orphans:
+                self._close_orphan(queue, "died", "", ended_us=record.moment)
                 return
         elif queue.started_us is None:
             queue.started_us = record.moment - (record.attempt.elapsed or 0)
@@ -418,7 +402,7 @@ class WorkerQueues:
     def _close(self, queue: WorkerQueue, ended_us: int, detail: str) -> None:
         if queue.open is not None:
             queue.interrupted_nodeid = queue.open.nodeid
-            self._close_orphan(queue, queue.open, "interrupted", detail, ended_us=ended_us)
+            self._close_orphan(queue, "interrupted", detail, ended_us=ended_us)
         self._close_pending_rerun(queue)
         queue.ended_us = max(queue.ended_us, ended_us)
         queue.is_closed = True
@@ -468,15 +452,14 @@ class WorkerQueues:
                 queue.crashed_pending_rerun = None
                 queue.is_closed = True
 
-    def _close_orphan(
-        self, queue: WorkerQueue, start: StartRecord, kind: Unfinished, detail: str, *, ended_us: int
-    ) -> None:
+    def _close_orphan(self, queue: WorkerQueue, kind: Unfinished, detail: str, *, ended_us: int) -> None:
         """Add the result of the attempt that runs, which never finished."""
+        if queue.open is None:
+            return
         if kind == "interrupted":  # it stays in the number of tests not run
             queue.collection_results += 1
-        self._enqueue_orphan(
-            queue, self._unfinished_result(queue, queue.open_offset, start, kind, detail, ended_us=ended_us)
-        )
+        orphan = self._unfinished_result(queue, queue.open_offset, queue.open, kind, detail, ended_us=ended_us)
+        self._enqueue_orphan(queue, orphan)
 
     def _enqueue_orphan(self, queue: WorkerQueue, orphan: Result) -> None:
         """Add an orphan with all attempts before it, and end the queue's attempt.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import JOB
+from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.spool.ledger import (
@@ -83,15 +84,10 @@ def digest_of(fields: Iterable[Field | FieldText]) -> str:
     return sha256(json.dumps([(field.name, field.value or "") for field in fields]).encode()).hexdigest()
 
 
-DECISIONS: Final = {
-    "hold": HeldRecord,
-    "send": NotRecord,
-    "drop": DroppedRecord,
-}
+DECISIONS: Final = {"hold": HeldRecord, "send": NotRecord, "drop": DroppedRecord}
 """The ledger's record for each of these decisions."""
 
 _RUNNING: Final = 4
-_UNPROCESSABLE: Final = 422
 
 Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
 """The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run."""
@@ -198,7 +194,7 @@ class Reconciliation:
         try:
             self._client.complete_thread(self.intent.thread)
         except RefusedError as error:
-            if error.status != _UNPROCESSABLE:
+            if error.status != UNPROCESSABLE:
                 raise
             self._log(f"thread {self.intent.thread} is closed already: {error}")
         # A server that refuses empty appends to an open thread proves nothing by refusing them to a completed one.
@@ -231,8 +227,9 @@ class Reconciliation:
             return "pending"
         if self._ledger.state.fencing == "settles" and self._wait_to_settle():
             return "pending"
-        total = thread.total
-        return self._decide_by_count(total - self.intent.known) if self._agrees_with_last_read(total) else "pending"
+        if not self._agrees_with_last_read(thread.total):
+            return "pending"
+        return self._decide_by_count(thread.total - self.intent.known)
 
     @property
     def _is_probe_of_use(self) -> bool:
@@ -257,14 +254,13 @@ class Reconciliation:
 
     def _wait_to_settle(self) -> bool:
         """Wait if a late copy of the request could still be applied, as without a fence; return whether to wait."""
-        timeouts, runtime = self._life.timeouts, self._life.runtime
+        settle, runtime = self._life.timeouts.settle, self._life.runtime
         # At most the whole time: the wall clock may have been set back since the request was sent.
-        seconds = min(timeouts.settle, self.intent.at + timeouts.settle - runtime.wall())
+        seconds = min(settle, self.intent.at + settle - runtime.wall())
         if seconds > 0:
             self._next_read = runtime.clock() + seconds
-            self._log(
-                f"thread {self.intent.thread} accepts results though completed: waiting {seconds:.0f} s for late copies"
-            )
+            thread = f"thread {self.intent.thread} accepts results though completed"
+            self._log(f"{thread}: waiting {seconds:.0f} s for late copies")
         return seconds > 0
 
     # The ways to decide.
@@ -329,7 +325,7 @@ class Reconciliation:
         run = self._run()
         thread = run.thread(self.intent.thread)
         if thread is None:
-            raise RefusedError(f"run {run.id} has no thread {self.intent.thread} any more", 404)
+            raise RefusedError(f"run {run.id} has no thread {self.intent.thread} any more", NOT_FOUND)
         return thread
 
     def _decide(self, record: Closing) -> Outcome:

@@ -19,7 +19,7 @@ from pytest_automation_report.api.client import learn_kind
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun
 from pytest_automation_report.delivery.dispatcher import Delivery, SessionFollower, options_of
 from pytest_automation_report.delivery.queues import WorkerQueues
-from pytest_automation_report.delivery.requests import DeliveryOptions
+from pytest_automation_report.delivery.requests import NOT_FOUND, DeliveryOptions
 from pytest_automation_report.delivery.stores import REPORT_FILE_BYTES
 from pytest_automation_report.errors import AutomationReportError, RefusedError, SpoolError
 from pytest_automation_report.spool.artifacts import spooled_size
@@ -56,7 +56,6 @@ OWN_RESULTS: Final = "of this session's results, without history"
 _NOT_STORED: Final = "the results cannot be stored for the report"
 _RENUMBER: Final = 'UPDATE "run" SET "id" = ? WHERE "id" = ?'
 _REMOVE: Final = 'DELETE FROM "run" WHERE "id" = ?'
-_NOT_FOUND: Final = 404
 _ENDINGS: Final = frozenset({".html", ".htm"})
 _MARK: Final = b'<meta name="generator" content="pytest-automation-report '
 _HEAD_BYTES: Final = 4096
@@ -105,7 +104,7 @@ def _with_history(delivery: Delivery, run_id: int) -> str | None:
         return client.report_html(run_id)
     except RefusedError as error:
         # A server without pages has no reports.
-        if error.status != _NOT_FOUND:
+        if error.status != NOT_FOUND:
             raise
     return None
 
@@ -228,28 +227,16 @@ def embedded_report(
     from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - as above
 
     if not database.exists():
-        raise RefusedError(f"there is no store at {database}: report a session first", _NOT_FOUND)
-    store = Store(database)
+        raise RefusedError(f"there is no store at {database}: report a session first", NOT_FOUND)
+    store, was_enabled = Store(database), gc.isenabled()
+    # To look for cycles of objects is a tenth of the time: a report has few, and its texts stay until it is written.
+    gc.disable()
     try:
-        with _without_collections():
-            return report_of(store, run_id, base, rule or FileRule(), note=note)
+        return report_of(store, run_id, base, rule or FileRule(), note=note)
     except ApiError as error:
         raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
     finally:
         store.close()
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Let Python look for no cycles of objects: a report has few, and all of its texts stay until it is written.
-
-    This is a tenth of the time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
         if was_enabled:
             gc.enable()
 

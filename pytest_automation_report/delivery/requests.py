@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -101,7 +101,8 @@ class Life(Struct, dict=True, eq=False):
         self.refusals = RefusalHandling(self.state.aliases)
 
 
-NOT_FOUND_OR_GONE: Final = frozenset({404, 410})
+NOT_FOUND: Final = 404
+NOT_FOUND_OR_GONE: Final = frozenset({NOT_FOUND, 410})
 UNPROCESSABLE: Final = 422
 
 RequestError: TypeAlias = ClientError | StoreError
@@ -197,20 +198,15 @@ class RetryPolicy:
             is_run_gone = is_run_gone if is_run_completed is None else is_run_completed
             self.stop("refused", reason_of(error), is_run_gone=is_run_gone)
         else:
-            self._back_off("again" if isinstance(error, NotSentError) else "unknown", str(error))
-
-    def _back_off(self, error_class: str, reason: str) -> None:
-        """Wait a random time, whose upper bound doubles with each failure ("full jitter").
-
-        A failure during a wait is of a request that was in flight with the one that failed first: it neither lengthens
-        the wait nor counts again.
-        """
-        ceiling = 0.0
-        if not self.is_waiting:
-            # 30 bounds the power: a float overflows after 1,023 failures, which a night without a server can bring.
-            ceiling = min(self.timeouts.retry_cap, self.timeouts.retry_base * 2.0 ** min(self._failures, 30))
-            self._failures += 1
-        self._pause(error_class, reason, ceiling * self.runtime.random())
+            # A random time, whose upper bound doubles with each failure ("full jitter"). A failure during a wait is of
+            # a request that was in flight with the one that failed first: it neither lengthens the wait nor counts.
+            ceiling = 0.0
+            if not self.is_waiting:
+                # 30 bounds the power: a float overflows after 1,023 failures, which a night without a server can bring.
+                ceiling = min(self.timeouts.retry_cap, self.timeouts.retry_base * 2.0 ** min(self._failures, 30))
+                self._failures += 1
+            error_class = "again" if isinstance(error, NotSentError) else "unknown"
+            self._pause(error_class, str(error), ceiling * self.runtime.random())
 
     def stop(self, error_class: str, reason: str, *, is_run_gone: bool = False) -> None:
         """Send nothing more; the first reason counts, even if requests in flight fail for others.
@@ -300,23 +296,17 @@ class InFlightRequests:
             yield self._finished.popleft()
 
     def _make(self, request: Request) -> None:
-        finished = _finished_call(request.call)
+        try:
+            finished = partial(_repeated, request.call(), None)
+        except BaseException as error:  # noqa: BLE001 - raised in the sender's thread, as without threads
+            finished = partial(_repeated, None, error)
         with self._has_finished:
             self._finished.append((request, finished))
             self._has_finished.notify()
 
 
-def _finished_call(call: Call) -> Call:
-    """Make a request now; return a function that returns its result or raises its error.
-
-    So an error crosses from the request's thread to the sender's, where the same code handles it as without threads.
-    """
-    try:
-        made = call()
-    except BaseException as error:  # noqa: BLE001 - raised in the sender's thread
-        return partial(_raise, error)
-    return lambda: made
-
-
-def _raise(error: BaseException) -> NoReturn:
-    raise error
+def _repeated(made: int | None, error: BaseException | None) -> int | None:
+    """Return the result of a request that was made, or raise its error."""
+    if error is not None:
+        raise error
+    return made

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import (
     COLLECTED_FIELD,
     COLLECTION,
+    DIED_NOTE,
     NOT_RUN_FIELD,
     NOTE_FIELD,
     RUNNING,
@@ -260,7 +261,8 @@ class Scheduler:
         if self._leaves_run_open and not self._state.is_noted and self._open_threads == 1:
             if not self._is_all_sent:
                 return None
-            return self._run_upload() or self._note_request("note_thread", queue.worker, progress.thread)
+            upload = self._uploads.next_upload(self._queues.artifacts)
+            return upload or self._note_request("note_thread", queue.worker, progress.thread)
         observed = progress.thread_observed + max(0, queue.ended_us - self._observed_from_us(queue))
         # Not negative: an imported result file may state a time for the whole that is less than the sum of its tests.
         computed = max(0, progress.thread_computed + queue.elapsed_correction_us)
@@ -292,8 +294,7 @@ class Scheduler:
 
     @property
     def _is_all_sent(self) -> bool:
-        queues = self._queues
-        return queues.is_decided and not any(queue.results for queue in queues.by_worker.values())
+        return self._queues.is_decided and not any(queue.results for queue in self._queues.by_worker.values())
 
     # Rule 4: the end.
 
@@ -305,9 +306,10 @@ class Scheduler:
         state = self._state
         if not self._queues.is_decided or state.is_complete:
             return None
+        upload = self._uploads.next_upload(self._queues.artifacts)
         if self._life.in_flight:
             is_noted = state.is_noted or any(intent.operation == "append_run" for intent in state.open_intents.values())
-            has_to_wait = is_noted or self._leaves_run_open or self._run_upload() is not None
+            has_to_wait = is_noted or self._leaves_run_open or upload is not None
             return None if has_to_wait else self._note_request("append_run")
         if state.is_noted:
             call = partial(self._client.complete_run, self._run, measure_elapsed=self._session.is_measured)
@@ -315,12 +317,12 @@ class Scheduler:
         if self._leaves_run_open:
             # The note needs a thread of ours: none is open any more, or there never was one.
             return self._thread_request(next(iter(self._queues.by_worker.values())))
-        return self._run_upload() or self._note_request("append_run")
+        return upload or self._note_request("append_run")
 
     def _note_request(self, operation: Operation, worker: str = "", thread: int = 0) -> Request:
         """Return the request that adds the note: how the session ended, tests not run, properties, files."""
         queues = self._queues
-        session_fields = [Field(NOTE_FIELD, queues.note)]
+        session_fields = [Field(NOTE_FIELD, DIED_NOTE if queues.end is None else queues.end.reason)]
         if queues.not_run:
             session_fields.append(Field(NOT_RUN_FIELD, str(queues.not_run)))
         if operation == "append_run" and not self._has_sent_collected:
@@ -339,9 +341,6 @@ class Scheduler:
         """Return the field with the number of collected tests; none while it is not known."""
         collected = self._queues.collected
         return () if collected is None else (Field(COLLECTED_FIELD, str(collected)),)
-
-    def _run_upload(self) -> RepeatableStep | None:
-        return self._uploads.next_upload(self._queues.artifacts)
 
     @property
     def _run(self) -> int:

@@ -8,13 +8,12 @@ report that take longer are completed after.
 from __future__ import annotations
 
 import os
-import random
 import threading
 import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -49,28 +48,18 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.launch import SenderConfig, Timeouts
-    from pytest_automation_report.findings.documents import (
-        FindingsExcerpt,
-    )
+    from pytest_automation_report.findings.documents import FindingsExcerpt
     from pytest_automation_report.spool.folder import SessionManifest
     from pytest_automation_report.spool.records import Record
 
 
 T = TypeVar("T")
 
+# How many times the sender only looks for news before it reads the files, to save CPU time that the tests need.
 _LOOKS_WHILE_TESTS_RUN: Final = 5
-"""How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
-
-_INTERRUPTED: Final = 2
-"""pytest's exit status after Ctrl-C: then pytest waits for a shorter time."""
-
-_SECONDS_TO_END: Final = 1.0
-"""Time that a sender needs at most, on a busy machine, from its last response to its end."""
-
+_INTERRUPTED: Final = 2  # pytest's exit status after Ctrl-C: then pytest waits for a shorter time
+_SECONDS_TO_END: Final = 1.0  # that a sender needs at most, on a busy machine, from its last response to its end
 _MIN_FREE_BYTES: Final = 1024 * 1024
-
-_ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
-"""How the reconciliation of a run's open intents ended: all closed; the server refuses to answer; no answer."""
 
 
 class Sender(Struct):
@@ -128,14 +117,17 @@ class Sender(Struct):
             return
         # A run that refuses to answer is left all the same. One that cannot be reached may still show what arrived in
         # it: to leave it now could send results twice.
-        if self._reconcile_open_intents(follower, delivery) != "unreachable":
+        if self._reconcile_open_intents(follower, delivery):
             for number in list(ledger.state.open_intents):
                 ledger.write(DECISIONS[self.options.unknown](number, "its run was left for a new one"))
             delivery.retry_policy.resume()
             ledger.write(NewRunRecord())
 
-    def _reconcile_open_intents(self, follower: SessionFollower, delivery: Delivery) -> _ReconciledRun:
-        """Reconcile every open intent of the run that is about to be left, which may take minutes."""
+    def _reconcile_open_intents(self, follower: SessionFollower, delivery: Delivery) -> bool:
+        """Reconcile every open intent of the run that is about to be left, which may take minutes.
+
+        Return whether all are closed, or the server refuses to answer; False if it cannot be reached.
+        """
         follower.read()
         state, deadlines = delivery.state, Deadlines(self.timeouts, self.runtime.clock)
         while state.open_intents and not delivery.retry_policy.stopped:
@@ -144,9 +136,7 @@ class Sender(Struct):
                 delivery.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
             elif not delivery.reconcile():
                 time.sleep(self.timeouts.poll)
-        if not delivery.retry_policy.stopped:
-            return "reconciled"
-        return "refused" if state.trouble_class == "refused" else "unreachable"
+        return not delivery.retry_policy.stopped or state.trouble_class == "refused"
 
     def _restore(self) -> None:
         """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
@@ -262,12 +252,11 @@ class Deadlines:
             return False
         if self.controller is None:
             return self.is_stalled and not is_busy
-        now = self.clock()
+        now, alone = self.clock(), self.timeouts.alone
         if self._controller_gone_at is None and not self.controller.is_alive():
             self._controller_gone_at = now
-        if now - self.session_ended_at > self.timeouts.exit_all + self.timeouts.alone:
-            return True
-        return self._controller_gone_at is not None and now - self._controller_gone_at > self.timeouts.alone
+        is_left_alone = self._controller_gone_at is not None and now - self._controller_gone_at > alone
+        return is_left_alone or now - self.session_ended_at > self.timeouts.exit_all + alone
 
 
 class DeliveryEnd(Struct):
@@ -453,7 +442,7 @@ def run(config: SenderConfig) -> None:
             _deliver_killed(folder, config, log)
         session, controller = folder.read_session(), Process(config.controller)
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {config.controller}")
-        delivery = _deliver(folder, session, config, log, config.timeouts, controller)
+        delivery = _deliver(folder, session, config, log, controller)
         if delivery.is_finished and not delivery.has_kept and not delivery.state.lost_report:
             # Without its report the session stays: pytest removes it when it has shown the reason, else the next one.
             _remove_after_pytest(folder, config)
@@ -471,7 +460,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
     be delivered stays, and pytest's summary tells of it.
     """
     target = config.endpoint.database, config.endpoint.project_id
-    timeouts = replace(config.timeouts, send_progress=config.timeouts.exit_progress)
+    config = replace(config, timeouts=replace(config.timeouts, send_progress=config.timeouts.exit_progress))
     for folder in session_folders(own.path.parent):
         lock = None
         try:
@@ -483,7 +472,7 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
             lock = folder.locked()
             if lock is None or ledger_from(folder.ledger).is_done:
                 continue
-            delivery = _deliver(folder, replace(session, report=""), config, Log(folder.log), timeouts)
+            delivery = _deliver(folder, replace(session, report=""), config, Log(folder.log))
             if delivery.is_finished and not delivery.has_kept:
                 remove_session(folder.path, is_own=True)
         except Exception as error:  # noqa: BLE001 - whatever was left behind must not cost this session its results
@@ -494,17 +483,11 @@ def _deliver_killed(own: SessionFolder, config: SenderConfig, log: Log) -> None:
 
 
 def _deliver(
-    folder: SessionFolder,
-    session: SessionManifest,
-    config: SenderConfig,
-    log: Log,
-    timeouts: Timeouts,
-    controller: Process | None = None,
+    folder: SessionFolder, session: SessionManifest, config: SenderConfig, log: Log, controller: Process | None = None
 ) -> Delivery:
     """Deliver a session; ``controller`` is its pytest, None if that was killed."""
-    runtime = Runtime(clock=time.monotonic, random=random.random, log=log.write)
     with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
-        sender = Sender(folder, session, timeouts, client, runtime, controller)
+        sender = Sender(folder, session, config.timeouts, client, Runtime(log.write), controller)
         sender.options = DeliveryOptions(artifact_store=config.store)
         if controller is not None:
             sender.epoch, sender.captured_output = config.epoch, CapturedOutput(config.options)

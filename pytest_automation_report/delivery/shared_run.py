@@ -20,11 +20,12 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.client import run_pages
 from pytest_automation_report.api.models import JOB, Field, Resources
+from pytest_automation_report.delivery.requests import NOT_FOUND, UNPROCESSABLE
 from pytest_automation_report.errors import ClientError, RefusedError
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Json, NewRun
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.launch import Runtime, Timeouts
 
 LEFT_FIELD: Final = "Left empty"
-
-_NOT_FOUND: Final = 404
-_UNPROCESSABLE: Final = 422
 
 _SHOWN_COMMIT: Final = 10
 
@@ -142,10 +140,10 @@ class SharedRunLookup(Struct):
             self._stage = self._create
 
     def _look(self) -> int | None:
-        matching, others = self._runs()
+        matching = self._runs()
         open_runs = [run.id for run in matching if not run.is_completed]
         if open_runs:
-            return self._joined(min(open_runs), others)
+            return self._joined(min(open_runs))
         if self._wait_for_first_job(is_waited=bool(matching)):
             return None
         completed = max((run.id for run in matching), default=0)
@@ -165,9 +163,9 @@ class SharedRunLookup(Struct):
         self._next_try = now + self.timeouts.join_poll
         return True
 
-    def _joined(self, run_id: int, others: Sequence[tuple[Run, str]]) -> int:
+    def _joined(self, run_id: int) -> int:
         """Return the run, with a note if it is not the only open run of the key, or not the first one."""
-        foreign = next(((run.id, what) for run, what in others if not run.is_completed), None)
+        foreign = next(((run.id, what) for run, what in self._others if not run.is_completed), None)
         if self._key_suffix and not self.is_late_refused:
             self.note = (
                 f"run {self._key_suffix} of this key was completed before: run {run_id} has these results and stays "
@@ -182,7 +180,7 @@ class SharedRunLookup(Struct):
             self._created_run = self.client.create_run(self._new_run, key=self._key)
         except RefusedError as error:
             # Another job has used the key with a body that differs in what does not keep them apart.
-            open_runs = self._open_runs() if error.status == _UNPROCESSABLE else []
+            open_runs = self._open_runs() if error.status == UNPROCESSABLE else []
             if not open_runs:
                 raise
             self.runtime.log(f"{error}: another job has created run {min(open_runs)}")
@@ -191,7 +189,7 @@ class SharedRunLookup(Struct):
             self._stage = self._count  # the run may have been created all the same
             raise
         if self.client.knows_keys:
-            return self._joined(self._created_run, self._others)
+            return self._joined(self._created_run)
         self._stage = self._compare
         return None
 
@@ -203,7 +201,7 @@ class SharedRunLookup(Struct):
             self._next_try = self.runtime.clock() + self.timeouts.read_back
             return None
         if oldest == self._created_run:
-            return self._joined(oldest, self._others)
+            return self._joined(oldest)
         self._oldest_run, self._stage = oldest, self._leave
         return None
 
@@ -228,16 +226,17 @@ class SharedRunLookup(Struct):
 
     def _open_runs(self) -> list[int]:
         """Return the ids of the open runs of the key that this job may join."""
-        return [run.id for run in self._runs()[0] if not run.is_completed]
+        return [run.id for run in self._runs() if not run.is_completed]
 
-    def _runs(self) -> tuple[list[Run], list[tuple[Run, str]]]:
+    def _runs(self) -> list[Run]:
+        """Return the runs of the key that this job may join, newest first."""
         try:
             matching, self._others = runs_of_key(self.client, self.tag, self.run)
         except RefusedError as error:
-            if error.status != _NOT_FOUND:
+            if error.status != NOT_FOUND:
                 raise
-            return [], []  # a server may create a project with its first run; if it does not, the creation fails, too
-        return matching, self._others
+            return []  # a server may create a project with its first run; if it does not, the creation fails, too
+        return matching
 
     @property
     def _key(self) -> str:

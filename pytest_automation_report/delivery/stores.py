@@ -40,12 +40,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.requests import Life, RepeatableStep
 
 
-PIECE_BYTES: Final = 1 << 20
-"""Number of bytes of a file that are read at once."""
-
+_PIECE_BYTES: Final = 1 << 20
 _NAME_CHARACTERS: Final = 50  # each may become twelve in a URL, which has a limit
-
-_UNKNOWN_MEDIA_TYPE: Final = "application/octet-stream"
 
 
 class ArtifactStoreError(Exception):
@@ -55,7 +51,7 @@ class ArtifactStoreError(Exception):
 def key_of(file: BinaryIO, name: str) -> str:
     """Return the key of a file in a store: its hash, a slash, and its name in characters that every system accepts."""
     digest = sha256()
-    while piece := file.read(PIECE_BYTES):
+    while piece := file.read(_PIECE_BYTES):
         digest.update(piece)
     file.seek(0)
     return f"{digest.hexdigest()}/{file_name(name)[-_NAME_CHARACTERS:]}"
@@ -79,13 +75,13 @@ def put_in_folder(folder: Path, template: str, file: BinaryIO, name: str, mime_t
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Two senders may store the same file, and a reader must not see half of it.
-        replace_file(path, iter(lambda: file.read(PIECE_BYTES), b""))
+        replace_file(path, iter(lambda: file.read(_PIECE_BYTES), b""))
     except OSError as error:
         raise ArtifactStoreError(f"{folder} cannot be written: {error.strerror or error}") from error
     return stored_file(address_of(template, key, name), name, mime_type)
 
 
-SIGNED_FOR: Final = timedelta(days=7)
+_SIGNED_FOR: Final = timedelta(days=7)
 """How long a URL that the bucket signs is valid: the longest time that S3 allows."""
 
 _RETRIES: Final = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
@@ -118,9 +114,10 @@ class BucketStore:
         try:
             if self._bucket is None:
                 self._bucket = self._open()
-            attributes = {"Content-Type": stored_file("https://host", name, mime_type).mime_type or _UNKNOWN_MEDIA_TYPE}
-            obstore.put(self._bucket, key, file, attributes=attributes)
-            url = self._url(key, name)
+            media_type = stored_file("https://host", name, mime_type).mime_type or "application/octet-stream"
+            obstore.put(self._bucket, key, file, attributes={"Content-Type": media_type})
+            own = self._config.url
+            url = address_of(own, key, name) if own else str(obstore.sign(self._bucket, "GET", key, _SIGNED_FOR))
         except (BaseError, ValueError, OSError) as error:
             # pytest's summary shows the first line alone.
             line = (str(error).strip().splitlines() or [type(error).__name__])[0][:_REASON_CHARACTERS]
@@ -137,13 +134,6 @@ class BucketStore:
         return open_bucket(
             self._config.address, client_options={**_TIMEOUTS, "allow_http": is_plain}, retry_config=_RETRIES
         )
-
-    def _url(self, key: str, name: str) -> str:
-        if self._config.url:
-            return address_of(self._config.url, key, name)
-        import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
-
-        return str(obstore.sign(self._bucket, "GET", key, SIGNED_FOR))
 
 
 def import_client(*, is_embedded: bool) -> None:
