@@ -50,9 +50,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.folder import SessionFolder
 
 
-STEP_SECONDS: Final = 10.0
-"""Time limit of each step."""
-
+_STEP_SECONDS: Final = 10.0
 _DIRECT: Final = "none for this address"
 _SKEW_SECONDS: Final = 60.0
 _NOT_FOUND: Final = 404
@@ -83,28 +81,32 @@ class Check(Struct, frozen=True):
         return f"{self.name}: {self.finding}{f': {self.remedy}' if self.remedy else ''}"
 
 
+_ANSWERS: Final = Check("connection", "ok", "the server answers")
+_ACCEPTED: Final = Check("token", "ok", "accepted")
+
+
 def skipped(names: tuple[str, ...], reason: str) -> list[Check]:
     """Return these checks as skipped, all for the same reason."""
     return [Check(name, "skipped", reason) for name in names]
 
 
-def connection_checks(endpoint: Endpoint, token: Token, *, step_seconds: float = STEP_SECONDS) -> list[Check]:
+def connection_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     """Check each step on the way to a server, or the database of the embedded one."""
     if endpoint.is_embedded:
         return [_database_check(Path(endpoint.database))]
     checks = [_proxy_check(endpoint)]
     if checks[0].finding != _DIRECT:  # the proxy resolves the name and opens the connection
-        return [*checks, *_request_checks(endpoint, token, step_seconds)]
-    name = _name_check(endpoint, step_seconds)
+        return [*checks, *_request_checks(endpoint, token)]
+    name = _name_check(endpoint)
     checks.append(name)
     if name.state == "failed":
         return [*checks, *skipped(_AFTER_NAME, "the name of the server is not known")]
     if endpoint.origin.startswith("https://"):
-        tls = _tls_check(endpoint, step_seconds)
+        tls = _tls_check(endpoint)
         checks.append(tls)
         if tls.state == "failed":
             return [*checks, *skipped(_AFTER_NAME[1:], "there is no secure connection")]
-    return [*checks, *_request_checks(endpoint, token, step_seconds)]
+    return [*checks, *_request_checks(endpoint, token)]
 
 
 def _proxy_check(endpoint: Endpoint) -> Check:
@@ -116,7 +118,7 @@ def _proxy_check(endpoint: Endpoint) -> Check:
     return Check("proxy", "ok", f"{split.scheme}://{split.hostname}:{split.port or _PORTS.get(split.scheme, 0)}")
 
 
-def _name_check(endpoint: Endpoint, step_seconds: float) -> Check:
+def _name_check(endpoint: Endpoint) -> Check:
     """Look the server's name up, in a separate thread: a name server can need minutes, and has no time limit."""
     host, port = _host_and_port(endpoint)
     results: queue.Queue[list[Any] | Exception] = queue.Queue()
@@ -130,16 +132,16 @@ def _name_check(endpoint: Endpoint, step_seconds: float) -> Check:
     threading.Thread(target=look_up, daemon=True).start()
     remedy = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
     try:
-        result = results.get(timeout=step_seconds)
+        result = results.get(timeout=_STEP_SECONDS)
     except queue.Empty:
-        return Check("DNS", "failed", f"{host} was not resolved within {step_seconds:g} s", remedy)
+        return Check("DNS", "failed", f"{host} was not resolved within {_STEP_SECONDS:g} s", remedy)
     if isinstance(result, Exception):
         why = "no name of a host" if isinstance(result, UnicodeError) else reason(result)
         return Check("DNS", "failed", f"{host}: {why}", remedy)
     return Check("DNS", "ok", f"{host} is {', '.join(sorted({str(address[4][0]) for address in result}))}")
 
 
-def _tls_check(endpoint: Endpoint, step_seconds: float) -> Check:
+def _tls_check(endpoint: Endpoint) -> Check:
     """Open a TLS connection with the certificates that `requests` trusts, and close it."""
     import certifi  # noqa: PLC0415 - the certificates of requests
 
@@ -147,7 +149,7 @@ def _tls_check(endpoint: Endpoint, step_seconds: float) -> Check:
     try:
         context = ssl.create_default_context(cafile=endpoint.ca_file or certifi.where())
         with (
-            socket.create_connection((host, port), timeout=step_seconds) as connection,
+            socket.create_connection((host, port), timeout=_STEP_SECONDS) as connection,
             context.wrap_socket(connection, server_hostname=host) as secure,
         ):
             certificate: Any = secure.getpeercert()
@@ -163,44 +165,38 @@ def _tls_check(endpoint: Endpoint, step_seconds: float) -> Check:
         return Check("TLS", "failed", f"{host}:{port}: {reason(error)}", remedy)
 
 
-def _request_checks(endpoint: Endpoint, token: Token, step_seconds: float) -> list[Check]:
+def _request_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     """Read a source of the project: that needs the token, the project and the permission to read it."""
     dates: list[tuple[str, float]] = []
+
+    def note_date(headers: Mapping[str, str]) -> None:
+        dates.append((headers.get("Date", ""), time.time()))
+
     try:
-        with connected(
-            endpoint,
-            token,
-            deadline_seconds=step_seconds,
-            on_answer=lambda headers: dates.append((headers.get("Date", ""), time.time())),
-        ) as client:
+        with connected(endpoint, token, deadline_seconds=_STEP_SECONDS, on_answer=note_date) as client:
             client.sources(per_page=15)
     except (ClientError, SettingError, OSError) as error:
         checks = _refused(endpoint, error)
     else:
-        checks = [
-            Check("connection", "ok", "the server answers"),
-            Check("token", "ok", "accepted"),
-            Check("project", "ok", f"{endpoint.project_id} can be read"),
-        ]
+        checks = [_ANSWERS, _ACCEPTED, Check("project", "ok", f"{endpoint.project_id} can be read")]
     return [*checks, _clock_check(dates)]
 
 
 def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
     """Return the checks that an error of the one request stands for."""
-    answers = Check("connection", "ok", "the server answers")
-    accepted = Check("token", "ok", "accepted")
     status = error.status if isinstance(error, (RefusedError, TokenRefusedError)) else 0
     if isinstance(error, TokenRefusedError) and status == _FORBIDDEN:
         remedy = "give the token's user access to the project, or set project_id to one of theirs"
-        return [answers, accepted, Check("project", "failed", string(str(error)), remedy)]
+        return [_ANSWERS, _ACCEPTED, Check("project", "failed", string(str(error)), remedy)]
     if isinstance(error, TokenRefusedError):
         remedy = "set AUTOMATION_REPORT_TOKEN to a valid token of a user of this project"
-        return [answers, Check("token", "failed", string(str(error)), remedy), *skipped(("project",), "no valid token")]
+        refused = Check("token", "failed", string(str(error)), remedy)
+        return [_ANSWERS, refused, *skipped(("project",), "no valid token")]
     if status == _NOT_FOUND and _NEW_PROJECT in str(error):
-        return [answers, accepted, Check("project", "ok", f"{endpoint.project_id} is created with the first run")]
+        return [_ANSWERS, _ACCEPTED, Check("project", "ok", f"{endpoint.project_id} is created with the first run")]
     if status == _NOT_FOUND:
         remedy = f"check the number of the project (project_id {endpoint.project_id}), and the address (url)"
-        return [answers, accepted, Check("project", "failed", string(str(error)), remedy)]
+        return [_ANSWERS, _ACCEPTED, Check("project", "failed", string(str(error)), remedy)]
     remedies = {
         NotSentError: "check the address (url), the proxy, and that the server runs",
         ThrottledError: "wait, the server takes no more requests for now",
@@ -340,11 +336,7 @@ def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm"))
 
 def versions() -> Mapping[str, str]:
     """Return the versions of the packages that reporting depends on, without those that are not installed."""
-    found = {
-        "pytest-automation-report": __version__,
-        "Python": platform.python_version(),
-        "system": sys.platform,
-    }
+    found = {"pytest-automation-report": __version__, "Python": platform.python_version(), "system": sys.platform}
     for name in _PACKAGES:
         with suppress(PackageNotFoundError):
             found[name] = version(name)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
@@ -25,7 +25,11 @@ ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.
 OF_COMMAND: Final = frozenset({signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH})
 """Signals that only commands use: without a running command they are ignored."""
 
-_STDERR: Final = 2
+_FORWARDED: Final = ENDING | OF_COMMAND
+_OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
+
+STDOUT: Final = 1
+STDERR: Final = 2
 
 
 class Interrupted(KeyboardInterrupt):
@@ -44,12 +48,9 @@ class Interrupts:
     """
 
     def __init__(self, same_seconds: float) -> None:
-        self.last: int | None = None
-        """The signal that began the newest group."""
-        self.allowed = 1
-        """Number of groups that interrupt nothing: the first one before the command."""
-        self.is_waiting = False
-        """Whether a group came outside of an interruptible section: the next such section raises at once."""
+        self.last: int | None = None  # the signal that began the newest group
+        self.allowed = 1  # groups that interrupt nothing: the first one before the command
+        self._is_waiting = False  # a group came outside of an interruptible section: the next one raises at once
         self._same_seconds = same_seconds
         self._began: float | None = None
         self._numbers: set[int] = set()
@@ -57,7 +58,7 @@ class Interrupts:
 
     def install(self) -> None:
         """Handle the signals from now on, except those that the parent process ignores, as ``nohup`` does."""
-        for number in ENDING | OF_COMMAND:
+        for number in _FORWARDED:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._received)
 
@@ -67,7 +68,7 @@ class Interrupts:
         Python resets its handlers before it has ended. A signal in that moment would end the process, and its
         exit code would be the signal's instead of the command's. Ignored signals stay ignored.
         """
-        for number in ENDING | OF_COMMAND:
+        for number in _FORWARDED:
             signal.signal(number, signal.SIG_IGN)
 
     def note(self, number: int) -> tuple[bool, bool]:
@@ -86,7 +87,7 @@ class Interrupts:
         """Raise `Interrupted` on a group of signals in this section, at once if one is waiting."""
         self._is_interruptible = True
         try:
-            if self.is_waiting:
+            if self._is_waiting:
                 self._interrupt()
             yield
         finally:
@@ -101,12 +102,12 @@ class Interrupts:
         elif self._is_interruptible:
             self._interrupt()
         else:
-            if self.is_waiting:
+            if self._is_waiting:
                 _drop_stuck_stderr()
-            self.is_waiting = True
+            self._is_waiting = True
 
     def _interrupt(self) -> None:
-        self._is_interruptible = self.is_waiting = False
+        self._is_interruptible = self._is_waiting = False
         raise Interrupted
 
 
@@ -117,15 +118,12 @@ def _drop_stuck_stderr() -> None:
     on the null device.
     """
     writable = select.poll()
-    writable.register(_STDERR, select.POLLOUT)
+    writable.register(STDERR, select.POLLOUT)
     if not writable.poll(0):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, _STDERR)
+        os.dup2(null, STDERR)
         os.close(null)
 
-
-STDOUT: Final = 1
-STDERR: Final = 2
 
 KEPT_CHARACTERS: Final = 1 << 16
 """Characters of the beginning, and of the end, that are stored: four times a field's, since colours are removed."""
@@ -187,10 +185,11 @@ class _Channel(Struct):
 class CommandOutput:
     """The output of one command: shown at once, its ends stored; owned by the function that runs the command.
 
-    The command gets a pipe for each stream of the user that is no terminal; it writes to a terminal itself, and what it
-    writes there is not stored. If both streams of the user are the same, the command's are the same, too, and its
-    output stays in order. A stream of the user that is closed stays closed. One that fails (a full disk, a reader that
-    has ended) is closed for the command, too, which then ends as it would have ended without us.
+    Until `open` the command writes to our own streams, and nothing is stored. Then it gets a pipe for each stream of
+    the user that is no terminal; it writes to a terminal itself, and what it writes there is not stored. If both
+    streams of the user are the same, the command's are the same, too, and its output stays in order. A stream of the
+    user that is closed stays closed. One that fails (a full disk, a reader that has ended) is closed for the command,
+    too, which then ends as it would have ended without us.
     """
 
     def __init__(self) -> None:
@@ -235,8 +234,9 @@ class CommandOutput:
 
         Processes that the command has left behind may still write: exec does not wait for them or store their output.
         """
-        os.close(self._ended_writer)
-        self._ended_writer = -1
+        if self._ended_writer >= 0:
+            os.close(self._ended_writer)
+            self._ended_writer = -1
         for channel in self._channels:
             while not channel.is_drained.wait(_POLL_SECONDS):
                 if is_interrupted():
@@ -309,19 +309,13 @@ def _has_written(target: int, data: bytes) -> bool:
     waiting.register(target, select.POLLOUT)
     try:
         while view:
-            waiting.poll()  # another process may have made the user's terminal or pipe non-blocking
-            view = view[_write(target, view) :]
+            # Another process may have made the user's terminal or pipe non-blocking, and others may fill it.
+            waiting.poll()
+            with suppress(BlockingIOError):
+                view = view[os.write(target, view) :]
     except OSError:
         return False
     return True
-
-
-def _write(target: int, data: memoryview) -> int:
-    """Return the number of bytes written, 0 for a non-blocking stream that is full."""
-    try:
-        return os.write(target, data)
-    except BlockingIOError:
-        return 0
 
 
 def _visible_lines(text: str) -> Iterator[str]:
@@ -335,8 +329,6 @@ NOT_STARTED: Final = 126
 """Exit codes of shells for a command that does not exist, and for one that cannot be started."""
 
 _SIGNAL_CODES: Final = 128
-_FORWARDED: Final = ENDING | OF_COMMAND
-_OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
 
 
 class Ended(Struct, frozen=True):
@@ -348,12 +340,12 @@ class Ended(Struct, frozen=True):
 
 
 def run_command(
-    command: Sequence[str], environ: Mapping[str, str], interrupts: Interrupts, output: CommandOutput | None
+    command: Sequence[str], environ: Mapping[str, str], interrupts: Interrupts, output: CommandOutput
 ) -> Ended:
     """Run a command to its end and forward signals to it. It is not started if a signal to end came before.
 
-    Without ``output`` the command writes to our streams itself. Signals of a terminal are not forwarded: the command
-    is in the same group of processes and gets them from the terminal.
+    Signals of a terminal are not forwarded: the command is in the same group of processes and gets them from the
+    terminal.
     """
     began = time.monotonic()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # while it is ignored, the end of a child is not signalled
@@ -375,12 +367,11 @@ def _outcome(
     environ: Mapping[str, str],
     mask: set[signal.Signals | int],
     interrupts: Interrupts,
-    output: CommandOutput | None,
+    output: CommandOutput,
 ) -> tuple[int, str]:
     """Return the command's exit code, negative for a signal, and how it ended in words."""
     if interrupts.last is not None:
-        if output is not None:
-            output.close()
+        output.close()
         return -interrupts.last, f"was not started: {signal_name(interrupts.last)} came first"
     try:
         process = _start(command, environ, mask, output)
@@ -392,10 +383,7 @@ def _outcome(
 
 
 def _start(
-    command: Sequence[str],
-    environ: Mapping[str, str],
-    mask: set[signal.Signals | int],
-    output: CommandOutput | None,
+    command: Sequence[str], environ: Mapping[str, str], mask: set[signal.Signals | int], output: CommandOutput
 ) -> subprocess.Popen[bytes]:
     """Start the command; raises `OSError` if it cannot be started."""
 
@@ -409,20 +397,18 @@ def _start(
         process = subprocess.Popen(  # noqa: S603 - the command is the user's own
             command,
             env=dict(environ),
-            stdout=None if output is None else output.command_end(STDOUT),
-            stderr=None if output is None else output.command_end(STDERR),
+            stdout=output.command_end(STDOUT),
+            stderr=output.command_end(STDERR),
             preexec_fn=reset_signals,  # noqa: PLW1509 - there are no threads
         )
     except OSError:
-        if output is not None:
-            output.close()
+        output.close()
         raise
-    if output is not None:
-        output.start()
+    output.start()
     return process
 
 
-def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: CommandOutput | None) -> int:
+def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: CommandOutput) -> int:
     """Wait for the command's end; return its exit code, negative for a signal."""
     while process.poll() is None:
         number, is_from_terminal = _next_signal()
@@ -430,8 +416,7 @@ def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: Comm
         if is_new and not is_from_terminal and process.poll() is None:
             process.send_signal(number)
     _note_pending(interrupts)  # signals to the whole group of processes, which ended the command
-    if output is not None:
-        output.drain(lambda: _note_pending(interrupts))
+    output.drain(lambda: _note_pending(interrupts))
     return process.returncode
 
 

@@ -118,9 +118,8 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
         for name in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))[::-1]:
             row = setting_of(name)
             if row.kind == "flag":
-                option = click.option(
-                    f"{row.plain_option}/{row.plain_off_option}", row.name, default=None, help=f"{row.help}."
-                )
+                switch = f"{row.plain_option}/{row.plain_off_option}"
+                option = click.option(switch, row.name, default=None, help=f"{row.help}.")
             else:
                 is_list = row.kind in {"list", "pairs"}
                 option = click.option(
@@ -161,11 +160,7 @@ def needed(token: Token | None, configuration: Settings, *, kept: str = "") -> T
 
 
 def configuration_of(
-    options: dict[str, Any],
-    *,
-    raises_errors: bool = False,
-    prints_warnings: bool = True,
-    is_source_needed: bool = True,
+    options: dict[str, Any], *, raises_errors: bool = False, prints_warnings: bool = True, is_source_needed: bool = True
 ) -> tuple[Settings, Token | None]:
     """Return the configuration and the token for these options; warnings are printed if ``prints_warnings``.
 
@@ -313,9 +308,8 @@ SIZE.name = "SIZE"
 
 
 _STORE: Final = ".automation-report/store.sqlite3"
+# Folders in which stores are looked for: those of a monorepo, none that is hidden.
 _BELOW: Final = ("[!.]*", "[!.]*/[!.]*")
-"""Folders in which stores are looked for: those of a monorepo, none that is hidden."""
-
 _MOST_SHOWN: Final = 5
 
 

@@ -22,7 +22,7 @@ _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBA
 
 _COMMANDS: Final = {
     "doctor": ("doctor", "doctor"),
-    "exec": ("execute", "exec"),
+    "exec": ("execute", "submit"),
     "flaky": ("flaky", "findings"),
     "gate": ("gate", "findings"),
     "html": ("html", "serve"),
@@ -98,10 +98,7 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "run complete": ("Complete a run.", 'run complete --run-key "{pipeline}" --expect-jobs 4 --timeout 30m'),
     "run create": ("Create a run and print its id.", 'run create --source shop --name "Nightly"'),
     "run diff": ("Show what changed between two runs.", "run diff 70 71"),
-    "run export": (
-        "Write a run in a form that other tools read.",
-        "run export 71 --format junit -o junit.xml",
-    ),
+    "run export": ("Write a run in a form that other tools read.", "run export 71 --format junit -o junit.xml"),
     "run failed": ("Print the keys of a run's failed tests.", "run failed 71"),
     "run findings": ("Show what changed in a run, and why tests fail.", "run findings 71 --base 64"),
     "run list": ("List the runs of the project.", "run list --status open --older-than 2h"),

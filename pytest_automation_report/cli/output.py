@@ -20,9 +20,6 @@ from pytest_automation_report.text.terminal import printable, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.delivery.dispatcher import Delivery
@@ -109,13 +106,12 @@ def age(seconds: float) -> str:
 
 
 _LINE_SECONDS: Final = 10.0
+# How often a line that stays the same is shown: CI providers end jobs whose log is silent for long.
 _SAME_LINE_SECONDS: Final = 60.0
-"""How often a line that stays the same is shown: CI providers end jobs whose log is silent for long."""
-
 _BAR_SECONDS: Final = 0.5
 
 
-class Progress:
+class Progress(ExitStack):
     """Shows the number of delivered results beside that of all read so far; owned by the command that sends.
 
     A bar on a terminal, a line every ten seconds in a log, or every minute if it says nothing new. Short deliveries
@@ -123,20 +119,11 @@ class Progress:
     """
 
     def __init__(self, stream: TextIO | None, clock: Callable[[], float]) -> None:
-        self._stream = stream
-        self._clock = clock
+        super().__init__()
+        self._stream, self._clock = stream, clock
         self._last = clock()
         self._bar: Any = None
         self._line, self._line_at = "", clock()
-        self._exits = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._exits.close()
 
     def show(self, delivery: Delivery) -> None:
         """Show the progress of the delivery, if it is time to."""
@@ -156,6 +143,6 @@ class Progress:
             return
         if self._bar is None:
             bar = click.progressbar(length=max(1, read), label="sending", file=self._stream)
-            self._bar = self._exits.enter_context(bar)
+            self._bar = self.enter_context(bar)
         self._bar.length = max(1, read)
         self._bar.update(sent - self._bar.pos)

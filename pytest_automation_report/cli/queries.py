@@ -59,8 +59,8 @@ WHICH: Final = ("source", "run_id", "run_key", *FACTS)
 
 _T = TypeVar("_T")
 _TRANSIENT_ERRORS: Final = (NotSentError, ThrottledError, UnknownAnswerError)
+# How often an error that stays the same is shown: CI providers end jobs whose log is silent for long.
 _SHOWN_SECONDS: Final = 10.0
-"""How often an error that stays the same is shown: CI providers end jobs whose log is silent for long."""
 
 
 class NoRunError(RefusedError):
@@ -89,8 +89,7 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing, *, is_l
     Transient errors of the server are retried for `DEADLINE_SECONDS`, then raised; refusals are raised at once.
     """
     timeouts = timeouts_from(os.environ)
-    runtime = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
-    lookup = SharedRunLookup(client, run, sharing.tag, timeouts, runtime, sharing.is_first, is_late_refused)
+    lookup = SharedRunLookup(client, run, sharing.tag, timeouts, Runtime(), sharing.is_first, is_late_refused)
 
     def join_or_create() -> int:
         while (run_id := lookup.step()) is None:
@@ -233,9 +232,8 @@ class Opened(Struct, frozen=True):
         Raises `click.UsageError` if no run has the key.
         """
         configuration = self.configuration
-        if chosen == LAST or (
-            chosen is None and configuration.run_id is None and "run_key" not in configuration.origins
-        ):
+        is_set = configuration.run_id is not None or "run_key" in configuration.origins
+        if chosen == LAST or not (chosen or is_set):
             return None
         try:
             return chosen or find_run(self.client, configuration)

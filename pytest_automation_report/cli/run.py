@@ -209,9 +209,10 @@ def create(resources: Resources, **options: Any) -> int:  # noqa: ANN401 - click
     new, sharing = new_run(configuration)
     new = joined(new, resources)
     with connected_to(configuration, token) as client:
-        run_id = (
-            join_or_create_run(client, new, sharing, is_late_refused=True) if sharing.tag else client.create_run(new)
-        )
+        if sharing.tag:
+            run_id = join_or_create_run(client, new, sharing, is_late_refused=True)
+        else:
+            run_id = client.create_run(new)
     echo_result(run_id)
     echo_stderr(f'run {run_id} "{new.name}" of source {new.source} is open')
     echo_link(configuration, run_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import sys
 import time
 from collections import Counter
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.cli.context import (
@@ -83,12 +81,12 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
         return Exit.DONE
     kept = f"{quantity(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
     token = needed(found_token, configuration, kept=kept)
-    options_of_send = SendOptions(unknown, is_in_new_run=new_run)
+    delivery_options = DeliveryOptions(unknown, is_in_new_run=new_run)
     exits: set[Exit] = set()
     for folder in folders:
         # A completed run takes no results, so one is completed only once all other sessions are delivered.
         has_to_wait = _is_closing(folder) and exits - {Exit.DONE}
-        exits.add(_kept(folder, _LAST) if has_to_wait else _send(folder, configuration, token, options_of_send))
+        exits.add(_kept(folder, _LAST) if has_to_wait else _send(folder, configuration, token, delivery_options))
     return Exit.TOKEN if Exit.TOKEN in exits else Exit.KEPT if exits - {Exit.DONE} else Exit.DONE
 
 
@@ -100,21 +98,10 @@ def _is_closing(folder: SessionFolder) -> bool:
         return False
 
 
-class SendOptions(Struct, frozen=True):
-    """Way to send a session: the decision about unconfirmed results, and whether the remaining ones go to a new run.
-
-    With ``prints_run`` the run's id is printed to stdout, if there is one.
-    """
-
-    unknown: Unknown = "hold"
-    is_in_new_run: bool = False
-    prints_run: bool = False
+_DEFAULTS: Final = DeliveryOptions()
 
 
-_DEFAULTS: Final = SendOptions()
-
-
-def _send(folder: SessionFolder, configuration: Settings, token: Token, options: SendOptions) -> Exit:
+def _send(folder: SessionFolder, configuration: Settings, token: Token, options: DeliveryOptions = _DEFAULTS) -> Exit:
     try:
         folder.check_owner()
         session = folder.read_session()
@@ -153,7 +140,7 @@ def left_by(run: int, configuration: Settings, token: Token) -> Exit:
             continue
         if session.joined_run != run or session.origin != configuration.endpoint.origin:
             continue
-        worst = max(worst, _send(folder, configuration, token, _DEFAULTS))
+        worst = max(worst, _send(folder, configuration, token))
     return worst
 
 
@@ -211,7 +198,7 @@ def _blocking_error(folder: SessionFolder, session: SessionManifest, configurati
 
 
 def _destination_error(session: SessionManifest, endpoint: Endpoint) -> str:
-    """Return why a session without address or project is not sent here: the one that is known must be the same."""
+    # Of a session without address or project the one that is known must be the same.
     if session.origin not in {"", endpoint.origin}:
         how = "name that with --url, and its project with --project-id, to send it"
         return f"it is for {session.origin}: {how}, {_TRUST}"
@@ -225,14 +212,15 @@ def delivered(
     session: SessionManifest,
     configuration: Settings,
     token: Token,
-    options: SendOptions = _DEFAULTS,
+    options: DeliveryOptions = _DEFAULTS,
+    *,
+    prints_run: bool = False,
 ) -> Exit:
-    """Send a session, with its progress and outcome on stderr; the caller has the folder's lock."""
-    before = ledger_from(folder.ledger)
-    acknowledged, dropped = before.total("acknowledged"), before.total("dropped")
-    runtime = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
-    timeouts = timeouts_from(os.environ)
-    report = session.report
+    """Send a session, with its progress and outcome on stderr; the caller has the folder's lock.
+
+    With ``prints_run`` the run's id is printed to stdout, if there is one.
+    """
+    before, timeouts, report = ledger_from(folder.ledger), timeouts_from(os.environ), session.report
     # A report that the user's environment names is written wherever it is.
     is_named = configuration.origins.get("html") == setting_of("html").environment and configuration.html == report
     refusal = "" if not report or is_named else refusal_of_kept(project_ini(Path.cwd()).root, Path(report))
@@ -243,27 +231,18 @@ def delivered(
         connected(configuration.endpoint, token, deadline_seconds=timeouts.request) as client,
         Progress(sys.stderr, time.monotonic) as progress,
     ):
-        delivery = Sender(
-            folder,
-            replace(session, report="") if refusal else session,
-            timeouts,
-            client,
-            runtime,
-            options=DeliveryOptions(
-                unknown=options.unknown,
-                is_in_new_run=options.is_in_new_run,
-                artifact_store=store,
-            ),
-            on_progress=progress.show,
-        ).run()
+        followed, runtime = replace(session, report="" if refusal else report), Runtime(Log(folder.log).write)
+        sender = Sender(folder, followed, timeouts, client, runtime, options=replace(options, artifact_store=store))
+        sender.on_progress = progress.show
+        delivery = sender.run()
     state = delivery.state
-    if options.prints_run and state.run is not None:
+    if prints_run and state.run is not None:
         echo_result(state.run)
     if refusal and state.run is not None:
         remedy = f"write it with automation-report html {state.run} -o {report}"
         echo_stderr(f"{folder.id}: no report in {report}: {refusal}: {remedy}")
-    _echo_decisions(folder, state, state.total("dropped") - dropped)
-    return _echo_outcome(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
+    _echo_decisions(folder, state, state.total("dropped") - before.total("dropped"))
+    return _echo_outcome(folder, delivery, state.total("acknowledged") - before.total("acknowledged"), configuration)
 
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
@@ -283,14 +262,11 @@ def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> 
 
 def _echo_outcome(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Settings) -> Exit:
     state = delivery.state
-    counts: Counter[str] = Counter()  # those that earlier senders sent included
-    for queue in delivery.queues.by_worker.values():
-        counts.update(queue.counts)
+    # With those that earlier senders sent.
+    counts = sum((queue.counts for queue in delivery.queues.by_worker.values()), Counter[str]())
     arrived = _arrived(delivery, sent, has_results=bool(counts))
-    if state.done.torn:
-        echo_stderr(
-            f"{folder.id}: {state.done.torn} of its files end in the middle of a record: its process was killed"
-        )
+    if torn := state.done.torn:
+        echo_stderr(f"{folder.id}: {torn} of its files end in the middle of a record: its process was killed")
     if delivery.is_finished and not delivery.has_kept:
         echo_stderr(f"{folder.id}: {arrived}, nothing is left")
         _echo_counts(folder, counts)

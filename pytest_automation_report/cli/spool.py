@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from msgspec import to_builtins
 
-from pytest_automation_report.cli.context import (
-    Exit,
-    configuration_of,
-    echo_stderr,
-    setting_options,
-    with_exit_codes,
-)
+from pytest_automation_report.cli.context import Exit, configuration_of, echo_stderr, setting_options, with_exit_codes
 from pytest_automation_report.cli.output import age, echo_table, is_person_reading
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.spool.cleaning import (

@@ -1,40 +1,58 @@
-"""``automation-report submit``: deliver the results in JUnit XML files of any tool as those of pytest."""
+"""``automation-report submit`` and ``exec``: report the results of any tool, from its files or by running it."""
 
 from __future__ import annotations
 
 import glob
 import os
+import secrets
+import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import Struct
 
+from pytest_automation_report.api.models import Field, FieldType, Test, Token
+from pytest_automation_report.cli.command import CommandOutput, Interrupted, Interrupts, run_command, signal_name
 from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
     SHARING,
     Exit,
+    configuration_of,
     configured,
     echo_stderr,
     new_run,
     setting_options,
+    user_shell,
     with_exit_codes,
 )
-from pytest_automation_report.cli.send import SendOptions, delivered
-from pytest_automation_report.errors import ResultFileError
+from pytest_automation_report.cli.queries import connected_to, jobs_of, join_or_create_run
+from pytest_automation_report.cli.send import delivered, left_by
+from pytest_automation_report.delivery.launch import timeouts_from
+from pytest_automation_report.errors import AutomationReportError, ClientError, ResultFileError, SpoolError
+from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.submission import Submission
+from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.recording.phases import console_field
+from pytest_automation_report.recording.results import key_of
 from pytest_automation_report.settings.run import recording_options
-from pytest_automation_report.settings.token import secrets_from
+from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.settings.token import secrets_from, token_from
+from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Token
+    from pytest_automation_report.api.responses import Run
+    from pytest_automation_report.cli.command import Ended
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.settings import Settings
+    from pytest_automation_report.spool.folder import SessionFolder, SessionManifest
 
-RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
+
+_RESULT_SETTINGS: Final = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
 """Settings for reading results from files, and for the spool that holds them."""
 
 
@@ -44,7 +62,7 @@ RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spo
     "--ignore-parse-error", is_flag=True, help="Report files that cannot be read, and send the results of the others."
 )
 @click.option("--allow-empty", is_flag=True, help="Exit with 0 where there is no result to send.")
-@setting_options(*CONNECTION, *NEW_RUN, *SHARING, *RESULT_SETTINGS)
+@setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
 @with_exit_codes
 def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Send the results in JUnit XML files to a run, and print its id.
@@ -53,10 +71,10 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
     --run-key stays open. When the server is down the results stay in the spool until "automation-report send".
     """
     configuration, token = configured(options)
-    paths = list(paths_of(files))
-    submission = Submission(configuration.spool, rules_of(configuration, token))
+    paths = list(_paths_of(files))
+    submission = Submission(configuration.spool, _rules_of(configuration, token))
     try:
-        fill(submission, paths, is_lenient=ignore_parse_error)
+        _fill(submission, paths, is_lenient=ignore_parse_error)
     except BaseException:
         submission.discard()
         raise
@@ -73,49 +91,44 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         joined_run=configuration.run_id,
     )
     try:
-        return delivered(folder, session, configuration, token, SendOptions(prints_run=True))
+        return delivered(folder, session, configuration, token, prints_run=True)
     finally:
         os.close(lock)
 
 
-def rules_of(configuration: Settings, token: Token) -> RecordingOptions:
-    """Return the recording options for results of files."""
-    return recording_options(
-        configuration, "", secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)
-    )
+def _rules_of(configuration: Settings, token: Token) -> RecordingOptions:
+    secrets_ = secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)
+    return recording_options(configuration, "", secrets_)
 
 
-def fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
+def _fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
     """Add the results of these files; raises `ResultFileError` for one that cannot be read, if not lenient."""
     for path in paths:
-        count = _add_file(submission, path, is_lenient=is_lenient)
-        if count == 0:
-            echo_stderr(f"{path}: no results")
+        _add_file(submission, path, is_lenient=is_lenient)
 
 
-def _add_file(submission: Submission, path: Path, *, is_lenient: bool) -> int | None:
-    """Add the results of a file; return their number, None for a file that cannot be read and was skipped."""
+def _add_file(submission: Submission, path: Path, *, is_lenient: bool) -> None:
     try:
-        return submission.add_file(path)
+        if not submission.add_file(path):
+            echo_stderr(f"{path}: no results")
     except ResultFileError as error:
         if not is_lenient:
             remedy = "nothing was sent (--ignore-parse-error sends the other files)"
             raise ResultFileError(f"{error}; {remedy}") from error
         echo_stderr(f"passed over: {error}")
-        return None
 
 
-def matches(pattern: str) -> list[Path]:
+def _matches(pattern: str) -> list[Path]:
     """Return the paths that match a name or pattern, without folders."""
     names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
     return [Path(name) for name in names if not Path(name).is_dir()]
 
 
-def paths_of(patterns: Iterable[str]) -> Iterator[Path]:
+def _paths_of(patterns: Iterable[str]) -> Iterator[Path]:
     """Yield the files that match these names and patterns, each once; raises `ResultFileError` for one without any."""
     seen: set[str] = set()
     for pattern in patterns:
-        paths = matches(pattern)
+        paths = _matches(pattern)
         if not paths and Path(pattern).is_dir():
             raise ResultFileError(f"{pattern}: is a folder: name its files, as in {pattern.rstrip('/')}/**/*.xml")
         if not paths:
@@ -125,3 +138,322 @@ def paths_of(patterns: Iterable[str]) -> Iterator[Path]:
             if real not in seen:
                 seen.add(real)
                 yield path
+
+
+_FOLDER: Final = "automation-report exec"
+"""Folder of the result that reports a failed command without results."""
+
+_OUTPUT_FIELD: Final = "Output"
+"""Name of the run's or thread's field with the command's output, as the official tool has it."""
+
+_DEFECT: Final = "error in reporting, please report it; it changes no exit code: "
+_INHERITED: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database", "spool", "source")
+"""Settings typed for ``exec`` that the command's own pytest sessions get through their environment."""
+
+
+@click.command("exec", context_settings={"allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+@click.option("--results", "patterns", multiple=True, metavar="FILES",
+              help="JUnit XML files that COMMAND writes. Can be repeated; may be patterns.")  # fmt: skip
+@click.option(
+    "--no-output", is_flag=True, help="Do not send what COMMAND prints; it then writes to this terminal or file itself."
+)
+@setting_options(*CONNECTION, *NEW_RUN, *SHARING, *_RESULT_SETTINGS)
+@with_exit_codes
+def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], no_output: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Run COMMAND and report it as one run, which is completed however COMMAND ends.
+
+    With --results the JUnit XML files that COMMAND wrote are sent. Sessions of pytest with --automation-report join the
+    run, whose id is in AUTOMATION_REPORT_RUN_ID. A run of --run-id or --run-key stays open.
+
+    The exit code is that of COMMAND, or 128 and the number of the signal that ended it. Errors of reporting are shown
+    and change no exit code. Results that were not delivered stay in the spool for "automation-report send".
+    """
+    interrupts = Interrupts(timeouts_from(os.environ).same_signal)
+    interrupts.install()
+    try:
+        return _run_and_report(command, patterns, interrupts, options, has_output=not no_output)
+    finally:
+        interrupts.ignore()
+
+
+def _run_and_report(
+    command: tuple[str, ...],
+    patterns: tuple[str, ...],
+    interrupts: Interrupts,
+    options: dict[str, Any],
+    *,
+    has_output: bool,
+) -> int:
+    """Create the run, run the command, send what it left; return its exit code."""
+    # A setting without an option here: where tests keep no output, the command's is not sent either.
+    configuration, token = configuration_of({**options, "output": None})
+    job = configuration.job or f"exec-{secrets.token_hex(6)}"
+    command_run = _CommandRun(configuration.changed(job=job), token, command, interrupts)
+    before = _snapshot(patterns)
+    try:
+        with interrupts.interruptible():
+            command_run.begin()
+    except Interrupted:
+        echo_stderr(
+            "interrupted: the run may have been created: automation-report run list --status open shows it",
+            colour="yellow",
+        )
+        return 128 + (interrupts.last or signal.SIGINT)
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running
+        echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
+    output = CommandOutput()
+    try:
+        if has_output and configuration.output != "none":
+            output.open()
+    except OSError as error:
+        echo_stderr(f"the command's output is not sent: {error.strerror or error}")
+    environ = {**os.environ, **_inherited(options), **command_run.environment()}
+    ended = run_command(command, environ, interrupts, output)
+    echo_stderr(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
+    try:
+        command_run.end(ended, _new_files(patterns, before), output)
+    except (AutomationReportError, OSError) as error:
+        echo_stderr(f"reporting failed, which changes no exit code: {error}")
+    except Exception as error:  # noqa: BLE001 - as above: the exit code is the command's
+        echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
+    return ended.code
+
+
+class _SessionResults(Struct):
+    """Results of the command's own pytest sessions. The defaults are the safe answers where that is not known yet.
+
+    With ``sent`` other than DONE the run stays open, and with ``has_results`` no result is reported for the command.
+    """
+
+    sent: Exit = Exit.KEPT
+    has_results: bool = True
+    is_interrupted: bool = False
+
+
+class _CommandRun(Struct):
+    """The run of one command; owned by `execute`. Before the command has run, errors are shown and never raised."""
+
+    configuration: Settings
+    token: Token | None
+    command: Sequence[str]
+    interrupts: Interrupts
+    run: int | None = None
+    is_own: bool = False  # created here and not shared: it is completed at the end
+    _earlier_sessions: frozenset[str] = frozenset()
+
+    def begin(self) -> None:
+        """Create the run, or find the one to join."""
+        self._earlier_sessions = self._session_ids()
+        self.run = self.configuration.run_id
+        if self.configuration.endpoint.is_embedded:
+            self.token = Token("embedded")
+        if self.run is not None:
+            return
+        if self.token is None or self.configuration.blocking_error:
+            echo_stderr("no run was created: the results are kept")
+            return
+        new, sharing = new_run(self.configuration)
+        try:
+            with connected_to(self.configuration, self.token) as client:
+                self.run = join_or_create_run(client, new, sharing) if sharing.tag else client.create_run(new)
+        except AutomationReportError as error:
+            echo_stderr(f"no run was created: {error}")
+            return
+        self.is_own = not sharing.tag
+        echo_stderr(f"run {self.run} is open")
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which the command's own pytest sessions join the run."""
+        job = {setting_of("job").environment: self.configuration.job}
+        return job if self.run is None else {**job, setting_of("run_id").environment: str(self.run)}
+
+    def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput) -> None:
+        """Send the command's results, and complete the run if it was created here.
+
+        A signal only interrupts requests: all results are in the spool before exec ends.
+        """
+        # A token that is not sent is a secret, too: the command has it in its environment and may print it.
+        rules = _rules_of(self.configuration, self.token or token_from(os.environ, "").token or Token("none"))
+        submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)
+        try:
+            _fill(submission, files, is_lenient=True)
+            inner = self._inner_results(is_empty=not submission.results)
+            if ended.code and not submission.results and not inner.has_results:
+                submission.add(_failure(self.command, ended, rules))
+            field = _output_field(output, ended, rules)
+            if field is not None:
+                submission.add_property(field)
+        except BaseException:
+            submission.discard()
+            raise
+        results = submission.results
+        if not results and (self.run is None or (inner.has_results and not self.is_own)):
+            submission.discard()
+            return
+        new, sharing = new_run(self.configuration.changed(run_id=self.run), submission.id)
+        folder, session, lock = submission.finished(
+            self.configuration.endpoint,
+            new,
+            note=ended.words,
+            sharing=sharing,
+            joined_run=self.run,
+            is_closing=self.is_own,
+        )
+        try:
+            self._deliver(folder, session, inner, results)
+        finally:
+            os.close(lock)
+
+    def _deliver(self, folder: SessionFolder, session: SessionManifest, inner: _SessionResults, results: int) -> None:
+        """Send the session of the command, or print why it is kept and how to send it."""
+        try:
+            if inner.is_interrupted:
+                self._echo_interrupted(results, folder)
+            elif self.token is None or self.configuration.blocking_error or inner.sent is not Exit.DONE:
+                echo_stderr(f"{folder.id}: {quantity(results, 'result')} and the run's end are kept in {folder.path}")
+            else:
+                with self.interrupts.interruptible():
+                    delivered(folder, session, self.configuration, self.token)
+                    if not results and self.is_own:
+                        self._echo_counts()
+        except Interrupted:
+            self._echo_interrupted(results, folder)
+
+    def _inner_results(self, *, is_empty: bool) -> _SessionResults:
+        """Send the results that the command's own sessions left; if its files have none, check whether those have."""
+        inner = _SessionResults()
+        try:
+            with self.interrupts.interruptible():
+                # The run is not completed before: a completed run takes no results.
+                if self.run is None or self.token is None:
+                    inner.sent = Exit.DONE
+                else:
+                    inner.sent = left_by(self.run, self.configuration, self.token)
+                inner.has_results = is_empty and self._has_results()
+        except Interrupted:
+            return _SessionResults(has_results=is_empty, is_interrupted=True)
+        return inner
+
+    def _echo_interrupted(self, results: int, folder: SessionFolder) -> None:
+        """Print after a signal which run is open, and the command that sends the rest and completes it."""
+        by = f"interrupted by {signal_name(self.interrupts.last or signal.SIGINT)}"
+        amount, place = quantity(results, "result"), f"kept in {folder.path}"
+        command = user_shell().send_command(self.configuration)
+        if self.is_own:
+            echo_stderr(f"{by}: run {self.run} is open, {amount} and its end are {place}", colour="yellow")
+            echo_stderr(f"complete run {self.run} with: {command}")
+            return
+        where = "" if self.run is None else f" for run {self.run}"
+        echo_stderr(f"{by}: {amount}{where} {'is' if results == 1 else 'are'} {place}", colour="yellow")
+        echo_stderr(f"send {'it' if results == 1 else 'them'} with: {command}")
+
+    def _echo_counts(self) -> None:
+        """Print the results by status of a run that only has those of the command's own sessions."""
+        counts = self._shown_run()
+        if counts is None:
+            return
+        others = counts.total - counts.success - counts.failure
+        parts = [(counts.success, "passed"), (counts.failure, "failed"), (others, "others")]
+        by_status = ", ".join(f"{count:,} {word}" for count, word in parts if count)
+        echo_stderr(f"run {self.run}: {quantity(counts.total, 'result')}{f': {by_status}' if by_status else ''}")
+
+    def _session_ids(self) -> frozenset[str]:
+        """Return the ids of the sessions in the spool; a spool that cannot be read is shown and counts as empty."""
+        try:
+            return frozenset(folder.id for folder in session_folders(self.configuration.spool))
+        except SpoolError as error:
+            echo_stderr(str(error))
+            return frozenset()
+
+    def _has_results(self) -> bool:
+        """Return whether the command's own sessions have results; True where that cannot be found out."""
+        if self._session_ids() - self._earlier_sessions:
+            return True
+        if self.run is None or self.token is None:
+            return False
+        run = self._shown_run()
+        return run is None or bool(jobs_of(run, self.configuration.job)) or (self.is_own and run.total > 0)
+
+    def _shown_run(self) -> Run | None:
+        """Return the run as the server has it; None if that cannot be found out, which is printed."""
+        assert self.token is not None
+        assert self.run is not None
+        try:
+            with connected_to(self.configuration, self.token) as client:
+                return client.run(self.run)
+        except ClientError as error:
+            echo_stderr(f"run {self.run} cannot be looked at: {error}")
+            return None
+
+
+def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> JunitResult:
+    """Return the result that reports a failed command without results.
+
+    It has the command's first word alone, since arguments may hold secrets.
+    """
+    name = Path(command[0]).name or command[0]
+    folder = f"{rules.prefix}.{_FOLDER}" if rules.prefix else _FOLDER
+    text = f"{ended.words}, and left no results."
+    fields = (console_field("Error", text, text),)
+    test = Test(key_of(folder, name), name, folder, rules.alias("error"), ended.microseconds, fields=fields)
+    return JunitResult(test, "error")
+
+
+def _output_field(output: CommandOutput, ended: Ended, rules: RecordingOptions) -> Field | None:
+    """Return the field with the command's output and exit code, None if it printed nothing."""
+    head, missing, tail = output.text()
+    if not (head.strip() or tail.strip()):
+        return None
+    how = f"{ended.words} after {ended.microseconds / 1e6:.1f} s"
+    head, tail = head.lstrip("\n"), tail.rstrip()
+    parts = (head, f"{tail}\n\n{how}") if missing else (f"{head.rstrip()}\n\n{how}", "")
+    return Field(_OUTPUT_FIELD, cleaner_for(rules).console_ends(parts[0], missing, parts[1]), FieldType.CONSOLE)
+
+
+def _inherited(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables with the settings that were typed for ``exec`` and are for the command's sessions, too."""
+    typed = {name: options.get(name) for name in _INHERITED}
+    return {
+        setting_of(name).environment: ("1" if value else "0") if isinstance(value, bool) else str(value)
+        for name, value in typed.items()
+        if value not in (None, ())
+    }
+
+
+def _snapshot(patterns: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """Return the states of the matching files before the command, by which `_new_files` leaves old ones out."""
+    return {os.path.realpath(path): _state(path) for pattern in patterns for path in _files(pattern)}
+
+
+def _new_files(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]) -> list[Path]:
+    """Return the matching files that the command wrote; an unchanged file of an earlier run is shown and left out."""
+    new_files: list[Path] = []
+    seen: set[str] = set()
+    for pattern in patterns:
+        paths = _files(pattern)
+        if not paths:
+            echo_stderr(f"{pattern}: the command wrote no such file")
+        for path in paths:
+            real = os.path.realpath(path)
+            if real in seen:
+                continue
+            seen.add(real)
+            if _state(path) == before.get(real):
+                echo_stderr(f"{path}: not sent: it was there before the command and has not changed")
+            else:
+                new_files.append(path)
+    return new_files
+
+
+def _files(pattern: str) -> list[Path]:
+    return [path for path in _matches(pattern) if path.is_file()]
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """Return what changes when a file is written: time, size, inode; zeros for a file that was removed meanwhile."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -86,9 +86,9 @@ def test_defect_of_reporting_keeps_no_command_from_running(
     """An error of our own, before the command or after it, is told; the command runs, and its exit code stays."""
     folder = tmp_path_factory.mktemp("defect")
     (folder / "sitecustomize.py").write_text(
-        "import pytest_automation_report.cli.exec as command\n"
+        "import pytest_automation_report.cli.submit as command\n"
         "def broken(*_, **__):\n    raise LookupError('made up')\n"
-        "command.new_run = command.rules_of = broken\n"
+        "command.new_run = command._rules_of = broken\n"
     )
     env = session_environment(PYTHONPATH=str(folder))
     ran = console(project.root, "exec", *server_options, *shell("echo ran; exit 7"), env=env)
