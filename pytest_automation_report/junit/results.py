@@ -248,9 +248,8 @@ def _in_case(case: _Case, parent: _Node, name: str, attributes: Mapping[str, str
     if parent.role == "properties" and name == "property":
         case.properties.append(text)
     elif parent.role == "case":
-        status = next((status for status in _STATUSES if status == name), None)
-        if status is not None:
-            case.statuses.setdefault(status, []).append(text)
+        if name in _STATUSES:
+            case.statuses.setdefault(name, []).append(text)
         elif name in _OUTPUTS:
             case.outputs.setdefault(name, text)
         elif name == "properties" and not case.has_properties:
@@ -268,8 +267,9 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
     folder = attributes.get("classname") or attributes.get("class") or ""
     if rules.prefix:
         folder = f"{rules.prefix}.{folder}" if folder else rules.prefix
-    # In the order of severity: the worst one counts.
-    status: Status = next((status for status in reversed(_STATUSES) if status in case.statuses), "passed")
+    status: Status = "passed"
+    for candidate in _STATUSES:  # in the order of severity: the worst one counts
+        status = candidate if candidate in case.statuses else status
     fields, artifacts = _additions(case, cleaner)
     if case.host:
         fields.append(property_field(HOST_FIELD, case.host, cleaner))

@@ -133,7 +133,9 @@ def session_run(
         fields=tuple(clean_field(field, cleaner) for field in run.fields),
         links=tuple(replace(link, url=cleaner.address(link.url)) for link in run.links),
     )
-    return *((run, ()) if is_joined else described_run(config, run, options, user_errors)), sharing
+    if is_joined:
+        return run, (), sharing
+    return *described_run(config, run, options, user_errors), sharing
 
 
 def clean_field(field: Field, cleaner: TextCleaner) -> Field:

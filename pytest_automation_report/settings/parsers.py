@@ -49,7 +49,7 @@ LONGEST_WAIT_SECONDS: Final = 3600
 SIZE_REMEDY: Final = "use a number with KB, MB, GB or TB, such as 500MB"
 
 _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_STATUSES: Final[tuple[Status, ...]] = ("passed", "failure", "error", "skipped")
+_STATUSES: Final = ("passed", "failure", "error", "skipped")
 _TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
 _RUN_KEY_NAMES: Final = ("pipeline", "build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
@@ -233,9 +233,9 @@ def statuses(raw: RawSetting) -> dict[Status, str]:
     """Return the server's words for statuses, without the statuses that the setting does not name."""
     parsed: dict[Status, str] = {}
     for name, alias in _pairs(raw):
-        status = next((status for status in _STATUSES if status == name), None)
-        if status is None:
+        if name not in _STATUSES:
             raise SettingError(raw.origin, f"{name}={alias}", f"in front of = write {' or '.join(_STATUSES)}")
+        status = cast("Status", name)
         if not alias or utf16_length(alias) > STRING_UNITS or not alias.isprintable():
             raise SettingError(raw.origin, f"{name}={alias}", f"behind {name}= write the server's word for it")
         if parsed.get(status, alias) != alias:
