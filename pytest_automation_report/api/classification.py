@@ -134,11 +134,8 @@ def retry_after_seconds(value: str, date: str) -> float | None:
 
 
 def displayable(text: str, secret: str = "") -> str:
-    """Return a text of the server as one line for a message: cut, without the secret, and printable.
-
-    Stricter than `text.limits.visible`, which keeps characters that texts of users need: here a server could hide its
-    text behind them in the sender's log and in the ledger.
-    """
+    """Return a text of the server as one line for a message: cut, without the secret, and printable."""
+    # Stricter than `text.limits.visible`: behind characters that it keeps a server could hide its text in a log.
     head = (text.replace(secret, "***") if secret else text)[:TEXT_CHARACTERS]
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in head)[
         :TEXT_CHARACTERS

@@ -4,8 +4,8 @@ A file is copied into the session's folder under a name of ours when the test ad
 deleted, each attempt keeps its file, and the sender never opens a path that a record names: a record can be forged, and
 ``automation-report send`` may run elsewhere and with other rights.
 
-A result is encoded once, when its attempt ends, but the URL of a file is known only after its upload. Until then the
-result has an address of the form ``spooled:NAME TEXT``, which the sender replaces.
+The URL of a file is known only after its upload. Until then its result has an address of the form
+``spooled:NAME TEXT``, which the sender replaces.
 """
 
 from __future__ import annotations

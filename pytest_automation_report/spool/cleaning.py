@@ -4,9 +4,6 @@ A user may name any folder as the spool: a project, a home, the temporary folder
 only if its name has the exact form of a session's, it is not a link, and it holds only files that a session creates,
 all of this user. Everything is checked and removed through descriptors: even if a path is replaced by a link meanwhile,
 nothing is removed through that link, and a file that appears after the check stays.
-
-Each session of pytest loads this module to remove its own folder, and seldom finds an earlier one: the modules that
-read ledger and records are imported in the functions that need them.
 """
 
 from __future__ import annotations
@@ -293,7 +290,8 @@ def delivered_state(folder: SessionFolder) -> LedgerState | None:
 
     Nothing was written after its sender's last record then.
     """
-    from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - only where a session was left
+    # Each session of pytest loads this module, and few find an earlier session.
+    from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - as said above
 
     try:
         state = ledger_from(folder.ledger)

@@ -4,10 +4,7 @@
 ``WORKER.records`` file; ``files`` holds the files of results. The sender adds ``ledger``, ``lock``, ``sender.log`` and
 ``rejected.jsonl``. Folders have mode 0700, files 0600.
 
-A session's folder is hidden until its manifest is complete, so that no sender finds a part of it::
-
-    new_session_folder       write_session          publish             remove
-    .20260102T030405-...  -> with session.json  ->  20260102T...  ...  ->  gone: delivered, dropped or too old
+A session's folder has a hidden name until its manifest is complete, so that no sender finds a part of it.
 """
 
 from __future__ import annotations

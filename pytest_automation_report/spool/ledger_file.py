@@ -1,8 +1,4 @@
-"""Read and write the ledger, the file in which the sender records each request before and after it.
-
-An intent is on disk before its request is sent: a sender that is killed in between, or a power cut, leaves an open
-intent, which the next sender reconciles.
-"""
+"""Read and write the ledger, the file in which the sender records each request before and after it."""
 
 from __future__ import annotations
 

@@ -61,11 +61,12 @@ class SpoolReader(Struct):
         """Yield each worker and its new records; the controller's last.
 
         A worker's file is read no further while ``is_full`` returns True for it: waiting results stay on disk and not
-        in memory. The controller's file is read first and yielded last. xdist writes a crash report after everything
-        that the crashed worker wrote, and before the test runs again elsewhere. So if the controller's records hold
-        one, all files are read to their end: the sender then knows the crashed attempt before the next one's result.
+        in memory.
         """
         workers = self.folder.workers()
+        # xdist writes a crash report after everything that the crashed worker wrote, and before the test runs again. So
+        # the controller's file is read first, and if it has one, all files are read to their end: the sender then knows
+        # the crashed attempt before the next one's result.
         controllers = list(self._read(CONTROLLER)) if CONTROLLER in workers else []
         has_limit = not any(isinstance(placed.record, CrashRecord) for records in controllers for placed in records)
         self.is_behind = False

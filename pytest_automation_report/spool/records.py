@@ -64,16 +64,9 @@ class Decoder:
     """Decode the bytes of one file, in pieces of any size, into records; owned by the reader of that file.
 
     ``kinds`` decodes one record. A record of another kind, or one that is not as its kind declares it, is damaged, too:
-    a right checksum only shows that a line is whole. If ``is_strict``, `ValueError` is raised for it.
-
-    The bytes of a worker's file::
-
-        0                          100                          230
-        | LLLLLLLL CCCCCCCC {start} | LLLLLLLL CCCCCCCC {finish} | LLLLLLLL CCC
-        '-- offset=0 ---------------'-- offset=100 --------------'-- _tail: wait for the next piece
-
-    ``position`` is the offset behind the last complete line (230 here). A line that is longer than any record is
-    damaged: it is counted once, none of it is stored, and decoding continues behind its newline.
+    a right checksum only shows that a line is whole. If ``is_strict``, `ValueError` is raised for it. ``position`` is
+    the offset behind the last complete line. A line that is longer than any record is damaged: it is counted once, none
+    of it is stored, and decoding continues behind its newline.
     """
 
     __slots__ = ("_is_endless", "_is_strict", "_kinds", "_tail", "damaged", "position")

@@ -144,16 +144,8 @@ class SpoolWriter:
 
     Users' tests patch modules, close descriptors, delete folders and fork. So the instance holds every function that it
     needs, compares its descriptor with its file before each record, restores a deleted file with its content, and
-    writes nothing in a forked child.
-
-    Results must survive a full disk. `write` has three steps:
-
-    1. `_is_written` makes sure of the file, appends the records that wait, and then the whole record;
-    2. if the disk does not take it, or is nearly full, the short form, without texts, is tried instead;
-    3. if other records wait, or the disk does not take that one either, it waits in memory with the others.
-
-    Records never overtake each other: a reader relies on their order. A write that was cut short leaves the file *torn*
-    until its rest is truncated; the next record then begins with a newline, so that only the torn one is damaged.
+    writes nothing in a forked child. Results must survive a full disk: then records lose their texts, or wait in
+    memory. Records never overtake each other: a reader relies on their order.
     """
 
     _descriptor: int
@@ -208,6 +200,7 @@ class SpoolWriter:
         if short is not None:
             self.shortened += 1
             record = short()
+            # Behind those that wait, if there are any: the disk has taken none of them just now.
             if not self._waiting and self._is_written(record):
                 return True
         if len(self._waiting) == _MAX_WAITING_RECORDS:
@@ -248,7 +241,8 @@ class SpoolWriter:
         was_torn = self._is_torn
         data = b"\n" + record if was_torn else record
         written = self._disk.write(self._descriptor, data)
-        # Stays torn if truncating fails; the rest of the record would use the space of a shorter one.
+        # The rest of the record would use the space of a shorter one. If truncating fails, the file stays torn: the
+        # next record begins with a newline, so that only this one is damaged.
         self._is_torn = written != len(data)
         if self._is_torn:
             self._disk.ftruncate(self._descriptor, self._disk.fstat(self._descriptor).st_size - written)
