@@ -121,17 +121,17 @@ def failure_trend(rows: Iterable[Mapping[str, Any]], known: Mapping[int, Finding
     return points
 
 
-def polyline(values: Sequence[float | None], width: int = 400, height: int = 48) -> list[str]:
+def polyline(values: Sequence[float | None]) -> list[str]:
     """Return the points of a line through values, from left to right, as SVG has them; a None interrupts the line."""
     most = max((value for value in values if value is not None), default=0) or 1
-    step = width / max(len(values) - 1, 1)
-    lines, current = list[str](), list[str]()
+    step, height = 400 / max(len(values) - 1, 1), 48
+    lines: list[list[str]] = [[]]
     for place, value in enumerate(values):
         if value is None:
-            lines, current = [*lines, " ".join(current)] if current else lines, []
+            lines.append([])
         else:
-            current.append(f"{place * step:.1f},{height - height * value / most:.1f}")
-    return [*lines, " ".join(current)] if current else lines
+            lines[-1].append(f"{place * step:.1f},{height - height * value / most:.1f}")
+    return [" ".join(line) for line in lines if line]
 
 
 STRIP_RUNS: Final = 20
