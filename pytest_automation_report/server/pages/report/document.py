@@ -157,8 +157,6 @@ def report_of(
 
 
 class _Report:
-    """One report while it is put together."""
-
     def __init__(
         self,
         reader: PageReader,
@@ -236,7 +234,6 @@ class _Report:
         )
 
     def _fetch(self, address: str, *, is_fragment: bool = True) -> str:
-        """Return the HTML of a view of the run by its address."""
         state = run_state(self._run_id, dict(parse_qsl(urlsplit(address).query)))
         # The file follows no run, and has no address to share.
         values = {"live_address": "", "page_url": "", "arrived": "", "is_followed": False, "next_address": ""}

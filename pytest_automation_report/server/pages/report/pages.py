@@ -390,7 +390,6 @@ def _files(facts: RunFacts) -> Json:
 
 
 def _place(row: Json) -> str:
-    """Return where a test stands: file and line."""
     return f"{row['file']}:{row['line']}" if row["file"] and row["line"] is not None else row["file"] or ""
 
 

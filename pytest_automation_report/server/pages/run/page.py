@@ -116,8 +116,6 @@ def facts_in(reader: PageReader, run_id: int, documents: Documents, now: int = 0
 
 
 class _RunPages(Page):
-    """A page that reads a run's documents."""
-
     def __init__(self, store: Store, documents: RunDocuments) -> None:
         super().__init__(store)
         self._documents = documents
@@ -303,7 +301,6 @@ class RunView:
         return {"group": group, **listed, "flaky": cards.flaky(), "slower": cards.slower(), "rail": self._rail()}
 
     def _rail(self) -> Json:
-        """Return what stands beside the failures."""
         facts = self._facts
         found = facts.findings
         fixed: Sequence[ChangedTest] = found["tests"]["fixed"][:_RAIL_LINES] if found else ()
@@ -355,7 +352,6 @@ class RunView:
         }
 
     def _software(self) -> list[Json]:
-        """Return the versions that differ from those of the base."""
         base = self._facts.base
         before = {} if base is None else self._reader.run_fields(base["run"])
         return changed_software(lambda name: before.get(name, ""), self._facts.field) if before else []

@@ -114,7 +114,6 @@ def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -
 
 
 def _outcome(rows: Sequence[Mapping[str, Any]], current: int | None) -> Outcome:
-    """Return the outcome of one run by its results of the test, newest first."""
     place, has_failed = deciding_result(_of_jobs(rows))
     row = next((row for row in rows if row["id"] == current), rows[place])
     letter = "r" if row is rows[place] and has_failed and _letter(row) == "p" else _letter(row)
@@ -248,7 +247,6 @@ def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str, kind: Kin
 
 
 def _elsewhere(outcomes: Sequence[Outcome], now: Outcome) -> list[Piece]:
-    """Return what the newest outcomes on other branches are."""
     newest: dict[str, Outcome] = {}
     for outcome in outcomes:
         if outcome.branch != now.branch and outcome.branch and outcome.letter != "s":
