@@ -232,7 +232,8 @@ class RunView:
         bar = bar_of(facts)
         # With a search, or tests of one worker, the numbers of chips are those of it.
         is_searched = bool(state.text) or state.lane is not None
-        views = dict(zip(VIEWS, (self._failures, self._tests, self._changes, self._time, self._details), strict=True))
+        readers = (self._failures, self._tests, self._changes, self._time, self._details)
+        views: dict[str, Callable[[], Json]] = dict(zip(VIEWS, readers, strict=True))
         return {
             "home": self._reader.home(run["project"]),
             "state": state,
