@@ -115,14 +115,8 @@ def test_steps_of_the_contract() -> None:
 
 def test_steps_with_times() -> None:
     """Steps that the client timed have their time and their share of the longest one."""
-    stored = [
-        {
-            "name": "pay",
-            "status": "passed",
-            "elapsed": 40,
-            "steps": [{"name": "card", "status": "failed", "elapsed": 10}],
-        }
-    ]
+    inner = [{"name": "card", "status": "failed", "elapsed": 10}]
+    stored = [{"name": "pay", "status": "passed", "elapsed": 40, "steps": inner}]
     rows = step_rows({"steps": json.dumps(stored)}, [], None)
     assert [(row.name, row.depth, row.elapsed, row.share) for row in rows] == [
         ("pay", 0, 40, 1.0),
@@ -198,17 +192,11 @@ def test_streams_and_other_texts() -> None:
     assert other_texts(fields, 1) == []
 
 
-def artifact(name: str, url: str, **others: object) -> dict[str, object]:
-    """Return an artifact with all properties."""
-    return with_defaults({"name": name, "url": url, **others})
-
-
 def test_files_belong_to_their_attempt() -> None:
     """The note that the client writes says the attempt, and a note of the user's own stays."""
+    notes = {"a": "attempt 1", "b": "attempt 1: after pay", "c": "after pay"}
     artifacts = [
-        artifact("a", "https://x.example/a", note="attempt 1"),
-        artifact("b", "https://x.example/b", note="attempt 1: after pay"),
-        artifact("c", "https://x.example/c", note="after pay"),
+        with_defaults({"name": name, "url": f"https://x.example/{name}", "note": note}) for name, note in notes.items()
     ]
     assert [(file.name, file.note) for file in files_of(artifacts, {}, 1)] == [("a", ""), ("b", "after pay")]
     assert [(file.name, file.note) for file in files_of(artifacts, {}, None)] == [("c", "after pay")]
