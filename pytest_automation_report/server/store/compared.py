@@ -160,7 +160,9 @@ def compared_run(connection: StoreConnection, run: Json, base_id: int | None) ->
     results, series = results_of(connection, run["id"]), series_of(connection, run)
     if base is None:
         return ComparedRun(run, results, series)
-    before = {case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()}
+    before: dict[int, Verdict] = {
+        case_id: case.verdict for case_id, case in results_of(connection, base.run.id).items()
+    }
     return ComparedRun(run, results, series, base, run_row(connection, base.run.id), before)
 
 
