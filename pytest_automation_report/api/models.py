@@ -53,6 +53,9 @@ DIED_NOTE = "pytest died before the session ended"
 COLLECTED_FIELD = "Collected"
 """Name of the run's field with the number of tests that are to run, known before the first of them as a rule."""
 
+DESELECTED_FIELD = "Deselected"
+"""Name of the run's field with the number of tests that options and plugins deselected; absent for none."""
+
 NOT_RUN_FIELD = "Not run"
 """Name of the run's field with the number of tests without a result."""
 

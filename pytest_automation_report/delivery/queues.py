@@ -120,6 +120,7 @@ class WorkerQueue(Struct):
     counts: Counter[str] = field(default_factory=Counter)
     pid: int = 0
     collected: int | None = None
+    deselected: int = 0
     collection: Json = field(default_factory=dict)
     started_us: int | None = None
     ended_us: int = 0
@@ -242,6 +243,7 @@ class WorkerQueues:
                 queue.started_us = queue.started_us if record.began is None else record.began
             case CollectedRecord():
                 queue.collected, queue.collection = record.count, record.collection
+                queue.deselected = record.deselected
             case PlanRecord():
                 self.is_dist_each = record.each
             case CloseRecord():

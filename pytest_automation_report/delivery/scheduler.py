@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from pytest_automation_report.api.models import (
     COLLECTED_FIELD,
     COLLECTION,
+    DESELECTED_FIELD,
     DIED_NOTE,
     NOT_RUN_FIELD,
     NOTE_FIELD,
@@ -338,9 +339,13 @@ class Scheduler:
 
     @property
     def _collected_fields(self) -> tuple[Field, ...]:
-        """Return the field with the number of collected tests; none while it is not known."""
+        """Return the fields with the numbers of collected and deselected tests; none while they are not known."""
         collected = self._queues.collected
-        return () if collected is None else (Field(COLLECTED_FIELD, str(collected)),)
+        if collected is None:
+            return ()
+        deselected = max(queue.deselected for queue in self._queues.by_worker.values())
+        fields = (Field(COLLECTED_FIELD, str(collected)),)
+        return (*fields, Field(DESELECTED_FIELD, str(deselected))) if deselected else fields
 
     @property
     def _run(self) -> int:

@@ -36,7 +36,8 @@ class RunFacts(Struct, frozen=True):
 
     ``config`` is 0 if the run has none, ``branch`` and ``target_branch`` are empty if they are not known. ``tests`` is
     the number of its tests, ``untested`` of those that never began, ``collected`` the number of those that were to run,
-    0 if it is not known. ``selection`` has the options that selected some of the tests, as ``-k`` or ``--lf``.
+    0 if it is not known, ``deselected`` of those that were not, by options and plugins. ``selection`` has the options
+    that selected some of the tests, as ``-k`` or ``--lf``.
     ``has_died``: the session was killed, so nothing says what its other tests would have done.
     """
 
@@ -49,6 +50,7 @@ class RunFacts(Struct, frozen=True):
     tests: int = 0
     untested: int = 0
     collected: int = 0
+    deselected: int = 0
     has_died: bool = False
 
     @property
@@ -149,12 +151,14 @@ def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> l
 def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
     """Whether a run had a part of its base's tests: by a selection, or since it was cut short.
 
-    With fewer than half of them it is one, too, unless it is known to have run all that it collected.
+    With fewer than half of them it is one, too, unless it is known to have run all that it collected, as far as no
+    plugin deselected more tests than in the base.
     """
     if base is None:
         return bool(run.selection)
     is_other_part = bool(run.selection) and run.selection != base.selection
-    return is_other_part or run.was_cut or (not run.collected and run.tests < base.tests * _WHOLE_SHARE)
+    is_known_whole = run.collected and run.deselected <= base.deselected
+    return is_other_part or run.was_cut or (not is_known_whole and run.tests < base.tests * _WHOLE_SHARE)
 
 
 def changes_between(

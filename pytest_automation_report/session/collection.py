@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MAX_REPEATED: Final = 5
 
 
-def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = None) -> bytes:
+def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = None, deselected: int = 0) -> bytes:
     """Return the COLLECTED record of one process: the number of its tests, and the first of those that share a key.
 
     ``collected`` are the tests before a plugin left some to other jobs, None if they are not known.
@@ -37,7 +37,7 @@ def collected_record(nodeids: Sequence[str], collected: Sequence[str] | None = N
         text = "\n".join([f"{sys.implementation.name} {sys.version_info[:2]} {sys.platform}", *names])
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         collection = {"digest": digest, "tests": len(names), "chosen": len(counts)}
-    return CollectedRecord(len(nodeids), tuple(repeated), collection).framed()
+    return CollectedRecord(len(nodeids), tuple(repeated), collection, deselected).framed()
 
 
 def _key_name(nodeid: str) -> str:

@@ -147,6 +147,7 @@ class RuntestHooks(Hooks):
         self._collected = b""
         # The collected items, with their node ids before xdist adds groups; only in a run of several jobs.
         self._items: dict[pytest.Item, str] = {}
+        self._found = 0
         writer.write(OpenRecord(os.getpid(), clock.now(), worker=worker, format=FORMAT).framed())
 
     def watch(self, config: pytest.Config) -> None:
@@ -167,6 +168,7 @@ class RuntestHooks(Hooks):
     @guarded
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep what was collected, for the proof that the jobs of a run ran each test once."""
+        self._found = len(items)
         if self._options.is_shared:
             self._items = {item: item.nodeid for item in items}
 
@@ -184,6 +186,7 @@ class RuntestHooks(Hooks):
         self._collected = collected_record(
             [self.plain_nodeids.get(item.nodeid, item.nodeid) for item in session.items],
             None if left is None else [self._items[item] for item in left],
+            max(0, self._found - len(session.items)),
         )
         self._items.clear()
         self.writer.write(self._collected)

@@ -194,6 +194,7 @@ class CollectedRecord(Record, frozen=True, tag="collected"):
     count: Int64
     repeated: tuple[tuple[str, Int64], ...] = ()
     collection: Json = field(default_factory=dict)
+    deselected: Int64 = 0
 
 
 class IdsRecord(Record, frozen=True, tag="ids"):

@@ -186,12 +186,13 @@ def facts_of(run: Json) -> RunFacts:
         tests=run["total_count"],
         untested=run["untested_count"],
         collected=run["collected"] or 0,
+        deselected=run["deselected"] or 0,
     )
 
 
 _CANDIDATES: Final = (
     'SELECT "id", "config_id", "branch", "target_branch", "is_completed", "selection", "total_count", "untested_count",'
-    ' "collected" FROM "run" WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
+    ' "collected", "deselected" FROM "run" WHERE "source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from msgspec.structs import replace
 
-from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD
+from pytest_automation_report.api.models import ATTEMPTS_META, COLLECTED_FIELD, DESELECTED_FIELD
 from pytest_automation_report.findings.comparison import is_replaced
 from pytest_automation_report.server.store.database import array_text, marks, share
 from pytest_automation_report.server.store.reads import IS_MODULE, change_rows, find_cases, rows_of
@@ -159,6 +159,7 @@ def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[S
 _RUN_FIELDS: Final = {
     "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection"
 }  # fmt: skip
+_RUN_NUMBERS: Final = {COLLECTED_FIELD: "collected", DESELECTED_FIELD: "deselected"}
 _PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}
 _CHANGES: Final = "Uncommitted changes"
 _MAX_MESSAGE: Final = 200
@@ -221,8 +222,8 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool
         name, value = field.get("name"), field.get("value")
         if name in _RUN_FIELDS and isinstance(value, str) and value:
             columns[_RUN_FIELDS[name]] = value
-        elif name == COLLECTED_FIELD and isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
-            columns["collected"] = int(value)
+        elif name in _RUN_NUMBERS and isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+            columns[_RUN_NUMBERS[name]] = int(value)
         elif name == _CHANGES and value:
             columns["is_changed"] = True
     return columns

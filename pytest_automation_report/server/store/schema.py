@@ -56,6 +56,7 @@ CREATE TABLE run (
   branch TEXT, "commit" TEXT, target_branch TEXT,
   selection TEXT,  -- the options that selected some of the tests
   collected BIGINT,  -- number of tests that were to run
+  deselected BIGINT,  -- number of tests that were not, by options and plugins
   is_changed BOOLEAN,  -- whether files differed from the commit
   speed DOUBLE PRECISION  -- how slow the machine was, measured once the run is completed: see `histories`
 );

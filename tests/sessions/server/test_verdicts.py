@@ -209,6 +209,29 @@ def test_new_tests_are_a_change_everywhere(good: Project, tmp_path: Path) -> Non
     assert all("5 new tests since run 1" in each for each in said)
 
 
+DESELECTING = """
+import os
+
+def pytest_collection_modifyitems(items, config):
+    left = items[: int(os.environ.get("MOST", "99"))]
+    config.hook.pytest_deselected(items=items[len(left):])
+    items[:] = left
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)])
+def test_tests_that_a_plugin_deselects_are_not_gone(good: Project, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """A session of what changed, as pytest-testmon chooses it, is a part of the suite: no run is compared with it."""
+    project = copied(good, tmp_path)
+    project.write("conftest.py", DESELECTING)
+    project.report(*options, env=session_environment(MOST="2"))
+    project.report(*options)
+    few, all_again = (console(project.root, "run", "findings", run).err for run in ("2", "3"))
+    assert "gone" not in few
+    assert "new" not in all_again
+    assert "run 1" in all_again
+
+
 def test_a_session_without_tests_makes_no_run_of_its_own(good: Project, tmp_path: Path) -> None:
     """Nothing that was collected is nothing to report."""
     project = copied(good, tmp_path)

@@ -84,6 +84,18 @@ BASES = {
     "first-was-cut-short-on-main-not": (TOPIC, [run(1), run(2, "topic", tests=3)], "", (1, "main branch")),
     "whole-as-it-grew": (run(2, collected=100), [run(1, tests=3, collected=3)], "", (1, "same branch")),
     "whole-as-it-shrank": (run(3, tests=9), [run(1), run(2, tests=9, collected=9)], "", (2, "same branch")),
+    "plugin-deselected-most": (
+        run(3, collected=100),
+        [run(1, collected=100), run(2, tests=9, collected=9, deselected=91)],
+        "",
+        (1, "same branch"),
+    ),
+    "always-deselects": (
+        run(3, tests=9, collected=9, deselected=5),
+        [run(1, collected=100, deselected=5), run(2, tests=9, collected=9, deselected=5)],
+        "",
+        (2, "same branch"),
+    ),
     "small-suite-grows": (run(2, tests=20), [run(1, tests=3)], "", (1, "same branch")),
     "part": (run(3), [run(1), run(2, tests=49)], "", (1, "same branch")),
     "half": (run(3), [run(1), run(2, tests=50)], "", (2, "same branch")),
@@ -173,6 +185,7 @@ def test_a_part_of_the_suite_makes_no_test_gone() -> None:
         (run(2, tests=49), run(1), True),
         (run(2, tests=50), run(1), False),
         (run(2, tests=9, collected=9), run(1), False),
+        (run(2, tests=9, collected=9, deselected=91), run(1), True),
         (run(2, tests=500), run(1), False),
     ],
 )

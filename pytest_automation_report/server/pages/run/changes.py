@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_automation_report.api.models import COLLECTED_FIELD, NOT_RUN_FIELD
+from pytest_automation_report.api.models import COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD
 from pytest_automation_report.server.pages.run.facts import WORKER_FIELD
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, RUN_WORDS, attached, duration, parts, percent
 from pytest_automation_report.server.store.overview import natural_key
@@ -246,7 +246,7 @@ def _versions(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 _ATTACHMENTS_SHOWN: Final = 200
 _SHOWN_APART: Final = frozenset(
-    {"Branch", "Commit", "Commit subject", "Commits", "Packages", COLLECTED_FIELD, NOT_RUN_FIELD}
+    {"Branch", "Commit", "Commit subject", "Commits", "Packages", COLLECTED_FIELD, DESELECTED_FIELD, NOT_RUN_FIELD}
 )
 _RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
 
