@@ -19,6 +19,9 @@ served() {
   cat <&3
 }
 
+# What stands in the folder, without Python's bytecode, which some environments forbid.
+ls() { command ls --ignore=__pycache__ "$@"; }
+
 # Write the ini file of a project at a server, with these lines.
 ini() {
   printf '%s\n' '[pytest]' 'automation_report_project_id = 1' 'automation_report_source = suite' "$@" >pytest.ini
