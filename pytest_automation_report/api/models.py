@@ -250,7 +250,8 @@ def decode(text: bytes | str, decoder: Decoder[T]) -> T:
     except ValidationError:
         raise
     except (DecodeError, UnicodeEncodeError):
-        return convert(Unpatched.decode(text if isinstance(text, str) else text.decode()), decoder.type)
+        value: T = convert(Unpatched.decode(text if isinstance(text, str) else text.decode()), decoder.type)
+        return value
 
 
 EXTENSIONS_HEADER: Final = "Automation-Report-Extensions"

@@ -71,7 +71,7 @@ class Decoder:
 
     __slots__ = ("_is_endless", "_is_strict", "_kinds", "_tail", "damaged", "position")
 
-    def __init__(self, kinds: JsonDecoder[Record], *, is_strict: bool = False) -> None:
+    def __init__(self, kinds: JsonDecoder[Any], *, is_strict: bool = False) -> None:
         self._kinds = kinds
         self._is_strict = is_strict
         self.damaged = 0

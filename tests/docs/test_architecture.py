@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from msgspec.json import Decoder
 
@@ -10,14 +10,14 @@ import pytest_automation_report
 from docs.written import page, section
 from pytest_automation_report.server.pages.urls import _PATHS, Lane, RunState
 from pytest_automation_report.spool.ledger import LEDGER_KINDS
-from pytest_automation_report.spool.records import SPOOL_KINDS, Record
+from pytest_automation_report.spool.records import SPOOL_KINDS
 from support.repository import ROOT
 
 PACKAGE = Path(pytest_automation_report.__file__).parent
 NAME = "docs/architecture.md"
 
 
-def _kinds(decoder: Decoder[Record]) -> set[object]:
+def _kinds(decoder: Decoder[Any]) -> set[object]:
     return {kind.__struct_config__.tag for kind in get_args(decoder.type)}
 
 
