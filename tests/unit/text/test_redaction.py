@@ -227,7 +227,7 @@ def test_hiding_twice_is_hiding_once(parts: list[str]) -> None:
     assert without_credentials(once) == once
 
 
-@given(st.text(alphabet=st.characters(exclude_characters=":=-_.~"), max_size=300))
+@given(st.text(alphabet=st.characters(exclude_characters=":=-_.~'\""), max_size=300))
 def test_text_that_stays_is_exact(text: str) -> None:
     """A text without the characters that every credential here needs is never changed."""
     if "earer" not in text and "Basic" not in text and not re.search("AKIA|ASIA|AIza|dapi|GR1348941|xox|ATATT3", text):
