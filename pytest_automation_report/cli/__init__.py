@@ -1,4 +1,4 @@
-"""The console command `automation-report`, one module for each command.
+"""The console command `automation-report`: a module for one command, or for those that are read together.
 
-Runs in a separate process. Imports every folder but `session` and `annotations`.
+Runs in a separate process. Imports every folder but `session`.
 """

@@ -4,5 +4,6 @@ The way of a result from the spool to a request: `dispatcher` reads and sends, `
 `scheduler` chooses the next request, `batches` forms an append, `requests` holds one and the time of the next try.
 
 Runs in the sender process, which `launch` starts from pytest, and in `automation-report send`. Imports `spool`,
-`recording`, `api`, `text` and `errors`, and the embedded server where a session is delivered to it.
+`recording`, `api`, `findings`, `text`, `errors` and `unpatched`, and the embedded server where a session is delivered
+to it.
 """

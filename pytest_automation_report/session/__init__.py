@@ -6,5 +6,6 @@
 - pytest-xdist: `xdist`, in the controller and in the workers.
 - Separate: `rerun_failed` selects tests, with and without reporting.
 
-Runs in pytest, in the leading process and in each xdist worker. Imports every folder but `cli` and `server`.
+Runs in pytest, in the leading process and in each xdist worker. Imports what `cli` does, but
+neither `server`, `export`, `findings` nor `failures`.
 """

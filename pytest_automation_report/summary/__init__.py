@@ -1,4 +1,5 @@
 """Show a session's end: counts, lines in the terminal, the CI provider's page and annotations.
 
-Runs in pytest. Imports `settings`, `recording`, `spool`, `ci`, `api`, `findings` (the verdict), `text` and `errors`.
+Runs in pytest. Imports `settings`, `recording`, `spool`, `ci`, `api`, `findings` (the verdict), `text` and
+`unpatched`.
 """

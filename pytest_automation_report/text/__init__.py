@@ -1,4 +1,4 @@
 """Make foreign text short, visible and free of secrets.
 
-Runs in every process of ours. Imports nothing of the package.
+Runs in every process of ours. Imports nothing of the package but `unpatched`.
 """
