@@ -150,17 +150,20 @@ class Client(ABC):
         per_page: int = 100,
         expands: Iterable[RunExpand] = (),
         has_threads: bool = True,
+        has_verdicts: bool = False,
         **filters: Unpack[RunFilters],
     ) -> Page[Run]:
         """Return a page of the project's runs that match all filters, newest first.
 
-        With ``has_threads=False`` our embedded server leaves the threads of the runs out; other servers always return
-        them, and get no filter that only ours has. Raises `ValueError` for a time without a time zone.
+        With ``has_threads=False`` our embedded server leaves the threads of the runs out, and with ``has_verdicts`` it
+        adds their verdicts; other servers always return threads, and get no filter that only ours has. Raises
+        `ValueError` for a time without a time zone.
         """
         known = {name: value for name, value in filters.items() if self.artifact_bytes is not None or name not in _OURS}
         query = _query({
             "page": page, "per_page": per_page, "order": "desc", **known, "expands": expands,
             "threads": self._threads(has_threads=has_threads),
+            "verdicts": "1" if has_verdicts and self.artifact_bytes is not None else None,
         })  # fmt: skip
         return self._read(f"/projects/{self._project_id}/automation/runs", query, partial(page_from, Page[Run]))
 

@@ -355,7 +355,7 @@ def _ago(seconds: float | None) -> datetime | None:
 def _listed(reading: Opened, page: int, per_page: int, filters: RunFilters) -> Page[Run]:
     """Return a page of the runs that match, picked from the newest ones where the server cannot filter by branch."""
     if reading.is_ours or not filters.get("branch"):
-        return reading.client.runs(page=page, per_page=per_page, has_threads=False, **filters)
+        return reading.client.runs(page=page, per_page=per_page, has_threads=False, has_verdicts=True, **filters)
     found = [run for each in run_pages(reading.client, **filters) for run in each.result]
     echo_stderr(f"this server cannot filter by branch: these are of its newest {MOST_RUNS} runs")
     return Page(tuple(found[(page - 1) * per_page : page * per_page]), total=len(found))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -29,7 +29,7 @@ from pytest_automation_report.server.api.queries import (
 from pytest_automation_report.server.store.compared import flaky_tests
 from pytest_automation_report.server.store.findings import findings, summaries, verdict_in_list
 from pytest_automation_report.server.store.reads import USER_ID, Reader, referenced, results_page
-from pytest_automation_report.server.store.values import COUNT_NAMES, ApiError, ResultClass, RunStatus
+from pytest_automation_report.server.store.values import COUNT_NAMES, EPOCH, ApiError, ResultClass, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +53,6 @@ _PROPERTIES: Final[Mapping[Kind, Mapping[str, object]]] = {
     "artifacts": dict.fromkeys(("name", "note", "url", "mime_type", "size")),
     "links": dict.fromkeys(("name", "note", "url")),
 }
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NOT_FOUND: Final = 404
 _encode: Final = Encoder().encode
 _SOURCE_STATUSES: Final[Mapping[int | None, ResultClass]] = {
@@ -151,7 +150,7 @@ def iso_time(microseconds: int | None) -> str | None:
     """Return a time, in microseconds since 1970, in the contract's form with whole milliseconds; None for None."""
     if microseconds is None:
         return None
-    time = _EPOCH + timedelta(milliseconds=microseconds // 1000)
+    time = EPOCH + timedelta(milliseconds=microseconds // 1000)
     return f"{time.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
@@ -217,7 +216,7 @@ def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iter
     """
     query = query_from(RUN_PAGE, parameters)
     page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
-    return _pieces(store, page, expands, None if query["threads"] else 0)
+    return _pieces(store, page, expands, None if query["threads"] else 0, has_verdicts=query["verdicts"])
 
 
 def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
@@ -264,14 +263,16 @@ def flaky_document(store: Store, source_id: int, parameters: Parameters) -> byte
     return _encode({"result": flaky_tests(store, source_id, query["branch"])})
 
 
-def _pieces(store: Store, page: Page[Json], expands: References, max_threads: int | None) -> Iterator[bytes]:
+def _pieces(
+    store: Store, page: Page[Json], expands: References, max_threads: int | None, *, has_verdicts: bool
+) -> Iterator[bytes]:
     envelope = {**page_view(replace(page, items=()), dict), "expands": expands}
     envelope.pop("result")
     yield _encode(envelope)[:-1] + b',"result":['
     separator = b""
     for row in page.items:
         try:
-            run = store.read(partial(_listed_run, run_id=row["id"], max_threads=max_threads))
+            run = store.read(partial(_listed_run, row["id"], max_threads, has_verdict=has_verdicts))
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -281,9 +282,11 @@ def _pieces(store: Store, page: Page[Json], expands: References, max_threads: in
     yield b"]}"
 
 
-def _listed_run(connection: StoreConnection, run_id: int, max_threads: int | None) -> Json:
-    """Return a run of a page, with its verdict in a few words, which Testmo's API does not have."""
+def _listed_run(run_id: int, max_threads: int | None, connection: StoreConnection, *, has_verdict: bool) -> Json:
+    """Return a run of a page; with ``has_verdict`` it says in a few words what is to be said of the run."""
     run = Reader(connection).run(run_id, max_threads)
+    if not has_verdict:
+        return run_view(run)
     summary = summaries(connection, [run_id]).get(run_id)
     return {**run_view(run), "verdict": verdict_in_list(run.row, summary)["short"]}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.server.api.decoding import Mistakes, storable
 from pytest_automation_report.server.store.reads import RUN_FILTERS, RUN_REFERENCES, SOURCE_REFERENCES, RunFilter
-from pytest_automation_report.server.store.values import INT64_MAX
+from pytest_automation_report.server.store.values import EPOCH, INT64_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DIGITS: Final = re.compile(r"[0-9]{1,19}").fullmatch
 
 
@@ -97,7 +96,7 @@ def _moment(text: str) -> int:
     except ValueError as error:
         raise ValueError("Must be a date and time like 2023-02-15T00:00:00.000Z.") from error
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
+    return (aware - EPOCH) // timedelta(microseconds=1)
 
 
 def _flag(*, default: bool) -> Parameter:
@@ -134,6 +133,8 @@ RUN_PAGE: Final[Query] = {
     **RUN_QUERY,
     "per_page": _PER_PAGE,
     "sort": _sort("automation_runs", ("created_at",)),
+    # Beside the contract, whose clients read no more than it has.
+    "verdicts": _flag(default=False),
     **{name: _FILTERS[form] for name, (form, _) in RUN_FILTERS.items()},
 }
 """Parameters of the list of runs."""
