@@ -38,7 +38,7 @@ from pytest_automation_report import __version__
 from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import CONNECTIONS, EXTENSIONS_HEADER, announced
-from pytest_automation_report.api.urls import KEEPS_HEADER, is_loopback
+from pytest_automation_report.api.urls import DEFAULT_PORTS, KEEPS_HEADER, is_loopback
 from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ _NO_CONTENT: Final = 204
 _TRANSIENT: Final = (500, 503)
 # Seconds before a read is made again.
 _READ_PAUSES: Final = (0.2, 1.0)
-_PORTS: Final = {"http": 80, "https": 443}
 
 T = TypeVar("T")
 
@@ -267,7 +266,7 @@ def proxies_for(url: str, proxies: Mapping[str, str]) -> dict[str, str]:
     proxy = proxies.get(parts.scheme)
     if not proxy or is_loopback(host) or host.endswith(".localhost"):
         return {}
-    if _is_exempt(host, parts.port or _PORTS.get(parts.scheme, 0), proxies.get("no_proxy", "")):
+    if _is_exempt(host, parts.port or DEFAULT_PORTS.get(parts.scheme, 0), proxies.get("no_proxy", "")):
         return {}
     if not urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname:
         raise InvalidProxyURL("the proxy has no host")

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
+"""The schemes of web addresses, each with the port of an address that names none."""
+
 _BAD_CHARACTERS: Final = lazy_pattern(r"[\x00-\x20\x7f-\xa0\\]|\s")
 # Wider than the standard: names of containers and of test machines have underscores.
 _LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME: Final = lazy_pattern(rf"(?=.{{1,254}}\Z){_LABEL}(\.{_LABEL})*\.?")
-_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 _API_PATH: Final = "/api/v1"
 _HOST_REMEDY: Final = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -48,7 +50,7 @@ def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_reme
         raise SettingError(spelling, shown_address(address), remedy)
     # An IPv6 address stands in brackets; a default port is left out, so that equal servers have equal origins.
     literal = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{literal}" + ("" if port in (None, _DEFAULT_PORTS[scheme]) else f":{port}")
+    return f"{scheme}://{literal}" + ("" if port in (None, DEFAULT_PORTS[scheme]) else f":{port}")
 
 
 def shown_address(address: str) -> str:
@@ -89,7 +91,7 @@ def web_address_hint(address: str) -> str:
         return "write a web address without spaces"
     try:
         split = urlsplit(address)
-        is_web = split.scheme in _DEFAULT_PORTS and bool(split.hostname) and (split.port is None or split.port > 0)
+        is_web = split.scheme in DEFAULT_PORTS and bool(split.hostname) and (split.port is None or split.port > 0)
     except ValueError:
         is_web = False
     return "" if is_web else "write a web address that begins with https:// or http://"
@@ -103,7 +105,7 @@ def proxies_from(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, 
     """
     proxies: dict[str, str] = {}
     warnings: dict[str, str] = {}
-    for scheme in _DEFAULT_PORTS:
+    for scheme in DEFAULT_PORTS:
         name, value = _standard(environ, f"{scheme}_proxy")
         if not value:
             name, value = _standard(environ, "all_proxy")
@@ -137,13 +139,13 @@ def _is_proxy(proxy: str) -> bool:
         is_whole = bool(_host(split)) and split.port != 0
     except ValueError:
         return False
-    return is_whole and split.scheme in _DEFAULT_PORTS and split.path in ("", "/")
+    return is_whole and split.scheme in DEFAULT_PORTS and split.path in ("", "/")
 
 
 def _remedy(address: str, split: SplitResult) -> str:
     """Return the hint for a server's URL that cannot be used, empty for a valid one."""
     checks = (
-        (split.scheme not in _DEFAULT_PORTS, "write https:// (or http://) in front of the host"),
+        (split.scheme not in DEFAULT_PORTS, "write https:// (or http://) in front of the host"),
         ("@" in split.netloc, "write it without user and password; the token comes from AUTOMATION_REPORT_TOKEN"),
         ("?" in address or "#" in address, "write it without query and fragment"),
         (split.port == 0, _HOST_REMEDY),

@@ -29,6 +29,7 @@ from msgspec import Struct, field
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.http import proxies_for, reason
+from pytest_automation_report.api.urls import DEFAULT_PORTS
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import (
     ClientError,
@@ -57,7 +58,6 @@ _NOT_FOUND: Final = 404
 _NEW_PROJECT: Final = "There is no project with automation runs with this id."
 """Message of the embedded server for a project that it creates with the first run."""
 _FORBIDDEN: Final = 403
-_PORTS: Final = {"http": 80, "https": 443}
 _AFTER_NAME: Final = ("TLS", "connection", "token", "project", "clock")
 
 
@@ -115,7 +115,7 @@ def _proxy_check(endpoint: Endpoint) -> Check:
     if not proxy:
         return Check("proxy", "ok", _DIRECT)
     split = urlsplit(proxy)
-    return Check("proxy", "ok", f"{split.scheme}://{split.hostname}:{split.port or _PORTS.get(split.scheme, 0)}")
+    return Check("proxy", "ok", f"{split.scheme}://{split.hostname}:{split.port or DEFAULT_PORTS.get(split.scheme, 0)}")
 
 
 def _name_check(endpoint: Endpoint) -> Check:
@@ -221,7 +221,7 @@ def _clock_check(dates: list[tuple[str, float]]) -> Check:
 
 def _host_and_port(endpoint: Endpoint) -> tuple[str, int]:
     split = urlsplit(endpoint.origin)
-    return split.hostname or "", split.port or _PORTS[split.scheme]
+    return split.hostname or "", split.port or DEFAULT_PORTS[split.scheme]
 
 
 _PACKAGES: Final = (

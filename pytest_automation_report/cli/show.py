@@ -6,12 +6,13 @@ import json
 import time
 from difflib import get_close_matches
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 from msgspec import to_builtins
 from msgspec.structs import replace
 
+from pytest_automation_report.api.client import RunExpand
 from pytest_automation_report.cli.context import CONNECTION, Exit, echo_stderr, setting_options, with_exit_codes
 from pytest_automation_report.cli.output import echo_result, run_line, write_file
 from pytest_automation_report.cli.queries import (
@@ -39,13 +40,12 @@ from pytest_automation_report.text.terminal import node_id, printable, quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_automation_report.api.client import RunExpand
     from pytest_automation_report.api.responses import Run
     from pytest_automation_report.export.results import ExportedTest
     from pytest_automation_report.findings.documents import RunFindings
 
 
-_EXPANDS: Final[tuple[RunExpand, ...]] = ("automation_sources", "configs", "milestones", "statuses", "users")
+_EXPANDS: Final[tuple[RunExpand, ...]] = get_args(RunExpand)
 """Records whose names are shown; the last kind has one record on our server, which says nothing."""
 
 _FAILURES: Final = 10

@@ -24,6 +24,7 @@ from pytest_automation_report.api.responses import StoredFile
 from pytest_automation_report.api.urls import address_of, file_name, is_bucket, shown_store
 from pytest_automation_report.delivery.attempts import with_kept_files
 from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
+from pytest_automation_report.recording.options import FAILED
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file, spooled_size
 from pytest_automation_report.spool.ledger import StoredRecord, UnstoredRecord
 from pytest_automation_report.text.files import replace_file
@@ -179,7 +180,6 @@ REPORT_FILE_BYTES: Final = 5_000_000
 """Largest file of a report from the spool."""
 
 _REPORT_BYTES: Final = 100_000_000  # a session of many failures must not keep a full disk
-_FAILED: Final = frozenset({"failure", "error"})
 _MAX_TRIES: Final = 3  # of a file whose uploads have no response, though the server answers other requests
 _FRESH_SECONDS: Final = 12 * 3600.0
 """How long an earlier upload is relied on: stores remove files without a result, and URLs can expire."""
@@ -240,7 +240,7 @@ class Uploads:
         if self._life.options.files_folder is not None:
             return True
         has_pages = session.is_embedded or self._client.artifact_bytes is not None
-        if not session.report or has_pages or result.status not in _FAILED:
+        if not session.report or has_pages or result.status not in FAILED:
             return False
         size = spooled_size(self._folder, name)
         if size is None or size > min(REPORT_FILE_BYTES, self._free_bytes):

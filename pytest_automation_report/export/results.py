@@ -177,9 +177,9 @@ class ExportedTest(Struct, frozen=True):
         """The attempts before the last one, oldest first; those that the result had no room for are missing."""
         attempts = []
         for field in self.fields:
-            if match := _attempt(field):
+            if number := attempt_number(field.name, field.meta):
                 message, type_ = field.meta.get("message", ""), field.meta.get("type", "")
-                attempts.append(Attempt(int(match[1]), field.meta["status"], message, type_, field.value or ""))
+                attempts.append(Attempt(number, field.meta["status"], message, type_, field.value or ""))
         return sorted(attempts, key=lambda attempt: attempt.number)
 
     @property
@@ -196,8 +196,9 @@ class ExportedTest(Struct, frozen=True):
     def user_fields(self) -> Iterator[Field]:
         """The fields that no other property has: those of the test's author and of plugins."""
         for field in self.fields:
-            is_placed = field.name in _PLACED or field.meta == ATTEMPTS_META or _attempt(field) is not None
-            if not is_placed and _problem(field, self.verdict) is None:
+            is_placed = field.name in _PLACED or field.meta == ATTEMPTS_META
+            is_attempt = attempt_number(field.name, field.meta) is not None
+            if not is_placed and not is_attempt and _problem(field, self.verdict) is None:
                 yield field
 
 
@@ -210,9 +211,10 @@ def _verdict(status_class: object, status: str) -> Verdict:
     return "skipped" if status in {"", "skipped"} else "other"
 
 
-def _attempt(field: Field) -> re.Match[str] | None:
-    """Return the name of a field with an earlier attempt; a user's field of such a name has no status."""
-    return _ATTEMPT.fullmatch(field.name) if "status" in field.meta else None
+def attempt_number(name: str, meta: Mapping[str, Any]) -> int | None:
+    """Return the number of the earlier attempt that a field shows; a user's field of such a name has no status."""
+    match = _ATTEMPT.fullmatch(name) if "status" in meta else None
+    return int(match[1]) if match else None
 
 
 def _problem(field: Field, verdict: Verdict) -> Problem | None:

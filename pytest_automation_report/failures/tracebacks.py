@@ -116,6 +116,11 @@ def exception_parts(text: str) -> tuple[str, str]:
     return match[1], match["message"] or ""
 
 
+def margin_of(text: str) -> str:
+    """Return the margin that the first line of a traceback had: pytest strips the text, and with it this margin."""
+    return "    " if _SOURCE_FIRST.match(text) else ""
+
+
 # A page reads the text of a failure for what it shows, and again for its Markdown.
 @lru_cache(maxsize=4)
 def parse_traceback(text: str) -> tuple[Raised, ...]:
@@ -124,10 +129,7 @@ def parse_traceback(text: str) -> tuple[Raised, ...]:
     Empty for a text in no form that pytest or Python writes.
     """
     text = text[-_MAX_CHARACTERS:].replace("\r\n", "\n")
-    # pytest strips the text of a traceback, and with it the margin of the first line.
-    if _SOURCE_FIRST.match(text):
-        text = f"    {text}"
-    lines = text.rstrip().split("\n")[-_MAX_LINES:]
+    lines = f"{margin_of(text)}{text}".rstrip().split("\n")[-_MAX_LINES:]
     raised = [exception for part, link in _chain(lines) if (exception := _exception(part, link)) is not None]
     is_known = any(exception.frames or exception.lines for exception in raised)
     return tuple(reversed(raised)) if is_known else ()

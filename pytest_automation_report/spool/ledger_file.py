@@ -19,7 +19,7 @@ from pytest_automation_report.spool.ledger import (
     UnstoredRecord,
 )
 from pytest_automation_report.spool.records import Decoder
-from pytest_automation_report.spool.writer import is_moved, restored
+from pytest_automation_report.spool.writer import APPEND_FLAGS, is_moved, restored
 from pytest_automation_report.text.files import Disk
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.spool.records import Record
 
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 # A power cut may cost these kinds: no decision about a result depends on them, and a sync takes 1.4 ms (p99 15 ms).
 _NOT_SYNCED: Final = (
     ReadyRecord, TroubleRecord, FindingsRecord, ReportRecord, DoneRecord, StoredRecord, UnstoredRecord,
@@ -69,7 +68,7 @@ class LedgerFile:
         self._path = path
         self._on_deleted = on_deleted
         try:
-            self._descriptor = os.open(path, _FLAGS, 0o600)
+            self._descriptor = os.open(path, APPEND_FLAGS, 0o600)
         except OSError as error:
             raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
         self._is_torn = path.stat().st_size > 0  # the last record may be torn: a newline before the next one

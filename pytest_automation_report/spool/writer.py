@@ -22,8 +22,9 @@ COPY: Final = "~"
 SESSION_FILE: Final = "session.json"
 """The manifest's file name. Without that file the destination of a session's records is unknown."""
 
-# Readable, too: a deleted file is read through its descriptor.
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+APPEND_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+"""How files of a session are opened for more lines. Readable, too: a deleted file is read through its descriptor."""
+
 # While the disk is full, records wait in pytest's memory, which must not grow with the session.
 _MAX_WAITING_RECORDS: Final = 1000
 _PIECE_BYTES: Final = 1 << 20
@@ -100,7 +101,7 @@ def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], Non
     the copy is renamed. Raises OSError on failure; the old descriptor stays open then.
     """
     disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
-    copy = disk.open(path + COPY, _FLAGS | os.O_TRUNC, 0o600)
+    copy = disk.open(path + COPY, APPEND_FLAGS | os.O_TRUNC, 0o600)
     try:
         offset = 0
         # The offset grows by the bytes written, so a short write is continued where it stopped.
@@ -286,12 +287,12 @@ class SpoolWriter:
 
     def _open(self) -> int:
         try:
-            return self._disk.open(self._path, _FLAGS, 0o600)
+            return self._disk.open(self._path, APPEND_FLAGS, 0o600)
         except FileNotFoundError:
             if self._session is not None:
                 self._session.restore(self._disk)
             self._disk.makedirs(self._path.rpartition("/")[0], 0o700, exist_ok=True)
-            return self._disk.open(self._path, _FLAGS, 0o600)
+            return self._disk.open(self._path, APPEND_FLAGS, 0o600)
 
     def _use_descriptor(self, descriptor: int) -> None:
         self._descriptor = descriptor

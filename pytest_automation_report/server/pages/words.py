@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.failures.highlighting import terminal_lines
+from pytest_automation_report.failures.tracebacks import margin_of
 from pytest_automation_report.server.store.findings import verdict_in_list
-from pytest_automation_report.server.store.values import RESULT_STATUSES, RunStatus, slot_name
+from pytest_automation_report.server.store.values import EPOCH, RESULT_STATUSES, RunStatus, slot_name
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.terminal import ago as time_ago
 from pytest_automation_report.text.terminal import is_argument, node_id, quantity, run_command
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.visible import Span
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
 
 
@@ -111,7 +111,7 @@ def file_size(size: int) -> str:
 
 
 def _datetime(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 LineKind: TypeAlias = Literal["plain", "error", "source", "place", "rule"]
@@ -121,7 +121,6 @@ LINES_SHOWN: Final = 5_000
 
 _PLACE = re.compile(r"[^\s:][^:]*:[0-9]+:[ \w.]*")
 _RULE = re.compile(r"(?:[-_=] ?){5,}.*")
-_SOURCE = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
 
 
 class Line(Struct, frozen=True):
@@ -141,8 +140,7 @@ def lines(text: str, spans: Sequence[Span] = ()) -> list[Line]:
     numbered = screen.numbered if screen else ()
     coloured = {number - 1: line for number, line in numbered if any(classes for classes, _ in line)}
     text = plain(text).rstrip("\n")
-    # pytest strips the text of a traceback, and with it the margin of the first line.
-    margin = "    " if _SOURCE.match(text) else ""
+    margin = margin_of(text)
     text = f"{margin}{text}"
     if margin and 0 in coloured:
         coloured[0] = (("", margin), *coloured[0])

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from pytest_automation_report.server.store.database import lock, marks
-from pytest_automation_report.server.store.values import ApiError, content_address
+from pytest_automation_report.server.store.values import DAY_US, ApiError, content_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,7 +83,6 @@ def media_type(head: bytes) -> str:
     return DOWNLOAD if "\0" in text or text.lstrip().startswith(("<", "%PDF")) else TEXT
 
 
-_DAY_US: Final = 24 * 3600 * 1_000_000
 _CONTENTS: Final = 'SELECT "hash", "size", "media_type" FROM "content" WHERE "hash" IN'
 _UNUSED: Final = '"created" < ? AND NOT EXISTS (SELECT 1 FROM "content_use" AS u WHERE u."hash" = "content"."hash")'
 _DELETE_UNUSED_PARTS: Final = (
@@ -120,7 +119,7 @@ def remove_unused(connection: StoreConnection, now: int) -> int:
     A client uploads an artifact before it sends the result that refers to it, so a recent content may still get a run.
     """
     lock(connection, "contents")
-    oldest = now - _DAY_US
+    oldest = now - DAY_US
     connection.change(_DELETE_UNUSED_PARTS, (oldest,))
     return connection.change(_DELETE_UNUSED, (oldest,))
 

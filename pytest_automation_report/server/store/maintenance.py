@@ -16,7 +16,7 @@ from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.database import lock
 from pytest_automation_report.server.store.schema import REFERENCES
 from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
-from pytest_automation_report.server.store.values import RESULT_STATUSES, STORED_COUNTS
+from pytest_automation_report.server.store.values import DAY_US, RESULT_STATUSES, STORED_COUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -134,7 +134,6 @@ _REMEMBER = (
     'INSERT INTO "removed_run" ("id", "source_id") SELECT "id", "source_id" FROM "run" WHERE "id" = ?'
     " ON CONFLICT DO NOTHING"
 )
-_DAY_US = 24 * 3600 * 1_000_000
 
 
 class OldRun(Struct, frozen=True):
@@ -205,7 +204,7 @@ def _removable(connection: StoreConnection, condition: str, value: int, now: int
         OldRun(row["id"], row["source"], row["updated"], row["total_count"])
         for row in connection.each(_OLD_RUNS.format(condition=condition), (value,))
         # A run without a change for a day was left open by a job that was killed.
-        if row["id"] not in kept and (row["is_completed"] or (row["updated"] or row["created"]) <= now - _DAY_US)
+        if row["id"] not in kept and (row["is_completed"] or (row["updated"] or row["created"]) <= now - DAY_US)
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timezone
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -284,6 +285,13 @@ class StepNode(Extension, frozen=True):
     elapsed: Amount | None = None
     steps: tuple[StepNode, ...] = ()
     files: tuple[Amount, ...] = ()
+
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+"""The time 0, from which all stored times are microseconds."""
+
+DAY_US: Final = 24 * 3600 * 1_000_000
+"""A day in microseconds."""
 
 
 def json_text(value: object) -> str:

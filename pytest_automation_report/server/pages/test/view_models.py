@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from msgspec import Struct
 
 from pytest_automation_report.api.models import ATTEMPTS_META, parse_steps
+from pytest_automation_report.export.results import attempt_number
 from pytest_automation_report.failures.highlighting import coloured, terminal_lines
 from pytest_automation_report.failures.reading import Call, is_in_package, read_failure
 from pytest_automation_report.server.pages.urls import STREAMS
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.values import StepNode
     from pytest_automation_report.text.visible import Span
 
-
-_ATTEMPT_NAME: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 
 NO_COLOURS: Final[Colours] = {}
 
@@ -99,12 +98,6 @@ class FailureSection(Struct, frozen=True):
         return _PHASES.get(self.phase, "")
 
 
-def attempt_number(field: Json) -> int | None:
-    """Return the number of the earlier attempt that a field shows; a user's field of such a name has no status."""
-    match = _ATTEMPT_NAME.fullmatch(field["name"]) if "status" in field["meta"] else None
-    return int(match[1]) if match else None
-
-
 def attempts_of(
     fields: Sequence[Json], status: Status, elapsed: int | None, failed_attempts: int | None
 ) -> list[Attempt]:
@@ -114,7 +107,7 @@ def attempts_of(
     """
     earlier = []
     for field in fields:
-        if number := attempt_number(field):
+        if number := attempt_number(field["name"], field["meta"]):
             word = {"passed": "passed", "skipped": "skipped"}.get(field["meta"]["status"], "failed")
             earlier.append(Attempt(number, OUTCOME_TONES[word], word, _number(field["meta"].get("elapsed"))))
     last = max([(failed_attempts or 0) + 1, *(attempt.number + 1 for attempt in earlier)])
@@ -132,13 +125,17 @@ def sections_of(
     Comparison and colours are those of the attempt.
     """
     if attempt is not None:
-        texts = [field for field in fields if attempt_number(field) == attempt]
+        texts = [field for field in fields if attempt_number(field["name"], field["meta"]) == attempt]
         # Under this name the extension ``attempts`` has the colours of the field.
         return [_failure(field, comparison, colours.get("Text", ())) for field in texts[:1]]
     highlights = [field for field in fields if field.get("is_highlight") and field["type"] == _CONSOLE]
     if not highlights:
         # Other clients mark no field.
-        highlights = [field for field in fields if field["meta"].get("message") and not attempt_number(field)][:1]
+        highlights = [
+            field
+            for field in fields
+            if field["meta"].get("message") and not attempt_number(field["name"], field["meta"])
+        ][:1]
     sections = []
     for number, field in enumerate(highlights):
         if field["name"] == "Skipped":
@@ -273,7 +270,7 @@ def step_rows(
     """Return the steps of an attempt, with times and files if the client sent them; ``left`` is an earlier attempt."""
     timed = stored_steps(row) if attempt is None else left.steps if left else ()
     if attempt is not None and not timed:
-        field = next((field for field in fields if attempt_number(field) == attempt), None)
+        field = next((field for field in fields if attempt_number(field["name"], field["meta"]) == attempt), None)
         found = _TEXT_STEP.findall(field["value"]) if field else []
         return [_step(name, status) for status, name in found[:_MAX_STEPS]]
     if timed:
@@ -334,7 +331,7 @@ def other_texts(fields: Sequence[Json], attempt: int | None, colours: Colours = 
         and field["name"] not in _OWN_FIELDS
         and not field.get("is_highlight")
         and not field["meta"].get("message")
-        and not attempt_number(field)
+        and not attempt_number(field["name"], field["meta"])
     ]
 
 
