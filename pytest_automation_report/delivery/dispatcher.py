@@ -19,8 +19,8 @@ from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.stores import Uploads
 from pytest_automation_report.errors import ClientError, RefusedError, SpoolError, StoreError, UnknownAnswerError
 from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.spool.folder import Process
 from pytest_automation_report.spool.ledger import AckRecord, AsideRecord, NotRecord, RejectedRecord
-from pytest_automation_report.spool.process import Process
 
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.batches import Batch

@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.launch import Runtime, Timeouts
     from pytest_automation_report.delivery.queues import WorkerQueues
     from pytest_automation_report.spool.folder import SessionManifest
-    from pytest_automation_report.spool.ledger import Intent
-    from pytest_automation_report.spool.ledger_file import LedgerFile
+    from pytest_automation_report.spool.ledger import Intent, LedgerFile
 
 
 Unknown: TypeAlias = Literal["hold", "send", "drop"]

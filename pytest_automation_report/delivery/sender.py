@@ -29,17 +29,25 @@ from pytest_automation_report.delivery.requests import DeliveryOptions
 from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import AutomationReportError, SpoolError
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import MAIN, SessionFolder, session_folders
+from pytest_automation_report.spool.folder import (
+    LAST_WORDS,
+    MAIN,
+    Log,
+    Process,
+    SessionFolder,
+    process_start_time,
+    session_folders,
+)
 from pytest_automation_report.spool.ledger import (
     DoneRecord,
     FindingsRecord,
+    LedgerFile,
     NewRunRecord,
     ReadyRecord,
     ReportRecord,
     UnheldRecord,
+    ledger_from,
 )
-from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.process import LAST_WORDS, Log, Process, process_start_time
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.files import Disk
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from pytest_automation_report.text.colours import SGR, StyleState, sequences_from
-from pytest_automation_report.text.visible import visible
+from pytest_automation_report.text.visible import SGR, StyleState, sequences_from, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -13,10 +13,9 @@ from msgspec.structs import replace
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.text.colours import remarked
 from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16_length
 from pytest_automation_report.text.redaction import KnownSecrets
-from pytest_automation_report.text.visible import ColouredText, marked, unmasked, visible
+from pytest_automation_report.text.visible import ColouredText, marked, remarked, unmasked, visible
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:

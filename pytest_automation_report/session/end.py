@@ -12,9 +12,8 @@ from msgspec import Struct, field
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.guards import InternalErrors, guarded
 from pytest_automation_report.recording.collector import UserErrors
-from pytest_automation_report.spool.folder import bytes_from
+from pytest_automation_report.spool.folder import LAST_WORDS, Log, Process, bytes_from
 from pytest_automation_report.spool.ledger import LEDGER_KINDS, LedgerState, TroubleRecord
-from pytest_automation_report.spool.process import LAST_WORDS, Log, Process
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.summary.lines import header_line, report_lines
 from pytest_automation_report.summary.shell import Shell

@@ -21,8 +21,7 @@ from pytest_automation_report.session.end import LedgerTail, TerminalReport, wai
 from pytest_automation_report.session.run import call_finished_hooks, create_session_folder, session_run
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.cleaning import expire_old_sessions, remove_session
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN
-from pytest_automation_report.spool.process import Log
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, Log
 from pytest_automation_report.spool.records import EndRecord, PlanRecord
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.counts import tally_from

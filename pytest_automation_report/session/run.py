@@ -25,8 +25,13 @@ from pytest_automation_report.recording.options import RecordingOptions, cleaner
 from pytest_automation_report.settings.resolver import spool_candidates
 from pytest_automation_report.settings.run import configured_run, sharing_of
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, SessionManifest, new_session_folder
-from pytest_automation_report.spool.process import process_start_time
+from pytest_automation_report.spool.folder import (
+    SESSION_ID_FIELD,
+    SessionFolder,
+    SessionManifest,
+    new_session_folder,
+    process_start_time,
+)
 from pytest_automation_report.summary.shell import RUN_PAGE, run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.unpatched import Unpatched

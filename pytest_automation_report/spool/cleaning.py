@@ -26,9 +26,10 @@ from pytest_automation_report.spool.folder import (
     is_session_name,
     is_spooled_name,
     open_folder,
+    process_start_time,
     session_folders,
 )
-from pytest_automation_report.spool.process import process_start_time
+from pytest_automation_report.spool.ledger import LedgerState, ledger_from
 from pytest_automation_report.text.terminal import sanitize
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.ledger import LedgerState
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 """State of a session: no process works on it, its pytest runs, a sender holds its lock, its manifest is unreadable."""
@@ -290,9 +290,6 @@ def delivered_state(folder: SessionFolder) -> LedgerState | None:
 
     Nothing was written after its sender's last record then.
     """
-    # Each session of pytest loads this module, and few find an earlier session.
-    from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - as said above
-
     try:
         state = ledger_from(folder.ledger)
         # A process that outlived the sender may have written a result since: that one was not sent.
@@ -395,8 +392,7 @@ class SpooledSession(Struct, frozen=True):
 
 def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
     """Return one session with its counts; reads all its records, in pieces."""
-    from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - only for the console command
-    from pytest_automation_report.spool.reader import final_results  # noqa: PLC0415 - as above
+    from pytest_automation_report.spool.reader import final_results  # noqa: PLC0415 - only for the console command
 
     try:
         state, size = state_of(folder), sum(file.stat().st_size for file in _files_of(folder))

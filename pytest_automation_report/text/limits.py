@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.text.visible import visible, without_ansi
+from pytest_automation_report.text.visible import coloured, visible, without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,7 +118,6 @@ def _with_colours(value: str, *ends: tuple[str, str]) -> str:
     """Return a console text with the colours of the raw texts that it was made of; ``ends`` as for `coloured`."""
     if not any("\x1b" in raw for raw, _ in ends):
         return value
-    from pytest_automation_report.text.colours import coloured  # noqa: PLC0415 - few texts have colours
 
     return coloured(value, *ends)
 

@@ -5,19 +5,20 @@ Here is also the text whose colours are kept beside it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.unpatched import lazy_pattern
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
 
 Span: TypeAlias = "tuple[int, int, str]"
-"""First character, the one after the last, and the style of a coloured part of a text (`text.colours`)."""
+"""First character, the one after the last, and the style of a coloured part of a text."""
 
 # C0 and C1 controls but tab and newline, marks that change the direction of writing, lone surrogates.
 _INVISIBLE = lazy_pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -139,3 +140,227 @@ def marked(text: str, mask: str) -> str:
         pieces += [text[done:start], MARK]
         done = end
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+SGR: Final = lazy_pattern(r"\x1b\[([0-9;:]{0,60})m")
+"""One sequence of colours, with its codes."""
+
+# red, green and blue of the 16 colours, as xterm shows them.
+_PALETTE: Final = (
+    (0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205), (229, 229, 229),
+    (127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0), (92, 92, 255), (255, 0, 255), (0, 255, 255),
+    (255, 255, 255),
+)  # fmt: skip
+_CUBE: Final = (0, 95, 135, 175, 215, 255)
+_FIRST_OF_CUBE: Final = 16
+_FIRST_GREY: Final = 232
+_BRIGHT: Final = 8
+_LARGEST: Final = 255
+_LIGHT_GREY: Final = 7
+# The parts of a style: colours by their numbers, all others by their codes in the one spelling.
+_PLAIN: Final[Mapping[str, int | None]] = {
+    "1": 0, "2": 0, "3": 0, "4": 0, "inverse": 0, "colour": None, "ground": None
+}  # fmt: skip
+_EFFECTS: Final[Mapping[int, Mapping[str, int | None]]] = {
+    0: _PLAIN,
+    **{code: {str(code): 1} for code in (1, 2, 3, 4)},
+    21: {"4": 1},
+    22: {"1": 0, "2": 0},
+    23: {"3": 0},
+    24: {"4": 0},
+    7: {"inverse": 1},
+    27: {"inverse": 0},
+    39: {"colour": None},
+    49: {"ground": None},
+    **{
+        code + number: {part: first + number}
+        for part, code, first in (("colour", 30, 0), ("colour", 90, 8), ("ground", 40, 0), ("ground", 100, 8))
+        for number in range(8)
+    },
+}
+"""What each code changes; unknown ones are ignored."""
+
+
+class StyleState:
+    """The style of a terminal at one place of a text."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        self._parts = dict(_PLAIN)
+
+    @property
+    def style(self) -> str:
+        """The present style in its one spelling; empty for plain text."""
+        colour, ground = self._parts["colour"], self._parts["ground"]
+        if self._parts["inverse"]:
+            colour, ground = ground, _LIGHT_GREY if colour is None else colour
+        codes = [code for code in "1234" if self._parts[code]]
+        for number, base in ((colour, 30), (ground, 40)):
+            if number is not None:
+                codes.append(str(base + number if number < _BRIGHT else base + 60 + number - _BRIGHT))
+        return ";".join(codes)
+
+    def apply(self, codes: str) -> None:
+        """Change the style by the codes of one sequence."""
+        parts = [[_number(sub) for sub in part.split(":")] for part in (codes or "0").split(";")]
+        position = 0
+        while position < len(parts):
+            code, *values = parts[position]
+            position += 1
+            if code not in {38, 48}:
+                # 4:0 ends what 4 begins.
+                is_off = code == 4 and values[:1] == [0]  # noqa: PLR2004 - the codes are those of the standard
+                self._parts.update(_EFFECTS.get(24 if is_off else max(code, 0), {}))
+                continue
+            if not values:
+                # 38;5;n and 38;2;r;g;b: the numbers follow as codes.
+                count = {5: 2, 2: 4}.get(parts[position][0] if position < len(parts) else 0, 0)
+                values = [part[0] for part in parts[position : position + count]]
+                position += count
+            number = _colour_of(values)
+            if number is not None:
+                self._parts["colour" if code == 38 else "ground"] = number  # noqa: PLR2004 - as above
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 10 else -1  # noqa: PLR2004 - longer ones are no codes
+
+
+def _colour_of(values: Sequence[int]) -> int | None:
+    """Return the nearest of the 16 colours for ``5, n`` or ``2, r, g, b``; None for anything else."""
+    match values:
+        case [5, number, *_] if 0 <= number <= _LARGEST:
+            if number < _FIRST_OF_CUBE:
+                return number
+            if number >= _FIRST_GREY:
+                return _nearest(*[8 + 10 * (number - _FIRST_GREY)] * 3)
+            place = number - _FIRST_OF_CUBE
+            return _nearest(_CUBE[place // 36], _CUBE[place // 6 % 6], _CUBE[place % 6])
+        # With colons the number of a colour space may stand before.
+        case [2, red, green, blue] | [2, _, red, green, blue, *_]:
+            parts = (red, green, blue)
+            return _nearest(*parts) if min(parts) >= 0 and max(parts) <= _LARGEST else None
+        case _:
+            return None
+
+
+@lru_cache(maxsize=512)
+def _nearest(red: int, green: int, blue: int) -> int:
+    return min(
+        range(len(_PALETTE)),
+        key=lambda number: sum((a - b) ** 2 for a, b in zip(_PALETTE[number], (red, green, blue), strict=True)),
+    )
+
+
+def coloured(value: str, *ends: tuple[str, str]) -> str:
+    """Return a clean text with the colours that the raw one had, or the same object if it had none.
+
+    ``ends`` are pairs of a raw and a clean text: one for a text that was cleaned as a whole, or those of head and tail.
+    ``value`` was cut out of the clean ones: it begins as the first and ends as the last does.
+    """
+    (raw, clean), (last_raw, last_clean) = ends[0], ends[-1]
+    head = common_length(value, clean)
+    tail = min(common_length(value[::-1], last_clean[::-1]), len(value) - head)
+    spans = list(_within(_spans(raw, clean), 0, 0, head))
+    if tail:
+        shift = len(value) - len(last_clean)
+        spans += _within(_spans(last_raw, last_clean), shift, len(value) - tail, len(value))
+    return ColouredText(value, tuple(spans)) if spans else value
+
+
+def remarked(text: ColouredText, mask: str) -> str:
+    """Return a coloured text with `MARK` for the runs of its masked text, and its colours around them."""
+    spans: list[Span] = []
+    start = first = 0
+    for stop, following in (*runs(mask), (len(text), len(text))):
+        spans += _within(text.spans, first - start, first, first + stop - start)
+        first += stop - start + len(MARK)
+        start = following
+    return ColouredText(marked(text, mask), tuple(spans))
+
+
+def _within(spans: Iterable[Span], shift: int, first: int, end: int) -> Iterator[Span]:
+    """Yield the parts of the spans that are in a range after they were moved."""
+    for start, stop, style in spans:
+        start, stop = max(first, start + shift), min(end, stop + shift)  # noqa: PLW2901 - the part within
+        if start < stop:
+            yield start, stop, style
+
+
+def _spans(raw: str, clean: str) -> list[Span]:
+    """Return the coloured parts of a clean text by the sequences in the raw one; nothing if they cannot be placed."""
+    shown, spans = _placed(_runs(raw))
+    if shown == clean or not spans:
+        return spans
+    # Redaction put its mark into the places of secrets: the parts between are as they were.
+    parts = _same_parts(shown, clean)
+    return [span for first, start, end in parts for span in _within(spans, first - start, first, first + end - start)]
+
+
+def _runs(raw: str) -> Iterator[tuple[str, str]]:
+    """Yield the text between sequences, each with its style."""
+    state, done = StyleState(), 0
+    for match in ANSI.finditer(raw):
+        if done < match.start():
+            yield raw[done : match.start()], state.style
+        if sgr := SGR.fullmatch(match[0]):
+            state.apply(sgr[1])
+        done = match.end()
+    yield raw[done:], state.style
+
+
+def _placed(runs: Iterable[tuple[str, str]]) -> tuple[str, list[Span]]:
+    """Return the runs as one visible text, and the spans of those that have a style."""
+    pieces: list[str] = []
+    spans: list[Span] = []
+    position, pending = 0, ""
+    for text, style in runs:
+        text = pending + text  # noqa: PLW2901 - with the end of the run before
+        # A line break of two characters is shown as one, also around a sequence.
+        pending = "\r" if text.endswith("\r") else ""
+        piece = visible(text.removesuffix("\r"))
+        end = position + len(piece)
+        if style and piece.strip("\n"):
+            if spans and spans[-1][1:] == (position, style):
+                spans[-1] = (spans[-1][0], end, style)
+            else:
+                spans.append((position, end, style))
+        pieces.append(piece)
+        position = end
+    pieces.append(visible(pending))
+    return "".join(pieces), spans
+
+
+def _same_parts(shown: str, clean: str) -> list[tuple[int, int, int]]:
+    """Return the parts that redaction left: place in the clean text, beginning and end in the shown one.
+
+    Empty if the clean text is not the shown one with marks.
+    """
+    parts: list[tuple[int, int, int]] = []
+    place = start = 0
+    pieces = clean.split(MARK)
+    for number, piece in enumerate(pieces):
+        is_last = number == len(pieces) - 1
+        found = len(shown) - len(piece) if is_last else shown.find(piece, start)
+        if found < start or (number == 0 and found) or not shown.startswith(piece, found):
+            return []
+        parts.append((place, found, found + len(piece)))
+        place, start = place + len(piece) + len(MARK), found + len(piece)
+    return parts
+
+
+def sequences_from(text: str, spans: Iterable[Span]) -> str:
+    """Return the text with sequences for its spans, as a program would print it; each line begins with its own.
+
+    Spans outside of the text, and those that are not in order, are left out.
+    """
+    pieces: list[str] = []
+    done = 0
+    for start, end, style in spans:
+        if start < done or end <= start or end > len(text):
+            continue
+        part = text[start:end].replace("\n", f"\x1b[m\n\x1b[{style}m")
+        pieces += [text[done:start], f"\x1b[{style}m{part}\x1b[m"]
+        done = end
+    return "".join((*pieces, text[done:]))

@@ -19,8 +19,8 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.ledger_file import ledger_from
-from pytest_automation_report.spool.process import Process
+from pytest_automation_report.spool.folder import Process
+from pytest_automation_report.spool.ledger import ledger_from
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, numbered
 from support.projects import wait_for_death

@@ -25,9 +25,8 @@ from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.delivery.reconciliation import Outcome, Reconciliation
 from pytest_automation_report.delivery.requests import DeliveryOptions, InFlightRequests
 from pytest_automation_report.delivery.sender import Sender
-from pytest_automation_report.spool.ledger import FencedRecord, Intent
-from pytest_automation_report.spool.ledger_file import LedgerFile
-from pytest_automation_report.spool.process import Process
+from pytest_automation_report.spool.folder import Process
+from pytest_automation_report.spool.ledger import FencedRecord, Intent, LedgerFile
 from pytest_automation_report.spool.records import Record
 from support.deliveries import Clock, Stepper, WrittenSession
 from support.scripted_adapter import response_to

@@ -11,8 +11,7 @@ import pytest
 from pytest_automation_report.delivery.dispatcher import Delivery
 from pytest_automation_report.spool.artifacts import ArtifactSpool, ArtifactSpoolError
 from pytest_automation_report.spool.cleaning import remove_session
-from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.process import Process
+from pytest_automation_report.spool.folder import Process, SessionFolder
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import OpenRecord
 from support.delivered_results import assert_complete

@@ -66,7 +66,7 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
     seldom = (
         "session.xdist", "summary.ci_page", "junit.comparison", "session.rerun_failed",
-        "spool.ledger_file", "spool.reader", "settings.console", "ci.providers", "spool.artifacts",
+        "spool.reader", "settings.console", "ci.providers", "spool.artifacts",
         "session.annotation_hooks",
         *(f"recording.{each}" for each in ("functions", "hooks", "markers")),
     )  # fmt: skip
@@ -98,7 +98,7 @@ def test_fixture(automation_report):
         automation_report.field("name", "value")
 
 def test_last():
-    assert {"comparison", "colours"} <= {name.rpartition(".")[2] for name in sys.modules}
+    assert {"comparison", "visible"} <= {name.rpartition(".")[2] for name in sys.modules}
 """
 
 

@@ -26,8 +26,7 @@ from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.cleaning import LeftoverCounts, expire_old_sessions
 from pytest_automation_report.spool.folder import SessionFolder, session_folders
-from pytest_automation_report.spool.ledger import LedgerState, ReportRecord
-from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.ledger import LedgerFile, LedgerState, ReportRecord, ledger_from
 from support.deliveries import WrittenSession, awaited_life, numbered
 from support.report_file import ReportFile, text_of
 from support.scripted_adapter import client_of

@@ -16,8 +16,7 @@ from pytest_automation_report.delivery.stores import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.cleaning import LeftoverCounts, delivered_state, expire_old_sessions
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger import DoneRecord, Intent
-from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.ledger import DoneRecord, Intent, LedgerFile, ledger_from
 from support.delivered_results import result_names
 from support.deliveries import (
     Pending,

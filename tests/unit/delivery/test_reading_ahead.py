@@ -9,8 +9,8 @@ import pytest
 
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.sender import Sender
-from pytest_automation_report.spool.ledger_file import ledger_from
-from pytest_automation_report.spool.process import Process
+from pytest_automation_report.spool.folder import Process
+from pytest_automation_report.spool.ledger import ledger_from
 from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import Stepper, WrittenSession, ended_session, lived, stepping
 from support.records import line

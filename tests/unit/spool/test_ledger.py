@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool import ledger_file as module
+from pytest_automation_report.spool import ledger as module
 from pytest_automation_report.spool.ledger import (
     AckRecord,
     Intent,
     JoinedRecord,
+    LedgerFile,
     LedgerState,
     OffsetRanges,
     Operation,
     StoredRecord,
+    ledger_from,
 )
-from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from support.records import ledger_record
 
 

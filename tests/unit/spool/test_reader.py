@@ -24,7 +24,7 @@ from pytest_automation_report.spool.folder import (
     new_session_folder,
     session_folders,
 )
-from pytest_automation_report.spool.ledger_file import LedgerFile
+from pytest_automation_report.spool.ledger import LedgerFile
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import Attempt
 from pytest_automation_report.text.files import make_ignored_folder

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_automation_report.text.colours import StyleState, sequences_from
 from pytest_automation_report.text.limits import TEXT_UNITS, console
 from pytest_automation_report.text.redaction import TextCleaner
-from pytest_automation_report.text.visible import ColouredText, without_ansi
+from pytest_automation_report.text.visible import ColouredText, StyleState, sequences_from, without_ansi
 
 SECRET = "Zq7Lw2-Hg3Fd6-Tk9"
 
