@@ -36,18 +36,11 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.values import Kind
 
 
+# Largest JSON of one extension that is stored; our clients send at most half of it.
 MAX_EXTENSION_BYTES: Final = 64 * 1024
-"""Largest JSON of one extension that is stored; our clients send at most half of it."""
-
-MAX_ATTEMPTS_BYTES: Final = 256 * 1024
-"""Largest JSON of all earlier attempts of a test."""
-
-MAX_EXTENSION_DEPTH: Final = 32
-"""How deep steps and values may be nested."""
-
-MAX_RUNNING: Final = 100
-"""Most tests that run at the same time in one thread."""
-
+MAX_ATTEMPTS_BYTES: Final = 256 * 1024  # largest JSON of all earlier attempts of a test
+MAX_EXTENSION_DEPTH: Final = 32  # how deep steps and values may be nested
+MAX_RUNNING: Final = 100  # most tests that run at the same time in one thread
 _Style = Annotated[str, Meta(pattern=r"\A[0-9]{1,3}(;[0-9]{1,3}){0,5}\Z")]
 
 
@@ -137,21 +130,13 @@ def _parts(whole: Extension) -> Iterable[Extension]:
     return ()
 
 
-NOTE_LENGTH: Final = 80
-"""Longest note, in characters."""
-
+NOTE_LENGTH: Final = 80  # longest note, in characters
+# Longest name, folder, path or tag, in characters: pages and lists show hundreds of them at once.
 NAME_LENGTH: Final = 4096
-"""Longest name, folder, path or tag, in characters: pages and lists show hundreds of them at once."""
-
+# Most fields, artifacts or links of one test, or that one request adds to a run or thread; most pairs of a meta.
 MAX_ENTRIES: Final = 1000
-"""Most fields, artifacts or links of one test, or that one request adds to a run or thread; most pairs of a meta."""
-
-MAX_TAGS: Final = 100
-"""Most tags of a run."""
-
-MAX_TESTS: Final = 50_000
-"""Most tests of one append; clients that send whole suites at once must fit."""
-
+MAX_TAGS: Final = 100  # most tags of a run
+MAX_TESTS: Final = 50_000  # most tests of one append; clients that send whole suites at once must fit
 _Text = Annotated[str, Meta(description="a text")]
 _Name = Annotated[
     str, Meta(min_length=1, max_length=NAME_LENGTH, description=f"a text of 1 to {NAME_LENGTH} characters")
@@ -443,5 +428,4 @@ CHANGES: Final[Mapping[str, Change]] = {
 }
 """What a POST does, by its path with ``{}`` for an id; it returns the id of a new record."""
 
-OPTIONAL_BODIES: Final = frozenset({complete_run, create_thread, complete_thread})
-"""The changes that need no body."""
+OPTIONAL_BODIES: Final = frozenset({complete_run, create_thread, complete_thread})  # the changes that need no body

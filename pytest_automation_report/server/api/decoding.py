@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
 
 
-MISTAKES_LISTED: Final = 100
-"""Most mistakes that a response lists."""
-
+MISTAKES_LISTED: Final = 100  # most mistakes that a response lists
 # A body has up to a million values, and each mistake takes microseconds to find. A batch of a usual client has fewer.
 _MISTAKES_COUNTED: Final = 5000
 _PATH_LENGTH: Final = 200
@@ -152,15 +150,9 @@ def _examined_entries(value: Any, declared: _Declared, mistakes: Mistakes, path:
 
 B = TypeVar("B", bound=Struct)
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
-"""Largest body that is read, and largest one that a compressed body may become."""
-
-MAX_VALUES = 1_000_000
-"""Most values of a body: entries of its lists and properties of its objects."""
-
-MAX_DEPTH = 64
-"""How deep the lists and objects of a body may be nested."""
-
+MAX_BODY_BYTES = 16 * 1024 * 1024  # largest body that is read, and largest one that a compressed body may become
+MAX_VALUES = 1_000_000  # most values of a body: entries of its lists and properties of its objects
+MAX_DEPTH = 64  # how deep the lists and objects of a body may be nested
 _TOO_LARGE = INT64_MAX + 1
 _TEXTS_AT_ONCE = 20_000
 _MARKS = (b",", b"[", b"{")

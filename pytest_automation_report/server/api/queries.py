@@ -27,8 +27,7 @@ class Parameter(NamedTuple):
     default: object = None
 
 
-Query: TypeAlias = Mapping[str, Parameter]
-"""The parameters of a URL by name; others are ignored."""
+Query: TypeAlias = Mapping[str, Parameter]  # the parameters of a URL by name; others are ignored
 
 
 def _number(text: str) -> int:
@@ -125,9 +124,7 @@ _FILTERS: Final[Mapping[RunFilter, Parameter]] = {
     "before": Parameter(lambda text: -(-_moment(text) // _MILLISECOND_US) * _MILLISECOND_US),
 }
 
-RUN_QUERY: Final[Query] = {"expands": _some_of(RUN_REFERENCES), "threads": _flag(default=True)}
-"""Parameters of one run."""
-
+RUN_QUERY: Final[Query] = {"expands": _some_of(RUN_REFERENCES), "threads": _flag(default=True)}  # parameters of one run
 RUN_PAGE: Final[Query] = {
     **_PAGE,
     **RUN_QUERY,
@@ -150,18 +147,12 @@ TEST_PAGE: Final[Query] = {
 }
 """Parameters of the list of a run's tests."""
 
+# Parameters of the whole results of a run, which are beside the contract.
 WHOLE_RESULTS: Final[Query] = {"after": in_range(range(INT64_MAX + 1), 0), "status_id": _numbers(range(1, 5))}
-"""Parameters of the whole results of a run, which are beside the contract."""
-
-FINDINGS: Final[Query] = {"base": in_range(_IDS)}
-"""Parameters of findings, which are beside the contract."""
-
+FINDINGS: Final[Query] = {"base": in_range(_IDS)}  # parameters of findings, which are beside the contract
+# Parameters of the flaky tests of a source, which are beside the contract.
 FLAKY: Final[Query] = {"branch": Parameter(str)}
-"""Parameters of the flaky tests of a source, which are beside the contract."""
-
-SOURCE_QUERY: Final[Query] = {"expands": _some_of(SOURCE_REFERENCES)}
-"""Parameters of one source."""
-
+SOURCE_QUERY: Final[Query] = {"expands": _some_of(SOURCE_REFERENCES)}  # parameters of one source
 SOURCE_PAGE: Final[Query] = {
     **_PAGE,
     **SOURCE_QUERY,

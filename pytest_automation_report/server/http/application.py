@@ -210,9 +210,7 @@ def _byte_range(req: falcon.Request, content: StoredContent) -> tuple[int, int]:
     return start, end
 
 
-MAX_MEMBERS = 1000
-"""Most gzip members of a compressed body; usual clients send one."""
-
+MAX_MEMBERS = 1000  # most gzip members of a compressed body; usual clients send one
 _GZIP = 31  # of zlib: only gzip, of any window
 _GZIP_PIECE_BYTES = 64 * 1024
 

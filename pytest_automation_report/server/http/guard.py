@@ -83,8 +83,8 @@ def _literal(host: str) -> Address | None:
 
 
 _WINDOW_SECONDS = 60.0
+# How many times as many requests an address may send without the token: a page loads files, and asks for news.
 _WITHOUT_TOKEN = 10
-"""How many times as many requests an address may send without the token: a page loads files, and asks for news."""
 
 
 class RateLimit:
@@ -113,12 +113,8 @@ class RateLimit:
             return 0
 
 
-OPENING = "/open/"
-"""Path below which a code opens the pages: the log of requests hides the code."""
-
-HEALTH = "/healthz"
-"""Path of the health check. It needs no token and no known host, since load balancers have neither."""
-
+OPENING = "/open/"  # path below which a code opens the pages: the log of requests hides the code
+HEALTH = "/healthz"  # path of the health check. It needs no token and no known host, since load balancers have neither.
 _EXTENSIONS = ", ".join(EXTENSIONS)
 _METHODS = ("GET", "POST")
 _OWN_SITES = ("same-origin", "none")

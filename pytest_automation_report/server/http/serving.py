@@ -48,15 +48,9 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds the server's token."""
 
-CONNECTIONS = 512
-"""Most connections at a time; fewer where the process may open few files."""
-
-_TOKEN_LENGTH: Final = 16
-"""Minimum length of a server's token; a shorter one can be guessed."""
-
-_TOKEN_BYTES: Final = 4096
-"""Maximum size of a file with a secret."""
-
+CONNECTIONS = 512  # most connections at a time; fewer where the process may open few files
+_TOKEN_LENGTH: Final = 16  # minimum length of a server's token; a shorter one can be guessed
+_TOKEN_BYTES: Final = 4096  # maximum size of a file with a secret
 # Permissions of the group and of all other users.
 _OTHERS_MODE: Final = 0o077
 _PORTS = range(65536)
@@ -70,8 +64,8 @@ _TOKEN_FORM = f"at least {_TOKEN_LENGTH} visible ASCII characters without spaces
 _PASSES = "pages"
 _SECRET = 'SELECT "value" FROM "secret" WHERE "name" = ?'  # noqa: S105 - a statement
 
+# Most bytes of a response that wait in a temporary file for a slow client; with less, it would occupy a thread.
 _UNREAD_BYTES = 1 << 30
-"""Most bytes of a response that wait in a temporary file for a slow client; with less, it would occupy a thread."""
 
 
 class ServeOptions(Struct, frozen=True):
@@ -287,8 +281,8 @@ def _url(listener: socket.socket) -> str:
 
 _logger = logging.getLogger(__name__)
 
+# How long the end of the process waits for the run that is being computed; 100,000 tests take 3 seconds.
 _SECONDS_TO_END: Final = 10.0
-"""How long the end of the process waits for the run that is being computed; 100,000 tests take 3 seconds."""
 
 
 class FindingsWorker:

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Token
 
-PASS_SECONDS: Final = 30 * 24 * 3600
-"""Age at which a browser's pass expires."""
-
+PASS_SECONDS: Final = 30 * 24 * 3600  # age at which a browser's pass expires
 _CODE_BYTES: Final = 24
 _TARGET_LENGTH: Final = 1_000
 _is_id = re.compile(r"[0-9]{1,18}").fullmatch

@@ -20,9 +20,8 @@ STYLE_LAYERS: Final[Mapping[str, Sequence[str]]] = {
 }
 """Layers of the style sheet with their files: a rule of a later layer wins, whatever the selectors are."""
 
+# Modules of the pages; all pages can be read without them.
 SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "find.js", "lanes.js", "pictures.js")
-"""Modules of the pages; all pages can be read without them."""
-
 _STATIC = files("pytest_automation_report.server.pages") / "static"
 _script_comment = re.compile(r"/\*\*.*?\*/ ?", re.DOTALL)
 _comment = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -90,8 +89,8 @@ def _assets() -> dict[str, Asset]:
 
 _BY_NAME: Final = _assets()
 
+# All files by the path of their URL.
 ASSETS: Final[Mapping[str, Asset]] = {asset.path: asset for asset in _BY_NAME.values()}
-"""All files by the path of their URL."""
 
 
 def asset_path(name: str) -> str:

@@ -134,9 +134,7 @@ def polyline(values: Sequence[float | None]) -> list[str]:
     return [" ".join(line) for line in lines if line]
 
 
-STRIP_RUNS: Final = 20
-"""Runs that a strip shows, the newest at its right end."""
-
+STRIP_RUNS: Final = 20  # runs that a strip shows, the newest at its right end
 # Heights of the letters of a history in pixels.
 _HEIGHTS: Final = {"f": 17, "r": 13, "p": 8, "s": 4, ".": 2}
 _STEP, _MARK, _GROUND = 6, 4, 18
@@ -178,9 +176,8 @@ def strip_of(letters: str, *, has_now: bool = False) -> Strip | None:
     return Strip(len(letters) * _STEP - _STEP + _MARK, tuple(paths), label)
 
 
+# Tones of the outcomes that an overview has for blocks of a lane and squares of a grid.
 TONES: Final[Mapping[str, str]] = {"fa": "fail", "fl": "flaky", "sk": "skip", "pa": "pass"}
-"""Tones of the outcomes that an overview has for blocks of a lane and squares of a grid."""
-
 # Squares of a grid that are links, while they are few, and their distance in units of the drawing.
 _MAX_LINKED_CELLS, _GRID_WIDTH, _CELL, _SMALL_CELL = 60, 996, 16.0, 9.9
 

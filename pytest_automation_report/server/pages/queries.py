@@ -28,30 +28,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PAGE_ROWS: Final = 150
-"""Rows of one page of a run: with more of them a page has over 2,500 elements."""
-
+PAGE_ROWS: Final = 150  # rows of one page of a run: with more of them a page has over 2,500 elements
+# Longest fields of a test, in characters, from which the page of its run reads the message; our clients send less.
 READ_LENGTH: Final = 512 * 1024
-"""Longest fields of a test, in characters, from which the page of its run reads the message; our clients send less."""
-
+# Most failures that the view of the failures groups; those after them are in the list of tests.
 MAX_FAILURES: Final = 2_000
-"""Most failures that the view of the failures groups; those after them are in the list of tests."""
-
-PAGE_RUNS: Final = 25
-"""Runs of one page of a list."""
-
-TREND_RUNS: Final = 30
-"""Runs of a trend; on the page of a run the shown one included."""
-
-NEAR: Final = 2_500
-"""Results before and after one that are looked through where no index leads to its neighbours."""
-
-HISTORY_ROWS: Final = 300
-"""Most results of one test that its pages look at."""
-
-SIBLINGS: Final = 60
-"""Most results of one function that a page of one of them names."""
-
+PAGE_RUNS: Final = 25  # runs of one page of a list
+TREND_RUNS: Final = 30  # runs of a trend; on the page of a run the shown one included
+NEAR: Final = 2_500  # results before and after one that are looked through where no index leads to its neighbours
+HISTORY_ROWS: Final = 300  # most results of one test that its pages look at
+SIBLINGS: Final = 60  # most results of one function that a page of one of them names
 _SHOWN: Final = 200
 _SAME_REASON: Final = 8
 _AT_ONCE: Final = 500

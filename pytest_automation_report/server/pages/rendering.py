@@ -151,11 +151,8 @@ _ENVIRONMENT: Final = _environment()
 
 T = TypeVar("T")
 
-THEMES: Final = ("light", "dark")
-"""Themes that a user can choose; without a choice the system decides."""
-
-THEME_COOKIE: Final = "automation-report-theme"
-"""Cookie with the chosen theme; the pages' script writes it, too."""
+THEMES: Final = ("light", "dark")  # themes that a user can choose; without a choice the system decides
+THEME_COOKIE: Final = "automation-report-theme"  # cookie with the chosen theme; the pages' script writes it, too
 
 
 def frame_of(req: falcon.Request) -> dict[str, Any]:

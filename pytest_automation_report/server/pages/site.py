@@ -246,9 +246,7 @@ def _is_artifact(path: str) -> bool:
     return path == ARTIFACTS_PATH or path.startswith(f"{ARTIFACTS_PATH}/")
 
 
-GONE: Final = 410
-"""Status of a page whose run or test was removed."""
-
+GONE: Final = 410  # status of a page whose run or test was removed
 _find = re.compile(r"/(automation/runs/view|runs|results)/([0-9]{1,18})(?:/|$)").match
 _OF_SUITE: Final = (
     'SELECT MAX(r."id") FROM "run" AS r JOIN "removed_run" AS g ON g."source_id" = r."source_id" WHERE g."id" = ?'

@@ -79,30 +79,22 @@ def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -
     return {"page": page, "before": page - 1 or None, "after": page + 1 if is_followed else None, "last": last}
 
 
+# The views of a run's page, in the order of their tabs and of the keys 1 to 5.
 VIEWS: Final = ("failures", "tests", "changes", "time", "details")
-"""The views of a run's page, in the order of their tabs and of the keys 1 to 5."""
-
 CHANGES: Final = (
     "new", "back", "newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone", "faster", "newly_skipped",
     "passed_again", "not_run",
 )  # fmt: skip
 """Lists of findings that a page can show alone, by their names in the document; two are parts of the first of them."""
 
-FLAKY: Final = "flaky"
-"""Stands among the numbers of statuses for tests that passed after a failed attempt."""
-
+FLAKY: Final = "flaky"  # stands among the numbers of statuses for tests that passed after a failed attempt
+# Captured output by the word in the URL: the name of its field.
 STREAMS: Final[Mapping[str, str]] = {"stdout": "Output", "stderr": "Errors", "log": "Log"}
-"""Captured output by the word in the URL: the name of its field."""
-
+# Ways to show a picture beside an earlier one, by the word in the URL.
 PICTURES: Final[Mapping[str, str]] = {"beside": "Side by side", "slider": "Slider", "difference": "Difference"}
-"""Ways to show a picture beside an earlier one, by the word in the URL."""
-
-NO_BRANCH: Final = "-"
-"""The branch in a URL of runs without one; git allows no branch of this name."""
-
+NO_BRANCH: Final = "-"  # the branch in a URL of runs without one; git allows no branch of this name
+# Statuses of runs by their word in a URL.
 STATUSES: Final = {"running": RunStatus.RUNNING, "failed": RunStatus.FAILURE, "passed": RunStatus.SUCCESS}
-"""Statuses of runs by their word in a URL."""
-
 _lane = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18})\.([0-9]{1,18})\.(failed|flaky|skipped|passed))?").fullmatch
 _is_status = re.compile(r"0{0,8}[1-9][0-9]?").fullmatch
 

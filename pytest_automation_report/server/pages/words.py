@@ -116,9 +116,7 @@ def _datetime(microseconds: int) -> datetime:
 
 LineKind: TypeAlias = Literal["plain", "error", "source", "place", "rule"]
 
-LINES_SHOWN: Final = 5_000
-"""Most lines of one text that a page shows."""
-
+LINES_SHOWN: Final = 5_000  # most lines of one text that a page shows
 _PLACE = re.compile(r"[^\s:][^:]*:[0-9]+:[ \w.]*")
 _RULE = re.compile(r"(?:[-_=] ?){5,}.*")
 
@@ -216,11 +214,10 @@ RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
 }
 
 
+# Words of the letters of a history (see `store.histories`).
 OUTCOMES: Final[Mapping[str, str]] = {"f": "failed", "r": "flaky", "p": "passed", "s": "skipped", ".": "not run"}
-"""Words of the letters of a history (see `store.histories`)."""
-
+# Tones of these words; what did not run has none.
 OUTCOME_TONES: Final[Mapping[str, str]] = {"failed": "fail", "flaky": "flaky", "passed": "pass", "skipped": "skip"}
-"""Tones of these words; what did not run has none."""
 
 
 class Status(Struct, frozen=True):
@@ -231,11 +228,10 @@ class Status(Struct, frozen=True):
     tone: Tone
 
 
+# All result statuses by their ids.
 STATUSES_SHOWN: Final = {each.id: Status(each.id, each.name, _TONES[each.id]) for each in RESULT_STATUSES.values()}
-"""All result statuses by their ids."""
-
+# All result statuses, failures first and passes last.
 STATUSES_RANKED: Final = tuple(STATUSES_SHOWN[number] for number in (3, 5, 4, 6, 1, 2))
-"""All result statuses, failures first and passes last."""
 
 
 def parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -47,14 +47,11 @@ _EARLIER_RUNS: Final = 10
 
 
 class Modules(NamedTuple):
-    """The cases of a run that are of modules, and the files that could not be collected, each with its case.
-
-    ``results`` and ``failures`` count their results: several jobs may have one of each module.
-    """
+    """The cases of a run that are of modules, and the files that could not be collected, each with its case."""
 
     cases: frozenset[int] = frozenset()
     broken: Mapping[str, int] = {}
-    results: int = 0
+    results: int = 0  # several jobs may have one of each module
     failures: int = 0
 
 
@@ -130,32 +127,24 @@ def _texts(fields: Sequence[Json], name: str) -> list[str]:
     return [str(field.get("value") or "") for field in fields if field.get("name") == name]
 
 
-MAX_TESTS: Final = 1000
-"""Most tests of each list of a document; the counts have all."""
-
+MAX_TESTS: Final = 1000  # most tests of each list of a document; the counts have all
 # Runs that are looked through for a base: with more runs of other branches in between there is none.
 _MAX_CANDIDATES: Final = 500
 
 
 class ComparedRun(Struct, frozen=True):
-    """A run beside its base and its series, of which it is the last run.
-
-    ``before`` has the verdicts of the base, None without a base.
-    """
+    """A run beside its base and its series, of which it is the last run."""
 
     run: Json
     results: Mapping[int, CaseResult]
     series: Series
     base: Base | None = None
     base_row: Json | None = None
-    before: Mapping[int, Verdict] | None = None
+    before: Mapping[int, Verdict] | None = None  # those of the base
 
 
 def compared_run(connection: StoreConnection, run: Json, base_id: int | None) -> ComparedRun:
-    """Return a run, by its row, with its base: the run ``base_id``, or the one that fits best.
-
-    Raises `ApiError` for a base that does not exist (404) or is of another source (422).
-    """
+    """Return a run by its row, with its base, by default the best; raises `ApiError` for a wrong base (404, 422)."""
     base = _base(connection, run, base_id)
     results, series = results_of(connection, run["id"]), series_of(connection, run)
     if base is None:
@@ -233,10 +222,7 @@ _CASES: Final = (
 
 
 def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
-    """Return how many tests of a run were collected, are missing and came twice, and from which jobs.
-
-    None if its sessions do not say what they collected, as those of a run that no jobs share.
-    """
+    """Return how many tests of a run were collected, are missing and came twice; None if its sessions do not say."""
     threads = connection.execute(_THREADS, (run_id,))
     if not threads:
         return None
@@ -255,9 +241,7 @@ def wholeness(connection: StoreConnection, run_id: int) -> WholeRun | None:
     return wholeness_of(shares)
 
 
-VERSION: Final = 1
-"""Version of the document of a source's flaky tests."""
-
+VERSION: Final = 1  # version of the document of a source's flaky tests
 _SHOWN_STATES: Final = frozenset({"flaky", "broken", "suspect"})
 _BRANCHES: Final = (
     'SELECT COALESCE("branch", \'\'), MAX("id") FROM "run" WHERE "source_id" = ? AND "is_completed"'
@@ -275,11 +259,7 @@ _NAMES: Final = (
 
 
 def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> SourceFlakiness:
-    """Return the flaky, broken and suspect tests of a source by its completed runs on a branch.
-
-    Without a branch it is the main branch, or that of the newest run if there is none. Raises `ApiError` (404) for an
-    unknown source. A test that runs on several configurations has an entry for each.
-    """
+    """Return the flaky, broken and suspect tests of a source, by default on its main branch; raises `ApiError`: 404."""
     main = store.read(partial(main_branch, source_id=source_id))
     chosen = branch if branch is not None else main
     tests = store.read(partial(flaky_of_source, source_id=source_id, branch=chosen))
@@ -287,7 +267,7 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Sour
 
 
 def main_branch(connection: StoreConnection, source_id: int) -> str:
-    """Return the main branch of a source; raises `ApiError` (404) for an unknown source."""
+    """Return the main branch of a source, or that of its newest run; raises `ApiError` (404) for an unknown source."""
     if configured := _configured_main_branch(connection, source_id):
         return configured
     branches = [name for name, _ in connection.execute(_BRANCHES, (source_id,))]
@@ -302,7 +282,7 @@ def flaky_of_source(
     states: Collection[str] = _SHOWN_STATES,
     limit: int = MAX_TESTS,
 ) -> list[FlakyTest]:
-    """Return the tests of these states of a source on a branch, at most ``limit``: those that cost most."""
+    """Return the tests of these states, those that cost most first; a test has an entry for each configuration."""
     found: list[tuple[tuple[bool, float, int], int | None, Flakiness]] = []
     for run in connection.rows(_NEWEST, (source_id, branch)):
         series = series_of(connection, run)
@@ -353,11 +333,7 @@ _RUNS: Final = 'SELECT COUNT(*) FROM "run" WHERE "source_id" = ? AND "id" < ?'
 
 
 def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[int]) -> EarlierSource | None:
-    """Return name and number of runs of the older source that has most tests of a run, by its row and its tests.
-
-    None unless it is the first run of its source, and half of its tests at least are known in another source of its
-    project.
-    """
+    """Return the older source that has half of the tests of a source's first run; None if there is none."""
     source, run_id, project = run["source"], run["id"], run["project"]
     if len(case_ids) < _LEAST_TESTS or connection.execute(_HAS_EARLIER_RUN, (source, run_id)):
         return None

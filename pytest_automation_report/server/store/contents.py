@@ -1,11 +1,8 @@
 """Store the contents of artifacts, each one once, detect their types, and read them in parts.
 
-Contents are rows of the database and not files beside it: a copy of the store includes them, several servers of one
-database show the same ones, and no name from a client is ever used in a file system. A result refers to its artifacts
-by URL. The URL of a stored one has its hash and a name for people, and is the same wherever the store is served.
-
-Name and type that a client sends with a file are not trusted: a page with a script, stored as a picture, must not run
-in the browser of a reader. So only recognised contents get their own type, and browsers run none of these types.
+Contents are rows of the database: a copy of the store includes them, and no name from a client is used in a file
+system. The type that a client sends is not trusted: a page with a script, stored as a picture, must not run in the
+browser of a reader. So only recognised contents get their own type, and browsers run none of these types.
 """
 
 from __future__ import annotations
@@ -30,24 +27,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.writes import Writer
 
 
-MAX_CONTENT_BYTES: Final = 32 * 1024 * 1024
-"""Size limit of one content."""
-
-MAX_TOTAL_BYTES: Final = 2 * 1024 * 1024 * 1024
-"""Default limit of all contents of a store together."""
-
-PART_BYTES: Final = 256 * 1024
-"""Size of each part of a content but the last; one part is in memory at a time."""
-
-HEAD_BYTES: Final = 4096
-"""Number of bytes that `media_type` looks at."""
-
+MAX_CONTENT_BYTES: Final = 32 * 1024 * 1024  # size limit of one content
+MAX_TOTAL_BYTES: Final = 2 * 1024 * 1024 * 1024  # default limit of all contents of a store together
+PART_BYTES: Final = 256 * 1024  # size of each part of a content but the last; one part is in memory at a time
+HEAD_BYTES: Final = 4096  # number of bytes that `media_type` looks at
+# The type of all contents that browsers save as a file instead of showing them.
 DOWNLOAD: Final = "application/octet-stream"
-"""The type of all contents that browsers save as a file instead of showing them."""
-
-TEXT: Final = "text/plain; charset=utf-8"
-"""The type of text without markup."""
-
+TEXT: Final = "text/plain; charset=utf-8"  # the type of text without markup
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -114,10 +100,8 @@ def stored_contents(connection: StoreConnection, hashes: Iterable[str]) -> dict[
 
 
 def remove_unused(connection: StoreConnection, now: int) -> int:
-    """Remove the contents that no run refers to and that were uploaded more than a day ago; return their number.
-
-    A client uploads an artifact before it sends the result that refers to it, so a recent content may still get a run.
-    """
+    """Remove the contents that no run refers to and that were uploaded more than a day ago; return their number."""
+    # A client uploads an artifact before it sends the result that refers to it: a recent content may still get a run.
     lock(connection, "contents")
     oldest = now - DAY_US
     connection.change(_DELETE_UNUSED_PARTS, (oldest,))
@@ -189,11 +173,7 @@ class ArtifactContents:
         self._max_bytes = max_bytes
 
     def put(self, source: BinaryIO) -> StoredContent:
-        """Store a seekable file from its position to its end, unless its content is stored already; return it.
-
-        Raises `ApiError` and stores nothing when the file is too large (413), does not fit into the store (422), or
-        changes while it is read (422).
-        """
+        """Store a seekable file from its position on, unless it is stored already; raises `ApiError` (413, 422)."""
         # The file is read twice: hash and size decide whether it is stored, before the write lock is taken.
         start = source.tell()
         content = measure(source)
@@ -223,10 +203,7 @@ class ArtifactContents:
         return self._store.look(lambda connection: stored_contents(connection, [content_hash])).get(content_hash)
 
     def read(self, content_hash: str, start: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes of a content from ``start`` to before ``end``, in parts.
-
-        Raises `ApiError` (404) when a part was removed in the meantime.
-        """
+        """Yield the bytes from ``start`` to before ``end``, in parts; raises `ApiError` (404) for a removed part."""
         # One transaction for each part: a slow client must not hold one open.
         for position in range(start // PART_BYTES, -(-end // PART_BYTES)):
             part_start = position * PART_BYTES

@@ -35,10 +35,7 @@ class TransactionRolledBackError(Exception):
 
 
 class StoreConnection(ABC):
-    """A connection to the database of a store; one thread uses it at a time.
-
-    Statements have a question mark for each value. They raise the errors of the database's driver.
-    """
+    """A connection to the database of a store, used by one thread at a time; ``?`` stands for each value."""
 
     is_postgres: ClassVar[bool]
     """Whether the database is PostgreSQL, otherwise it is SQLite."""
@@ -53,10 +50,7 @@ class StoreConnection(ABC):
         return cursor.fetchall() if cursor.description else []
 
     def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[Json]:
-        """Execute a SELECT and yield its rows, as SQLite finds them, as dictionaries.
-
-        A column that refers to another row has its name without ``_id``, and one that begins with ``is_`` is a bool.
-        """
+        """Yield the rows of a SELECT as dictionaries, names without ``_id`` at their end, ``is_*`` as bools."""
         cursor = self.cursor(sql, values)
         names = [column[0].removesuffix("_id") for column in cursor.description or ()]
         flags = [name for name in names if name.startswith("is_")]
@@ -95,18 +89,13 @@ def insert_into(table: str, columns: Collection[str]) -> str:
 
 
 def marks(values: Collection[object]) -> str:
-    """Return a question mark for each value, separated by commas; NULL, which nothing equals, where there is none.
-
-    PostgreSQL refuses an empty list, which SQLite takes.
-    """
+    """Return a question mark for each value, separated by commas; NULL for none: PostgreSQL refuses an empty list."""
     return ", ".join("?" * len(values)) or "NULL"
 
 
 def array_text(values: Sequence[str | int | None]) -> str:
-    """Return texts or numbers as the text of a PostgreSQL array: its driver takes three times as long for a list.
-
-    A column of an append mostly has one kind of value: such a column is written at once, others value by value.
-    """
+    """Return texts or numbers as the text of a PostgreSQL array: its driver takes three times as long for a list."""
+    # A column of an append mostly has one kind of value: such a column is written at once, others value by value.
     kinds = set(map(type, values))
     if kinds == {type(None)}:
         return f"{{{','.join(['NULL'] * len(values))}}}"
@@ -151,10 +140,7 @@ Locked: TypeAlias = Literal["run", "tests", "contents"]
 
 
 def lock(connection: StoreConnection, what: Locked, record_id: int = 0) -> None:
-    """Take the exclusive lock of a run, of a source's tests or of all contents, until the end of the transaction.
-
-    No other transaction changes the run, adds results to the tests, adds a content or refers to one.
-    """
+    """Take the exclusive lock of a run, of a source's tests or of all contents, until the end of the transaction."""
     if connection.is_postgres:
         connection.execute("SELECT pg_advisory_xact_lock(?, hashint8(?))", (_SPACES[what], record_id))
 
@@ -173,12 +159,9 @@ def try_lock(connection: StoreConnection, name: str) -> bool:
     return bool(is_free)
 
 
-MAX_THREADS: Final = 10_000
-"""Maximum number of threads of a run, since a response with a run includes all of them."""
-
-
+MAX_THREADS: Final = 10_000  # maximum number of threads of a run, since a response with a run includes all of them
+# Maximum number of characters of all fields, artifacts and links of a run and its threads, which lists include.
 MAX_ATTACHED: Final = 2 * 1024 * 1024
-"""Maximum number of characters of all fields, artifacts and links of a run and its threads, which lists include."""
 
 
 def used_bytes(connection: StoreConnection) -> int:

@@ -1,7 +1,4 @@
-"""Compute the findings of a run, and store those of completed runs: each is computed once.
-
-The document is part of the API and of the console command: see ``docs/findings.md``. Times are microseconds.
-"""
+"""Compute the findings of a run (``docs/findings.md``), and store those of completed runs; times are microseconds."""
 
 from __future__ import annotations
 
@@ -66,9 +63,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-VERSION: Final = 5
-"""Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
-
+VERSION: Final = 5  # version of the document and of the rules behind it; documents of an earlier one are computed anew
 # The number of this status is the contract's: the counts of a run have its name.
 _UNTESTED: Final = 'SELECT "case_id" FROM "result" WHERE "run_id" = ? AND "status" = 1'
 _NAMES: Final = (
@@ -83,10 +78,7 @@ _THREADS: Final = (
 
 
 def findings(store: Store, run_id: int, base_id: int | None = None) -> documents.RunFindings:
-    """Return the findings of a run, compared with the run that fits best or with this one.
-
-    Raises `ApiError` for an unknown run (404), and for a base of another source (422).
-    """
+    """Return the findings of a run; raises `ApiError` for an unknown run (404) or a base of another source (422)."""
     known = partial(stored_findings, run_id=run_id)
     if base_id is None and (stored := store.look(known)) is not None:
         return stored
@@ -449,10 +441,7 @@ def reasons_of(
 def _add_beginnings(
     reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest], run_id: int
 ) -> None:
-    """Add to each reason the run in which the failures of its tests began that the base has, too.
-
-    If their branch has no earlier run, it is the first one with a failure of the reason.
-    """
+    """Add to each reason the run in which those of its failures began that the base has, too."""
     began: dict[str | None, documents.RunMention] = {}
     for entry in failing:
         known, since = began.get(entry["fingerprint"]), entry["since"]
@@ -460,6 +449,7 @@ def _add_beginnings(
             began[entry["fingerprint"]] = since
     for reason in reasons:
         since = began.get(reason["fingerprint"])
+        # Without an earlier run of their branch it is the first run with a failure of the reason.
         reason["since"] = reason["first"] if since is not None and since["run"] == run_id else since
 
 

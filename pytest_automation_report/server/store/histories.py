@@ -1,9 +1,7 @@
 """Read the history of tests from their results: the runs of a series, and what each test did in them.
 
-A series are the completed runs of a source with one configuration and branch. Of all its results only those are read
-that say something: failures and results with failed attempts by an index of their own, and the whole history of the few
-tests that have any. Letters of a test's outcomes: ``p`` passed, ``r`` passed after a failed attempt, ``f`` failed,
-``s`` skipped or undecided, ``.`` not in the run.
+A series are the completed runs of a source with one configuration and branch. Letters of outcomes: ``p`` passed,
+``r`` passed after a failed attempt, ``f`` failed, ``s`` skipped or undecided, ``.`` not in the run.
 """
 
 from __future__ import annotations
@@ -46,30 +44,23 @@ _AT_LAST: Final[Mapping[int, tuple[Verdict, str]]] = {2: ("passed", "r"), 3: _FA
 
 
 class CaseResult(NamedTuple):
-    """The result of one test in a run; of several results of it, the one of `deciding_result`.
-
-    ``is_shared``: other jobs of the run have results of it, too.
-    """
+    """The result of one test in a run; of several results of it, the one of `deciding_result`."""
 
     verdict: Verdict
     letter: str
     fingerprint: int | None
     elapsed: int | None
     result_id: int
-    is_shared: bool = False
+    is_shared: bool = False  # other jobs of the run have results of it, too
 
 
 class SeriesRun(NamedTuple):
-    """A run of a series.
-
-    ``commit`` is empty if it is not known, or if files differed from it. ``speed`` divides its durations, None if it
-    was not measured yet. ``decided`` is the number of its results that passed or failed.
-    """
+    """A run of a series."""
 
     id: int
-    commit: str
-    speed: float | None
-    decided: int
+    commit: str  # empty if it is not known, or if files differed from it
+    speed: float | None  # divides its durations; None if it was not measured yet
+    decided: int  # number of its results that passed or failed
 
 
 class Series(Struct, frozen=True, dict=True):
@@ -177,12 +168,9 @@ class Failures:
         self._last = series.last.id
 
     def is_evidence(self, run_id: int, case_id: int) -> bool:
-        """Whether the failure of a test in a run can show that it is flaky.
-
-        It does not if the test failed together with many others, nor in a run whose files differed from its commit:
-        users who change files between two runs break tests and mend them.
-        """
+        """Whether the failure of a test in a run can show that it is flaky: not if it failed with many others."""
         shared = self._storms[run_id]
+        # Users who change files between two runs break tests and mend them.
         if shared is None or not self._runs[run_id].commit:
             return False
         return not shared or (self._found[run_id][case_id].fingerprint or 0) not in shared
@@ -235,10 +223,7 @@ class CaseHistory(Struct, frozen=True):
         return "".join(letters)
 
     def durations(self) -> list[tuple[float, int]]:
-        """Return the durations in microseconds of the last results that passed at once, oldest first.
-
-        Each at the speed of a usual run, and as it was.
-        """
+        """Return the last durations that passed at once in microseconds: at a usual run's speed, and as they were."""
         runs, usual = self.series.runs, self.series.usual
         found = [
             (result.elapsed / speed * usual, result.elapsed)
@@ -304,11 +289,9 @@ class EarlierDurations:
         )
 
     def may_have_changed(self, results: Mapping[int, CaseResult], series: Series) -> list[int]:
-        """Return the tests whose durations can show a change; those of nearly all cannot, and need not be read for it.
-
-        A change is a median far from that of the durations before, so some of them are that far from each other. Those
-        that were not read are short. ``series`` is the one with the speed of its last run.
-        """
+        """Return the tests whose durations can show a change; ``series`` has the speed of its last run."""
+        # A change is a median far from that of the durations before, so some of them are that far from each other.
+        # Those that were not read are short.
         own, least = series.last.speed or 1.0, LEAST_CHANGE_US / series.usual
         runs = [(self._found[run_id], speed) for run_id, speed in self._runs.items()]
         long = {case_id for found, speed in runs for case_id, elapsed in found.items() if elapsed > least * speed}

@@ -88,14 +88,14 @@ def _insert_in_sqlite(connection: SqliteConnection, thread: Json, tests: Sequenc
         # The ids are counted here, since SQLite has one writer at a time.
         first = connection.number('SELECT MAX("id") FROM "case"') + 1
         new = {key: number for number, key in enumerate(missing, first)}
-        connection.execute_many(_INSERT_CASE, [(case_id, source_id, key) for key, case_id in new.items()])
+        connection.raw.executemany(_INSERT_CASE, [(case_id, source_id, key) for key, case_id in new.items()])
         cases |= new
     rows: list[tuple[object, ...]] = []
     for test in tests:
         result_class = _CLASSES[test.status]
         where = (run_id, thread_id, cases[test.key])
         rows.append((*where, *test[1:], result_class, *derived(test, result_class), now))
-    connection.execute_many(_INSERT_RESULT, rows)
+    connection.raw.executemany(_INSERT_RESULT, rows)
 
 
 # The number of this status is the contract's.
@@ -124,11 +124,9 @@ _REPLACE: Final = 'UPDATE "result" SET "is_replaced" = TRUE WHERE "id" IN ({ids}
 
 
 def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest]) -> list[int]:
-    """Mark the results that do not count any more, now that these tests of a thread are inserted.
-
-    They are those of the job's attempts before, or inserted ones, if a later attempt has come first: of the same test,
-    or of a file that could not be collected. Returns their statuses.
-    """
+    """Mark the results that do not count any more beside these new ones of a thread, and return their statuses."""
+    # They are those of the job's attempts before, or inserted ones, if a later attempt has come first: of the same
+    # test, or of a file that could not be collected.
     run_id, job, own = thread["run"], thread["job"], thread["attempt"] or 1
     if not tests or job is None or not connection.execute(_OTHER_ATTEMPT, (run_id, job, own)):
         return []
@@ -171,10 +169,8 @@ _WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def derived(test: StoredTest, result_class: int) -> Derived:
-    """Return the derived columns of a result.
-
-    The fields are parsed only if they can have something: of 10,000 tests that passed none is.
-    """
+    """Return the derived columns of a result."""
+    # The fields are parsed only if they can have something: of 10,000 tests that passed none is.
     is_failure = result_class == ResultClass.FAILURE
     if not is_failure and (test.fields is None or '"counts"' not in test.fields):
         return _NOTHING

@@ -192,11 +192,9 @@ _OLD_RUNS = (
 
 
 def _removable(connection: StoreConnection, condition: str, value: int, now: int) -> list[OldRun]:
-    """Return the runs with this condition that can be removed, oldest first.
-
-    Not removed are runs that still get results, and the runs with the highest run id and thread id. SQLite would give
-    these ids to the next run and thread, and a client that remembers an id must never reach another run with it.
-    """
+    """Return the runs with this condition that can be removed, oldest first."""
+    # SQLite would give the highest ids of a removed run and thread to the next ones, and a client that remembers an id
+    # must never reach another run with it.
     last_run = connection.number('SELECT MAX("id") FROM "run"')
     last_thread = 'SELECT "run_id" FROM "thread" WHERE "id" = (SELECT MAX("id") FROM "thread")'
     kept = {last_run, *(run_id for (run_id,) in connection.execute(last_thread))}
@@ -211,11 +209,9 @@ def _removable(connection: StoreConnection, condition: str, value: int, now: int
 def back_up(store: Path, target: Path) -> int:
     """Copy a store, which may be in use, to a new file that only its owner can read; return the file's size in bytes.
 
-    The file gets its name once it is complete and on disk. A plain copy of the store's file would miss the changes in
-    the write-ahead log, and could be made in the middle of a write.
-    Raises `SettingError` for a file that exists or cannot be created, and `StoreError` for a file that is no store or
-    cannot be read.
+    Raises `SettingError` for a target that exists or cannot be created, and `StoreError` for a file that is no store.
     """
+    # The file gets its name once it is complete. A plain copy would miss the changes in the write-ahead log.
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         _write_backup(store, draft)

@@ -1,7 +1,6 @@
 """Compute the overview of a run for its pages, in one walk over its results, and store that of a completed run.
 
-It has the tests by file, the lanes of the workers, the slowest tests and the parametrized functions with failures. With
-100,000 tests the walk takes half a second; a page then reads one row.
+With 100,000 tests the walk takes half a second; a page then reads one row.
 """
 
 from __future__ import annotations
@@ -36,12 +35,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
 
-VERSION: Final = 3
-"""Version of the document; documents of an earlier one are computed anew."""
-
-MAX_LANES: Final = 64
-"""Most workers with a lane: those that ran for the longest time."""
-
+VERSION: Final = 3  # version of the document; documents of an earlier one are computed anew
+MAX_LANES: Final = 64  # most workers with a lane: those that ran for the longest time
 _MAX_SLOWEST: Final = 50
 _MAX_FLAKY: Final = 200
 _MAX_FAMILIES: Final = 50
@@ -62,12 +57,7 @@ _RESULTS: Final = (
 
 
 def overview(store: Store, run_id: int) -> RunOverview:
-    """Return the overview of a run; raises `ApiError` (404) for an unknown run.
-
-    ``files`` has the tests of each file, or of each folder if they have no file: counts by status id (a text, as each
-    key of JSON), of flaky tests, sum of durations, ids of the first and of the last result. ``workers`` and ``lanes``
-    stand in one order; times are microseconds since the run began.
-    """
+    """Return the overview of a run, with times since it began; raises `ApiError` (404) for an unknown run."""
     stored: RunOverview | None = store.look(
         lambda connection: stored_documents(connection, "overview", [run_id], VERSION).get(run_id)
     )

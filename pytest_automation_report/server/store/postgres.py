@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import PostgresDatabase
 
+# The table whose one row has the version of all others; it marks a database, or a schema in it, as ours.
 VERSION_TABLE: Final = "store_version"
-"""The table whose one row has the version of all others; it marks a database, or a schema in it, as ours."""
-
 _PREPARE_LOCK_ID: Final = 0x41525031
-_ENCODING: Final = "UTF8"
 
 
 @lru_cache(maxsize=256)
@@ -58,14 +56,10 @@ class PostgresConnection(StoreConnection):
 
 
 def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> None:
-    """Create the tables if they are missing; processes that do so at the same moment take turns.
-
-    ``url`` names the database in messages and has no password. Raises `StoreError` for a database of another program
-    or version.
-    """
+    """Create missing tables, in turns with other processes; raises `StoreError` for a database that is not ours."""
     ((encoding,),) = connection.execute("SHOW server_encoding")
-    if encoding != _ENCODING:
-        raise StoreError(f"{url}: its encoding is {encoding}; make a database with the encoding {_ENCODING}")
+    if encoding != "UTF8":
+        raise StoreError(f"{url}: its encoding is {encoding}; make a database with the encoding UTF8")
     version = _version(connection, url)
     if version == SCHEMA_VERSION:
         return
@@ -102,15 +96,11 @@ def _version(connection: PostgresConnection, url: str) -> int | None:
     return int(version)
 
 
-LOCK_SECONDS: Final = 10
-"""How long a writer waits for the lock of another one."""
-
+LOCK_SECONDS: Final = 10  # how long a writer waits for the lock of another one
+# PostgreSQL ends a transaction that is idle for so long, so that a stopped process does not hold locks for ever.
 _IDLE_SECONDS: Final = 60
-"""PostgreSQL ends a transaction that is idle for so long, so that a stopped process does not hold locks for ever."""
-
+# How long a transaction waits for a connection before it is refused: a database that restarts is away for as long.
 _UNREACHABLE_SECONDS: Final = 3.0
-"""How long a transaction waits for a connection before it is refused: a database that restarts is away for as long."""
-
 _MAX_CONNECTIONS: Final = 16
 _DEFAULTS: Final[Mapping[str, str | int]] = {
     "client_encoding": "utf8",
@@ -119,9 +109,6 @@ _DEFAULTS: Final[Mapping[str, str | int]] = {
     "keepalives_idle": 30,
     "tcp_user_timeout": 30_000,  # in milliseconds
 }
-# A writer must see what others committed while it waited for a lock; a reader must see one snapshot.
-_WRITE_MODE: Final = "READ COMMITTED"
-_READ_MODE: Final = "REPEATABLE READ READ ONLY"
 # SQLSTATE codes of PostgreSQL.
 _ROLLED_BACK_STATES: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 _LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -129,10 +116,7 @@ _DISK_FULL: Final = "53100"
 
 
 class PostgresConnections:
-    """The connections to one PostgreSQL database; several threads may use it.
-
-    Raises `StoreError` when it cannot be opened, belongs to another program, or is a store of another version.
-    """
+    """The connections to a PostgreSQL database, for several threads; raises `StoreError` if it is no store of ours."""
 
     driver_error: ClassVar[type[Exception]] = psycopg.Error
 
@@ -159,11 +143,12 @@ class PostgresConnections:
 
     def writing(self) -> AbstractContextManager[PostgresConnection]:
         """Enter a transaction that changes the store; each statement sees the commits from before it began."""
-        return self._transaction(_WRITE_MODE)
+        # It must see what others committed while it waited for a lock.
+        return self._transaction("READ COMMITTED")
 
     def reading(self) -> AbstractContextManager[PostgresConnection]:
         """Enter a transaction that reads one snapshot of the store."""
-        return self._transaction(_READ_MODE)
+        return self._transaction("REPEATABLE READ READ ONLY")
 
     @contextmanager
     def looking(self) -> Iterator[PostgresConnection]:

@@ -61,9 +61,6 @@ def rows_of(
     return rows
 
 
-_CASES: Final = 'SELECT "key", "id" FROM "case" WHERE "key" IN ({ids}) AND "source_id" = ?'
-
-
 def change_rows(connection: StoreConnection, sql: str, ids: Sequence[int]) -> None:
     """Run a statement for many ids, some at a time; ``{ids}`` is their place."""
     for start in range(0, len(ids), _IDS_AT_ONCE):
@@ -73,7 +70,8 @@ def change_rows(connection: StoreConnection, sql: str, ids: Sequence[int]) -> No
 
 def find_cases(connection: StoreConnection, source_id: int, keys: Sequence[str]) -> dict[str, int]:
     """Return the ids of a source's tests by their keys, without keys that it does not have."""
-    return dict(rows_of(connection, _CASES, keys, (source_id,)))
+    sql = 'SELECT "key", "id" FROM "case" WHERE "key" IN ({ids}) AND "source_id" = ?'
+    return dict(rows_of(connection, sql, keys, (source_id,)))
 
 
 _DOCUMENTS: Final = (
@@ -110,15 +108,10 @@ def mention(run: Json) -> RunMention:
 
 Reference: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
 
+# Kinds of records that runs refer to.
 RUN_REFERENCES: Final[tuple[Reference, ...]] = ("automation_sources", "configs", "milestones", "statuses", "users")
-"""Kinds of records that runs refer to."""
-
-SOURCE_REFERENCES: Final[tuple[Reference, ...]] = ("users",)
-"""Kinds of records that sources refer to."""
-
-USER_ID: Final = 1
-"""Id of the only user of an embedded server."""
-
+SOURCE_REFERENCES: Final[tuple[Reference, ...]] = ("users",)  # kinds of records that sources refer to
+USER_ID: Final = 1  # id of the only user of an embedded server
 # Tables, and the names of the columns that refer to them.
 _TABLES: Mapping[Reference, str] = {"automation_sources": "source", "configs": "config", "milestones": "milestone"}
 
@@ -143,9 +136,8 @@ def referenced(
 
 Item = TypeVar("Item")
 
+# The form of a filter's value, for the parser of the query.
 RunFilter: TypeAlias = Literal["statuses", "ids", "tags", "text", "after", "before"]
-"""The form of a filter's value, for the parser of the query."""
-
 RUN_FILTERS: Final[dict[str, tuple[RunFilter, str]]] = {
     "status": ("statuses", '"status" IN ({})'),
     "state": ("statuses", '"status" IN ({})'),
@@ -314,10 +306,8 @@ class Reader:
 
 
 def run_condition(project_id: int, query: Mapping[str, Any]) -> tuple[str, list[object]]:
-    """Return the condition of a list of runs with its values; it consists of names of ours and of question marks.
-
-    ``query`` has values of `RUN_FILTERS` by name; an empty branch finds the runs without one.
-    """
+    """Return the condition of a list of runs with its values; an empty branch finds the runs without one."""
+    # It consists of names of ours and of question marks.
     conditions, values = ['"project_id" = ?'], list[object]([project_id])
     for name, (_, condition) in RUN_FILTERS.items():
         wanted = query.get(name)
@@ -348,21 +338,15 @@ def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) ->
     return sum(count for result_class, count in counts.items() if result_class in classes)
 
 
-PAGE_RESULTS: Final = 1000
-"""Most results of one page."""
-
+PAGE_RESULTS: Final = 1000  # most results of one page
+# Length of fields and artifacts after which a page ends: clients read no response of more than 16 MiB.
 PAGE_CHARACTERS: Final = 4 * 1024 * 1024
-"""Length of fields and artifacts after which a page ends: clients read no response of more than 16 MiB."""
 
 
 def results_page(
     connection: StoreConnection, run_id: int, after: int = 0, classes: Collection[int] | None = None
 ) -> tuple[list[Json], int | None]:
-    """Return results of a run in the order of their ids, and the id after which the next page begins; None on the last.
-
-    Left out are results that a later attempt of their job replaces, and those of other ``classes`` than these. Raises
-    `ApiError` (404) for an unknown run.
-    """
+    """Return a page of the results that count, and the id to read on after, None at the end; raises `ApiError`: 404."""
     run_row(connection, run_id)
     chosen = f'AND "result"."result_class" IN ({marks(classes)})' if classes is not None else ""
     sql = (

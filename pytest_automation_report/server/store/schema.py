@@ -15,12 +15,9 @@ from pytest_automation_report.server.store.values import STORED_COUNTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# For each version after the first, the statements that make a store of the version before into one of it.
 LATER_VERSIONS: Final[Mapping[int, tuple[str, ...]]] = {}
-"""For each version after the first, the statements that make a store of the version before into one of it."""
-
-SCHEMA_VERSION: Final = max(LATER_VERSIONS, default=1)
-"""Version of the tables."""
-
+SCHEMA_VERSION: Final = max(LATER_VERSIONS, default=1)  # version of the tables
 _COUNTS: Final = ", ".join(f"{name} BIGINT NOT NULL" for name in STORED_COUNTS)
 
 # One statement each, with PostgreSQL's types. SQLite appends the row's id to every index by itself; where ``/*id*/``
@@ -156,8 +153,8 @@ _TABLES: Final = tuple(
     " ".join(statement.split()) for statement in re.sub(r"--.*", "", _SCHEMA).split(";") if statement.strip()
 )
 
+# Names of the tables that both databases have, each after those that it refers to.
 TABLE_NAMES: Final = tuple(re.findall(r'CREATE TABLE "?(\w+)', " ".join(_TABLES)))
-"""Names of the tables that both databases have, each after those that it refers to."""
 
 
 _REFERENCE: Final = re.compile(r'(\w+) BIGINT[ A-Z]* REFERENCES "?(\w+)')
@@ -171,8 +168,8 @@ def _references() -> Iterator[tuple[str, str, str, str]]:
             yield name, key[1], column, target
 
 
+# Each reference of the tables: table, its key (names of columns with commas), column, and the table it refers to.
 REFERENCES: Final = tuple(_references())
-"""Each reference of the tables: table, its key (names of columns with commas), column, and the table it refers to."""
 
 
 def for_sqlite(statement: str) -> str:
@@ -186,9 +183,8 @@ def for_postgres(statement: str) -> str:
     return statement.replace(" TEXT", ' TEXT COLLATE "C"').replace(" /*id*/", ", id")
 
 
+# Statements that create the tables and indexes of a new SQLite store.
 SQLITE_TABLES: Final = tuple(map(for_sqlite, _TABLES))
-"""Statements that create the tables and indexes of a new SQLite store."""
-
 POSTGRES_TABLES: Final = (
     *map(for_postgres, _TABLES),
     # To check the run, thread and test of each result took a third of the time of an append. The locks of `database`

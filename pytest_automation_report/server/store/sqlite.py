@@ -1,9 +1,8 @@
 """Open a store in a SQLite file and run its transactions.
 
-A store has one connection that writes and a few that read, each used by one thread at a time. So readers of a process
-never wait for its writers, nor for a reader that takes long, and threads that end leave no connection open. Other
-processes are kept apart by SQLite's own locks. A file on a network file system gets a rollback journal instead of the
-write-ahead log (WAL), whose shared memory does not work across machines.
+A store has one connection that writes and a few that read, each used by one thread at a time: readers of a process wait
+for no writer and no long read. A file on a network file system gets a rollback journal instead of the write-ahead log
+(WAL), whose shared memory does not work across machines.
 """
 
 from __future__ import annotations
@@ -26,11 +25,10 @@ from pytest_automation_report.server.store.values import DiskFullError, try_agai
 from pytest_automation_report.text.files import make_ignored_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+# Table of mounted file systems on Linux; on other systems it is missing, and every file counts as local.
 MOUNTS = Path("/proc/mounts")
-"""Table of mounted file systems on Linux; on other systems it is missing, and every file counts as local."""
-
 _NETWORK_TYPES = frozenset(
     (
         *("nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "davfs"),
@@ -62,25 +60,16 @@ def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
 
 
 _STATE_FOLDER = ".automation-report"
-APPLICATION_ID = 0x41525031
-"""SQLite's application id of our stores, which marks a file as ours ("ARP1")."""
-
-BUSY_SECONDS = 5.0
-"""How long SQLite waits for the lock of another process."""
-
+APPLICATION_ID = 0x41525031  # SQLite's application id of our stores, which marks a file as ours ("ARP1")
+BUSY_SECONDS = 5.0  # how long SQLite waits for the lock of another process
+# Most connections that read: a report of 10,000 tests, which takes a second or two, then blocks no other reader.
 _READERS = 4
-"""Most connections that read: a report of 10,000 tests, which takes a second or two, then blocks no other reader."""
-
+# Page cache of a connection. Keys of tests are hashes, so an append reads pages from all over their index.
 _CACHE_KIBIBYTES = 8 * 1024
-"""Page cache of a connection. Keys of tests are hashes, so an append reads pages from all over their index."""
-
+# The write-ahead log is cut to this size after a large transaction; SQLite by default never makes it smaller.
 _WAL_LIMIT_BYTES = 16 * 1024 * 1024
-"""The write-ahead log is cut to this size after a large transaction; SQLite by default never makes it smaller."""
-
 _FULL = "database or disk is full"
-_MIN_FREE_BYTES = 64 * 1024
-"""Free space that a store needs to be opened: its shared memory alone takes half of it."""
-
+_MIN_FREE_BYTES = 64 * 1024  # free space that a store needs to be opened: its shared memory alone takes half of it
 # Twice `BUSY_SECONDS`: a prune of another process may hold the lock for longer than one wait.
 _BEGIN_ATTEMPTS = 2
 _OPEN_SECONDS = 10.0
@@ -137,10 +126,6 @@ class SqliteConnection(StoreConnection):
         assert row_id is not None
         return row_id
 
-    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        """Execute a statement for each of these rows of values."""
-        self.raw.executemany(sql, rows)
-
     def end(self, statement: str) -> None:
         """Execute COMMIT or ROLLBACK, unless SQLite has rolled the transaction back by itself."""
         if self.raw.in_transaction:
@@ -148,11 +133,7 @@ class SqliteConnection(StoreConnection):
 
 
 class Connections:
-    """The connections to one store file; several threads may use it.
-
-    ``notes`` has sentences for the user about the location of the file.
-    Raises `StoreError` when the file cannot be opened, is not a store, or is one of another version.
-    """
+    """The connections to one store file, for several threads; raises `StoreError` for a file that is not ours."""
 
     driver_error: ClassVar[type[Exception]] = sqlite3.Error
 
@@ -223,15 +204,12 @@ class Connections:
             self._readers.put(reader)
 
     def compact(self) -> None:
-        """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store.
-
-        VACUUM writes the whole file into the log first. Space on the disk gets free only when the log is cut.
-        """
+        """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
         with self._write_lock, _map_errors():
             try:
                 self._writer.execute("VACUUM")
             finally:
-                # Copies the log into the file and empties it, unless others read from it.
+                # VACUUM writes the whole file into the log. This empties the log, unless others read from it.
                 ((is_busy, _, _),) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if is_busy:
             raise try_again()
@@ -276,10 +254,7 @@ def _transaction(connection: SqliteConnection) -> Iterator[None]:
 
 @contextmanager
 def _map_errors() -> Iterator[None]:
-    """Raise `ApiError` (429) for a transaction that SQLite rolled back because of a lock or a full disk.
-
-    With a rollback journal, readers and writers wait for each other, and a commit that waits too long is rolled back.
-    """
+    """Raise `ApiError` (429) for a transaction that SQLite rolled back because of a lock or a full disk."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -303,12 +278,9 @@ def _try_begin(connection: SqliteConnection) -> bool:
 
 
 def _open_failure(path: Path, error: Exception) -> str:
-    """Return the reason why a store cannot be opened.
-
-    When the shared memory of the log does not fit on the disk, SQLite reports an I/O error and no full disk.
-    """
     is_full = _FULL in str(error) or getattr(error, "errno", None) == errno.ENOSPC
     try:
+        # When the shared memory of the log does not fit on the disk, SQLite reports an I/O error and no full disk.
         disk = os.statvfs(path.parent)
         is_full = is_full or ("disk I/O" in str(error) and disk.f_bavail * disk.f_frsize < _MIN_FREE_BYTES)
     except OSError:
@@ -321,15 +293,12 @@ def _is_locked(error: Exception) -> bool:
 
 
 def make_state_folder(path: Path) -> None:
-    """Create the folder of a store's file for its owner only; git ignores a project's own folder for results.
-
-    Raises `StoreError` if folder or file is a link there: a foreign repository can contain such a link, and its target
-    would be written. SQLite writes files beside its own, too.
-    """
+    """Create the folder of a store's file for its owner only; raises `StoreError` if it, or a file in it, is a link."""
     folder = path.parent
     if folder.name != _STATE_FOLDER:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return
+    # A foreign repository can contain such a link, and its target would be written.
     for place in (folder, *(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal"))):
         if place.is_symlink():
             raise StoreError(
@@ -341,11 +310,9 @@ def make_state_folder(path: Path) -> None:
 
 
 def _prepare(connection: SqliteConnection, path: Path, journal: str) -> None:
-    """Connect and create the tables if they are missing.
-
-    The switch to the write-ahead log takes an exclusive lock, and SQLite does not wait for that one. So processes that
-    open a new file at the same moment have to try again here.
-    """
+    """Connect and create the tables if they are missing."""
+    # The switch to the write-ahead log takes an exclusive lock, for which SQLite does not wait. So processes that open
+    # a new file at the same moment have to try again here.
     deadline = time.monotonic() + _OPEN_SECONDS
     while True:
         is_last = time.monotonic() > deadline

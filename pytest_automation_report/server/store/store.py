@@ -31,25 +31,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# How long an idempotency key is stored; clients that repeat a request do so within hours.
 _KEEP_KEYS_US = 7 * 24 * 3600 * 1_000_000
-"""How long an idempotency key is stored; clients that repeat a request do so within hours."""
-
-_PURGE_EVERY_REQUESTS = 256
-"""Requests between two deletions of expired keys: most requests pay nothing for it."""
-
-_MAX_ATTEMPTS = 5
-"""How often a transaction is run that the database keeps rolling back."""
-
+_PURGE_EVERY_REQUESTS = 256  # requests between two deletions of expired keys: most requests pay nothing for it
+_MAX_ATTEMPTS = 5  # how often a transaction is run that the database keeps rolling back
 _INSERT_KEY = 'INSERT INTO "applied_request" ("key", "fingerprint", "created") VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
 _SET_RECORD = 'UPDATE "applied_request" SET "record_id" = ? WHERE "key" = ?'
 _EARLIER = 'SELECT "fingerprint", "record_id" FROM "applied_request" WHERE "key" = ? AND "created" >= ?'
 
 
 class IdempotentRequest(Struct, frozen=True):
-    """An idempotency key with a hash of the request's method, path and body.
-
-    A second request with the same key and the same hash is a repetition; with another hash it is a mistake.
-    """
+    """An idempotency key with a hash of its request: a second request with another hash is a mistake."""
 
     key: str
     fingerprint: str
@@ -68,11 +60,9 @@ def _now_us() -> int:
 class Store:
     """One open store; several threads may use it, and several processes may have the same store open.
 
-    ``clock`` returns microseconds since 1970. ``mounts`` is the table of mounted file systems. ``notes`` has sentences
-    for the user about the location of the file. A store that has reached ``max_bytes`` refuses (422) every change that
-    would make it larger. With ``must_exist`` no new store is created. Sources that are created get the main branch
-    ``main_branch``, "" for none.
-    Raises `StoreError` when the location cannot be opened, is not a store, or is one of another version.
+    ``clock`` returns microseconds since 1970. A store that has reached ``max_bytes`` refuses (422) every change that
+    would make it larger. ``notes`` has sentences for the user about the location. Raises `StoreError` when the location
+    cannot be opened, is not a store, or is one of another version.
     """
 
     def __init__(
@@ -89,18 +79,14 @@ class Store:
         self._connections = _connections(location, mounts, must_exist=must_exist)
         self.notes = self._connections.notes
         self.driver_error = self._connections.driver_error
-        self.main_branch = ""
+        self.main_branch = ""  # of new sources
         # Findings are computed by one thread at a time: more would share one interpreter.
         self.findings_lock = threading.Lock()
         # The first request with a key purges: a store may have been closed for longer than keys are kept.
         self._requests_until_purge = 1
 
     def change(self, work: Callable[[Writer], int | None], request: IdempotentRequest | None = None) -> int | None:
-        """Run a change in one transaction and return the id of what it created, None for nothing, once it is on disk.
-
-        A request with an idempotency key is applied once: a repetition gets the stored id, and one that arrives while
-        the first is being applied waits for it. An `ApiError` out of ``work`` undoes all of it, and the key stays free.
-        """
+        """Run a change, once for each idempotency key, and return the id of what it created when that is on disk."""
         if request is None:
             return self.write(work)
         # Jobs that join a run send the same key at the same moment. This read needs no write lock, so once the first
@@ -135,11 +121,8 @@ class Store:
     def _apply_once(
         self, connection: StoreConnection, work: Callable[[Writer], int | None], request: IdempotentRequest
     ) -> int | None:
-        """Run a change unless its key was used, and store the id of what it created with the change.
-
-        The key is inserted first. Of two requests with the same key the second one waits at this point until the first
-        is committed or undone: in SQLite for the write lock, in PostgreSQL for the row.
-        """
+        # The key is inserted first. Of two requests with the same key the second one waits at this point until the
+        # first is committed or undone: in SQLite for the write lock, in PostgreSQL for the row.
         now = self._clock()
         row = (request.key, request.fingerprint, now)
         if not connection.change(_INSERT_KEY, row):

@@ -1,7 +1,6 @@
 """Define what the store takes and returns: its errors, result statuses, and the values of valid request bodies.
 
-There are three numberings: ids of result statuses (1 to 6), result classes (what a result means,
-1 to 4), and states of runs and threads (2 to 4). Only this module translates between them.
+Only this module translates between ids of result statuses, result classes, and states of runs and threads.
 """
 
 from __future__ import annotations
@@ -25,10 +24,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An error that is answered with a 4xx status; nothing of the request was stored.
-
-    ``errors`` maps dotted paths of the body, or names of query parameters, to messages.
-    """
+    """A 4xx response: nothing was stored. ``errors`` maps dotted paths of the body, or query names, to messages."""
 
     def __init__(
         self,
@@ -66,10 +62,8 @@ def validation_error(errors: Mapping[str, Sequence[str]]) -> ApiError:
 
 
 def unreachable() -> ApiError:
-    """Return the error (429) for a database that cannot be reached.
-
-    Clients repeat a request after 429. After a 5xx they would have to find out first whether it was applied.
-    """
+    """Return the error (429) for a database that cannot be reached."""
+    # Clients repeat a request after 429. After a 5xx they would have to find out first whether it was applied.
     return ApiError(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
 
 
@@ -158,8 +152,8 @@ RESULT_STATUSES: Final = {
 }
 """The result statuses by id: those of an instance that changed none, and no request changes them."""
 
+# The ids of the statuses by alias; case matters.
 STATUS_IDS: Final = {alias: status.id for status in RESULT_STATUSES.values() for alias in status.aliases}
-"""The ids of the statuses by alias; case matters."""
 
 
 def slot_name(status_id: int) -> str:
@@ -168,12 +162,9 @@ def slot_name(status_id: int) -> str:
 
 
 _SUMS: Final = ("success_count", "failure_count", "completed_count", "total_count")
+# Every count of a run or thread, in the contract's order: it has 25 statuses.
 COUNT_NAMES: Final = (*map(slot_name, range(1, 26)), *_SUMS)
-"""Every count of a run or thread, in the contract's order: it has 25 statuses."""
-
-STORED_COUNTS: Final = (*map(slot_name, RESULT_STATUSES), *_SUMS)
-"""The counts of a run or thread that are not always 0."""
-
+STORED_COUNTS: Final = (*map(slot_name, RESULT_STATUSES), *_SUMS)  # the counts of a run or thread that are not always 0
 _COUNTS_OF_STATUSES: Final = {status.id: status.counts for status in RESULT_STATUSES.values()}
 
 
@@ -191,18 +182,13 @@ def final_status(failure_count: int) -> RunStatus:
     return RunStatus.FAILURE if failure_count else RunStatus.SUCCESS
 
 
-INT64_MAX = 2**63 - 1
-"""Largest integer that a column can hold."""
-
+INT64_MAX = 2**63 - 1  # largest integer that a column can hold
 Kind: TypeAlias = Literal["fields", "artifacts", "links"]
 
 
 # A tuple, since an append can have 50,000 tests, whose values go into the database by position.
 class StoredTest(NamedTuple):
-    """One test of an append; ``status`` is an id, ``elapsed`` in microseconds, ``fields`` and ``artifacts`` are JSON.
-
-    The names are those of the columns. The last seven are extensions, as in the table ``result``.
-    """
+    """One test of an append; its names are the columns of ``result``, and the last seven are extensions."""
 
     key: str
     name: str
@@ -245,10 +231,7 @@ class RunSubmission(Struct, frozen=True):
 
 
 class ThreadSubmission(Struct, frozen=True):
-    """The content of a new thread or of an append to a thread; durations in microseconds.
-
-    ``extensions`` are columns of the thread that it sets.
-    """
+    """A new thread or an append to one; durations in microseconds, ``extensions`` are columns of the thread."""
 
     observed: int | None
     computed: int | None
@@ -275,23 +258,17 @@ class RunningTest(Extension, frozen=True):
 
 
 class StepNode(Extension, frozen=True):
-    """A step with the steps inside it; ``elapsed`` is in microseconds, None if it did not end.
-
-    ``files`` are places in the list of the artifacts of its attempt, from 0.
-    """
+    """A step with the steps inside it; ``elapsed`` is in microseconds, None if it did not end."""
 
     name: ExtensionName
     status: Literal["passed", "failed", "skipped"]
     elapsed: Amount | None = None
     steps: tuple[StepNode, ...] = ()
-    files: tuple[Amount, ...] = ()
+    files: tuple[Amount, ...] = ()  # places in the list of the artifacts of its attempt, from 0
 
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-"""The time 0, from which all stored times are microseconds."""
-
-DAY_US: Final = 24 * 3600 * 1_000_000
-"""A day in microseconds."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)  # the time 0, from which all stored times are microseconds
+DAY_US: Final = 24 * 3600 * 1_000_000  # a day in microseconds
 
 
 def json_text(value: object) -> str:
@@ -304,9 +281,7 @@ def hexadecimal(fingerprint: int) -> str:
     return fingerprint.to_bytes(8, "big", signed=True).hex()
 
 
-ADDRESS: Final = f"{EMBEDDED_ORIGIN}{ARTIFACTS_PATH}/"
-"""Beginning of the URL of every stored content."""
-
+ADDRESS: Final = f"{EMBEDDED_ORIGIN}{ARTIFACTS_PATH}/"  # beginning of the URL of every stored content
 _content = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})(?:/([A-Za-z0-9._~%-]{{1,900}}))?").fullmatch
 _contents = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})").findall
 

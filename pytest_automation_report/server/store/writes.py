@@ -37,16 +37,10 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import StoreConnection
-    from pytest_automation_report.server.store.values import (
-        RunSubmission,
-        StoredAttachment,
-        ThreadSubmission,
-    )
+    from pytest_automation_report.server.store.values import RunSubmission, StoredAttachment, ThreadSubmission
 
 
-_Named: TypeAlias = Literal["source", "config", "milestone"]
-"""The tables whose records are created by their name."""
-
+_Named: TypeAlias = Literal["source", "config", "milestone"]  # the tables whose records are created by their name
 _NONE: Final[Mapping[str, int]] = {}
 # The columns of a new run or thread that are the same in all of them.
 _OPEN: Final[Mapping[str, object]] = {
@@ -90,12 +84,9 @@ class Writer:
         self._main_branch = main_branch
 
     def check_room(self) -> None:
-        """Raise `ApiError` (422) when the store has reached its size limit.
-
-        After a 429 or a 5xx, clients would repeat the request at once or could not know whether it was applied. After a
-        422 the sender stores the refused results, and its user can send them again when there is room. Completion of
-        runs and threads does not call this, so that CI jobs can end in order on a full store.
-        """
+        """Raise `ApiError` (422) when the store has reached its size limit; a completion does not call this."""
+        # After a 429 or a 5xx, clients would repeat the request or not know whether it was applied. After a 422 the
+        # sender stores the refused results, and its user can send them again when there is room.
         if self._max_bytes is None or (used := used_bytes(self.connection)) < self._max_bytes:
             return
         raise ApiError(
@@ -105,10 +96,7 @@ class Writer:
         )
 
     def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
-        """Create a run and return its id; create the project, source, configuration and milestone if missing.
-
-        With strict references, the configuration and the milestone must exist already.
-        """
+        """Create a run, with what it names, and return its id; strict references must exist already."""
         self.check_room()
         if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             self.connection.change(_INSERT_PROJECT, (project_id, self.now))
@@ -140,11 +128,7 @@ class Writer:
         self._update_run(run_id, run_columns(attachments))
 
     def complete_run(self, run_id: int, *, measure_elapsed: bool) -> None:
-        """Complete a run and its open threads.
-
-        The run's elapsed time is measured since its session began, or since its creation if that is not known; or it is
-        that of its longest thread.
-        """
+        """Complete a run and its open threads; its time is measured since it began, or that of its longest thread."""
         lock(self.connection, "run", run_id)
         run = self._open_run(run_id)
         for thread_id, failure_count in self.connection.execute(_OPEN_THREADS, (run_id,)):
@@ -161,12 +145,9 @@ class Writer:
         self._update_run(run_id, {**completion, "status": int(final_status(run["failure_count"]))})
 
     def create_thread(self, run_id: int, thread: ThreadSubmission) -> int:
-        """Add a thread to a run and return the thread's id.
-
-        Only a thread that names its job can be added to a completed run: the job comes late, or runs again. The run is
-        open again until all such threads are completed.
-        """
+        """Add a thread to a run and return the thread's id; one with a job opens a completed run again."""
         self.check_room()
+        # A job comes late, or runs again. The run is open until all such threads are completed.
         run = self._open_run(run_id, is_reopened="job" in thread.extensions)
         if run["thread_count"] >= MAX_THREADS:
             message = f"The automation run has {run['thread_count']} threads, and can have no more; create another run."
@@ -226,11 +207,7 @@ class Writer:
         update_row(self.connection, "thread", thread_id, completion, _NONE)
 
     def _open_run(self, run_id: int, *, is_reopened: bool = False) -> Json:
-        """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422).
-
-        With ``is_reopened`` a completed run is opened again, and what was stored about it as a whole is forgotten. It
-        keeps the time of its completion, by which it is known to complete by itself.
-        """
+        """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422)."""
         share(self.connection, "run", run_id)
         row = self.connection.row(_RUN + row_lock(self.connection), (run_id,))
         if row is None:
@@ -238,6 +215,7 @@ class Writer:
         if row["status"] != RunStatus.RUNNING:
             if not is_reopened:
                 raise already_completed("automation run")
+            # It keeps the time of its completion, by which it is known to complete by itself.
             self.connection.change(_FORGET_DOCUMENTS, (run_id,))
             self._update_run(run_id, {"is_completed": False, "status": int(RunStatus.RUNNING), "speed": None})
         return row
@@ -258,10 +236,7 @@ class Writer:
         return {**row, "source": source_id}
 
     def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
-        """Raise `ApiError` (422) for ids of configurations and milestones that the project does not have.
-
-        With ``are_names_checked`` it is raised for unknown names, too.
-        """
+        """Raise `ApiError` (422) for configurations and milestones that the project does not have."""
         errors: dict[str, list[str]] = {}
         references: Sequence[tuple[_Named, int | None, str | None]] = (
             ("config", run.config_id, run.config),
@@ -306,20 +281,16 @@ class Writer:
 
 
 def _elapsed_totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
-    """Return the durations of a thread after an addition, in microseconds; raises `ApiError` (422) beyond 64 bits.
-
-    SQLite itself would turn a larger sum into a floating-point number.
-    """
+    """Return the durations of a thread after an addition; raises `ApiError` (422) for more than 64 bits."""
     totals = {
         name: (thread[name] or 0) + amount
         for name, amount in (("elapsed_observed", addition.observed), ("elapsed_computed", addition.computed))
         if amount is not None
     }
-    too_large = {
-        name: ["The total of the thread would be too large."] for name, total in totals.items() if total > INT64_MAX
-    }
-    if too_large:
-        raise validation_error(too_large)
+    # SQLite itself would turn a larger sum into a floating-point number.
+    large = [name for name, total in totals.items() if total > INT64_MAX]
+    if large:
+        raise validation_error({name: ["The total of the thread would be too large."] for name in large})
     return totals
 
 

@@ -120,9 +120,7 @@ def _longest(lengths: Sequence[int]) -> int:
     return _TEXT_CHARACTERS
 
 
-EVERY_FAILURE: Final = FileRule()
-"""The usual rule: artifacts of failures, up to the usual size."""
-
+EVERY_FAILURE: Final = FileRule()  # the usual rule: artifacts of failures, up to the usual size
 _SCRIPTS: Final = ("page.js", "keys.js", "find.js", "report_page.js", "rows.js", "report.js")
 _STRICT: Final = '"use strict";\n'
 _LEAF: Final = re.compile(r'<a class="leaf".*?</a>', re.DOTALL)
@@ -309,9 +307,8 @@ def _hashes(*texts: str) -> str:
     return " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in texts)
 
 
+# Largest size of artifacts in a report over HTTP: clients read no response of more than 16 MiB.
 MAX_BYTES: Final = 8_000_000
-"""Largest size of artifacts in a report over HTTP: clients read no response of more than 16 MiB."""
-
 _WISHES: Final[Query] = {
     "base": in_range(range(1, 10**15)),
     "artifacts": one_of(("none", "failed", "all"), "failed"),

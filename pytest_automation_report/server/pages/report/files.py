@@ -14,11 +14,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.contents import StoredContent
 
+# Tests whose artifacts a report holds: none, those that failed, or all that have a page in it.
 Which: TypeAlias = Literal["none", "failed", "all"]
-"""Tests whose artifacts a report holds: none, those that failed, or all that have a page in it."""
-
-DEFAULT_BYTES: Final = 5_000_000
-"""Largest size of all artifacts of a report together."""
+DEFAULT_BYTES: Final = 5_000_000  # largest size of all artifacts of a report together
 
 
 class FileRule(Struct, frozen=True):

@@ -188,12 +188,9 @@ def _add(
         pages[other] = "" if is_same else page(state)[0]
 
 
+# Most tests whose page in the file is the server's: those that failed, were flaky or changed their duration.
 MOST_PAGES: Final = 1_000
-"""Most tests whose page in the file is the server's: those that failed, were flaky or changed their duration."""
-
-MOST_OUTPUT_PAGES: Final = 1_000
-"""Most other tests of which the file has fields, steps and output."""
-
+MOST_OUTPUT_PAGES: Final = 1_000  # most other tests of which the file has fields, steps and output
 _DURATIONS: Final = frozenset({"slower", "faster"})
 _TESTS: Final = (
     'SELECT "id", "case_id", "name", "folder", "status", "result_class", "elapsed", "file", "line", "thread_id",'

@@ -29,17 +29,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
 
 
-THREADS_SHOWN: Final = 100
-"""Most threads that the page of a run shows."""
-
-MAIN_WORKER: Final = "main"
-"""Name of the worker that is pytest's own process."""
-
-WORKER_FIELD: Final = "Worker"
-"""Field of a thread with the name of its worker."""
-
-SILENT_US: Final = 60_000_000
-"""Time without news after which the sender of an open run is silent, in microseconds."""
+THREADS_SHOWN: Final = 100  # most threads that the page of a run shows
+MAIN_WORKER: Final = "main"  # name of the worker that is pytest's own process
+WORKER_FIELD: Final = "Worker"  # field of a thread with the name of its worker
+SILENT_US: Final = 60_000_000  # time without news after which the sender of an open run is silent, in microseconds
 
 
 class RunFacts(Struct, frozen=True, dict=True):

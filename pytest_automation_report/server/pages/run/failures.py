@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
     Function: TypeAlias = tuple[str, str, str]
 
-MAX_CARDS: Final = 20
-"""Reasons with a card; the rest are behind a link."""
-
+MAX_CARDS: Final = 20  # reasons with a card; the rest are behind a link
 _MAX_MEMBERS: Final = 3
 # Members of a card whose outcomes are part of its strip, though most stay behind its link.
 _MEMBERS_OF_STRIP: Final = 20

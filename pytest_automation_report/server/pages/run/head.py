@@ -161,9 +161,8 @@ def tabs_of(facts: RunFacts, state: RunState, view: str) -> list[Json]:
     ]
 
 
+# A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing.
 Phrase: TypeAlias = "tuple[str, str]"
-"""A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing."""
-
 _SECOND_US: Final = 1_000_000
 _CUT: Final = frozenset({"died", "interrupted", "stopped", "ended"})
 

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.values import RunningTest
 
 
-SLOWEST_SHOWN: Final = 10
-"""Tests and files in the lists of the slowest."""
-
+SLOWEST_SHOWN: Final = 10  # tests and files in the lists of the slowest
 _WORTH_WORDS_PERCENT: Final = 30
 _WASTES: Final[Mapping[str, str]] = {
     "Between tests": "between tests: reports, waiting for work",

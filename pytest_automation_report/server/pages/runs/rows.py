@@ -110,8 +110,7 @@ def _count(text: str | None) -> int | None:
     return int(text) if text and _is_count(text) else None
 
 
-RAIL_TESTS: Final = 10
-"""Most flaky and slow tests beside the runs of a suite."""
+RAIL_TESTS: Final = 10  # most flaky and slow tests beside the runs of a suite
 
 
 def card_of(reader: PageReader, source: Json) -> dict[str, Any]:

@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
 
 
-MOST: Final = 2_000
-"""Most tests of a list through which a reader can go with previous and next."""
+MOST: Final = 2_000  # most tests of a list through which a reader can go with previous and next
 
 
 class Neighbours(NamedTuple):
@@ -192,8 +191,7 @@ class CodeLinks(NamedTuple):
         return _filled(self.editor, path, line, "")
 
 
-NO_LINKS: Final = CodeLinks()
-"""No template is set."""
+NO_LINKS: Final = CodeLinks()  # no template is set
 
 
 def _filled(template: str, path: str, line: int, commit: str) -> str:

@@ -28,12 +28,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.server.pages.queries import PageReader
 
-CHART_RUNS: Final = 30
-"""Most runs of one drawing of durations."""
-
+CHART_RUNS: Final = 30  # most runs of one drawing of durations
+# What a run's findings say of a test: whose its failure is, or that it is flaky and passes again.
 Kind: TypeAlias = Literal["new", "back", "flaky", "still", "passed again"]
-"""What a run's findings say of a test: whose its failure is, or that it is flaky and passes again."""
-
 _NEWS: Final[Mapping[Kind, str]] = {
     "new": "New failure.",
     "back": "Back after a while.",
