@@ -30,7 +30,7 @@ from pytest_automation_report.cli.output import echo_result, write_file
 from pytest_automation_report.cli.queries import BASE, RUN_ID, WHICH, Opened, WhichRun, opened
 from pytest_automation_report.delivery.report import NO_PAGES, embedded_report
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule
+from pytest_automation_report.server.store.contents import DEFAULT_BYTES, FileRule
 from pytest_automation_report.summary.shell import run_page
 from pytest_automation_report.text.files import STDOUT
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.http.guard import AccessLogEntry
-    from pytest_automation_report.server.pages.report.files import Which
+    from pytest_automation_report.server.store.contents import Which
     from pytest_automation_report.server.store.store import Store
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from pytest_automation_report.findings.verdict import VerdictWords
     from pytest_automation_report.server.api.embedded import StoreClient
-    from pytest_automation_report.server.pages.report.files import FileRule
+    from pytest_automation_report.server.store.contents import FileRule
     from pytest_automation_report.spool.folder import SessionManifest
 
 NO_PAGES: Final = (
@@ -220,8 +220,7 @@ def embedded_report(
     Raises `RefusedError` for a store or a run that is not there.
     """
     # The pages and their templates take 0.2 s to load, for which neither sessions nor other commands pay.
-    from pytest_automation_report.server.pages.report.document import report_of  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.pages.report.files import FileRule  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.values import ApiError  # noqa: PLC0415 - as above
 
@@ -231,7 +230,7 @@ def embedded_report(
     # To look for cycles of objects is a tenth of the time: a report has few, and its texts stay until it is written.
     gc.disable()
     try:
-        return report_of(store, run_id, base, rule or FileRule(), note=note)
+        return report_of(store, run_id, base, rule or EVERY_FAILURE, note=note)
     except ApiError as error:
         raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
     finally:

@@ -1,9 +1,8 @@
 """Declare the bodies of requests once: decoding, checks, words of refusals and the columns of the store follow.
 
-msgspec decodes and checks a body in one pass and stops at its first mistake. `decoding` then reads the body property by
-property with the same declarations, so that the answer names every mistake. A ``description`` completes its sentence
-"Must be ...". The contract lets servers ignore properties that they do not know: an extension that is malformed or too
-large is ignored for the same reason, so that its result is stored.
+msgspec checks a body in one pass and stops at its first mistake. `decoding` then reads it with the same declarations,
+so that the answer names every mistake: a ``description`` completes its sentence "Must be ...". An extension that is
+malformed or too large is ignored, so that its result is stored.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from msgspec.json import Decoder, Encoder
+from msgspec.json import Decoder, encode
 
 from pytest_automation_report.server.api.decoding import body_from
 from pytest_automation_report.server.store.values import (
@@ -31,9 +30,12 @@ from pytest_automation_report.server.store.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pytest_automation_report.server.store.store import IdempotentRequest, Store
     from pytest_automation_report.server.store.values import Kind
+
+    Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], int | None]
 
 
 # Largest JSON of one extension that is stored; our clients send at most half of it.
@@ -83,24 +85,20 @@ Colours = dict[ExtensionName, tuple[tuple[Amount, Amount, _Style], ...]]
 
 
 class AttemptBody(Extension, frozen=True, kw_only=True):
-    """An attempt before the last one: its captured output by the names of fields, and its other extensions.
-
-    ``colours`` are those of the output, and of the text of the field ``Attempt N`` by the name ``Text``.
-    """
+    """An attempt before the last one: its captured output by the names of fields, and its other extensions."""
 
     number: Annotated[int, Meta(ge=1, le=999_999_999)]
     output: dict[ExtensionName, str] | UnsetType = UNSET
     phases: Phases | UnsetType = UNSET
     steps: Steps = ()
     comparison: ComparisonBody | UnsetType = UNSET
+    # Of the output, and by the name ``Text`` of the text of the field ``Attempt N``.
     colours: Colours | UnsetType = UNSET
 
 
 Phases = tuple[Amount, Amount, Amount]
 Steps = tuple[StepNode, ...]
 Attempts = tuple[AttemptBody, ...]
-
-_encoded: Final = Encoder().encode
 
 
 def _column(value: object, parts: Iterable[Extension] = (), most_bytes: int = MAX_EXTENSION_BYTES) -> str | None:
@@ -109,7 +107,7 @@ def _column(value: object, parts: Iterable[Extension] = (), most_bytes: int = MA
     while level and depth < MAX_EXTENSION_DEPTH:
         level = [inner for part in level for inner in _parts(part)]
         depth += 1
-    body = _encoded(value)
+    body = encode(value)
     return body.decode() if not level and len(body) <= most_bytes else None
 
 
@@ -158,15 +156,11 @@ _Tags = Annotated[tuple[_Name, ...], Meta(max_length=MAX_TAGS, description="a li
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A JSON object of a request.
+    """A JSON object of a request; properties that the contract does not have are ignored."""
 
-    Properties that the contract does not have are ignored, but not by msgspec: they could be nested deeper than any
-    other reader takes. A body that has some is read as one with mistakes is, and then found to have none.
-
-    Bodies are trees, so that the garbage collector need not track them, and their lists are tuples, since an empty one
-    is no new object. With three tracked objects a test, one append in twelve paid 24 ms for a full collection.
-    """
-
+    # msgspec refuses unknown properties, which could be nested deeper than any other reader takes: `decoding` reads a
+    # body that has some, and finds no mistakes. Bodies are trees, which the garbage collector need not track, and an
+    # empty tuple is no new object: with three tracked objects a test, an append in twelve paid 24 ms for a collection.
     # Properties that are left out instead of refused if they are malformed.
     ignorable: ClassVar[frozenset[str]] = frozenset()
 
@@ -240,8 +234,8 @@ class TestBody(Body, frozen=True, kw_only=True):
             None if self.file is UNSET else self.file,
             None if self.line is UNSET else self.line,
             None if self.assertions is UNSET else self.assertions,
-            _encoded(self.fields).decode() if self.fields else None,
-            _encoded(self.artifacts).decode() if self.artifacts else None,
+            encode(self.fields).decode() if self.fields else None,
+            encode(self.artifacts).decode() if self.artifacts else None,
             None if self.started is UNSET else self.started,
             *self._phases(),
             _column(self.steps, self.steps) if self.steps else None,
@@ -351,17 +345,7 @@ class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
 def attachments_of(body: RunAppendBody | ThreadBody) -> tuple[StoredAttachment, ...]:
     """Return the fields, artifacts and links of a body as they are stored; threads have no links."""
     kinds: tuple[Kind, ...] = ("fields", "artifacts", "links")
-    return tuple(
-        StoredAttachment(kind, _encoded(entry).decode()) for kind in kinds for entry in getattr(body, kind, ())
-    )
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pytest_automation_report.server.store.store import IdempotentRequest, Store
-
-    Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], int | None]
+    return tuple(StoredAttachment(kind, encode(entry).decode()) for kind in kinds for entry in getattr(body, kind, ()))
 
 
 # Made here and not by the first request: msgspec ends the process by a segmentation fault when two threads read a class

@@ -63,10 +63,7 @@ class Mistakes:
 
 
 def examined(value: object, annotation: Any, mistakes: Mistakes, path: str = "") -> Any:  # noqa: ANN401 - any declared type
-    """Return a value as its declared type; add each of its mistakes, with which the result has no meaning.
-
-    Raises `ApiError` for a list that is longer than a whole request may have it.
-    """
+    """Return a value as its declared type, and add its mistakes; with one the result has no meaning."""
     try:
         return convert(value, annotation)
     except ValidationError:
@@ -169,11 +166,7 @@ def check_length(length: int) -> None:
 
 
 def body_from(body: bytes, decoder: Decoder[B]) -> B:
-    """Return a body as its decoder declares it.
-
-    Raises `ApiError`: 422 with every mistake, 400 for bytes that are no JSON object, 413 for more bytes than
-    `MAX_BODY_BYTES`, or for more values than `MAX_VALUES`.
-    """
+    """Return a body as its decoder declares it; raises `ApiError`: 400 no JSON object, 413 too large, 422 mistakes."""
     check_length(len(body))
     if sum(map(body.count, _MARKS)) > MAX_VALUES and _has_too_many_values(body):
         raise ApiError(413, f"The request body has more than {MAX_VALUES} values: send fewer at once.")
@@ -209,11 +202,9 @@ def storable(text: str) -> str:
 
 
 def _has_too_many_values(body: bytes) -> bool:
-    """Count the marks outside of texts, which may have any number of them: tracebacks show source code.
-
-    This comes before the values are made: an empty object of two bytes takes 64 of memory.
-    The texts are taken out some thousand at a time, since ``re`` needs 170 bytes of memory for each one.
-    """
+    """Count the marks outside of texts, which may have any number of them: tracebacks show source code."""
+    # Before the values are made: an empty object of two bytes takes 64 of memory. The texts are taken out some thousand
+    # at a time, since ``re`` needs 170 bytes of memory for each one.
     body = body.replace(rb"\\", b"").replace(rb"\"", b"")
     values = begin = 0
     texts = islice(_JSON_TEXT.finditer(body), _TEXTS_AT_ONCE - 1, None, _TEXTS_AT_ONCE)

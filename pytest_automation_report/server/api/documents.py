@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from msgspec.json import Encoder
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from pytest_automation_report.server.api.queries import (
@@ -54,7 +54,6 @@ _PROPERTIES: Final[Mapping[Kind, Mapping[str, object]]] = {
     "links": dict.fromkeys(("name", "note", "url")),
 }
 _NOT_FOUND: Final = 404
-_encode: Final = Encoder().encode
 _SOURCE_STATUSES: Final[Mapping[int | None, ResultClass]] = {
     RunStatus.SUCCESS: ResultClass.SUCCESS,
     RunStatus.FAILURE: ResultClass.FAILURE,
@@ -206,14 +205,11 @@ def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     query = query_from(RUN_QUERY, parameters)
     most = None if query["threads"] else 0
     run, expands = _asked(store, query, lambda reader: reader.run(run_id, most), lambda run: [run.row])
-    return _encode({"result": run_view(run), "expands": expands})
+    return encode({"result": run_view(run), "expands": expands})
 
 
 def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iterator[bytes]:
-    """Yield a page of a project's runs in pieces, each run as it is when its turn comes.
-
-    So the threads of one run are in memory at a time.
-    """
+    """Yield a page of a project's runs in pieces, each run as it is in its turn: one run's threads are in memory."""
     query = query_from(RUN_PAGE, parameters)
     page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
     return _pieces(store, page, expands, None if query["threads"] else 0, has_verdicts=query["verdicts"])
@@ -223,7 +219,7 @@ def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
     """Return a page of a run's results."""
     query = query_from(TEST_PAGE, parameters)
     page = store.read(lambda connection: Reader(connection).test_page(run_id, query))
-    return _encode(page_view(page, test_view))
+    return encode(page_view(page, test_view))
 
 
 def results_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
@@ -231,36 +227,33 @@ def results_document(store: Store, run_id: int, parameters: Parameters) -> bytes
     query = query_from(WHOLE_RESULTS, parameters)
     page = partial(results_page, run_id=run_id, after=query["after"], classes=query["status_id"])
     results, following = store.read(page)
-    return _encode({"result": {"tests": results, "next": following}})
+    return encode({"result": {"tests": results, "next": following}})
 
 
 def sources_document(store: Store, project_id: int, parameters: Parameters) -> bytes:
     """Return a page of a project's sources."""
     query = query_from(SOURCE_PAGE, parameters)
     page, expands = _asked(store, query, lambda reader: reader.source_page(project_id, query), lambda page: page.items)
-    return _encode({**page_view(page, source_view), "expands": expands})
+    return encode({**page_view(page, source_view), "expands": expands})
 
 
 def source_document(store: Store, source_id: int, parameters: Parameters) -> bytes:
     """Return a source."""
     query = query_from(SOURCE_QUERY, parameters)
     row, expands = _asked(store, query, lambda reader: reader.source(source_id), lambda row: [row])
-    return _encode({"result": source_view(row), "expands": expands})
+    return encode({"result": source_view(row), "expands": expands})
 
 
 def findings_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
-    """Return the findings of a run, compared with the run that fits best or with the run ``base``.
-
-    They are beside the contract, and computed at the first request after the run's completion.
-    """
+    """Return a run's findings, compared with the run that fits best or with ``base``; they are beside the contract."""
     query = query_from(FINDINGS, parameters)
-    return _encode({"result": findings(store, run_id, query["base"])})
+    return encode({"result": findings(store, run_id, query["base"])})
 
 
 def flaky_document(store: Store, source_id: int, parameters: Parameters) -> bytes:
     """Return the flaky, broken and suspect tests of a source on ``branch`` or its main branch; beside the contract."""
     query = query_from(FLAKY, parameters)
-    return _encode({"result": flaky_tests(store, source_id, query["branch"])})
+    return encode({"result": flaky_tests(store, source_id, query["branch"])})
 
 
 def _pieces(
@@ -268,7 +261,7 @@ def _pieces(
 ) -> Iterator[bytes]:
     envelope = {**page_view(replace(page, items=()), dict), "expands": expands}
     envelope.pop("result")
-    yield _encode(envelope)[:-1] + b',"result":['
+    yield encode(envelope)[:-1] + b',"result":['
     separator = b""
     for row in page.items:
         try:
@@ -277,7 +270,7 @@ def _pieces(
             if error.status != _NOT_FOUND:
                 raise
             continue  # it was removed since the page was read
-        yield separator + _encode(run)
+        yield separator + encode(run)
         separator = b","
     yield b"]}"
 

@@ -86,7 +86,6 @@ class _IdConverter(BaseConverter):
     """An id in a URL: a positive number that JavaScript can hold exactly."""
 
     def convert(self, value: str) -> int | None:
-        """Return the id, None for any other text."""
         if not re.fullmatch("[1-9][0-9]{0,15}", value):
             return None
         number = int(value)
@@ -97,7 +96,6 @@ class _HashConverter(BaseConverter):
     """A SHA-256 hash in a URL, in hexadecimal digits."""
 
     def convert(self, value: str) -> str | None:
-        """Return the hash, None for any other text."""
         return value if re.fullmatch("[0-9a-f]{64}", value) else None
 
 
@@ -166,7 +164,7 @@ class ArtifactsResource:
             body.seek(0)
             content = self._contents.put(cast("BinaryIO", body))
         resp.status = 201
-        resp.data = json_text(stored_artifact(content, name)).encode("utf-8", "replace")
+        _write(resp, stored_artifact(content, name))
 
 
 class ArtifactResource:
@@ -258,10 +256,7 @@ class ApiResource:
 
 
 def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
-    """Return the body of a request; ``missing`` stands for one that was not sent, where that is allowed.
-
-    Raises `ApiError` for a body that is too large, of another type, or compressed otherwise than by gzip.
-    """
+    """Return the body of a request, or ``missing`` for none; raises `ApiError` for one that cannot be read."""
     length = req.content_length or 0
     check_length(length)
     body = req.bounded_stream.read(length) if length else b""
@@ -280,11 +275,8 @@ def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
 
 
 def _gunzipped(body: bytes) -> bytes:
-    """Return what a gzip body holds; never more of it is made than may be read.
-
-    A member is fed in pieces of the body: zlib copies what follows the end of a member, which for many small members
-    in one piece took quadratic time.
-    """
+    """Return what a gzip body holds; never more of it is made than may be read."""
+    # A member is fed in pieces: zlib copies what follows its end, which for many small members takes quadratic time.
     parts, room, view, position = list[bytes](), MAX_BODY_BYTES, memoryview(body), 0
     member, members = zlib.decompressobj(_GZIP), 1
     try:

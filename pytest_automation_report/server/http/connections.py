@@ -39,17 +39,12 @@ _GRACE_SECONDS: Final = 1.0
 
 
 class Deadlines(Struct, frozen=True):
-    """Longest times that a connection waits for its client, in seconds.
+    """Longest times that a connection waits for its client, in seconds."""
 
-    ``header_seconds`` counts from the first byte of a header, ``body_seconds`` from its end, ``idle_seconds`` while
-    there is no request. ``drain_seconds`` is for a client whose request was refused, and that sends its whole body
-    before it reads the response.
-    """
-
-    header_seconds: float = 10.0
-    body_seconds: float = 30.0
-    idle_seconds: float = 10.0
-    drain_seconds: float = 5.0
+    header_seconds: float = 10.0  # from the first byte of the header
+    body_seconds: float = 30.0  # from the end of the header
+    idle_seconds: float = 10.0  # while there is no request
+    drain_seconds: float = 5.0  # after a refusal, which some clients read once they have sent their whole body
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
@@ -75,10 +70,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
 
 
 class KeepAliveTask(WSGITask):  # type: ignore[misc] # waitress has no types
-    """Keep the connection open after a response without a body.
-
-    waitress closes it, since it finds no Content-Length; but 204 must not have one, and each append is answered 204.
-    """
+    """Keep the connection open after a response without a body, such as each 204, which waitress would close."""
 
     # True while waitress builds the header of such a response: it decides there to close the connection.
     _is_kept_open = False
@@ -112,11 +104,9 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no t
         self._is_checked = False
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Parse a header; raise for one with two lengths.
-
-        A proxy that reads the other length sees another request in the same bytes (request smuggling).
-        """
+        """Parse a header; raise for one with two lengths."""
         super().parse_header(header_plus)
+        # A proxy that reads the other length sees another request in the same bytes (request smuggling).
         if self.chunked and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Content-Length and Transfer-Encoding were both given")
 
@@ -181,11 +171,8 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         return is_taken
 
     def handle_write(self) -> None:
-        """Send waiting bytes. After an error was sent, close only our side of the connection and go on reading.
-
-        A client that is still sending its body has not read the error yet. Closing the connection would reset it: the
-        client would see an error of the network and repeat the request.
-        """
+        """Send waiting bytes. After an error was sent, close only our side of the connection and go on reading."""
+        # A client that is still sending its body has not read the error yet: a reset would make it repeat the request.
         if not (self.is_refused and self.close_when_flushed):
             super().handle_write()
             return
@@ -238,10 +225,7 @@ _FULL = 7 / 8
 
 
 class Loop:
-    """waitress's loop, ended by a flag.
-
-    waitress itself ends its loop by an exception out of a signal handler, which can cut a response in two.
-    """
+    """waitress's loop, ended by a flag: its own end, an exception of a signal handler, can cut a response in two."""
 
     def __init__(self, server: Any, deadlines: Deadlines, check: HeaderCheck) -> None:  # noqa: ANN401 - waitress has no types
         server.channel_class = TimedChannel

@@ -46,11 +46,8 @@ def listening_address(host: str, *, is_remote_allowed: bool) -> Address:
 
 
 def answered_hosts(address: Address, names: Iterable[str]) -> frozenset[str]:
-    """Return the hosts to answer for besides this machine's own names: the listed ones and the address listened on.
-
-    An address such as 0.0.0.0, which stands for all, is no host of a request. Raises `SettingError` for a name that is
-    not a host.
-    """
+    """Return the hosts to answer for besides this machine's own names; raises `SettingError` for a wrong name."""
+    # An address such as 0.0.0.0, which stands for all, is no host of a request.
     hosts = set() if address.is_unspecified else {str(address)}
     for name in names:
         host = _normalized(name)
@@ -98,10 +95,7 @@ class RateLimit:
         self._counts = Counter[str]()
 
     def wait_seconds(self, sender: str = "") -> int:
-        """Count an allowed request and return 0; return the whole seconds until the next minute for any other.
-
-        Each sender has a count; "" stands for all clients, since there is one token for all of them.
-        """
+        """Count an allowed request of a sender, "" for all, and return 0, or the seconds until the next minute."""
         with self._lock:
             now = self._clock()
             if now - self._minute_began >= _WINDOW_SECONDS:
@@ -132,33 +126,24 @@ class AccessLogEntry(Struct, frozen=True):
 
 
 class ServerOptions(Struct, frozen=True):
-    """Settings of the application.
+    """Settings of the application."""
 
-    ``are_references_strict`` refuses runs that name an unknown configuration or milestone. ``requests_per_minute`` is
-    None without a rate limit. ``hosts`` are answered in addition to this machine's own names; None answers all.
-    ``log`` is called after each response. ``max_artifact_bytes`` is the largest size of all stored artifacts together.
-    ``on_run_completed`` is called with the id of each completed run, before the response: it must return at once.
-    """
-
-    are_references_strict: bool = False
+    are_references_strict: bool = False  # refuse runs that name an unknown configuration or milestone
     requests_per_minute: int | None = None
-    hosts: frozenset[str] | None = None
-    log: Callable[[AccessLogEntry], None] | None = None
-    max_artifact_bytes: int = MAX_TOTAL_BYTES
-    on_run_completed: Callable[[int], None] = lambda _: None
+    hosts: frozenset[str] | None = None  # answered besides this machine's own names; None answers all
+    log: Callable[[AccessLogEntry], None] | None = None  # called after each response
+    max_artifact_bytes: int = MAX_TOTAL_BYTES  # of all stored artifacts together
+    on_run_completed: Callable[[int], None] = lambda _: None  # called before the response: it must return at once
 
 
 class Extension(Struct, frozen=True):
-    """Additional routes: pairs of a URL template and its resource.
-
-    ``authorize`` returns True for a request that needs no token, False for one that needs it, and raises `ApiError` to
-    refuse it. ``finish`` may change every response before it is sent. ``answer_link`` answers a click on a link of
-    another site and returns True; False refuses it.
-    """
+    """Additional routes: pairs of a URL template and its resource, and what guards them."""
 
     routes: Sequence[tuple[str, object]] = ()
+    # Returns whether a request needs no token, and raises `ApiError` to refuse it.
     authorize: Callable[[falcon.Request], bool] = lambda _: False
-    finish: Callable[[falcon.Request, falcon.Response], None] = lambda _, __: None
+    finish: Callable[[falcon.Request, falcon.Response], None] = lambda _, __: None  # may change every response
+    # Answers a click on a link of another site and returns True; False refuses it.
     answer_link: Callable[[falcon.Request, falcon.Response], bool] = lambda _, __: False
 
 

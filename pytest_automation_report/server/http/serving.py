@@ -69,13 +69,10 @@ _UNREAD_BYTES = 1 << 30
 
 
 class ServeOptions(Struct, frozen=True):
-    """Settings of the server.
-
-    ``host_names`` are answered in addition to this machine's own names. At most ``connections`` are open at once.
-    """
+    """Settings of the server."""
 
     is_remote_allowed: bool = False
-    host_names: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()  # answered besides this machine's own names
     server_options: ServerOptions = ServerOptions()
     deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
@@ -96,9 +93,8 @@ def serve(
 ) -> None:
     """Serve a store until SIGTERM or SIGINT; must be called in the main thread.
 
-    ``ready`` is called with the URL once the server listens; port 0 takes any free port. After the signal the server
-    still answers the requests that it has begun; a second signal has the effect that it had before.
-    Raises `SettingError` for a host that is not allowed, and ``OSError`` for a port that is in use.
+    ``ready`` is called with the URL once the server listens; port 0 takes any free port. Raises `SettingError` for a
+    host that is not allowed, and ``OSError`` for a port that is in use.
     """
     # It warns when a request waits for a free thread, and users cannot do anything about that.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -137,11 +133,8 @@ def _create_server(application: Any, listener: socket.socket, options: ServeOpti
 
 
 def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
-    """Return the server's token: from the environment, else from a file, else from the file beside the database.
-
-    That last file is created if missing. Raises `SettingError` for an invalid token, and `StoreError` if the file
-    beside the database cannot be read or created. No error has a token in its text.
-    """
+    """Return the server's token, of the environment or a file; raises `SettingError` or `StoreError` without one."""
+    # No error has a token in its text.
     text = environ.get(TOKEN_VARIABLE, "").strip()
     if text:
         if not _is_token(text):
@@ -153,11 +146,7 @@ def server_token(environ: Mapping[str, str], database: Path, token_file: Path | 
 
 
 def token_beside(database: Path) -> Token:
-    """Return the token in the file beside a store, which is created with a new one if missing.
-
-    Raises `StoreError` for a file that cannot be read or created, that another user owns or can read, or that is a
-    link.
-    """
+    """Return the token in the file beside a store, a new one if missing; raises `StoreError` for an unsafe file."""
     path = database.with_name(f"{database.name}.token")
     try:
         make_state_folder(path)
@@ -172,10 +161,7 @@ def token_beside(database: Path) -> Token:
 
 
 def _read_private(path: Path) -> str:
-    """Return the text of a file that only this user can read or write; raises `StoreError` for every other file.
-
-    Another user who created the file knows its text, so that is no secret.
-    """
+    """Return the text of a file that only this user can read or write; raises `StoreError` for every other file."""
     remedy = "remove it, and a new one is created"
     if path.is_symlink() or not path.is_file():
         raise StoreError(f"{path}: is {'a link' if path.is_symlink() else 'no file'}: {remedy}")
@@ -204,10 +190,7 @@ def _create_token(path: Path) -> None:
 
 
 def passes_secret(store: Store, *, is_new: bool = False) -> Token:
-    """Return the secret that signs the passes of browsers: the store has it, so all its servers accept the same passes.
-
-    ``is_new`` replaces it, which ends all passes.
-    """
+    """Return the secret of the store that signs the passes of browsers; ``is_new`` replaces it, which ends them all."""
 
     def create(writer: Writer) -> Token:
         if is_new:
@@ -223,10 +206,7 @@ def passes_secret(store: Store, *, is_new: bool = False) -> Token:
 
 
 def team_code(path: Path) -> Token:
-    """Return the code of a link that opens the pages for a team, from a file.
-
-    Raises `SettingError` for a file that cannot be read, or has a text that cannot be a part of a URL.
-    """
+    """Return the code of a link that opens the pages for a team, from a file; raises `SettingError` without one."""
     return _secret_from("--pages-token-file", path, _is_code, _CODE_FORM)
 
 
@@ -262,10 +242,8 @@ def listening(address: Address, port: int) -> socket.socket:
 
 
 def _connection_limit(wanted: int) -> int:
-    """Return the largest number of connections, which is less than ``wanted`` if this process may open few files.
-
-    Each connection needs a descriptor, and those with a large body need a second one for its temporary file.
-    """
+    """Return the largest number of connections, which is less than ``wanted`` if this process may open few files."""
+    # Each connection needs a descriptor, and those with a large body need a second one for its temporary file.
     max_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if max_files == resource.RLIM_INFINITY:
         return wanted
@@ -286,10 +264,7 @@ _SECONDS_TO_END: Final = 10.0
 
 
 class FindingsWorker:
-    """One thread that computes the findings of runs, one after the other, in the order of their completion.
-
-    Nothing is lost if it does not get to a run: its findings are computed when they are first asked for.
-    """
+    """One thread that computes the findings of completed runs; those that it misses are computed when asked for."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

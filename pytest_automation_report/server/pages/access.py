@@ -41,8 +41,7 @@ _is_previewer = re.compile(
 class PageAccess:
     """Create links that open once and passes for browsers, and check both; owned by one server, safe in all threads.
 
-    ``team_code`` opens the pages any number of times, None if there is none: a team shares it.
-    A pass is its creation time and a random number, signed with the secret of the pages. So the server stores none of
+    A pass is its creation time and a random number, signed with the secret of the pages: the server stores none of
     them, they stay valid after a restart, and a new secret ends all of them.
     """
 
@@ -86,10 +85,7 @@ class PageAccess:
 
 
 class OpeningLink:
-    """The link that opens the pages: once with the code that `serve` printed, or always with that of a team.
-
-    Its parameter ``run`` leads to one run instead of the list; ``to`` has any path.
-    """
+    """The link that opens the pages; its parameter ``run`` leads to one run instead of the list, ``to`` to any path."""
 
     def __init__(self, access: PageAccess, on_link_used: Callable[[str], None]) -> None:
         self._access = access

@@ -1,7 +1,4 @@
-"""Compute the geometry of small drawings: bars, trends, strips of the last outcomes of a test.
-
-The policy of the pages allows no style attributes, so all of them are SVG with numbers.
-"""
+"""Compute small drawings: bars, trends, strips, lanes. All are SVG: the pages' policy allows no style attributes."""
 
 from __future__ import annotations
 
@@ -49,19 +46,15 @@ def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
 
 
 class TrendPoint(Struct, frozen=True):
-    """One run of a trend: its number, the drawn value, the same in words, its tone, and the address of a click.
-
-    ``label`` stands above the bar if it is the highest or the last one. ``is_part``: the run did not run all of its
-    suite, so the bar is hollow.
-    """
+    """One run of a trend: its number, the drawn value, the same in words, its tone, and the address of a click."""
 
     run: int
     value: float
     words: str
     tone: str
     address: str = ""
-    label: str = ""
-    is_part: bool = False
+    label: str = ""  # stands above the bar if it is the highest or the last one
+    is_part: bool = False  # the run did not run all of its suite, so the bar is hollow
 
 
 class TrendBar(NamedTuple):
@@ -79,21 +72,18 @@ class TrendBar(NamedTuple):
 
 
 def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
-    """Return the bars of a trend, oldest first, of which the last one stands at the right edge.
-
-    Heights grow with the square root: 300 failures in one run must not flatten the single ones of all others. Below
-    the bars stand the numbers of the first and the last run, and of the one with which the failures of the last runs
-    began, if there is room for it between them.
-    """
+    """Return the bars of a trend, oldest first, of which the last one stands at the right edge."""
     most = max((point.value for point in points), default=0)
     highest = max((place for place, point in enumerate(points) if point.value == most), default=0)
     step = TREND_WIDTH / max(len(points), 12)
     first = TREND_WIDTH - step * len(points)
+    # The failures of the last runs began with it: its number stands between those of the first and the last run.
     began = next((place for place in reversed(range(len(points))) if points[place].tone != "fail"), -1) + 1
     is_apart = first + _NUMBER_ROOM <= first + (began + 0.5) * step <= TREND_WIDTH - _LAST_NUMBER_ROOM
     bars = []
     for place, point in enumerate(points):
         lowest = _TREND_LOWEST_FAILED if point.tone == "fail" else _TREND_LOWEST
+        # By the square root: 300 failures in one run must not flatten the single ones of all others.
         height = max(lowest, _TREND_HIGHEST * (point.value / (most or 1)) ** 0.5)
         x, width, y = first + place * step + step * 0.3, step * 0.7, _TREND_GROUND - height
         label = point.label if place in (highest, len(points) - 1) and point.value else ""
@@ -141,10 +131,7 @@ _STEP, _MARK, _GROUND = 6, 4, 18
 
 
 class Strip(Struct, frozen=True):
-    """A strip: its width in pixels, one path of SVG for each tone, and the words for readers who do not see it.
-
-    One path a tone instead of one rectangle a run: a page has up to 200 strips.
-    """
+    """A strip: its width in pixels, one path of SVG for each tone, and the words for readers who do not see it."""
 
     width: int
     paths: tuple[tuple[str, str], ...]
@@ -217,10 +204,7 @@ def clock(microseconds: float) -> str:
 
 
 def lanes_of(overview: RunLanes, name_of: Callable[[int], str], names: Mapping[int, str], state: RunState) -> Json:
-    """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result.
-
-    A block of one test leads to that test, a block of several to their list.
-    """
+    """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result."""
     wall = max(1, overview["wall"])
     scale = (_RIGHT - _LEFT) / wall
     seconds = wall / 1_000_000

@@ -1,8 +1,7 @@
 """Read what the pages show: the questions of all pages, each one statement.
 
-A list of tests without a search is read from an index that has the run's results by status, in the order of their
-arrival. The stored counts of the run show where in each status a page begins, so the time for a page does not grow with
-the number of tests. Only a search, and the order by time, look at every test.
+The stored counts of a run show where in each status a page of its tests begins, so the time for a page does not grow
+with the number of tests. Only a search, and the order by time, look at every test.
 """
 
 from __future__ import annotations
@@ -147,10 +146,7 @@ class PageReader(Reader):
         return [row["id"] for row in self._runs('"id"', f"{condition} {order}", *values)]
 
     def state(self, project_id: int | None) -> tuple[list[tuple[Any, ...]], list[int]]:
-        """Return values that differ whenever a list of runs of a project, or of all, does.
-
-        The second value are the completed runs of it whose findings were not computed yet.
-        """
+        """Return values that differ whenever a list of runs does, and the completed runs without computed findings."""
         own, *values = ("1 = 1",) if project_id is None else ('"project_id" = ?', project_id)
         # The runs of the first pages.
         rest = f'{own} ORDER BY "created" DESC, "id" DESC LIMIT {4 * PAGE_RUNS}'
@@ -244,10 +240,7 @@ class PageReader(Reader):
     # Tests of a run
 
     def tests(self, run_id: int, counts: Mapping[int, int], page: int) -> Rows:
-        """Return a page of a run's tests, status by status; ``counts`` has the number of tests of each, in this order.
-
-        The counts skip whole statuses without a query.
-        """
+        """Return a page of a run's tests, status by status; ``counts`` skips whole statuses without a query."""
         skipped, remaining, rows = (page - 1) * PAGE_ROWS, PAGE_ROWS, list[Any]()
         for status, count in counts.items():
             if skipped >= count or remaining <= 0:
@@ -295,11 +288,9 @@ class PageReader(Reader):
         return self._results(_TEST, _OF_STATUS.format(condition), run_id, status, status, *values, limit, offset)
 
     def _conditions(self, run_id: int, search: Search) -> tuple[str, list[Any]]:
-        """Return the conditions of a search, each after an AND, and their values.
-
-        Replaced results are in no list but those of a worker, whose time they took.
-        """
+        """Return the conditions of a search, each after an AND, and their values."""
         condition, values = search.sql(self._like)
+        # Replaced results are in no list but those of a worker, whose time they took.
         return condition + (_COUNTS if search.lane is None and self.has_attempts(run_id) else ""), values
 
     def first_tests(self, run_id: int, text: str, count: int) -> list[Json]:
@@ -333,10 +324,7 @@ class PageReader(Reader):
         return self._results(_TEST, rest, run_id, first, last, value)
 
     def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
-        """Yield id and fields of these tests, without those longer than `READ_LENGTH`.
-
-        The rows are fetched one by one, so that the fields of a whole page are never in memory at once.
-        """
+        """Yield id and fields of these tests one by one, as all take much memory, without those over `READ_LENGTH`."""
         sql = f'SELECT "id", "fields" FROM "result" WHERE "id" IN ({marks(result_ids)})'
         yield from self.connection.each(f'{sql} AND LENGTH("fields") <= ?', (*result_ids, READ_LENGTH))
 
@@ -383,10 +371,8 @@ class PageReader(Reader):
         return rows, self._results('COUNT(*) AS "count"', is_same, *values)[0]["count"]
 
     def siblings(self, row: Json) -> list[Json]:
-        """Return the results of the same function with other parameters, of those that arrived about the same time.
-
-        A run of 100,000 tests has no index by name, so the rows near this one are looked through.
-        """
+        """Return the results of the same function with other parameters, of those that arrived about the same time."""
+        # A run of 100,000 tests has no index by name, so the rows near this one are looked through.
         function = str(row["name"]).partition("[")[0]
         if function == row["name"]:
             return []

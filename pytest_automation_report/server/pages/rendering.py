@@ -1,4 +1,4 @@
-"""Turn templates into HTML, and answer URLs with it. Templates escape every value."""
+"""Turn templates, which escape every value, into HTML, and answer URLs with it; style, scripts and icons beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import suppress
 from hashlib import sha256
+from importlib.resources import files
 from importlib.util import cache_from_source
 from pathlib import Path
 from pickle import UnpicklingError  # nosec B403 - the error alone
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup, escape
+from msgspec import Struct
 
 from pytest_automation_report.server.pages import drawings, words
-from pytest_automation_report.server.pages.assets import asset_path
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.urls import link, own_path
 from pytest_automation_report.server.store.values import content_path
@@ -25,7 +26,7 @@ from pytest_automation_report.text.terminal import quantity
 from pytest_automation_report.text.visible import plain, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
 
     import falcon
     from jinja2.bccache import Bucket
@@ -33,6 +34,90 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.highlighting import Tokens
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.store.store import Store
+
+STYLE_LAYERS: Final[Mapping[str, Sequence[str]]] = {
+    "base": ("tokens", "base"),
+    "parts": ("top", "controls", "head", "lists", "code"),
+    "pages": ("run", "test"),
+    "states": ("states", "print"),
+}
+"""Layers of the style sheet with their files: a rule of a later layer wins, whatever the selectors are."""
+
+# Modules of the pages; all pages can be read without them.
+SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "find.js", "lanes.js", "pictures.js")
+_STATIC = files("pytest_automation_report.server.pages") / "static"
+_script_comment = re.compile(r"/\*\*.*?\*/ ?", re.DOTALL)
+_comment = re.compile(r"/\*.*?\*/", re.DOTALL)
+_needless = re.compile(r"\s*([{};])\s*|(?<=[:,>])\s+")
+
+
+class Asset(Struct, frozen=True):
+    """A file of the package; its URL ``path`` has a hash of the content, so that browsers may cache it for ever."""
+
+    path: str
+    media_type: str
+    content: bytes
+
+
+def _asset(name: str, media_type: str, content: bytes) -> Asset:
+    stem, _, suffix = name.partition(".")
+    return Asset(f"/static/{stem}-{sha256(content).hexdigest()[:16]}.{suffix}", media_type, content)
+
+
+def file_text(name: str) -> str:
+    """Return a script or a drawing of the package, which the report in one file holds itself."""
+    return (_STATIC / name).read_text("utf-8")
+
+
+def script_text(name: str) -> str:
+    """Return a module of the package as a script for the report in one file: without imports and exports."""
+    lines = (line.removeprefix("export ") for line in _packed_script(name).split("\n"))
+    return "\n".join(line for line in lines if not line.startswith("import "))
+
+
+def _packed_script(name: str) -> str:
+    """Return a module without comments and indentation."""
+    # Each line is code or a comment: no text in these modules spans several lines, and each import is one line.
+    lines = (line.strip() for line in _script_comment.sub("", file_text(name)).split("\n"))
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def style_sheet() -> str:
+    """Return the style sheet of all pages, without comments and needless spaces."""
+    return "".join(
+        f"@layer {layer}{{{''.join(style_text(f'style/{name}.css') for name in names)}}}"
+        for layer, names in STYLE_LAYERS.items()
+    )
+
+
+def style_text(name: str) -> str:
+    """Return a style sheet of the package, without comments and needless spaces."""
+    text = _needless.sub(r"\1", _comment.sub("", file_text(name)))
+    return re.sub(r"\s+", " ", text).replace(";}", "}").strip()
+
+
+def _assets() -> dict[str, Asset]:
+    assets = {"style.css": _asset("style.css", "text/css; charset=utf-8", style_sheet().encode())}
+    # Modules import each other by their names: one hash of all of them is the folder in their URLs.
+    scripts = {name: _packed_script(name).encode() for name in SCRIPTS}
+    folder = sha256(b"".join(scripts.values())).hexdigest()[:16]
+    for name, content in scripts.items():
+        assets[name] = Asset(f"/static/{folder}/{name}", "text/javascript; charset=utf-8", content)
+    for name in ("icons.svg", "icon.svg", "icon-pass.svg", "icon-fail.svg", "icon-live.svg"):
+        assets[name] = _asset(name, "image/svg+xml", (_STATIC / name).read_bytes())
+    return assets
+
+
+_BY_NAME: Final = _assets()
+
+# All files by the path of their URL.
+ASSETS: Final[Mapping[str, Asset]] = {asset.path: asset for asset in _BY_NAME.values()}
+
+
+def asset_path(name: str) -> str:
+    """Return the path of a file's URL, such as ``/static/0123456789abcdef/keys.js`` for ``keys.js``."""
+    return _BY_NAME[name].path
+
 
 _SHORT: Final = 100
 
@@ -71,12 +156,9 @@ def _code(tokens: Tokens) -> Markup:
 
 
 class CompiledTemplates(FileSystemBytecodeCache):
-    """Compiled templates beside the package's modules, as Python keeps theirs: to compile all of them takes 0.3 s.
+    """Compiled templates beside the package's modules, as Python keeps theirs: to compile all of them takes 0.3 s."""
 
-    Loading one runs it, so a folder is none to which others can write than those who can write the package. Where
-    nothing can be written, and where Python writes no bytecode, each process compiles them.
-    """
-
+    # Loading one runs it: no one may write to the folder who cannot write the package.
     def __init__(self) -> None:
         here = Path(__file__)
         try:
@@ -100,11 +182,7 @@ class CompiledTemplates(FileSystemBytecodeCache):
 
 
 class ContinuedLines(Extension):
-    """An indented line of a template continues the line above it.
-
-    It joins without a space if it begins with an element, a block or a value, and with one space otherwise: what stands
-    together on the page may stand on lines of its own in the template.
-    """
+    """An indented line of a template continues the line above it; a space is between, but before ``<`` and ``{``."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         """Return the source of a template with these lines joined."""
@@ -114,10 +192,7 @@ class ContinuedLines(Extension):
 
 class _Environment(Environment):
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """Return the globals of a template: one dictionary for all, since no template has any of its own.
-
-        Jinja's chain of dictionaries takes a twentieth of the time of a page, for each macro that a template imports.
-        """
+        # One dictionary for all: Jinja's chain of them takes a twentieth of a page's time, for each imported macro.
         return super().make_globals(d) if d else self.globals
 
 
@@ -169,12 +244,9 @@ def site_of(req: falcon.Request) -> str:
 
 
 def is_encrypted(req: falcon.Request) -> bool:
-    """Whether the browser uses TLS, which ends at a proxy before this server.
-
-    A proxy can set X-Forwarded-Proto. Without it, Sec-Fetch headers show TLS: browsers send them over TLS, and
-    otherwise only to this machine, where they would drop a Secure cookie. No proxy need be trusted: a client with
-    false headers spoils only its own pass and its own page, which no cache keeps.
-    """
+    """Whether the browser uses TLS, which ends at a proxy before this server."""
+    # Without X-Forwarded-Proto, Sec-Fetch headers show TLS: browsers send them over TLS, and otherwise only to this
+    # machine. A client with false headers spoils only its own pass and its own page, which no cache keeps.
     if req.get_header("X-Forwarded-Proto", default="").lower() == "https":
         return True
     # A report in one file needs no falcon, which takes 0.1 s to import.
@@ -184,10 +256,7 @@ def is_encrypted(req: falcon.Request) -> bool:
 
 
 class Page:
-    """A page that reads one store; each page of the site is a subclass with ``on_get``.
-
-    ``clock`` returns seconds since 1970.
-    """
+    """A page that reads one store; each page is a subclass with ``on_get``. ``clock`` returns seconds since 1970."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self.store = store
@@ -202,10 +271,7 @@ class Page:
         set_html(resp, render(template, **{**frame_of(req), "now": self.now_us(), **values}))
 
     def is_known(self, req: falcon.Request, resp: falcon.Response, state: object) -> bool:
-        """Whether an open page shows this state of the store already; then the answer is 304.
-
-        ``state`` differs in its representation whenever the page does.
-        """
+        """Whether an open page shows this state, by its representation, already; then the answer is 304."""
         tag = f'"{sha256(repr(state).encode("utf-8", "replace")).hexdigest()[:32]}"'
         resp.set_header("Cache-Control", "private, no-cache")
         resp.set_header("ETag", tag)

@@ -27,19 +27,27 @@ from pytest_automation_report.server.pages.access import (
     cookie_name,
     remember_target,
 )
-from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.rendering import THEME_COOKIE, THEMES, frame_of, render, set_html
+from pytest_automation_report.server.pages.rendering import (
+    ASSETS,
+    THEME_COOKIE,
+    THEMES,
+    Asset,
+    frame_of,
+    render,
+    set_html,
+)
 from pytest_automation_report.server.pages.report.document import (
     EVERY_FAILURE,
     ReportDocument,
     ReportDownload,
     report_of,
 )
-from pytest_automation_report.server.pages.run.exports import DOWNLOADS, RunDownload
 from pytest_automation_report.server.pages.run.page import (
+    DOWNLOADS,
     RunBranchPage,
     RunDocuments,
+    RunDownload,
     RunFailuresText,
     RunLivePage,
     RunPage,
@@ -57,8 +65,8 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Token
     from pytest_automation_report.server.pages.queries import PageReader
-    from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
+    from pytest_automation_report.server.store.contents import FileRule
     from pytest_automation_report.server.store.store import Store
 
 
@@ -85,8 +93,7 @@ class Pages:
     """The pages over one store, as an extension of the application.
 
     ``secret`` signs the passes of browsers. The link with ``team_code`` opens any number of times. ``on_link_used`` is
-    called with the path of the next link after a browser has used one. ``code_links`` are templates of links to
-    the code.
+    called with the path of the next link after a browser has used one.
     """
 
     def __init__(
@@ -132,10 +139,7 @@ class Pages:
         }
 
     def report(self, run_id: int, base_id: int | None = None, rule: FileRule = EVERY_FAILURE, *, note: str = "") -> str:
-        """Return the report of a run in one file, with a note at its top.
-
-        Raises `ApiError` for an unknown run or a base of another source.
-        """
+        """Return the report of a run in one file, with a note at its top; raises `ApiError` as `findings` does."""
         return report_of(self._store, run_id, base_id, rule, code_links=self._code_links, note=note)
 
     @property
@@ -201,11 +205,9 @@ class Pages:
 
 
 def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
-    """Answer a click on a link of another site with a page that opens the same URL again, now from this site.
-
-    Browsers leave the cookie with the pass out of a request that another site causes. The response is the same for
-    every URL, so that the other site learns nothing from it.
-    """
+    """Answer a click on a link of another site with a page that opens the same URL again, now from this site."""
+    # Browsers leave the cookie with the pass out of a request that another site causes. The response is the same for
+    # every URL, so that the other site learns nothing from it.
     if _is_api(req):
         return False
     # Two slashes would lead to another host, and to browsers a backslash is one.
@@ -261,11 +263,8 @@ class Removed(NamedTuple):
 
 
 def removed_at(path: str, reader: PageReader) -> Removed | None:
-    """Return what stood at a path of the site; None if the path names nothing that the store can ever have had.
-
-    Ids grow, so a run with a lower id than the newest one was removed. Its suite was noted when it was removed. A page
-    of a run that is there can lack something else, such as the run that it is compared with.
-    """
+    """Return what stood at a path of the site; None if the path names nothing that the store can ever have had."""
+    # Ids grow, so a run with a lower id than the newest one was removed. Its suite was noted when it was removed.
     match = _find(path)
     if match is None:
         return None

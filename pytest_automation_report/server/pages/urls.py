@@ -44,9 +44,8 @@ _is_own_path = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*").fullmatch
 def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> str:  # noqa: A002, ANN401 - reads well; any value has a text
     """Return the path of a page; parameters that are empty, None or False are left out.
 
-    The name of a parameter may end with an underscore, which is no part of it: ``from`` is a word of Python. ``kind``
-    is a key of the table above, ``id`` the number of a run, result or source, ``at`` the id of an element of the page.
-    Raises `KeyError` for an unknown kind.
+    ``id`` is the number of a run, result or source, ``at`` the id of an element of the page. The name of a parameter
+    may end with an underscore, which is no part of it: ``from`` is a word of Python.
     """
     path = _PATHS[kind]
     if id is not None:
@@ -62,18 +61,13 @@ def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> 
 
 
 def own_path(text: str | None, default: str = "/") -> str:
-    """Return a text if it is a path of this site, else ``default``.
-
-    Two slashes or a backslash would lead to another host, and a control character could end a header.
-    """
+    """Return a text if it is a path of this site, else ``default``."""
+    # Two slashes or a backslash would lead to another host, and a control character could end a header.
     return text if text and _is_own_path(text) else default
 
 
 def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> dict[str, int | None]:
-    """Return the numbers of this page, of its neighbours and of the last one; None if missing or unknown.
-
-    ``total`` is None for a list of unknown length: then ``has_more`` shows whether another page follows.
-    """
+    """Return the numbers of this page, of its neighbours and of the last; ``has_more`` is for an unknown ``total``."""
     last = None if total is None else max(1, -(-total // size))
     is_followed = has_more if last is None else page < last
     return {"page": page, "before": page - 1 or None, "after": page + 1 if is_followed else None, "last": last}
@@ -120,24 +114,18 @@ class Lane(Struct, frozen=True):
 
 
 class RunState(Struct, frozen=True):
-    """State of a run's page; an empty value is the usual one.
-
-    ``view`` is empty for the usual view: failures if there are any, else tests. ``statuses`` has numbers of statuses
-    and maybe `FLAKY`. ``changes`` has names of lists of findings, ``reason`` a fingerprint. ``opened`` is the node of
-    the tree that is open: a file, a folder (with a slash at its end), or ``file::name``.
-    ``lane`` is a worker, by its thread, or one block of its lane.
-    """
+    """State of a run's page; an empty value is the usual one."""
 
     run_id: int
-    view: str = ""
+    view: str = ""  # failures if there are any, else tests
     base: int | None = None
-    statuses: frozenset[str] = frozenset()
-    changes: frozenset[str] = frozenset()
-    reason: str = ""
+    statuses: frozenset[str] = frozenset()  # numbers of statuses, and maybe `FLAKY`
+    changes: frozenset[str] = frozenset()  # names of lists of findings
+    reason: str = ""  # a fingerprint
     text: str = ""
     folder: str = ""
     lane: Lane | None = None
-    opened: str = ""
+    opened: str = ""  # the open node of the tree: a file, a folder (with a slash at its end), or ``file::name``
     group: str = ""
     sort: str = ""
     page: int = 1
@@ -194,21 +182,16 @@ class RunState(Struct, frozen=True):
 
 
 class TestState(Struct, frozen=True):
-    """State of a test's page.
-
-    ``attempt`` is the chosen attempt, None for the last one. ``is_raw``: failures stand as pytest wrote them.
-    ``stream`` is a key of `STREAMS`, empty for the first one that the test has. ``origin`` is the query of the run's
-    page from which the reader came.
-    """
+    """State of a test's page."""
 
     __test__ = False  # pytest must not collect it
 
-    attempt: int | None = None
-    is_raw: bool = False
-    stream: str = ""
+    attempt: int | None = None  # None for the last one
+    is_raw: bool = False  # failures stand as pytest wrote them
+    stream: str = ""  # a key of `STREAMS`, empty for the first one that the test has
     pictures: str = "beside"
     has_all_branches: bool = False
-    origin: str = ""
+    origin: str = ""  # the query of the run's page from which the reader came
 
     @property
     def query(self) -> dict[str, str]:
@@ -266,18 +249,13 @@ class RunFilters(Struct, frozen=True):
 
 
 class Search(Struct, frozen=True):
-    """Conditions for the tests of a page; None is any.
+    """Conditions for the tests of a page; None is any."""
 
-    ``text`` is a part of the name, folder, file or message, or a node id, as a terminal shows it. ``folder`` is a whole
-    folder, ``fingerprint`` a reason, ``ids`` are results of which a list of findings consists. ``is_flaky``: passed
-    after a failed attempt. ``lane`` is a worker, or a block of its lane.
-    """
-
-    text: str = ""
+    text: str = ""  # a part of the name, folder, file or message, or a node id, as a terminal shows it
     folder: str | None = None
     fingerprint: int | None = None
-    ids: Collection[int] | None = None
-    is_flaky: bool = False
+    ids: Collection[int] | None = None  # results of a list of findings
+    is_flaky: bool = False  # passed after a failed attempt
     lane: Lane | None = None
 
     @property
@@ -316,10 +294,7 @@ _OF_KIND: Final = {
 
 
 def _patterns(text: str) -> tuple[dict[str, str], str]:
-    """Return what the columns of a test that a text finds are like, and the word between these conditions.
-
-    A node id is split into folder and name; other texts are a part of a name, folder, file or message.
-    """
+    """Return what the columns of a test that a text finds are like, and the word between these conditions."""
     path, colons, inner = text.partition("::")
     if not colons:
         return dict.fromkeys(("name", "folder", "file", "message"), f"%{escaped(text)}%"), "OR"

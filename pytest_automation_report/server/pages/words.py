@@ -37,10 +37,8 @@ _MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_
 
 
 def duration(microseconds: int | None) -> str:
-    """Return a duration with one unit, or with two from a minute on; a dash for None.
-
-    The limits are half of the last shown digit below a unit, so that no duration is rounded to 1000 ms or 60.0 s.
-    """
+    """Return a duration with one unit, or with two from a minute on; a dash for None."""
+    # The limits are half of the last shown digit below a unit, so that no duration is rounded to 1000 ms or 60.0 s.
     if microseconds is not None and 0 < microseconds < _MILLISECOND // 20:
         return "<0.1 ms"
     if microseconds is None:
@@ -130,10 +128,7 @@ class Line(Struct, frozen=True):
 
 
 def lines(text: str, spans: Sequence[Span] = ()) -> list[Line]:
-    """Return the lines of a traceback as pytest writes it, each with its kind, at most `LINES_SHOWN` and a remark.
-
-    ``spans`` are the coloured parts of the text; only lines with some have pieces.
-    """
+    """Return at most `LINES_SHOWN` lines of a traceback; those in which a span of colour stands have pieces."""
     screen = terminal_lines(text, spans) if spans else None
     numbered = screen.numbered if screen else ()
     coloured = {number - 1: line for number, line in numbered if any(classes for classes, _ in line)}
@@ -155,10 +150,8 @@ def web_address(text: str | None) -> str | None:
 
 
 def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, object]]) -> str | None:
-    """Return the command that runs a test again; None if its file is not known.
-
-    The node id comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
-    """
+    """Return the command that runs a test again; None if its file is not known."""
+    # The node id comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
     sent = (str(field.get("value") or "") for field in fields if field.get("name") == "Node id" and field["type"] == 1)
     known = next((string(text) for text in sent if is_argument(text)), "") or node_id(
         str(row["file"] or ""), str(row["folder"]), str(row["name"])

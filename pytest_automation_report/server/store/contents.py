@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -219,3 +219,15 @@ def stored_artifact(content: StoredContent, name: str) -> Json:
         "mime_type": content.mime_type,
         "size": content.size,
     }
+
+
+# Tests whose artifacts a report holds: none, those that failed, or all that have a page in it.
+Which: TypeAlias = Literal["none", "failed", "all"]
+DEFAULT_BYTES: Final = 5_000_000  # largest size of all artifacts of a report together
+
+
+class FileRule(Struct, frozen=True):
+    """The artifacts that a user wants in a report; ``max_bytes`` is for all together."""
+
+    which: Which = "failed"
+    max_bytes: int = DEFAULT_BYTES

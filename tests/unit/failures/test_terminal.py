@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pytest_automation_report.failures.highlighting import MAX_LINES, coloured, terminal_lines
-from pytest_automation_report.server.pages.assets import style_sheet
+from pytest_automation_report.server.pages.rendering import style_sheet
 
 
 @pytest.mark.parametrize(

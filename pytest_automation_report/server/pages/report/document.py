@@ -1,8 +1,7 @@
 """Put the report of a run in one file together: the plain report, and the server's pages with their style and script.
 
-The plain report needs neither script nor style, as mail programs and Jenkins show it. What the script needs is one
-JSON, deflated: ``pages`` have title, path and content as HTML by address, ``tests`` the columns of `report.pages`. The
-artifacts stand beside it, each deflated.
+What the script needs is one JSON, deflated: ``pages`` have title, path and content as HTML by address, ``tests`` the
+columns of `report.pages`. The plain report needs neither script nor style, as mail programs and Jenkins show it.
 """
 
 from __future__ import annotations
@@ -22,10 +21,15 @@ from markupsafe import Markup
 
 from pytest_automation_report import __version__
 from pytest_automation_report.server.api.queries import in_range, one_of
-from pytest_automation_report.server.pages.assets import file_text, script_text, style_sheet, style_text
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.rendering import render, set_html
-from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule, ReportedFiles
+from pytest_automation_report.server.pages.rendering import (
+    file_text,
+    render,
+    script_text,
+    set_html,
+    style_sheet,
+    style_text,
+)
 from pytest_automation_report.server.pages.report.pages import (
     ReportedTests,
     addresses_in,
@@ -40,6 +44,14 @@ from pytest_automation_report.server.pages.run.page import RunDocuments, RunView
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
 from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
+from pytest_automation_report.server.store.contents import (
+    DEFAULT_BYTES,
+    DOWNLOAD,
+    PART_BYTES,
+    FileRule,
+    part_of,
+    stored_contents,
+)
 from pytest_automation_report.server.store.values import json_text
 from pytest_automation_report.text.terminal import title_of
 from pytest_automation_report.text.visible import plain
@@ -56,6 +68,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.run.page import Documents
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
+    from pytest_automation_report.server.store.contents import StoredContent
     from pytest_automation_report.server.store.store import Store
 
 _FAILURES_SHOWN: Final = 100
@@ -136,6 +149,35 @@ _POLICY: Final = (
 )
 
 
+class ReportedFiles:
+    """The contents in a report by their hash, and the names and sizes of those that did not fit."""
+
+    def __init__(self, reader: PageReader, names: Mapping[str, str], max_bytes: int) -> None:
+        stored = stored_contents(reader.connection, names)
+        self.contents: dict[str, StoredContent] = {}
+        self.left_out: list[tuple[str, int]] = []
+        free = max_bytes
+        # Small ones go first, so that most of them fit.
+        for content in sorted(stored.values(), key=lambda content: (content.size, content.hash)):
+            if content.size <= free:
+                self.contents[content.hash] = content
+                free -= content.size
+            else:
+                self.left_out.append((names[content.hash], content.size))
+        self.left_out.sort(key=lambda entry: (-entry[1], entry[0]))
+
+    def type_of(self, content_hash: str) -> str:
+        """Return the media type under which a browser shows a content; all but pictures and videos are downloads."""
+        content = self.contents[content_hash]
+        is_shown = content.media_type.startswith(("image/", "video/"))
+        return content.mime_type if is_shown else DOWNLOAD
+
+    def data(self, reader: PageReader, content_hash: str) -> bytes:
+        """Return a content."""
+        positions = range(-(-self.contents[content_hash].size // PART_BYTES))
+        return b"".join(part_of(reader.connection, content_hash, position) for position in positions)
+
+
 def report_of(
     store: Store,
     run_id: int,
@@ -145,11 +187,7 @@ def report_of(
     code_links: CodeLinks = NO_LINKS,
     note: str = "",
 ) -> str:
-    """Return the report of a run, which is read in one transaction.
-
-    ``note`` is a sentence that stands above the report. Raises `ApiError` for an unknown run (404), and for a base of
-    another source (422).
-    """
+    """Return the report of a run, with the sentence ``note`` above it; raises `ApiError` as `findings` does."""
     documents = RunDocuments(store).of(run_id, base_id)
     return ask(store, lambda reader: _Report(reader, run_id, base_id, rule, documents, code_links).html(note))
 

@@ -1,9 +1,8 @@
 """Read the tests of a run for its report: pages of some of them, and columns of JSON with which lists are filled.
 
-The pages are those of the server, cut out of its HTML, with links that lead inside of the file; those of tests are made
-in one read transaction, which reads once what they have in common. The script has no markup of its own: a row of a list
-is the template ``run/leaf.html``, rendered once for each kind of row that the run has, with holes such as
-``⟦function⟧`` where rows differ.
+The pages are those of the server, cut out of its HTML, with links that lead inside of the file. The script has no
+markup of its own: a row of a list is the template ``run/leaf.html``, rendered once for each kind of row that the run
+has, with holes such as ``⟦function⟧`` where rows differ.
 """
 
 from __future__ import annotations
@@ -92,10 +91,7 @@ def _inner(address: str) -> str:
 
 
 def relinked(html: str, is_inside: Callable[[str], bool] | None, files: Container[str] = ()) -> str:
-    """Return HTML whose links lead to places inside of the file; a link to anything else is no link any more.
-
-    All pages are inside if ``is_inside`` is None. ``files`` are the hashes of the artifacts that the file holds.
-    """
+    """Return HTML whose links lead into the file, which holds ``files``; without ``is_inside`` all pages are in it."""
 
     def replaced(match: re.Match[str]) -> str:
         name, address = match[1], unescape(match[2])
@@ -201,12 +197,7 @@ _TESTS: Final = (
 
 
 class ReportedTests:
-    """The tests of a run, in the order of their results' ids, with their histories, workers and changes.
-
-    ``shown`` are the ids of the results with the server's page: failures, then flaky ones, then those of another
-    duration. ``with_output`` are those of others with fields, steps or output, ``left_out`` those beyond the limit.
-    ``skips`` are the reasons of results that have nothing else.
-    """
+    """The tests of a run, in the order of their results' ids, with their histories, workers and changes."""
 
     def __init__(self, facts: RunFacts, findings: RunFindings) -> None:
         self.facts = facts
@@ -222,12 +213,14 @@ class ReportedTests:
         failed = [row["id"] for row in self.rows if _is_failure(row)]
         flaky = [row["id"] for row in self.rows if not _is_failure(row) and row["failed_attempts"]]
         others = [row["id"] for row in self.rows if _DURATIONS & set(self.changes.get(row["id"], ()))]
+        # The results with the server's page.
         self.shown = list(dict.fromkeys([*failed, *flaky, *others]))[:MOST_PAGES]
+        # The reasons of results that have nothing else.
         skips = {row["id"]: _lone_reason(row["skip"]) for row in self.rows if row["skip"]}
         self.skips = {result: reason for result, reason in skips.items() if reason}
         told = {*self.shown, *self.skips}
         rest = [row for row in self.rows if row["has_more"] and row["id"] not in told]
-        # What did not pass first: skipped tests have a reason.
+        # Others with fields, steps or output; what did not pass first: skipped tests have a reason.
         rest.sort(key=lambda row: (self.ranks.get(row["status"], 0), row["id"]))
         self.with_output = sorted(row["id"] for row in rest[:MOST_OUTPUT_PAGES])
         self.left_out = {row["id"] for row in rest[MOST_OUTPUT_PAGES:]}

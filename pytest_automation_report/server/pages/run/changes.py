@@ -24,18 +24,14 @@ _NOT_THERE: Final = "not there"
 
 
 class _List(NamedTuple):
-    """A list of findings by its name in the document, with the ink of its count.
-
-    ``before`` and ``after`` are what its tests did in the base and do now; ``is_always``: its count is shown also if it
-    is 0; ``is_folded``: parameters of one function that changed alike are one row.
-    """
+    """A list of findings by its name in the document, with the ink of its count."""
 
     name: str
     ink: str = ""
-    before: str = _NOT_THERE
-    after: str = ""
-    is_always: bool = False
-    is_folded: bool = False
+    before: str = _NOT_THERE  # what its tests did in the base
+    after: str = ""  # what they do now
+    is_always: bool = False  # its count is shown also if it is 0
+    is_folded: bool = False  # parameters of one function that changed alike are one row
 
     @property
     def word(self) -> str:
@@ -192,10 +188,7 @@ def _note(name: str, count: int, rows: Sequence[Json]) -> str:
 
 
 def commits_since(text: str, base_commit: str | None) -> list[Json]:
-    """Return the commits of a run since its base, newest first; ``text`` has one in a line, hash and subject.
-
-    Empty if the base's commit is not among them: then they are not all.
-    """
+    """Return the commits of a run since its base, newest first; none if the base's is not a line of ``text``."""
     commits: list[Json] = []
     for line in text.splitlines():
         commit, _, subject = line.strip().partition(" ")
@@ -207,16 +200,13 @@ def commits_since(text: str, base_commit: str | None) -> list[Json]:
 
 
 def changed_software(before: Callable[[str], str], after: Callable[[str], str]) -> list[Json]:
-    """Return interpreter, system and packages that differ between two runs, as name, version before and version now.
-
-    Both functions return the value of a run's field by its name, empty without it. The other version is empty for a
-    package that was installed or removed. Without a list of all packages those of pytest's plugins are compared.
-    """
+    """Return interpreter, system and packages that differ between two runs, by functions that return their fields."""
     changed = [
         {"name": name, "before": before(name), "after": after(name)}
         for name in ("Python", "OS")
         if before(name) and after(name) and before(name) != after(name)
     ]
+    # Without a list of all packages those of pytest's plugins are compared.
     names = ("Packages",) if before("Packages") and after("Packages") else ("pytest", "Plugins")
     old, new = (_versions([(name, value(name)) for name in names]) for value in (before, after))
     # Clients send 16,384 characters: a list that was cut at its end shows nothing of the packages after it.

@@ -36,11 +36,7 @@ SILENT_US: Final = 60_000_000  # time without news after which the sender of an 
 
 
 class RunFacts(Struct, frozen=True, dict=True):
-    """One run, read in one transaction.
-
-    ``findings`` is None if there are none; ``overview`` is that of `store.overview`; ``now`` is in microseconds since
-    1970.
-    """
+    """One run, read in one transaction; ``now`` is in microseconds since 1970."""
 
     reader: PageReader
     record: RunRecord
@@ -135,10 +131,7 @@ class RunFacts(Struct, frozen=True, dict=True):
 
     @cached_property
     def collected(self) -> int | None:
-        """The number of collected tests, of all jobs that share the run; None if nobody sent it.
-
-        Threads that the page does not show are not read, so the number may be too small.
-        """
+        """The number of collected tests, of the threads that the page shows; None if nobody sent it."""
         bodies = (json.loads(entry["body"]) for entry in self.record.attachments if entry["kind"] == "fields")
         values = [field.get("value") or "" for field in bodies if field["name"] == COLLECTED_FIELD]
         numbers = [int(value) for value in values if re.fullmatch(r"[0-9]{1,9}", value)]
@@ -188,23 +181,20 @@ def tone_of(row: Mapping[str, Any]) -> str:
 
 
 def worker_names(record: RunRecord) -> dict[int, str]:
-    """Return the names of a run's threads: those of pytest-xdist's workers, else their numbers.
-
-    A name that several jobs have for a worker has the thread's number, too. The only thread of a run needs no name if
-    it is pytest's own process: *main* reads like a branch.
-    """
+    """Return the names of a run's threads: those of pytest-xdist's workers, else their numbers."""
     names: dict[int, str] = {}
     for entry in record.attachments:
         if entry["thread"] is not None and entry["kind"] == "fields":
             field = json.loads(entry["body"])
             if field.get("name") == WORKER_FIELD and field.get("value"):
                 names[entry["thread"]] = str(field["value"])
+    # The only thread of a run needs no name if it is pytest's own process: *main* reads like a branch.
     if record.row["thread_count"] == 1 and MAIN_WORKER in names.values():
         names.clear()
     repeated = Counter(names.values())
     for row in record.threads:
         name, number = names.get(row["id"], ""), f"thread {row['position']}"
-        if repeated[name] > 1:
+        if repeated[name] > 1:  # several jobs have it
             names[row["id"]] = f"{name}, {number}"
         elif not name and len(record.threads) > 1:
             names[row["id"]] = number
@@ -236,10 +226,7 @@ class Histories:
         return [run.id for run in self._series.runs]
 
     def load(self, cases: Iterable[int], *, is_whole: bool = False) -> None:
-        """Read the histories of these tests, which `letters` and `median` then return without a query.
-
-        Those of the last runs, for a strip and a usual time, or, if ``is_whole``, of all that findings look at.
-        """
+        """Read the histories of these tests, for a strip and a usual time, or all that findings look at."""
         missing = {case for case in cases if is_whole or case not in self._medians}
         found = histories(self._connection, self._series, missing, last=WINDOW if is_whole else HISTORY + LAST)
         for case, history in found.items():

@@ -52,14 +52,12 @@ _PHASES: Final[Mapping[str, str]] = {
 
 
 def says_of(title: str, type_name: str = "") -> Json:
-    """Return a message in parts: the exception's type, and the text with its variable parts marked.
-
-    The mask shows which parts differ from run to run: its literal pieces stand in the title, in their order.
-    """
+    """Return a message in parts: the exception's type, and the text with its variable parts marked."""
     title = plain(title)
     match = _TYPE.match(title)
     if match:
         type_name, title = match[1], title[match.end() :]
+    # It shows which parts differ from run to run: its literal pieces stand in the title, in their order.
     mask = plain(masked(title))
     pieces = _MASK.split(mask)
     parts: list[tuple[str, bool]] = []
@@ -346,10 +344,7 @@ _LINE_LENGTH: Final = 240
 
 
 def code_frame(exceptions: Sequence[Raised]) -> Json | None:
-    """Return the code of the innermost frame in the user's code, with the lines that describe the exception.
-
-    None without any code. ``depth`` is the number of calls of the same function around it.
-    """
+    """Return the innermost frame in the user's code with the lines of the exception; None without any code."""
     if not exceptions or not exceptions[0].frames:
         return None
     raised = exceptions[0]
@@ -361,6 +356,7 @@ def code_frame(exceptions: Sequence[Raised]) -> Json | None:
     # With one end of a docstring among them, code would be coloured as text and the text as code.
     is_torn = any("\n".join(texts).count(quotes) % 2 for quotes in ('"""', "'''"))
     tokens = coloured([*(line.text for line in before), *texts])[len(before) :] if is_torn else coloured(texts)
+    # Calls of the same function around it.
     depth = sum(1 + other.repeats for other in raised.frames if other.function == frame.function)
     errors = [line[:_LINE_LENGTH] for line in raised.lines if line.strip()]
     if len(errors) > _ERROR_LINES:

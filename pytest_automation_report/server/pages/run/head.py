@@ -170,10 +170,7 @@ _CUT: Final = frozenset({"died", "interrupted", "stopped", "ended"})
 def live_sentence(
     counts: RunNumbers, to_go: int | None, branch: str, silent_for: int | None, new: int | None
 ) -> list[Phrase]:
-    """Return the sentence below the verdict of an open run; ``to_go`` and ``silent_for`` are in microseconds.
-
-    ``new`` is the number of new failures, None if nothing is there to compare with.
-    """
+    """Return the sentence below the verdict of an open run; ``to_go`` and ``silent_for`` are in microseconds."""
     if silent_for is not None and silent_for >= SILENT_US:
         return [
             (f"No news for {duration(silent_for)}", "b"),

@@ -5,13 +5,19 @@ A page is put together in one read transaction: what its view needs is read, and
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from pytest_automation_report.export.junit_xml import junit_xml
+from pytest_automation_report.export.results import ExportedRun, ExportedTest
+from pytest_automation_report.export.tables import csv_table, json_document
 from pytest_automation_report.findings.comparison import command_of
+from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.rendering import Page, site_of
@@ -23,7 +29,6 @@ from pytest_automation_report.server.pages.run.changes import (
     entries_of,
     where_it_ran,
 )
-from pytest_automation_report.server.pages.run.exports import DOWNLOADS
 from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
 from pytest_automation_report.server.pages.run.failures import FailureCards, command_for, says_of
 from pytest_automation_report.server.pages.run.head import bar_of, chips_of, facts_of, head_of, tabs_of
@@ -41,10 +46,10 @@ from pytest_automation_report.server.pages.run.time import (
 from pytest_automation_report.server.pages.urls import VIEWS, link, paging, run_state, single_values
 from pytest_automation_report.server.store.findings import findings, summaries
 from pytest_automation_report.server.store.overview import overview
-from pytest_automation_report.server.store.reads import run_row
+from pytest_automation_report.server.store.reads import results_page, run_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import falcon
 
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _RAIL_LINES: Final = 4
+_PIECE_CHARACTERS: Final = 64 * 1024
 _SEEN: Final = "seen"
 _MAX_RUNS: Final = 16
 # Up to so many results of an open run each page has new documents: they are never behind the results.
@@ -75,11 +81,7 @@ class Documents(NamedTuple):
 
 
 class RunDocuments:
-    """Read or compute the documents of runs; several threads may use it.
-
-    Those of completed runs are in the store. Those of open runs change with each append: if the run is large they are
-    kept for a time that grows with it.
-    """
+    """Read or compute the documents of runs; those of a large open run are kept for a while. Threads may share it."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -88,10 +90,7 @@ class RunDocuments:
         self._open: dict[tuple[int, int | None], tuple[float, Documents]] = {}
 
     def of(self, run_id: int, base: int | None) -> Documents:
-        """Return the documents of a run, compared with a base or with the run that fits best.
-
-        Raises `ApiError` for an unknown run (404), and for a base of another source (422).
-        """
+        """Return the documents of a run; raises `ApiError` for an unknown run (404) or base of another source (422)."""
         row = self._store.look(lambda connection: run_row(connection, run_id))
         is_kept = not row["is_completed"] and row["total_count"] > _FRESH_RESULTS
         with self._lock:
@@ -200,6 +199,85 @@ class RunFailuresText(_RunPages):
 def _live_address(state: RunState, counts: RunNumbers) -> str:
     """Return the address of a page's news; it has the numbers that the page shows."""
     return link("run-live", state.run_id, **state.parameters, **{_SEEN: f"{counts.failed}.{counts.finished}"})
+
+
+class _Download(NamedTuple):
+    """A form: its name in the menu, its kind of link, the file in its URL, its media type, its text."""
+
+    word: str
+    kind: str
+    file: str
+    media_type: str
+    text: Callable[[Store, int, int | None], Iterator[str]]
+
+
+class RunDownload(Page):
+    """The results of a run as a file that a browser saves."""
+
+    def __init__(self, store: Store, form: _Download) -> None:
+        super().__init__(store)
+        self._form = form
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+        """Send the file; ``base`` is the run that the findings in a JSON document compare with."""
+        pieces = self._form.text(self.store, run_id, run_state(run_id, req.params).base)
+        # The run is read before the response begins: an unknown run is answered with its page.
+        first = next(pieces)
+        resp.content_type = self._form.media_type
+        ending = self._form.file.rpartition(".")[2]
+        resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.{ending}"')
+        resp.stream = _encoded(first, pieces)
+
+
+def _encoded(first: str, pieces: Iterable[str]) -> Iterator[bytes]:
+    """Yield the text as UTF-8, in pieces that are worth a packet."""
+    waiting, length = [first], len(first)
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= _PIECE_CHARACTERS:
+            yield "".join(waiting).encode("utf-8", "backslashreplace")
+            waiting, length = [], 0
+    yield "".join(waiting).encode("utf-8", "backslashreplace")
+
+
+def _document(store: Store, run_id: int) -> Json:
+    document: Json = json.loads(run_document(store, run_id, {"threads": "0", "expands": "automation_sources"}))
+    return document
+
+
+def _items(store: Store, run_id: int) -> Iterator[Json]:
+    after: int | None = 0
+    while after is not None:
+        results, after = store.read(partial(results_page, run_id=run_id, after=after))
+        yield from results
+
+
+def _tests(store: Store, run_id: int) -> Iterator[ExportedTest]:
+    return map(ExportedTest.from_item, _items(store, run_id))
+
+
+def _junit(store: Store, run_id: int, _: int | None) -> Iterator[str]:
+    return junit_xml(ExportedRun.from_document(_document(store, run_id)), _tests(store, run_id))
+
+
+def _json(store: Store, run_id: int, base: int | None) -> Iterator[str]:
+    document = _document(store, run_id)
+    source = ExportedRun.from_document(document).source
+    return json_document(document["result"], source, findings(store, run_id, base), _items(store, run_id))
+
+
+def _csv(store: Store, run_id: int, _: int | None) -> Iterator[str]:
+    _document(store, run_id)
+    return csv_table(_tests(store, run_id))
+
+
+DOWNLOADS: Final = (
+    _Download("JUnit XML", "run-junit", "junit.xml", "application/xml; charset=utf-8", _junit),
+    _Download("JSON with everything", "run-json", "run.json", "application/json; charset=utf-8", _json),
+    _Download("CSV table", "run-csv", "tests.csv", "text/csv; charset=utf-8", _csv),
+)
+"""The forms, in the order of the menu."""
 
 
 class RunView:

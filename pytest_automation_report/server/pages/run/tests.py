@@ -29,16 +29,12 @@ _TONES_RANKED: Final = ("fail", "block", "warn", "flaky", "skip", "idle", "pass"
 
 
 class Branch(Struct):
-    """A node with tests below it: a folder, file, class or function.
+    """A node with tests below it: a folder, file, class or function; ``first`` is the id of its first result."""
 
-    ``path`` names it in URLs: a folder ends with a slash, a class or function stands after ``::``. ``label`` is its
-    name without the parents'; ``counts`` has its tests by status id; ``first`` is the id of its first result.
-    """
-
-    path: str
-    label: str
+    path: str  # in URLs: a folder ends with a slash, a class or function stands after ``::``
+    label: str  # its name without the parents'
     kind: str
-    counts: Counter[int] = field(default_factory=Counter)
+    counts: Counter[int] = field(default_factory=Counter)  # by status id
     flaky: int = 0
     elapsed: int = 0
     first: int = 0
@@ -65,10 +61,7 @@ class Branch(Struct):
 
 
 def branches_of(files: Sequence[FileTests], opened: str) -> list[Branch]:
-    """Return the nodes below a folder (``opened`` is its path, empty at the top): its folders and its files.
-
-    A folder that has one folder and nothing else is drawn with it, as one node.
-    """
+    """Return the folders and files below a folder; one that has a folder and nothing else is one node with it."""
     nodes: dict[str, Branch] = {}
     for entry in files:
         path = path_of(entry)
@@ -210,10 +203,7 @@ class TreeRows:
         }
 
     def leaves(self, rows: Iterable[Mapping[str, Any]], *, has_folder: bool = False, inside: str = "") -> list[Json]:
-        """Return the rows of tests, the first 200 with strips; ``has_folder`` shows where each is, without a tree.
-
-        ``inside`` is the node in which they stand: below a function, rows have the parameters alone.
-        """
+        """Return the rows of tests below the node ``inside``, the first 200 with strips."""
         tests = list(rows)
         self._facts.histories.load(row["case"] for row in tests[:200])
         leaves = []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.json import Decoder
 
 from pytest_automation_report.findings.times import time_shares
 from pytest_automation_report.server.pages.drawings import clock
 from pytest_automation_report.server.pages.words import duration
-from pytest_automation_report.server.store.extensions import running_tests
 from pytest_automation_report.server.store.reads import find_cases
+from pytest_automation_report.server.store.values import RunningTest
 from pytest_automation_report.text.terminal import quantity, split_name
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.verdict import RunNumbers
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.run.head import Phrase
-    from pytest_automation_report.server.store.values import RunningTest
 
 
 SLOWEST_SHOWN: Final = 10  # tests and files in the lists of the slowest
@@ -33,10 +34,7 @@ _WASTES: Final[Mapping[str, str]] = {
 
 
 def time_of(overview: RunLanes, time: RunTime | None) -> RunTime | None:
-    """Return the shares of the workers' time: those of the drawing if each test has a start and each worker a lane.
-
-    ``time`` is that of the findings, which is true to one batch of results.
-    """
+    """Return the shares of the workers' time: of the lanes if these are exact, else of the findings."""
     workers, wall = overview["workers"], overview["wall"]
     if time is None or not workers or not overview["is_exact"] or overview["worker_count"] > len(workers):
         return time
@@ -114,10 +112,7 @@ def slowest_files(overview: RunOverview) -> list[Json]:
 
 
 def arrived_words(counts: RunNumbers, seen: str) -> str:
-    """Return the words of the pill: what arrived since the page was loaded, which moves nothing by itself.
-
-    ``seen`` has the number of failures and of results that the page shows.
-    """
+    """Return what arrived since the page was loaded; ``seen`` has the numbers of failures and results that it shows."""
     failed, _, total = seen.partition(".")
     if not failed.isdecimal() or not total.isdecimal():
         return ""
@@ -131,14 +126,11 @@ def arrived_words(counts: RunNumbers, seen: str) -> str:
 
 
 def time_to_go(facts: RunFacts) -> int | None:
-    """Return about how many microseconds an open run still takes; None if that cannot be said.
-
-    By the times that the tests that are still to come took in the run before, spread over the workers; without these
-    times by the time that the tests took so far.
-    """
+    """Return about how many microseconds an open run still takes; None if that cannot be said."""
     counts, before = facts.counts, facts.histories.before
     if counts.collected is None or counts.is_silent or not 0 < counts.finished < counts.collected:
         return None
+    # What the tests to come took in the run before, spread over the workers; else by what the tests took so far.
     usual = None if before is None else facts.reader.usual_times(before.id, facts.row["id"])
     workers = max(1, int(facts.row["thread_active_count"]))
     if usual is not None and usual.known * 2 >= counts.collected:
@@ -151,10 +143,18 @@ def time_to_go(facts: RunFacts) -> int | None:
     return round(elapsed * (counts.collected - counts.finished) / counts.finished)
 
 
+_running: Final = Decoder(tuple[RunningTest, ...]).decode
+
+
+def running_tests(thread: Mapping[str, Any]) -> tuple[RunningTest, ...]:
+    """Return the tests that run in a thread, as its client last reported them."""
+    return _running(thread["running"] or "[]")
+
+
 def running_now(facts: RunFacts) -> list[Json]:
     """Return the tests that run now, those that have run longest first; none if the client does not send them."""
     running: list[Json] = []
-    found: list[tuple[Json, RunningTest]] = [(row, test) for row in facts.record.threads for test in running_tests(row)]
+    found = [(row, test) for row in facts.record.threads for test in running_tests(row)]
     cases = find_cases(facts.reader.connection, facts.row["source"], [test.key for _, test in found])
     facts.histories.load(cases.values())
     for row, test in found:

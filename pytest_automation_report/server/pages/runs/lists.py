@@ -321,10 +321,7 @@ def _oldest(document: RunFindings | None, last: Json | None) -> RunMention | Non
 def _choices(
     filters: RunFilters, *, sources: Sequence[tuple[str, str]], branches: Sequence[str], tags: Sequence[str]
 ) -> list[Choice]:
-    """Return the selects above a list of runs; those without a choice are left out.
-
-    A suite's page has no ``sources``, and always one branch: runs of two branches are no series.
-    """
+    """Return the selects above a list of runs; a suite's page has no ``sources``, and always one branch."""
     branch = "" if filters.branch is None else filters.branch or NO_BRANCH
     branches = list(dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])]))
     tags = list(dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])]))

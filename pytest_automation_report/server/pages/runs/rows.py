@@ -40,10 +40,7 @@ class ChangeWords(NamedTuple):
 def run_row(
     record: RunRecord, source: str, summary: FindingsSummary | None, bases: Mapping[int, Json]
 ) -> dict[str, Any]:
-    """Return the values of a run in a list.
-
-    ``summary`` is that of its findings, None before they were computed; ``bases`` has the rows of bases by id.
-    """
+    """Return the values of a run in a list; ``summary`` is that of its findings, ``bases`` has rows of bases by id."""
     row, fields = record.row, {field["name"].lower(): field["value"] for field in attached(record, "fields")}
     links = attached(record, "links")
     collected, not_run = (_count(fields.get(name)) for name in ("collected", "not run"))
@@ -80,10 +77,7 @@ def run_row(
 
 
 def change_words(row: Json, summary: FindingsSummary | None) -> list[ChangeWords]:
-    """Return what a completed run changed: whose its failures are, and what passes again.
-
-    A run that nothing can be compared with has its failures only.
-    """
+    """Return what a completed run changed: whose its failures are, and what passes again; without a base failures."""
     if summary is None or not summary["base"]:
         words = [ChangeWords(row["failure_count"], "failed", "fail")]
     else:

@@ -21,7 +21,6 @@ from pytest_automation_report.server.pages.test import history, view_models
 from pytest_automation_report.server.pages.test.view_models import files_of, preview_of
 from pytest_automation_report.server.pages.urls import FLAKY, PICTURES, RunState, result_state, run_state
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, rerun_command, run_summary, with_defaults
-from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.contents import part_of, stored_contents
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.values import ApiError, hashes_in, hexadecimal
@@ -57,10 +56,7 @@ _Value = TypeVar("_Value")
 
 
 class CommonValues:
-    """The values that pages of several tests share: the run, its failures, its workers.
-
-    Owned by one page, or by the report whose pages of tests are read in one transaction; of no use after it.
-    """
+    """The values that pages of several tests share: the run, its failures, its workers; for one read transaction."""
 
     def __init__(self, reader: PageReader) -> None:
         self.reader = reader
@@ -77,8 +73,7 @@ class CommonValues:
 def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Mapping[str, str]) -> Neighbours | None:
     """Return the neighbours of a result in the list that ``origin``, the query of the run's page, shows.
 
-    Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests. None for
-    a passed test then, and for a result that is alone in its list or not in it.
+    Without such a list they are those of its kind: other failures by reason, other flaky or skipped tests.
     """
     state = _state(row["run"], origin)
     tone = STATUSES_SHOWN[row["status"]].tone
@@ -142,11 +137,9 @@ def _known_in_base(reader: PageReader, run_id: int, listed: Sequence[Json]) -> s
 
 
 def neighbours_of(rows: Sequence[Json], result_id: int, known: Collection[int] = ()) -> Neighbours | None:
-    """Return the neighbours of a failure in a list of rows with id and fingerprint; None if it is not in there.
-
-    They go from reason to reason, as the page of the run has them: new ones before the ``known`` ones of the run that
-    it is compared with, and those of most tests first. If one has no reason they go from test to test.
-    """
+    """Return the neighbours of a failure in a list of rows with id and fingerprint; None if it is not in there."""
+    # They go from reason to reason, as the page of the run has them: new ones before the ``known`` ones of the base,
+    # and those of most tests first. If one has no reason they go from test to test.
     ids = [row["id"] for row in rows]
     if any(row["fingerprint"] is None for row in rows):
         return _at(ids, result_id, "test")
@@ -252,10 +245,14 @@ def lone_values(row: Json, fields: Sequence[Json], state: TestState) -> dict[str
     earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
     left = None
     if earlier is None:
-        colours, comparison, phases = extensions.colours(row), extensions.comparison(row), extensions.phase_times(row)
+        colours, comparison, phases = (
+            view_models.colours(row),
+            view_models.comparison(row),
+            view_models.phase_times(row),
+        )
         outputs = view_models.outputs_of(fields, colours)
     else:
-        left = extensions.earlier_attempts(row).get(earlier)
+        left = view_models.earlier_attempts(row).get(earlier)
         colours, comparison, phases = (left.colours, left.comparison, left.phases) if left else ({}, None, None)
         outputs = view_models.outputs_of_attempt(left)
     chosen = next((output for output in outputs if output.stream == state.stream), outputs[0] if outputs else None)
@@ -371,7 +368,7 @@ def _worker_values(row: Json, run: Json, common: CommonValues) -> dict[str, Any]
     reader, number = common.reader, row["thread"]
     thread = common.once(("thread", number), partial(reader.thread, number))
     fields = map(json.loads, common.once(("thread fields", number), partial(reader.thread_fields, number)))
-    started = extensions.start_time(thread, row)
+    started = view_models.start_time(thread, row)
     # The run of a session is created a moment after the session began.
     begun = min(run["created"], thread["session_started"] or run["created"])
     named = next((str(field.get("value") or "") for field in fields if field.get("name") == WORKER_FIELD), "")
@@ -398,6 +395,6 @@ def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> s
             place,
             "".join(piece.text for piece in values["sentence"]),
             values["command"] or "",
-            comparison=extensions.comparison(row),
+            comparison=view_models.comparison(row),
         )
     )

@@ -44,11 +44,7 @@ _VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "p
 
 
 class Outcome(Struct, frozen=True):
-    """Outcome of the test in one run; ``letter`` is f failed, r passed after a failed attempt, p passed, s skipped.
-
-    ``elapsed`` is in microseconds, ``created`` in microseconds since 1970. ``branch`` and ``commit`` are empty if not
-    known. ``is_changed``: files differed from the commit.
-    """
+    """Outcome of the test in one run; ``letter`` as in `store.histories`, times in microseconds."""
 
     result: int
     run: int
@@ -59,7 +55,7 @@ class Outcome(Struct, frozen=True):
     created: int
     fingerprint: int | None = None
     message: str = ""
-    is_changed: bool = False
+    is_changed: bool = False  # files differed from the commit
 
     @property
     def tone(self) -> str:
@@ -99,11 +95,7 @@ class BranchHistory(NamedTuple):
 
 
 def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -> list[Outcome]:
-    """Return one outcome for each run; ``rows`` are those of `PageReader.history`, newest first, and so is the list.
-
-    A run has several results of one test if several jobs ran it, or one job in several attempts; ``current`` is a
-    result that stands for its run.
-    """
+    """Return one outcome for each run of `PageReader.history`, newest first; ``current`` stands for its run."""
     by_run: dict[int, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_run.setdefault(row["run"], []).append(row)
@@ -172,10 +164,7 @@ def kinds_of(reader: PageReader, run_id: int) -> dict[int | None, Kind | None]:
 
 
 def sentence(outcomes: Sequence[Outcome], current: int, kind: Kind | None = None) -> list[Piece]:
-    """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches.
-
-    ``kind`` is that of the test by the findings of the run, None if they are not known.
-    """
+    """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches."""
     now = next(outcome for outcome in outcomes if outcome.result == current)
     before = [outcome for outcome in outcomes if outcome.branch == now.branch and outcome.run < now.run]
     decided = [outcome for outcome in before[: CHART_RUNS - 1] if outcome.letter != "s"]
@@ -279,15 +268,13 @@ def branch_histories(outcomes: Iterable[Outcome]) -> list[BranchHistory]:
 
 
 def usual_duration(outcomes: Iterable[Outcome], current: Outcome) -> int | None:
-    """Return the median duration of the last passed runs before this one, in microseconds; None with too few.
-
-    Those of its branch count, or those of all branches if the branch has too few.
-    """
+    """Return the median duration of the last passed runs before this one, in microseconds; None with too few."""
     durations = [
         (outcome.elapsed, outcome.branch == current.branch)
         for outcome in outcomes
         if outcome.letter == "p" and outcome.run < current.run and outcome.elapsed is not None
     ]
+    # Those of its branch count, or those of all branches if the branch has too few.
     own = [elapsed for elapsed, is_own in durations if is_own][:_MEDIAN_RUNS]
     chosen = own if len(own) >= _LEAST_FOR_MEDIAN else [elapsed for elapsed, _ in durations][:_MEDIAN_RUNS]
     return round(median(chosen)) if len(chosen) >= _LEAST_FOR_MEDIAN else None

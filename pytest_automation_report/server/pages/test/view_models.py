@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
+from msgspec.json import Decoder
 
 from pytest_automation_report.api.models import ATTEMPTS_META, parse_steps
 from pytest_automation_report.export.results import attempt_number
 from pytest_automation_report.failures.highlighting import coloured, terminal_lines
 from pytest_automation_report.failures.reading import Call, is_in_package, read_failure
+from pytest_automation_report.failures.values import Comparison
 from pytest_automation_report.server.pages.urls import STREAMS
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT
-from pytest_automation_report.server.store.extensions import steps as stored_steps
-from pytest_automation_report.server.store.values import content_hash
+from pytest_automation_report.server.store.values import StepNode, content_hash
 from pytest_automation_report.text.visible import plain
 
 if TYPE_CHECKING:
@@ -26,12 +27,75 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.highlighting import Screen, Tokens
     from pytest_automation_report.failures.reading import Fold, ShownException
     from pytest_automation_report.failures.tracebacks import CodeLine, Frame
-    from pytest_automation_report.failures.values import Comparison
     from pytest_automation_report.server.pages.words import Status
     from pytest_automation_report.server.store.contents import StoredContent
-    from pytest_automation_report.server.store.extensions import Colours, EarlierAttempt
-    from pytest_automation_report.server.store.values import StepNode
     from pytest_automation_report.text.visible import Span
+
+
+# Extensions in rows of threads and results. Each is missing in a row of a client that does not send it.
+Colours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
+
+
+class PhaseTimes(Struct, frozen=True, array_like=True):
+    """The parts of a test's time, in microseconds; together they are its ``elapsed``."""
+
+    setup: int
+    call: int
+    teardown: int
+
+
+class EarlierAttempt(Struct, frozen=True):
+    """An attempt before the last one: its captured output by the names of fields, and its other extensions."""
+
+    number: int
+    output: dict[str, str] = {}
+    phases: PhaseTimes | None = None
+    steps: tuple[StepNode, ...] = ()
+    comparison: Comparison | None = None
+    colours: Colours = {}
+
+
+_steps: Final = Decoder(tuple[StepNode, ...]).decode
+_comparison: Final = Decoder(Comparison).decode
+_colours: Final = Decoder(Colours).decode
+_attempts: Final = Decoder(tuple[EarlierAttempt, ...]).decode
+
+
+def start_time(thread: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
+    """Return the start of a test in microseconds since 1970, None if it is not known.
+
+    All threads and jobs of a run have this one time axis, as exactly as the clocks of their machines agree.
+    """
+    session_started, started = thread["session_started"], result["started"]
+    return None if session_started is None or started is None else session_started + started
+
+
+def phase_times(result: Mapping[str, Any]) -> PhaseTimes | None:
+    """Return the times of a test's phases, None if they are not known."""
+    elapsed, setup, teardown = result["elapsed"], result["setup"], result["teardown"]
+    if elapsed is None or setup is None or teardown is None:
+        return None
+    return PhaseTimes(setup, elapsed - setup - teardown, teardown)
+
+
+def stored_steps(result: Mapping[str, Any]) -> tuple[StepNode, ...]:
+    """Return the steps of a test with their times; empty if only the field ``Steps`` has them, or if there are none."""
+    return _steps(result["steps"] or "[]")
+
+
+def comparison(result: Mapping[str, Any]) -> Comparison | None:
+    """Return the comparison that failed, None if it is not known."""
+    return None if result["comparison"] is None else _comparison(result["comparison"])
+
+
+def colours(result: Mapping[str, Any]) -> Colours:
+    """Return the coloured parts of a test's fields by the names of the fields."""
+    return _colours(result["colours"] or "{}")
+
+
+def earlier_attempts(result: Mapping[str, Any]) -> dict[int, EarlierAttempt]:
+    """Return the attempts before the last one, by their numbers, as far as a client sent them."""
+    return {attempt.number: attempt for attempt in _attempts(result["attempts"] or "[]")}
 
 
 NO_COLOURS: Final[Colours] = {}
@@ -79,18 +143,14 @@ class ExceptionView(Struct, frozen=True):
 
 
 class FailureSection(Struct, frozen=True):
-    """One failure of an attempt, or the reason of a skip: title, phase in words, exceptions, pytest's text.
-
-    ``phase`` is setup, call, teardown or empty. ``is_failure`` is False for a skip. ``spans`` are the coloured parts of
-    pytest's text.
-    """
+    """One failure of an attempt, or the reason of a skip: title, phase in words, exceptions, pytest's text."""
 
     title: str
-    phase: str
+    phase: str  # setup, call, teardown or empty
     text: str
     exceptions: tuple[ExceptionView, ...]
-    is_failure: bool = True
-    spans: Sequence[Span] = ()
+    is_failure: bool = True  # not of a skip
+    spans: Sequence[Span] = ()  # the coloured parts of pytest's text
 
     @property
     def phase_words(self) -> str:
@@ -101,10 +161,7 @@ class FailureSection(Struct, frozen=True):
 def attempts_of(
     fields: Sequence[Json], status: Status, elapsed: int | None, failed_attempts: int | None
 ) -> list[Attempt]:
-    """Return the attempts of a test, the last one with the test's own status; one alone for a test that ran once.
-
-    ``elapsed`` is that of the whole test. Attempts of which nothing was stored are left out.
-    """
+    """Return the attempts of which something was stored, and the last one with the test's own status and duration."""
     earlier = []
     for field in fields:
         if number := attempt_number(field["name"], field["meta"]):
@@ -120,10 +177,7 @@ def attempts_of(
 def sections_of(
     fields: Sequence[Json], attempt: int | None, comparison: Comparison | None = None, colours: Colours = NO_COLOURS
 ) -> list[FailureSection]:
-    """Return the failures of an attempt by its number, or those of the last one for None.
-
-    Comparison and colours are those of the attempt.
-    """
+    """Return the failures of an attempt by its number, or of the last for None, with its comparison and colours."""
     if attempt is not None:
         texts = [field for field in fields if attempt_number(field["name"], field["meta"]) == attempt]
         # Under this name the extension ``attempts`` has the colours of the field.
@@ -234,10 +288,7 @@ _SHORT: Final = 40
 
 
 class StepRow(NamedTuple):
-    """One step; ``depth`` counts the steps around it, ``share`` is its part of the longest step, 0 to 1.
-
-    ``files`` are places in the list of the files of its attempt.
-    """
+    """One step; ``depth`` counts the steps around it, ``share`` is its part of the longest step, 0 to 1."""
 
     name: str
     tone: str
@@ -245,7 +296,7 @@ class StepRow(NamedTuple):
     depth: int = 0
     elapsed: int | None = None
     share: float = 0.0
-    files: tuple[int, ...] = ()
+    files: tuple[int, ...] = ()  # places in the list of the files of its attempt
 
 
 class Output(NamedTuple):
@@ -371,10 +422,7 @@ class Preview(NamedTuple):
 
 
 class TestFile(Struct, frozen=True):
-    """One artifact: ``shown`` is picture, video, text or link; ``url`` is empty if it is not stored any more.
-
-    ``earlier`` is the picture of the same name in an earlier result, from the run ``earlier_run``.
-    """
+    """One artifact: ``shown`` is picture, video, text or link; ``url`` is empty if it is not stored any more."""
 
     __test__ = False  # pytest must not collect it
 
@@ -385,7 +433,7 @@ class TestFile(Struct, frozen=True):
     mime_type: str = ""
     size: int | None = None
     hash: str = ""
-    earlier: TestFile | None = None
+    earlier: TestFile | None = None  # the picture of the same name in an earlier run
     earlier_run: int = 0
 
 

@@ -8,8 +8,9 @@ import pytest
 from pytest_automation_report.api.models import EXTENSIONS, EXTENSIONS_HEADER, Json, announced
 from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.api.bodies import MAX_ATTEMPTS_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
-from pytest_automation_report.server.store import extensions
-from pytest_automation_report.server.store.extensions import EarlierAttempt, PhaseTimes
+from pytest_automation_report.server.pages.run.time import running_tests
+from pytest_automation_report.server.pages.test import view_models
+from pytest_automation_report.server.pages.test.view_models import EarlierAttempt, PhaseTimes, stored_steps
 from pytest_automation_report.server.store.values import RunningTest, StepNode
 from support.service import START, Service, a_test
 
@@ -72,16 +73,16 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     thread_id = service.new_thread(service.new_run(), session_started=START)
     service.append(thread_id, a_test(elapsed=100, **_SENT))
     row, thread = _row(service, "result"), _row(service, "thread")
-    assert extensions.start_time(thread, row) == START + 5
-    assert extensions.phase_times(row) == PhaseTimes(10, 60, 30)
-    assert extensions.steps(row) == (StepNode("open", "passed", 7, (StepNode("type", "failed", None, (), (0,)),)),)
+    assert view_models.start_time(thread, row) == START + 5
+    assert view_models.phase_times(row) == PhaseTimes(10, 60, 30)
+    assert stored_steps(row) == (StepNode("open", "passed", 7, (StepNode("type", "failed", None, (), (0,)),)),)
     part = Value("list", items=(Value("Foo"),), size=3, start=2)
     left = Value("dict", entries=((Value("str", "a"), part),))
     point = Value("Point", fields=(("x", Value("int", "1")),))
-    assert extensions.comparison(row) == Comparison("==", left, point)
-    assert extensions.colours(row) == {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
+    assert view_models.comparison(row) == Comparison("==", left, point)
+    assert view_models.colours(row) == {"Output": ((0, 3, "31"), (4, 9, "1;4;93;104"))}
     steps = (StepNode("open", "failed", None, ()),)
-    assert extensions.earlier_attempts(row) == {
+    assert view_models.earlier_attempts(row) == {
         1: EarlierAttempt(
             1, {"Output": "text"}, PhaseTimes(1, 2, 3), steps, Comparison("==", point, point), {"Text": ((0, 1, "2"),)}
         ),
@@ -116,9 +117,13 @@ def test_a_test_without_extensions_has_none(service: Service) -> None:
     row = _stored(service)
     thread = _row(service, "thread")
     assert {name: row[name] for name in _NONE_STORED} == _NONE_STORED
-    assert (extensions.start_time(thread, row), extensions.phase_times(row)) == (None, None)
-    assert (extensions.steps(row), extensions.comparison(row), extensions.running_tests(thread)) == ((), None, ())
-    assert (extensions.colours(row), extensions.earlier_attempts(row)) == ({}, {})
+    assert (view_models.start_time(thread, row), view_models.phase_times(row)) == (None, None)
+    assert (stored_steps(row), view_models.comparison(row), running_tests(thread)) == (
+        (),
+        None,
+        (),
+    )
+    assert (view_models.colours(row), view_models.earlier_attempts(row)) == ({}, {})
 
 
 def _nested(depth: int) -> Json:
@@ -202,7 +207,7 @@ def test_a_malformed_extension_does_not_hide_another_mistake(service: Service) -
 def test_properties_of_newer_clients_are_ignored(service: Service) -> None:
     """A property that this release does not know leaves the extension around it as it is."""
     row = _stored(service, steps=[{"name": "n", "status": "passed", "colour": ["red"]}])
-    assert extensions.steps(row) == (StepNode("n", "passed", None, ()),)
+    assert stored_steps(row) == (StepNode("n", "passed", None, ()),)
 
 
 def test_steps_may_be_nested_to_the_limit(service: Service) -> None:
@@ -212,8 +217,8 @@ def test_steps_may_be_nested_to_the_limit(service: Service) -> None:
         steps=[_nested(MAX_EXTENSION_DEPTH)],
         comparison={"operator": "==", "left": _VALUE, "right": _nested_value(MAX_EXTENSION_DEPTH)},
     )
-    assert len(extensions.steps(row)) == 1
-    assert extensions.comparison(row) is not None
+    assert len(stored_steps(row)) == 1
+    assert view_models.comparison(row) is not None
 
 
 _RUNNING = {"key": "k1", "name": "test_1", "folder": "tests.a", "since": 9}
@@ -223,13 +228,13 @@ def test_the_running_test_is_that_of_the_last_append(service: Service) -> None:
     """An append replaces the running tests, and one without this extension leaves them as they are."""
     thread_id = service.new_thread(service.new_run())
     service.append(thread_id, running=[_RUNNING])
-    assert extensions.running_tests(_row(service, "thread")) == (RunningTest("k1", "test_1", "tests.a", 9),)
+    assert running_tests(_row(service, "thread")) == (RunningTest("k1", "test_1", "tests.a", 9),)
     service.append(thread_id, a_test())
     service.append(thread_id, running=[{"key": "k1"}])
     service.append(thread_id, running=[_RUNNING] * 101)
-    assert len(extensions.running_tests(_row(service, "thread"))) == 1
+    assert len(running_tests(_row(service, "thread"))) == 1
     service.append(thread_id, running=[])
-    assert extensions.running_tests(_row(service, "thread")) == ()
+    assert running_tests(_row(service, "thread")) == ()
 
 
 @pytest.mark.parametrize("completed", ["thread", "run"])

@@ -17,7 +17,7 @@ from pytest_automation_report.server.http.guard import (
     is_answered,
     listening_address,
 )
-from pytest_automation_report.server.pages.assets import ASSETS
+from pytest_automation_report.server.pages.rendering import ASSETS
 from pytest_automation_report.server.pages.site import Pages
 from support.service import API, TOKEN, Service
 from support.website import Site

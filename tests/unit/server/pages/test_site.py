@@ -12,9 +12,9 @@ from falcon.testing import Result, TestClient
 from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.serving import passes_secret
-from pytest_automation_report.server.pages import assets
+from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess
-from pytest_automation_report.server.pages.assets import ASSETS, SCRIPTS, STYLE_LAYERS, asset_path
+from pytest_automation_report.server.pages.rendering import ASSETS, SCRIPTS, STYLE_LAYERS, asset_path
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 from support.service import TOKEN, a_test
@@ -212,7 +212,7 @@ def test_style_and_scripts_are_small() -> None:
 
 def test_templates_have_short_lines() -> None:
     """A template has at most 160 characters in a line: an indented line continues the one above."""
-    templates = (Path(assets.__file__).parent / "templates").rglob("*.html")
+    templates = (Path(rendering.__file__).parent / "templates").rglob("*.html")
     long = {path.name: line for path in templates for line in path.read_text().splitlines() if len(line) > 160}
     assert long == {}
 
@@ -222,7 +222,7 @@ def test_the_style_sheet_is_whole(site: Site) -> None:
     text = site.raw(asset_path("style.css")).text
     assert text.count("{") == text.count("}")
     assert "/*" not in text
-    files = Path(assets.__file__).parent / "static" / "style"
+    files = Path(rendering.__file__).parent / "static" / "style"
     assert {path.stem for path in files.iterdir()} == {name for names in STYLE_LAYERS.values() for name in names}
     assert ".verdict{display:flex;" in text
 

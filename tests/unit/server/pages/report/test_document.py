@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.server.pages.report.files import FileRule
 from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.pages.test.handlers import CodeLinks
-from pytest_automation_report.server.store.contents import ArtifactContents
+from pytest_automation_report.server.store.contents import ArtifactContents, FileRule
 from pytest_automation_report.server.store.values import ApiError, content_address
 from pytest_automation_report.server.store.writes import Writer
 from support.report_file import ReportFile, text_of
