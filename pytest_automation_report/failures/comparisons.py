@@ -1,7 +1,6 @@
 """Make a table of what a failed assertion compared: its sides named, its differing paths, the differing characters.
 
-The values come from the client if it sent them, else from the text that pytest wrote: the representations in the
-``assert`` line, its lists of differing items, its diff.
+The values come from the client if it sent them, else from the text that pytest wrote.
 """
 
 from __future__ import annotations
@@ -65,8 +64,8 @@ _TRUNCATED: Final = re.compile(r"\.\.\.Full output truncated|^\.\.\.$|Skipping [
 class Assertion(Struct, frozen=True):
     """An ``assert`` as its source code has it.
 
-    ``condition`` is all of it without its message. ``left`` and ``right`` are the compared expressions and ``operator``
-    stands between them; all three are empty if the condition is no single comparison.
+    ``condition`` is all of it without its message. ``left`` and ``right`` are the compared expressions around
+    ``operator``; all three are empty if the condition is no single comparison.
     """
 
     condition: str
@@ -86,9 +85,9 @@ class Row(Struct, frozen=True):
 class Table(Struct, frozen=True):
     """The differing paths of a comparison, with the expressions of both sides.
 
-    ``equal_count`` counts equal parts, ``more`` the differences that the table leaves out. ``is_complete`` is False if
-    a part of a value was left out before it came here. With another ``operator`` than ``==`` the only row has both
-    values, and nothing is marked.
+    ``equal_count`` counts equal parts, ``more`` the differences that are left out. ``is_complete`` is False if a part
+    of a value was left out before. With another ``operator`` than ``==`` the only row has both values, and nothing is
+    marked.
     """
 
     left_title: str
@@ -103,14 +102,12 @@ class Table(Struct, frozen=True):
 # As of a traceback, a page reads it twice.
 @lru_cache(maxsize=16)
 def assertion_of(statement: str) -> Assertion | None:
-    """Return the assertion in a statement's source code, also one of unittest's; None if there is none.
-
-    The code may have lines after the statement: the shortest beginning that is a statement is read.
-    """
+    """Return the assertion in a statement's source code, also one of unittest's; None if there is none."""
     code = textwrap.dedent(statement[:_STATEMENT_LENGTH]).strip()
     if not code.startswith(("assert ", "assert(", "self.assert")):
         return None
     lines = code.split("\n")
+    # The code may have lines after the statement: the shortest beginning that is one is read.
     for count in range(1, min(len(lines), _STATEMENT_LINES) + 1):
         source = "\n".join(lines[:count])
         try:
@@ -131,10 +128,7 @@ def table_from_values(comparison: Comparison, assertion: Assertion | None) -> Ta
 
 
 def table_from_text(message: str, assertion: Assertion | None) -> Table | None:
-    """Return the table that a failure's message allows; None if it does not show values that can be compared.
-
-    ``message`` has all lines that pytest or unittest wrote about the exception.
-    """
+    """Return the table that all lines of a failure's message allow; None without values that can be compared."""
     if mark := _ASSERT_LINE.search(message):
         line, _, explanation = message[mark.end() :].partition("\n")
         lines = [line for line in explanation.split("\n") if not _WHERE.match(line)]

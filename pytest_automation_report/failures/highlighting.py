@@ -124,7 +124,6 @@ def terminal_lines(text: str, spans: Iterable[Span] = ()) -> Screen:
     """Return the lines of a text with their colours; control characters are escaped, long texts and lines are cut.
 
     ``spans`` are the coloured parts of a text that has no sequences, as a client sent them.
-    A carriage return writes over its line, as progress bars do: the last state of the line is what a terminal shows.
     """
     text = sequences_from(text, spans) if spans else text
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
@@ -154,6 +153,7 @@ def _fitting(lengths: Sequence[int], characters: int, count: int = MAX_LINES) ->
 
 def _line(line: str, state: StyleState) -> TerminalLine:
     if "\r" in line:
+        # It writes over its line, as progress bars do: a terminal shows the last state.
         line = line.rstrip("\r").rpartition("\r")[2]
     rest = len(line) - _MAX_LINE
     if rest > 0:

@@ -1,7 +1,4 @@
-"""Make of a failure's texts what a reader looks for: the message once, the compared values, the calls that matter.
-
-The same as Markdown is for issues, pull requests, chats and language models.
-"""
+"""Make of a failure's texts what a reader looks for: the message once, the compared values, the calls that matter."""
 
 from __future__ import annotations
 
@@ -29,8 +26,8 @@ _ASSERT: Final = re.compile(r"^assert ", re.MULTILINE)
 class ShownException(Struct, frozen=True):
     """One exception of a failure as it is shown.
 
-    ``said`` is one line: the message, or the condition of the assertion as the source code has it. ``details`` are the
-    other lines of the message, empty if ``table`` shows the same. ``link`` shows how it led to the exception before it.
+    ``said`` is one line: the message, or the condition of the assertion. ``details`` are the other lines of the
+    message, empty if ``table`` shows the same. ``link`` shows how it led to the exception before it.
     """
 
     type_name: str
@@ -123,10 +120,7 @@ class Fold(Struct, frozen=True):
 
 
 def folded(frames: Sequence[Frame]) -> list[Call | Fold]:
-    """Return the frames innermost first, with folds; the innermost one of the user's own code is open.
-
-    If all of them are in packages the innermost one is open.
-    """
+    """Return the frames innermost first, with folds; the innermost one of the user's own code is open."""
     own = [position for position, frame in enumerate(frames) if not is_in_package(frame.path)]
     open_position = own[-1] if own else len(frames) - 1
     places = [(frame.path, frame.line, frame.function) for frame in frames]
@@ -167,7 +161,7 @@ def _single(frames: Sequence[Frame], position: int, open_position: int) -> list[
 
 
 def _cycle(places: Sequence[tuple[str, int, str]], position: int) -> tuple[int, int]:
-    """Return length and number of repetitions of the shortest cycle of calls that begins here; (1, 1) if none does."""
+    """Return length and repetitions of the shortest cycle of calls that begins here; (1, 1) for none."""
     for length in range(1, _LONGEST_CYCLE + 1):
         repeats, start = 1, position + length
         while places[start : start + length] == places[position : position + length]:
@@ -213,7 +207,7 @@ class ReportedFailure(Struct, frozen=True):
     """A failed test for its report; everything but ``title`` may be empty.
 
     ``text`` is the failure as pytest wrote it, ``message`` and ``type_name`` are those of its field. ``place`` is file
-    and line, ``sentence`` says since when it fails, ``comparison`` has both sides if the client sent them.
+    and line, ``sentence`` says since when it fails.
     """
 
     title: str

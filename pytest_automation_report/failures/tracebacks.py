@@ -1,7 +1,6 @@
 """Read the text of a failure into exceptions and frames, in every style that pytest has.
 
-pytest writes a failure by ``--tb`` as ``long``, ``short``, ``line``, ``native`` or ``no``; ``auto`` mixes long and
-short entries. A text in none of these forms has no traceback: readers then get it as it is.
+By ``--tb`` that is ``long``, ``short``, ``line``, ``native`` or ``no``; ``auto`` mixes long and short entries.
 """
 
 from __future__ import annotations
@@ -58,8 +57,8 @@ class CodeLine(Struct, frozen=True):
 class Frame(Struct, frozen=True):
     """One call: where it is, its code as far as pytest printed it, and its local variables as (name, text).
 
-    ``line`` is 1-based and 0 if not known; ``function`` is empty if not known. ``repeats`` counts calls of the same
-    line that stood after this one and were left out by Python itself.
+    ``line`` is 1-based and 0 if not known; ``function`` is empty if not known. ``repeats`` counts the calls of the same
+    line after this one that Python left out.
     """
 
     path: str
@@ -71,7 +70,7 @@ class Frame(Struct, frozen=True):
 
     @property
     def statement(self) -> str:
-        """The source code of the statement that raised: the marked line and the lines after it; empty if not known."""
+        """The statement that raised: the marked line and the lines after it; empty if not known."""
         lines = [line.text for line in self.code]
         hits = [position for position, line in enumerate(self.code) if line.is_hit]
         return "\n".join(lines[hits[-1] :]) if hits else ""
@@ -104,11 +103,8 @@ class _Entry(Struct):
 
 
 def exception_parts(text: str) -> tuple[str, str]:
-    """Return type and message of an exception as Python prints it: ``shop.NotFound: no such boat``.
-
-    A bare ``assert`` has no type in its text. Returns an empty type if the text does not begin with one.
-    """
-    if text.startswith("assert "):
+    """Return type and message of an exception as Python prints it; an empty type if the text begins with none."""
+    if text.startswith("assert "):  # a bare one has no type in its text
         return "AssertionError", text
     match = _TYPE.match(text)
     if match is None or (match["message"] is None and match.end() < len(text)):
@@ -148,7 +144,6 @@ def _chain(lines: Sequence[str]) -> Iterator[tuple[list[str], Link]]:
 
 
 def _exception(lines: Sequence[str], link: Link) -> Raised | None:
-    """Return one exception from its lines; None if they are in no known form."""
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("Traceback (most recent call last):"):
         return _native(lines, link)
@@ -161,7 +156,6 @@ def _exception(lines: Sequence[str], link: Link) -> Raised | None:
 
 
 def _native(lines: Sequence[str], link: Link) -> Raised | None:
-    """Return an exception as Python prints it."""
     frames: list[Frame] = []
     description: list[str] = []
     for line in lines:
@@ -240,7 +234,7 @@ class _EntryReader:
         self._errors.append(line[self._margin :] if not line[1 : self._margin].strip() else line[1:].lstrip())
 
     def _read_place(self, place: re.Match[str]) -> bool:
-        """Read the line with file and line number; return False for another line that only looks like it."""
+        """Read the line with file and line number; return False for another that only looks like it."""
         rest = place["rest"]
         function = _IN_FUNCTION.fullmatch(rest)
         if function is None and not _EXCEPTION_NAME.fullmatch(rest):

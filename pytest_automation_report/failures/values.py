@@ -1,7 +1,6 @@
 """Hold a value of a test as a tree, read it from the text that ``repr`` wrote, and find the paths at which two differ.
 
-A representation is read as an expression of Python: so ``Boat(name='Anna')`` has fields, too. What is no code, such as
-``<Color.RED: 1>`` or ``2.1 ± 2.1e-06``, gets a name in its place.
+A representation is read as an expression of Python. What is no code, as ``<Color.RED: 1>``, gets a name in its place.
 """
 
 from __future__ import annotations
@@ -104,14 +103,11 @@ def read_value(text: str) -> Value | None:
 
 
 def read_comparison(text: str) -> Comparison | None:
-    """Return ``left operator right``; None if one side of it cannot be read.
-
-    pytest shortens a long representation in its middle, which cannot be seen from the outside of a string: none with
-    three dots is read.
-    """
+    """Return ``left operator right``; None if one side of it cannot be read."""
     try:
         reader = _Reader(text)
         root = reader.root
+        # pytest shortens a long representation in its middle, which cannot be seen from the outside of a string.
         if reader.is_shortened or not isinstance(root, ast.Compare) or len(root.ops) > 1:
             return None
         return Comparison(OPERATORS[type(root.ops[0])], reader.value(root.left), reader.value(root.comparators[0]))
@@ -261,10 +257,7 @@ _SETS: Final = frozenset({"set", "frozenset"})
 
 
 class Difference(Struct, frozen=True):
-    """A path at which two values differ, as Python would write it: ``['berth']['each']``, empty for the whole value.
-
-    A side is None if it has no such part.
-    """
+    """A path at which two values differ, as ``['berth']['each']``, empty for the whole value; None is no such part."""
 
     path: str
     left: Value | None
@@ -292,7 +285,7 @@ def differences(left: Value, right: Value) -> Differences:
 
 
 def marked(left: str, right: str) -> tuple[Segments, Segments]:
-    """Return two texts in pieces, those marked that differ; a whole text if nothing worth mentioning is equal."""
+    """Return two texts in pieces, those marked that differ; a whole text if hardly anything is equal."""
     if len(left) > _MAX_MARKED or len(right) > _MAX_MARKED:
         # Of long texts everything is marked that is between their equal beginning and their equal end.
         start = common_length(left, right)
@@ -427,10 +420,7 @@ class _Differ(Struct):
 
 
 def _may_differ_elsewhere(left: Value, right: Value) -> bool:
-    """Return whether parts were left out that may differ.
-
-    Clients leave out the equal beginning of two long lists or texts: what stands before a common start is equal.
-    """
+    # Clients leave out the equal beginning of two long lists or texts: what stands before a common start is equal.
     if left.start != right.start:
         return True
     return any(

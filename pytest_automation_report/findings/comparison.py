@@ -34,11 +34,10 @@ _FEW_TESTS: Final = 20
 class RunFacts(Struct, frozen=True):
     """Facts of a run that the choice of a base depends on.
 
-    ``config`` is 0 if the run has none, ``branch`` and ``target_branch`` are empty if they are not known. ``tests`` is
-    the number of its tests, ``untested`` of those that never began, ``collected`` the number of those that were to run,
-    0 if it is not known, ``deselected`` of those that were not, by options and plugins. ``selection`` has the options
-    that selected some of the tests, as ``-k`` or ``--lf``.
-    ``has_died``: the session was killed, so nothing says what its other tests would have done.
+    ``config`` is 0 and branches are empty if not known. ``tests`` is the number of its tests, ``untested`` that of
+    those that never began, ``collected`` that of those that were to run, 0 if not known, ``deselected`` that of those
+    left out by options and plugins. ``selection`` has the options that selected some of the tests, as ``-k`` or
+    ``--lf``. ``has_died``: the session was killed.
     """
 
     id: int
@@ -70,7 +69,7 @@ class Changes(Struct, frozen=True):
     """Numbers of tests by what changed since the base, each sorted.
 
     A test that the base does not have is newly failing if it fails, and a new test in any case. A skipped test has not
-    been fixed. ``passed_again`` are those of ``fixed`` that are flaky: nobody need have fixed them.
+    been fixed. ``passed_again`` are those fixed ones that are flaky: nobody need have fixed them.
     """
 
     newly_failing: Sequence[int] = ()
@@ -86,8 +85,8 @@ class Changes(Struct, frozen=True):
 class Apart(Struct, frozen=True):
     """Tests of both runs that are compared in another way than tests with two outcomes.
 
-    ``modules`` are files that were not collected, which are no tests: ``imported`` are those of the base that the run
-    collected, and ``known`` the tests of these, which are not new. Tests that did ``not_run`` are not gone.
+    ``modules`` are files that were not collected: ``imported`` are those of the base that the run collected, and
+    ``known`` the tests of these, which are not new. Tests that did ``not_run`` are not gone.
     """
 
     modules: AbstractSet[int] = frozenset()
@@ -103,9 +102,9 @@ _NONE: Final = Apart()
 def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
     """Return the newest completed, whole run before this one: of its branch, of its target branch, of the main branch.
 
-    ``others`` are runs of the same source in any order. Runs of another configuration and later runs are passed over,
-    and so are runs of a part of the suite, unless that part has all tests of this run: the newest run of the same
-    selection is taken, else the newest of a wider one, as of ``tests`` for ``-k cart tests``.
+    ``others`` are runs of the same source in any order. Runs of another configuration are passed over, and so are runs
+    of a part of the suite, unless that part has all tests of this run: the newest run of the same selection is taken,
+    else the newest of a wider one, as of ``tests`` for ``-k cart tests``.
     """
     earlier = [other for other in others if other.config == run.config and other.id < run.id and other.is_completed]
     same_part = [] if has_last_failures(run.selection) else _comparable(run, earlier, run.selection)
@@ -149,14 +148,11 @@ def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> l
 
 
 def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
-    """Whether a run had a part of its base's tests: by a selection, or since it was cut short.
-
-    With fewer than half of them it is one, too, unless it is known to have run all that it collected, as far as no
-    plugin deselected more tests than in the base.
-    """
+    """Whether a run had a part of its base's tests: by a selection, by being cut short, or with less than half."""
     if base is None:
         return bool(run.selection)
     is_other_part = bool(run.selection) and run.selection != base.selection
+    # Of fewer tests, too, it is whole if it ran all that it collected, and no plugin deselected more than in the base.
     is_known_whole = run.collected and run.deselected <= base.deselected
     return is_other_part or run.was_cut or (not is_known_whole and run.tests < base.tests * _WHOLE_SHARE)
 
@@ -164,10 +160,9 @@ def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
 def changes_between(
     base: Mapping[int, Verdict] | None, run: Mapping[int, Verdict], *, has_part: bool = False, apart: Apart = _NONE
 ) -> Changes:
-    """Return what changed between two runs; nothing but what did not run if there is no base.
+    """Return what changed between two runs, by the verdict of each test; without a base only what did not run.
 
-    ``base`` and ``run`` have the verdict of each test. With ``has_part`` the run had a part of the suite: the tests
-    that it does not have are not gone.
+    With ``has_part`` the run had a part of the suite: the tests that it does not have are not gone.
     """
     not_run = apart.not_run - run.keys()
     if base is None:
@@ -197,7 +192,7 @@ _WITH_VALUE: Final = frozenset({"-k", "-m"})
 
 
 def has_last_failures(selection: str) -> bool:
-    """Whether a selection is that of the last failures, which each run has others of."""
+    """Whether a selection is that of the last failures, which are others in each run."""
     return not _BY_LAST_FAILURES.isdisjoint(_parts(selection)[0])
 
 
@@ -219,14 +214,12 @@ def includes(wide: str, narrow: str) -> bool:
 
 
 def command_of(selection: str) -> str:
-    """Return the command that runs the tests of a selection; the whole suite's if it is not one of tests by name.
-
-    The last failures are others by now, and pytest reads a file of options from a word that begins with ``@``.
-    """
+    """Return the command that runs the tests of a selection; the whole suite's if it is not one of tests by name."""
     try:
         words = shlex.split(selection)
     except ValueError:  # an unclosed quote: a long selection is cut
         words = []
+    # The last failures are others by now, and pytest reads a file of options from a word that begins with "@".
     is_usable = all(option.startswith(_SELECTING) for option in _parts(selection)[0])
     if not is_usable or any(word.startswith("@") for word in words):
         words = []
@@ -353,7 +346,7 @@ _RANK: Final[Mapping[Verdict, int]] = {"failed": 0, "passed": 1, "skipped": 2}
 
 
 class JobResult(NamedTuple):
-    """A result of a test: its verdict, and the job and attempt that it is of, None if these are not known.
+    """A result of a test: its verdict, and its job and attempt, None if not known.
 
     ``is_untested``: the attempt was interrupted in the test, or before it.
     """
@@ -365,10 +358,8 @@ class JobResult(NamedTuple):
 
 
 def remaining(results: Sequence[JobResult]) -> list[int]:
-    """Return the places of the results that count: a later attempt of the same job replaces those before it.
-
-    Without a job nothing says that two results are attempts of the same work, so both count.
-    """
+    """Return the places of the results that count: a later attempt of the same job replaces those before it."""
+    # Without a job nothing says that two results are attempts of the same work, so both count.
     jobs: defaultdict[str, list[tuple[int, bool]]] = defaultdict(list)
     for result in results:
         if result.job is not None:
@@ -381,10 +372,9 @@ def remaining(results: Sequence[JobResult]) -> list[int]:
 
 
 def is_replaced(attempt: int, others: Iterable[tuple[int, bool]], *, is_untested: bool) -> bool:
-    """Whether a result of an attempt is replaced by other results of its job, each an attempt and whether untested.
+    """Whether a result is replaced by ``others`` of its job, each an attempt and whether untested.
 
-    An attempt that was interrupted says nothing of the test: its result replaces none of those that have an outcome,
-    and is replaced by them.
+    An attempt that was interrupted says nothing of the test: results with an outcome replace its result.
     """
     return any(
         (is_untested or not other_untested) if other > attempt else is_untested and not other_untested

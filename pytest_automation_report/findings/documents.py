@@ -92,8 +92,7 @@ class ChangedDuration(NamedTest):
 class FailureReason(TypedDict):
     """A reason of failures: ``title`` is its most frequent line, ``messages`` the number of different ones.
 
-    ``first`` is the first run of the source with such a failure, ``since`` that in which failures began that the base
-    has, too.
+    ``first`` is the first run of the source with it, ``since`` that in which failures began that the base has, too.
     """
 
     title: str
@@ -199,10 +198,7 @@ class FindingsExcerpt(TypedDict):
 
 
 class FileTests(TypedDict):
-    """The tests of a file, or of a folder if they have no file; ``counts`` are by status id, as text.
-
-    ``first`` and ``last`` are ids of results.
-    """
+    """The tests of a file, or of a folder if they have no file; ``counts`` are by status id, as text."""
 
     file: str | None
     folder: str

@@ -1,10 +1,9 @@
 """Recognise failures that have the same reason: a fingerprint of each failure, equal for equal reasons.
 
-A fingerprint is made of the kind of the failure, the type of the exception, the first line of its message with
-everything masked that differs from run to run, and, where that line says little, the place in the user's code. Of a
-failed comparison the statement counts, and not its values: a test with many parameters compares others in each. It does
-not depend on worker, machine, time or Python version. A change to any of this needs a new `VERSION`, and stored
-fingerprints are computed anew with it, since they are compared with new ones.
+It is made of the kind of the failure, the type of the exception, the first line of its message with everything masked
+that differs from run to run, and, where that line says little, the place in the user's code. Of a failed comparison the
+statement counts, and not its values. A change to any of this needs a new `VERSION`: stored fingerprints are computed
+anew with it.
 """
 
 from __future__ import annotations
@@ -180,8 +179,8 @@ class Failure(Struct, frozen=True):
     """One failed test: kind, type of the exception, first line of the message, place.
 
     ``type_name`` is empty if it is not known. ``place`` is ``file:function`` of the innermost frame in the user's code,
-    the test itself if the traceback shows none. ``statement`` is the first line of the failed statement there, empty if
-    the traceback does not show it.
+    the test itself if the traceback shows none; ``statement`` is the first line of the failed statement there, empty if
+    unknown.
     """
 
     kind: Kind
@@ -217,8 +216,7 @@ def failure_of(
     """Read a failure from the texts that a result has.
 
     ``message`` and ``type_name`` are those of its highlighted field; an empty type is taken from the message. ``text``
-    is the traceback. ``file`` and ``name`` are the test's own. ``is_collection``: the result stands for a module that
-    could not be collected.
+    is the traceback. ``file`` and ``name`` are the test's own. ``is_collection``: a module could not be collected.
     """
     line = message.strip().partition("\n")[0]
     kind: Kind = "collection" if is_collection else "call"
@@ -238,12 +236,10 @@ def failure_of(
     return Failure(kind, type_name, line, place or f"{file}:{name.partition('[')[0]}", statement)
 
 
+# Of an outage, and of a test with many parameters, many failures are the same.
 @lru_cache(maxsize=64)
 def fingerprint_of(failure: Failure) -> Fingerprint:
-    """Return the fingerprint of a failure.
-
-    The last ones are kept: of an outage, and of a test with many parameters, many failures are the same.
-    """
+    """Return the fingerprint of a failure."""
     title = masked(failure.line)
     place = failure.place if _needs_place(failure, title) else ""
     content = [str(VERSION), failure.kind, failure.type_name, title, place]
@@ -255,13 +251,10 @@ def fingerprint_of(failure: Failure) -> Fingerprint:
 
 
 def _needs_place(failure: Failure, title: str) -> bool:
-    """Whether the masked line alone would join failures that have nothing to do with each other.
-
-    An outage meets many tests in many places and is one reason: fixtures, connections and time limits get no place.
-    """
-    if failure.kind in {"setup", "teardown", "crash", "timeout", "collection"}:
-        return False
-    if failure.type_name.endswith(_OUTAGES):
+    """Whether the masked line alone would join failures that have nothing to do with each other."""
+    # An outage meets many tests in many places and is one reason: fixtures, connections and time limits get no place.
+    is_elsewhere = failure.kind in {"setup", "teardown", "crash", "timeout", "collection"}
+    if is_elsewhere or failure.type_name.endswith(_OUTAGES):
         return False
     if failure.kind == "xpass" or failure.type_name in {"AssertionError", "Failed", ""}:
         return True
@@ -270,10 +263,7 @@ def _needs_place(failure: Failure, title: str) -> bool:
 
 
 def _without_values(line: str) -> str:
-    """Return a failed comparison with the kinds of its values: ``assert {<values>} == None``; empty for others.
-
-    Numbers, names and displays of objects stay, `masked` has masks for them.
-    """
+    """Return a failed comparison with the kinds of its values: ``assert {<values>} == None``; empty for others."""
     line = " ".join(line[: 4 * _MAX_CHARACTERS].split())
     start = _ASSERTION.match(line)
     if start is None or not start[0]:
@@ -288,7 +278,7 @@ def _without_values(line: str) -> str:
 
 
 def _kind_of(value: str) -> str:
-    """Return the kind of a displayed text or container: ``<text>``, ``Cart(<values>)``; others as they are."""
+    """Return the kind of a displayed text or container: ``<text>``, ``Cart(<values>)``; other values stay."""
     if _TEXT.match(value):
         return "<text>"
     display = _DISPLAY.match(value)
@@ -298,10 +288,7 @@ def _kind_of(value: str) -> str:
 
 
 def _place(text: str) -> tuple[str, str]:
-    """Return the innermost frame of a traceback that is in the user's code: ``file:function``, and its statement.
-
-    Both are empty if the traceback has no such frame, or no statements.
-    """
+    """Return the innermost frame of a traceback that is in the user's code: ``file:function``, and its statement."""
     place = statement = ""
     start = 0
     for entry in _ENTRY.finditer(text):

@@ -1,13 +1,8 @@
 """Separate flaky tests from broken ones by their outcomes over runs.
 
-Evidence of flakiness, for one test on one branch with one configuration:
-
-- *retry*: a result with a failed attempt and a passed one;
-- *commit*: a failure and a pass at one commit, in different runs;
-- *isolated*: one failed run between two that passed.
-
-Failures in a storm are no evidence: an outage lets hundreds of stable tests fail once. In simulations, rules without
-this guard were right in 4 to 14 of 100 cases, with it in all.
+Evidence of flakiness, for one test on one branch with one configuration, is a *retry*: a result with a failed attempt
+and a passed one; a *commit*: a failure and a pass at one commit, in different runs; an *isolated* failed run between
+two that passed. Failures in a storm are none: an outage lets hundreds of stable tests fail once.
 """
 
 from __future__ import annotations
@@ -52,9 +47,9 @@ _Z_95: Final = 1.959964
 class Outcome(NamedTuple):
     """Outcome of one test in one run.
 
-    ``run`` orders the outcomes. ``commit`` is empty if it is not known, or if the checkout had changes: such a run
-    gives no evidence by its commit. ``has_failed_attempt``: an attempt failed before the last one. ``is_storm``: the
-    failure is one of many with the same reason, or of a run in which most tests failed.
+    ``run`` orders the outcomes. ``commit`` is empty if it is not known, or if the checkout had changes.
+    ``has_failed_attempt``: an attempt failed before the last one. ``is_storm``: the failure is one of many with the
+    same reason, or of a run in which most tests failed.
     """
 
     run: int
@@ -112,11 +107,9 @@ def flakiness_of(outcomes: Iterable[Outcome]) -> Flakiness:
 
 
 def _decided(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return one outcome for each of the last decided runs, in their order.
-
-    A run has several of one test if two of its jobs ran it: it failed if one of them failed, and such a run is no
-    evidence by itself, since the jobs may differ in what they ran on.
-    """
+    """Return one outcome for each of the last decided runs, in their order."""
+    # A run has several of one test if two of its jobs ran it: it failed if one of them failed, which is no evidence,
+    # since the jobs may differ in what they ran on.
     by_run: dict[int, Outcome] = {}
     for outcome in outcomes:
         if outcome.verdict == "skipped":
@@ -148,11 +141,8 @@ def _positions_of_both(decided: Sequence[Outcome]) -> list[int]:
 
 
 def _isolated_failures(decided: Sequence[Outcome]) -> list[int]:
-    """Return the positions of failures between two passes.
-
-    A failure in an outage decides nothing and is passed over. One without a commit is not: an author who mends a test
-    lets it fail some more times, and then pass.
-    """
+    """Return the positions of failures between two passes."""
+    # A failure in an outage is passed over. One without a commit is not: an author who mends a test lets it fail again.
     own = [position for position, outcome in enumerate(decided) if not (outcome.is_storm and outcome.commit)]
     return [
         position
@@ -187,8 +177,7 @@ def _state(
 def storm(failures: Iterable[Reason], tests: int) -> frozenset[Reason] | None:
     """Return the fingerprints that many tests of a run share; None if the whole run is a storm.
 
-    ``failures`` has the fingerprint of each failed test, ``tests`` is the number of tests that ran. A run is a storm if
-    more than half of at least 20 tests failed; a fingerprint is one if 10 tests have it, or 1 % of the run.
+    ``failures`` has the fingerprint of each failed test, ``tests`` is the number of tests that ran.
     """
     counts = Counter(failures)
     if tests >= _STORM_TESTS and counts.total() > tests * _STORM_SHARE:

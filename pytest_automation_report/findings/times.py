@@ -1,8 +1,4 @@
-"""Find tests that got slower or faster, with the speed of each run divided out, and show where the time of a run went.
-
-Machines differ from run to run: a rule on bare durations is wrong in 3 to 5 of 100 cases, one that divides by the run's
-own speed in 1 of 500.
-"""
+"""Find tests that got slower or faster, at the speed of each run, and show where the time of a run went."""
 
 from __future__ import annotations
 
@@ -63,10 +59,8 @@ class Change(Struct, frozen=True):
 
 
 def median(values: Iterable[float]) -> float:
-    """Return the middle of some numbers; raises IndexError if there are none.
-
-    The one of `statistics` takes twice as long, and to load that module takes 10 ms.
-    """
+    """Return the middle of some numbers; raises IndexError if there are none."""
+    # The one of `statistics` takes twice as long, and to load that module takes 10 ms.
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
@@ -77,12 +71,10 @@ def speed_of(durations: Iterable[tuple[int, Sequence[float]]]) -> float:
 
     ``durations`` has for each test that passed its duration and its earlier ones at the speed of a usual run, oldest
     first, all in microseconds.
-
-    It is the median of the ratios to some single earlier durations, each with the shorter of the two as its weight:
-    tests of a millisecond measure the scheduler. Ratios to the median of the earlier ones would be biased, since a
-    median varies less than a single duration: the speeds of suites whose short tests now and then wait grew from run to
-    run. Between two single durations no order is preferred, so errors do not add up.
     """
+    # The median of the ratios to some single earlier durations, each with the shorter of the two as its weight: tests
+    # of a millisecond measure the scheduler. Ratios to the median of the earlier ones would be biased, since a median
+    # varies less than a single duration: the speeds of some suites grew from run to run.
     tests = [
         (elapsed, spread([duration for duration in earlier[-HISTORY:] if duration > 0]))
         for elapsed, earlier in durations
@@ -120,10 +112,8 @@ def _limited(weights: Sequence[float], tests: Sequence[int]) -> list[float]:
 def usual_speed(speeds: Sequence[float | None]) -> float:
     """Return how slow the last runs of a series were: another number than 1.0 after a change of hardware.
 
-    ``speeds`` are those of its runs, oldest first, None for one that is not known. The speed of a run compares it with
-    the runs before, whose durations are divided by their speeds. So the first machine would stay the measure of all
-    later ones, and each run on a machine half as fast, or after a first run that was fast by chance, would be "twice as
-    slow as usual" for ever.
+    ``speeds`` are those of its runs, oldest first, None for one that is not known. Without this number the first
+    machine would stay the measure of all later ones.
     """
     known = [speed for speed in speeds[-HISTORY:] if speed is not None]
     if len(known) < _LEAST_SPEEDS:
@@ -133,7 +123,7 @@ def usual_speed(speeds: Sequence[float | None]) -> float:
 
 
 def spread(values: Sequence[Value]) -> Sequence[Value]:
-    """Return some of these runs, or durations in them: those that one is compared with, the first and the last too."""
+    """Return some of these runs, or durations in them: those that one is compared with."""
     gaps = _COMPARED_RUNS - 1
     if len(values) <= _COMPARED_RUNS:
         return values
@@ -160,11 +150,8 @@ def change_of(durations: Sequence[float]) -> Change | None:
 
 
 def is_observed(change: Change, durations: Sequence[float]) -> bool:
-    """Whether a change shows in the durations as they were, too, oldest first and not divided by any speed.
-
-    A test that waits, for a network or a clock, takes as long on a machine twice as fast. Divided by the speed of its
-    run it would be slower there, and faster on a machine half as fast.
-    """
+    """Whether a change shows in the durations as they were, too, oldest first and not divided by any speed."""
+    # A test that waits, for a network or a clock, takes as long on a machine twice as fast.
     before, last = durations[-HISTORY - LAST : -LAST], durations[-LAST:]
     if not before:
         return False
@@ -195,7 +182,7 @@ _LATE_US: Final = 30_000_000
 class TimedResult(NamedTuple):
     """One result of a worker; times in microseconds since the start of the run.
 
-    ``arrived`` is the time at which the server got it. ``started`` is None if the client did not send it.
+    ``arrived`` is the time at which the server got it, ``started`` is None if the client did not send it.
     """
 
     result: int
@@ -228,12 +215,12 @@ class Waste(TypedDict):
 def starts_of(results: Sequence[TimedResult], observed: int | None) -> list[int]:
     """Return the start of each result of one worker, in their order; exact if the client sent it.
 
-    Otherwise a worker runs one test after another, and the results of a batch had ended when it arrived: the starts are
-    true to one batch. ``observed`` is the time for which the worker was observed; None if unknown. If results arrived
-    later than that, as after a pause of the network, the time between tests is spread evenly.
+    ``observed`` is the time for which the worker was observed; None if unknown.
     """
     if all(result.started is not None for result in results):
         return [result.started or 0 for result in results]
+    # A worker runs one test after another, and the results of a batch had ended when it arrived. If results arrived
+    # late, as after a pause of the network, the time between tests is spread evenly.
     total = sum(result.elapsed for result in results)
     first, last = results[0].arrived, results[-1].arrived
     is_late = observed is not None and last - first > observed + _LATE_US
@@ -266,11 +253,9 @@ def blocks_of(lanes: Sequence[Sequence[tuple[int, TimedResult]]], wall: int) -> 
 
 
 def _merged(lane: Iterable[tuple[int, TimedResult]], pixel: float) -> list[Block]:
-    """Return the blocks of one lane, those of passed tests first: the others are drawn over them.
-
-    A test is drawn with the one before it of its kind if both are near and short, whatever ran between them: so a
-    failure of one pixel among passed tests stays visible.
-    """
+    """Return the blocks of one lane, those of passed tests first: the others are drawn over them."""
+    # A test is drawn with the one before it of its kind if both are near and short, whatever ran between them: a
+    # failure of one pixel among passed tests stays visible.
     blocks: dict[Kind, list[Block]] = {"passed": [], "skipped": [], "flaky": [], "failed": []}
     for start, result in lane:
         end = start + result.elapsed
@@ -314,7 +299,7 @@ class WorkerTime(TypedDict):
 class RunTime(TypedDict):
     """Shares of the workers' wall time, in microseconds; ``before`` to ``waiting`` add up to all workers' ``wall``.
 
-    ``balanced`` is the wall time that the same durations would take if they were spread evenly over the workers.
+    ``balanced`` is the wall time of the same durations spread evenly over the workers.
     """
 
     wall: int
@@ -327,11 +312,9 @@ class RunTime(TypedDict):
 
 
 def time_shares(wall: int, workers: Sequence[WorkerTime], durations: Iterable[int]) -> RunTime:
-    """Return the shares of a run that took ``wall`` microseconds; ``durations`` are those of its tests.
-
-    A clock that jumped may give a worker less time than its tests took: no share is ever negative.
-    """
-    # The longest tests are begun first, each on the worker that is free first.
+    """Return the shares of a run that took ``wall`` microseconds; ``durations`` are those of its tests."""
+    # The longest tests are begun first, each on the worker that is free first. No share is negative, even if a clock
+    # jumped and a worker has less time than its tests took.
     ends = [0] * max(1, len(workers))
     for duration in sorted(durations, reverse=True):
         heapq.heapreplace(ends, ends[0] + duration)

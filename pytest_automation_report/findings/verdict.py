@@ -1,7 +1,4 @@
-"""Say what is to be said of a run: in a sentence, and in a few words for lists and titles.
-
-Pages, terminal, job summary, Markdown, console and the report in one file all take it from here.
-"""
+"""Say what is to be said of a run: in a sentence, and in a few words for lists and titles."""
 
 from __future__ import annotations
 
@@ -27,10 +24,7 @@ Ending: TypeAlias = "tuple[Literal['died', 'interrupted', 'stopped', ''], int]"
 """How a session ended if not in order, and the number of failures at which it was to stop."""
 
 MINE: Final = ("new", "back", "flaky", "still")
-"""What a failure is to readers who ask whether it is theirs.
-
-It is new, back after it was away, one of a test that is known to be flaky, or it was in the base, too.
-"""
+"""Whose a failure is: new, back after it was away, of a test known to be flaky, or in the base, too."""
 
 _IN_ORDER: Final[Ending] = ("", 0)
 
@@ -41,9 +35,9 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
     ``finished`` tests have an outcome: one that was interrupted, or whose process died, has none. ``flaky`` ones passed
     after a failed attempt. ``collected`` is None if it is not known. ``not_run`` tests were collected and did not
     finish, without those that died; ``lost`` ones are those of ``files``. ``modules`` are the results of modules, of
-    which each job may have one: ``uncollected`` ones failed, others skipped themselves. ``selection`` has the options
-    that chose a part of the suite. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: there has
-    been no news of an open run for a while.
+    which each job may have one; ``uncollected`` ones failed. ``selection`` has the options that chose a part of the
+    suite. ``is_torn``: jobs lost tests of the run or ran some twice. ``is_silent``: there has been no news of an open
+    run for a while.
     """
 
     finished: int = 0
@@ -68,7 +62,7 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
 class VerdictWords(TypedDict):
     """What is to be said: ``long`` is a sentence without its end, ``short`` a few words in lower case.
 
-    ``part`` says which part of the suite it is about, and is empty for the whole suite.
+    ``part`` is the part of the suite that it is about, empty for the whole suite.
     """
 
     kind: Kind

@@ -1,10 +1,9 @@
 """Read pytest's ini file without pytest, and send the user's token only where the user allows it, not only that file.
 
-The console command must not start pytest, with all plugins of the project, only to send a spool. It may run in a
-stranger's checkout, whose ini file is not trusted: an address, token file, certificates or plain HTTP from it are used
-for a token only if the user has named them, too, or has used them before. The used addresses are in files of the user
-that no checkout can write. pytest needs no such guard: it runs the checkout's conftest.py, which can read the
-environment anyway. It only adds to the used addresses.
+The console command may run in a stranger's checkout, whose ini file is not trusted: an address, token file,
+certificates or plain HTTP from it are used for a token only if the user has named them, too, or has used them before.
+pytest needs no such guard: it runs the checkout's conftest.py, which can read the environment anyway. It only adds to
+the used addresses.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ class KnownAddresses:
     """Look up the addresses that the user listed by hand, and those that got a token before.
 
     Used addresses are the names of empty files in a folder, so that several processes can add theirs at once. A list or
-    folder counts if the user (or root) owns it, no other user can write it, and it is not in the checkout that holds
+    folder counts if the user or root owns it, no other user can write it, and it is not in the checkout that holds
     ``root``: a foreign checkout may be the home folder of a container.
     """
 
@@ -137,10 +136,7 @@ class KnownAddresses:
         self._uses = user_place(environ, "XDG_STATE_HOME", ".local/state", "pytest-automation-report/used")
 
     def is_listed(self, origin: str) -> bool:
-        """Return whether the user's own list has this address.
-
-        Raises `SettingError` for a line of it that is not an address.
-        """
+        """Whether the user's own list has this address; raises `SettingError` for a line that is no address."""
         text = b""
         if self.list_file is not None and not self._reason(self.list_file):
             with contextlib.suppress(OSError):  # there is none
@@ -153,7 +149,7 @@ class KnownAddresses:
         }
 
     def is_used(self, origin: str, ca_file: str = "") -> bool:
-        """Return whether a token was sent to this address; with a path, with these certificates."""
+        """Whether a token was sent to this address; with a path, with these certificates."""
         if self._uses is None or self._reason(self._uses):
             return False
         return (self._uses / _name(origin, ca_file)).exists()
@@ -214,7 +210,6 @@ class KnownAddresses:
 
 
 def _name(origin: str, ca_file: str = "") -> str:
-    """Return the name of the file of a use; a path may be longer than a name."""
     path = os.path.realpath(ca_file).encode("utf-8", "surrogateescape")
     return f"{quote(origin, safe='')} {hashlib.sha256(path).hexdigest()}" if ca_file else quote(origin, safe="")
 
@@ -285,7 +280,6 @@ def _ca_file(settings: Settings) -> str:
 
 
 def _place(name: str, ini: ProjectIni) -> str:
-    """Return a setting of an ini file as error messages name it."""
     return f"{ini.path}: {setting_of(name).ini}"
 
 

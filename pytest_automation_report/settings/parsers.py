@@ -43,11 +43,8 @@ LARGEST_ID: Final = 2**53 - 1
 """The largest integer that a JSON reader with double precision keeps exact."""
 
 SOURCES: Final = "a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
-
 LONGEST_WAIT_SECONDS: Final = 3600
-
 SIZE_REMEDY: Final = "use a number with KB, MB, GB or TB, such as 500MB"
-
 _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _STATUSES: Final = ("passed", "failure", "error", "skipped")
 _TEMPLATED: Final = ("case", "issue")

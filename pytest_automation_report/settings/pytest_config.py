@@ -1,6 +1,6 @@
 """Register the settings in pytest, read them from its ini file, and decide whether a session reports.
 
-Loaded at every start of pytest, as the table is: it imports nothing else of the package until a session needs it.
+Loaded at every start of pytest, so it imports nothing else of the package but the table of settings.
 """
 
 from __future__ import annotations
@@ -39,11 +39,9 @@ _INI_REMEDIES: Final[Mapping[Kind, str]] = {
 
 
 class Switch:
-    """Hold the decision whether this session reports, and the spelling that decided it.
+    """Hold the decision whether this session reports, and ``origin``, the spelling that decided it, empty for none.
 
-    ``origin`` is that spelling, empty if the user set the switch nowhere.
-    ``is_from_arguments`` is true if the arguments of this very session turn reporting on: nested sessions inherit
-    ``PYTEST_ADDOPTS`` and ini files, but no arguments.
+    ``is_from_arguments``: the arguments of this very session turn reporting on, which nested sessions do not inherit.
     ``warning`` names an environment variable that has no valid value and was ignored.
     """
 
@@ -52,10 +50,8 @@ class Switch:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Register the switch, the ini value of every setting, and the options of the settings that have one.
-
-    Every default is ``None``, so that an unset value differs from one that the user set to its default.
-    """
+    """Register the switch, the ini value of every setting, and the options of the settings that have one."""
+    # Every default is None, so that an unset value differs from one that the user set to its default.
     group = parser.getgroup("automation-report", _GROUP_TITLE)
     report = "Report this session: results go to a Testmo instance, or to an embedded server."
     turn_off = "Do not report this session, whatever ini files and environment say."
@@ -90,7 +86,7 @@ def unknown_ini_names(config: pytest.Config) -> list[str]:
 
 
 def is_override(origin: str) -> bool:
-    """Return whether an origin is ``-o``, pytest's own option that overrides an ini value."""
+    """Whether an origin is ``-o``, pytest's own option that overrides an ini value."""
     return origin.startswith("-o ")
 
 
@@ -100,13 +96,12 @@ def normalized_ini_name(name: str) -> str:
 
 
 def looks_like_ours(name: str) -> bool:
-    """Return whether a user may have meant an ini file's name for us, also with wrong letters in the prefix."""
+    """Whether a user may have meant an ini file's name for us, also with wrong letters in the prefix."""
     word = normalized_ini_name(name)
     return word == "testmo_token" or (word.startswith("autom") and "rep" in word)
 
 
 def _is_registered(config: pytest.Config, name: str) -> bool:
-    """Return whether an ini name belongs to us or to another plugin."""
     # Asked first, since getini would parse the value of a setting, and raise for a wrong one.
     if name == SWITCH_NAME or any(row.ini == name for row in SETTINGS):
         return True
@@ -143,10 +138,8 @@ def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
 
 
 def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
-    """Return a warning if tox may have dropped settings and token of the environment, "" if not.
-
-    It passes on the variables alone that its configuration names. Who names ours there has seen to it.
-    """
+    """Return a warning if tox may have dropped settings and token of the environment, "" if not."""
+    # tox passes on the variables alone that its configuration names. Who names ours there has seen to it.
     if "TOX_ENV_NAME" not in environ or any(name.startswith(SWITCH_ENVIRONMENT) for name in environ):
         return ""
     import re  # noqa: PLC0415 - only in tox
@@ -166,7 +159,7 @@ def _tox_warning(config: pytest.Config, environ: Mapping[str, str]) -> str:
 
 
 def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
-    """Return whether a switch in an ini file counts on this machine, by the setting ``when``."""
+    """Whether a switch in an ini file counts on this machine, by the setting ``when``."""
     when = setting_of("when")
     ((value, origin),) = ini_values(config, [(when.ini, when.kind)])
     values = [environ.get(when.environment), value]

@@ -1,9 +1,8 @@
 """Resolve the raw settings of a session to one `Settings` of typed values, each with its origin.
 
-A mistake on the command line or in an ini file is an error. The same mistake in the environment is a warning, and the
-tests run: results are then kept instead of sent, since a guess could send them to the wrong place. This module gets the
-environment and the time as arguments; of the file system it checks only the paths that settings name. Messages show
-addresses without their passwords.
+A mistake on the command line or in an ini file is an error. In the environment it is a warning, and the tests run:
+results are then kept instead of sent, since a guess could send them to the wrong place. Of the file system only the
+paths that settings name are looked at. Messages show addresses without their passwords.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings.parsers import RawSetting
 from pytest_automation_report.settings.pytest_config import is_override
-from pytest_automation_report.settings.settings import LOCAL_URL, SETTINGS, Settings, setting_of
+from pytest_automation_report.settings.settings import LOCAL_URL, SETTINGS, STORE, Settings, setting_of
 from pytest_automation_report.settings.sources import spelled_like, unknown_variables
 from pytest_automation_report.text.files import STDOUT
 from pytest_automation_report.text.limits import STRING_UNITS, string
@@ -46,11 +45,9 @@ if TYPE_CHECKING:
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
 
-_STATE_FOLDER: Final = ".automation-report"
-_SHORTEST_SOURCE: Final = 2
 _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+# Methods of the resolver parse these, since their values depend on other settings or on files.
 _PARSED_WITH_OTHERS: Final = frozenset({"url", "ca_file", "database", "artifact_store"})
-"""Settings that methods of the resolver parse, since their values depend on other settings or on files."""
 
 
 def settings_from(
@@ -62,11 +59,10 @@ def settings_from(
     local_time: datetime,
     here: Path | None = None,
 ) -> Settings:
-    """Resolve raw settings to typed values.
+    """Resolve raw settings to typed values; raises `SettingError` for a mistake that a user typed.
 
     ``root`` is the folder that relative paths start from, ``project_name`` the name in the project's pyproject.toml.
     ``here`` is the folder in which the user called pytest: a report that pytest's option names starts from there.
-    Raises SettingError for a mistake on the command line or in an ini file.
     """
     # An address that stands for the embedded store is the default.
     url = raw_settings.get("url")
@@ -96,11 +92,10 @@ def settings_from(
 
 
 class _Resolver:
-    """Parses raw values and collects warnings; `settings_from` owns it while it resolves one session's settings.
+    """Parses raw values and decides which mistake stops the session: one that a user typed, none in the environment.
 
-    It alone decides which mistake stops the session: one that a user typed does, one in the environment does not.
-    ``blocking_error`` is the first warning that keeps results from being sent, empty without one. ``refused`` holds the
-    names of settings that have a wrong value in the environment, which is ignored. ``root`` is absolute.
+    ``blocking_error`` is the first warning that keeps results from being sent. ``refused`` holds the names of settings
+    that have a wrong value in the environment, which is ignored. ``root`` is absolute.
     """
 
     def __init__(self, raw_settings: Mapping[str, RawSetting], environ: Mapping[str, str], root: Path) -> None:
@@ -110,7 +105,7 @@ class _Resolver:
         self.refused: set[str] = set()
 
     def value(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
-        """Return a setting's value by this parser, the default if the setting is unset or refused."""
+        """Return a setting's value by this parser, the default if it is unset or refused."""
         raw = self.raw_settings.get(name)
         if raw is None:
             return default
@@ -123,8 +118,7 @@ class _Resolver:
     def refuse(self, name: str, error: SettingError, raw: RawSetting) -> None:
         """Raise the error of a value that a user typed; note that of a value from the environment.
 
-        A variable may come from a CI provider or an image, so the tests run. Results are kept instead of sent, since a
-        guess could send them to the wrong place.
+        A variable may come from a CI provider or an image: the tests run, and results are kept instead of sent.
         """
         if raw.source != "environment":
             raise error
@@ -157,12 +151,12 @@ class _Resolver:
         return values
 
     def database(self, *, is_server_named: bool) -> Path:
-        """Return the file of the embedded store; only a server uses a PostgreSQL database.
+        """Return the file of the embedded store.
 
-        ``is_server_named`` is whether the user set any address, also that of the embedded store: a PostgreSQL database
-        then belongs to another server, and the sender uses the default file.
+        ``is_server_named``: the user set an address. A PostgreSQL database then belongs to another server, and the
+        sender uses the default file.
         """
-        default = self.root / _STATE_FOLDER / "store.sqlite3"
+        default = self.root / STORE
 
         def parse(raw: RawSetting) -> Path:
             place = postgres_database(raw)
@@ -176,7 +170,7 @@ class _Resolver:
         return self.value("database", parse, default)
 
     def artifact_store(self, artifact_url: str) -> str:
-        """Return the user's store of files: a bucket, or a folder that another program serves under that address."""
+        """Return the user's store of files: a bucket, or a folder that another program serves."""
 
         def parse(raw: RawSetting) -> str:
             store = parsers.artifact_store(raw)
@@ -192,8 +186,7 @@ class _Resolver:
     def endpoint(self, project_id: int | None, database: Path, *, is_http_allowed: bool) -> Endpoint:
         """Return the endpoint that results are sent to; without an address, the embedded store in the database file.
 
-        An invalid address in the environment becomes empty, an invalid project 0. Proxies and the standard variables
-        for certificates are read for servers on other machines only.
+        An invalid address in the environment becomes empty, an invalid project 0.
         """
         ca_file = self.value("ca_file", self._certificates, "")
         url = self.raw_settings.get("url")
@@ -214,6 +207,7 @@ class _Resolver:
             self.refuse_missing("project_id", url, remedy)
         scheme = origin.partition("://")[0]
         proxies: dict[str, str] = {}
+        # Proxies and the standard variables for certificates count for servers on other machines only.
         if origin and not is_loopback_origin(origin):
             proxies, warnings = proxies_from(self.environ)
             if scheme in warnings:
@@ -244,7 +238,7 @@ class _Resolver:
     def default_source(self, project_name: str | None) -> str:
         """Return the source of a user who set none: the project's name, for the embedded server also the folder's.
 
-        Refuse an address without a source, except for a joined run, which has one.
+        Refuses an address without a source, except for a joined run, which has one.
         """
         source = _source_from(project_name or "")
         if source:
@@ -259,7 +253,7 @@ class _Resolver:
 
 
 def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
-    """Return the path of the report, "" for none: an option starts in ``here``, as pytest's own ``--junitxml`` does."""
+    """Return the path of the report, "" for none: an option starts in ``here``, as pytest's ``--junitxml`` does."""
     if raw is None or name in {"", STDOUT}:
         return name
     is_option = raw.source == "command line" and not is_override(raw.origin)
@@ -267,12 +261,11 @@ def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
 
 
 def _server(url: RawSetting) -> str:
-    """Return an address as messages name it."""
     return f"{shown_address(str(url.value))} ({url.origin})"
 
 
 def _is_readable(path: Path) -> bool:
-    """Return whether certificates can be read: from a file, or from a folder of hashed ones."""
+    """Whether certificates can be read, from a file or from a folder of hashed ones."""
     try:
         return (path.is_file() or path.is_dir()) and os.access(path, os.R_OK)
     except (OSError, ValueError):
@@ -280,7 +273,7 @@ def _is_readable(path: Path) -> bool:
 
 
 def _run_name(settings: Settings, environ: Mapping[str, str], local_time: datetime) -> str:
-    """Return the run's name, cut to the server's limit: the user's, else one of the build, else one of the time."""
+    """Return the run's name: the user's, else one of the build, else one of the time."""
     if settings.name:
         return string(settings.name)
     facts = settings.build_info
@@ -318,14 +311,13 @@ def _source_from(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name)
     ascii_name = "".join(character for character in plain if not unicodedata.combining(character))
     valid = re.sub(r"[^A-Za-z0-9]+", "-", ascii_name).lstrip("-0123456789").rstrip("-")[:STRING_UNITS]
-    return valid if len(valid) >= _SHORTEST_SOURCE else ""
+    return valid if len(valid) > 1 else ""
 
 
 def spool_candidates(settings: Settings, environ: Mapping[str, str]) -> Iterator[Settings]:
     """Yield the settings as they are, then with spool and store in the user's folder for the state of programs.
 
-    The root folder of a project may be read-only, in containers above all. The store stays if the user set its
-    candidate. Without an absolute home there is no second candidate.
+    The root folder of a project may be read-only, as in containers. A store that the user has placed stays.
     """
     yield settings
     base = user_place(environ, "XDG_STATE_HOME", ".local/state", "pytest-automation-report")
@@ -360,7 +352,7 @@ _REMEDY: Final = (
 def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
     """Return the database that a value of the setting ``database`` names, ``None`` if it names a file.
 
-    Raises `SettingError`, without the password, for an invalid address and for one of another kind of database.
+    Raises `SettingError`, without the password, for an invalid address.
     """
     text = raw.value.strip() if isinstance(raw.value, str) else ""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
@@ -397,7 +389,6 @@ def artifact_store(
     """Return the user's artifact store, None without a usable one, and a warning, empty without one.
 
     Raises `SettingError` for a bucket without the packages that reach it, except if the environment names the bucket.
-    Credentials are read at once, from the same variables as the providers' own tools read: tests may change them.
     """
     address = settings.artifact_store
     if not address:
@@ -415,6 +406,7 @@ def artifact_store(
         if origin != setting_of("artifact_store").environment:
             raise error
         return None, str(error)
+    # Credentials are read at once, from the variables that the providers' own tools read: tests may change them.
     variables = {
         name: value
         for name, value in environ.items()

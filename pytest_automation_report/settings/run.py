@@ -1,8 +1,7 @@
 """Build the run that a session creates, and decide how the session takes part in a run that several jobs share.
 
-pytest and the console command both build their runs here, so the same settings give the same run. Jobs find a shared
-run by its key. A list of runs can be filtered by a tag only, so the run has a tag with the key in readable form and a
-hash of source and key: two suites of one build have separate runs.
+Jobs find a shared run by its key. A list of runs can be filtered by a tag only, so the run has a tag with the key in
+readable form and a hash of source and key: two suites of one build have separate runs.
 """
 
 from __future__ import annotations
@@ -31,17 +30,14 @@ if TYPE_CHECKING:
 JOB_FIELD: Final = "Job"
 """Name of a thread's field: the job that the thread's results belong to."""
 
-_KEY_CHARACTERS: Final = 60
-"""Most characters of a key in its tag; the hash after them keeps longer keys apart."""
-
 
 class RunSharing(Struct, frozen=True):
     """Describe how a session takes part in a run of several jobs; ``is_shared`` is false for a separate run.
 
-    ``key`` and ``tag`` are empty if the run is joined by its id. ``is_first`` is whether this job creates the run,
-    ``None`` if the CI provider does not number parallel jobs. ``job`` is the job's name, empty if it has none; if
-    ``is_job_shared``, other jobs may have the same. ``attempt`` is greater in a later attempt of the job. ``fields``
-    describe the job. ``warning`` has the reason why a key cannot be used.
+    ``key`` and ``tag`` are empty if the run is joined by its id. ``is_first``: this job creates the run, ``None`` if
+    the CI provider does not number parallel jobs. ``job`` is the job's name; if ``is_job_shared``, other jobs may have
+    the same. ``attempt`` grows with each attempt of the job. ``fields`` describe the job. ``warning``: why a key cannot
+    be used.
     """
 
     is_shared: bool = False
@@ -70,8 +66,7 @@ class RunSharing(Struct, frozen=True):
 def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
     """Return a key with its placeholders filled, and the names of the unknown ones.
 
-    With an unknown one the key is empty: jobs of different builds would have the same key and share a run. An attempt
-    without a number is the first one.
+    With an unknown one the key is empty: jobs of different builds would share a run.
     """
     facts = replace(facts, attempt=facts.attempt or 1)
     unknown = [name for name in re.findall(PLACEHOLDER, key) if getattr(facts, name) is None]
@@ -82,7 +77,8 @@ def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
 
 def key_tag(source: str, key: str) -> str:
     """Return the tag of the run with this key."""
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", key).strip("-")[:_KEY_CHARACTERS]
+    # The hash keeps longer keys apart.
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", key).strip("-")[:60]
     return f"{RUN_KEY_TAG}{readable}-{sha256(f'{source}:{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
@@ -91,7 +87,7 @@ def configured_run(
 ) -> NewRun:
     """Return the run that the settings describe, with the fields in ``own`` and these facts.
 
-    A run that jobs find by its key is the same in each job: it has the facts that all of them have in common.
+    A run that jobs find by its key has only the facts that all of them have in common.
     """
     run = NewRun(
         name=configuration.name,
@@ -115,8 +111,8 @@ def configured_run(
 def job_of(job: str, facts: BuildInfo) -> tuple[str, bool]:
     """Return the name of a session's job, and whether other jobs of the build may have it, too.
 
-    It is the user's, else the provider's with its part. Where the provider gives one name to all jobs of a matrix, it
-    is completed by the Python that runs this code; empty if nothing is known.
+    It is the user's, else the provider's with its shard, completed by the Python version if a matrix has one name for
+    all its jobs; empty if nothing is known.
     """
     if job or facts.job is None:
         return string(job), False
@@ -158,7 +154,7 @@ def recording_options(
 ) -> RecordingOptions:
     """Return the options of the recorder; ``junit_prefix`` stands before folders if the user set no other prefix.
 
-    ``artifact_url`` is the template of the addresses of files that the CI provider uploads, with the build filled in.
+    ``artifact_url`` is the filled template of the addresses of files that the CI provider uploads.
     """
     return RecordingOptions(
         prefix=configuration.folder_prefix or junit_prefix,

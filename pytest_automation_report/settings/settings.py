@@ -1,7 +1,6 @@
 """Every setting, once: a field of the class `Settings`, whose type, help, default, parser and spellings stand together.
 
-pytest loads this module at every start, reporting or not, so it imports nothing else of the package: annotations stay
-texts, and the parsers are imported when a value is parsed.
+pytest loads this module at every start, so it imports nothing else of the package before a value is parsed.
 """
 
 from __future__ import annotations
@@ -46,6 +45,10 @@ PREFIX: Final = "automation_report_"
 LOCAL_URL: Final = "local"
 """Value of the setting ``url`` for the embedded store, for a user whose ini file or environment names a server."""
 
+STORE: Final = ".automation-report/store.sqlite3"
+"""The default file of the embedded store, below the root folder of the project."""
+
+# The type that pytest reads from ini files, which a value in native TOML must have exactly; the help's placeholder.
 _TYPES: Final[Mapping[Kind, tuple[IniType, str]]] = {
     "text": ("string", "TEXT"),
     "choice": ("string", ""),
@@ -55,19 +58,16 @@ _TYPES: Final[Mapping[Kind, tuple[IniType, str]]] = {
     "list": ("linelist", "VALUE"),
     "pairs": ("linelist", "NAME=VALUE"),
 }
-"""The type that pytest reads from ini files, which a value in native TOML must have exactly; the help's placeholder."""
-
+# The kind of a setting that names none, by the type of its default; of all other defaults it is text.
 _KINDS: Final[Mapping[type, Kind]] = {bool: "flag", float: "seconds", int: "integer"}
-"""The kind of a setting that names none, by the type of its default; of all other defaults it is text."""
 
 
 class Setting:
     """One setting; its spellings follow from its name.
 
     ``default`` is the value of an unset setting, as a user would write it, before anything is derived from the project
-    or the CI provider. ``parse`` returns the typed value of a raw one. ``is_option`` is true if pytest has an option
-    for the setting. The other settings would bury pytest's own options in ``pytest --help``: users write them in ini
-    files, in environment variables or after ``-o``.
+    or the CI provider. ``parse`` returns the typed value of a raw one. Few settings have an option of pytest
+    (``is_option``): all of them would bury pytest's own options in ``pytest --help``.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Setting:
 
 
 def flag_from(text: str) -> bool | None:
-    """Return the flag that a word such as ``1``, ``true`` or ``off`` stands for, None for any other word."""
+    """Return the flag of a word such as ``1``, ``true`` or ``off``, None for any other word."""
     word = text.strip().lower()
     if word in {"1", "true", "yes", "on", "y", "t"}:
         return True
@@ -108,7 +108,6 @@ def flag_from(text: str) -> bool | None:
 
 
 def _flag(raw: RawSetting) -> bool:
-    """Return a flag, from a word or from TOML's own true and false."""
     value = flag_from(raw.value) if isinstance(raw.value, str) else raw.value
     if not isinstance(value, bool):
         from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - see the module
@@ -145,8 +144,8 @@ def setting(
 ) -> Any:
     """Declare a setting; type checkers compare the parser's type with the field's.
 
-    The default is the first of the ``choices``, else empty; the parser is that of the ``kind``, which follows from
-    the default if it is not given.
+    The default is the first of the ``choices``, else empty; the parser follows from the ``kind``, that from the
+    default.
     """
     if choices:
         default, kind = choices[0], "choice"
@@ -166,14 +165,11 @@ def setting(
 class Settings:
     """Every setting as a typed value; paths are absolute, ``exit_wait`` is in seconds, sizes are in bytes.
 
-    A field is a setting; `SETTINGS` is the table of them. The members below the fields are no settings:
-
-    ``endpoint`` holds the address (empty if it is invalid), project, proxies and certificates. A proxy's address may
-    hold a password, so an instance shows no values.
-    ``origins`` maps the names of the settings that the user set to the spelling of each.
-    ``warnings`` are shown once, while the tests run.
-    ``blocking_error`` is the warning that keeps results from being sent, empty if they can be sent.
-    ``token_error`` is the warning about a missing token, empty with one.
+    A field is a setting; `SETTINGS` is the table of them. The members below the fields are no settings: ``endpoint``
+    holds address (empty if it is invalid), project, proxies and certificates. ``origins`` maps the names of the
+    settings that the user set to the spelling of each. ``warnings`` are shown once, while the tests run.
+    ``blocking_error`` is the one that keeps results from being sent, ``token_error`` that about a missing token; both
+    are empty for none.
     """
 
     when: When = setting(
@@ -333,6 +329,7 @@ class Settings:
     blocking_error: str
     token_error: str = ""
 
+    # A proxy's address may hold a password, so there is no `__repr__`: an instance shows no values.
     def __init__(self, values: Mapping[str, object]) -> None:
         self.__dict__.update(values)
 
@@ -373,7 +370,7 @@ class Settings:
 
     @property
     def setting_error(self) -> str:
-        """The wrong setting that keeps results from being sent, empty if only a token is missing."""
+        """The wrong setting that keeps results from being sent; empty if only a token is missing."""
         is_token = self.token_error and self.blocking_error.startswith(self.token_error)
         return "" if is_token else self.blocking_error
 

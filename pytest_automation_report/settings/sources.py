@@ -1,7 +1,6 @@
 """Read the raw value of each setting, and where the user wrote it: command line, environment or ini file.
 
-pytest and the console command read different places and must resolve the values alike: command line before environment
-before ini file, and empty is unset everywhere.
+pytest and the console command read different places in one order: command line, environment, ini file. Empty is unset.
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPOR
 def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
     """Return the settings of a pytest session by name: option, then ``-o``, then environment, then ini file.
 
-    Every ini value is read, also one that another source overrides, so that every session reports a wrong one. Raises
-    SettingError where pytest cannot read it.
+    Every session reads each ini value, to report a wrong one. Raises `SettingError` where pytest cannot read it.
     """
     values = ini_values(config, [(setting.ini, setting.kind) for setting in SETTINGS])
     found: dict[str, RawSetting] = {}
@@ -53,8 +51,8 @@ def read_console_settings(
 ) -> dict[str, RawSetting]:
     """Return the settings of a console command by name: option, then environment, then ini file.
 
-    ``options`` holds the options' values by the settings' names (``None`` where unset); ``ini`` the values of an ini
-    file by their ini names, as texts or as TOML's own values; ``ini_name`` is the file's name in messages.
+    ``options`` holds the options' values by the settings' names (``None`` where unset); ``ini`` the values of the ini
+    file ``ini_name`` by their ini names, as texts or as TOML's own values.
     """
     found: dict[str, RawSetting] = {}
     for setting in SETTINGS:
@@ -69,7 +67,7 @@ def read_console_settings(
 def _decided(
     setting: Setting, option: tuple[object, str], environ: Mapping[str, str], in_file: tuple[object, str]
 ) -> RawSetting | None:
-    """Return a setting by the first place that has it; an option and an ini value come with their origins."""
+    """Return a setting by the first place that has it; option and ini value come with their origins."""
     value, origin = in_file
     if setting.is_list and isinstance(value, str):
         value = value.split("\n")
@@ -86,10 +84,7 @@ def _decided(
 
 
 def _typed(setting: Setting, value: object, origin: str, source: SettingSource) -> RawSetting | None:
-    r"""Return the value of an option or a variable: commas separate a list's values, its option can be repeated.
-
-    ``\,`` is a comma inside a value.
-    """
+    r"""Return the value of an option or a variable; commas separate those of a list, ``\,`` is a comma in one."""
     if setting.is_list and isinstance(value, (str, list, tuple)):
         texts = [value] if isinstance(value, str) else value
         pieces = (piece for text in texts for piece in re.split(r"(?<!\\),", str(text)))
@@ -125,10 +120,9 @@ def spelled_like(name: str, raw: RawSetting) -> str:
     return other.option if other.is_option else f"-o {other.ini}"
 
 
-_CLOSE: Final = 0.8
 _INI_NAMES: Final = (SWITCH_NAME, *(setting.ini for setting in SETTINGS))
+# All names that a user may have meant.
 _KNOWN: Final = (*_INI_NAMES, *sorted(name.lower() for name in OTHER_VARIABLES))
-"""All names that a user may have meant."""
 
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
@@ -142,9 +136,8 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
     """Return the error for a name in an ini file that is not a setting, and whether the user meant one.
 
-    pytest only warns of such a name; the session would then report to the wrong place, or not at all. The error is None
-    for a setting's name, and for a name without our prefix that resembles no setting. No message has the value, since
-    it can be the token.
+    pytest only warns of such a name, and the session would report to the wrong place, or not at all. The error is None
+    for a setting's name, and for a name that resembles none. No message has the value, since it can be the token.
     """
     word = normalized_ini_name(name)
     if name in _INI_NAMES:
@@ -166,14 +159,12 @@ def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
 
 
 def _nearest(word: str) -> str:
-    """Return the name that a word resembles most, empty for none.
-
-    Of a word with our prefix only the rest is compared: the prefix alone makes any two names look alike.
-    """
+    """Return the name that a word resembles most, empty for none."""
     if word in _KNOWN:
         return word
     if not word.startswith(PREFIX):
-        return next(iter(difflib.get_close_matches(word, _KNOWN, n=1, cutoff=_CLOSE)), "")
+        return next(iter(difflib.get_close_matches(word, _KNOWN, n=1, cutoff=0.8)), "")
+    # Without the prefix, which alone makes any two names look alike.
     endings = [name.removeprefix(PREFIX) for name in _KNOWN if name.startswith(PREFIX)]
     near = difflib.get_close_matches(word.removeprefix(PREFIX), endings, n=1)
     return f"{PREFIX}{near[0]}" if near else ""

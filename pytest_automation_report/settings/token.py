@@ -31,10 +31,9 @@ _SHORTEST_HIDDEN: Final = 4
 
 
 class TokenResult(Struct, frozen=True):
-    """Hold a token, or the reason why it is missing.
+    """Hold a token, or the reason why it is missing, as a text for people.
 
-    ``error`` is that reason as a text for people, without the token; None with a token. ``is_configured`` is false if
-    neither the environment has a token nor a setting names a file.
+    ``is_configured`` is false if neither the environment has a token nor a setting names a file.
     """
 
     token: Token | None
@@ -43,10 +42,8 @@ class TokenResult(Struct, frozen=True):
 
 
 def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
-    """Return the token of the environment, else of the file (a path, empty for none).
-
-    An invalid token is an error, and the next source is not tried: its token might belong to another server.
-    """
+    """Return the token of the environment, else of the file (a path, empty for none)."""
+    # After an invalid token the next source is not tried: its token might belong to another server.
     for name in TOKEN_ENVIRONMENTS:
         text = _bare(environ.get(name, ""))
         # A macro of Azure Pipelines without a value, as in builds of forks: Azure leaves its text in the variable.
@@ -98,7 +95,7 @@ def _checked(text: str, origin: str) -> TokenResult:
 
 
 def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin: bool) -> tuple[str, ...]:
-    """Return the values to hide: the token, and with ``is_builtin`` those of variables that are named like secrets."""
+    """Return the values to hide: the token, and with ``is_builtin`` those of variables named like secrets."""
     from pytest_automation_report.text.redaction import secret_values  # noqa: PLC0415 - a token alone needs no redaction
 
     own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)

@@ -1,11 +1,7 @@
 """Files of results in the spool: copied there by the process that runs the test, opened there by the sender.
 
-A file is copied into the session's folder under a name of ours when the test adds it. So the original may change or be
-deleted, each attempt keeps its file, and the sender never opens a path that a record names: a record can be forged, and
-``automation-report send`` may run elsewhere and with other rights.
-
-The URL of a file is known only after its upload. Until then its result has an address of the form
-``spooled:NAME TEXT``, which the sender replaces.
+The original may change or be deleted, and the sender never opens a path that a record names: a record can be forged.
+The URL of a file is known only after its upload. Until then its result has an address ``spooled:NAME TEXT``.
 """
 
 from __future__ import annotations
@@ -27,23 +23,19 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MARK: Final = '"url":"spooled:'
-"""Part of the JSON of each result with such an address, and of hardly any other.
+"""Part of the JSON of each result with such an address, by which the sender finds it without decoding all."""
 
-With it the sender finds those results without decoding all.
-"""
-
-_SCHEME: Final = "spooled:"
 _ADDRESS: Final = lazy_pattern(r"spooled:(\S*) ?(.*)", re.DOTALL)
 _OTHER: Final = lazy_pattern(r"[^A-Za-z0-9_-]")
 
 
 def spooled_address(name: str, shown: str) -> str:
-    """Return the address of a file in the spool; the result shows the text ``shown`` if the file is never stored."""
-    return f"{_SCHEME}{name} {shown}"
+    """Return the address of a file in the spool; the result shows the text ``shown`` if it is never stored."""
+    return f"spooled:{name} {shown}"
 
 
 def spooled_name(worker: str, number: int) -> str:
-    """Return the name in the spool of a worker's file; ``number`` counts the worker's files."""
+    """Return the name in the spool of a worker's file; ``number`` counts them."""
     return f"{_OTHER.sub('_', worker)[:60]}-{number}"
 
 
@@ -65,8 +57,8 @@ class ArtifactSpoolError(ValueError):
 class ArtifactSpool:
     """Copies the files of one process that runs tests into the spool; creates the folder with the first file.
 
-    ``most_bytes`` is the limit for one file, ``most_together`` the limit for all files that wait to be sent, in bytes.
-    A file is read with the functions as they are: under a patched ``open`` a test adds what the test itself would read.
+    ``most_bytes`` is the limit for one file, ``most_together`` that for all files that wait to be sent, in bytes. A
+    file is read with the functions as they are: under a patched ``open`` a test adds what it would read itself.
     """
 
     def __init__(self, session: str, worker: str, *, most_bytes: int, most_together: int) -> None:
@@ -148,10 +140,7 @@ def _size(entry: os.DirEntry[str]) -> int:
 
 
 def open_spooled(session: Path, name: str) -> BinaryIO:
-    """Open a file of a session's results for reading.
-
-    Raises `SpoolError` for everything that is not such a file: a missing one, a path, a link of either kind, a folder.
-    """
+    """Open a file of a session's results for reading; raises `SpoolError` for all others, as for a link or a path."""
     if not is_spooled_name(name):
         raise SpoolError("its record names no file that pytest has copied")
     try:

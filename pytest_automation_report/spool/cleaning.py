@@ -1,9 +1,8 @@
 """List the sessions in a spool, and remove those that are delivered, dropped or too old, and nothing else.
 
-A user may name any folder as the spool: a project, a home, the temporary folder of all users. So a folder is removed
-only if its name has the exact form of a session's, it is not a link, and it holds only files that a session creates,
-all of this user. Everything is checked and removed through descriptors: even if a path is replaced by a link meanwhile,
-nothing is removed through that link, and a file that appears after the check stays.
+A user may name any folder as the spool, as a home or the temporary folder of all users. A folder is removed only if it
+has a session's name, is not a link, and holds only files that a session creates, all of this user. Everything is
+checked and removed through descriptors, so a path that is replaced by a link meanwhile leads to no other file.
 """
 
 from __future__ import annotations
@@ -44,17 +43,12 @@ State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 DAY_SECONDS: Final = 24 * 3600
 # The state of each session is looked up while pytest ends: of more sessions, the newer ones are left to later sessions.
 _MAX_SESSIONS_LOOKED_AT: Final = 200
-# Those of killed processes, too: copies ("~") that were not renamed.
-_OTHER_NAMES: Final = frozenset(
-    {"session.json", "ledger", "ledger~", "lock", "sender.log", "rejected.jsonl", "report.html"}
-)
-_SHOWN_NAMES: Final = 3
+# Removed after all others, in this order. A process that dies in between must leave nothing that is sent twice: as long
+# as there are records, there is the ledger that shows which of them were sent, and its lock.
 _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
-"""Files that are removed after all others, in this order.
-
-A process that dies in between must leave nothing that is sent twice: as long as there are records, there is the ledger
-that shows which of them were sent, and its lock.
-"""
+# Those of killed processes, too: copies ("~") that were not renamed.
+_OTHER_NAMES: Final = frozenset({*_LAST, "ledger~", "rejected.jsonl", "report.html"})
+_SHOWN_NAMES: Final = 3
 
 
 def foreign_in(folder: Path) -> str:
@@ -81,9 +75,9 @@ def others_in(spool: Path) -> list[str]:
 def remove_session(folder: Path, *, is_own: bool = False, unwritten_since: float | None = None) -> str:
     """Remove a session's folder; return why it, or a part of it, is still there, "" if it is gone.
 
-    Nothing is removed if anything in the folder is not a session's or not this user's, or if anything was written after
-    ``unwritten_since``, in seconds since 1970: the latter is no reason. With ``is_own`` the session's files are removed
-    and other files stay: for the process that created or delivered the session.
+    Nothing is removed if anything in it is not a session's or not this user's, or was written after ``unwritten_since``
+    (seconds since 1970, no reason). With ``is_own``, for the process that created or delivered the session, the
+    session's files are removed and others stay.
     """
     try:
         with _opened(folder) as (spool, descriptor):
@@ -110,10 +104,7 @@ def remove_session(folder: Path, *, is_own: bool = False, unwritten_since: float
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[tuple[int, int]]:
-    """Yield descriptors of the spool and of a session's folder.
-
-    Raises `SpoolError` if the path has not the name of a session's folder, or is not a folder.
-    """
+    """Yield descriptors of the spool and of a session's folder; raises `SpoolError` if it is none."""
     if not is_session_name(folder.name):
         raise SpoolError("its name is not that of a session")
     with open_folder(os.path.realpath(folder.parent)) as spool:
@@ -125,7 +116,6 @@ def _opened(folder: Path) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def _files_folder(descriptor: int) -> Iterator[int | None]:
-    """Yield a descriptor of the folder with the files of results, None if there is no such folder."""
     with ExitStack() as stack:
         try:
             files = stack.enter_context(open_folder(FOLDER, inside=descriptor))
@@ -138,7 +128,7 @@ def _files_folder(descriptor: int) -> Iterator[int | None]:
 
 
 def _contents(descriptor: int) -> dict[str, os.stat_result]:
-    """Return the status of everything in an open session's folder by its name, files of results as ``files/NAME``."""
+    """Return the status of everything in an open folder by its name, files of results as ``files/NAME``."""
     found = _statuses(descriptor)
     with _files_folder(descriptor) as files:
         if files is not None:
@@ -155,7 +145,7 @@ def _statuses(descriptor: int) -> dict[str, os.stat_result]:
 
 
 def _foreign_under(descriptor: int) -> str:
-    """Return why an open folder is not removed: what no session creates in it, or who else owns a part of it."""
+    """Return why an open folder is not removed: what no session creates in it, or another owner."""
     contents = _contents(descriptor)
     if why := _reason([name for name, status in contents.items() if not _is_ours(name, status)]):
         return why
@@ -232,7 +222,7 @@ def state_of(folder: SessionFolder) -> State:
 
 
 def _is_locked(folder: SessionFolder) -> bool:
-    """Return whether a sender holds a session's lock; creates no lock file."""
+    """Whether a sender holds a session's lock; creates no lock file."""
     try:
         descriptor = os.open(folder.path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -246,7 +236,6 @@ def _is_locked(folder: SessionFolder) -> bool:
 
 
 def _files_of(folder: SessionFolder) -> list[Path]:
-    """Return the files of a session without the copied files of its results."""
     return [path for path in folder.path.iterdir() if path.is_file() and not path.is_symlink()]
 
 
@@ -278,7 +267,7 @@ def discard_session(folder: SessionFolder) -> str:
 
 
 def remove_empty(spool: Path) -> None:
-    """Remove the folders of sessions whose removal was cut short: they hold nothing that can be sent."""
+    """Remove the folders of sessions whose removal was cut short."""
     with suppress(OSError):  # `session_folders` reports a spool that cannot be read
         for folder in folders_in(spool, is_hidden=False):
             if folder.is_empty and not _is_locked(folder):
@@ -286,10 +275,7 @@ def remove_empty(spool: Path) -> None:
 
 
 def delivered_state(folder: SessionFolder) -> LedgerState | None:
-    """Return the ledger's state of a session that is delivered as a whole, else None.
-
-    Nothing was written after its sender's last record then.
-    """
+    """Return the ledger's state of a session that is delivered as a whole, with no record after it, else None."""
     try:
         state = ledger_from(folder.ledger)
         # A process that outlived the sender may have written a result since: that one was not sent.
@@ -304,8 +290,8 @@ def delivered_state(folder: SessionFolder) -> LedgerState | None:
 class LeftoverCounts(Struct, frozen=True):
     """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
 
-    ``alone`` names the folders that were left alone although they are as old: they hold something else, too.
-    ``reports`` has the path of each HTML report that a sender could not write after its pytest had ended, and why.
+    ``alone`` names old folders that stay because they hold something else, too. ``reports`` has the path of each HTML
+    report that a sender could not write after its pytest had ended, and why.
     """
 
     kept: int = 0
@@ -315,9 +301,9 @@ class LeftoverCounts(Struct, frozen=True):
 
 
 def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
-    """Count the earlier sessions in the spool, and remove those older than ``keep_days``; 0 days keep for ever.
+    """Count the earlier sessions in the spool, and remove those that are delivered or older than ``keep_days``.
 
-    A delivered session is removed, and returned if its report is missing. ``now`` is in seconds since 1970.
+    0 days keep for ever. ``now`` is in seconds since 1970.
     """
     alone = remove_abandoned(spool, now=now)
     remove_empty(spool)
@@ -346,10 +332,9 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
 
 
 def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[str]:
-    """Remove folders whose process was killed before it published them; a younger one may still be filled.
+    """Remove folders of this user whose process was killed before it published them; younger ones may still be filled.
 
-    Those of another user are left to that user's next session. Returns the folders that are left alone since they hold
-    something else, too, each with the reason; with ``is_dry`` nothing is removed.
+    Returns those that are left alone since they hold something else, each with the reason; ``is_dry`` removes nothing.
     """
     alone, expiry = [], now - DAY_SECONDS
     with suppress(OSError):  # `session_folders` reports a spool that cannot be read
@@ -366,9 +351,8 @@ def remove_abandoned(spool: Path, *, now: float, is_dry: bool = False) -> list[s
 class SpooledSession(Struct, frozen=True):
     """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
 
-    ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path.
-    ``results``, ``acknowledged``, ``rejected`` and ``held`` are numbers of results. ``trouble`` is the reason why the
-    session cannot be read, empty if it can.
+    ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path,
+    ``trouble`` the reason why the session cannot be read. The counts are of results.
     """
 
     id: str
@@ -386,7 +370,7 @@ class SpooledSession(Struct, frozen=True):
 
     @property
     def left(self) -> int:
-        """Number of results that remain to be sent; a test that never finished is not counted."""
+        """Number of results that remain to be sent, without tests that never finished."""
         return max(0, self.results - self.acknowledged - self.rejected - self.held)
 
 

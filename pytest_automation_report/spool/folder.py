@@ -1,10 +1,8 @@
-"""The folders of the spool: one for each session, with all its files.
+"""The folders of the spool, one for each session, and the processes that work on a session.
 
 ``session.json`` is the manifest: the run and its destination, never the token. Each process that writes has one
 ``WORKER.records`` file; ``files`` holds the files of results. The sender adds ``ledger``, ``lock``, ``sender.log`` and
-``rejected.jsonl``. Folders have mode 0700, files 0600.
-
-A session's folder has a hidden name until its manifest is complete, so that no sender finds a part of it.
+``rejected.jsonl``. Folders have mode 0700, files 0600. A folder has a hidden name until its manifest is complete.
 """
 
 from __future__ import annotations
@@ -51,6 +49,7 @@ FOLDER: Final = "files"
 """Name of the folder with the files of results in a session's folder."""
 
 _FILE_NAME: Final = lazy_pattern(r"[A-Za-z0-9_-]{1,80}")
+_SESSION_NAME: Final = lazy_pattern(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _STATE_FOLDER: Final = ".automation-report"
 _HIDING: Final = "."
 # A manifest has some kilobytes; a foreign one may have any size.
@@ -61,14 +60,14 @@ _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock", 
 
 
 def is_spooled_name(name: str) -> bool:
-    """Return whether a file in the spool may have this name; a forged record can have any."""
+    """Whether a file in the spool may have this name; a forged record can have any."""
     return _FILE_NAME.fullmatch(name) is not None
 
 
 def is_lock_taken(descriptor: int) -> bool:
     """Lock an open file for this process; return False if another process holds the lock.
 
-    Raises `OSError` if the file system has no locks: NFS, for instance, without its lock service.
+    Raises `OSError` on a file system without locks, such as NFS without its lock service.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -92,25 +91,21 @@ def without_locks(error: OSError) -> str:
     return f"the spool's file system has no locks ({error.strerror or error}), without which nothing is sent"
 
 
-_RANDOM_BYTES: Final = 4
-_SESSION_NAME: Final = lazy_pattern(rf"\.?[0-9]{{8}}T[0-9]{{6}}-[0-9a-f]{{{2 * _RANDOM_BYTES}}}")
-
-
 def new_session_name() -> str:
     """Return the name of a session that starts now."""
-    return f"{Unpatched.utc():%Y%m%dT%H%M%S}-{os.urandom(_RANDOM_BYTES).hex()}"
+    return f"{Unpatched.utc():%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
 
 
 def is_session_name(name: str) -> bool:
-    """Return whether a folder of this name can be a session's, published or hidden."""
+    """Whether a folder of this name can be a session's, published or hidden."""
     return _SESSION_NAME.fullmatch(name) is not None
 
 
 class SessionFolder:
     """One session's folder in the spool, with the paths of its files; ``id`` is its name after `publish`.
 
-    ``rejected`` has the results that the server refused, for people; ``report`` is the report of the session's run on
-    its way to pytest's stdout.
+    ``rejected`` has the results that the server refused, for people; ``report`` is a report on its way to pytest's
+    stdout.
     """
 
     def __init__(self, path: Path) -> None:
@@ -143,10 +138,7 @@ class SessionFolder:
 
     @property
     def _session_path(self) -> Path:
-        """The manifest, or a copy of it if every process died before renaming its copy.
-
-        Several processes may have died so, some before their copy was complete: the longest copy is read.
-        """
+        """The manifest, or the longest copy of it if every process died before renaming its copy."""
         path = self.path / SESSION_FILE
         if path.exists():
             return path
@@ -180,7 +172,7 @@ class SessionFolder:
         return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names_of_records)
 
     def writer(self, worker: str) -> SpoolWriter:
-        """Return a writer of this worker's records, which creates the session again if a test deletes it."""
+        """Return a writer of this worker's records, which restores the session if a test deletes it."""
         if self._known is None and self.has_manifest:
             self.read_session()
         return SpoolWriter(self.records(worker), None if self._known is None else self.file_of(self._known[0]))
@@ -193,9 +185,7 @@ class SessionFolder:
     def bind(self, session: SessionManifest) -> None:
         """Replace ``session.json`` by one with a destination, whole or not at all; its time stays.
 
-        The caller holds the folder's lock.
-
-        Raises `SpoolError` if it cannot be written.
+        The caller holds the folder's lock. Raises `SpoolError` if it cannot be written.
         """
         path = self.path / SESSION_FILE
         began_ns = self.began_ns
@@ -208,14 +198,11 @@ class SessionFolder:
         self._known = session, began_ns
 
     def restore(self, session: SessionManifest) -> None:
-        """Create the folder and ``session.json`` again if a test has deleted them, with their time if it is known.
-
-        Raises OSError if that fails.
-        """
+        """Create the folder and ``session.json`` again if a test has deleted them; raises `OSError` if that fails."""
         self.file_of(session).restore(Disk())
 
     def file_of(self, session: SessionManifest) -> ManifestFile:
-        """Return the manifest to restore: the one that was written or read by this object, else the session's."""
+        """Return the manifest to restore: the one that this object wrote or read, else that of the session."""
         manifest, written_ns = self._known or (session, 0)
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
         return ManifestFile(os.fspath(self.path / SESSION_FILE), encode(manifest), written_ns, ignored)
@@ -240,7 +227,7 @@ class SessionFolder:
         return session
 
     def check_owner(self) -> None:
-        """Raise `SpoolError` if another user may have written the session: it would be sent with this user's token."""
+        """Raise `SpoolError` if another user may have written the session: this user's token would send it."""
         status = self.path.stat()
         if status.st_uid != os.geteuid():
             raise SpoolError(f"it belongs to user {status.st_uid}: send it as that user, or chown it once you know it")
@@ -251,7 +238,7 @@ class SessionFolder:
                 raise SpoolError(f"{path} is a link or a pipe, which no session makes: remove it")
 
     def locked(self) -> int | None:
-        """Lock the folder; return a descriptor that holds the lock until it is closed, None if another process has it.
+        """Lock the folder; return a descriptor that holds the lock, None if another process has it.
 
         Raises `FileNotFoundError` if the folder is gone, `SpoolError` if it cannot be locked.
         """
@@ -278,7 +265,7 @@ class SessionFolder:
         return descriptor
 
     def publish(self) -> SessionFolder:
-        """Rename the hidden folder to its final name, and return it: senders may send it from now on."""
+        """Rename the hidden folder to its final name, and return it: senders may send it now."""
         path = self.path.with_name(self.id)
         self.path.rename(path)
         published = SessionFolder(path)
@@ -287,9 +274,9 @@ class SessionFolder:
 
 
 def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> SessionFolder:
-    """Create the folder of a new session; raises `SpoolError` if that fails.
+    """Create the folder of a new session, which is not sent before `SessionFolder.publish` if hidden.
 
-    ``name`` is that of `new_session_name`. A hidden folder is not sent before `SessionFolder.publish`.
+    ``name`` is that of `new_session_name`. Raises `SpoolError` if the folder cannot be created.
     """
     _check_links(spool)
     try:
@@ -312,15 +299,14 @@ def _check_links(spool: Path) -> None:
 
 
 def _ignored_with(spool: Path) -> tuple[Path, ...]:
-    """Return the folders that get a ``.gitignore`` when they are created for a spool."""
     return (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,)
 
 
 def session_folders(spool: Path) -> list[SessionFolder]:
-    """Return the spool's sessions, oldest first, none if the spool does not exist.
+    """Return the spool's sessions, oldest first, without those that have nothing left to send.
 
-    A user may name any folder as the spool: folders with other names are not sessions, and those with nothing left to
-    send are left out. Raises `SpoolError` if the spool is not a folder, is a planted link, or cannot be read.
+    A user may name any folder as the spool: folders with other names are not sessions. Raises `SpoolError` if the spool
+    is not a folder, is a planted link, or cannot be read; one that does not exist is empty.
     """
     _check_links(spool)
     try:
@@ -336,7 +322,7 @@ def session_folders(spool: Path) -> list[SessionFolder]:
 def folders_in(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
     """Return the folders with a session's name, oldest first; raises `OSError` if the spool cannot be read.
 
-    Hidden ones were not published: their process fills them, or was killed before it had done so.
+    Hidden ones were not published: their process fills them, or was killed.
     """
     paths = [path for path in sorted(spool.iterdir()) if path.name.startswith(_HIDING) is is_hidden]
     return [
@@ -433,7 +419,7 @@ _MANIFEST: Final = JsonDecoder(SessionManifest)
 def process_start_time(pid: int) -> str:
     """Return the start time of a process as the kernel writes it; "" if there is no such process, or no ``/proc``.
 
-    Ids are used again: with the start time a later process of the same id is not taken for the first one.
+    Ids are used again: the start time tells a later process of the same id from the first one.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -445,10 +431,7 @@ def process_start_time(pid: int) -> str:
 
 
 class Process:
-    """Another process, watched from the creation of this object; a process that does not exist then counts as dead.
-
-    Owned by its creator, who closes it.
-    """
+    """Another process, watched from the creation of this object on; one that does not exist then counts as dead."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -466,7 +449,7 @@ class Process:
             self._descriptor = None  # an old kernel or a sandbox without the call: ask by id
 
     def is_alive(self) -> bool:
-        """Return whether the process lives. A zombie counts as dead, except on systems without process descriptors."""
+        """Whether the process lives; a zombie does not, except on systems without process descriptors."""
         self.wait(0.0)
         return not self._is_gone
 
@@ -521,8 +504,7 @@ class Log:
             finally:
                 os.close(descriptor)
         except OSError:
-            # The sender can report it nowhere else. The summary needs only the ledger.
-            return
+            return  # the sender can report it nowhere else, and the summary needs only the ledger
 
     def tail(self, lines: int) -> list[str]:
         """Return the last lines, none if there is no log."""

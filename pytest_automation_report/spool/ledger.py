@@ -1,14 +1,8 @@
-"""The kinds of records in a ledger, and the state of a session's delivery, which they add up to.
+"""The ledger: what a sender records of its requests, and the state of the delivery that the records add up to.
 
 Before each POST that changes something the sender writes an ``intent``, and after it one record that closes the intent.
-An intent without such a record is open: its response is awaited, or it must be reconciled before anything else is sent
-to that run. Several can be open: one for each worker and one for the run.
-
-Results are named by the offset of their record in their worker's file. Each worker's results are sent in the order of
-their offsets, so a batch is a range of offsets.
-
-`LedgerState.apply` applies all kinds: in the sender, in a later one, and in pytest, which reads along to see when the
-sender is done.
+An open intent must be reconciled before anything else is sent to that run. Each worker's results are sent in the order
+of the offsets of their records, which also name them: a batch is a range of offsets.
 """
 
 from __future__ import annotations
@@ -37,13 +31,7 @@ if TYPE_CHECKING:
 
 
 Operation: TypeAlias = Literal[
-    "create_run",
-    "append_run",
-    "complete_run",
-    "create_thread",
-    "append_thread",
-    "complete_thread",
-    "note_thread",
+    "create_run", "append_run", "complete_run", "create_thread", "append_thread", "complete_thread", "note_thread"
 ]
 """The requests that change something on the server, as intents name them."""
 
@@ -55,7 +43,7 @@ ReportState: TypeAlias = Literal["begun", "written", "late", "none"]
 
 
 class ReadyRecord(Record, frozen=True, tag="ready"):
-    """A sender began. Pytest gets its process id from it, to notice its death."""
+    """A sender began; pytest watches the process with this id, to notice its death."""
 
     pid: Int64
 
@@ -63,10 +51,9 @@ class ReadyRecord(Record, frozen=True, tag="ready"):
 class DoneRecord(Record, frozen=True, tag="done"):
     """A sender ended, for which pytest waits.
 
-    ``left`` counts the results that remain, ``damaged`` the records that cannot be used, and ``torn`` the files that
-    end in the middle of a record. ``why`` is the error that stopped the sender, empty for none. ``shown`` counts the
-    results that the run's threads have by the server's own count, None if it was not read. ``seen`` counts the results
-    by worker, and ``counts`` by status: the summary need not read 100,000 results.
+    ``left`` counts the results that remain, ``damaged`` the records that cannot be used, ``torn`` the files that end in
+    the middle of a record. ``why`` is the error that stopped the sender. ``shown`` is the server's own count of
+    results, None if it was not read. ``seen`` counts the results by worker, ``counts`` by status.
     """
 
     complete: bool = False
@@ -80,20 +67,17 @@ class DoneRecord(Record, frozen=True, tag="done"):
 
 
 class JoinedRecord(Record, frozen=True, tag="joined"):
-    """The id of a run that exists already. ``run create`` or another job has created it, so no intent shows it.
-
-    ``note`` is for the user, where it is not simply the run that the settings name.
-    """
+    """The id of a run that exists already, for which there is no intent; ``note`` is a remark for the user."""
 
     run: Int64
     note: str = ""
 
 
 class Intent(Record, frozen=True, tag="intent"):
-    """A POST is about to be sent. Without it a sender killed after sending could send the same results again.
+    """A POST is about to be sent.
 
-    ``at`` is the time in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last
-    result, ``count`` is their number; ``observed`` and ``computed`` are its share of the thread's elapsed times in
+    ``at`` is in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last result,
+    ``count`` is their number; ``observed`` and ``computed`` are its share of the thread's elapsed times in
     microseconds. Of a note, ``count`` is the number of its fields and ``note`` the digest of their names and values.
     """
 
@@ -106,8 +90,7 @@ class Intent(Record, frozen=True, tag="intent"):
     count: Int64 = 0
     # Number of results in the thread before this batch: what the thread has more was brought by the batch.
     known: Int64 = 0
-    # Numbers of the attempts that are reported although they never finished. Their FINISH may still come, from a
-    # process that outlives the session's end: it must not be a second result.
+    # Attempts that are reported although they never finished: a FINISH that still comes is no second result.
     orphans: tuple[Int64, ...] = ()
     observed: Int64 = 0
     computed: Int64 = 0
@@ -168,10 +151,7 @@ class AsideRecord(Record, frozen=True, tag="aside"):
 
 
 class AliasRecord(Record, frozen=True, tag="alias"):
-    """The server does not know a status, so another alias is used from now on.
-
-    Without it each sender would be refused once more.
-    """
+    """The server does not know a status: this and later senders use another alias."""
 
     status: str
     before: str
@@ -185,16 +165,13 @@ class FencedRecord(Record, frozen=True, tag="fenced"):
 
 
 class FencingIsRecord(Record, frozen=True, tag="fencing-is"):
-    """Whether completed threads of this server accept results: found out once, by a probe."""
+    """Whether completed threads of this server accept results, as a probe has shown."""
 
     fencing: Fencing
 
 
 class StoredRecord(Record, frozen=True, tag="stored"):
-    """A file of a result was uploaded to this URL at this time, in seconds since 1970.
-
-    Without it, and `UnstoredRecord`, each file would be uploaded again.
-    """
+    """A file of a result was uploaded; ``at`` is in seconds since 1970."""
 
     name: str
     url: str
@@ -210,19 +187,13 @@ class UnstoredRecord(Record, frozen=True, tag="unstored"):
 
 
 class FindingsRecord(Record, frozen=True, tag="findings"):
-    """Written before ``done``: what changed in the run since an earlier one, for pytest's summary.
-
-    Only a server of ours has it. ``excerpt`` is a `findings.documents.FindingsExcerpt`.
-    """
+    """What changed in the run, a `findings.documents.FindingsExcerpt` for pytest's summary; written before ``done``."""
 
     excerpt: dict[str, Any]
 
 
 class ReportRecord(Record, frozen=True, tag="report"):
-    """The HTML report of the run is being written, or what became of it; pytest waits, though no response arrives.
-
-    ``why`` is the reason why there is no report, empty for other states.
-    """
+    """The HTML report of the run is being written, or what became of it; ``why`` is the reason if there is none."""
 
     file: str
     state: ReportState
@@ -230,14 +201,11 @@ class ReportRecord(Record, frozen=True, tag="report"):
 
 
 class TroubleRecord(Record, frozen=True, tag="trouble"):
-    """Why nothing is sent at the moment: pytest's wait ends sooner, and the summary shows the reason.
-
-    ``error_class`` decides the summary's advice and the exit code; ``is_run_gone`` if the run is completed or unknown.
-    """
+    """Why nothing is sent at the moment; ``error_class`` decides the summary's advice and the exit code."""
 
     why: str
     error_class: str = field(name="class")
-    is_run_gone: bool = field(default=False, name="gone")
+    is_run_gone: bool = field(default=False, name="gone")  # the run is completed or unknown
 
 
 class NewRunRecord(Record, frozen=True, tag="new-run"):
@@ -256,10 +224,7 @@ LEDGER_KINDS: Final = JsonDecoder(
 
 
 class OffsetRanges(Struct):
-    """Ranges of offsets, added in any order; ``count`` is the number of results in them.
-
-    Ranges instead of single offsets: memory grows with the number of batches, not with that of results.
-    """
+    """Ranges of offsets, added in any order: memory grows with batches, not with results, whose number is ``count``."""
 
     _firsts: list[int] = field(default_factory=list)
     _lasts: list[int] = field(default_factory=list)
@@ -288,11 +253,10 @@ class OffsetRanges(Struct):
 
 
 class WorkerProgress(Struct):
-    """The delivery of one worker's results: the ranges by outcome, and the threads that they were sent to.
+    """The delivery of one worker's results.
 
-    ``thread`` is the open thread, None if there is none; ``in_thread`` is the number of its results, and
-    ``thread_observed`` and ``thread_computed`` are the elapsed times sent to it so far, in microseconds. ``threads``
-    are all threads of the worker: a fenced thread is followed by a new one.
+    ``in_thread`` is the number of results in the open ``thread``; ``thread_observed`` and ``thread_computed`` are the
+    elapsed times sent to it, in microseconds. A fenced thread is followed by a new one: ``threads`` has them all.
     """
 
     thread: int | None = None
@@ -312,10 +276,7 @@ class WorkerProgress(Struct):
 
 
 class LedgerState(Struct):
-    """The sum of a ledger's records.
-
-    Only `apply` changes it, so a sender that continues and one that restarts have the same state.
-    """
+    """The sum of a ledger's records: only `apply` changes it, so senders that follow each other have the same state."""
 
     # The run and its life. A joined run is completed by the one who created it, unless the manifest says otherwise.
     run: int | None = None
@@ -375,14 +336,14 @@ class LedgerState(Struct):
 
     @property
     def lost_report(self) -> str:
-        """Why the HTML report of a session whose sender has ended is not there; "" if it is, or if none was wanted."""
+        """Why the HTML report is not there after the sender's end; "" if it is, or if none was wanted."""
         if self.report is None or self.report.state == "written":
             return ""
         return self.report.why or "the sender ended before it was written"
 
     @property
     def unstored_reasons(self) -> tuple[tuple[str, int], ...]:
-        """The reasons why files were not stored, each with the number of files, the most frequent first."""
+        """The reasons why files were not stored, each with their number, the most frequent first."""
         return tuple(Counter(self.unstored.values()).most_common())
 
     def total(self, outcome: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
@@ -470,7 +431,6 @@ class LedgerState(Struct):
                     if progress.thread == intent.thread:  # still open
                         progress.in_thread += count
             case RejectedRecord() | HeldRecord() | DroppedRecord():
-                self.reasons.append(record.why)
                 self._set_aside(intent, record)
             case NotRecord():
                 pass
@@ -482,6 +442,7 @@ class LedgerState(Struct):
         self.is_run_gone = False
 
     def _set_aside(self, intent: Intent, record: RejectedRecord | HeldRecord | DroppedRecord) -> None:
+        self.reasons.append(record.why)
         if intent.operation in {"append_run", "note_thread"}:
             self.is_noted = True  # a note is sent once, whatever the server does with it
         elif intent.operation == "append_thread":
@@ -514,7 +475,6 @@ class LedgerState(Struct):
                 pass
 
     def _leave_run(self) -> None:
-        """Forget the run, so that the rest goes to a new one with new threads."""
         if self.run is not None:
             self.left_runs.add(self.run)
         self.run, self.is_joined, self.is_noted, self.is_complete = None, False, False, False
@@ -536,7 +496,7 @@ _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macO
 
 
 def ledger_from(path: Path) -> LedgerState:
-    """Read a ledger and return its state; a missing ledger is an empty one.
+    """Return the state of a ledger; a missing one is an empty one.
 
     Raises `SpoolError` if the path is not a file, and if an undamaged record has not the members of its kind.
     """
@@ -557,8 +517,8 @@ def ledger_from(path: Path) -> LedgerState:
 class LedgerFile:
     """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
 
-    A ledger that a test deletes is created again with its content, after a call of ``on_deleted``. Raises `SpoolError`
-    if a record cannot be written whole: no POST goes out without its intent on disk.
+    A ledger that a test deletes is created again with its content, after a call of ``on_deleted``. All methods raise
+    `SpoolError` for errors of the disk: no POST goes out without its intent on it.
     """
 
     def __init__(self, path: Path, on_deleted: Callable[[], None] = lambda: None) -> None:
@@ -577,7 +537,7 @@ class LedgerFile:
         os.close(self._descriptor)
 
     def write(self, record: Record) -> None:
-        """Append one record and apply it; raises `SpoolError` if it cannot be written whole."""
+        """Append one record and apply it."""
         framed = record.framed()
         line = b"\n" + framed if self._is_torn else framed
         path, disk = os.fspath(self._path), Disk()

@@ -1,4 +1,4 @@
-"""Follow the records files of a session: return the records that were appended since the last read."""
+"""Follow the records files of a session: return what was appended since the last read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NEWS_BYTES: Final = 128 << 10
 class SpoolReader(Struct):
     """Reads the records that were appended since the last read; owned by the sender.
 
-    Workers' files may appear at any moment. ``is_behind`` is whether the last read left a file before its end.
+    Workers' files may appear at any moment. ``is_behind``: the last read left a file before its end.
     """
 
     folder: SessionFolder
@@ -60,8 +60,7 @@ class SpoolReader(Struct):
     def added(self, is_full: Callable[[str], bool] = lambda _: False) -> Iterator[tuple[str, list[PositionedRecord]]]:
         """Yield each worker and its new records; the controller's last.
 
-        A worker's file is read no further while ``is_full`` returns True for it: waiting results stay on disk and not
-        in memory.
+        While ``is_full`` is True for a worker, its results stay on disk and not in memory.
         """
         workers = self.folder.workers()
         # xdist writes a crash report after everything that the crashed worker wrote, and before the test runs again. So
@@ -85,10 +84,7 @@ class SpoolReader(Struct):
             yield CONTROLLER, placed
 
     def has_news(self) -> bool:
-        """Whether to read at once: the session ends, a worker begins, or many results were added.
-
-        Asked several times between two reads, so it looks at few bytes. Other records are read a little later.
-        """
+        """Whether the session ends, a worker begins, or many results were added, as a look at few bytes shows."""
         try:
             before, self._entries = self._entries, len(os.listdir(self.folder.path))  # noqa: PTH208 - a third of its time
             return self._entries != before or any(

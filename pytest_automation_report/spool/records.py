@@ -1,11 +1,8 @@
-"""The kinds of records in a spool, each with the reason for it, and the frame that those of the ledger have, too.
+"""The kinds of records in a spool, and the frame that those of the ledger have, too.
 
 A record is one line, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of the JSON in
 bytes, eight for its CRC32. JSON holds no raw newline, so a reader skips a damaged record and continues at the next
-line. Pytest's process and the sender both use this module, so they agree on the format.
-
-`WorkerQueues` applies all kinds; other readers are named. Times are in microseconds, moments in microseconds since the
-session began. `spool.ledger` has the kinds of the ledger.
+line. Times are in microseconds, moments in microseconds since the session began. `WorkerQueues` applies all kinds.
 """
 
 from __future__ import annotations
@@ -24,10 +21,7 @@ if TYPE_CHECKING:
 
 
 FORMAT: Final = 1
-"""Version of records and manifest; a reader refuses every other version.
-
-A new member with a default needs no new version: unknown members are ignored.
-"""
+"""Version of records and manifest, the only one that a reader accepts; a new member with a default needs no other."""
 
 _HEADER_BYTES: Final = 18
 # A foreign or damaged file may be one line of any length: up to this size it is held in memory.
@@ -63,10 +57,9 @@ def unframed(line: bytes) -> bytes | None:
 class Decoder:
     """Decode the bytes of one file, in pieces of any size, into records; owned by the reader of that file.
 
-    ``kinds`` decodes one record. A record of another kind, or one that is not as its kind declares it, is damaged, too:
-    a right checksum only shows that a line is whole. If ``is_strict``, `ValueError` is raised for it. ``position`` is
-    the offset behind the last complete line. A line that is longer than any record is damaged: it is counted once, none
-    of it is stored, and decoding continues behind its newline.
+    ``kinds`` decodes one record. A record that is not as its kind declares it is damaged, too, or with ``is_strict`` a
+    `ValueError`: a right checksum only shows that a line is whole. ``position`` is the offset behind the last complete
+    line. A line that is longer than any record is damaged: it is counted once, and none of it is stored.
     """
 
     __slots__ = ("_is_endless", "_is_strict", "_kinds", "_tail", "damaged", "position")
@@ -149,8 +142,8 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     """What only the process that ran an attempt knows of it; all texts are clean.
 
     ``elapsed`` is the time of all phases. ``setup`` and ``teardown`` are None if they are not known. ``colours`` are
-    those of the fields' values, ``comparison`` is the one that failed the attempt, and ``line`` the line of the test's
-    file at which it failed, which counts from 1.
+    those of the fields' values, ``comparison`` is the one that failed the attempt, and ``line`` that of the test's
+    file, from 1.
     """
 
     status: Status
@@ -166,10 +159,7 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
 
 
 class OpenRecord(Record, frozen=True, tag="open"):
-    """Names the process and when it began. When pytest's leading process is dead, the sender waits for living workers.
-
-    ``began`` is written if the first result came later.
-    """
+    """Names the process, which the sender waits for, and its start: ``began``, if the first result came later."""
 
     pid: Int64
     moment: Int64 = field(default=0, name="t")
@@ -179,17 +169,13 @@ class OpenRecord(Record, frozen=True, tag="open"):
 
 
 class PlanRecord(Record, frozen=True, tag="plan"):
-    """Whether xdist runs every test on every worker (``--dist each``), so that each worker's tests are expected."""
+    """Whether xdist runs every test on every worker (``--dist each``): then each worker's tests are expected."""
 
     each: bool
 
 
 class CollectedRecord(Record, frozen=True, tag="collected"):
-    """Number of collected tests, and those that share a key.
-
-    Without it a test that never began would not be missed: `summary.counts` compares it with the number of results.
-    ``collection`` is the extension of this name, empty in a run that no jobs share.
-    """
+    """Number of collected tests, those that share a key, and the ``collection`` extension of a run that jobs share."""
 
     count: Int64
     repeated: tuple[tuple[str, Int64], ...] = ()
@@ -204,16 +190,13 @@ class IdsRecord(Record, frozen=True, tag="ids"):
 
 
 class CapturedRecord(Record, frozen=True, tag="captured"):
-    """Pytest's capture files, from which the sender reads the last output of a killed process.
-
-    ``files`` has of each the stream's name, its descriptor, device and inode.
-    """
+    """Pytest's capture files, for the last output of a killed process: stream, descriptor, device and inode of each."""
 
     files: tuple[tuple[str, int, int, int], ...]
 
 
 class StartRecord(Record, frozen=True, tag="start"):
-    """An attempt begins. A START without a FINISH is a test whose process died: only so the test is known.
+    """An attempt begins. Without a FINISH, it is a test whose process died.
 
     ``number`` counts the attempts of the process, ``line`` is pytest's, which counts from 0.
     """
@@ -256,10 +239,7 @@ class FinishRecord(Record, frozen=True, tag="finish"):
 
 
 class CrashRecord(Record, frozen=True, tag="crash"):
-    """xdist's report of a worker's death, written by the leading process: a dead worker cannot report its test.
-
-    ``words`` is the last output of the worker, empty if the leading process could not open its capture files.
-    """
+    """xdist's report of a worker's death, written by the leading process; ``words`` are the worker's last output."""
 
     moment: Int64 = field(name="t")
     worker: str
@@ -281,10 +261,10 @@ class PropertyRecord(Record, frozen=True, tag="property"):
 class CloseRecord(Record, frozen=True, tag="close"):
     """The process ended in order, so a test that is still open was interrupted and did not crash.
 
-    `summary.counts` reads its members: ``counts`` are the results by status, ``fault_count`` is the number of errors of
-    this package and ``faults`` are the first of them, ``warnings`` are about users' annotations and hooks. ``failures``
-    are the first failed tests, as `recording.results.FailedTest` has their members. ``detail`` is the reason of an
-    interruption, and ``elapsed_correction`` what the times of the results differ from the whole.
+    ``counts`` are the results by status, ``fault_count`` is the number of errors of this package and ``faults`` are the
+    first of them, ``warnings`` are about users' annotations and hooks. ``failures`` are the first failed tests, with
+    the members of `recording.results.FailedTest`. ``detail`` is the reason of an interruption, and
+    ``elapsed_correction`` what the times of the results differ from the whole.
     """
 
     moment: Int64 = field(name="t")
@@ -299,10 +279,7 @@ class CloseRecord(Record, frozen=True, tag="close"):
 
 
 class EndRecord(Record, frozen=True, tag="end"):
-    """The session ended, and how. Until then the sender waits for more.
-
-    `SessionFolder.has_ended` and `SpoolReader.has_news` look for it.
-    """
+    """The session ended, and how: until then the sender waits for more."""
 
     reason: str
     moment: Int64 = field(default=0, name="t")
@@ -318,9 +295,6 @@ SPOOL_KINDS: Final = JsonDecoder(
 
 
 def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
-    """Yield the IDS records, which name all collected tests.
-
-    Written only for ``report_not_run``: the sender then reports each test that has no result as untested.
-    """
+    """Yield the IDS records, which name all collected tests; the sender then reports those without a result."""
     for first in range(0, len(nodeids), _NAMES_PER_RECORD):
         yield IdsRecord(tuple(nodeids[first : first + _NAMES_PER_RECORD])).framed()

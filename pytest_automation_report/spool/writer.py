@@ -42,8 +42,8 @@ _RESULT: Final = b'{"k":"finish"'
 class ManifestFile(Struct, frozen=True):
     """Restore a deleted ``session.json`` and its folder; every process that writes there can do so.
 
-    ``path`` is the path of the file. ``written_ns`` is the time when it was first written, in nanoseconds since 1970,
-    0 if unknown. Those of the ``ignored`` folders that have to be created get a ``.gitignore``.
+    ``written_ns`` is the time when the file was first written, in nanoseconds since 1970, 0 if unknown. Those of the
+    ``ignored`` folders that have to be created get a ``.gitignore``. All methods raise `OSError` if they fail.
     """
 
     path: str
@@ -52,15 +52,12 @@ class ManifestFile(Struct, frozen=True):
     ignored: tuple[str, ...]
 
     def restore(self, disk: Disk) -> None:
-        """Create the folder and the file if a test has deleted them; raises OSError if that fails."""
+        """Create the folder and the file if a test has deleted them."""
         self.copy(disk)
         self.show(disk)
 
     def copy(self, disk: Disk) -> None:
-        """Write the missing file under a name that holds this process's id, so that no reader sees a part of it.
-
-        Readers use the copy if its process died before renaming it. Raises OSError if it cannot be written.
-        """
+        """Write the missing file under a name that holds this process's id, so that no reader sees a part of it."""
         try:
             disk.lstat(self.path)
         except FileNotFoundError:
@@ -70,7 +67,7 @@ class ManifestFile(Struct, frozen=True):
             self.write_copy(disk)
 
     def write_copy(self, disk: Disk, *, is_durable: bool = False) -> None:
-        """Write the file under that name, whether one is there or not; raises OSError if it cannot be written."""
+        """Write the file under that name, whether one is there or not."""
         # Age decides when a session expires: restoring it must not make it younger.
         write_draft(disk, self._copy_of(disk), [self.data], written_ns=self.written_ns, is_durable=is_durable)
 
@@ -84,7 +81,7 @@ class ManifestFile(Struct, frozen=True):
 
 
 def is_moved(disk: Disk, path: str, status: os.stat_result) -> bool:
-    """Return whether another file than the one with this status, or none, has the path."""
+    """Whether another file than the one with this status, or none, has the path."""
     try:
         return not os.path.samestat(disk.lstat(path), status)
     except FileNotFoundError:
@@ -96,9 +93,8 @@ def is_moved(disk: Disk, path: str, status: os.stat_result) -> bool:
 def restored(disk: Disk, descriptor: int, path: str, on_copied: Callable[[], None] = lambda: None) -> int:
     """Create a new file at ``path`` with the content of the lost file of ``descriptor``; return its descriptor.
 
-    A file that was deleted or moved can be read while a descriptor of it is open. Readers see the old file or the new
-    one, with the same offsets, or the copy if this process dies before it renames it. ``on_copied`` is called before
-    the copy is renamed. Raises OSError on failure; the old descriptor stays open then.
+    Readers see the old file or the new one, with the same offsets, or the copy if this process dies before it renames
+    it. ``on_copied`` is called before that. Raises OSError on failure; the old descriptor stays open then.
     """
     disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
     copy = disk.open(path + COPY, APPEND_FLAGS | os.O_TRUNC, 0o600)
@@ -141,12 +137,10 @@ class WriteLosses(Struct, frozen=True):
 class SpoolWriter:
     """Append records to one process's file; owned by the process that created it.
 
-    ``session`` is the manifest to restore before the records, ``None`` if it is unknown.
-
     Users' tests patch modules, close descriptors, delete folders and fork. So the instance holds every function that it
-    needs, compares its descriptor with its file before each record, restores a deleted file with its content, and
-    writes nothing in a forked child. Results must survive a full disk: then records lose their texts, or wait in
-    memory. Records never overtake each other: a reader relies on their order.
+    needs, compares its descriptor with its file before each record, restores a deleted file with its content, and with
+    ``session`` its manifest, and writes nothing in a forked child. On a full disk records lose their texts, or wait in
+    memory. They never overtake each other: a reader relies on their order.
     """
 
     _descriptor: int
@@ -172,7 +166,7 @@ class SpoolWriter:
 
     @property
     def waiting(self) -> int:
-        """Number of records that are kept in memory because they could not be written so far."""
+        """Number of records that could not be written so far."""
         return len(self._waiting)
 
     @property
@@ -191,7 +185,7 @@ class SpoolWriter:
     def write(self, record: bytes, short: Callable[[], bytes] | None = None) -> bool:
         """Append one record with one write; False in a forked child. Never raises for errors of the disk.
 
-        ``short`` builds the form of the record that is written if the disk has no space for the whole.
+        ``short`` builds the form of the record for a disk that has no space for the whole.
         """
         # A forked child shares the descriptor: its records would be counted twice.
         if self._disk.getpid() != self._pid:
@@ -220,7 +214,7 @@ class SpoolWriter:
         self._descriptor = -1
 
     def _is_written(self, record: bytes, *, leaves_reserve: bool = False) -> bool:
-        """Append the records that wait, oldest first, and then this one; return False if the disk does not take it.
+        """Append the records that wait, oldest first, and then this one; False if the disk does not take it.
 
         With ``leaves_reserve`` it is not written to a disk that is nearly full.
         """
@@ -251,7 +245,7 @@ class SpoolWriter:
             raise OSError(None, f"the disk accepted only {written} of {len(data)} bytes")
 
     def _is_nearly_full(self) -> bool:
-        """Return whether the free space is reserved for outcomes; costs a microsecond, so only long records ask."""
+        """Whether the free space is reserved for outcomes; costs a microsecond, so only long records ask."""
         filesystem = self._disk.fstatvfs(self._descriptor)
         # A file system that reports no blocks shows nothing about its free space.
         return filesystem.f_blocks > 0 and filesystem.f_bavail * filesystem.f_frsize < _RESERVED_BYTES

@@ -1,9 +1,9 @@
 """Hide everything that looks like a credential: tokens of providers, private keys, URLs, headers, named values.
 
-Nearly all texts have no credential. Each pattern therefore has a literal without which it cannot match: the literal is
-searched first, and the regular expression is compiled only when its literal was found. Every expression is linear in
-the length of a text: it begins with a literal, one class of characters follows, and no repetition contains another one
-that matches the same characters.
+Nearly all texts have none. Each pattern therefore has a literal without which it cannot match: it is searched first,
+and the regular expression is compiled only when it was found. Every expression is linear in the length of a text: it
+begins with a literal, one class of characters follows, and no repetition contains another one that matches the same
+characters.
 """
 
 from __future__ import annotations
@@ -154,8 +154,7 @@ _SHORTEST_PART: Final = 12
 def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = False) -> str:
     """Mask everything that looks like a credential, and add the values that are surely secrets to those ``found``.
 
-    With ``is_address`` the text is a URL that users will open: it keeps its signature, which gives access to one file
-    for a limited time.
+    With ``is_address`` the text is a URL that users will open: it keeps its signature, which gives access to one file.
     """
     mask = masked(text, _keys(text)) if "TE KE" in text else text
     # Once for all that follows: hiding a secret adds no literal.
@@ -216,7 +215,7 @@ def _after(match: re.Match[str]) -> str:
 
 
 def _basic(match: re.Match[str]) -> str:
-    """Return `Basic` and fillers if user and password in base64 follow, else the text unchanged."""
+    """Mask user and password in base64 behind `Basic`; other words stay."""
     try:
         is_pair = b":" in a2b_base64(match[2] + "=" * (-len(match[2]) % 4))
     except Base64Error:
@@ -256,7 +255,7 @@ def _end_of_value(text: str, header: re.Match[str]) -> int:
 
 
 def _kept_length(name: str, value: str, *, is_quoted: bool) -> int:
-    """Return the length of the beginning of a header's value that is no secret; words, placeholders and code stay."""
+    """Return the length of the beginning of a header's value that is no secret: words, placeholders and code."""
     whole = len(value)
     if value.strip() in _NO_VALUES or (not is_quoted and compiled(_EXPRESSION).match(value)):
         return whole
@@ -409,7 +408,7 @@ _MIN_TOKEN_LENGTH: Final = 16
 
 
 def masked_parameters(text: str, *, is_signed: bool) -> str:
-    """Mask the values of secret parameters; ``is_signed`` keeps signatures."""
+    """Mask the values of secret parameters but signatures, if ``is_signed``."""
 
     def hidden(match: re.Match[str]) -> str:
         if match["other"]:
@@ -441,7 +440,7 @@ def masked_users(text: str) -> str:
 
 
 def _end_of_user(text: str, match: re.Match[str], next_at: int) -> int | None:
-    """Return the index of the "@" behind user and password, None if there is no secret; ``next_at`` is the next "@"."""
+    """Return the index of the "@" behind user and password, None if there is no secret."""
     if match[2] == "@":
         # Without a password a long user is a token: `https://TOKEN@github.com`.
         return match.end() - 1 if len(match[1]) >= _MIN_TOKEN_LENGTH else None

@@ -48,8 +48,8 @@ def write_draft(
 ) -> None:
     """Write a file that is then renamed to its place; raises `OSError` if the disk does not accept all bytes.
 
-    ``written_ns`` is the time that the file gets, in nanoseconds since 1970, 0 for now. With ``is_durable`` the bytes
-    are on the disk at the return.
+    ``written_ns`` is the time that the file gets, in nanoseconds since 1970, 0 for now. ``is_durable``: wait for the
+    disk.
     """
     descriptor = disk.open(path, _DRAFT, mode)
     try:
@@ -69,7 +69,7 @@ def write_draft(
 
 
 def make_ignored_folder(place: str | Path, disk: Disk | None = None, *, is_ours: bool = False) -> None:
-    """Create a private folder that git ignores, with its parents; of an existing one only ours is ignored, too."""
+    """Create a private folder that git ignores, with its parents; an existing one is ignored only if it is ours."""
     disk, folder = disk or Disk(), os.fspath(place)
     disk.makedirs(folder.rpartition("/")[0] or ".", exist_ok=True)
     try:
@@ -84,7 +84,7 @@ def make_ignored_folder(place: str | Path, disk: Disk | None = None, *, is_ours:
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file from its pieces, beside its place and then renamed: other programs never see a half one.
+    """Write a file beside its place and then rename it: other programs never see a half one.
 
     An earlier file's permissions are kept. Raises `OSError` if the file cannot be written; an earlier one then stays.
     """
@@ -135,7 +135,7 @@ def _stream_of(status: os.stat_result) -> int | None:
 def open_file(path: Path, *, is_foreign: bool = False) -> BinaryIO:
     """Open a file that a user names for reading: a regular one, or a pipe that a program writes to.
 
-    With ``is_foreign`` another user may have put it there: then no link is followed, and no pipe is read. Raises
+    If ``is_foreign``, another user may have put it there: then no link is followed, and no pipe is read. Raises
     `OSError` for everything else, also for a pipe that has no writer within `PIPE_SECONDS`.
     """
     flags = _READ | (os.O_NOFOLLOW if is_foreign else 0)
@@ -149,7 +149,6 @@ def open_file(path: Path, *, is_foreign: bool = False) -> BinaryIO:
 
 
 def _check_kind(descriptor: int, *, is_foreign: bool) -> None:
-    """Raise `OSError` for what is no file, and for a pipe without a writer."""
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         if is_foreign or not stat.S_ISFIFO(mode):

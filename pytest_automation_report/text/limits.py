@@ -1,8 +1,8 @@
-"""Cut texts to the API's limits, make control characters visible and remove terminal sequences.
+"""Cut texts to the API's limits, after what must not be seen is cleaned away.
 
 All functions are linear in the length of their input. A long text is first narrowed to its ends, and only these are
-cleaned: 100 MB of output cost the memory of a few limits. A narrowed text is cut again at the new edges, where half a
-secret or half an escape sequence may stand that no pattern recognises. For `console` this looks so::
+cleaned. A narrowed text is cut again at the new edges, where half a secret or half an escape sequence may stand that no
+pattern recognises. For `console` this looks so::
 
     the text    | head window |............................| tail window |
     cleaned     | head  |edge |............................|edge |  tail |
@@ -64,7 +64,8 @@ def cut_end(text: str, units: int) -> str:
 
 
 def fits(text: str, units: int) -> bool:
-    """Whether a text has at most this many units; a text that is certainly too long is not encoded to count them."""
+    """Whether a text has at most this many units."""
+    # A text that is certainly too long is not encoded to count them.
     return len(text) * 2 <= units or (len(text) <= units and utf16_length(text) <= units)
 
 
@@ -87,7 +88,6 @@ def console(*parts: str, redact: Redact | None = None) -> str:
     """Return the parts as one text without ANSI sequences, visible, cut in its middle to `TEXT_UNITS`.
 
     If the parts had colours, the text is a `ColouredText`.
-    The module's docstring shows how a long text is cut.
     """
     length = sum(map(len, parts))
     if length <= 2 * _TEXT_WINDOW:
@@ -123,10 +123,7 @@ def _with_colours(value: str, *ends: tuple[str, str]) -> str:
 
 
 def _clean(text: str, redact: Redact | None) -> str:
-    """Return the text without ANSI sequences and secrets, visible.
-
-    The order matters: a colour in the middle of a secret would hide it from redaction.
-    """
+    # In this order: a colour in the middle of a secret would hide it from redaction.
     plain = without_ansi(text)
     return visible(redact(plain) if redact else plain)
 
@@ -142,20 +139,14 @@ def _windows(parts: Sequence[str]) -> tuple[str, str]:
 
 
 def _without_edge(head: str, omitted_characters: int) -> tuple[str, int]:
-    """Return a head without its edge, and the number of characters omitted after it.
-
-    A head after which nothing was omitted is the whole text, and has no edge.
-    """
+    """Return a head without its edge, and the number of characters omitted after it; a whole text has no edge."""
     if not omitted_characters:
         return head, 0
     return head[:-_EDGE], omitted_characters + min(len(head), _EDGE)
 
 
 def _joined_ends(head: str, omitted_characters: int, tail: str, units: int) -> str:
-    """Return head and tail of a text, cut to ``units`` in all, around a remark.
-
-    ``omitted_characters`` is the number of characters between head and tail.
-    """
+    """Return head and tail of a text, cut to ``units``, around a remark; ``omitted_characters`` stood between them."""
     # The remark for the largest number that can occur is the longest one.
     longest_remark = _middle_remark(len(head) + omitted_characters + len(tail))
     remaining_units = units - len(longest_remark)

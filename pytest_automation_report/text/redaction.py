@@ -1,11 +1,8 @@
 """Hide secrets in texts: the user's patterns, known values of the environment, and everything that looks like one.
 
-All foreign texts pass here before they are written to a file or sent:
-
-- `secret_values` collects the values of environment variables that are secrets.
-- `KnownSecrets` finds these values, in the spellings in which programs write them.
-- `credential_patterns.masked_credentials` finds unknown secrets by their shape or their name.
-- `TextCleaner` applies both, after the user's own patterns, and makes the texts of fields with `text.limits`.
+All foreign texts pass here before they are written to a file or sent. `secret_values` collects the secrets of the
+environment, `KnownSecrets` finds them in the spellings in which programs write them, `masked_credentials` finds unknown
+ones by their shape or their name. `TextCleaner` applies both, after the user's own patterns.
 """
 
 from __future__ import annotations
@@ -74,7 +71,7 @@ _SKIPPED_PART: Final = 10
 def secret_values(environ: Mapping[str, str], *, is_path: Callable[[str], bool]) -> tuple[str, ...]:
     """Return the secrets of an environment: values of variables named like secrets, and passwords in other values.
 
-    ``is_path`` returns True for the path of a file: some variables named like secrets hold the path of a file with one.
+    ``is_path`` returns True for the path of a file: some variables named like secrets hold that.
     """
     secrets: dict[str, None] = {}
     for name, value in environ.items():
@@ -118,11 +115,9 @@ def _is_secret(text: str) -> bool:
 class KnownSecrets:
     """Hide known values in texts; owned by a `TextCleaner`.
 
-    A value is found unchanged, escaped for JSON, ``repr``, HTML and URLs, and inside the base64 of a longer text
-    (``user:TOKEN`` in an ``Authorization`` header, for example). Also found are: each line of a value with several
-    lines, since programs print keys line by line; a value of 40 characters or more that was cut at one end, as long
-    texts are; both ends of a value around an ellipsis, as pytest shortens a ``repr``; the rest of a value in a
-    comparison of pytest that skips equal characters.
+    A value is found unchanged, escaped for JSON, ``repr``, HTML and URLs, and inside the base64 of a longer text. Also
+    found are each line of a value with several lines, a value of 40 characters or more that was cut at one end, both
+    ends of a value around an ellipsis, and the rest of one in a comparison of pytest that skips equal characters.
     """
 
     __slots__ = ("_cuttable", "_ends", "_spellings", "_values")
@@ -168,7 +163,7 @@ class KnownSecrets:
         return text
 
     def _masked_ends(self, text: str) -> str:
-        """Mask the ends of a value around an ellipsis: `'Zq7Lw2...Hg3Fd6'`."""
+        """Mask the ends of a value around an ellipsis, as pytest shortens a ``repr``: `'Zq7Lw2...Hg3Fd6'`."""
         # Most texts with an ellipsis have no end of a value: these are passed over before the loop.
         values = [value for value in self._values if value[:_MIN_BOTH_ENDS] in text or value[-_MIN_BOTH_ENDS:] in text]
         if not values:
@@ -188,7 +183,7 @@ class KnownSecrets:
 
 
 def _head_length(value: str, before: str) -> int:
-    """Return the length of the beginning of ``value`` that stands at the end of ``before``, 0 if there is none."""
+    """Return how much of the beginning of ``value`` stands at the end of ``before``."""
     start = len(before)
     for _ in range(_MAX_TRIES):
         start = before.rfind(value[:_MIN_BOTH_ENDS], 0, start + _MIN_BOTH_ENDS - 1)
@@ -212,11 +207,7 @@ def _masked_heads(text: str, head: str, value: str) -> str:
 
 
 def _spellings(value: str) -> Iterator[str]:
-    """Yield a value as programs write it, and its base64 inside a longer text.
-
-    Base64 turns three bytes into four characters, so a value has three spellings: by the number of bytes before it,
-    modulo three.
-    """
+    """Yield a value as programs write it, and its base64 inside a longer text."""
     yield value
     if len(value) < _MIN_LENGTH_RESPELLED:
         return
@@ -228,6 +219,7 @@ def _spellings(value: str) -> Iterator[str]:
     for quoted in (quote(data, safe=""), quote(data), quote_plus(data)):
         yield quoted
         yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
+    # Base64 turns three bytes into four characters: its spelling depends on the number of bytes before, modulo three.
     for bytes_before in range(3):
         # The first and the last character also depend on the bytes around the value: only those between are sure.
         first = -(-bytes_before * 8 // 6)
@@ -241,8 +233,7 @@ class TextCleaner:
     """Make foreign texts fit for fields: hide secrets, show control characters, cut to the limits.
 
     ``patterns`` are the user's regular expressions, ``secrets`` are known values. With ``is_builtin`` everything that
-    looks like a credential is hidden, too. Raises ``re.error`` for a pattern that is not a regular expression. Called
-    with a text it hides secrets and changes nothing else.
+    looks like a credential is hidden, too. Raises ``re.error`` for an invalid pattern. A call only hides secrets.
     """
 
     __slots__ = ("_found", "_is_builtin", "_patterns", "_redact", "_secrets")
@@ -308,7 +299,7 @@ class TextCleaner:
 
 
 def safe_str(value: object) -> str:
-    """Return a user's value as a plain text, also if its ``__str__`` raises or returns a text of a class of its own."""
+    """Return a user's value as a plain text, also if its ``__str__`` raises or returns a text of another class."""
     try:
         return "".join((str(value),))
     except KeyboardInterrupt:
@@ -319,5 +310,5 @@ def safe_str(value: object) -> str:
 
 @lru_cache(maxsize=16)
 def cached_cleaner(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> TextCleaner:  # noqa: FBT001 - a part of the cache's key
-    """Return one cleaner for equal arguments, so that patterns and spellings are prepared once in a process."""
+    """Return one cleaner for equal arguments: patterns and spellings are prepared once in a process."""
     return TextCleaner(redact, secrets=secrets, is_builtin=is_builtin)

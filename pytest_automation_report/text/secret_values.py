@@ -1,12 +1,11 @@
-"""Find the values of names that stand for secrets.
+"""Find the values of names that stand for secrets: `password=x`, `"api_key": "x"`, `<password>x</password>`.
 
-Examples are `password=x`, `"api_key": "x"` and `<password>x</password>`. The search has three steps. `_NAMES` finds a
-name, `_AFTER` matches the sign between name and value, and `_value` chooses the reader for this sign: a quoted text, a
-word, the rest of a line, a pair, a sentence, markup. The reader finds the end of the value, and `is_innocent` decides
-whether it is a secret.
+The search has three steps. `_NAMES` finds a name, `_AFTER` matches the sign between name and value, and `_value`
+chooses the reader for this sign: a quoted text, a word, the rest of a line, a pair, a sentence, markup. The reader
+finds the end of the value, and `is_innocent` decides whether it is a secret.
 
-Each name has a literal: texts without it are passed over at the speed of a text search. The expressions around a match
-have a bounded length, and the next search starts behind the value: the work is linear in the length of a text.
+Texts without the literal of a name are passed over at the speed of a text search. The expressions around a match have a
+bounded length, and the next search starts behind the value: the work is linear in the length of a text.
 """
 
 from __future__ import annotations
@@ -135,6 +134,9 @@ _KEYS: Final = (
 )  # fmt: skip
 _BEFORE_KEY: Final = "|".join(f"(?<={word}{joint}key)" for word in _KEYS for joint in ("", "[_. -]"))
 
+# The literal to search for, the expression for the end of a name, and the strength of that name. Literals have 5
+# characters at most: Python searches longer ones by another method, which takes five times as long. Names share a
+# literal where they can: each costs a search of every text, 4 us in one of 32,000 characters.
 _NAMES: Final[tuple[tuple[str, str, Strength], ...]] = (
     ("pass", "passw(?:or)?d", _STRONG),
     ("pass", "passphrase", _STRONG),
@@ -153,11 +155,6 @@ _NAMES: Final[tuple[tuple[str, str, Strength], ...]] = (
     ("gnatu", "signature", _WEAK),
     ("sess", "sess(?:ion)?id", _WEAK),
 )
-"""The literal to search for, the expression for the end of a name, and the strength of that name.
-
-Literals have 5 characters at most: Python searches longer ones by another method, which takes five times as long.
-Names share a literal where they can: each costs a search of every text, 4 us in one of 32,000 characters.
-"""
 _LITERALS: Final = tuple(dict.fromkeys(literal for literal, _, _ in _NAMES))
 
 _SUFFIX: Final = "(?:[_-]?(?:value|data|base64|b64|hash|plain|new|old|confirm(?:ation)?|[0-9]{1,2}))?"
@@ -195,10 +192,7 @@ SIGNS: Final[tuple[tuple[str, str], ...]] = (
     # A sentence: only a value with a digit can be a secret.
     ("log in with password ⟦hunter-2x1⟧", r"(?P<gap>(?:[ ](?:is|was|provided))?:?[ \t]{1,8})(?=[^\s0-9]{0,40}[0-9])"),
 )
-"""What stands between a name and its value: an example whose values are in ⟦⟧, and the expression.
-
-The group's name chooses the reader of the value in `_value`.
-"""
+"""What stands between a name and its value: an example with the values in ⟦⟧, and the expression for `_value`."""
 _EXPRESSIONS: Final = "|".join(expression for _, expression in SIGNS)
 _AFTER: Final = (
     rf"(?P<close>{_QUOTE})?\]?(?:{_EXPRESSIONS})(?:secretstr\()?(?:[bfru]{{0,2}}(?=\\{{0,7}}[\"'`]))?"
@@ -240,19 +234,18 @@ class _Hit:
 
     def __init__(self, text: str, match: re.Match[str], strength: Strength) -> None:
         self.text, self.match, self.strength = text, match, strength
+        # Index of the value, and where the search for its end stops.
         self.start = match.end()
-        """Index of the value."""
         self.last = self.start + _VALUE_CHARACTERS
-        """Where the search for the value's end stops."""
         start = match.start()
         backwards = text[max(0, start - _HEAD_CHARACTERS) : start][::-1]
         head = _HEAD.match(backwards)
         assert head is not None, "the expression also matches an empty text"
+        # Beginning of the name, before the word of `_NAMES`: `db_` of `db_password`.
         self.name = head["name"][::-1]
-        """Beginning of the name, before the word of `_NAMES`: `db_` of `db_password`."""
         self.quote = head["quote"]
+        # Reversed text before the name and its quote.
         self.before = backwards[head.end() :]
-        """Reversed text before the name and its quote."""
 
     def is_named(self, value: str) -> bool:
         """Whether the value repeats the name, as in `token=self.token` and in tables of names."""
@@ -327,7 +320,6 @@ def _values(text: str, lower: str, pattern: re.Pattern[str], strength: Strength)
 
 
 def _value(hit: _Hit) -> SecretSpan | None:
-    """Return the secret behind a name, None if its value is innocent."""
     match = hit.match
     if match["sign"] is not None:
         return _quoted(hit) if match["open"] else _unquoted(hit)

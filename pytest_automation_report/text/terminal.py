@@ -1,7 +1,7 @@
-"""Make foreign texts safe for a terminal and for the log of a CI job; put numbers and the names of tests into words.
+"""Make foreign texts safe for a terminal and the log of a CI job; put numbers and the names of tests into words.
 
-A message of the server, the id of a test or the name of a file may contain a command for the terminal or for the CI
-runner. Every foreign text passes here before it is printed or logged.
+A message of the server, the id of a test or the name of a file may contain a command for the terminal or the CI runner:
+every foreign text passes here before it is printed or logged.
 """
 
 from __future__ import annotations
@@ -114,9 +114,8 @@ def split_name(name: str) -> NameParts:
     """Return the parts of a test's name."""
     function, bracket, parameters = name.partition("[")
     # A doctest's name or a sentence may have brackets in its middle.
-    if not bracket or not name.endswith("]") or not function:
-        return NameParts(name, "")
-    return NameParts(function, bracket + parameters)
+    is_parametrized = function and bracket and name.endswith("]")
+    return NameParts(function, bracket + parameters) if is_parametrized else NameParts(name, "")
 
 
 def title_of(folder: str, name: str) -> str:
@@ -125,14 +124,14 @@ def title_of(folder: str, name: str) -> str:
 
 
 def class_path(file: str | None, folder: str) -> str:
-    """Return the classes of a test, joined by dots: the part of its folder after the name of the module."""
+    """Return the classes of a test, joined by dots: its folder behind the name of the module."""
     return _classes(file or "", folder) or ""
 
 
 def node_id(file: str | None, folder: str, name: str) -> str:
-    """Return the node id by which pytest finds a test: file, classes and name. A module's is its file.
+    """Return the node id by which pytest finds a test: file, classes and name; of a module its file.
 
-    Empty if it is not known: without a Python file, or if the folder is not the file's, as with results of others.
+    Empty without a Python file, or if the folder is not the file's, as with results of other programs.
     """
     classes = _classes(file or "", folder)
     if not file or classes is None or not file.endswith(".py") or not is_argument(file):

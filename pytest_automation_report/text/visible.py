@@ -26,11 +26,9 @@ _SPECIAL = lazy_pattern(r"[^\w\s]|_")
 # All others of ASCII.
 _SHOWN = bytes((9, 10, *range(32, 127)))
 
+# No others are removed: an escape character that a test is about must stay visible.
 ANSI = lazy_pattern("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()*+][0-9A-Z]")
-"""Colours and cursor moves (CSI), titles and links (OSC), choice of a character set.
-
-No others are removed: an escape character that a test is about must stay visible.
-"""
+"""Colours and cursor moves (CSI), titles and links (OSC), choice of a character set."""
 
 
 class ColouredText(str):
@@ -333,10 +331,7 @@ def _placed(runs: Iterable[tuple[str, str]]) -> tuple[str, list[Span]]:
 
 
 def _same_parts(shown: str, clean: str) -> list[tuple[int, int, int]]:
-    """Return the parts that redaction left: place in the clean text, beginning and end in the shown one.
-
-    Empty if the clean text is not the shown one with marks.
-    """
+    """Return the parts that redaction left: place in the clean text, beginning and end in the shown one."""
     parts: list[tuple[int, int, int]] = []
     place = start = 0
     pieces = clean.split(MARK)
