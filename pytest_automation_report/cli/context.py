@@ -30,7 +30,7 @@ from pytest_automation_report.settings.parsers import SIZE_REMEDY, RawSetting, s
 from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.resolver import postgres_database, project_name, settings_from, spool_candidates
 from pytest_automation_report.settings.run import configured_run, sharing_of
-from pytest_automation_report.settings.settings import setting_of
+from pytest_automation_report.settings.settings import STORE, setting_of
 from pytest_automation_report.settings.sources import misspelling, read_console_settings
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.summary.shell import Shell
@@ -307,7 +307,6 @@ SIZE: Final = click.types.FuncParamType(_bytes)
 SIZE.name = "SIZE"
 
 
-_STORE: Final = ".automation-report/store.sqlite3"
 # Folders in which stores are looked for: those of a monorepo, none that is hidden.
 _BELOW: Final = ("[!.]*", "[!.]*/[!.]*")
 _MOST_SHOWN: Final = 5
@@ -348,7 +347,7 @@ def store_to_read(configuration: Settings) -> Settings:
 def stores_below() -> str:
     """Return a remedy that names the stores in folders below the current one, "" if there is none."""
     here = Path.cwd()
-    found = [path.relative_to(here) for pattern in _BELOW for path in sorted(here.glob(f"{pattern}/{_STORE}"))]
+    found = [path.relative_to(here) for pattern in _BELOW for path in sorted(here.glob(f"{pattern}/{STORE}"))]
     return f"name one of these with --database: {', '.join(map(str, found[:_MOST_SHOWN]))}" if found else ""
 
 

@@ -121,10 +121,7 @@ def _classes(style: str) -> str:
 
 
 def terminal_lines(text: str, spans: Iterable[Span] = ()) -> Screen:
-    """Return the lines of a text with their colours; control characters are escaped, long texts and lines are cut.
-
-    ``spans`` are the coloured parts of a text that has no sequences, as a client sent them.
-    """
+    """Return the lines of a text with their colours, ``spans`` of a text without sequences; long ones are cut."""
     text = sequences_from(text, spans) if spans else text
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     head, tail = _shown_lines(lines)

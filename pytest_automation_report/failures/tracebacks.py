@@ -77,10 +77,7 @@ class Frame(Struct, frozen=True):
 
 
 class Raised(Struct, frozen=True):
-    """One exception: the lines that describe it, its frames, outermost first, and how it led to the next one.
-
-    ``remark`` is further text of pytest: that frames were left out, an exception group's tree.
-    """
+    """One exception: its lines, its frames, outermost first, how it led to the next one, further text of pytest."""
 
     lines: tuple[str, ...]
     frames: tuple[Frame, ...]
@@ -120,10 +117,7 @@ def margin_of(text: str) -> str:
 # A page reads the text of a failure for what it shows, and again for its Markdown.
 @lru_cache(maxsize=4)
 def parse_traceback(text: str) -> tuple[Raised, ...]:
-    """Return the exceptions of a failure's text: the one that let the test fail first, then those that led to it.
-
-    Empty for a text in no form that pytest or Python writes.
-    """
+    """Return the exceptions of a failure's text, the one that let the test fail first; none for an unknown form."""
     text = text[-_MAX_CHARACTERS:].replace("\r\n", "\n")
     lines = f"{margin_of(text)}{text}".rstrip().split("\n")[-_MAX_LINES:]
     raised = [exception for part, link in _chain(lines) if (exception := _exception(part, link)) is not None]

@@ -265,15 +265,12 @@ class Difference(Struct, frozen=True):
 
 
 class Differences(Struct, frozen=True):
-    """The paths at which two values differ, and the number of parts that are equal.
-
-    ``more`` counts differences beyond `MAX_ROWS`. ``is_complete`` is False if parts of a value were left out before.
-    """
+    """The paths at which two values differ, and counts of equal parts and of differences beyond `MAX_ROWS`."""
 
     rows: tuple[Difference, ...]
     equal_count: int = 0
     more: int = 0
-    is_complete: bool = True
+    is_complete: bool = True  # no part of a value was left out before
 
 
 def differences(left: Value, right: Value) -> Differences:

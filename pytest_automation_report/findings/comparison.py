@@ -160,10 +160,7 @@ def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
 def changes_between(
     base: Mapping[int, Verdict] | None, run: Mapping[int, Verdict], *, has_part: bool = False, apart: Apart = _NONE
 ) -> Changes:
-    """Return what changed between two runs, by the verdict of each test; without a base only what did not run.
-
-    With ``has_part`` the run had a part of the suite: the tests that it does not have are not gone.
-    """
+    """Return what changed between the verdicts of two runs; of a part of the suite no test is gone."""
     not_run = apart.not_run - run.keys()
     if base is None:
         return Changes(not_run=sorted(not_run))
@@ -248,17 +245,14 @@ _SHARD: Final = re.compile(r"(.*?)([0-9]+)/([0-9]+)(.*)")
 
 
 class Share(NamedTuple):
-    """What one session of a job was to run: ``chosen`` of ``tests`` collected ones; ``cases`` are those that it ran.
-
-    ``digest`` is the same in all sessions that collected the same tests.
-    """
+    """What one session of a job was to run; ``digest`` is the same in all that collected the same tests."""
 
     job: str
     attempt: int
     digest: str
-    tests: int
+    tests: int  # collected
     chosen: int
-    cases: frozenset[int]
+    cases: frozenset[int]  # that it ran
 
 
 class WholeRun(TypedDict):
@@ -346,10 +340,7 @@ _RANK: Final[Mapping[Verdict, int]] = {"failed": 0, "passed": 1, "skipped": 2}
 
 
 class JobResult(NamedTuple):
-    """A result of a test: its verdict, and its job and attempt, None if not known.
-
-    ``is_untested``: the attempt was interrupted in the test, or before it.
-    """
+    """A result of a test with its job and attempt; ``is_untested``: that was interrupted in the test, or before it."""
 
     verdict: Verdict
     job: str | None = None
@@ -372,10 +363,7 @@ def remaining(results: Sequence[JobResult]) -> list[int]:
 
 
 def is_replaced(attempt: int, others: Iterable[tuple[int, bool]], *, is_untested: bool) -> bool:
-    """Whether a result is replaced by ``others`` of its job, each an attempt and whether untested.
-
-    An attempt that was interrupted says nothing of the test: results with an outcome replace its result.
-    """
+    """Whether a result is replaced by others of its job; one of an interrupted attempt says nothing of the test."""
     return any(
         (is_untested or not other_untested) if other > attempt else is_untested and not other_untested
         for other, other_untested in others

@@ -133,14 +133,18 @@ _PYTHON_VERSIONS: Final = (
 # "...Full output truncated (12 lines hidden), use '-vv' to show", pytest's end of a long comparison.
 _TRUNCATED: Final = re.compile(r"\s*\.\.\.\s*Full output truncated \([^()]{1,40}\).*")
 
-_IN_PHASE: Final = re.compile(r'failed on (setup|teardown) with "')
+IN_PHASE: Final = re.compile(r'failed on (setup|teardown) with "')
+"""The beginning of pytest's message for a failure of a fixture."""
+
 _CRASHED: Final = re.compile(r"The (?:worker .{1,200} crashed while it|process that) ran this test")
 _TIMED_OUT: Final = re.compile(r"Failed: Timeout(?: \(|>| >)|\w*Timeout\w*: .{0,40}from pytest-timeout")
 _STRICT_XPASS: Final = re.compile(r"\[XPASS\(strict\)\]")
 _OUTAGES: Final = ("ConnectionError", "TimeoutError", "ConnectionRefusedError", "ConnectionResetError")
 # "KeyError: 'id'", "shop.NotFound": files of other tools have no type beside the message.
 _TYPE: Final = re.compile(r"([A-Za-z_][\w.]{0,200})(?::\s|$)")
-_PLACEHOLDER: Final = re.compile(r"<[a-z]+>")
+MASK: Final = re.compile(r"<[a-z]+>")
+"""What `masked` puts in the place of a part."""
+
 # How pytest's assertions and unittest's begin: "assert not ", "AssertionError: Lists differ: ".
 # pytest leaves the type out if the values have no quotes.
 _ASSERTION: Final = re.compile(r"(?:[\w.]*AssertionError: )?(assert (?:not )?|[A-Z]\w+ differ: )?")
@@ -199,10 +203,7 @@ class Fingerprint(Struct, frozen=True):
 
 
 def masked(line: str) -> str:
-    """Return a line with everything masked that differs from run to run: ``<number>``, ``<uuid>``, ``<path>``.
-
-    Masking a masked line changes nothing. White space is folded; at most 600 characters are read.
-    """
+    """Return at most 600 characters of a line with a mask for all that differs from run to run, as ``<number>``."""
     text = " ".join(line[: 4 * _MAX_CHARACTERS].split())[:_MAX_CHARACTERS]
     text = _TRUNCATED.sub("", text)
     for pattern, replacement in _PYTHON_VERSIONS:
@@ -220,7 +221,7 @@ def failure_of(
     """
     line = message.strip().partition("\n")[0]
     kind: Kind = "collection" if is_collection else "call"
-    if in_phase := _IN_PHASE.match(line):
+    if in_phase := IN_PHASE.match(line):
         kind = "setup" if in_phase[1] == "setup" else "teardown"
         line = line[in_phase.end() :].removesuffix('"')
     elif _CRASHED.match(line):
@@ -258,7 +259,7 @@ def _needs_place(failure: Failure, title: str) -> bool:
         return False
     if failure.kind == "xpass" or failure.type_name in {"AssertionError", "Failed", ""}:
         return True
-    words = _WORD.findall(_PLACEHOLDER.sub(" ", title.removeprefix(f"{failure.type_name}:")))
+    words = _WORD.findall(MASK.sub(" ", title.removeprefix(f"{failure.type_name}:")))
     return len(words) < _FEW_WORDS
 
 

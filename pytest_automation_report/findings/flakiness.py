@@ -175,10 +175,7 @@ def _state(
 
 
 def storm(failures: Iterable[Reason], tests: int) -> frozenset[Reason] | None:
-    """Return the fingerprints that many tests of a run share; None if the whole run is a storm.
-
-    ``failures`` has the fingerprint of each failed test, ``tests`` is the number of tests that ran.
-    """
+    """Return the fingerprints that many of a run's failed ``tests`` share; None if the whole run is a storm."""
     counts = Counter(failures)
     if tests >= _STORM_TESTS and counts.total() > tests * _STORM_SHARE:
         return None

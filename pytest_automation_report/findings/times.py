@@ -131,10 +131,7 @@ def spread(values: Sequence[Value]) -> Sequence[Value]:
 
 
 def change_of(durations: Sequence[float]) -> Change | None:
-    """Return the change of a test's duration; None if it did not change, or too few runs are known.
-
-    ``durations`` are microseconds of its passed results, oldest first, each divided by the speed of its run.
-    """
+    """Return the change of a test's durations, oldest first, at the usual speed; None without one, or if unknown."""
     before, last = durations[-HISTORY - LAST : -LAST], durations[-LAST:]
     if len(before) < _LEAST:
         return None
@@ -180,10 +177,7 @@ _LATE_US: Final = 30_000_000
 
 
 class TimedResult(NamedTuple):
-    """One result of a worker; times in microseconds since the start of the run.
-
-    ``arrived`` is the time at which the server got it, ``started`` is None if the client did not send it.
-    """
+    """One result of a worker, in microseconds since the run began; ``started`` is None if the client sent none."""
 
     result: int
     kind: Kind
@@ -213,10 +207,7 @@ class Waste(TypedDict):
 
 
 def starts_of(results: Sequence[TimedResult], observed: int | None) -> list[int]:
-    """Return the start of each result of one worker, in their order; exact if the client sent it.
-
-    ``observed`` is the time for which the worker was observed; None if unknown.
-    """
+    """Return the start of each result of a worker that was ``observed`` so long; exact if the client sent it."""
     if all(result.started is not None for result in results):
         return [result.started or 0 for result in results]
     # A worker runs one test after another, and the results of a batch had ended when it arrived. If results arrived

@@ -60,10 +60,7 @@ class RunNumbers(Struct, frozen=True, kw_only=True):
 
 
 class VerdictWords(TypedDict):
-    """What is to be said: ``long`` is a sentence without its end, ``short`` a few words in lower case.
-
-    ``part`` is the part of the suite that it is about, empty for the whole suite.
-    """
+    """What is to be said: a sentence, a few words, and the part of the suite that it is about, empty for all of it."""
 
     kind: Kind
     tone: Tone

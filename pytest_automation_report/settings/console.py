@@ -58,10 +58,7 @@ class ProjectIni(Struct, frozen=True):
 
 
 def project_ini(start: Path) -> ProjectIni:
-    """Return the ini file that pytest would use if a user started it in this folder without arguments.
-
-    Raises `SettingError` for a file that pytest would refuse.
-    """
+    """Return the ini file that pytest would use in this folder; raises `SettingError` for one that it would refuse."""
     folders = (start, *start.parents)
     bare: ProjectIni | None = None
     for path in (folder / name for folder in folders for name in _SECTIONS):

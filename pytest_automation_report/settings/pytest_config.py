@@ -113,10 +113,7 @@ def _is_registered(config: pytest.Config, name: str) -> bool:
 
 
 def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
-    """Decide whether the session reports: command line, then environment, then ini file, else off.
-
-    Raises SettingError if the ini file has an invalid value.
-    """
+    """Decide whether the session reports; raises `SettingError` if the ini file has an invalid value."""
     option = config.getoption(SWITCH_NAME)
     is_from_arguments = bool(option) and SWITCH_OPTION in config.invocation_params.args
 
@@ -174,10 +171,7 @@ def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
 
 
 def ini_values(config: pytest.Config, names: Iterable[tuple[str, Kind]]) -> list[tuple[object, str]]:
-    """Return ini values (``None`` when unset or empty), each with its origin, as ``pytest.ini: automation_report_url``.
-
-    Raises SettingError where pytest refuses a value, since pytest's own message names no remedy.
-    """
+    """Return ini values, each with its origin, ``None`` when unset; raises `SettingError` where pytest refuses one."""
     import warnings  # noqa: PLC0415  # pytest has imported it; the console command reads no ini value this way
 
     from pytest import UsageError  # noqa: PLC0415, PT013  # the console command loads this module without pytest

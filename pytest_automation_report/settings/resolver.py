@@ -116,10 +116,7 @@ class _Resolver:
             return default
 
     def refuse(self, name: str, error: SettingError, raw: RawSetting) -> None:
-        """Raise the error of a value that a user typed; note that of a value from the environment.
-
-        A variable may come from a CI provider or an image: the tests run, and results are kept instead of sent.
-        """
+        """Raise the error of a value that a user typed; keep that of the environment, as a CI provider's."""
         if raw.source != "environment":
             raise error
         self.refused.add(name)
@@ -170,7 +167,7 @@ class _Resolver:
         return self.value("database", parse, default)
 
     def artifact_store(self, artifact_url: str) -> str:
-        """Return the user's store of files: a bucket, or a folder that another program serves."""
+        """Return the user's artifact store, None without a usable one, and a warning, empty without one."""
 
         def parse(raw: RawSetting) -> str:
             store = parsers.artifact_store(raw)
@@ -184,10 +181,7 @@ class _Resolver:
         return self.value("artifact_store", parse, "")
 
     def endpoint(self, project_id: int | None, database: Path, *, is_http_allowed: bool) -> Endpoint:
-        """Return the endpoint that results are sent to; without an address, the embedded store in the database file.
-
-        An invalid address in the environment becomes empty, an invalid project 0.
-        """
+        """Return the endpoint of the results: without a valid address an empty one, without a valid project 0."""
         ca_file = self.value("ca_file", self._certificates, "")
         url = self.raw_settings.get("url")
         if url is None:
@@ -315,10 +309,7 @@ def _source_from(name: str) -> str:
 
 
 def spool_candidates(settings: Settings, environ: Mapping[str, str]) -> Iterator[Settings]:
-    """Yield the settings as they are, then with spool and store in the user's folder for the state of programs.
-
-    The root folder of a project may be read-only, as in containers. A store that the user has placed stays.
-    """
+    """Yield the settings as they are, then with spool and store in the user's folder: a project may be read-only."""
     yield settings
     base = user_place(environ, "XDG_STATE_HOME", ".local/state", "pytest-automation-report")
     if base is None:
@@ -350,10 +341,7 @@ _REMEDY: Final = (
 
 
 def postgres_database(raw: RawSetting) -> PostgresDatabase | None:
-    """Return the database that a value of the setting ``database`` names, ``None`` if it names a file.
-
-    Raises `SettingError`, without the password, for an invalid address.
-    """
+    """Return the database that the setting ``database`` names, None for a file; no error shows the password."""
     text = raw.value.strip() if isinstance(raw.value, str) else ""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
     if scheme is None:

@@ -64,10 +64,7 @@ class RunSharing(Struct, frozen=True):
 
 
 def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
-    """Return a key with its placeholders filled, and the names of the unknown ones.
-
-    With an unknown one the key is empty: jobs of different builds would share a run.
-    """
+    """Return a key with its placeholders filled, empty with an unknown one, and the names of the unknown ones."""
     facts = replace(facts, attempt=facts.attempt or 1)
     unknown = [name for name in re.findall(PLACEHOLDER, key) if getattr(facts, name) is None]
     if unknown:
@@ -85,10 +82,7 @@ def key_tag(source: str, key: str) -> str:
 def configured_run(
     configuration: Settings, facts: BuildInfo, sharing: RunSharing, *, own: Sequence[Field] = ()
 ) -> NewRun:
-    """Return the run that the settings describe, with the fields in ``own`` and these facts.
-
-    A run that jobs find by its key has only the facts that all of them have in common.
-    """
+    """Return the run that the settings describe, with these facts; a shared run has those of all its jobs."""
     run = NewRun(
         name=configuration.name,
         source=configuration.source,

@@ -32,10 +32,7 @@ OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPOR
 
 
 def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
-    """Return the settings of a pytest session by name: option, then ``-o``, then environment, then ini file.
-
-    Every session reads each ini value, to report a wrong one. Raises `SettingError` where pytest cannot read it.
-    """
+    """Return a session's settings by name; raises `SettingError` for an ini value that pytest cannot read."""
     values = ini_values(config, [(setting.ini, setting.kind) for setting in SETTINGS])
     found: dict[str, RawSetting] = {}
     for setting, in_file in zip(SETTINGS, values, strict=True):

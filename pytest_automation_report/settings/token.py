@@ -31,10 +31,7 @@ _SHORTEST_HIDDEN: Final = 4
 
 
 class TokenResult(Struct, frozen=True):
-    """Hold a token, or the reason why it is missing, as a text for people.
-
-    ``is_configured`` is false if neither the environment has a token nor a setting names a file.
-    """
+    """Hold a token, or the reason why it is missing; ``is_configured``: the environment or a setting names one."""
 
     token: Token | None
     error: str | None = None

@@ -74,10 +74,7 @@ class ArtifactSpool:
         self.most_together = most_together
 
     def add(self, content: Path | bytes) -> tuple[str, int]:
-        """Copy a file, or bytes, into the spool; return its name there and its size in bytes.
-
-        Raises `ArtifactSpoolError` if it is too large, `OSError` if it cannot be read or written.
-        """
+        """Copy a file, or bytes; return its name and size in bytes. Raises `ArtifactSpoolError` if it is too large."""
         # A forked child counts on with the same numbers: its files would have the names of its parent's.
         if self._disk.getpid() != self._pid:
             raise ArtifactSpoolError("a forked process keeps none")

@@ -301,9 +301,9 @@ class LeftoverCounts(Struct, frozen=True):
 
 
 def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
-    """Count the earlier sessions in the spool, and remove those that are delivered or older than ``keep_days``.
+    """Count earlier sessions, and remove those delivered or older than ``keep_days``, of which 0 is for ever.
 
-    0 days keep for ever. ``now`` is in seconds since 1970.
+    ``now`` is in seconds since 1970.
     """
     alone = remove_abandoned(spool, now=now)
     remove_empty(spool)

@@ -25,7 +25,7 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, Int64, J
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.records import FORMAT, SPOOL_KINDS, Decoder, EndRecord
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, ManifestFile, SpoolWriter
-from pytest_automation_report.text.files import Disk, make_ignored_folder, read_file, write_draft
+from pytest_automation_report.text.files import STATE_FOLDER, Disk, make_ignored_folder, read_file, write_draft
 from pytest_automation_report.text.terminal import sanitize
 from pytest_automation_report.unpatched import Unpatched, lazy_pattern
 
@@ -50,8 +50,6 @@ FOLDER: Final = "files"
 
 _FILE_NAME: Final = lazy_pattern(r"[A-Za-z0-9_-]{1,80}")
 _SESSION_NAME: Final = lazy_pattern(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
-_STATE_FOLDER: Final = ".automation-report"
-_HIDING: Final = "."
 # A manifest has some kilobytes; a foreign one may have any size.
 _MAX_MANIFEST_BYTES: Final = 16 << 20
 _END_BYTES: Final = 1 << 16
@@ -65,10 +63,7 @@ def is_spooled_name(name: str) -> bool:
 
 
 def is_lock_taken(descriptor: int) -> bool:
-    """Lock an open file for this process; return False if another process holds the lock.
-
-    Raises `OSError` on a file system without locks, such as NFS without its lock service.
-    """
+    """Lock an open file for this process; False if another one has it. Raises `OSError` without locks, as on NFS."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -110,7 +105,7 @@ class SessionFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.id = path.name.lstrip(_HIDING)
+        self.id = path.name.lstrip(".")
         self.ledger = path / "ledger"
         self.log = path / "sender.log"
         self.rejected = path / "rejected.jsonl"
@@ -163,13 +158,10 @@ class SessionFolder:
     def workers(self) -> list[str]:
         """Return the names of all workers with a regular file, sorted."""
         try:
-            names = [path.name for path in self.path.iterdir() if _is_regular(path)]
+            names = {path.name.removesuffix(COPY) for path in self.path.iterdir() if _is_regular(path)}
         except FileNotFoundError:
             return []  # a test has deleted it: the next process that writes a record creates it again
-        names_of_records = {
-            name.removesuffix(COPY) for name in names if name.endswith((RECORDS_SUFFIX, RECORDS_SUFFIX + COPY))
-        }
-        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names_of_records)
+        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names if name.endswith(RECORDS_SUFFIX))
 
     def writer(self, worker: str) -> SpoolWriter:
         """Return a writer of this worker's records, which restores the session if a test deletes it."""
@@ -183,10 +175,7 @@ class SessionFolder:
         self._known = session, self.began_ns
 
     def bind(self, session: SessionManifest) -> None:
-        """Replace ``session.json`` by one with a destination, whole or not at all; its time stays.
-
-        The caller holds the folder's lock. Raises `SpoolError` if it cannot be written.
-        """
+        """Replace ``session.json`` by one with a destination, under the folder's lock; its time stays."""
         path = self.path / SESSION_FILE
         began_ns = self.began_ns
         file = ManifestFile(os.fspath(path), encode(session), began_ns, ())
@@ -274,15 +263,12 @@ class SessionFolder:
 
 
 def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> SessionFolder:
-    """Create the folder of a new session, which is not sent before `SessionFolder.publish` if hidden.
-
-    ``name`` is that of `new_session_name`. Raises `SpoolError` if the folder cannot be created.
-    """
+    """Create the folder of a new session; a hidden one is not sent before it is published. Raises `SpoolError`."""
     _check_links(spool)
     try:
         for folder in _ignored_with(spool):
             make_ignored_folder(folder)
-        path = spool / f"{_HIDING if is_hidden else ''}{name}"
+        path = spool / (f".{name}" if is_hidden else name)
         path.mkdir(mode=0o700)
     except OSError as error:
         raise SpoolError(f"the spool folder {spool} cannot be used: {error.strerror or error}") from error
@@ -291,7 +277,7 @@ def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> Se
 
 def _check_links(spool: Path) -> None:
     """Raise `SpoolError` for a link in a project: a foreign repository may contain it, to have another place used."""
-    if spool.parent.name == _STATE_FOLDER:
+    if spool.parent.name == STATE_FOLDER:
         for folder in (spool.parent, spool):
             if folder.is_symlink():
                 remedy = "remove it, or name the folder of the spool with automation_report_spool"
@@ -299,7 +285,7 @@ def _check_links(spool: Path) -> None:
 
 
 def _ignored_with(spool: Path) -> tuple[Path, ...]:
-    return (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,)
+    return (spool.parent, spool) if spool.parent.name == STATE_FOLDER else (spool,)
 
 
 def session_folders(spool: Path) -> list[SessionFolder]:
@@ -320,14 +306,10 @@ def session_folders(spool: Path) -> list[SessionFolder]:
 
 
 def folders_in(spool: Path, *, is_hidden: bool) -> list[SessionFolder]:
-    """Return the folders with a session's name, oldest first; raises `OSError` if the spool cannot be read.
-
-    Hidden ones were not published: their process fills them, or was killed.
-    """
-    paths = [path for path in sorted(spool.iterdir()) if path.name.startswith(_HIDING) is is_hidden]
-    return [
-        SessionFolder(path) for path in paths if is_session_name(path.name) and path.is_dir() and not path.is_symlink()
-    ]
+    """Return the folders with a session's name, oldest first; hidden ones were not published. Raises `OSError`."""
+    named = [path for path in sorted(spool.iterdir()) if is_session_name(path.name)]
+    paths = [path for path in named if path.name.startswith(".") is is_hidden and path.is_dir()]
+    return [SessionFolder(path) for path in paths if not path.is_symlink()]
 
 
 def _is_regular(path: Path) -> bool:
@@ -417,10 +399,7 @@ _MANIFEST: Final = JsonDecoder(SessionManifest)
 
 
 def process_start_time(pid: int) -> str:
-    """Return the start time of a process as the kernel writes it; "" if there is no such process, or no ``/proc``.
-
-    Ids are used again: the start time tells a later process of the same id from the first one.
-    """
+    """Return the start time of a process, since ids are used again; "" if there is none, or no ``/proc``."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -402,8 +402,6 @@ class LedgerState(Struct):
                 self.findings = cast("FindingsExcerpt", record.excerpt)
             case ReportRecord():
                 self.report = record
-            case _:
-                pass
 
     def _apply_intent(self, intent: Intent) -> None:
         if intent.operation == "append_thread":
@@ -432,8 +430,6 @@ class LedgerState(Struct):
                         progress.in_thread += count
             case RejectedRecord() | HeldRecord() | DroppedRecord():
                 self._set_aside(intent, record)
-            case NotRecord():
-                pass
 
     def _note_response(self, *, is_answer: bool = True) -> None:
         """Forget the trouble: the server has answered, or another request has failed since."""
@@ -471,8 +467,6 @@ class LedgerState(Struct):
                 progress.thread_computed += intent.computed
             case "complete_thread":
                 self._leave_thread(intent.worker)
-            case _:
-                pass
 
     def _leave_run(self) -> None:
         if self.run is not None:
@@ -496,10 +490,7 @@ _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macO
 
 
 def ledger_from(path: Path) -> LedgerState:
-    """Return the state of a ledger; a missing one is an empty one.
-
-    Raises `SpoolError` if the path is not a file, and if an undamaged record has not the members of its kind.
-    """
+    """Return the state of a ledger, which may be missing; raises `SpoolError` for what is none, or a bad record."""
     state, decoder = LedgerState(), Decoder(LEDGER_KINDS, is_strict=True)
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise SpoolError(f"{path}: cannot be used: it is no file")  # opening a pipe would wait for its writer

@@ -27,10 +27,7 @@ _NEWS_BYTES: Final = 128 << 10
 
 
 class SpoolReader(Struct):
-    """Reads the records that were appended since the last read; owned by the sender.
-
-    Workers' files may appear at any moment. ``is_behind``: the last read left a file before its end.
-    """
+    """Reads the records that were appended since the last read; ``is_behind`` if a file was left before its end."""
 
     folder: SessionFolder
     is_behind: bool = False
@@ -58,10 +55,7 @@ class SpoolReader(Struct):
         return self._decoders[worker].position
 
     def added(self, is_full: Callable[[str], bool] = lambda _: False) -> Iterator[tuple[str, list[PositionedRecord]]]:
-        """Yield each worker and its new records; the controller's last.
-
-        While ``is_full`` is True for a worker, its results stay on disk and not in memory.
-        """
+        """Yield each worker and its new records, the controller's last; no more of one while it ``is_full``."""
         workers = self.folder.workers()
         # xdist writes a crash report after everything that the crashed worker wrote, and before the test runs again. So
         # the controller's file is read first, and if it has one, all files are read to their end: the sender then knows

@@ -126,10 +126,7 @@ _NAMES_PER_RECORD: Final = 500
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
-    """A step with those inside it; ``elapsed`` is None if it did not end.
-
-    ``files`` are the places of the artifacts that were attached in it, among the artifacts of its attempt.
-    """
+    """A step with those inside it; ``elapsed`` is None if it did not end, ``files`` are places among the artifacts."""
 
     name: str
     status: StepStatus

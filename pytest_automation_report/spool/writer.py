@@ -183,10 +183,7 @@ class SpoolWriter:
         return self._path.rpartition("/")[0]
 
     def write(self, record: bytes, short: Callable[[], bytes] | None = None) -> bool:
-        """Append one record with one write; False in a forked child. Never raises for errors of the disk.
-
-        ``short`` builds the form of the record for a disk that has no space for the whole.
-        """
+        """Append one record, on a full disk its ``short`` form; False in a forked child. Never raises for the disk."""
         # A forked child shares the descriptor: its records would be counted twice.
         if self._disk.getpid() != self._pid:
             return False
@@ -214,10 +211,7 @@ class SpoolWriter:
         self._descriptor = -1
 
     def _is_written(self, record: bytes, *, leaves_reserve: bool = False) -> bool:
-        """Append the records that wait, oldest first, and then this one; False if the disk does not take it.
-
-        With ``leaves_reserve`` it is not written to a disk that is nearly full.
-        """
+        """Append the records that wait, then this one; False if the disk takes none, or would be nearly full."""
         try:
             self._ensure_file()
             while self._waiting:

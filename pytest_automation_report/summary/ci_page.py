@@ -29,7 +29,7 @@ from pytest_automation_report.summary.findings_lines import (
 )
 from pytest_automation_report.summary.lines import counts_by_status, job_lines
 from pytest_automation_report.summary.shell import run_page
-from pytest_automation_report.text.files import make_ignored_folder
+from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.terminal import quantity, title_of
 from pytest_automation_report.text.visible import referenced
@@ -325,7 +325,7 @@ class JobOutput:
         """Write GitLab's report of links for a job's page to the file that the job names as an artifact."""
         links = [{"external_link": {"label": string(label), "url": url}} for label in labels]
         report = Unpatched.encode({"Automation report": links}) + "\n"
-        folder = self._root / ".automation-report"
+        folder = self._root / STATE_FOLDER
         try:
             make_ignored_folder(folder)
             (folder / LINKS_FILE).write_text(report, encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.urls import shown_store
-from pytest_automation_report.settings.settings import LOCAL_URL, setting_of
+from pytest_automation_report.settings.settings import LOCAL_URL, STORE, setting_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +69,7 @@ class Shell:
         if not configuration.endpoint.is_embedded:
             return run_page(configuration, run)
         words = [*self.command, "open", str(run)]
-        if configuration.database != self._here / ".automation-report" / "store.sqlite3":
+        if configuration.database != self._here / STORE:
             # Absolute: a relative path would start from the root folder of the project that the current folder is in.
             words += ["--database", str(configuration.database)]
         return shlex.join(words)

@@ -152,10 +152,7 @@ _SHORTEST_PART: Final = 12
 
 
 def masked_credentials(text: str, found: dict[str, None], *, is_address: bool = False) -> str:
-    """Mask everything that looks like a credential, and add the values that are surely secrets to those ``found``.
-
-    With ``is_address`` the text is a URL that users will open: it keeps its signature, which gives access to one file.
-    """
+    """Mask all credentials, but no signature of an address, and add those that are surely secrets to ``found``."""
     mask = masked(text, _keys(text)) if "TE KE" in text else text
     # Once for all that follows: hiding a secret adds no literal.
     lower = lowered(mask)
@@ -304,13 +301,10 @@ _ARGUMENTS: Final = rf"(?:{_GAP}[^\s|;&'\"]{{1,100}}){{0,8}}?{_GAP}"
 _ARGUMENT_NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private)[_-]?key)"
 # Not the help of a command: there a word in capitals stands for the value, or a sentence follows.
 _NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
-_LOGINS: Final = (
-    rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}",
-    rf"docker{_GAP}login{_ARGUMENTS}-p{_GAP}?{_VALUE}",
-)
 _POSITIONS: Final = (
     ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_ARGUMENT_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
-    *(("login", command) for command in _LOGINS),
+    ("login", rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}"),
+    ("login", rf"docker{_GAP}login{_ARGUMENTS}-p{_GAP}?{_VALUE}"),
     ("mysql", rf"mysql(?:dump|admin|import)?{_ARGUMENTS}-p{_VALUE}"),
     ("shpas", rf"sshpass{_GAP}-p{_GAP}?{_VALUE}"),
     (

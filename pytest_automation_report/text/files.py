@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ENCODING: Final = "utf-8"
 """The encoding of written texts; characters that it has not are escaped with backslashes."""
 
+STATE_FOLDER: Final = ".automation-report"
+"""The folder of a project that has spool and store, and that git ignores."""
+
 STDOUT: Final = "-"
 """The name of a file that stands for stdout."""
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pytest_automation_report.text.visible import coloured, visible, without_ansi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 STRING_UNITS = 750
 """Longest name, URL, folder, path, status, meta key, meta value and value of field types 1 and 5, in units."""
@@ -85,14 +85,16 @@ def paragraph(text: str, redact: Redact | None = None) -> str:
 
 
 def console(*parts: str, redact: Redact | None = None) -> str:
-    """Return the parts as one text without ANSI sequences, visible, cut in its middle to `TEXT_UNITS`.
-
-    If the parts had colours, the text is a `ColouredText`.
-    """
+    """Return the parts as one visible text, cut in its middle to `TEXT_UNITS`; with colours it is a `ColouredText`."""
     length = sum(map(len, parts))
     if length <= 2 * _TEXT_WINDOW:
         return _cut_whole("".join(parts), redact)
-    head, tail = _windows(parts)
+    # The first and the last characters, without joining all of the parts.
+    head = tail = ""
+    for part in parts:
+        head += part[: _TEXT_WINDOW - len(head)]
+    for part in reversed(parts):
+        tail = part[max(0, len(part) + len(tail) - _TEXT_WINDOW) :] + tail
     return console_ends(head, length - 2 * _TEXT_WINDOW, tail, redact=redact)
 
 
@@ -126,16 +128,6 @@ def _clean(text: str, redact: Redact | None) -> str:
     # In this order: a colour in the middle of a secret would hide it from redaction.
     plain = without_ansi(text)
     return visible(redact(plain) if redact else plain)
-
-
-def _windows(parts: Sequence[str]) -> tuple[str, str]:
-    """Return the first and the last `_TEXT_WINDOW` characters of the parts, without joining all of them."""
-    first = last = ""
-    for part in parts:
-        first += part[: _TEXT_WINDOW - len(first)]
-    for part in reversed(parts):
-        last = part[max(0, len(part) + len(last) - _TEXT_WINDOW) :] + last
-    return first, last
 
 
 def _without_edge(head: str, omitted_characters: int) -> tuple[str, int]:

@@ -69,10 +69,7 @@ _SKIPPED_PART: Final = 10
 
 
 def secret_values(environ: Mapping[str, str], *, is_path: Callable[[str], bool]) -> tuple[str, ...]:
-    """Return the secrets of an environment: values of variables named like secrets, and passwords in other values.
-
-    ``is_path`` returns True for the path of a file: some variables named like secrets hold that.
-    """
+    """Return the secrets of an environment; some variables named like secrets only hold the path of a file."""
     secrets: dict[str, None] = {}
     for name, value in environ.items():
         text = value.strip()

@@ -123,17 +123,16 @@ def title_of(folder: str, name: str) -> str:
     return name if folder in {"", name} else f"{folder}.{name}"
 
 
-def class_path(file: str | None, folder: str) -> str:
-    """Return the classes of a test, joined by dots: its folder behind the name of the module."""
-    return _classes(file or "", folder) or ""
+def class_path(file: str | None, folder: str) -> str | None:
+    """Return the classes of a test, joined by dots; None if the folder is not the module of the file."""
+    module = (file or "").removesuffix(".py").replace("\\", "/").replace("/", ".")
+    _, separator, classes = f".{folder}.".rpartition(f".{module}.")
+    return classes.strip(".") if separator and file else None
 
 
 def node_id(file: str | None, folder: str, name: str) -> str:
-    """Return the node id by which pytest finds a test: file, classes and name; of a module its file.
-
-    Empty without a Python file, or if the folder is not the file's, as with results of other programs.
-    """
-    classes = _classes(file or "", folder)
+    """Return the node id by which pytest finds a test, empty without a Python file or for another program's folder."""
+    classes = class_path(file, folder)
     if not file or classes is None or not file.endswith(".py") or not is_argument(file):
         return ""
     if name == folder:
@@ -153,10 +152,3 @@ def run_command(node_ids: Iterable[str]) -> str:
 def is_argument(text: str) -> bool:
     """Whether pytest reads a text as a test, and not as an option (``-``) or a file of options (``@``)."""
     return bool(text) and not text.startswith(("-", "@"))
-
-
-def _classes(file: str, folder: str) -> str | None:
-    """Return the classes in a folder, joined by dots; None if the folder is not the module of the file."""
-    module = file.removesuffix(".py").replace("\\", "/").replace("/", ".")
-    _, separator, classes = f".{folder}.".rpartition(f".{module}.")
-    return classes.strip(".") if separator and file else None

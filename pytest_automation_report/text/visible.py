@@ -346,10 +346,7 @@ def _same_parts(shown: str, clean: str) -> list[tuple[int, int, int]]:
 
 
 def sequences_from(text: str, spans: Iterable[Span]) -> str:
-    """Return the text with sequences for its spans, as a program would print it; each line begins with its own.
-
-    Spans outside of the text, and those that are not in order, are left out.
-    """
+    """Return the text with sequences for its spans, but not for those outside of it or out of order."""
     pieces: list[str] = []
     done = 0
     for start, end, style in spans:

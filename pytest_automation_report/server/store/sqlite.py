@@ -22,7 +22,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import StoreConnection
 from pytest_automation_report.server.store.schema import SCHEMA_VERSION, statements_after
 from pytest_automation_report.server.store.values import DiskFullError, try_again
-from pytest_automation_report.text.files import make_ignored_folder
+from pytest_automation_report.text.files import STATE_FOLDER, make_ignored_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,6 @@ def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
     return file_system if is_unknown_fuse or file_system in _NETWORK_TYPES else None
 
 
-_STATE_FOLDER = ".automation-report"
 APPLICATION_ID = 0x41525031  # SQLite's application id of our stores, which marks a file as ours ("ARP1")
 BUSY_SECONDS = 5.0  # how long SQLite waits for the lock of another process
 # Most connections that read: a report of 10,000 tests, which takes a second or two, then blocks no other reader.
@@ -295,7 +294,7 @@ def _is_locked(error: Exception) -> bool:
 def make_state_folder(path: Path) -> None:
     """Create the folder of a store's file for its owner only; raises `StoreError` if it, or a file in it, is a link."""
     folder = path.parent
-    if folder.name != _STATE_FOLDER:
+    if folder.name != STATE_FOLDER:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return
     # A foreign repository can contain such a link, and its target would be written.

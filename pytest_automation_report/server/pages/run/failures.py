@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.failures.highlighting import coloured
 from pytest_automation_report.failures.reading import ReportedFailure, failure_markdown, is_in_package
 from pytest_automation_report.failures.tracebacks import parse_traceback
-from pytest_automation_report.findings.fingerprints import masked
+from pytest_automation_report.findings.fingerprints import MASK, masked
 from pytest_automation_report.server.pages.drawings import TONES, merged_letters, reduced_cells, strip_of
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.run.changes import failing_runs
@@ -39,7 +39,6 @@ _MAX_MEMBERS: Final = 3
 # Members of a card whose outcomes are part of its strip, though most stay behind its link.
 _MEMBERS_OF_STRIP: Final = 20
 _MAX_COMMAND_TESTS: Final = 5
-_MASK: Final = re.compile(r"<[a-z]+>")
 _TYPE: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*): ")
 _PHASES: Final[Mapping[str, str]] = {
     "setup": "before the test began",
@@ -59,7 +58,7 @@ def says_of(title: str, type_name: str = "") -> Json:
         type_name, title = match[1], title[match.end() :]
     # It shows which parts differ from run to run: its literal pieces stand in the title, in their order.
     mask = plain(masked(title))
-    pieces = _MASK.split(mask)
+    pieces = MASK.split(mask)
     parts: list[tuple[str, bool]] = []
     place = 0
     for number, piece in enumerate(pieces):

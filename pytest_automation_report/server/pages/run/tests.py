@@ -124,7 +124,7 @@ def tests_below(
     members: dict[str, list[Mapping[str, Any]]] = {}
     leaves: list[Mapping[str, Any]] = []
     for row in rows:
-        classes = [name for name in class_path(row["file"], row["folder"]).split(".") if name]
+        classes = [name for name in (class_path(row["file"], row["folder"]) or "").split(".") if name]
         function = split_name(row["name"]).function
         where = [*classes, function]
         if where[: len(names)] != names:

@@ -14,6 +14,7 @@ from pytest_automation_report.export.results import attempt_number
 from pytest_automation_report.failures.highlighting import coloured, terminal_lines
 from pytest_automation_report.failures.reading import Call, is_in_package, read_failure
 from pytest_automation_report.failures.values import Comparison
+from pytest_automation_report.findings.fingerprints import IN_PHASE
 from pytest_automation_report.server.pages.urls import STREAMS
 from pytest_automation_report.server.pages.words import OUTCOME_TONES, web_address
 from pytest_automation_report.server.store.contents import DOWNLOAD, TEXT
@@ -101,7 +102,6 @@ def earlier_attempts(result: Mapping[str, Any]) -> dict[int, EarlierAttempt]:
 NO_COLOURS: Final[Colours] = {}
 
 _SUBTEST: Final = re.compile(r"Failure \[(.*)\]", re.DOTALL)
-_ON_PHASE: Final = re.compile(r'failed on (setup|teardown) with "')
 _PHASES: Final = {"setup": "in its setup", "teardown": "in its teardown", "call": "in the test itself"}
 _LINES_BEFORE, _LINES_AFTER = 11, 12
 _COLOURED_CHARACTERS: Final = 60_000
@@ -217,7 +217,7 @@ def spans_of(field: Json, fields: Sequence[Json], colours: Colours) -> Sequence[
 def _failure(field: Json, comparison: Comparison | None, spans: Sequence[Span] = ()) -> FailureSection:
     meta: Mapping[str, str] = field["meta"]
     message, text = meta.get("message", ""), str(field["value"])
-    on_phase = _ON_PHASE.match(message)
+    on_phase = IN_PHASE.match(message)
     phase = meta.get("phase") or (on_phase[1] if on_phase else "call" if field["name"] == "Failure" else "")
     if on_phase:
         message = message[on_phase.end() :].removesuffix('"')
