@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     Change: TypeAlias = Callable[[Store, int, bytes, IdempotentRequest | None], int | None]
 
-
 # Largest JSON of one extension that is stored; our clients send at most half of it.
 MAX_EXTENSION_BYTES: Final = 64 * 1024
 MAX_ATTEMPTS_BYTES: Final = 256 * 1024  # largest JSON of all earlier attempts of a test

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-
 MISTAKES_LISTED: Final = 100  # most mistakes that a response lists
 # A body has up to a million values, and each mistake takes microseconds to find. A batch of a usual client has fewer.
 _MISTAKES_COUNTED: Final = 5000

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.classification import ApiRequest
     from pytest_automation_report.api.models import PostgresDatabase
 
-
 T = TypeVar("T")
 
 _API: Final = "/api/v1"

@@ -19,14 +19,7 @@ from pytest_automation_report.api.urls import ARTIFACTS_PATH, file_name
 from pytest_automation_report.server.api.bodies import CHANGES, OPTIONAL_BODIES, complete_run, create_run
 from pytest_automation_report.server.api.decoding import MAX_BODY_BYTES, check_length
 from pytest_automation_report.server.api.documents import DOCUMENTS
-from pytest_automation_report.server.http.guard import (
-    HEALTH,
-    AccessLog,
-    Extension,
-    RequestGuard,
-    ServerOptions,
-    without_code,
-)
+from pytest_automation_report.server.http import guard
 from pytest_automation_report.server.store.contents import (
     DOWNLOAD,
     MAX_CONTENT_BYTES,
@@ -46,30 +39,29 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.contents import StoredContent
     from pytest_automation_report.server.store.store import Store
 
-
 _logger = logging.getLogger(__name__)
 
 _API = "/api/v1"
-_OPTIONS: Final = ServerOptions()
-_NO_EXTENSION: Final = Extension()
+_OPTIONS: Final = guard.ServerOptions()
+_NO_EXTENSION: Final = guard.Extension()
 # The largest number that clients in JavaScript can hold exactly.
 _JAVASCRIPT_MAX = 2**53 - 1
 
 
 def create_application(
-    store: Store, token: Token, options: ServerOptions = _OPTIONS, extension: Extension = _NO_EXTENSION
+    store: Store, token: Token, options: guard.ServerOptions = _OPTIONS, extension: guard.Extension = _NO_EXTENSION
 ) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the WSGI application for requests with this token; the caller opens and closes the store."""
-    middleware: list[Any] = [RequestGuard(token, options, extension)]
+    middleware: list[Any] = [guard.RequestGuard(token, options, extension)]
     if options.log is not None:
-        middleware.insert(0, AccessLog(token, options.log))
+        middleware.insert(0, guard.AccessLog(token, options.log))
     application = falcon.App(middleware=middleware)
     application.router_options.converters["id"] = _IdConverter
     application.router_options.converters["hash"] = _HashConverter
     application.add_error_handler(Exception, _answer_internal_error)
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
     application.add_error_handler(ApiError, _answer_api_error)
-    application.add_route(HEALTH, HealthResource())
+    application.add_route(guard.HEALTH, HealthResource())
     for path in {**DOCUMENTS, **CHANGES}:
         # For an id that its converter refuses, falcon answers 404.
         application.add_route(_API + path.format("{record_id:id}"), ApiResource(store, options, path))
@@ -118,7 +110,7 @@ def _answer_http_error(
 def _answer_internal_error(req: falcon.Request, resp: falcon.Response, error: Exception, _: Mapping[str, Any]) -> None:
     """Log an unexpected error and answer with its log id alone: its text may have paths or data of others."""
     log_id = uuid.uuid4().hex
-    _logger.error("request %s failed: %s %s", log_id, req.method, without_code(req.path), exc_info=error)
+    _logger.error("request %s failed: %s %s", log_id, req.method, guard.without_code(req.path), exc_info=error)
     resp.status = falcon.HTTP_500
     _write(resp, {"message": f"The server failed; its log has the details under {log_id}."})
 
@@ -224,7 +216,7 @@ class HealthResource:
 class ApiResource:
     """A path of the contract with one id, or one beside it: what a GET of it returns, and what a POST does."""
 
-    def __init__(self, store: Store, options: ServerOptions, path: str) -> None:
+    def __init__(self, store: Store, options: guard.ServerOptions, path: str) -> None:
         self._store = store
         change = CHANGES.get(path)
         self._done = options.on_run_completed if change is complete_run else None

@@ -21,15 +21,9 @@ from waitress.server import create_server  # type: ignore[import-untyped] # wait
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.server.http import guard
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.connections import Deadlines, Loop
-from pytest_automation_report.server.http.guard import (
-    Extension,
-    ServerOptions,
-    answered_hosts,
-    listening_address,
-    refusal,
-)
 from pytest_automation_report.server.store.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.sqlite import make_state_folder
@@ -40,10 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pytest_automation_report.server.http.guard import Address
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
-
 
 TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds the server's token."""
@@ -73,10 +65,10 @@ class ServeOptions(Struct, frozen=True):
 
     is_remote_allowed: bool = False
     host_names: tuple[str, ...] = ()  # answered besides this machine's own names
-    server_options: ServerOptions = ServerOptions()
+    server_options: guard.ServerOptions = guard.ServerOptions()
     deadlines: Deadlines = Deadlines()
     connections: int = CONNECTIONS
-    extension: Extension = Extension()
+    extension: guard.Extension = guard.Extension()
 
 
 _DEFAULT = ServeOptions()
@@ -98,16 +90,16 @@ def serve(
     """
     # It warns when a request waits for a free thread, and users cannot do anything about that.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    address = listening_address(host, is_remote_allowed=options.is_remote_allowed)
+    address = guard.listening_address(host, is_remote_allowed=options.is_remote_allowed)
     worker = FindingsWorker(store)
     server_options = replace(
-        options.server_options, hosts=answered_hosts(address, options.host_names), on_run_completed=worker.add
+        options.server_options, hosts=guard.answered_hosts(address, options.host_names), on_run_completed=worker.add
     )
     with listening(address, port) as listener:
         application: Any = create_application(store, token, server_options, options.extension)
         server = _create_server(application, listener, options)
         try:
-            Loop(server, options.deadlines, partial(refusal, token)).run(lambda: ready(_url(listener)))
+            Loop(server, options.deadlines, partial(guard.refusal, token)).run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()
             worker.close()
@@ -225,7 +217,7 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or "it is not UTF-8 text")
 
 
-def listening(address: Address, port: int) -> socket.socket:
+def listening(address: guard.Address, port: int) -> socket.socket:
     """Return a bound socket; waitress listens on it."""
     if port not in _PORTS:
         raise SettingError("--port", port, "use a number from 0 to 65535")
@@ -251,7 +243,6 @@ def _connection_limit(wanted: int) -> int:
 
 
 def _url(listener: socket.socket) -> str:
-    """Return the server's URL for clients on this machine; 0.0.0.0 and :: are no addresses to connect to."""
     name, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(name), str(name))  # noqa: S104 - it is compared, not listened on  # nosec B104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -16,17 +16,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.urls import ARTIFACTS_PATH
 from pytest_automation_report.server.http.guard import HEALTH, OPENING, Extension
-from pytest_automation_report.server.pages.access import (
-    OpeningForm,
-    OpeningLink,
-    PageAccess,
-    cookie_name,
-    remember_target,
-)
+from pytest_automation_report.server.pages import access
 from pytest_automation_report.server.pages.queries import ask
 from pytest_automation_report.server.pages.rendering import (
     ASSETS,
@@ -37,21 +31,8 @@ from pytest_automation_report.server.pages.rendering import (
     render,
     set_html,
 )
-from pytest_automation_report.server.pages.report.document import (
-    EVERY_FAILURE,
-    ReportDocument,
-    ReportDownload,
-    report_of,
-)
-from pytest_automation_report.server.pages.run.page import (
-    DOWNLOADS,
-    RunBranchPage,
-    RunDocuments,
-    RunDownload,
-    RunFailuresText,
-    RunLivePage,
-    RunPage,
-)
+from pytest_automation_report.server.pages.report import document
+from pytest_automation_report.server.pages.run import page
 from pytest_automation_report.server.pages.runs.lists import HomePage, LatestRun, ProjectPage, SearchPage, SuitePage
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS, TestPage
 from pytest_automation_report.server.pages.test.history import CasePage
@@ -68,7 +49,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
     from pytest_automation_report.server.store.contents import FileRule
     from pytest_automation_report.server.store.store import Store
-
 
 _OPENING_FORM: Final = "/open"
 _HEADERS: Final = {
@@ -106,8 +86,8 @@ class Pages:
         team_code: Token | None = None,
     ) -> None:
         self._store = store
-        self._access = PageAccess(secret, team_code=team_code)
-        documents = RunDocuments(store)
+        self._access = access.PageAccess(secret, team_code=team_code)
+        documents = page.RunDocuments(store)
         self._code_links = code_links
         self._routes: Mapping[str, object] = {
             "/": HomePage(store),
@@ -121,26 +101,28 @@ class Pages:
             "/compare/{base_id:id}/{run_id:id}": _Redirect(
                 lambda base_id, run_id: link("run", run_id, view="changes", base=base_id)
             ),
-            "/runs/{run_id:id}": RunPage(store, documents),
-            "/runs/{run_id:id}/live": RunLivePage(store, documents),
-            "/runs/{run_id:id}/branch": RunBranchPage(store, documents),
-            "/runs/{run_id:id}/failures.txt": RunFailuresText(store, documents),
+            "/runs/{run_id:id}": page.RunPage(store, documents),
+            "/runs/{run_id:id}/live": page.RunLivePage(store, documents),
+            "/runs/{run_id:id}/branch": page.RunBranchPage(store, documents),
+            "/runs/{run_id:id}/failures.txt": page.RunFailuresText(store, documents),
             "/results/{result_id:id}": TestPage(store, code_links),
             "/tests/{case_id:id}": CasePage(store),
             "/theme/{theme}": ThemeChoice(),
             # Where Testmo shows a run: clients print this URL for every server.
             "/automation/runs/view/{run_id:id}": _Redirect(lambda run_id: link("run", run_id)),
-            f"{OPENING}{{code}}": OpeningLink(self._access, on_link_used),
-            _OPENING_FORM: OpeningForm(),
+            f"{OPENING}{{code}}": access.OpeningLink(self._access, on_link_used),
+            _OPENING_FORM: access.OpeningForm(),
             **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
-            **{f"/runs/{{run_id:id}}/{form.file}": RunDownload(store, form) for form in DOWNLOADS},
-            "/runs/{run_id:id}/report.html": ReportDownload(store, code_links),
-            "/api/v1/automation/runs/{record_id:id}/report": ReportDocument(store, code_links),
+            **{f"/runs/{{run_id:id}}/{form.file}": page.RunDownload(store, form) for form in page.DOWNLOADS},
+            "/runs/{run_id:id}/report.html": document.ReportDownload(store, code_links),
+            "/api/v1/automation/runs/{record_id:id}/report": document.ReportDocument(store, code_links),
         }
 
-    def report(self, run_id: int, base_id: int | None = None, rule: FileRule = EVERY_FAILURE, *, note: str = "") -> str:
+    def report(
+        self, run_id: int, base_id: int | None = None, rule: FileRule = document.EVERY_FAILURE, *, note: str = ""
+    ) -> str:
         """Return the report of a run in one file, with a note at its top; raises `ApiError` as `findings` does."""
-        return report_of(self._store, run_id, base_id, rule, code_links=self._code_links, note=note)
+        return document.report_of(self._store, run_id, base_id, rule, code_links=self._code_links, note=note)
 
     @property
     def opening_path(self) -> str:
@@ -158,7 +140,7 @@ class Pages:
             return False
         if req.path in ASSETS or req.path == _OPENING_FORM or req.path.startswith(OPENING):
             return True
-        if not any(map(self._access.is_pass, req.get_cookie_values(cookie_name(req)) or ())):
+        if not any(map(self._access.is_pass, req.get_cookie_values(access.cookie_name(req)) or ())):
             raise ApiError(403, "")
         return True
 
@@ -180,7 +162,7 @@ class Pages:
         status = resp.status_code
         # The refusals of `_authorize` and `OpeningLink` have no message: their page explains the link.
         if status == _FORBIDDEN and not message:
-            remember_target(req, resp)
+            access.remember_target(req, resp)
             set_html(resp, render("closed.html", **frame_of(req)))
             return
         removed = None
@@ -191,9 +173,10 @@ class Pages:
         values: dict[str, Any] = {"address": "", "action": "", "retry_seconds": None}
         if removed is not None:
             resp.status = GONE
-            title, message = removed.title, "It was removed with old runs, by automation-report store prune."
-            if removed.newest:
-                values |= {"address": link("run", removed.newest), "action": f"Show run #{removed.newest}, the newest"}
+            title, newest = removed
+            message = "It was removed with old runs, by automation-report store prune."
+            if newest:
+                values |= {"address": link("run", newest), "action": f"Show run #{newest}, the newest"}
         else:
             title = _TITLES.get(status, "Something went wrong")
         if status == _BUSY:
@@ -255,15 +238,8 @@ _OF_SUITE: Final = (
 )
 
 
-class Removed(NamedTuple):
-    """A removed run or test; ``newest`` is a run that may be looked at instead, 0 if the store has none."""
-
-    title: str
-    newest: int
-
-
-def removed_at(path: str, reader: PageReader) -> Removed | None:
-    """Return what stood at a path of the site; None if the path names nothing that the store can ever have had."""
+def removed_at(path: str, reader: PageReader) -> tuple[str, int] | None:
+    """Return the title of what was removed from a path, and a run to look at instead, 0 without one; else None."""
     # Ids grow, so a run with a lower id than the newest one was removed. Its suite was noted when it was removed.
     match = _find(path)
     if match is None:
@@ -274,8 +250,8 @@ def removed_at(path: str, reader: PageReader) -> Removed | None:
     if rows or not 1 <= number <= highest:
         return None
     if table == "result":
-        return Removed("This test's result is no longer stored", newest)
-    return Removed(f"Run #{number} is no longer stored", reader.connection.number(_OF_SUITE, (number,)) or newest)
+        return "This test's result is no longer stored", newest
+    return f"Run #{number} is no longer stored", reader.connection.number(_OF_SUITE, (number,)) or newest
 
 
 _SMALLEST_BYTES: Final = 1_000

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pytest_automation_report.server.api.decoding import storable
-from pytest_automation_report.server.api.queries import Parameter, in_range, one_of, query_from
+from pytest_automation_report.server.api.documents import Parameter, in_range, one_of, query_from
 from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.values import RESULT_STATUSES, ResultClass, RunStatus
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.api.queries import Query
+    from pytest_automation_report.server.api.documents import Query
 
 _PATHS: Final[Mapping[str, str]] = {
     "home": "/",

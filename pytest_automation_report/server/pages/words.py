@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.text.visible import Span
 
-
 _MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
 
 
@@ -205,7 +204,6 @@ RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
     RunStatus.FAILURE: ("Failed", "fail"),
     RunStatus.RUNNING: ("Running", "live"),
 }
-
 
 # Words of the letters of a history (see `store.histories`).
 OUTCOMES: Final[Mapping[str, str]] = {"f": "failed", "r": "flaky", "p": "passed", "s": "skipped", ".": "not run"}

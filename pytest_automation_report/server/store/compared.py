@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult, Series
     from pytest_automation_report.server.store.store import Store
 
-
 # As the counts of a run: without results that a later attempt of their job replaced.
 _MODULES: Final = (
     f'SELECT "case_id", "result_class", "file" FROM "result" WHERE "run_id" = ? AND {IS_MODULE} AND NOT "is_replaced"'  # nosec B608

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
-
 MAX_CONTENT_BYTES: Final = 32 * 1024 * 1024  # size limit of one content
 MAX_TOTAL_BYTES: Final = 2 * 1024 * 1024 * 1024  # default limit of all contents of a store together
 PART_BYTES: Final = 256 * 1024  # size of each part of a content but the last; one part is in memory at a time

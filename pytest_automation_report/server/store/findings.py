@@ -13,21 +13,7 @@ from pytest_automation_report.findings.documents import RanTests
 from pytest_automation_report.findings.flakiness import WINDOW, flakiness_of
 from pytest_automation_report.findings.times import HISTORY, LAST, change_of, is_observed, ranked, time_shares
 from pytest_automation_report.findings.verdict import MINE, RunNumbers, verdict_of
-from pytest_automation_report.server.store.compared import (
-    MAX_TESTS,
-    Modules,
-    compared_run,
-    earlier_source,
-    facts_of,
-    flaky_in_run,
-    lost_tests,
-    modules_of,
-    names_of,
-    numbers_of,
-    tests_in,
-    wholeness,
-    with_death,
-)
+from pytest_automation_report.server.store import compared
 from pytest_automation_report.server.store.histories import (
     EarlierDurations,
     Failures,
@@ -57,7 +43,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.flakiness import Flakiness, Verdict
     from pytest_automation_report.findings.times import Change, RunTime, WorkerTime
     from pytest_automation_report.findings.verdict import VerdictWords
-    from pytest_automation_report.server.store.compared import ComparedRun
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, CaseResult
     from pytest_automation_report.server.store.store import Store
@@ -141,12 +126,13 @@ def _computed(
     connection: StoreConnection, run_id: int, base_id: int | None
 ) -> tuple[Json, float, documents.RunFindings]:
     run = run_row(connection, run_id)
-    subject = compared_run(connection, run, base_id)
-    has_part = is_partial(with_death(connection, facts_of(run)), None if subject.base is None else subject.base.run)
-    whole = wholeness(connection, run["id"]) if run["is_completed"] else None
+    subject = compared.compared_run(connection, run, base_id)
+    facts = compared.with_death(connection, compared.facts_of(run))
+    has_part = is_partial(facts, None if subject.base is None else subject.base.run)
+    whole = compared.wholeness(connection, run["id"]) if run["is_completed"] else None
     failures = Failures(connection, subject.series)
     known = histories(connection, subject.series, failures.unstable())
-    flaky = flaky_in_run(subject, failures, known)
+    flaky = compared.flaky_in_run(subject, failures, known)
     # What this run adds is no evidence against itself: a test is known to be flaky by the runs before, too.
     known_flaky = {
         key
@@ -166,9 +152,9 @@ def _computed(
     }
     kinds |= dict.fromkeys(kinds.keys() & known_flaky, "flaky")
     tests = _Tests(connection, subject, known, kinds)
-    listed = {key for keys in lists.values() for key in keys[:MAX_TESTS]}
-    tests.load({*listed, *list(flaky)[:MAX_TESTS], *ranked(durations)[:MAX_TESTS]})
-    entries = {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()}
+    listed = {key for keys in lists.values() for key in keys[: compared.MAX_TESTS]}
+    tests.load({*listed, *list(flaky)[: compared.MAX_TESTS], *ranked(durations)[: compared.MAX_TESTS]})
+    entries = {name: tests.entries(keys[: compared.MAX_TESTS]) for name, keys in lists.items()}
     _add_beginnings(reasons, entries["still_failing"], run["id"])
     speed = series.last.speed or 1.0
     return (
@@ -178,7 +164,7 @@ def _computed(
             "version": VERSION,
             "run": run["id"],
             "base": _base(subject),
-            "earlier_source": earlier_source(connection, run, subject.results.keys()),
+            "earlier_source": compared.earlier_source(connection, run, subject.results.keys()),
             "is_partial": has_part,
             "whole": whole,
             "speed": round(speed / series.usual, 2),
@@ -196,7 +182,7 @@ def _computed(
             "reasons": reasons,
             "flaky": [
                 {**tests.names[key], **entry, "is_known": key in known_flaky}
-                for key, entry in list(flaky.items())[:MAX_TESTS]
+                for key, entry in list(flaky.items())[: compared.MAX_TESTS]
             ],
             "slower": tests.durations(slower),
             "faster": tests.durations(faster),
@@ -207,7 +193,7 @@ def _computed(
 
 def _changes(
     connection: StoreConnection,
-    subject: ComparedRun,
+    subject: compared.ComparedRun,
     whole: WholeRun | None,
     flaky: Mapping[int, Flakiness],
     *,
@@ -215,10 +201,10 @@ def _changes(
     reasons: int,
 ) -> tuple[Changes, RunNumbers]:
     run, base = subject.run, subject.base
-    modules = modules_of(connection, run["id"])
-    before = Modules() if base is None else modules_of(connection, base.run.id)
-    lost = lost_tests(connection, subject.series, modules.broken) - subject.results.keys() if modules.broken else set()
-    numbers = numbers_of(connection, run, modules, whole, lost=len(lost), reasons=reasons)
+    modules = compared.modules_of(connection, run["id"])
+    before = compared.Modules() if base is None else compared.modules_of(connection, base.run.id)
+    lost = compared.lost_tests(connection, subject.series, modules.broken) - subject.results.keys()
+    numbers = compared.numbers_of(connection, run, modules, whole, lost=len(lost), reasons=reasons)
     # The cases that the run only names since they did not run: nothing is known of them, not even a skip.
     unknown = connection.execute(_UNTESTED, (run["id"],)) if run["untested_count"] else ()
     untested = {case_id for (case_id,) in unknown}
@@ -233,9 +219,9 @@ def _changes(
     if is_cut and run["is_completed"] and base is not None and base.run.selection == numbers.selection:
         not_run |= (subject.before or {}).keys() - verdicts.keys() - before.cases
     imported = before.broken.keys() - modules.broken.keys()
-    tests = tests_in(connection, imported, run["id"]) if imported else set[int]()
+    tests = compared.tests_in(connection, imported, run["id"]) if imported else set[int]()
     # A file without tests, or one that nobody collected, has not been mended.
-    mended = {before.broken[file] for file in imported if tests_in(connection, [file], run["id"])}
+    mended = {before.broken[file] for file in imported if compared.tests_in(connection, [file], run["id"])}
     changes = changes_between(
         subject.before,
         verdicts,
@@ -251,14 +237,14 @@ def _changes(
     return changes, numbers
 
 
-def _base(subject: ComparedRun) -> documents.BaseRun | None:
+def _base(subject: compared.ComparedRun) -> documents.BaseRun | None:
     base, row = subject.base, subject.base_row
     if base is None or row is None:
         return None
     return {"why": base.why, "branch": row["branch"], **mention(row)}
 
 
-def _changed_durations(connection: StoreConnection, subject: ComparedRun) -> tuple[Series, dict[int, Change]]:
+def _changed_durations(connection: StoreConnection, subject: compared.ComparedRun) -> tuple[Series, dict[int, Change]]:
     """Return the series with the speed of the run, and the tests of a completed run that got slower or faster."""
     earlier = EarlierDurations(connection, subject.series)
     last = subject.series.last
@@ -281,7 +267,7 @@ class _Tests:
     def __init__(
         self,
         connection: StoreConnection,
-        subject: ComparedRun,
+        subject: compared.ComparedRun,
         known: Mapping[int, CaseHistory],
         kinds: Mapping[int, documents.Mine],
     ) -> None:
@@ -312,19 +298,17 @@ class _Tests:
         for case_id, key, folder, name, result_id in rows:
             self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
         lost = [case_id for case_id in gone if case_id not in self.names]
-        for case_id, (key, folder, name) in names_of(self._connection, lost).items():
+        for case_id, (key, folder, name) in compared.names_of(self._connection, lost).items():
             self.names[case_id] = {"key": key, "folder": folder, "name": name, "result": None}
 
     def durations(self, changed: Mapping[int, Change]) -> list[documents.ChangedDuration]:
-        """Return the tests that got slower or faster, those with the largest changes first."""
-        changes = [(self.names[key], changed[key]) for key in ranked(changed)[:MAX_TESTS]]
+        changes = [(self.names[key], changed[key]) for key in ranked(changed)[: compared.MAX_TESTS]]
         return [
             {**test, "elapsed": change.elapsed, "median": change.median, "ratio": round(change.ratio, 2)}
             for test, change in changes
         ]
 
     def entries(self, cases: Iterable[int]) -> list[documents.ChangedTest]:
-        """Return the tests of one of the lists of changes, by folder and name."""
         return sorted(map(self._entry, cases), key=lambda entry: (entry["folder"], entry["name"], entry["key"]))
 
     def _entry(self, case_id: int) -> documents.ChangedTest:
@@ -358,8 +342,7 @@ class _Tests:
         return None if first is None else mention(first)
 
 
-def _time(connection: StoreConnection, subject: ComparedRun) -> RunTime:
-    """Return where the time of a run went; a worker's time is true to one batch of results."""
+def _time(connection: StoreConnection, subject: compared.ComparedRun) -> RunTime:
     run = subject.run
     workers: list[WorkerTime] = []
     for created, observed, computed in connection.execute(_THREADS, (run["id"],)):
@@ -384,7 +367,7 @@ _FIRST_RUNS: Final = (
 
 
 def reasons_of(
-    connection: StoreConnection, subject: ComparedRun, flaky: Collection[int]
+    connection: StoreConnection, subject: compared.ComparedRun, flaky: Collection[int]
 ) -> list[documents.FailureReason]:
     """Return the reasons of a run's failures, those of most tests first; ``flaky`` are known to be flaky."""
     groups: dict[int, list[int]] = {}
@@ -403,7 +386,7 @@ def reasons_of(
     known = set() if base_id is None else {row[0] for row in rows_of(connection, _KNOWN, order, (base_id,))}
     # Key, message, phase and file of the failures, by fingerprint.
     failures: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
-    shown = sorted(result_id for group in order for result_id in groups[group][:MAX_TESTS])
+    shown = sorted(result_id for group in order for result_id in groups[group][: compared.MAX_TESTS])
     for fingerprint, *columns in rows_of(connection, _FAILURES, shown):
         failures[fingerprint].append(columns)
     first_runs = _first_runs(connection, subject.run, order)

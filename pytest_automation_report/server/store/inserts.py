@@ -56,7 +56,6 @@ _INSERT_RESULTS: Final = (
     f' AS t ("key", {_NAMES}, "position") ORDER BY "position"'
 )
 
-
 _CLASSES: Final = {status.id: int(status.result_class) for status in RESULT_STATUSES.values()}
 
 

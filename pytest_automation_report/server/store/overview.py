@@ -149,7 +149,6 @@ def _rows(connection: StoreConnection, ids: Sequence[int]) -> dict[int, SlowTest
 
 
 def _families(walk: _Walk) -> list[TestFamily]:
-    """Return the parametrized functions with failures, those with most failures first."""
     failures = {key: sum(kind == "failed" for _, kind, _ in cells) for key, cells in walk.functions.items()}
     keys = [key for key, count in failures.items() if count and len(walk.functions[key]) > 1]
     keys.sort(key=lambda key: (-failures[key], key))

@@ -172,7 +172,6 @@ class PostgresConnections:
 
     @contextmanager
     def _new_connection(self) -> Iterator[PostgresConnection]:
-        """Open a connection without a transaction and close it at the end of the block."""
         with psycopg.connect(self._url, **self._parameters) as raw:
             _configure(raw)
             yield PostgresConnection(raw)
@@ -236,7 +235,6 @@ def _mapped_errors(connection: PostgresConnection) -> Iterator[None]:
 
 
 def _parameters(location: PostgresDatabase) -> dict[str, Any]:
-    """Return those default parameters of a connection that its URL does not set."""
     try:
         url_parameters = conninfo_to_dict(location.url)
     except psycopg.Error as error:

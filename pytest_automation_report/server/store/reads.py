@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.documents import RunMention
     from pytest_automation_report.server.store.database import StoreConnection
 
-
 _IDS_AT_ONCE: Final = 500
 
 
@@ -327,7 +326,6 @@ _ALL_RESULTS: Final = (
 
 
 def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) -> int:
-    """Return the number of results of these classes, or of all, from the counts of a run or thread."""
     if classes is None:
         return row["total_count"]
     counts = {

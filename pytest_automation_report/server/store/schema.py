@@ -156,7 +156,6 @@ _TABLES: Final = tuple(
 # Names of the tables that both databases have, each after those that it refers to.
 TABLE_NAMES: Final = tuple(re.findall(r'CREATE TABLE "?(\w+)', " ".join(_TABLES)))
 
-
 _REFERENCE: Final = re.compile(r'(\w+) BIGINT[ A-Z]* REFERENCES "?(\w+)')
 
 
@@ -172,33 +171,20 @@ def _references() -> Iterator[tuple[str, str, str, str]]:
 REFERENCES: Final = tuple(_references())
 
 
-def for_sqlite(statement: str) -> str:
-    """Return a statement of the schema with SQLite's types; only a key of the type INTEGER is the row's id there."""
-    statement = statement.replace("BIGSERIAL", "INTEGER").replace("BIGINT PRIMARY", "INTEGER PRIMARY")
-    return statement.replace("BYTEA", "BLOB").replace(" /*id*/", "")
-
-
-def for_postgres(statement: str) -> str:
-    """Return a statement of the schema for PostgreSQL, with SQLite's order of texts, by code point."""
-    return statement.replace(" TEXT", ' TEXT COLLATE "C"').replace(" /*id*/", ", id")
-
-
-# Statements that create the tables and indexes of a new SQLite store.
-SQLITE_TABLES: Final = tuple(map(for_sqlite, _TABLES))
-POSTGRES_TABLES: Final = (
-    *map(for_postgres, _TABLES),
-    # To check the run, thread and test of each result took a third of the time of an append. The locks of `database`
-    # exclude that one of them is removed meanwhile, and `store check` finds results without.
-    *(f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")),
-)
-"""Statements that create those of a new PostgreSQL store."""
+# To check the run, thread and test of each result took a third of the time of an append. The locks of `database`
+# exclude that one of them is removed meanwhile, and `store check` finds results without.
+_UNCHECKED: Final = [f"ALTER TABLE result DROP CONSTRAINT result_{name}_id_fkey" for name in ("run", "thread", "case")]
 
 
 def statements_after(
     version: int, *, is_postgres: bool, later: Mapping[int, tuple[str, ...]] = LATER_VERSIONS
 ) -> tuple[str, ...]:
     """Return the statements that make a store of this version, 0 for an empty database, into one of the newest."""
-    if not version:
-        return POSTGRES_TABLES if is_postgres else SQLITE_TABLES
-    adapted = for_postgres if is_postgres else for_sqlite
-    return tuple(adapted(statement) for newer in sorted(later) if newer > version for statement in later[newer])
+    statements = [each for newer in sorted(later) if newer > version for each in later[newer]] if version else _TABLES
+    if is_postgres:
+        # With SQLite's order of texts, by code point.
+        adapted = [each.replace(" TEXT", ' TEXT COLLATE "C"').replace(" /*id*/", ", id") for each in statements]
+        return tuple(adapted if version else adapted + _UNCHECKED)
+    # In SQLite only a key of the type INTEGER is the row's id.
+    keyed = [each.replace("BIGSERIAL", "INTEGER").replace("BIGINT PRIMARY", "INTEGER PRIMARY") for each in statements]
+    return tuple(each.replace("BYTEA", "BLOB").replace(" /*id*/", "") for each in keyed)

@@ -238,7 +238,6 @@ _PRAGMAS = (
 
 @contextmanager
 def _transaction(connection: SqliteConnection) -> Iterator[None]:
-    """End the transaction of a connection: commit it, or roll it back after an error."""
     try:
         yield
     except BaseException:

@@ -8,16 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.server.store.database import (
-    MAX_ATTACHED,
-    MAX_THREADS,
-    insert_into,
-    lock,
-    row_lock,
-    share,
-    update_row,
-    used_bytes,
-)
+from pytest_automation_report.server.store import database
 from pytest_automation_report.server.store.inserts import add_results, replace_results, run_columns
 from pytest_automation_report.server.store.values import (
     INT64_MAX,
@@ -36,9 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.values import RunSubmission, StoredAttachment, ThreadSubmission
-
 
 _Named: TypeAlias = Literal["source", "config", "milestone"]  # the tables whose records are created by their name
 _NONE: Final[Mapping[str, int]] = {}
@@ -77,7 +66,7 @@ class Writer:
     Every method raises `ApiError` for a change that the contract does not allow. The caller must then roll back.
     """
 
-    def __init__(self, connection: StoreConnection, now: int, max_bytes: int | None, main_branch: str) -> None:
+    def __init__(self, connection: database.StoreConnection, now: int, max_bytes: int | None, main_branch: str) -> None:
         self.connection = connection
         self.now = now
         self._max_bytes = max_bytes
@@ -87,7 +76,7 @@ class Writer:
         """Raise `ApiError` (422) when the store has reached its size limit; a completion does not call this."""
         # After a 429 or a 5xx, clients would repeat the request or not know whether it was applied. After a 422 the
         # sender stores the refused results, and its user can send them again when there is room.
-        if self._max_bytes is None or (used := used_bytes(self.connection)) < self._max_bytes:
+        if self._max_bytes is None or (used := database.used_bytes(self.connection)) < self._max_bytes:
             return
         raise ApiError(
             422,
@@ -114,7 +103,7 @@ class Writer:
             "created": self.now,
             **run_columns(run.attachments),
         }
-        run_id = self.connection.insert(insert_into("run", columns), tuple(columns.values()))
+        run_id = self.connection.insert(database.insert_into("run", columns), tuple(columns.values()))
         for tag in run.tag_names:
             self.connection.change(_INSERT_TAG, (run_id, tag))
         self._attach(run_id, None, run.attachments)
@@ -129,7 +118,7 @@ class Writer:
 
     def complete_run(self, run_id: int, *, measure_elapsed: bool) -> None:
         """Complete a run and its open threads; its time is measured since it began, or that of its longest thread."""
-        lock(self.connection, "run", run_id)
+        database.lock(self.connection, "run", run_id)
         run = self._open_run(run_id)
         for thread_id, failure_count in self.connection.execute(_OPEN_THREADS, (run_id,)):
             self._close_thread(thread_id, failure_count)
@@ -149,7 +138,7 @@ class Writer:
         self.check_room()
         # A job comes late, or runs again. The run is open until all such threads are completed.
         run = self._open_run(run_id, is_reopened="job" in thread.extensions)
-        if run["thread_count"] >= MAX_THREADS:
+        if run["thread_count"] >= database.MAX_THREADS:
             message = f"The automation run has {run['thread_count']} threads, and can have no more; create another run."
             raise ApiError(422, message)
         columns = {
@@ -161,7 +150,7 @@ class Writer:
             "elapsed_computed": thread.computed,
             **thread.extensions,
         }
-        thread_id = self.connection.insert(insert_into("thread", columns), tuple(columns.values()))
+        thread_id = self.connection.insert(database.insert_into("thread", columns), tuple(columns.values()))
         self._attach(run_id, thread_id, thread.attachments)
         self._update_run(run_id, increments={"thread_count": 1, "thread_active_count": 1})
         return thread_id
@@ -177,7 +166,7 @@ class Writer:
         _use(self.connection, run_id, set[str]().union(*artifact_hashes))
         add_results(self.connection, thread, addition.tests, self.now)
         more = increments(test.status for test in addition.tests)
-        update_row(self.connection, "thread", thread_id, changes, more)
+        database.update_row(self.connection, "thread", thread_id, changes, more)
         replaced = replace_results(self.connection, {**thread, **addition.extensions}, addition.tests)
         fewer = increments(replaced)
         changed = {name: more.get(name, 0) - fewer.get(name, 0) for name in (more | fewer)}
@@ -199,17 +188,17 @@ class Writer:
     def _update_run(
         self, run_id: int, values: Mapping[str, object] = _NONE, increments: Mapping[str, int] = _NONE
     ) -> None:
-        update_row(self.connection, "run", run_id, {**values, "updated": self.now}, increments)
+        database.update_row(self.connection, "run", run_id, {**values, "updated": self.now}, increments)
 
     def _close_thread(self, thread_id: int, failure_count: int, durations: Mapping[str, int] = _NONE) -> None:
         status = int(final_status(failure_count))
         completion = {"is_completed": True, "completed": self.now, "status": status, "running": None, **durations}
-        update_row(self.connection, "thread", thread_id, completion, _NONE)
+        database.update_row(self.connection, "thread", thread_id, completion, _NONE)
 
     def _open_run(self, run_id: int, *, is_reopened: bool = False) -> Json:
         """Lock a run's row and return it; raises `ApiError` if it is missing (404) or completed (422)."""
-        share(self.connection, "run", run_id)
-        row = self.connection.row(_RUN + row_lock(self.connection), (run_id,))
+        database.share(self.connection, "run", run_id)
+        row = self.connection.row(_RUN + database.row_lock(self.connection), (run_id,))
         if row is None:
             raise not_found("automation run")
         if row["status"] != RunStatus.RUNNING:
@@ -227,8 +216,8 @@ class Writer:
             raise not_found("thread")
         ((run_id, source_id),) = rows
         # The locks come first: a row that is read before them may be completed by another writer in between.
-        share(self.connection, "run", run_id)
-        row = self.connection.row(_THREAD + row_lock(self.connection), (thread_id,))
+        database.share(self.connection, "run", run_id)
+        row = self.connection.row(_THREAD + database.row_lock(self.connection), (thread_id,))
         if row is None:
             raise not_found("thread")
         if row["status"] != RunStatus.RUNNING:
@@ -257,7 +246,6 @@ class Writer:
         return rows[0][0] if rows else None
 
     def _find_or_create(self, table: _Named, project_id: int, name: str | None) -> int | None:
-        """Return the id of a project's record, which is inserted if missing; None without a name."""
         if name is None:
             return None
         record_id = self._find(table, project_id, "name", name)
@@ -266,15 +254,16 @@ class Writer:
             if table == "source":
                 columns |= {"created": self.now, "main_branch": self._main_branch or None}
             # In PostgreSQL another writer may insert the same record at this moment; then this insert does nothing.
-            self.connection.change(f"{insert_into(table, columns)} ON CONFLICT DO NOTHING", tuple(columns.values()))
+            sql = f"{database.insert_into(table, columns)} ON CONFLICT DO NOTHING"
+            self.connection.change(sql, tuple(columns.values()))
             record_id = self._find(table, project_id, "name", name)
         return record_id
 
     def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
         for attachment in attachments:
             self.connection.change(_INSERT_ATTACHMENT, (run_id, thread_id, attachment.kind, attachment.body))
-        if attachments and self.connection.number(_ATTACHED, (run_id,)) > MAX_ATTACHED:
-            most = f"{MAX_ATTACHED} characters together"
+        if attachments and self.connection.number(_ATTACHED, (run_id,)) > database.MAX_ATTACHED:
+            most = f"{database.MAX_ATTACHED} characters together"
             raise ApiError(422, f"The fields, artifacts and links of an automation run can have {most}.")
         artifacts = (attachment.body for attachment in attachments if attachment.kind == "artifacts")
         _use(self.connection, run_id, set[str]().union(*map(hashes_in, artifacts)))
@@ -294,10 +283,10 @@ def _elapsed_totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
     return totals
 
 
-def _use(connection: StoreConnection, run_id: int, hashes: Collection[str]) -> None:
+def _use(connection: database.StoreConnection, run_id: int, hashes: Collection[str]) -> None:
     """Record that a run refers to these contents, so that they are stored as long as the run."""
     if hashes:
-        share(connection, "contents")
+        database.share(connection, "contents")
     for content_hash in sorted(hashes):
         connection.change(_INSERT_USE, (run_id, content_hash))
 
@@ -308,6 +297,6 @@ def set_main_branch(branch: str, source: str | None, writer: Writer) -> int:
     return writer.connection.change(f'UPDATE "source" SET "main_branch" = ?{condition}', values)
 
 
-def source_names(connection: StoreConnection) -> list[str]:
+def source_names(connection: database.StoreConnection) -> list[str]:
     """Return the names of all sources, each once."""
     return [name for (name,) in connection.execute('SELECT DISTINCT "name" FROM "source" ORDER BY "name"')]

@@ -20,38 +20,15 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from markupsafe import Markup
 
 from pytest_automation_report import __version__
-from pytest_automation_report.server.api.queries import in_range, one_of
+from pytest_automation_report.server.api.documents import in_range, one_of
+from pytest_automation_report.server.pages import rendering
 from pytest_automation_report.server.pages.queries import ask
-from pytest_automation_report.server.pages.rendering import (
-    file_text,
-    render,
-    script_text,
-    set_html,
-    style_sheet,
-    style_text,
-)
-from pytest_automation_report.server.pages.report.pages import (
-    ReportedTests,
-    addresses_in,
-    canonical,
-    fragment_of,
-    relinked,
-    rows_of,
-    shown_tests,
-    tests_with_output,
-)
+from pytest_automation_report.server.pages.report import pages
 from pytest_automation_report.server.pages.run.page import RunDocuments, RunView, facts_in
 from pytest_automation_report.server.pages.test.handlers import NO_LINKS
 from pytest_automation_report.server.pages.urls import RunState, link, read_parameters, run_state
 from pytest_automation_report.server.pages.words import parts, run_summary, with_defaults
-from pytest_automation_report.server.store.contents import (
-    DEFAULT_BYTES,
-    DOWNLOAD,
-    PART_BYTES,
-    FileRule,
-    part_of,
-    stored_contents,
-)
+from pytest_automation_report.server.store import contents
 from pytest_automation_report.server.store.values import json_text
 from pytest_automation_report.text.terminal import title_of
 from pytest_automation_report.text.visible import plain
@@ -63,12 +40,11 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.documents import RunFindings
-    from pytest_automation_report.server.api.queries import Query
+    from pytest_automation_report.server.api.documents import Query
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.run.page import Documents
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
-    from pytest_automation_report.server.store.contents import StoredContent
     from pytest_automation_report.server.store.store import Store
 
 _FAILURES_SHOWN: Final = 100
@@ -133,7 +109,7 @@ def _longest(lengths: Sequence[int]) -> int:
     return _TEXT_CHARACTERS
 
 
-EVERY_FAILURE: Final = FileRule()  # the usual rule: artifacts of failures, up to the usual size
+EVERY_FAILURE: Final = contents.FileRule()  # the usual rule: artifacts of failures, up to the usual size
 _SCRIPTS: Final = ("page.js", "keys.js", "find.js", "report_page.js", "rows.js", "report.js")
 _STRICT: Final = '"use strict";\n'
 _LEAF: Final = re.compile(r'<a class="leaf".*?</a>', re.DOTALL)
@@ -153,8 +129,8 @@ class ReportedFiles:
     """The contents in a report by their hash, and the names and sizes of those that did not fit."""
 
     def __init__(self, reader: PageReader, names: Mapping[str, str], max_bytes: int) -> None:
-        stored = stored_contents(reader.connection, names)
-        self.contents: dict[str, StoredContent] = {}
+        stored = contents.stored_contents(reader.connection, names)
+        self.contents: dict[str, contents.StoredContent] = {}
         self.left_out: list[tuple[str, int]] = []
         free = max_bytes
         # Small ones go first, so that most of them fit.
@@ -170,19 +146,19 @@ class ReportedFiles:
         """Return the media type under which a browser shows a content; all but pictures and videos are downloads."""
         content = self.contents[content_hash]
         is_shown = content.media_type.startswith(("image/", "video/"))
-        return content.mime_type if is_shown else DOWNLOAD
+        return content.mime_type if is_shown else contents.DOWNLOAD
 
     def data(self, reader: PageReader, content_hash: str) -> bytes:
         """Return a content."""
-        positions = range(-(-self.contents[content_hash].size // PART_BYTES))
-        return b"".join(part_of(reader.connection, content_hash, position) for position in positions)
+        positions = range(-(-self.contents[content_hash].size // contents.PART_BYTES))
+        return b"".join(contents.part_of(reader.connection, content_hash, position) for position in positions)
 
 
 def report_of(
     store: Store,
     run_id: int,
     base_id: int | None = None,
-    rule: FileRule = EVERY_FAILURE,
+    rule: contents.FileRule = EVERY_FAILURE,
     *,
     code_links: CodeLinks = NO_LINKS,
     note: str = "",
@@ -198,7 +174,7 @@ class _Report:
         reader: PageReader,
         run_id: int,
         base_id: int | None,
-        rule: FileRule,
+        rule: contents.FileRule,
         documents: Documents,
         code_links: CodeLinks,
     ) -> None:
@@ -209,7 +185,7 @@ class _Report:
         self._run_id = run_id
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)
-        self._tests = ReportedTests(self._facts, documents.findings)
+        self._tests = pages.ReportedTests(self._facts, documents.findings)
         names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
         self._rule = rule
         self._files = ReportedFiles(reader, names, rule.max_bytes)
@@ -219,21 +195,20 @@ class _Report:
         self._pages: dict[str, str] = {}
         # The flat list of all tests, and the tree of their files.
         self._list, self._tree = (
-            canonical(link("run", run_id, view="tests", group=group, **self._base)) for group in ("none", "")
+            pages.canonical(link("run", run_id, view="tests", group=group, **self._base)) for group in ("none", "")
         )
         # Many pages link to the same places. It is asked only once the file has all its pages.
         self._knows = cache(self._is_inside)
 
     def html(self, note: str) -> str:
-        """Return the document."""
         start = self._named(self._path)
         self._pages[start] = self._fetch(start, is_fragment=False)
         self._collect(start)
         run = run_summary(self._facts.record, self._facts.source, self._findings)
-        self._pages |= shown_tests(self._tests, self._code_links)
-        self._pages |= tests_with_output(self._tests, run)
-        style = f"{style_sheet()}@layer report{{{style_text('report.css')}}}"
-        script = _STRICT + "\n".join(script_text(name) for name in _SCRIPTS)
+        self._pages |= pages.shown_tests(self._tests, self._code_links)
+        self._pages |= pages.tests_with_output(self._tests, run)
+        style = f"{rendering.style_sheet()}@layer report{{{rendering.style_text('report.css')}}}"
+        script = _STRICT + "\n".join(rendering.script_text(name) for name in _SCRIPTS)
         data = {
             **self._frame(start),
             "style": style,
@@ -243,21 +218,21 @@ class _Report:
             "usual": {"view": self._view, **self._base},
             "list": self._list,
             "tree": self._tree,
-            "tests": rows_of(self._tests, run, self._findings),
+            "tests": pages.rows_of(self._tests, run, self._findings),
             "pages": {
-                address: [relinked(part, self._knows, self._files.contents) for part in fragment_of(html)]
+                address: [pages.relinked(part, self._knows, self._files.contents) for part in pages.fragment_of(html)]
                 for address, html in self._pages.items()
                 if html
             },
         }
         files = self._files
-        plain_style, loader = style_text("plain.css"), _STRICT + script_text("loader.js")
-        return render(
+        plain_style, loader = rendering.style_text("plain.css"), _STRICT + rendering.script_text("loader.js")
+        return rendering.render(
             "report/report.html",
             **plain_values(self._facts, self._findings),
             policy=_own(_POLICY.format(styles=_hashes(plain_style, style), scripts=_hashes(loader, script))),
             version=__version__,
-            title=fragment_of(self._pages[start]).title,
+            title=pages.fragment_of(self._pages[start]).title,
             style=_own(plain_style),
             script=_own(loader),
             data=_deflated(json.dumps(data, separators=(",", ":"), sort_keys=True).encode()),
@@ -273,22 +248,22 @@ class _Report:
         state = run_state(self._run_id, dict(parse_qsl(urlsplit(address).query)))
         # The file follows no run, and has no address to share.
         values = {"live_address": "", "page_url": "", "arrived": "", "is_followed": False, "next_address": ""}
-        return render("run/run.html", is_fragment=is_fragment, **RunView(self._facts, state).values(), **values)
+        return rendering.render(
+            "run/run.html", is_fragment=is_fragment, **RunView(self._facts, state).values(), **values
+        )
 
     def _frame(self, start: str) -> dict[str, str]:
-        """Return what stands above and below the pages."""
         header = _HEADER.search(self._pages[start])
         # The script of the report searches.
-        top = relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
-        icons = re.sub(r"</?svg[^>]*>", "", file_text("icons.svg"))
+        top = pages.relinked(header[0], self._is_inside).replace(" data-find", "") if header else ""
+        icons = re.sub(r"</?svg[^>]*>", "", rendering.file_text("icons.svg"))
         values = {"icons": _own(icons), "top": _own(top.replace("<header ", "<header hidden ", 1))}
-        return {part: render(f"report/{part}.html", **values) for part in ("head", "foot")}
+        return {part: rendering.render(f"report/{part}.html", **values) for part in ("head", "foot")}
 
     def _collect(self, start: str) -> None:
-        """Read the views of the run, and the pages that they lead to inside of a view."""
-        queue = deque(canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
+        queue = deque(pages.canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)
         lists = (self._tree, self._list)
-        queue.extend([*lists, *addresses_in(self._pages[start])])
+        queue.extend([*lists, *pages.addresses_in(self._pages[start])])
         while queue and len(self._pages) < _MOST_VIEWS:
             address = self._named(queue.popleft())
             has_own_page = set(parse_qs(urlsplit(address).query)) <= _VIEW_PARAMETERS
@@ -298,15 +273,14 @@ class _Report:
             html = self._fetch(address)
             # The script fills a list with rows.
             self._pages[address] = _LEAF.sub("", html) if address in lists else html
-            queue.extend(addresses_in(html))
+            queue.extend(pages.addresses_in(html))
 
     def _named(self, address: str) -> str:
-        """Return an address of the run with its view and its base, which the usual address leaves out."""
         split = urlsplit(address)
         query = dict(parse_qsl(split.query))
         if split.path != self._path:
             return address
-        return canonical(f"{split.path}?{urlencode({'view': self._view, **self._base, **query})}")
+        return pages.canonical(f"{split.path}?{urlencode({'view': self._view, **self._base, **query})}")
 
     def _view_of(self, address: str) -> str | None:
         """Return the view that an address names; None for another page, or another base."""
@@ -327,7 +301,7 @@ class _Report:
         path, _, query = named.partition("?")
         pairs = parse_qsl(query)
         others = [pair for pair in pairs if pair != ("show", "pytest")]
-        return pairs != others and self._is_inside(canonical(f"{path}?{urlencode(others)}"))
+        return pairs != others and self._is_inside(pages.canonical(f"{path}?{urlencode(others)}"))
 
 
 def _deflated(data: bytes) -> str:
@@ -350,7 +324,7 @@ MAX_BYTES: Final = 8_000_000
 _WISHES: Final[Query] = {
     "base": in_range(range(1, 10**15)),
     "artifacts": one_of(("none", "failed", "all"), "failed"),
-    "artifacts_size": in_range(range(MAX_BYTES + 1), DEFAULT_BYTES),
+    "artifacts_size": in_range(range(MAX_BYTES + 1), contents.DEFAULT_BYTES),
 }
 
 
@@ -360,9 +334,8 @@ class _ReportOfRun:
         self._code_links = code_links
 
     def html(self, req: falcon.Request, run_id: int) -> str:
-        """Return the report as a request wants it; raises `ApiError` (422) for wrong values."""
         wished = read_parameters(_WISHES, req.params)
-        rule = FileRule(wished["artifacts"], wished["artifacts_size"])
+        rule = contents.FileRule(wished["artifacts"], wished["artifacts_size"])
         return report_of(self._store, run_id, wished["base"], rule, code_links=self._code_links)
 
 
@@ -371,7 +344,7 @@ class ReportDownload(_ReportOfRun):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the file."""
-        set_html(resp, self.html(req, run_id))
+        rendering.set_html(resp, self.html(req, run_id))
         resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.html"')
 
 

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.test.handlers import CodeLinks
 
-
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _CRUMBS: Final = re.compile(r'<nav class="crumbs".*?</nav>', re.DOTALL)
 _MAIN: Final = re.compile(r'<main id="content"[^>]*>(.*)</main>', re.DOTALL)
@@ -85,7 +84,6 @@ def canonical(address: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _inner(address: str) -> str:
-    """Return the address of a page as a place inside of the file, as HTML."""
     place = urlsplit(address).fragment
     return f"#{escape(canonical(address))}{'#' if place else ''}{escape(place)}"
 
@@ -165,8 +163,6 @@ def _add(
     code_links: CodeLinks,
     others: Json | None = None,
 ) -> None:
-    """Add the page of a result, and one for each of its earlier attempts and streams of output."""
-
     def page(state: TestState) -> tuple[str, str]:
         values = {**values_of(state), **(others or {})}
         return render("test/test.html", is_fragment=True, code_links=code_links, **values), values["stream"]
@@ -328,7 +324,6 @@ def _kind(tests: ReportedTests, row: Json, name: NameParts) -> _Kind:
 
 
 def _kind_values(kind: _Kind, run: Json) -> Json:
-    """Return what the script knows of a kind, with the markup of its rows and of a page of one test."""
     values = {
         "id": "⟦id⟧",
         "href": "/results/⟦id⟧",
@@ -355,7 +350,6 @@ def _kind_values(kind: _Kind, run: Json) -> Json:
 
 
 def _files(facts: RunFacts) -> Json:
-    """Return the rows of the files as HTML, with the orders in which they stand."""
     branches = file_branches(facts.overview["files"])
     rows = [
         {
@@ -409,12 +403,10 @@ class _Visible(dict[str, str]):
 
 
 def _column(values: Sequence[Any]) -> Json:
-    """Return a column: its distinct values and the number of each test's value, or the values if most differ."""
     distinct = set(values)
     return {"values": values} if 2 * len(distinct) > len(values) else _coded(values, sorted(distinct))
 
 
 def _coded(values: Sequence[Any], distinct: Sequence[Any], shown: Sequence[Any] | None = None) -> Json:
-    """Return a column of numbers of distinct values, which ``shown`` may stand for."""
     numbers = {value: number for number, value in enumerate(distinct)}
     return {"values": list(distinct if shown is None else shown), "at": [numbers[value] for value in values]}

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
 
-
 _NOT_THERE: Final = "not there"
 
 
@@ -222,7 +221,6 @@ def changed_software(before: Callable[[str], str], after: Callable[[str], str]) 
 
 
 def _versions(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return versions by names: one for each line, for each part between commas, or for a field of one version."""
     versions: dict[str, str] = {}
     for field_name, value in fields:
         for part in value.replace(", ", "\n").split("\n"):
@@ -277,7 +275,6 @@ def _collected(facts: RunFacts) -> int | None:
 
 
 def _arrived(counts: RunNumbers, collected: int) -> str:
-    """Return in words whether each of the collected tests has a result."""
     missing = collected - counts.finished
     if missing < 0:
         # Of modules that cannot be collected, or several of one test: nothing says how many tests these results are of.

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import SeriesRun
     from pytest_automation_report.server.store.reads import RunRecord
 
-
 THREADS_SHOWN: Final = 100  # most threads that the page of a run shows
 MAIN_WORKER: Final = "main"  # name of the worker that is pytest's own process
 WORKER_FIELD: Final = "Worker"  # field of a thread with the name of its worker

@@ -130,7 +130,6 @@ def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
 
 
 def _grid_of(rows: Sequence[Json], families: Mapping[Function, TestFamily]) -> Json | None:
-    """Return the grid of the parametrized function to which most tests of a reason belong, one square each."""
     functions = Counter((row["file"] or "", row["folder"], split_name(row["name"]).function) for row in rows)
     if not functions:
         return None
@@ -238,7 +237,6 @@ class FailureCards:
         }
 
     def _complete(self, shown: Sequence[Json]) -> None:
-        """Add to the cards that are shown their message, drawings and members, and the code that raised."""
         self._facts.histories.load(row["case"] for card in shown for row in card["rows"][:_MEMBERS_OF_STRIP])
         texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
         families = {(each["file"], each["folder"], each["function"]): each for each in self._facts.overview["families"]}
@@ -254,7 +252,6 @@ class FailureCards:
             card.update(says=message, **_code(card["place"], rows[0] if rows else None, text, message))
 
     def _texts(self, result_ids: Sequence[int]) -> dict[int, Json]:
-        """Return the traceback of these failures, and the type of the exception."""
         texts: dict[int, Json] = {}
         for row in self._reader.fields(result_ids):
             fields = json.loads(row["fields"] or "[]")
@@ -385,7 +382,6 @@ def _statement(lines: Sequence[CodeLine]) -> str:
 
 
 def _shown(frame: Frame) -> tuple[Sequence[CodeLine], list[CodeLine]]:
-    """Return the lines around the one that raised, and before them those above; a long line is cut."""
     hits = [place for place, line in enumerate(frame.code) if line.is_hit]
     place = hits[-1] if hits else len(frame.code) - 1
     first = max(0, place - _LINES_BEFORE)

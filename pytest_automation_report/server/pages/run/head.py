@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.urls import RunState
 
-
 _CHANGE_CHIPS: Final = (
     ("new", "New", "fail-ink"),
     ("back", "Back", "fail-ink"),
@@ -258,7 +257,6 @@ def _failing(findings: RunFindings, longest: int | None) -> list[Phrase]:
 
 
 def _changed(counts: Mapping[str, int]) -> str:
-    """Return what else changed, as the beginning of a sentence; empty if nothing did."""
     fixed, again, new, gone = (counts[name] for name in ("fixed", "passed_again", "new_tests", "gone"))
     parts = [f"{quantity(fixed, 'test')} fixed"] if fixed else []
     if again:
@@ -271,7 +269,6 @@ def _changed(counts: Mapping[str, int]) -> str:
 
 
 def _also(numbers: RunNumbers, findings: RunFindings) -> list[Phrase]:
-    """Return the numbers that the verdict leaves out."""
     parts: list[str] = []
     if not numbers.failed and numbers.flaky:
         one = numbers.flaky == 1

@@ -21,14 +21,7 @@ from pytest_automation_report.server.api.documents import run_document
 from pytest_automation_report.server.pages.drawings import failure_trend, lanes_of, small_lanes
 from pytest_automation_report.server.pages.queries import PAGE_ROWS
 from pytest_automation_report.server.pages.rendering import Page, site_of
-from pytest_automation_report.server.pages.run.changes import (
-    changed_software,
-    changes_of,
-    commits_since,
-    details_of,
-    entries_of,
-    where_it_ran,
-)
+from pytest_automation_report.server.pages.run import changes
 from pytest_automation_report.server.pages.run.facts import SILENT_US, THREADS_SHOWN, RunFacts
 from pytest_automation_report.server.pages.run.failures import FailureCards, command_for, says_of
 from pytest_automation_report.server.pages.run.head import bar_of, chips_of, facts_of, head_of, tabs_of
@@ -59,7 +52,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.queries import PageReader
     from pytest_automation_report.server.pages.urls import RunState
     from pytest_automation_report.server.store.store import Store
-
 
 T = TypeVar("T")
 
@@ -197,7 +189,6 @@ class RunFailuresText(_RunPages):
 
 
 def _live_address(state: RunState, counts: RunNumbers) -> str:
-    """Return the address of a page's news; it has the numbers that the page shows."""
     return link("run-live", state.run_id, **state.parameters, **{_SEEN: f"{counts.failed}.{counts.finished}"})
 
 
@@ -353,7 +344,7 @@ class RunView:
         if failed:
             commands.append(("What failed in this run", failed, f"pytest --automation-report-rerun-failed={run['id']}"))
         if found and 0 < new < failed:
-            rows = self._reader.rows_of(entry["result"] for entry in entries_of(found, "new") if entry["result"])
+            rows = self._reader.rows_of(filter(None, (entry["result"] for entry in changes.entries_of(found, "new"))))
             commands.append(("Only what is new", new, command_for(list(rows.values()), new)))
         commands.append(("All of it", 0, command_of(self._facts.field("Selection"))))
         return [{"word": word, "count": count, "command": command} for word, count, command in commands if command]
@@ -391,11 +382,10 @@ class RunView:
             "slowest": [{**row, "change": facts.slower.get(row["id"], "")} for row in slowest],
             "fixed": self._cards.fixed_lines(fixed, rows),
             "fixed_count": found["counts"]["fixed"] if found else 0,
-            "where": where_it_ran(facts),
+            "where": changes.where_it_ran(facts),
         }
 
     def _tests(self) -> Json:
-        """Return a tree of all tests, or a flat list with its pages."""
         state = self._state
         if not state.is_filtered and state.group != "none":
             files = len(self._facts.overview["files"])
@@ -416,7 +406,6 @@ class RunView:
         }
 
     def _changes(self) -> Json:
-        """Return the changes since the base; None if nothing can be compared with the run."""
         found, histories = self._facts.findings, self._facts.histories
         if found is None or found["base"] is None:
             return {"changes": None, "commits": [], "software": []}
@@ -425,15 +414,15 @@ class RunView:
         histories.load((row["case"] for row in rows.values()), is_whole=True)
         cases = {row["id"]: row["case"] for row in rows.values()}
         return {
-            "changes": changes_of(found, replace(self._state, view="changes"), histories.letters, cases),
-            "commits": commits_since(self._facts.field("Commits"), found["base"]["commit"]),
+            "changes": changes.changes_of(found, replace(self._state, view="changes"), histories.letters, cases),
+            "commits": changes.commits_since(self._facts.field("Commits"), found["base"]["commit"]),
             "software": self._software(),
         }
 
     def _software(self) -> list[Json]:
         base = self._facts.base
         before = {} if base is None else self._reader.run_fields(base["run"])
-        return changed_software(lambda name: before.get(name, ""), self._facts.field) if before else []
+        return changes.changed_software(lambda name: before.get(name, ""), self._facts.field) if before else []
 
     def _time(self) -> Json:
         facts = self._facts
@@ -458,4 +447,4 @@ class RunView:
         }
 
     def _details(self) -> Json:
-        return {"details": details_of(self._facts), "software": self._software()}
+        return {"details": changes.details_of(self._facts), "software": self._software()}

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.pages.run.facts import RunFacts
     from pytest_automation_report.server.pages.run.head import Phrase
 
-
 SLOWEST_SHOWN: Final = 10  # tests and files in the lists of the slowest
 _WORTH_WORDS_PERCENT: Final = 30
 _WASTES: Final[Mapping[str, str]] = {

@@ -12,20 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from pytest_automation_report.findings.verdict import mine
-from pytest_automation_report.server.pages import drawings
+from pytest_automation_report.server.pages import drawings, urls
 from pytest_automation_report.server.pages.queries import PAGE_RUNS
 from pytest_automation_report.server.pages.rendering import Page, render, set_html
 from pytest_automation_report.server.pages.runs.rows import card_of, flaky_rows, run_row, slowest_rows
-from pytest_automation_report.server.pages.urls import (
-    NO_BRANCH,
-    STATUSES,
-    RunFilters,
-    link,
-    paging,
-    run_filters,
-    short_text,
-    single_values,
-)
 from pytest_automation_report.server.pages.words import STATUSES_SHOWN, common_phrase, duration, titled
 from pytest_automation_report.server.store import reads
 from pytest_automation_report.server.store.compared import main_branch
@@ -97,13 +87,11 @@ class _ListPage(Page):
         return self.read(question) if is_any else answer
 
     def answer_project(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """Answer with one page of the runs of a project."""
-        filters = run_filters(req.params)
+        filters = urls.run_filters(req.params)
         self.answer(req, resp, "runs", project_id, partial(project_values, project_id=project_id, filters=filters))
 
     def answer_suite(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
-        """Answer with a suite; without a branch in the URL with its main branch."""
-        filters = run_filters(req.params)
+        filters = urls.run_filters(req.params)
         source = self.read(lambda reader: reader.suite(source_id))
         self.answer(req, resp, "suite", source["project"], partial(suite_values, source=source, filters=filters))
 
@@ -119,7 +107,7 @@ class HomePage(_ListPage):
             return
         (project_id,) = project_ids
         sources = self.read(lambda reader: reader.sources(project_id))
-        if not run_filters(req.params).is_any or req.has_param("page"):
+        if not urls.run_filters(req.params).is_any or req.has_param("page"):
             self.answer_project(req, resp, project_id)
         elif len(sources) == 1:
             self.answer_suite(req, resp, sources[0]["id"])
@@ -144,11 +132,11 @@ class LatestRun(Page):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
         """Redirect to the newest run, of one branch with ``branch``; raises `ApiError` (404) without one."""
-        branch = run_filters(req.params).branch
+        branch = urls.run_filters(req.params).branch
         run = self.read(lambda reader: reader.newest(source_id, branch))
         if run is None:
             raise not_found("run of this suite and branch")
-        resp.status, resp.location = 302, link("run", run["id"])
+        resp.status, resp.location = 302, urls.link("run", run["id"])
 
 
 _find_number = re.compile(r"#?([0-9]{1,18})").fullmatch
@@ -159,11 +147,11 @@ class SearchPage(Page):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show runs and tests with the text; the number of a run redirects to that run."""
-        given = single_values(req.params)
-        text = short_text(given.get("q", "").strip())
+        given = urls.single_values(req.params)
+        text = urls.short_text(given.get("q", "").strip())
         number = int(match[1]) if (match := _find_number(text)) else 0
         if number and self.read(lambda reader: reader.known_run(number)):
-            resp.status, resp.location = 302, link("run", number)
+            resp.status, resp.location = 302, urls.link("run", number)
             return
         source = int(given["source"]) if re.fullmatch(r"[0-9]{1,18}", given.get("source", "")) else None
         values = (
@@ -206,7 +194,7 @@ def _newest_runs(reader: PageReader, source_id: int | None) -> list[Json]:
 _CARDS_SHOWN: Final = 16
 
 
-def project_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:
+def project_values(reader: PageReader, project_id: int, filters: urls.RunFilters) -> dict[str, Any]:
     """Return the values of the list of a project's runs; raises `ApiError` (404) for an unknown project."""
     if project_id not in reader.projects():
         raise not_found("project")
@@ -220,7 +208,7 @@ def project_values(reader: PageReader, project_id: int, filters: RunFilters) -> 
             branches=reader.branches(project_id, filters.source),
             tags=reader.tags(project_id),
         ),
-        "address_at": lambda page: link("project", project_id, **filters.at(page)),
+        "address_at": lambda page: urls.link("project", project_id, **filters.at(page)),
         **_list_values(reader, project_id, filters),
     }
 
@@ -236,21 +224,21 @@ def suites_values(reader: PageReader, project_id: int) -> dict[str, Any]:
         for source in ordered[_CARDS_SHOWN:]
         if (run := newest.get(source["id"]))
     ]
-    ids, _ = reader.completed_runs(project_id, RunFilters())
+    ids, _ = reader.completed_runs(project_id, urls.RunFilters())
     rows = run_rows(reader, ids[:8])
     return {
         "project": project_id,
         "home": reader.home(project_id),
         "cards": cards,
         "others": others,
-        "open_runs": run_rows(reader, reader.open_runs(project_id, RunFilters())),
+        "open_runs": run_rows(reader, reader.open_runs(project_id, urls.RunFilters())),
         "runs": rows,
         "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["flaky"] is None]
         + _uncomputed(rows),
     }
 
 
-def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[str, Any]:
+def suite_values(reader: PageReader, source: Json, filters: urls.RunFilters) -> dict[str, Any]:
     """Return the values of a suite's page: its runs on one branch, the main one by default, and what findings say."""
     source_id, project_id = source["id"], source["project"]
     main = main_branch(reader.connection, source_id)
@@ -272,7 +260,7 @@ def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[
         "has_others": len(reader.sources(project_id)) > 1,
         "filters": filters,
         "choices": _choices(filters, sources=[], branches=branches, tags=reader.tags(project_id)),
-        "address_at": lambda page: link("suite", source_id, **{**filters.at(page), "source": None}),
+        "address_at": lambda page: urls.link("suite", source_id, **{**filters.at(page), "source": None}),
         "main": main,
         "last": last,
         "said": said,
@@ -284,7 +272,7 @@ def suite_values(reader: PageReader, source: Json, filters: RunFilters) -> dict[
         "failures": drawings.failure_trend(rows, known),
         "times": [
             drawings.TrendPoint(
-                row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", link("run", row["id"])
+                row["id"], row["elapsed"] or 0, duration(row["elapsed"]), "skip", urls.link("run", row["id"])
             )
             for row in rows
         ],
@@ -310,7 +298,6 @@ def projects_values(reader: PageReader, project_ids: Sequence[int]) -> dict[str,
 
 
 def _oldest(document: RunFindings | None, last: Json | None) -> RunMention | None:
-    """Return the run with which the oldest failure of the last run began, if that is an earlier run."""
     if document is None or last is None:
         return None
     runs = [entry["since"] for entry in document["tests"]["still_failing"] if entry["since"]]
@@ -319,26 +306,25 @@ def _oldest(document: RunFindings | None, last: Json | None) -> RunMention | Non
 
 
 def _choices(
-    filters: RunFilters, *, sources: Sequence[tuple[str, str]], branches: Sequence[str], tags: Sequence[str]
+    filters: urls.RunFilters, *, sources: Sequence[tuple[str, str]], branches: Sequence[str], tags: Sequence[str]
 ) -> list[Choice]:
     """Return the selects above a list of runs; a suite's page has no ``sources``, and always one branch."""
-    branch = "" if filters.branch is None else filters.branch or NO_BRANCH
+    branch = "" if filters.branch is None else filters.branch or urls.NO_BRANCH
     branches = list(dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])]))
     tags = list(dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])]))
-    names = [(name or NO_BRANCH, name or "(no branch)") for name in branches]
+    names = [(name or urls.NO_BRANCH, name or "(no branch)") for name in branches]
+    statuses = [(word, word.capitalize()) for word in urls.STATUSES]
     shown = [
         Choice("source", "Suite", "All suites", sources, str(filters.source or "")),
         Choice("branch", "Branch", "All branches" if sources else "", names, branch),
-        Choice(
-            "status", "Status", "Any status", [(word, word.capitalize()) for word in STATUSES], filters.status or ""
-        ),
+        Choice("status", "Status", "Any status", statuses, filters.status or ""),
         Choice("tag", "Tag", "Any tag", [(tag, tag) for tag in tags], filters.tag or ""),
     ]
     # Runs without a branch alone leave nothing to choose.
-    return [choice for choice in shown if choice.options and choice.options != [(NO_BRANCH, "(no branch)")]]
+    return [choice for choice in shown if choice.options and choice.options != [(urls.NO_BRANCH, "(no branch)")]]
 
 
-def _list_values(reader: PageReader, project_id: int, filters: RunFilters) -> dict[str, Any]:
+def _list_values(reader: PageReader, project_id: int, filters: urls.RunFilters) -> dict[str, Any]:
     ids, total = reader.completed_runs(project_id, filters)
     open_ids = reader.open_runs(project_id, filters) if filters.page == 1 else []
     rows = run_rows(reader, ids)
@@ -347,7 +333,7 @@ def _list_values(reader: PageReader, project_id: int, filters: RunFilters) -> di
         "runs": rows,
         "uncomputed": _uncomputed(rows),
         "total": total + len(open_ids),
-        "pages": paging(filters.page, total, PAGE_RUNS),
+        "pages": urls.paging(filters.page, total, PAGE_RUNS),
     }
 
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import RunRecord
     from pytest_automation_report.server.store.store import Store
 
-
 MOST: Final = 2_000  # most tests of a list through which a reader can go with previous and next
 
 
@@ -93,7 +92,6 @@ def neighbours_in(common: CommonValues, record: RunRecord, row: Json, origin: Ma
 
 
 def _listed(reader: PageReader, record: RunRecord, state: RunState) -> tuple[list[int], bool]:
-    """Return the ids of the first tests of a list, and whether it has more."""
     found = stored_findings(reader.connection, state.run_id) if state.changes else None
     facts = RunFacts(reader, record, found, cast("RunOverview", {}))  # a list reads nothing of the overview
     listed = TestList(facts, state).first(MOST)
@@ -330,7 +328,6 @@ def _beside_earlier(
 def _history_values(
     outcomes: Sequence[Outcome], current: Outcome | None, state: TestState, kind: Kind | None = None
 ) -> dict[str, Any]:
-    """Return sentence, drawing and evidence of the test's history; nothing if this result is older than all of it."""
     if current is None:
         return {
             **dict.fromkeys(("sentence", "trend", "branches"), ()),
@@ -381,7 +378,6 @@ def _worker_values(row: Json, run: Json, common: CommonValues) -> dict[str, Any]
 
 
 def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> str:
-    """Return the failure as Markdown; empty for a test that did not fail."""
     cause = next((field for field in fields if field.get("is_highlight") and field["name"] != "Skipped"), None)
     if cause is None:
         return ""

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.contents import StoredContent
     from pytest_automation_report.text.visible import Span
 
-
 # Extensions in rows of threads and results. Each is missing in a row of a client that does not send it.
 Colours: TypeAlias = dict[str, tuple[tuple[int, int, str], ...]]
 
@@ -63,10 +62,7 @@ _attempts: Final = Decoder(tuple[EarlierAttempt, ...]).decode
 
 
 def start_time(thread: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
-    """Return the start of a test in microseconds since 1970, None if it is not known.
-
-    All threads and jobs of a run have this one time axis, as exactly as the clocks of their machines agree.
-    """
+    """Return the start of a test in microseconds since 1970, as the clock of its machine had it; None if unknown."""
     session_started, started = thread["session_started"], result["started"]
     return None if session_started is None or started is None else session_started + started
 
@@ -166,7 +162,9 @@ def attempts_of(
     for field in fields:
         if number := attempt_number(field["name"], field["meta"]):
             word = {"passed": "passed", "skipped": "skipped"}.get(field["meta"]["status"], "failed")
-            earlier.append(Attempt(number, OUTCOME_TONES[word], word, _number(field["meta"].get("elapsed"))))
+            text = field["meta"].get("elapsed")
+            is_number = isinstance(text, str) and text.isdecimal() and len(text) < 16  # noqa: PLR2004 - years
+            earlier.append(Attempt(number, OUTCOME_TONES[word], word, int(text) if is_number else None))
     last = max([(failed_attempts or 0) + 1, *(attempt.number + 1 for attempt in earlier)])
     return [
         *sorted(earlier, key=lambda attempt: attempt.number),
@@ -244,7 +242,6 @@ class _Colours:
         self._remaining = _COLOURED_CHARACTERS
 
     def lines(self, code: Sequence[CodeLine]) -> list[ShownLine]:
-        """Return the lines of a frame in pieces."""
         texts = [line.text for line in code]
         self._remaining -= sum(map(len, texts))
         tokens = coloured(texts) if self._remaining >= 0 else [[("", text)] for text in texts]
@@ -269,10 +266,6 @@ def _call(call: Call | Fold, colours: _Colours) -> CallView | Fold:
         tuple(lines[first : hit + _LINES_AFTER]),
         tuple(variables[:40]),
     )
-
-
-def _number(text: Any) -> int | None:  # noqa: ANN401 - from the JSON of a client
-    return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 16 else None  # noqa: PLR2004 - years
 
 
 # Types of fields, as the API numbers them.
