@@ -51,6 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--joins", type=int, default=12, help="how many sessions join a run at once (tests/sessions/server): 40"
     )
+    group.addoption(
+        "--suites", default="", help="whose tests run with the plugin and without (tests/compatibility/real)"
+    )
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")
 
 

@@ -53,12 +53,6 @@ def dead() -> int:
     return process.pid
 
 
-def start_sender(session: WrittenSession, controller: int) -> None:
-    """Start the sender of this session, with this process as its pytest."""
-    sender = SenderProcess(session.folder.id, is_embedded=False, has_bucket=False, inherited=())
-    sender.hand_over(handed_over(session, controller))
-
-
 def test_delivered_session_is_removed_when_pytest_is_gone(
     tmp_path: Path, server: ScriptedServer, written: WrittenSession
 ) -> None:

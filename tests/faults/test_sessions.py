@@ -4,8 +4,6 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from support.checked_server import CheckedServer
 from support.fault_projects import GatedProject
 from support.scripted_server.server import ScriptedServer
@@ -39,53 +37,6 @@ def test_results_of_a_worker_that_crashed_are_counted(project: Path, embedded_se
     later = "--automation-report-delivery=later"
     ran = run_session(project, "-n", "1", "-p", "no:randomly", later, address=embedded_server.address, exits=1)
     assert "0 of 4 results delivered: 4 passed" in ran.out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "expected"),
-    [
-        pytest.param(["test_absent.py"], 4, {}, id="35-usage"),
-        pytest.param(["-k", "nothing", "test_it.py"], 5, {}, id="35-no-tests"),
-        pytest.param(["test_broken.py"], 2, {"test_broken": "error"}, id="35-collection"),
-        pytest.param(["-p", "breaking", "test_it.py"], 3, {"test_it": "passed"}, id="35-internal"),
-    ],
-)
-def test_sessions_that_end_early(
-    project: Path, embedded_server: CheckedServer, arguments: list[str], code: int, expected: dict[str, str]
-) -> None:
-    """Exit codes are pytest's; what there is to report arrives, and without anything there is no run."""
-    (project / "test_it.py").write_text("def test_it(): pass\ndef test_last(): pass\n")
-    (project / "test_broken.py").write_text("import absent_module\n")
-    (project / "breaking.py").write_text(
-        "def pytest_runtest_logfinish(nodeid):\n    if 'test_last' in nodeid:\n        raise RuntimeError('breaks')\n"
-    )
-    env = {**session_environment(), "PYTHONPATH": str(project)}
-    run_session(project, *arguments, address=embedded_server.address, env=env, exits=code)
-    found = statuses(embedded_server)
-    assert {name: found.get(name) for name in expected} == expected
-    assert len(embedded_server.runs()) == (1 if expected else 0)
-    assert spools(project) == []
-
-
-NAMES = """
-import pytest
-@pytest.mark.parametrize("value", ["\\x00", "\\x1b[31m", "\\u202e", "\\ud800", "\\x9b", "a/b::c[d]", "caf\\u00e9"])
-def test_it(value):
-    print(value)
-    assert value == ""
-"""
-
-
-def test_odd_names_and_texts_arrive(project: Path, embedded_server: CheckedServer) -> None:
-    """38: control characters, lone surrogates and brackets in ids and output arrive as text, each test with a key."""
-    (project / "test_it.py").write_text(NAMES)
-    run_session(project, address=embedded_server.address, exits=1)  # pytest-xdist's own wire takes no lone surrogate
-    tests = [test for _, test in embedded_server.tests()]
-    assert len({each["key"] for each in tests}) == len(tests) == 7
-    for each in tests:
-        for text in (each["name"], each["folder"], *(one["value"] or "" for one in each["fields"])):
-            assert "\x00" not in text
-            text.encode()
 
 
 def test_one_test_run_twice_is_two_results(project: Path, embedded_server: CheckedServer) -> None:

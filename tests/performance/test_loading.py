@@ -28,8 +28,7 @@ def modules(project: Project, *arguments: str) -> set[str]:
     """Return the modules that a session with these arguments has loaded at its end."""
     runner = project.write("runner.py", RUNNER)
     found = project.root / "modules.json"
-    ran = run([sys.executable, str(runner), str(found), *arguments], project.root, session_environment())
-    assert ran.exit == 0, ran.text
+    run([sys.executable, str(runner), str(found), *arguments], project.root, session_environment(), exits=0)
     return set(json.loads(found.read_text()))
 
 

@@ -1,14 +1,18 @@
 """The fixtures of sessions in processes: a project, the embedded server that it reports to, the wheel to install."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 
 from support.checked_server import CheckedServer
 from support.installs import Wheelhouse
 from support.projects import Project
-from support.sessions import TOKEN
+from support.sessions import TOKEN, Ran, run, session_environment
+
+Execute: TypeAlias = "Callable[..., Ran]"
 
 
 @pytest.fixture
@@ -33,6 +37,17 @@ def server(embedded_server: CheckedServer) -> CheckedServer:
 def server_options(server: CheckedServer) -> list[str]:
     """Return the options that name the server."""
     return ["--url", server.address, "--project-id", "1", "--source", "suite"]
+
+
+@pytest.fixture
+def execute(project: Project, server_options: list[str]) -> Execute:
+    """Return a function that runs a script of bash by ``exec``, as `run` does."""
+
+    def executed(script: str, *options: str, **more: Any) -> Ran:  # noqa: ANN401 - those of `run`
+        command = [sys.executable, "-m", "pytest_automation_report.cli", "exec", *server_options, *options]
+        return run([*command, "--", "bash", "-c", script], project.root, **{"env": session_environment(), **more})
+
+    return executed
 
 
 @pytest.fixture(scope="session")

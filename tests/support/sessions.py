@@ -113,17 +113,16 @@ def run(
     exits: int | None = None,
     **more: Any,  # noqa: ANN401 - subprocess's own
 ) -> Ran:
-    """Run a command to its end, at most two minutes, and return what it left.
+    """Run a command to its end, at most two minutes, its streams in pipes, and return what it left.
 
     Fails when the tests' token is in its output, and if it does not end with the status ``exits``. Skips the test when
     the command needs pytest-xdist and that is not installed.
     """
     skip_without_workers(command)
-    done = subprocess.run(
-        command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120, check=False, **more
-    )
-    assert not holds_token((done.stdout + done.stderr).encode(errors="replace"), TOKEN)
-    ran = Ran(done.returncode, done.stdout, done.stderr)
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 120, **more}
+    done = subprocess.run(command, cwd=folder, env=dict(env), check=False, **given)
+    ran = Ran(done.returncode, done.stdout or "", done.stderr or "")
+    assert not holds_token(ran.text.encode(errors="replace"), TOKEN)
     assert exits is None or ran.exit == exits, ran.text
     return ran
 

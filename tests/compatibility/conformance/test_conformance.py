@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from compatibility.conformance.conforming import check, expected, observe, on_other_hosts, rows_of
+from compatibility.conformance.conforming import check, expected, observe, on_other_hosts
 from compatibility.real.verdicts import IS_OLD_PYTEST
-from compatibility.world.differing import ONLY_RERUNFAILURES, Pair
+from compatibility.world.differing import ONLY_RERUNFAILURES
 
 EXITS = expected("crash")
 REPEATED = expected("repeated")
@@ -17,10 +17,6 @@ GROUPS = expected("groups")
 TWO = ("-n", "2")
 ALL_ELSEWHERE = on_other_hosts(*(f"gw{number}" for number in range(10)))
 CRASHED = "crashed while it ran this test"
-STOPS = expected("stops")
-LEAVES = expected("leaves")
-INTERRUPTED = "interrupted (Ctrl-C, pytest.exit or -x) before it finished"
-
 has_subtests = pytest.mark.skipif(
     pytest.version_tuple < (9,) and find_spec("pytest_subtests") is None,
     reason="before pytest 9 the suite's subtests need pytest-subtests",
@@ -121,50 +117,3 @@ def test_crashes_are_repeated(tmp_path: Path, conftest: str) -> None:
     assert CRASHED in observed.fields("test_fails_then_crashes")["Attempt 2"]
     assert CRASHED in observed.fields("test_crashes_then_fails")["Attempt 1"]
     assert "attempt 2" in observed.fields("test_crashes_then_fails")["Attempt 2"]
-
-
-@pytest.mark.parametrize(
-    ("option", "number"), [pytest.param("-x", 2, id="exitfirst"), pytest.param("--maxfail=2", 4, id="maxfail")]
-)
-def test_stopping_at_failures(tmp_path: Path, option: str, number: int) -> None:
-    """A session that stops at failures reports what has run, says why it ended and counts what has not run."""
-    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, option, "suite_stops.py")
-    check(observed, STOPS[:number], processes=0, collected=len(STOPS))
-    assert "stopping after" in note(observed)
-
-
-def test_stopping_workers_at_failures(tmp_path: Path) -> None:
-    """With workers, each test that has run is reported once, and no other."""
-    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--maxfail=2", "suite_stops.py")
-    assert set(rows_of(observed)) <= set(STOPS)
-    assert sum(each.status == "failure" for each in rows_of(observed)) >= 2
-    check(observed, None, processes=2, collected=len(STOPS))
-    assert "stopping after" in note(observed)
-
-
-def test_leaving(tmp_path: Path) -> None:
-    """A test that ends the session by pytest.exit was interrupted; the exit code is the one that it asked for."""
-    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, "suite_leaves.py")
-    assert observed.reported.ran.exit == 7
-    check(observed, LEAVES[:2], processes=0, collected=None, unknown_to_xml={"test_ends_the_session"})
-    assert INTERRUPTED in observed.fields("test_ends_the_session")["Not run"]
-    assert "enough is enough" in note(observed)
-
-
-@pytest.mark.parametrize(
-    ("suite", "is_told"), [("suite_leaves.py", False), ("suite_quits.py", True)], ids=["with-code", "without"]
-)
-def test_leaving_a_worker(tmp_path: Path, suite: str, *, is_told: bool) -> None:
-    """A test that ends its worker by pytest.exit was interrupted, once; what the other worker has run is reported."""
-    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, suite)
-    leaves = [replace(each, file=suite, folder=suite.removesuffix(".py")) for each in LEAVES]
-    assert leaves[1] in rows_of(observed)
-    assert set(rows_of(observed)) <= set(leaves)
-    collected = len(LEAVES) if is_told else None
-    check(observed, None, processes=2, collected=collected, unknown_to_xml={each.name for each in LEAVES})
-    assert INTERRUPTED in observed.fields("test_ends_the_session")["Not run"]
-
-
-def note(observed: Pair) -> str:
-    """Return what the run says about the session's end."""
-    return observed.run_fields["Session"]

@@ -6,10 +6,9 @@ again: what bare sessions differ in among themselves is no difference, and is na
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from compatibility.real.packages import Package
 from compatibility.real.printed import last_line
 from compatibility.real.running import Session, State, Suite, Target, Way
 from compatibility.real.verdicts import CLASS_OF, Verdict
@@ -23,21 +22,6 @@ _TOLD = 2000
 _WORKER = re.compile(r"^gw\d+")
 _OF_THE_SPOOL = "of the spool"
 _ABSENT = "absent"
-
-
-@dataclass(slots=True)
-class Row:
-    """A package's line of the table: its tests run in one way."""
-
-    package: Package
-    way: Way
-    tests: int = 0
-    exit: int = 0
-    counts: str = ""
-    bare: list[float] = field(default_factory=list)
-    reported: dict[Target, float] = field(default_factory=dict)
-    differences: list[str] = field(default_factory=list)
-    unsteady: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -57,22 +41,15 @@ class Found:
             self.unsteady.append(name)
 
 
-def compare(suite: Suite, way: Way, targets: Iterable[Target]) -> Row:
-    """Run the suite this way, bare and to each of the targets; return what differs."""
-    row = Row(suite.package, way)
+def compare(suite: Suite, way: Way, target: Target) -> tuple[int, list[str]]:
+    """Run the suite this way, bare and to the target; return the number of its tests, and what differs."""
     bares = [suite.bare(way)]
-    row.tests, row.exit, row.counts = len(bares[0].verdicts), bares[0].ran.exit, last_line(bares[0].ran.out)
-    for target in targets:
-        session, stored = suite.reported(way, target)
-        row.reported[target] = session.seconds
-        found = differing(session, bares)
-        while found.differences and len(bares) < _MOST_BARE:
-            bares.append(suite.bare(way))
-            found = differing(session, bares)
-        row.differences += [f"{target}: {each}" for each in (*found.differences, *undelivered(session, stored, target))]
-        row.unsteady += [each for each in found.unsteady if each not in row.unsteady]
-    row.bare = [each.seconds for each in bares]
-    return row
+    session, stored = suite.reported(way, target)
+    differences = differing(session, bares).differences
+    while differences and len(bares) < _MOST_BARE:
+        bares.append(suite.bare(way))
+        differences = differing(session, bares).differences
+    return len(bares[0].verdicts), [*differences, *undelivered(session, stored, target)]
 
 
 def differing(session: Session, bares: Sequence[Session]) -> Found:

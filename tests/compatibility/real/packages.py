@@ -50,4 +50,4 @@ PACKAGES = (
 )  # fmt: skip
 
 DIFFERENTIAL = ("idna", "jinja2", "more-itertools", "pluggy", "pytest-rerunfailures", "requests-mock", "werkzeug")
-"""Those that are also run with warnings as errors: of every kind, and none that takes long."""
+"""Those that `--suites` runs with warnings as errors, too: of every kind, and none that takes long."""

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +46,6 @@ class Session:
     verdicts: Mapping[str, Verdict]
     lines: tuple[str, ...]
     states: Mapping[str, State]
-    seconds: float
     has_ended: bool
 
 
@@ -91,14 +89,12 @@ class Suite:
         env["SESSION_STATE_FOLDER"] = str(states)
         env.pop("PYTEST_ADDOPTS")  # some of the packages' tests use Hypothesis
         command = [str(self.place.python), "-m", "pytest", *way.arguments, f"--junitxml={xml}", "-p", "session_state"]
-        began = time.monotonic()
         ran, has_ended = self._ran([*command, *self.package.arguments, *reporting], tree, env)
         return Session(
             ran,
             from_junit(xml) if xml.exists() else {},
             tuple(without_report(ran.out, self.work).splitlines()),
             {each.name.removesuffix(".json"): _state(each) for each in sorted(states.iterdir())},
-            time.monotonic() - began,
             has_ended,
         )
 

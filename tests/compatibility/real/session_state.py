@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-_PASSING = ("PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID", "AUTOMATION_REPORT_TOKEN", "SESSION_STATE_FOLDER")
+_PASSING = (
+    "PYTEST_CURRENT_TEST", "PYTEST_XDIST_TESTRUNUID", "AUTOMATION_REPORT_TOKEN", "_AUTOMATION_REPORT_LIMITS",
+    "SESSION_STATE_FOLDER",
+)  # fmt: skip
 _FOLDER = os.environ.get("SESSION_STATE_FOLDER", "")
 _PROCESS = os.getpid()
 """Children that a test forked away, and that end the session a second time, say nothing."""
@@ -41,10 +44,11 @@ def _write(moment: str) -> None:
     if not _FOLDER or os.getpid() != _PROCESS:
         return
     process = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    Path(_FOLDER, f"{process}.{moment}.json").write_text(json.dumps(_state()), encoding="utf-8")
+    Path(_FOLDER, f"{process}.{moment}.json").write_text(json.dumps(state()), encoding="utf-8")
 
 
-def _state() -> dict[str, object]:
+def state() -> dict[str, object]:
+    """Return what this process has now."""
     descriptors = _descriptors()
     return {
         "threads": sorted(each.name for each in threading.enumerate()),
@@ -57,7 +61,10 @@ def _state() -> dict[str, object]:
         "folder": str(Path.cwd()),
         "finders": [_named(each) for each in sys.meta_path],
         "filters": [str(each) for each in warnings.filters],
-        "hooks": [str(sys.gettrace()), str(sys.getprofile()), _named(sys.excepthook), _named(sys.unraisablehook)],
+        "hooks": [
+            *map(str, (sys.gettrace(), sys.getprofile(), threading.gettrace())),
+            *map(_named, (sys.excepthook, sys.unraisablehook)),
+        ],
     }
 
 

@@ -15,7 +15,6 @@ _BARE = Session(
     {"a": Verdict("t.a", "passed", 1), "b": Verdict("t.b", "failure", 1)},
     ("a line",),
     {"main.end": {"threads": ["MainThread"], "environment: HOME": "/root", "of the spool": 0}},
-    1.0,
     has_ended=True,
 )
 _PASSES = replace(_BARE, verdicts={**_BARE.verdicts, "b": Verdict("t.b", "passed", 1)})

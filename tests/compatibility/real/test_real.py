@@ -1,42 +1,51 @@
 """Real packages' own tests have the same outcomes with the plugin, and the server has each of them once.
 
-Three small ones; ``python tests/compatibility/real/suites.py`` runs all.
+Three small ones; ``--suites all``, or names with commas between them, runs others, each in every way.
 """
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from compatibility.real.comparing import compare
-from compatibility.real.packages import PACKAGES, Package
+from compatibility.real.packages import DIFFERENTIAL, PACKAGES
 from compatibility.real.running import Suite, Target, Way
 from compatibility.real.workplace import UnavailableError, default_cache, prepare
 
 _PACKAGES = {each.name: each for each in PACKAGES}
-_WAYS: tuple[tuple[str, Way, Target], ...] = (
+_THREE: tuple[tuple[str, Way, Target], ...] = (
     ("freezegun", Way(0, is_strict=True), "embedded"),
     ("toolz", Way(0), "embedded"),
     ("responses", Way(2), "loopback"),
 )
+_TARGETS: tuple[Target, ...] = ("loopback", "embedded")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each way to run each suite that is asked for."""
+    asked = str(metafunc.config.getoption("--suites"))
+    names = list(_PACKAGES) if asked == "all" else asked.split(",")
+    ways = [Way(processes, is_strict=is_strict) for processes, is_strict in product((0, 2), (False, True))]
+    rows = [row for row in product(names, ways, _TARGETS) if row[0] in DIFFERENTIAL or not row[1].is_strict]
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize(
+            ("name", "way", "target"),
+            rows if asked else _THREE,
+            ids=lambda value: "-".join(value.arguments) if isinstance(value, Way) else value,
+        )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("package", "way", "target"),
-    [(_PACKAGES[name], way, target) for name, way, target in _WAYS],
-    ids=lambda value: (
-        value.name if isinstance(value, Package) else "-".join(value.arguments) if isinstance(value, Way) else value
-    ),
-)
-def test_real_suite_is_as_without(package: Package, way: Way, target: Target, tmp_path: Path) -> None:
+def test_real_suite_is_as_without(name: str, way: Way, target: Target, tmp_path: Path) -> None:
     """Exit status, counts, outcomes, output, threads, descriptors, children and environment are those of bare pytest.
 
     Each test's key is on the server once a thread.
     """
     try:
-        place = prepare(package, default_cache())
+        place = prepare(_PACKAGES[name], default_cache())
     except UnavailableError as error:
-        pytest.skip(f"{package.name} cannot be had: {error}")
-    row = compare(Suite(package, place, tmp_path / package.name, 300), way, [target])
-    assert row.tests > 100
-    assert row.differences == []
+        pytest.skip(f"{name} cannot be had: {error}")
+    tests, differences = compare(Suite(_PACKAGES[name], place, tmp_path / name, 1800), way, target)
+    assert tests > 50
+    assert differences == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from compatibility.real import session_state
 from compatibility.world.differing import SUITES, check_same, check_same_output, check_told, differ
 from compatibility.world.plugins import search_path
 
@@ -77,21 +78,14 @@ def test_process_is_as_without(tmp_path: Path, arguments: tuple[str, ...]) -> No
 
     But for one descriptor, that of the spool's file.
     """
-    pair = differ(tmp_path, SUITES / "suite_state.py", *arguments, env={"STATE_FILE": "{folder}/state"})
+    env = {"STATE_FILE": "{folder}/state", "PYTHONPATH": str(Path(session_state.__file__).parent)}
+    pair = differ(tmp_path, SUITES / "suite_state.py", *arguments, env=env)
     check_same(pair)
     for name in ("0", "1", "2", "teardown"):
-        bare, reported = (_state(each.folder, name) for each in (pair.bare, pair.reported))
-        assert (bare.pop("spools"), reported.pop("spools")) == (0, 1)
+        texts = [
+            (side.folder / f"state.{name}").read_text().replace(str(side.folder), "FOLDER")
+            for side in (pair.bare, pair.reported)
+        ]
+        bare, reported = (json.loads(re.sub(r"/tmp/#\d+", "UNNAMED", text)) for text in texts)
+        assert (bare.pop("of the spool"), reported.pop("of the spool")) == (0, 1)
         assert reported == bare
-
-
-def _state(folder: Path, name: str) -> dict[str, object]:
-    """Return what a test saw, without what tells one session from another."""
-    text = (folder / f"state.{name}").read_text().replace(str(folder), "FOLDER")
-    text = re.sub(r"/tmp/#\d+", "UNNAMED", text)
-    found: dict[str, object] = json.loads(text)
-    environment = found["environment"]
-    assert isinstance(environment, dict)
-    for each in ("AUTOMATION_REPORT_TOKEN", "_AUTOMATION_REPORT_LIMITS", "PYTEST_XDIST_TESTRUNUID"):
-        environment.pop(each, None)
-    return found

@@ -81,8 +81,7 @@ def test_files_of_the_ci_have_addresses_by_a_template(
 ) -> None:
     """A file below the root folder stays there and has the address of the template; others are kept by our server."""
     options = ("-oautomation_report_build=7", "-oautomation_report_job_url=https://ci.example/job/3/")
-    ran = shop.report(f"-oautomation_report_artifact_url={template}", *options, address=server.address)
-    assert ran.exit == 0, ran.text
+    shop.report(f"-oautomation_report_artifact_url={template}", *options, address=server.address, exits=0)
     ((_, test),) = server.tests()
     urls = {each["name"]: each["url"] for each in test["artifacts"]}
     assert urls["the page.png"] == address
@@ -94,8 +93,7 @@ def test_files_of_the_ci_have_addresses_by_a_template(
 
 def test_a_template_that_cannot_be_filled_counts_for_nothing(shop: Project, testmo: ScriptedServer) -> None:
     """Where nobody tells the build that a template needs, no address is made up: files are named."""
-    ran = shop.report("-oautomation_report_artifact_url=https://ci.example/{build}/{path}", address=testmo.address)
-    assert ran.exit == 0, ran.text
+    shop.report("-oautomation_report_artifact_url=https://ci.example/{build}/{path}", address=testmo.address, exits=0)
     assert artifacts(testmo) == {}
     assert fields(testmo)["the page.png"].endswith("/shots/page 1.png")
 
@@ -106,8 +104,7 @@ def test_a_folder_is_a_store(shop: Project, testmo: ScriptedServer, *, is_later:
     store = ("artifact-store", "kept"), ("artifact-url", "https://files.example/{path}")
     options = [f"-oautomation_report_{name.replace('-', '_')}={value}" for name, value in store]
     later = ["--automation-report-delivery", "later"] if is_later else []
-    ran = shop.report(*options, *later, address=testmo.address)
-    assert ran.exit == 0, ran.text
+    ran = shop.report(*options, *later, address=testmo.address, exits=0)
     if is_later:
         (command,) = [line.removeprefix("send: ") for line in ran.out.splitlines() if line.startswith("send: ")]
         for name, value in store:
@@ -132,8 +129,7 @@ def test_a_folder_that_cannot_be_written_keeps_no_result_back(shop: Project, tes
     """What a store cannot take is named in the result, and told once."""
     (shop.root / "kept").write_text("a file, where the folder is to be")
     options = ("-oautomation_report_artifact_store=kept", "-oautomation_report_artifact_url=https://files.example")
-    ran = shop.report(*options, address=testmo.address)
-    assert ran.exit == 0, ran.text
+    ran = shop.report(*options, address=testmo.address, exits=0)
     assert "1 of 1 result delivered" in ran.out
     assert artifacts(testmo) == {}
     why = f"{shop.root}/kept cannot be written: "
@@ -144,8 +140,7 @@ def test_a_folder_that_cannot_be_written_keeps_no_result_back(shop: Project, tes
 def test_a_store_without_its_addresses_is_told(shop: Project, server: CheckedServer) -> None:
     """A store whose addresses nobody can make is not used; it is told, and our own server keeps the files."""
     options = ("-oautomation_report_artifact_store=kept", "-oautomation_report_artifact_url=https://f.example/{build}")
-    ran = shop.report(*options, address=server.address)
-    assert ran.exit == 0, ran.text
+    ran = shop.report(*options, address=server.address, exits=0)
     assert ran.out.count("artifact_url: a value that https://f.example/{build} needs is unknown") == 1
     assert not (shop.root / "kept").exists()
     assert len(server.posts("/artifacts")) == 3
@@ -203,8 +198,7 @@ def read(amazon: dict[str, str], place: str) -> bytes:
 def test_a_bucket_is_a_store(shop: Project, testmo: ScriptedServer, amazon: dict[str, str]) -> None:
     """Files go into the bucket below its prefix; the addresses that it signs give them to anybody."""
     env = session_environment(None, **amazon)
-    ran = shop.report("-oautomation_report_artifact_store=s3://shots/run 1", address=testmo.address, env=env)
-    assert ran.exit == 0, ran.text
+    ran = shop.report("-oautomation_report_artifact_store=s3://shots/run 1", address=testmo.address, env=env, exits=0)
     assert "not stored" not in ran.out
     found = artifacts(testmo)
     assert set(found) == {"the page.png", "dump.txt", "far.txt"}
@@ -221,8 +215,7 @@ def test_a_bucket_is_filled_later(shop: Project, testmo: ScriptedServer, amazon:
     """The command stores what waits in the spool, where no credential is; addresses are those of the public base."""
     store = ("-oautomation_report_artifact_store=s3://shots", "-oautomation_report_artifact_url=https://cdn.example")
     env = session_environment(None, **amazon)
-    ran = shop.report(*store, "--automation-report-delivery", "later", address=testmo.address, env=env)
-    assert ran.exit == 0, ran.text
+    shop.report(*store, "--automation-report-delivery", "later", address=testmo.address, env=env, exits=0)
     spooled = b"".join(each.read_bytes() for each in shop.state.rglob("*") if each.is_file())
     assert SECRET.encode() not in spooled
     variables = {
@@ -261,8 +254,7 @@ def test_a_bucket_that_fails_keeps_no_result_back(
     """No such bucket, or nobody who answers: results name their files, which is told once, with no secret."""
     down = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"} if is_down else {}
     env = session_environment({"exit_progress": 40.0, "exit_all": 60.0}, **{**amazon, **down})
-    ran = shop.report("-oautomation_report_artifact_store=s3://none", address=testmo.address, env=env)
-    assert ran.exit == 0, ran.text
+    ran = shop.report("-oautomation_report_artifact_store=s3://none", address=testmo.address, env=env, exits=0)
     assert "1 of 1 result delivered" in ran.out
     assert artifacts(testmo) == {}
     assert "(not stored: s3://none: " in fields(testmo)["dump.txt"]

@@ -61,20 +61,6 @@ EXPECTED = {
     "hooked.txt": b"the notes",
 }
 
-RERUN = """
-    import pytest
-
-    RUNS = []
-
-    @pytest.mark.flaky(reruns=2)
-    def test_flaky(automation_report, tmp_path_factory):
-        RUNS.append(1)
-        page = tmp_path_factory.getbasetemp() / "page.txt"
-        page.write_text(f"attempt {len(RUNS)}")
-        automation_report.artifact(page)
-        assert len(RUNS) == 3
-"""
-
 
 @pytest.fixture
 def testmo() -> Iterator[ScriptedServer]:
@@ -123,16 +109,6 @@ def test_every_way_to_add_a_file_is_kept(project: Project, server: CheckedServer
     assert "fields" not in tests["test_all"]
     assert project.sessions == []
     assert "artifact" not in ran.out
-
-
-def test_attempts_keep_their_own_files(project: Project, server: CheckedServer) -> None:
-    """Three attempts write one file again and again: the result has all three, each as it was, with its attempt."""
-    pytest.importorskip("pytest_rerunfailures")
-    project.write("test_suite.py", suite(RERUN))
-    project.report("-p", "no:flaky", "-p", "no:pytest-retry", address=server.address, exits=0)
-    ((_, test),) = server.tests()
-    found = {each.get("note", "last"): contents_at(server, [each])["page.txt"] for each in test["artifacts"]}
-    assert found == {"last": b"attempt 3", "attempt 1": b"attempt 1", "attempt 2": b"attempt 2"}
 
 
 def test_another_server_is_never_given_a_file(project: Project, testmo: ScriptedServer) -> None:

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from support.checked_server import CheckedServer
+from support.processes import running
 from support.projects import Project, console
 from support.result_files import written
+from support.session_fixtures import Execute
 from support.sessions import TOKEN, clean_environment, send, session_environment
 
+EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
 NOBODY = ["--url", "http://127.0.0.1:9", "--project-id", "1", "--source", "suite"]
 
 
@@ -37,19 +40,12 @@ def test_signals_reach_the_command(
     """A signal that is sent to exec alone is the command's to handle; the run is completed after it."""
     os.mkfifo(project.root / "ready")
     script = f"trap 'exit 42' {number.name[3:]}; echo > ready; while :; do sleep 0.05; done"
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "exec", *server_options, *shell(script)]
-    process = subprocess.Popen(
-        command, cwd=project.root, env=session_environment(), stderr=subprocess.PIPE, start_new_session=True
-    )
-    try:
+    command = [*EXEC, *server_options, *shell(script)]
+    with running(command, session_environment(), project.root) as process:
         (project.root / "ready").read_text()
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    assert process.returncode == 42, err.decode()
+    assert process.returncode == 42, err
     assert len(completions(server)) == 1
 
 
@@ -58,14 +54,7 @@ def test_nobody_to_be_told_changes_nothing(
     project: Project, server: CheckedServer, server_options: list[str], where: str
 ) -> None:
     """With stderr closed, full, or a reader or terminal that has gone, the exit code stays and the run is completed."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest_automation_report.cli",
-        "exec",
-        *server_options,
-        *shell("sleep 0.5; exit 7"),
-    ]
+    command = [*EXEC, *server_options, *shell("sleep 0.5; exit 7")]
     env = session_environment()
     if where == "terminal":
         leader, follower = pty.openpty()
@@ -73,15 +62,14 @@ def test_nobody_to_be_told_changes_nothing(
             os.close(follower)
             os.close(leader)
     else:
-        script = f"{shlex.join(command)} {where}"
-        process = subprocess.Popen(["bash", "-c", script], cwd=project.root, env=env)
+        process = subprocess.Popen(["bash", "-c", f"{shlex.join(command)} {where}"], cwd=project.root, env=env)
     assert process.wait(timeout=60) == 7
     assert completions(server) == [{"measure_elapsed": True}]
     assert sent_to(server) == [("bash", "error")]
 
 
 def test_defect_of_reporting_keeps_no_command_from_running(
-    project: Project, server_options: list[str], tmp_path_factory: pytest.TempPathFactory
+    execute: Execute, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """An error of our own, before the command or after it, is told; the command runs, and its exit code stays."""
     folder = tmp_path_factory.mktemp("defect")
@@ -90,9 +78,8 @@ def test_defect_of_reporting_keeps_no_command_from_running(
         "def broken(*_, **__):\n    raise LookupError('made up')\n"
         "command.new_run = command._rules_of = broken\n"
     )
-    env = session_environment(PYTHONPATH=str(folder))
-    ran = console(project.root, "exec", *server_options, *shell("echo ran; exit 7"), env=env)
-    assert (ran.exit, ran.out) == (7, "ran\n"), ran.text
+    ran = execute("echo ran; exit 7", exits=7, env=session_environment(PYTHONPATH=str(folder)))
+    assert ran.out == "ran\n"
     assert ran.err.count("error in reporting, please report it; it changes no exit code: LookupError: made up") == 2
 
 
@@ -116,10 +103,9 @@ def test_trouble_with_reporting_changes_nothing(project: Project, server: Checke
     assert len(completions(server)) == 1
 
 
-def test_token_is_in_no_argument(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_token_is_in_no_argument(execute: Execute) -> None:
     """The command line of the command and of exec itself, as everyone on the machine can read them, have no token."""
-    del server
     script = 'tr "\\0" " " < /proc/$$/cmdline; tr "\\0" " " < /proc/$PPID/cmdline; test -n "$AUTOMATION_REPORT_TOKEN"'
-    ran = console(project.root, "exec", *server_options, *shell(script), exits=0)
+    ran = execute(script, exits=0)
     assert "exec" in ran.out
     assert TOKEN not in ran.text

@@ -13,6 +13,7 @@ import pytest
 from support.checked_server import CheckedServer
 from support.projects import Project, console
 from support.result_files import written
+from support.session_fixtures import Execute
 from support.sessions import TOKEN, session_environment
 
 EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
@@ -40,31 +41,22 @@ def output_of(server: CheckedServer) -> str:
     return found[1]
 
 
-def test_output_is_a_field_of_the_run(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_output_is_a_field_of_the_run(execute: Execute, server: CheckedServer) -> None:
     """What the command prints on both streams is shown on ours, and sent with how it ended."""
-    ran = console(project.root, "exec", *server_options, *shell("echo one; echo two >&2; exit 3"))
-    assert (ran.exit, ran.out) == (3, "one\n"), ran.text
+    ran = execute("echo one; echo two >&2; exit 3", exits=3)
+    assert ran.out == "one\n"
     assert "two\n" in ran.err
     (value,) = outputs(server)
     assert sorted(value.splitlines()[:2]) == ["one", "two"]
     assert re.search(r"\n\nbash ended with exit code 3 after \d+\.\d s$", value)
 
 
-def test_streams_that_are_one_stay_in_order(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_streams_that_are_one_stay_in_order(execute: Execute, server: CheckedServer) -> None:
     """With ``2>&1`` the command's streams are one, too: what it prints keeps its order, shown and sent."""
-    command = [*EXEC, *server_options, *shell("for each in {1..200}; do echo out $each; echo err $each >&2; done")]
-    ran = subprocess.run(
-        command,
-        cwd=project.root,
-        env=session_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    script = "for each in {1..200}; do echo out $each; echo err $each >&2; done"
+    ran = execute(script, stderr=subprocess.STDOUT)
     expected = "\n".join(f"out {each}\nerr {each}" for each in range(1, 201))
-    assert f"{expected}\nbash ended with exit code 0" in ran.stdout
+    assert f"{expected}\nbash ended with exit code 0" in ran.out
     assert output_of(server) == expected
 
 
@@ -80,23 +72,12 @@ def test_output_comes_at_once(project: Project, server: CheckedServer, server_op
     assert output_of(server) == "question\n42"
 
 
-def test_no_more_memory_for_100_megabytes(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_no_more_memory_for_100_megabytes(project: Project, execute: Execute, server: CheckedServer) -> None:
     """Of very much output both ends are sent, within the limit, and the memory of exec does not grow with it."""
     # Beside the output: two streams have no order.
     peak = "grep VmHWM /proc/$PPID/status >>peaks"
     script = f"echo begin; {peak}; yes 0123456789 | head -c 100000000; {peak}; echo; echo end"
-    command = [*EXEC, *server_options, *shell(script)]
-    ran = subprocess.run(
-        command,
-        cwd=project.root,
-        env=session_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
+    execute(script, exits=0, stdout=subprocess.DEVNULL)
     before, after = (int(each) for each in re.findall(r"VmHWM:\s+(\d+) kB", (project.root / "peaks").read_text()))
     assert after < before + 8 * 1024
     (value,) = outputs(server)
@@ -106,63 +87,52 @@ def test_no_more_memory_for_100_megabytes(project: Project, server: CheckedServe
     assert "\nend\n\nbash ended with exit code 0" in value
 
 
-def test_all_bytes_pass(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_all_bytes_pass(project: Project, execute: Execute, server: CheckedServer) -> None:
     """Binary output reaches our stdout unchanged; sent is what can be seen of it, a letter in two writes as one."""
     (project.root / "bytes").write_bytes(bytes(range(256)))
-    script = r"cat bytes; printf '\xc3'; sleep 0.2; printf '\xa9'"
-    ran = subprocess.run(
-        [*EXEC, *server_options, *shell(script)],
-        cwd=project.root,
-        env=session_environment(),
-        capture_output=True,
-        check=False,
-    )
-    assert ran.stdout == bytes(range(256)) + "\xe9".encode()
+    with (project.root / "shown").open("wb") as shown:
+        execute(r"cat bytes; printf '\xc3'; sleep 0.2; printf '\xa9'", stdout=shown)
+    assert (project.root / "shown").read_bytes() == bytes(range(256)) + "\xe9".encode()
     sent = output_of(server)
     assert sent.startswith(r"\x00\x01")
     assert sent.endswith("\\xfe\\xff\xe9")
 
 
-def test_output_of_a_killed_command(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_output_of_a_killed_command(execute: Execute, server: CheckedServer) -> None:
     """What a command printed before a signal ended it is shown and sent."""
-    ran = console(project.root, "exec", *server_options, *shell("printf last; kill -9 $$"))
-    assert (ran.exit, ran.out) == (137, "last"), ran.text
+    assert execute("printf last; kill -9 $$", exits=137).out == "last"
     assert "bash was ended by SIGKILL after" in outputs(server)[0]
     assert output_of(server) == "last"
 
 
-def test_secrets_are_hidden(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_secrets_are_hidden(project: Project, execute: Execute, server: CheckedServer) -> None:
     """The token, and what ``redact`` matches, are not sent; the user's own terminal has all that was printed."""
-    env = session_environment(AUTOMATION_REPORT_REDACT="be[cd]ause")
-    command = [*EXEC, *server_options, *shell("echo $AUTOMATION_REPORT_TOKEN, because")]
-    ran = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert ran.stdout == f"{TOKEN}, because\n"
-    assert TOKEN not in ran.stderr
+    with (project.root / "shown").open("w") as shown:
+        env = session_environment(AUTOMATION_REPORT_REDACT="be[cd]ause")
+        execute("echo $AUTOMATION_REPORT_TOKEN, because", env=env, stdout=shown)
+    assert (project.root / "shown").read_text() == f"{TOKEN}, because\n"
     assert output_of(server) == "[redacted], [redacted]"
     assert all(TOKEN not in str(each.body) for each in server.log)
 
 
-def test_progress_bars_and_colours(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_progress_bars_and_colours(execute: Execute, server: CheckedServer) -> None:
     """Colours are left out, and of a line that is written over its last state is sent."""
-    script = r"printf '\e[32m10%%\r50%%\r100%%\e[0m\r\n'; for each in {1..20000}; do printf '%s\r' $each; done"
-    console(project.root, "exec", *server_options, *shell(script))
+    execute(r"printf '\e[32m10%%\r50%%\r100%%\e[0m\r\n'; for each in {1..20000}; do printf '%s\r' $each; done")
     assert output_of(server) == "100%\n20000"
 
 
-@pytest.mark.parametrize("way", ["option", "setting"])
-def test_output_can_be_left_out(project: Project, server: CheckedServer, server_options: list[str], way: str) -> None:
+@pytest.mark.parametrize(("options", "output"), [(["--no-output"], "all"), ([], "none")], ids=["option", "setting"])
+def test_output_can_be_left_out(execute: Execute, server: CheckedServer, options: list[str], output: str) -> None:
     """With --no-output, or ``output`` set to none, the command has our own streams, and nothing of it is sent."""
-    options = ["--no-output"] if way == "option" else []
-    env = session_environment() if options else session_environment(AUTOMATION_REPORT_OUTPUT="none")
     script = "echo shown; test /proc/$$/fd/1 -ef /proc/$PPID/fd/1 && echo same"
-    ran = console(project.root, "exec", *server_options, *options, *shell(script), env=env)
+    ran = execute(script, *options, env=session_environment(AUTOMATION_REPORT_OUTPUT=output))
     assert ran.out.split() == ["shown", "same"], ran.text
     assert outputs(server) == []
 
 
-def test_silence_is_no_field(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_silence_is_no_field(execute: Execute, server: CheckedServer) -> None:
     """A command that prints nothing adds no field."""
-    console(project.root, "exec", *server_options, *shell("echo"))
+    execute("echo")
     assert outputs(server) == []
 
 
@@ -195,24 +165,12 @@ def test_a_terminal_is_the_commands_own(project: Project, server: CheckedServer,
     assert output_of(server) == "sent"
 
 
-def test_processes_left_behind_are_not_waited_for(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
+def test_processes_left_behind_are_not_waited_for(project: Project, execute: Execute, server: CheckedServer) -> None:
     """A process that the command leaves behind holds its output open, and writes on: exec ends all the same."""
     script = "yes more >&2 & sleep 60 & echo $! > sleeping; echo done"
-    command = [*EXEC, *server_options, *shell(script)]
-    ran = subprocess.run(
-        command,
-        cwd=project.root,
-        env=session_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        timeout=50,
-        check=False,
-        text=True,
-    )
+    ran = execute(script, exits=0, stderr=subprocess.DEVNULL, timeout=50)
     os.kill(int((project.root / "sleeping").read_text()), signal.SIGKILL)
-    assert (ran.returncode, ran.stdout) == (0, "done\n")
+    assert ran.out == "done\n"
     assert len(server.posts("/runs/1/complete")) == 1
 
 
@@ -229,19 +187,11 @@ def test_reader_that_has_gone_ends_the_command(
     assert output_of(server).startswith("y\ny\n")
 
 
-def test_full_disk_is_no_success(project: Project, server: CheckedServer, server_options: list[str]) -> None:
+def test_full_disk_is_no_success(execute: Execute, server: CheckedServer) -> None:
     """A command whose output cannot be written does not succeed: its stream is closed."""
-    script = "for each in {1..100}; do echo $each || exit 9; sleep 0.05; done"
+    script = "trap '' PIPE; for each in {1..100}; do echo $each || exit 9; sleep 0.05; done"
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
-        ran = subprocess.run(
-            [*EXEC, *server_options, *shell(f"trap '' PIPE; {script}")],
-            cwd=project.root,
-            env=session_environment(),
-            stdout=full,
-            timeout=60,
-            check=False,
-        )
-    assert ran.returncode == 9
+        execute(script, exits=9, stdout=full)
     assert output_of(server).startswith("1")
 
 

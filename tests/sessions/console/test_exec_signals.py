@@ -74,8 +74,9 @@ def sent_as_told(project: Project, err: str) -> str:
         each for each in err.splitlines() if each.startswith(f"complete run {RUN} with: automation-report send ")
     )
     words = shlex.split(line.partition(": ")[2])
-    ran = run([sys.executable, "-m", "pytest_automation_report.cli", *words[1:]], project.root, session_environment())
-    assert ran.exit == 0, ran.text
+    ran = run(
+        [sys.executable, "-m", "pytest_automation_report.cli", *words[1:]], project.root, session_environment(), exits=0
+    )
     return ran.err
 
 
@@ -104,8 +105,7 @@ def test_signals_in_quick_succession_are_one(
 def test_timeout_leaves_no_run_open(project: Project, scripted: ScriptedServer, seconds: float) -> None:
     """GNU timeout signals exec, then its whole group: whenever that is, each run that was created is completed."""
     command = ["timeout", str(seconds), *EXEC, *place_of(scripted), "--", "sleep", "60"]
-    ran = run(command, project.root, session_environment())
-    assert ran.exit == 124, ran.text
+    ran = run(command, project.root, session_environment(), exits=124)
     created = [each for each in scripted.log if each.path.endswith("/automation/runs") and each.is_applied]
     assert completions(scripted) == len(created), ran.text
 
@@ -258,6 +258,5 @@ def test_signal_while_python_ends_keeps_the_exit_code(project: Project, scripted
         "main(prog_name='automation-report')\n"
     )
     command = [sys.executable, "-c", script, "exec", *place_of(scripted), "--", "bash", "-c", "exit 3"]
-    ran = run(command, project.root, session_environment())
-    assert ran.exit == 3, ran.text
+    run(command, project.root, session_environment(), exits=3)
     assert completions(scripted) == 1

@@ -95,8 +95,7 @@ def test_an_address_that_pytest_has_used_is_confirmed(
 ) -> None:
     """Under pytest the ini file's address counts as before, and after the session ``send`` works without an option."""
     write_ini(checkout, address_line(server))
-    ran = checkout.pytest("--automation-report", env=env)
-    assert ran.exit == 0, ran.text
+    ran = checkout.pytest("--automation-report", env=env, exits=0)
     assert "1 of 1 result delivered" in ran.out
     console(checkout.root, "send", env=env, exits=0)
     assert console(checkout.root, "run", "create", env=env).exit == 0
@@ -129,8 +128,7 @@ def test_pytest_reads_the_token_file_of_an_ini_file(
 ) -> None:
     """Under pytest, which runs the checkout's code anyway, an ini file may name any token file."""
     write_ini(checkout, address_line(server), "automation_report_token_file = ~/.vault-token")
-    ran = checkout.pytest("--automation-report", env=without_token(env))
-    assert ran.exit == 0, ran.text
+    ran = checkout.pytest("--automation-report", env=without_token(env), exits=0)
     assert "1 of 1 result delivered" in ran.out
 
 
@@ -161,8 +159,7 @@ def test_a_forged_spool_chooses_no_address(
 ) -> None:
     """A session in the checkout's spool that names an address is kept: it confirms nothing, and nobody is asked."""
     write_ini(checkout)
-    kept = checkout.report("--automation-report-delivery=later", address=server.address, env=without_token(env))
-    assert kept.exit == 0, kept.text
+    checkout.report("--automation-report-delivery=later", address=server.address, env=without_token(env), exits=0)
     (session,) = checkout.sessions
     assert json.loads((session / "session.json").read_text())["origin"] == server.address
     with CheckedServer(tmp_path / "own.sqlite3", TOKEN) as own:

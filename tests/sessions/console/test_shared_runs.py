@@ -258,20 +258,6 @@ def test_what_is_left_out_is_told_in_a_shared_run(
     assert "/threads/" in noted.path
 
 
-def test_key_from_the_ini_file_is_that_of_every_command(project: Project, server: CheckedServer) -> None:
-    """The key, its places and the source stand in the ini file: no command needs more."""
-    lines = [f"automation_report_url = {server.address}", "automation_report_project_id = 1"]
-    lines += ["automation_report_source = suite", "automation_report_run_key = build-{build}"]
-    project.write("pytest.ini", "\n".join(["[pytest]", *lines]))
-    env = session_environment(AUTOMATION_REPORT_BUILD="7")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--automation-report"]
-    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    console(project.root, "run", "complete", "--expect-jobs", "1", "--timeout", "10s", env=env, exits=0)
-    (run,) = server.runs()
-    assert TAG in run["tags"]
-
-
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_JOB": "test", "GITHUB_RUN_ATTEMPT": "2"}
 PYTHON = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
 NAMED_JOBS = [

@@ -1,7 +1,6 @@
 """Every row of the mapping on real suites: pytest's words on one side, one result of the server on the other."""
 
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -90,12 +89,6 @@ def test_fail_call():
 """
 
 
-def _xml_status(cases: list[ET.Element]) -> str:
-    """Return the worst of what the XML says about one test, which it writes twice for two failures."""
-    tags = {child.tag for case in cases for child in case}
-    return next((each for each in ("error", "failure", "skipped") if each in tags), "passed")
-
-
 def test_texts_of_failures(pytester: pytest.Pytester) -> None:
     """Tracebacks, reasons and captured texts are in console fields, with JUnit's message and the exception's type."""
     pytester.makepyfile(test_outcomes=OUTCOMES)
@@ -179,13 +172,6 @@ def test_output_is_kept_as_the_rules_say(
     assert all(final[name].values["Output"] == "before\nduring\nafter\n" for name in with_output)
 
 
-def test_aliases_and_prefix_of_the_rules_are_used(pytester: pytest.Pytester) -> None:
-    """Statuses go out under their aliases; what the attempt was stays known."""
-    pytester.makepyfile(test_a="def test_a(): assert 0")
-    result = record(pytester, rules=RecordingOptions("team", statuses={"failure": "failed"})).only()
-    assert (result.status, result.body["status"], result.body["folder"]) == ("failure", "failed", "team.test_a")
-
-
 def test_properties_are_fields_of_the_fitting_type(pytester: pytest.Pytester) -> None:
     """Properties become addresses, strings or texts, by what their values look like."""
     pytester.makepyfile(
@@ -208,33 +194,3 @@ def test_properties_are_fields_of_the_fitting_type(pytester: pytest.Pytester) ->
         "none": (1, "None"),
         "not url": (1, "see https://example.org"),
     }
-
-
-def test_modules_that_cannot_be_collected(pytester: pytest.Pytester) -> None:
-    """A module that fails to import is an error, a skipped one is skipped; each is one result in its own folder."""
-    pytester.makepyfile(
-        **{
-            "pkg/test_broken": "import nothing_like_it",
-            "pkg/test_off": "import pytest\npytest.skip('no driver', allow_module_level=True)",
-            "pkg/test_syntax": "def test_x(:\n",
-        }
-    )
-    recorded = record(pytester, "--continue-on-collection-errors")
-    by_name = {each.body["name"]: each for each in recorded.results}
-    assert {name: each.status for name, each in by_name.items()} == {
-        "pkg.test_broken": "error",
-        "pkg.test_off": "skipped",
-        "pkg.test_syntax": "error",
-    }
-    assert {each.attrib["name"]: _xml_status([each]) for each in recorded.cases} == {
-        name: each.status for name, each in by_name.items()
-    }
-    assert all(each.body["folder"] == name and each.is_final for name, each in by_name.items())
-    assert by_name["pkg.test_off"].body["file"] == "pkg/test_off.py"
-    assert by_name["pkg.test_off"].values["Skipped"].endswith("test_off.py:2: no driver")
-    error = by_name["pkg.test_broken"].fields["Error"]
-    assert error["meta"] == {
-        "message": "ModuleNotFoundError: No module named 'nothing_like_it'",
-        "type": "ModuleNotFoundError",
-    }
-    assert "SyntaxError" in by_name["pkg.test_syntax"].values["Error"]

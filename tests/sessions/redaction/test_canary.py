@@ -1,6 +1,5 @@
 import os
 import secrets
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import pytest
 
 from support.canary import files_with, holds_token
 from support.checked_server import CheckedServer
-from support.projects import MIXED, Project, paused, wait_for_death
-from support.sessions import send, session_environment
+from support.projects import MIXED, Project, paused
+from support.sessions import session_environment
 
 CANARY = f"canary-{secrets.token_hex(12)}"
 """The token of these tests alone: other sessions may run on this machine at the same time."""
@@ -100,30 +99,3 @@ def test_token_of_a_file_is_in_no_environment_at_all(
         assert files_with_token(tmp_path) == [token_file]
     assert len(server.tests()) == 2
     assert files_with_token(tmp_path) == [token_file]
-
-
-def test_token_is_nowhere_after_a_kill(tmp_path: Path, env: dict[str, str], server: CheckedServer) -> None:
-    """A pytest that is killed leaves the token in no file, and neither does its sender that goes on alone."""
-    project = Project(tmp_path / "project")
-    with paused(project, address=server.address, env=env) as process:
-        sender = sender_of(project)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert files_with_token(tmp_path) == []
-        wait_for_death(sender)
-    assert len(server.tests()) == 2
-    assert files_with_token(tmp_path) == []
-
-
-def test_refused_token_is_told_but_not_shown(tmp_path: Path, env: dict[str, str]) -> None:
-    """A token that the server refuses is in no file, log or message of session and console, and its remedy is told."""
-    project = Project(tmp_path / "project", MIXED)
-    with CheckedServer(tmp_path / "store.sqlite3", "another") as server:
-        ran = project.report("-n2", "-vv", address=server.address, env=env, exits=1)
-        assert "set AUTOMATION_REPORT_TOKEN to one that is valid for this project" in ran.text
-        assert "3 results kept" in ran.text
-        assert files_with_token(tmp_path) == []
-        sent = send(project.root, "--url", server.address, "--project-id", "1", env=env, exits=4)
-    assert not finds((ran.text + sent.text).encode())
-    assert len(project.sessions) == 1
-    assert files_with_token(tmp_path) == []

@@ -3,7 +3,7 @@
 import pytest
 
 from support.checked_server import CheckedServer
-from support.projects import Project, console
+from support.projects import Project
 from support.sessions import session_environment
 
 SUITE = """
@@ -116,16 +116,6 @@ def test_rerun_reads_the_embedded_store_where_the_ini_file_names_a_server(projec
     again = project.report(*local, "--automation-report-rerun-failed")
     assert "running again the failed tests of run 1: 1 test" in again.out
     assert "1 failed, 1 deselected" in again.out.splitlines()[-1]
-
-
-def test_keys_are_printed_alone(project: Project) -> None:
-    """``run failed`` prints the run and the keys on stdout, and names on stderr."""
-    project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
-    project.report()
-    ran = console(project.root, "run", "failed")
-    run, key = ran.out.split()
-    assert (run, len(key)) == ("1", 64)
-    assert ran.err == "test_suite.test_a\n1 failed in run 1\n"
 
 
 @pytest.mark.parametrize(

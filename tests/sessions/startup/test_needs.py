@@ -45,9 +45,7 @@ def test_what_is_missing_is_counted_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "test_suite.py").write_text(SUITE)
     env = {**os.environ, "TESTS_NEED_ALL": "", "PATH": str(tmp_path / "nothing"), "PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-m", "pytest", "-p", "no:automation-report"]
-    ran = run(command, tmp_path, env)
-    assert ran.exit == 0, ran.text
+    ran = run(command, tmp_path, env, exits=0)
     assert ran.out.count("\n3 tests skipped for want of git (2), strace (1)\n") == 1
-    ran = run(command, tmp_path, {**env, "TESTS_NEED_ALL": "1"})
-    assert ran.exit == 1, ran.text
+    ran = run(command, tmp_path, {**env, "TESTS_NEED_ALL": "1"}, exits=1)
     assert ran.out.count("\nERROR: 3 tests skipped for want of git (2), strace (1)\n") == 1

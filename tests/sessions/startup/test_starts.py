@@ -67,8 +67,7 @@ def test_sender_finds_package_and_needs_of_an_install(
     env = environment(python)
     where = run([python.executable, "-c", WHERE], project.root, env)
     assert Path(where.out.strip()).is_relative_to(tmp_path / place), where.text
-    ran = run(reporting_arguments(python=python.executable), project.root, env)
-    assert ran.exit == 0, ran.text
+    ran = run(reporting_arguments(python=python.executable), project.root, env, exits=0)
     assert "1 of 1 result delivered in 1 thread: 1 passed" in ran.out
     assert project.sessions == []
 
@@ -83,8 +82,7 @@ def test_remote_reporting_needs_no_package_of_the_server(
     project = Project(tmp_path / "project")
     finding = f"import importlib.util as u; print([n for n in {SERVER_PACKAGES} if u.find_spec(n)])"
     assert run([python.executable, "-c", finding], project.root, environment(python)).out.strip() == "[]"
-    ran = run(reporting_arguments(server.address, python=python.executable), project.root, environment(python))
-    assert ran.exit == 0, ran.text
+    run(reporting_arguments(server.address, python=python.executable), project.root, environment(python), exits=0)
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
 
 
@@ -119,13 +117,11 @@ def test_coverage_of_subprocesses_is_unharmed(wheelhouse: Wheelhouse, tmp_path: 
     pytest_command = reporting_arguments(server.address)[1:]
     command = [python.executable, "-m", "coverage", "run", "--rcfile=rc", *pytest_command]
     env = environment(python)
-    ran = run(command, project.root, env)
-    assert ran.exit == 0, ran.text
+    run(command, project.root, env, exits=0)
     assert [test["name"] for _, test in server.tests()] == ["test_child"]
     assert len(list((project.root / "data").iterdir())) == 2
     for step in (["combine", "-q"], ["json", "-q", "-o", "out.json"]):
-        done = run([python.executable, "-m", "coverage", step[0], "--rcfile=rc", *step[1:]], project.root, env)
-        assert done.exit == 0, done.text
+        run([python.executable, "-m", "coverage", step[0], "--rcfile=rc", *step[1:]], project.root, env, exits=0)
     files = json.loads((project.root / "out.json").read_text())["files"]
     assert {name: each["summary"]["percent_covered"] for name, each in files.items()} == {
         "child.py": 100.0,

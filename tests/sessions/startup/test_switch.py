@@ -160,8 +160,7 @@ def test_sessions_one_after_the_other_in_one_process_are_each_reported(project: 
     arguments = ["-p", "no:cacheprovider", "-p", "no:pytest-retry", "--automation-report-url", server.address]
     arguments += ["--automation-report-project-id=1", "--automation-report-source=suite"]
     script = f"import pytest, sys; sys.exit(max(pytest.main({arguments!r}) for _ in range(2)))"
-    ran = run([sys.executable, "-c", script], project.root, session_environment(AUTOMATION_REPORT="1"))
-    assert ran.exit == 0, ran.text
+    run([sys.executable, "-c", script], project.root, session_environment(AUTOMATION_REPORT="1"), exits=0)
     assert len(server.runs()) == 2
     assert len(server.tests()) == 2
     assert project.sessions == []

@@ -7,7 +7,7 @@ import pytest
 
 from support.checked_server import CheckedServer
 from support.projects import MIXED, Project, console
-from support.sessions import TOKEN, run, send, session_environment
+from support.sessions import TOKEN, run, session_environment
 from support.terminal_summary import printed_send_command
 
 OPTION = "--automation-report-"
@@ -42,18 +42,6 @@ def test_printed_command_has_what_only_the_command_line_said(project: Project, s
     sent = console(project.root / "below", *printed_send_command(ran)[1:], env=without_token())
     assert (sent.exit, sent.out) == (0, ""), sent.text
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
-
-
-def test_delivery_later_sends_nothing_until_told(project: Project, server: CheckedServer) -> None:
-    """With delivery=later a session needs no token and no server, says how to send, and ``send`` delivers it once."""
-    ran = project.report("-n2", f"{OPTION}delivery=later", address=server.address, env=without_token(), exits=0)
-    assert "no token" not in ran.text
-    assert ran.out.count("send: automation-report send") == 1
-    assert server.log == []
-    first, second = (send(project.root, "--url", server.address, "--project-id", "1") for _ in range(2))
-    assert (first.exit, second.exit) == (0, 0), first.text + second.text
-    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
-    assert "nothing to send" in second.err
 
 
 @pytest.mark.parametrize(
@@ -116,28 +104,6 @@ def test_wait_at_the_end_is_shown(project: Project) -> None:
     assert "= automation report =" in after
 
 
-NOWHERE = {"HOME": "nowhere", "XDG_STATE_HOME": "", "TMPDIR": "/proc/none"}
-
-
-@pytest.mark.parametrize(
-    ("spool", "workers"),
-    [("taken", []), ("taken", ["-n2"]), ("/proc/nowhere/spool", [])],
-    ids=["file", "file and workers", "read-only"],
-)
-def test_session_that_cannot_be_kept_anywhere_is_told_once(
-    spool: str, workers: list[str], project: Project, server: CheckedServer
-) -> None:
-    """Where no spool can be made tests run all the same, it is told once, and the exit status is pytest's."""
-    project.write("taken", "")
-    project.write("test_suite.py", MIXED)
-    env = {**session_environment(), **NOWHERE}
-    ran = project.report(*workers, f"{OPTION}spool={spool}", address=server.address, env=env, exits=1)
-    assert "1 failed, 1 passed, 1 skipped" in ran.out
-    assert ran.text.count("nothing can be reported") == 1
-    assert "error in reporting" not in ran.text
-    assert server.log == []
-
-
 def test_warnings_as_errors_find_nothing(project: Project, server: CheckedServer) -> None:
     """A reported session raises no warning of its own, with development mode on too."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-m", "pytest", "-W", "error", "-p", "no:cacheprovider"]
@@ -145,8 +111,7 @@ def test_warnings_as_errors_find_nothing(project: Project, server: CheckedServer
     for name in ("pytest-retry", "flaky", "rerunfailures", "hypothesispytest", "time_machine"):
         command += ["-p", f"no:{name}"]
     where = [f"{OPTION}url={server.address}", f"{OPTION}project-id=1", f"{OPTION}source=suite"]
-    ran = run([*command, "--automation-report", *where], project.root, session_environment())
-    assert ran.exit == 0, ran.text
+    ran = run([*command, "--automation-report", *where], project.root, session_environment(), exits=0)
     assert "Warning" not in ran.text
     assert len(server.tests()) == 1
 
@@ -161,12 +126,6 @@ def test_tests_that_share_a_key_are_named_once(tmp_path: Path, server: CheckedSe
     assert len(server.tests()) == 2
     assert ran.text.count("2 tests share one key") == 1
     assert "test_a.TestB.test_same" in ran.out
-
-
-def test_prefix_of_junit_xml_stands_before_folders(project: Project, server: CheckedServer) -> None:
-    """Folders have the prefix that pytest gives the classes in its own XML."""
-    project.report("--junit-prefix=linux", address=server.address, exits=0)
-    assert [test["folder"] for _, test in server.tests()] == ["linux.test_suite"]
 
 
 def test_header_tells_target_without_token(project: Project, server: CheckedServer) -> None:
