@@ -62,11 +62,7 @@ _TRUNCATED: Final = re.compile(r"\.\.\.Full output truncated|^\.\.\.$|Skipping [
 
 
 class Assertion(Struct, frozen=True):
-    """An ``assert`` as its source code has it.
-
-    ``condition`` is all of it without its message. ``left`` and ``right`` are the compared expressions around
-    ``operator``; all three are empty if the condition is no single comparison.
-    """
+    """An ``assert`` as its source code has it, without its message; the sides are empty but for one comparison."""
 
     condition: str
     left: str = ""

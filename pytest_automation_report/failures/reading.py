@@ -42,10 +42,9 @@ class ShownException(Struct, frozen=True):
 def read_failure(
     text: str, message: str = "", type_name: str = "", comparison: Comparison | None = None
 ) -> tuple[ShownException, ...]:
-    """Return the exceptions of a failure, the one that let the test fail first.
+    """Return the exceptions in a failure's ``text``, the one that let the test fail first.
 
-    ``message`` and ``type_name`` stand in for what ``text`` does not show. ``comparison`` has both sides, if the client
-    sent them. Without any exception in the text there is one without calls.
+    ``message`` and ``type_name`` stand in for what the text does not show; without any exception there is one of them.
     """
     exceptions = parse_traceback(text)
     if not exceptions:
@@ -204,11 +203,7 @@ _LINKS: Final = {"cause": "because of", "context": "while handling"}
 
 
 class ReportedFailure(Struct, frozen=True):
-    """A failed test for its report; everything but ``title`` may be empty.
-
-    ``text`` is the failure as pytest wrote it, ``message`` and ``type_name`` are those of its field. ``place`` is file
-    and line, ``sentence`` says since when it fails.
-    """
+    """A failed test for its report, ``text`` as pytest wrote it; ``sentence`` says since when it fails."""
 
     title: str
     text: str = ""

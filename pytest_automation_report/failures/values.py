@@ -31,7 +31,6 @@ OPERATORS: Final = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
     ast.In: "in", ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not",
 }  # fmt: skip
-"""The operators of comparisons by their nodes in a syntax tree."""
 
 # Strings stay; objects, numbers with what follows them, and dotted names become names. Chains that no value has are
 # refused here: each link is a level of the syntax tree, and Python 3.13 crashes at some 4,000 levels in a thread with a

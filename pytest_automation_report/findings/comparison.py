@@ -374,8 +374,7 @@ def is_replaced(attempt: int, others: Iterable[tuple[int, bool]], *, is_untested
 def deciding_result(results: Sequence[JobResult]) -> tuple[int, bool]:
     """Return the place of the result that decides, and whether an earlier attempt of its job failed.
 
-    A test failed if it failed in any job; jobs that skipped it say less than one that ran it. Two jobs may differ in
-    what they run on, so only attempts of one job can show that a test is flaky.
+    A test failed if it failed in any job; only attempts of one job can show that a test is flaky.
     """
     place = min(remaining(results), key=lambda place: _RANK[results[place].verdict])
     chosen = results[place]

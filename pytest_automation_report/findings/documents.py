@@ -23,7 +23,6 @@ Mine: TypeAlias = Literal["new", "back", "flaky", "still"]
 """Whose a failure is, as `verdict.MINE` has it."""
 
 TimeShare: TypeAlias = Literal["before", "tests", "between", "waiting"]
-"""A share of the workers' time."""
 
 
 class RunMention(TypedDict):

@@ -214,11 +214,7 @@ def masked(line: str) -> str:
 def failure_of(
     message: str, type_name: str, text: str, *, file: str = "", name: str = "", is_collection: bool = False
 ) -> Failure:
-    """Read a failure from the texts that a result has.
-
-    ``message`` and ``type_name`` are those of its highlighted field; an empty type is taken from the message. ``text``
-    is the traceback. ``file`` and ``name`` are the test's own. ``is_collection``: a module could not be collected.
-    """
+    """Read a failure from the texts of a result: ``text`` is its traceback; an empty type is taken from the message."""
     line = message.strip().partition("\n")[0]
     kind: Kind = "collection" if is_collection else "call"
     if in_phase := IN_PHASE.match(line):

@@ -67,10 +67,9 @@ def median(values: Iterable[float]) -> float:
 
 
 def speed_of(durations: Iterable[tuple[int, Sequence[float]]]) -> float:
-    """Return how slow a run was: 1.3 if its tests took 1.3 times as long as usual, 1.0 if nothing can be said.
+    """Return how slow a run was, 1.3 if its tests took 1.3 times as long as usual, 1.0 if nothing can be said.
 
-    ``durations`` has for each test that passed its duration and its earlier ones at the speed of a usual run, oldest
-    first, all in microseconds.
+    ``durations`` has for each test that passed its microseconds, and its earlier ones at usual speed, oldest first.
     """
     # The median of the ratios to some single earlier durations, each with the shorter of the two as its weight: tests
     # of a millisecond measure the scheduler. Ratios to the median of the earlier ones would be biased, since a median
@@ -110,11 +109,7 @@ def _limited(weights: Sequence[float], tests: Sequence[int]) -> list[float]:
 
 
 def usual_speed(speeds: Sequence[float | None]) -> float:
-    """Return how slow the last runs of a series were: another number than 1.0 after a change of hardware.
-
-    ``speeds`` are those of its runs, oldest first, None for one that is not known. Without this number the first
-    machine would stay the measure of all later ones.
-    """
+    """Return how slow the last runs of a series were by their speeds, oldest first: not 1.0 after new hardware."""
     known = [speed for speed in speeds[-HISTORY:] if speed is not None]
     if len(known) < _LEAST_SPEEDS:
         return 1.0

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
-"""Icon and colour of a verdict."""
 
 Kind: TypeAlias = Literal[
     "running", "died", "interrupted", "stopped", "ended", "not collected", "failed", "no tests", "skipped", "not whole",

@@ -214,11 +214,7 @@ def _name(origin: str, ca_file: str = "") -> str:
 def token_to_send(
     settings: Settings, given: Mapping[str, RawSetting], environ: Mapping[str, str], ini: ProjectIni
 ) -> tuple[Settings, Token | None]:
-    """Return the token that may be sent, None with the reason as the blocking error of the settings.
-
-    An allowed address is stored, so that the ini file is enough from then on. Raises `SettingError` for a mistake in
-    the user's list of addresses.
-    """
+    """Return the token that may be sent, None with the reason as the blocking error; remembers an allowed address."""
     if settings.endpoint.is_embedded:
         return settings, None
     # The settings that only the ini file has, and where.

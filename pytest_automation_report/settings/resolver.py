@@ -148,11 +148,7 @@ class _Resolver:
         return values
 
     def database(self, *, is_server_named: bool) -> Path:
-        """Return the file of the embedded store.
-
-        ``is_server_named``: the user set an address. A PostgreSQL database then belongs to another server, and the
-        sender uses the default file.
-        """
+        """Return the file of the embedded store, the default one beside the PostgreSQL database of a named server."""
         default = self.root / STORE
 
         def parse(raw: RawSetting) -> Path:

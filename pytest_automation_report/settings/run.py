@@ -103,17 +103,14 @@ def configured_run(
 
 
 def job_of(job: str, facts: BuildInfo) -> tuple[str, bool]:
-    """Return the name of a session's job, and whether other jobs of the build may have it, too.
-
-    It is the user's, else the provider's with its shard, completed by the Python version if a matrix has one name for
-    all its jobs; empty if nothing is known.
-    """
+    """Return the name of a session's job, empty if unknown, and whether other jobs of the build may have it, too."""
     if job or facts.job is None:
         return string(job), False
     name = facts.job.name
     shard = "" if facts.shard is None or name.endswith(f" {facts.shard}") else f" {facts.shard}"
     if not facts.job.is_shared:
         return string(f"{name}{shard}"), False
+    # All jobs of the matrix have this name.
     return string(f"{name}{shard}, Python {sys.version_info[0]}.{sys.version_info[1]}"), facts.shard is None
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.parsers import SettingSource
 
 OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN"})
-"""Environment variables of this package that are not settings."""
 
 
 def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
@@ -133,8 +132,8 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
     """Return the error for a name in an ini file that is not a setting, and whether the user meant one.
 
-    pytest only warns of such a name, and the session would report to the wrong place, or not at all. The error is None
-    for a setting's name, and for a name that resembles none. No message has the value, since it can be the token.
+    pytest only warns of such a name. The error is None for a name that resembles none; none has the value, which can be
+    the token.
     """
     word = normalized_ini_name(name)
     if name in _INI_NAMES:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 TOKEN_ENVIRONMENTS: Final = ("AUTOMATION_REPORT_TOKEN", "TESTMO_TOKEN")
 TOKEN_LIMIT: Final = 4096
-"""Characters that a token may have."""
 
 # A wrong path may name a huge file.
 _READ_BYTES: Final = 64 * 1024

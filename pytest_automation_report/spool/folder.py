@@ -45,8 +45,7 @@ MAIN: Final = "main"
 NOT_RUN: Final = "not-run"
 """Name of the file with the tests that were collected, and of the thread of those that were not run."""
 
-FOLDER: Final = "files"
-"""Name of the folder with the files of results in a session's folder."""
+FOLDER: Final = "files"  # of the files of results, in a session's folder
 
 _FILE_NAME: Final = lazy_pattern(r"[A-Za-z0-9_-]{1,80}")
 _SESSION_NAME: Final = lazy_pattern(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
@@ -97,11 +96,7 @@ def is_session_name(name: str) -> bool:
 
 
 class SessionFolder:
-    """One session's folder in the spool, with the paths of its files; ``id`` is its name after `publish`.
-
-    ``rejected`` has the results that the server refused, for people; ``report`` is a report on its way to pytest's
-    stdout.
-    """
+    """One session's folder, with the paths of its files: ``rejected`` has what the server refused, for people."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

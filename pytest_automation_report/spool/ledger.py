@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 Operation: TypeAlias = Literal[
     "create_run", "append_run", "complete_run", "create_thread", "append_thread", "complete_thread", "note_thread"
 ]
-"""The requests that change something on the server, as intents name them."""
 
 Fencing: TypeAlias = Literal["fences", "settles"]
 """Whether completed threads of a server refuse results ("fences"), or accept them until late copies have settled."""
@@ -213,14 +212,12 @@ class NewRunRecord(Record, frozen=True, tag="new-run"):
 
 
 Closing: TypeAlias = "AckRecord | PartRecord | NotRecord | RejectedRecord | HeldRecord | DroppedRecord"
-"""A record that closes an intent."""
 
 LEDGER_KINDS: Final = JsonDecoder(
     ReadyRecord | DoneRecord | JoinedRecord | Intent | AckRecord | PartRecord | NotRecord | RejectedRecord
     | HeldRecord | DroppedRecord | UnheldRecord | AsideRecord | AliasRecord | FencedRecord | FencingIsRecord
     | StoredRecord | UnstoredRecord | FindingsRecord | ReportRecord | TroubleRecord | NewRunRecord
 )  # fmt: skip
-"""Decodes all kinds of records in a ledger."""
 
 
 class OffsetRanges(Struct):

@@ -116,7 +116,6 @@ AGAIN: Final = "again"
 """Outcome of a crash that counts as a failure although the test runs again, as xdist does for scopes."""
 
 StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
-"""Status of a step, as the server's markup has it."""
 
 Colours: TypeAlias = Mapping[str, tuple[tuple[Int64, Int64, str], ...]]
 """The coloured parts of texts, by the names of the fields: first character, the one after the last, style."""
@@ -288,7 +287,6 @@ SPOOL_KINDS: Final = JsonDecoder(
     OpenRecord | PlanRecord | CollectedRecord | IdsRecord | CapturedRecord | StartRecord | ArtifactRecord | FinishRecord
     | CrashRecord | PropertyRecord | CloseRecord | EndRecord
 )  # fmt: skip
-"""Decodes all kinds of records in a spool."""
 
 
 def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:

@@ -49,10 +49,9 @@ class Disk:
 def write_draft(
     disk: Disk, path: str, pieces: Iterable[bytes], mode: int = 0o600, *, written_ns: int = 0, is_durable: bool = False
 ) -> None:
-    """Write a file that is then renamed to its place; raises `OSError` if the disk does not accept all bytes.
+    """Write a file that is then renamed to its place, with this time in nanoseconds since 1970, 0 for now.
 
-    ``written_ns`` is the time that the file gets, in nanoseconds since 1970, 0 for now. ``is_durable``: wait for the
-    disk.
+    Raises `OSError` if the disk does not accept all bytes.
     """
     descriptor = disk.open(path, _DRAFT, mode)
     try:
@@ -136,10 +135,9 @@ def _stream_of(status: os.stat_result) -> int | None:
 
 
 def open_file(path: Path, *, is_foreign: bool = False) -> BinaryIO:
-    """Open a file that a user names for reading: a regular one, or a pipe that a program writes to.
+    """Open a file that a user names for reading: a regular one, or a pipe that has a writer within `PIPE_SECONDS`.
 
-    If ``is_foreign``, another user may have put it there: then no link is followed, and no pipe is read. Raises
-    `OSError` for everything else, also for a pipe that has no writer within `PIPE_SECONDS`.
+    If ``is_foreign``, another user may have put it there: no link is followed, and no pipe is read. Raises `OSError`.
     """
     flags = _READ | (os.O_NOFOLLOW if is_foreign else 0)
     file = open(path, "rb", opener=lambda name, _: os.open(name, flags))  # noqa: SIM115 - with these flags, and the caller closes it

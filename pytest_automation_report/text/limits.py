@@ -28,10 +28,8 @@ TEXT_UNITS = 16_384
 """Longest value of field types 2, 3 and 4, in units."""
 
 NOTE_UNITS = 80
-"""Longest note, in units."""
 
 Redact: TypeAlias = "Callable[[str], str]"
-"""A function that returns a text without its secrets."""
 
 # Characters of a text that are cleaned. Four times the limit for a string, since cleaning may shorten it.
 _STRING_WINDOW = 4 * STRING_UNITS

@@ -100,7 +100,6 @@ def wholeness_words(document: Mapping[str, Any]) -> str:
 
 
 SHORT_COMMIT: Final = 7
-"""Characters of a commit's hash where people read it."""
 
 
 class NameParts(NamedTuple):

@@ -141,7 +141,6 @@ def marked(text: str, mask: str) -> str:
 
 
 SGR: Final = lazy_pattern(r"\x1b\[([0-9;:]{0,60})m")
-"""One sequence of colours, with its codes."""
 
 # red, green and blue of the 16 colours, as xterm shows them.
 _PALETTE: Final = (
