@@ -3,12 +3,17 @@
 from collections import Counter
 from typing import Any
 
-from support.scripted_server.server import ScriptedServer
+from support.scripted_server.server import ScriptedServer, Seen
 
 
 def result_names(server: ScriptedServer) -> list[str]:
     """Return the names of all results that the server has applied, sorted: twice if twice."""
     return sorted(test["name"] for _, _, test in server.results)
+
+
+def appends(server: ScriptedServer) -> list[Seen]:
+    """Return the appends to threads, in the order of their arrival."""
+    return [each for each in server.log if "/threads/" in each.path and each.path.endswith("/append")]
 
 
 def result_named(server: ScriptedServer, name: str) -> dict[str, Any]:

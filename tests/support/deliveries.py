@@ -213,6 +213,12 @@ class Stepper:
         self.read()
         return self.delivery.step()
 
+    def wait(self, seconds: float = 0.0) -> None:
+        """Let time pass, then step until there is nothing to do."""
+        self.clock.now += seconds
+        while self.step():
+            pass
+
     def run(self, *, seconds_a_step: float = 0.5, steps: int = 2000) -> None:
         """Step until all is done or nothing more will be; the clock moves when there is nothing to do, even idly."""
         for _ in range(steps):
@@ -255,12 +261,19 @@ def stepping(
             written.close()
 
 
-def settled(written: WrittenSession) -> None:
-    """Deliver a session to its end."""
-    with stepping(written) as stepper:
+def delivered(written: WrittenSession, clock: Clock | None = None) -> Delivery:
+    """Let a sender live on this session until all is done, or nothing more will be; return its delivery."""
+    with stepping(written, clock) as stepper:
         stepper.run()
-        assert stepper.delivery.is_finished, stepper.clock.lines
-        assert not stepper.delivery.has_kept
+        return stepper.delivery
+
+
+def settled(written: WrittenSession, clock: Clock | None = None) -> Delivery:
+    """Deliver a session to its end, with nothing kept; return the delivery."""
+    delivery = delivered(written, clock)
+    assert delivery.is_finished
+    assert not delivery.has_kept
+    return delivery
 
 
 def lived(
@@ -347,10 +360,10 @@ def until_appends_are_under_way(stepper: Stepper, pending: Pending, count: int) 
     raise AssertionError("they are not")
 
 
-def step_until(stepper: Stepper, condition: Callable[[], bool]) -> None:
-    """Step, without moving the clock, until the condition holds."""
-    for _ in range(200):
+def step_until(stepper: Stepper, condition: Callable[[], bool], *, seconds_a_step: float = 0.0) -> None:
+    """Step until the condition holds; the clock moves when there is nothing to do, if it moves at all."""
+    for _ in range(400):
         if condition():
             return
-        stepper.step()
+        stepper.clock.now += 0.0 if stepper.step() else seconds_a_step
     raise AssertionError("it did not happen:\n" + "\n".join(stepper.clock.lines[-20:]))

@@ -11,6 +11,7 @@ from requests.models import PreparedRequest, Response
 
 from pytest_automation_report.api.models import PostgresDatabase, Token
 from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.pages.site import Pages
 from pytest_automation_report.server.store.store import Store
 from support.scripted_adapter import bytes_of, response_to
 from support.scripted_server.store import Reply
@@ -22,8 +23,9 @@ class StoreAdapter(BaseAdapter):
     The first request opens the store, and raises `StoreError` if that fails; `close` closes it.
     """
 
-    def __init__(self, database: Path | PostgresDatabase, token: Token) -> None:
+    def __init__(self, database: Path | PostgresDatabase, token: Token, *, has_pages: bool = False) -> None:
         super().__init__()
+        self._has_pages = has_pages
         self._database = database
         self._token = token
         self._lock = threading.Lock()
@@ -53,5 +55,9 @@ class StoreAdapter(BaseAdapter):
         with self._lock:
             if self._open is None:
                 store = Store(self._database)
-                self._open = store, create_application(store, self._token)
+                if self._has_pages:
+                    application = create_application(store, self._token, extension=Pages(store, self._token).extension)
+                else:
+                    application = create_application(store, self._token)
+                self._open = store, application
             return self._open[1]

@@ -11,10 +11,8 @@ from pytest_automation_report.recording.results import collection_record, colour
 from pytest_automation_report.spool.records import Attempt, FinishRecord, Step
 from pytest_automation_report.text.limits import TEXT_UNITS
 from pytest_automation_report.text.visible import ColouredText, Span
-from support.recorded_suites import MadeReport, result_of, results_of
+from support.recorded_suites import NODE, PLACE, MadeReport, result_of, results_of
 
-NODE = "tests/test_a.py::test_x"
-PLACE = ("tests/test_a.py", 4, "test_x")
 RED: tuple[Span, ...] = ((0, 2, "31"),)
 PASSED = Attempt("passed")
 

@@ -1,6 +1,5 @@
 """What a sender writes when all is delivered, findings and report: it never changes what is said of the delivery."""
 
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +15,9 @@ from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.http import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, ArtifactStoreConfig, Json, NewRun, Token
 from pytest_automation_report.delivery.launch import Timeouts
-from pytest_automation_report.delivery.report import OWN_RESULTS, embedded_report, excerpt_from, refusal_of_kept
+from pytest_automation_report.delivery.report import OWN_RESULTS, excerpt_from, refusal_of_kept
 from pytest_automation_report.delivery.sender import Deadlines
-from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.server.api.embedded import StoreClient
-from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.pages.site import Pages
-from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.spool.artifacts import spooled_size
 from pytest_automation_report.spool.cleaning import LeftoverCounts, expire_old_sessions
 from pytest_automation_report.spool.folder import SessionFolder, session_folders
@@ -39,63 +34,60 @@ ORIGIN = "http+local://server"
 LIMITS = Timeouts(**{**SHORT_LIMITS, "exit_all": 30.0, "alone": 30.0, "findings": 5.0})
 
 
-def a_test(key: str, since: int | None = 7, **more: object) -> Json:
-    began = None if since is None else {"run": since, "commit": None, "at": 5}
-    return {"key": key, "folder": "tests", "name": f"test_{key}", "kind": "new", "since": began, **more}
+LONG, CUT = "x" * 999, "x" * 217 + " ... 782 characters cut"
+VERDICT = {"kind": "failed", "tone": "fail", "long": "3 of 9 tests failed", "short": "3 failed"}
+COUNTS = {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "new_tests": 7}
+
+
+def a_test(key: str, since: int = 7) -> Json:
+    began = {"run": since, "commit": None, "at": 5}
+    return {"key": key, "folder": "tests", "name": f"test_{key}", "kind": "new", "since": began}
 
 
 DOCUMENT: Any = {
-    "earlier_source": None,
+    "earlier_source": {"name": LONG, "runs": 3},
     "run": 7,
     "base": {"run": 6, "why": "same branch", "commit": "a1", "at": 5},
-    "verdict": {
-        "kind": "failed",
-        "tone": "fail",
-        "long": "3 of 9 tests failed",
-        "short": "3 failed",
-        "part": "x" * 999,
-    },
+    "verdict": {**VERDICT, "part": LONG},
     "mine": {"new": 1, "back": 0, "flaky": 0, "still": 2},
-    "counts": {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "new_tests": 7},
-    "tests": {"newly_failing": [a_test("a")], "still_failing": [a_test("b", 4), a_test("c", None)], "fixed": []},
+    "counts": COUNTS,
+    "tests": {
+        "newly_failing": [a_test("a")], "still_failing": [a_test("b", 4), {**a_test("c"), "since": None}], "fixed": [],
+    },
     "reasons": [
-        {"count": 2, "kind": "new", "title": "x" * 999, "since": {"run": 7}, "keys": ["a", "b"]},
+        {"count": 2, "kind": "new", "title": LONG, "since": {"run": 7}, "keys": ["a", "b"]},
         {"count": 1, "kind": "still", "title": "y", "since": None, "keys": ["c"]},
     ],
     "flaky": [
         {"key": "a", "state": "flaky", "failed": 3, "runs": 120},
         {"key": "b", "state": "broken", "failed": 9, "runs": 9},
     ],
-}
+}  # fmt: skip
 
 
 def test_excerpt_of_a_document() -> None:
     """An excerpt has what a summary shows: base, counts, reasons with short titles, failing tests with their state."""
-    excerpt = excerpt_from(DOCUMENT)
-    assert excerpt["base"] == {"run": 6, "commit": "a1", "at": 5}
-    assert excerpt["earlier_source"] is None
-    document: Any = {**DOCUMENT, "earlier_source": {"name": "x" * 999, "runs": 3}}
-    renamed = excerpt_from(document)["earlier_source"]
-    assert renamed is not None
-    assert (len(renamed["name"]), renamed["runs"]) == (240, 3)
-    assert excerpt["counts"] == {"fixed": 0, "passed_again": 0, "flaky": 1, "slower": 0, "gone": 4, "new_tests": 7}
-    assert {**excerpt["verdict"], "part": ""} == {**DOCUMENT["verdict"], "part": ""}
-    assert len(excerpt["verdict"]["part"]) == 240
-    assert excerpt["mine"] == DOCUMENT["mine"]
-    first, second = excerpt["reasons"]
-    assert (first["count"], first["kind"], len(first["title"]), first["since"]) == (2, "new", 240, 7)
-    assert (second["title"], second["since"]) == ("y", None)
-    assert [(test["name"], test["since"], test["flaky"]) for test in excerpt["failing"]] == [
-        ("test_a", None, [3, 120]),
-        ("test_b", 4, None),
-        ("test_c", None, None),
-    ]
+    failing = [("test_a", None, [3, 120]), ("test_b", 4, None), ("test_c", None, None)]
+    assert excerpt_from(DOCUMENT) == {
+        "base": {"run": 6, "commit": "a1", "at": 5}, "earlier_source": {"name": CUT, "runs": 3},
+        "verdict": {**VERDICT, "part": CUT}, "mine": DOCUMENT["mine"], "counts": COUNTS,
+        "reasons": [
+            {"count": 2, "kind": "new", "title": CUT, "since": 7},
+            {"count": 1, "kind": "still", "title": "y", "since": None},
+        ],
+        "failing": [
+            {"folder": "tests", "name": name, "kind": "new", "since": since, "flaky": flaky}
+            for name, since, flaky in failing
+        ],
+    }  # fmt: skip
+    fresh: Any = {**DOCUMENT, "earlier_source": None}
+    assert excerpt_from(fresh)["earlier_source"] is None
 
 
 def test_excerpt_is_bounded() -> None:
     """A run in which all fails has an excerpt of its first 200 failures: it is one record of the ledger."""
-    many = {**DOCUMENT["tests"], "newly_failing": [a_test(str(number)) for number in range(1000)]}
-    document: Any = {**DOCUMENT, "tests": many}
+    tests = {"newly_failing": [a_test(str(number)) for number in range(1000)], "still_failing": []}
+    document: Any = {**DOCUMENT, "tests": tests}
     assert len(excerpt_from(document)["failing"]) == 200
 
 
@@ -107,25 +99,15 @@ class Hooked(StoreAdapter):
     """A server of ours, with pages or without, each of whose answers goes through a test's hook."""
 
     def __init__(self, database: Path, hook: Hook, *, has_pages: bool = True) -> None:
-        super().__init__(database, Token(TOKEN))
+        super().__init__(database, Token(TOKEN), has_pages=has_pages)
         self.asked: list[str] = []
-        self._hook, self._has_pages = hook, has_pages
+        self._hook = hook
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:  # noqa: ANN401 - handed through
         """Answer from the store, or as the test wants it."""
         url = request.url or ""
         self.asked += [url] if url.endswith("/findings") else []
         return self._hook(url, lambda: super(Hooked, self).send(request, *args, **options))
-
-    def _application(self) -> Any:  # noqa: ANN401 - as the adapter's own
-        if not self._has_pages:
-            return super()._application()
-        with self._lock:
-            if self._open is None:
-                store = Store(self._database)
-                extension = Pages(store, Token(TOKEN)).extension
-                self._open = store, create_application(store, Token(TOKEN), extension=extension)
-            return self._open[1]
 
 
 @contextmanager
@@ -167,16 +149,14 @@ def lived(  # noqa: PLR0913 - what the tests vary
 
 
 def test_findings_of_our_server(tmp_path: Path) -> None:
-    """At the end of a session to a server of ours the ledger has the findings, and before its last record."""
+    """At the end of a session to a server of ours the ledger has the findings, but no report that nobody wants."""
     with served(tmp_path) as (client, adapter):
         first, second = lived(tmp_path / "1", client), lived(tmp_path / "2", client)
-    assert first.findings is not None
-    assert first.findings["base"] is None
+    assert (first.report, first.findings and first.findings["base"]) == (None, None)
     assert second.findings is not None
     base = second.findings["base"]
     assert base is not None
-    assert base["run"] == first.run
-    assert len(adapter.asked) == 2
+    assert (base["run"], len(adapter.asked)) == (first.run, 2)
 
 
 @pytest.mark.parametrize("is_awaited", [False, True], ids=["command", "shared-run"])
@@ -253,19 +233,17 @@ def test_time_that_is_left(passed: float, is_interrupted: bool, findings: float,
     assert left() == (min(findings, 2.5), report)
 
 
-def test_console_command_writes_it_too(tmp_path: Path) -> None:
-    """A session that is sent later gets its report then, if its folder is still there: none is created."""
+def outcome_of(state: LedgerState) -> tuple[str, str]:
+    assert state.report is not None
+    return state.report.state, state.report.why
+
+
+def test_command_makes_no_folder_for_a_report(tmp_path: Path) -> None:
+    """A session that is sent later gets its report if its folder is still there: none is created."""
     with store(tmp_path) as client:
-        state = lived(tmp_path, client, str(tmp_path / "report.html"), is_awaited=False)
-    assert state.report is not None
-    assert (state.report.state, (tmp_path / "report.html").exists()) == ("written", True)
-    (tmp_path / "other").mkdir()
-    with store(tmp_path / "other") as client:
-        state = lived(tmp_path / "other", client, str(tmp_path / "other" / "gone" / "report.html"), is_awaited=False)
-    assert state.report is not None
-    assert state.report.state == "none"
-    assert "No such file or directory" in state.report.why
-    assert not (tmp_path / "other" / "gone").exists()
+        outcome, why = outcome_of(lived(tmp_path, client, str(tmp_path / "gone" / "report.html"), is_awaited=False))
+    assert (outcome, "No such file or directory" in why) == ("none", True)
+    assert not (tmp_path / "gone").exists()
 
 
 @pytest.mark.parametrize(
@@ -281,11 +259,9 @@ def test_places_that_take_no_report(tmp_path: Path, name: str, why: str) -> None
     (tmp_path / "folder.html").mkdir()
     with store(tmp_path) as client:
         state = lived(tmp_path, client, str(tmp_path / name))
-    assert state.report is not None
-    assert state.report.state == "none"
-    assert why in state.report.why
+    outcome, told = outcome_of(state)
+    assert (outcome, why in told, state.trouble) == ("none", True, "")
     assert (tmp_path / "file").read_text() == "precious"
-    assert state.trouble == ""
 
 
 def test_a_kept_session_overwrites_no_file_of_the_user(tmp_path: Path) -> None:
@@ -310,27 +286,10 @@ def test_store_that_a_test_deleted(tmp_path: Path) -> None:
         (tmp_path / "elsewhere").mkdir()
         run = client.create_run(NewRun(name="other", source="suite"))
         state = lived(tmp_path / "elsewhere", client, str(tmp_path / "report.html"))
-    assert state.report is not None
-    assert (state.report.state, state.run) == ("none", run + 1)
-    assert "there is no store at" in state.report.why
-    assert f"automation-report html {state.run}" in state.report.why
-
-
-def test_run_of_several_jobs(tmp_path: Path) -> None:
-    """A job that leaves its run open writes no report, since other jobs' results are missing, and says how to."""
-    with store(tmp_path) as client:
-        run = client.create_run(NewRun(name="shared", source="suite"))
-        state = lived(tmp_path, client, str(tmp_path / "report.html"), joined_run=run)
-    assert state.report is not None
-    assert state.report.state == "none"
-    assert state.report.why.startswith(f"run {run} stays open for other jobs: ")
-    assert not (tmp_path / "report.html").exists()
-
-
-def test_no_report(tmp_path: Path) -> None:
-    """A session that names no file has no record of a report."""
-    with store(tmp_path) as client:
-        assert lived(tmp_path, client, "").report is None
+    outcome, why = outcome_of(state)
+    assert (outcome, state.run) == ("none", run + 1)
+    assert "there is no store at" in why
+    assert f"automation-report html {state.run}" in why
 
 
 def test_server_without_pages(tmp_path: Path) -> None:
@@ -345,50 +304,23 @@ def test_server_without_pages(tmp_path: Path) -> None:
 def test_report_that_comes_late(tmp_path: Path) -> None:
     """The sender is done within its limit however long a report takes, writes it after that, and notes it."""
     file = tmp_path / "report.html"
-    state, before = late(tmp_path, file, lambda: None)
-    assert before == ReportRecord(str(file), "late")
-    assert state.report == ReportRecord(str(file), "written")
+    state, before = late(tmp_path, file)
+    assert (before, state.report) == (ReportRecord(str(file), "late"), ReportRecord(str(file), "written"))
     assert HEADING in file.read_text(encoding="utf-8")
     assert expired(tmp_path) == LeftoverCounts()
-
-
-def test_report_that_fails_late(tmp_path: Path) -> None:
-    """The next session removes a delivered session whose report failed after pytest had ended, and has the reason."""
-    file = tmp_path / "report.html"
-    state, before = late(tmp_path, file, file.mkdir)
-    why = "it cannot be written (it is a folder): name a file in a folder that can be written"
-    assert before == ReportRecord(str(file), "late")
-    assert state.report == ReportRecord(str(file), "none", why)
-    assert expired(tmp_path) == LeftoverCounts(reports=((str(file), why),))
-    assert list((tmp_path / "spool").iterdir()) == []
-
-
-@pytest.mark.parametrize("was_enabled", [True, False])
-def test_garbage_collection_is_as_before(tmp_path: Path, *, was_enabled: bool) -> None:
-    """After a report, or an error, Python looks for garbage as it did before."""
-    database = tmp_path / "store.db"
-    Store(database).close()
-    is_enabled = gc.isenabled()
-    (gc.enable if was_enabled else gc.disable)()
-    try:
-        with pytest.raises(RefusedError, match="404"):
-            embedded_report(database, 5)
-        assert gc.isenabled() == was_enabled
-    finally:
-        (gc.enable if is_enabled else gc.disable)()
 
 
 def test_report_of_a_sender_that_was_killed(tmp_path: Path) -> None:
     """A report that was being written when its sender was killed is reported by the next session, too."""
     file = tmp_path / "report.html"
-    late(tmp_path, file, lambda: None)
+    late(tmp_path, file)
     ledger = LedgerFile(session_folders(tmp_path / "spool")[0].ledger)
     ledger.write(ReportRecord(str(file), "late"))
     ledger.close()
     assert expired(tmp_path).reports == ((str(file), "the sender ended before it was written"),)
 
 
-def late(folder: Path, file: Path, meanwhile: Callable[[], object]) -> tuple[LedgerState, ReportRecord | None]:
+def late(folder: Path, file: Path) -> tuple[LedgerState, ReportRecord | None]:
     """Deliver a session whose report is written after pytest's wait; return the last state, and the report before."""
     may_go_on = threading.Event()
     before: list[ReportRecord | None] = []
@@ -398,7 +330,6 @@ def late(folder: Path, file: Path, meanwhile: Callable[[], object]) -> tuple[Led
         if line == "done":
             assert not file.exists()
             before.append(ledger_from(session_folders(folder / "spool")[0].ledger).report)
-            meanwhile()
             may_go_on.set()
 
     def late_page(url: str, answer: Callable[[], Response]) -> Response:
@@ -420,15 +351,9 @@ def expired(folder: Path) -> LeftoverCounts:
 # Reports of a session whose server has no pages come from its own spool.
 
 
-@pytest.fixture
-def unended(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
-    return WrittenSession(tmp_path, server.address)
-
-
 def reported(
     written: WrittenSession, server: ScriptedServer, file: Path, store: ArtifactStoreConfig | None = None
 ) -> ReportFile:
-    """Return the report of a session that was delivered."""
     with client_of(server.address) as client:
         started_us = 1_790_000_000_000_000
         delivery = awaited_life(written, client, LIMITS, artifact_store=store, report=str(file), started_us=started_us)
@@ -436,14 +361,14 @@ def reported(
     return ReportFile(file.read_text(encoding="utf-8"))
 
 
-def test_report_from_the_spool(tmp_path: Path, server: ScriptedServer, unended: WrittenSession) -> None:
+def test_report_from_the_spool(tmp_path: Path, server: ScriptedServer, fresh: WrittenSession) -> None:
     """The file has the session's own results, the run's number, the session's time and the server; never the token."""
     with client_of(server.address) as client:
         earlier = client.create_run(NewRun(name="earlier", source="suite"))
-    unended.add("test_1", "test_2", text="a text")
-    unended.start("test_3")
-    unended.finish("test_3", text="assert 1 == 2", has_failed=True)
-    report = reported(unended, server, tmp_path / "report.html")
+    fresh.add("test_1", "test_2", text="a text")
+    fresh.start("test_3")
+    fresh.finish("test_3", text="assert 1 == 2", has_failed=True)
+    report = reported(fresh, server, tmp_path / "report.html")
     plain = text_of(report.plain)
     assert "1 of 3 tests failed" in plain
     assert f"suite, run {earlier + 1}, 21 Sep 2026, 14:13 UTC" in plain
@@ -466,17 +391,17 @@ def test_report_of_one_of_several_jobs(tmp_path: Path, server: ScriptedServer) -
     assert "The only test passed" in text_of(reported(written, server, tmp_path / "report.html").plain)
 
 
-def test_uploaded_files(tmp_path: Path, server: ScriptedServer, unended: WrittenSession) -> None:
+def test_uploaded_files(tmp_path: Path, server: ScriptedServer, fresh: WrittenSession) -> None:
     """Small files of failures are in the report though they were uploaded; others have the URL of their upload.
 
     All but the small files of failures have left the spool by then, as they would without a report.
     """
     store = ArtifactStoreConfig(str(tmp_path / "store"), "https://files.example/{key}")
-    unended.fail_with("test_1", "small", 1000)
-    unended.fail_with("test_2", "large", 5_000_001)
-    unended.add_worker("gw0", "test_3", file="passed")
-    report = reported(unended, server, tmp_path / "report.html", store)
-    folder = unended.folder.path
+    fresh.fail_with("test_1", "small", 1000)
+    fresh.fail_with("test_2", "large", 5_000_001)
+    fresh.add_worker("gw0", "test_3", file="passed")
+    report = reported(fresh, server, tmp_path / "report.html", store)
+    folder = fresh.folder.path
     assert [spooled_size(folder, name) for name in ("small", "large", "passed")] == [1000, None, None]
     ((content, media_type),) = report.files.items()
     assert len(report.inflated(f'id="file-{content}" data-type="{media_type}"')) == 1000
@@ -485,26 +410,26 @@ def test_uploaded_files(tmp_path: Path, server: ScriptedServer, unended: Written
     assert "https://files.example/" in pages
 
 
-def test_files_that_no_store_takes(tmp_path: Path, server: ScriptedServer, unended: WrittenSession) -> None:
+def test_files_that_no_store_takes(tmp_path: Path, server: ScriptedServer, fresh: WrittenSession) -> None:
     """Without a store for files the report has the small ones of failures all the same, and names the large ones."""
-    unended.fail_with("test_1", "small", 1000)
-    unended.fail_with("test_2", "large", 5_000_001)
-    report = reported(unended, server, tmp_path / "report.html")
+    fresh.fail_with("test_1", "small", 1000)
+    fresh.fail_with("test_2", "large", 5_000_001)
+    report = reported(fresh, server, tmp_path / "report.html")
     assert len(report.files) == 1
     pages = text_of("".join(map(report.page, report.addresses)))
     assert "not stored: it has more than 5,000,000 bytes" in pages
 
 
 def test_store_that_cannot_be_written(
-    tmp_path: Path, server: ScriptedServer, unended: WrittenSession, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: ScriptedServer, fresh: WrittenSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a folder for the temporary store there is no report, and the reason is logged; nothing else changes."""
-    unended.add("test_1")
+    fresh.add("test_1")
     lines: list[str] = []
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     file = tmp_path / "report.html"
     with client_of(server.address) as client:
-        delivery = awaited_life(unended, client, LIMITS, log=lines.append, report=str(file))
+        delivery = awaited_life(fresh, client, LIMITS, log=lines.append, report=str(file))
     why = "the results cannot be stored for the report: No such file or directory"
     assert delivery.state.report == ReportRecord(str(file), "none", why)
     assert f"no report of run {delivery.state.run}: {why}" in lines

@@ -5,9 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.launch import Timeouts
 from pytest_automation_report.errors import NotSentError, ThrottledError
 from support.delivered_results import assert_complete, result_names
@@ -69,13 +67,12 @@ def test_each_thread_has_one_request_at_a_time(tmp_path: Path, server: ScriptedS
     assert list(told.values()) == [["append", "complete"]] * 6
 
 
-def test_one_request_at_a_time_while_tests_run(tmp_path: Path, server: ScriptedServer) -> None:
+def test_one_request_at_a_time_while_tests_run(server: ScriptedServer, fresh: WrittenSession) -> None:
     """Before all workers have ended, a server has one request of a session at a time."""
     pending: Pending = []
-    written = WrittenSession(tmp_path, server.address)
-    written.add("test_main")
-    written.add_worker("gw0", *NAMES)
-    with stepping(written, pending=pending) as stepper:
+    fresh.add("test_main")
+    fresh.add_worker("gw0", *NAMES)
+    with stepping(fresh, pending=pending) as stepper:
         going_on(stepper, pending)
         stepper.clock.now += 10
         going_on(stepper, pending)
@@ -200,14 +197,3 @@ def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
                 retry_policy.handle_error(NotSentError("no route"))
             assert waits(stepper, 0.9 * factor * seconds)
             assert not waits(stepper, 0.2 * factor * seconds)
-
-
-def test_embedded_store_has_one_request_at_a_time(tmp_path: Path, server: ScriptedServer) -> None:
-    """A store that answers in the sender's own process gets one request after the other."""
-    pending: Pending = []
-    written = session_of_workers(tmp_path, server, 3)
-    with stepping(written, pending=pending) as stepper:
-        stepper.delivery.session = replace(written.session, origin=EMBEDDED_ORIGIN)
-        stepper.run()
-        assert pending == []
-    assert_complete(server, NAMES[:3])

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
+from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.launch import LIMITS_VARIABLE, Timeouts, timeouts_from
 from pytest_automation_report.delivery.requests import Unknown
 from pytest_automation_report.delivery.stores import connected
-from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.cleaning import LeftoverCounts, delivered_state, expire_old_sessions
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger import DoneRecord, Intent, LedgerFile, ledger_from
@@ -29,7 +30,6 @@ from support.deliveries import (
     stepping,
     until_appends_are_under_way,
 )
-from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer
 from support.scripted_server.server import ScriptedServer
@@ -37,7 +37,6 @@ from support.scripted_server.variants import HalfServer, LossyServer
 from support.sessions import SHORT_LIMITS, TOKEN
 
 RUN = r"/runs/\d+$"
-LIMITS = [(False, "{}", 5.0), (True, "{}", 1.0), (True, '{"batch_age": 0.2}', 0.2)]
 
 
 HIDDEN_RUN = answer(404)
@@ -100,36 +99,36 @@ def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0
 
 
 @pytest.mark.parametrize("arrived", [0, 1, 3])
-def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
+def test_new_run_after_several_requests(tmp_path: Path, server: ScriptedServer, arrived: int) -> None:
     """Who leaves a run that can be looked at has each result once: there, or in the new one.
 
     That it takes time to find out what arrived is no lack of progress.
     """
-    with checked_in_process() as server:
-        written = with_open_requests(tmp_path, server, arrived=arrived)
-        server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
-        delivery = lived(written, server, is_in_new_run=True, send_progress=1.0, read_back=0.4 if arrived == 1 else 0.1)
-        assert delivery.is_finished
-        assert not delivery.has_kept
-        assert result_names(server) == numbered(3)
-        assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
+    written = with_open_requests(tmp_path, server, arrived=arrived)
+    server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+    delivery = lived(written, server, is_in_new_run=True, send_progress=1.0, read_back=0.4 if arrived == 1 else 0.1)
+    assert delivery.is_finished
+    assert not delivery.has_kept
+    assert result_names(server) == numbered(3)
+    assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
 
 
 @pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
-def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unknown: Unknown) -> None:
+def test_new_run_after_several_requests_that_nobody_knows_of(
+    tmp_path: Path, server: ScriptedServer, unknown: Unknown
+) -> None:
     """Who leaves a deleted run decides about the results of all requests that were open: held, sent, or dropped."""
-    with checked_in_process() as server:
-        written = with_open_requests(tmp_path, server)
-        del server.store.runs[2]
-        server.store.threads.clear()
-        server.store.runs[9] = server.store.runs[1]
-        delivery = lived(written, server, unknown, is_in_new_run=True)
-        assert delivery.is_finished
-        assert (delivery.state.left_runs, delivery.has_kept) == ({2}, unknown == "hold")
-        assert delivery.state.total("held") == (3 if unknown == "hold" else 0)
-        assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
-        assert result_names(server) == (numbered(3) if unknown == "send" else [])
-        assert {run for run, _, _ in server.results} <= {3}
+    written = with_open_requests(tmp_path, server)
+    del server.store.runs[2]
+    server.store.threads.clear()
+    server.store.runs[9] = server.store.runs[1]
+    delivery = lived(written, server, unknown, is_in_new_run=True)
+    assert delivery.is_finished
+    assert (delivery.state.left_runs, delivery.has_kept) == ({2}, unknown == "hold")
+    assert delivery.state.total("held") == (3 if unknown == "hold" else 0)
+    assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
+    assert result_names(server) == (numbered(3) if unknown == "send" else [])
+    assert {run for run, _, _ in server.results} <= {3}
 
 
 def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
@@ -147,37 +146,35 @@ def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
         assert sorted(run for run, _, _ in server.results) == [2, 2, 3, 3]
 
 
-def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
+def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path, server: ScriptedServer) -> None:
     """A refused token, or a server that is down, decides nothing: later all results go where they are asked to."""
-    with checked_in_process() as server:
-        written = with_open_requests(tmp_path, server, arrived=1)
-        server.script([Rule("*", "/api", answer(401), count=None)])
-        delivery = lived(written, server, is_in_new_run=True)
-        assert (delivery.state.trouble_class, delivery.state.total("held")) == ("token", 0)
-        server.forget()
-        server.down()
-        delivery = lived(written, server, is_in_new_run=True)
-        assert (delivery.state.trouble_class, delivery.state.total("held")) == ("again", 0)
-        server.up()
-        assert lived(written, server, is_in_new_run=True).is_finished
-        assert result_names(server) == numbered(3)
+    written = with_open_requests(tmp_path, server, arrived=1)
+    server.script([Rule("*", "/api", answer(401), count=None)])
+    delivery = lived(written, server, is_in_new_run=True)
+    assert (delivery.state.trouble_class, delivery.state.total("held")) == ("token", 0)
+    server.forget()
+    server.down()
+    delivery = lived(written, server, is_in_new_run=True)
+    assert (delivery.state.trouble_class, delivery.state.total("held")) == ("again", 0)
+    server.up()
+    assert lived(written, server, is_in_new_run=True).is_finished
+    assert result_names(server) == numbered(3)
 
 
-def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path) -> None:
+def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path, server: ScriptedServer) -> None:
     """When somebody completes the run under several requests, none of their results is in doubt."""
-    with checked_in_process() as server:
-        written = session_of_workers(tmp_path, server, 3)
-        pending: Pending = []
-        with stepping(written, pending=pending) as stepper:
-            until_appends_are_under_way(stepper, pending, 3)
-            server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
-            stepper.idle = lambda: bool(pending and [pending.pop(0)()])
-            stepper.run()
-            assert stepper.delivery.state.open_intent is None
-        requests = len(server.log)
-        assert lived(written, server, is_in_new_run=True).is_finished
-        assert server.log[requests].method == "POST"
-        assert result_names(server) == numbered(3)
+    written = session_of_workers(tmp_path, server, 3)
+    pending: Pending = []
+    with stepping(written, pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+        stepper.idle = lambda: bool(pending and [pending.pop(0)()])
+        stepper.run()
+        assert stepper.delivery.state.open_intent is None
+    requests = len(server.log)
+    assert lived(written, server, is_in_new_run=True).is_finished
+    assert server.log[requests].method == "POST"
+    assert result_names(server) == numbered(3)
 
 
 @pytest.mark.parametrize("is_open", [False, True], ids=["new", "unanswered"])
@@ -198,42 +195,6 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
     assert delivery.state.done.left == 3
     assert (delivery.state.open_intent is not None) is is_open
     assert database.read_bytes() == b"no database" * 1000
-
-
-def test_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a ledger on disk no request goes out: a full disk and a short write are errors that name the file."""
-    path = tmp_path / "ledger"
-    ledger = LedgerFile(path)
-    try:
-        with monkeypatch.context() as patched:
-            patched.setattr("os.write", lambda *_: 3)
-            with pytest.raises(SpoolError, match="only 3 of"):
-                ledger.write(Intent(1, "create_run", at=1.0))
-            patched.setattr("os.write", full)
-            with pytest.raises(SpoolError, match="No space left on device"):
-                ledger.write(Intent(1, "create_run", at=1.0))
-        assert ledger.state.open_intent is None
-    finally:
-        ledger.close()
-
-
-def full(*_: object) -> int:
-    raise OSError(28, "No space left on device")
-
-
-def test_nothing_is_written_after_the_last_record(tmp_path: Path, server: ScriptedServer) -> None:
-    """The log's last line is there before the ledger says that all is done: pytest removes the folder from then on."""
-    written = WrittenSession(tmp_path, server.address)
-    written.add(*numbered(3))
-    lines: list[tuple[str, bool]] = []
-
-    def log(line: str) -> None:
-        lines.append((line, ledger_from(written.folder.ledger).is_done))
-
-    with client_of(server.address) as client:
-        awaited_life(written, client, Timeouts(**SHORT_LIMITS), is_awaited=False, log=log)
-    assert lines[-1] == ("done", False)
-    assert ledger_from(written.folder.ledger).is_done
 
 
 def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedServer, written: WrittenSession) -> None:
@@ -268,8 +229,27 @@ def test_lock_of_a_folder_that_was_removed(written: WrittenSession) -> None:
             written.folder.locked()
 
 
-@pytest.mark.parametrize(("is_embedded", "environ", "seconds"), LIMITS)
+@pytest.mark.parametrize(
+    ("is_embedded", "environ", "seconds"), [(False, "{}", 5.0), (True, "{}", 1.0), (True, '{"batch_age": 0.2}', 0.2)]
+)
 def test_the_store_on_this_machine_gets_results_sooner(is_embedded: bool, environ: str, seconds: float) -> None:  # noqa: FBT001 - a parameter
     """A result waits 5 s for others on its way to a server, and 1 s to the embedded store, whose pages are live."""
     timeouts = timeouts_from({LIMITS_VARIABLE: environ}, is_embedded=is_embedded, exit_all=7.0)
     assert (timeouts.batch_age, timeouts.exit_all) == (seconds, 7.0)
+
+
+@pytest.mark.parametrize("what", ["named", "other", "missing", "folder"])
+def test_only_captured_files_are_opened(tmp_path: Path, what: str) -> None:
+    """A record that names a descriptor of something else than a file without a name opens nothing."""
+    path = tmp_path / "named"
+    path.write_text("s3cr3t of a file that somebody has")
+    descriptor = os.open(tmp_path if what == "folder" else path, os.O_RDONLY)
+    if what == "other":
+        path.unlink()
+    found = os.fstat(descriptor)
+    captured = CapturedOutput(RecordingOptions())
+    inode = found.st_ino + (what == "other")
+    captured.watch("main", os.getpid(), [["stdout", 10_000 if what == "missing" else descriptor, found.st_dev, inode]])
+    assert captured.last_words("main") == ""
+    captured.close()
+    os.close(descriptor)

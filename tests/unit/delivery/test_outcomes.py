@@ -9,7 +9,7 @@ import pytest
 
 from pytest_automation_report.api.models import Field, NewRun
 from support.delivered_results import assert_complete, result_names
-from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
+from support.deliveries import WrittenSession, delivered, ended_session, numbered, settled, step_until, stepping
 from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import (
@@ -33,19 +33,12 @@ APPEND, COMPLETE_THREAD, CREATE = (OPERATIONS[name] for name in ("append-thread"
 RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"
 
 FAULTS = {
-    "500-not-applied": answer(500, {"message": "Server error."}),
-    "500-applied": applied_but(500),
-    "503-not-applied": answer(503),
-    "408-applied": applied_but(408),
-    "409-applied": applied_but(409),
-    "lost-answer": lost_answer(),
-    "reset-after-reading": reset_unapplied(),
-    "reset-before-reading": reset_before(),
-    "web-page": html(),
-    "web-page-applied": Fault(reply=html().reply),
-    "other-success-applied": applied_but(202),
+    "500-not-applied": answer(500, {"message": "Server error."}), "500-applied": applied_but(500),
+    "503-not-applied": answer(503), "408-applied": applied_but(408), "409-applied": applied_but(409),
+    "lost-answer": lost_answer(), "reset-after-reading": reset_unapplied(), "reset-before-reading": reset_before(),
+    "web-page": html(), "web-page-applied": Fault(reply=html().reply), "other-success-applied": applied_but(202),
     "throttled": throttled("0"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -84,23 +77,17 @@ def test_other_fields_of_a_thread_are_no_note(server: ScriptedServer, tmp_path: 
     assert [each["value"] for each in notes if each["name"] == "Session"] == ["all tests passed"]
 
 
-class Doubling(HalfServer):
-    """Stores each append twice, and answers the first with 500."""
+class Rearranged(HalfServer):
+    """Stores the first half of what it makes of the results of the first append, and answers it with 500."""
+
+    def __init__(self, edit: Callable[[list[Any]], list[Any]]) -> None:
+        super().__init__(token=TOKEN)
+        self.edit = edit
 
     def applied(self, seen: Seen) -> Reply:
-        """Apply a request, the first append twice."""
+        """Apply a request, the first append as it is made."""
         if not self.is_done and "tests" in (seen.json or {}):
-            seen.json["tests"] = [test for test in seen.json["tests"] for _ in range(4)]
-        return super().applied(seen)
-
-
-class EverySecond(HalfServer):
-    """Stores every second result of the first append, then answers 500."""
-
-    def applied(self, seen: Seen) -> Reply:
-        """Apply a request, the first append with holes."""
-        if not self.is_done and "tests" in (seen.json or {}):
-            seen.json["tests"] = [*seen.json["tests"][::2], *seen.json["tests"][1::2]]
+            seen.json["tests"] = self.edit(seen.json["tests"])
         return super().applied(seen)
 
 
@@ -129,7 +116,7 @@ NO_LIST = "of one request arrived in thread 1: the server does not show a run's 
 NOT_SHOWN = "the server does not show what arrived in thread 1"
 UNANSWERED: dict[str, tuple[Callable[[], ScriptedServer], list[Rule], int, int, str]] = {
     "part": (half, [], 260, 0, ""),
-    "part-with-holes": (lambda: EverySecond(token=TOKEN), [], 6, 0, ""),
+    "part-with-holes": (lambda: Rearranged(lambda all_: [*all_[::2], *all_[1::2]]), [], 6, 0, ""),
     "list-without-keys": (listing(each_row(key="")), [], 4, 0, ""),
     "no-list": (half, [UNREADABLE], 4, 4, f"2 of the 4 results {NO_LIST}"),
     "other-batches-go-on": (half, [UNREADABLE], 260, 250, f"125 of the 250 results {NO_LIST}"),
@@ -142,7 +129,10 @@ UNANSWERED: dict[str, tuple[Callable[[], ScriptedServer], list[Rule], int, int, 
         f"page-{page}": (listing(paged(page)), [], 240, 240, "list of the run's results cannot be followed")
         for page in (1, 3, 2**53, None)
     },
-    "more-than-was-sent": (lambda: Doubling(token=TOKEN), [], 3, 3, "6 of the 3 results of one request arrived"),
+    "more-than-was-sent": (
+        lambda: Rearranged(lambda all_: [test for test in all_ for _ in range(4)]),
+        [], 3, 3, "6 of the 3 results of one request arrived",
+    ),
     "no-run": (lambda: ScriptedServer(token=TOKEN), [LOST, NO_RUN], 3, 3, NOT_SHOWN),
     "no-threads": (
         lambda: EditedServer(RUN, lambda document: document["result"].update(threads=[]), is_half=False),
@@ -164,27 +154,15 @@ def test_unanswered_appends(tmp_path: Path, case: str) -> None:
         written = ended_session(tmp_path, server, count)
         arrived = []
         for _ in range(2):
-            with stepping(written) as stepper:
-                stepper.run()
-                assert stepper.delivery.is_finished
-                state = stepper.delivery.state
-                assert (state.total("held"), stepper.delivery.has_kept) == (held, held > 0)
-                assert [reason in why for why in state.reasons] == [True] * bool(held)
-                arrived.append(result_names(server))
+            delivery = delivered(written)
+            assert (delivery.is_finished, delivery.has_kept) == (True, held > 0)
+            assert delivery.state.total("held") == held
+            assert [reason in why for why in delivery.state.reasons] == [True] * bool(held)
+            arrived.append(result_names(server))
         assert arrived[0] == arrived[1]
         assert sum(each.path.endswith("/tests") for each in server.log) <= 1
         if not held:
             assert_complete(server, numbered(count))
-
-
-def test_part_of_an_append_is_told_by_name_to_a_new_sender(tmp_path: Path) -> None:
-    """A sender that goes on for one that was killed finds out which part of its batch arrived."""
-    with checked_in_process(half()) as server:
-        written = ended_session(tmp_path, server, 260)
-        with stepping(written) as stepper:
-            step_until(stepper, lambda: bool(server.results))
-        settled(written)
-        assert_complete(server, numbered(260))
 
 
 @pytest.mark.parametrize("next_page", [0, -1, "2", 1.5, [], True])
@@ -202,17 +180,13 @@ def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
         assert_complete(server, numbered(240))
 
 
-def test_fence_is_learnt_once(tmp_path: Path) -> None:
+def test_fence_is_learnt_once(tmp_path: Path, server: ScriptedServer) -> None:
     """That completed threads take nothing is tried with an append without tests at the first fence, and never again."""
-    with checked_in_process() as server:
-        server.script([Rule("POST", APPEND, applied_but(500), first=each) for each in (1, 5)])
-        with stepping(ended_session(tmp_path, server, 600)) as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
-            assert stepper.delivery.state.fencing == "fences"
-        assert_complete(server, numbered(600))
-        probes = [each.status for each in server.log if "/threads/" in each.path and each.json == {}]
-        assert probes == [204, 204, 422, 204]  # open; the fence; closed; the second fence
+    server.script([Rule("POST", APPEND, applied_but(500), first=each) for each in (1, 5)])
+    assert settled(ended_session(tmp_path, server, 600)).state.fencing == "fences"
+    assert_complete(server, numbered(600))
+    probes = [each.status for each in server.log if "/threads/" in each.path and each.json == {}]
+    assert probes == [204, 204, 422, 204]  # open; the fence; closed; the second fence
 
 
 class OpenServer(ScriptedServer):
@@ -247,18 +221,17 @@ def test_server_without_a_fence_settles(tmp_path: Path) -> None:
         assert_complete(server, numbered(3))
 
 
-def test_storm_costs_three_threads_at_most(tmp_path: Path) -> None:
+def test_storm_costs_three_threads_at_most(tmp_path: Path, server: ScriptedServer) -> None:
     """While appends go unanswered only ones without tests are tried, ever more seldom, and no more threads are made."""
-    with checked_in_process() as server:
-        server.script([Rule("POST", APPEND, answer(500), count=60)])
-        with stepping(ended_session(tmp_path, server, 600)) as stepper:
-            stepper.run(steps=20_000)
-            assert stepper.delivery.is_finished
-        assert_complete(server, numbered(600))
-        assert len(server.store.threads) <= 4  # three in the storm; one more may be unanswered at its end
-        appends = [each for each in server.log if each.path.endswith("/append") and "tests" in (each.json or {})]
-        assert sum(each.status == 500 for each in appends) <= 3
-        assert stepper.clock.now > 1000 + 50 * 30
+    server.script([Rule("POST", APPEND, answer(500), count=60)])
+    with stepping(ended_session(tmp_path, server, 600)) as stepper:
+        stepper.run(steps=20_000)
+        assert stepper.delivery.is_finished
+    assert_complete(server, numbered(600))
+    assert len(server.store.threads) <= 4  # three in the storm; one more may be unanswered at its end
+    appends = [each for each in server.log if each.path.endswith("/append") and "tests" in (each.json or {})]
+    assert sum(each.status == 500 for each in appends) <= 3
+    assert stepper.clock.now > 1000 + 50 * 30
 
 
 NOTHING_LOST = {
@@ -290,10 +263,7 @@ def test_trouble_while_finding_out(server: ScriptedServer, written: WrittenSessi
     """A count that cannot be read now is read later; the pause is the server's where it asks for one."""
     server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, fault)])
     with stepping(written) as stepper:
-        for _ in range(300):
-            if any(each.method == "GET" for each in server.log):
-                break
-            stepper.clock.now += 0 if stepper.step() else 0.5
+        step_until(stepper, lambda: any(each.method == "GET" for each in server.log), seconds_a_step=0.5)
         assert stepper.delivery.state.trouble_class == trouble
         if trouble == "throttled":
             stepper.clock.now += 6.5
@@ -308,15 +278,11 @@ def test_trouble_while_finding_out(server: ScriptedServer, written: WrittenSessi
 def test_token_refused(server: ScriptedServer, written: WrittenSession, operation: str, status: int) -> None:
     """A token that is refused, whatever for, ends the sending after that one request, and nothing is decided."""
     server.script([Rule("POST", OPERATIONS[operation], answer(status))])
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.state.trouble_class == "token"
-        assert [each.status for each in server.log].count(status) == 1
-        assert server.log[-1].status == status
-        assert stepper.delivery.state.open_intent is None
-        assert not stepper.delivery.has_kept
-    with stepping(written) as stepper:
-        stepper.run()
+    delivery = delivered(written)
+    assert [each.status for each in server.log].count(status) == 1
+    assert server.log[-1].status == status
+    assert (delivery.state.trouble_class, delivery.state.open_intent, delivery.has_kept) == ("token", None, False)
+    settled(written)
     assert_complete(server, numbered(3))
 
 
@@ -324,11 +290,9 @@ def test_token_refused(server: ScriptedServer, written: WrittenSession, operatio
 def test_gone(server: ScriptedServer, written: WrittenSession, operation: str) -> None:
     """A 404 ends the sending: what is left can be sent when the address is right, or to a new run."""
     server.script([Rule("POST", OPERATIONS[operation], answer(404, {"message": "It is gone."}))])
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.state.trouble_class == "refused"
-        assert "It is gone." in stepper.delivery.retry_policy.stopped
-        assert server.log[-1].status == 404
+    delivery = delivered(written)
+    assert (delivery.state.trouble_class, server.log[-1].status) == ("refused", 404)
+    assert "It is gone." in delivery.retry_policy.stopped
 
 
 @pytest.mark.parametrize("is_completed", [True, False])
@@ -353,34 +317,25 @@ def test_completed_run_is_recognised_by_reading_it(
 def test_note_that_is_refused(server: ScriptedServer, written: WrittenSession, status: int) -> None:
     """A note that the server does not take costs the run its note, and nothing else."""
     server.script([Rule("POST", OPERATIONS["append-run"], answer(status, {"message": "No notes."}))])
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.is_finished
-        assert any("No notes." in each for each in stepper.delivery.state.reasons)
+    assert any("No notes." in each for each in settled(written).state.reasons)
     assert result_names(server) == numbered(3)
     assert all(run.is_completed for run in server.store.runs.values() if run.body["name"] == "ours")
 
 
 def test_fence_that_is_refused(server: ScriptedServer, written: WrittenSession) -> None:
     """A thread that cannot be completed, and not since it is, is no fence: nothing is decided."""
-    server.script(
-        [Rule("POST", APPEND, answer(500)), Rule("POST", OPERATIONS["complete-thread"], answer(405), count=None)]
-    )
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.state.trouble_class == "refused"
-        assert stepper.delivery.state.open_intent is not None
-        assert not stepper.delivery.has_kept
+    server.script([Rule("POST", APPEND, answer(500)), Rule("POST", COMPLETE_THREAD, answer(405), count=None)])
+    delivery = delivered(written)
+    assert (delivery.state.trouble_class, delivery.has_kept) == ("refused", False)
+    assert delivery.state.open_intent is not None
     server.forget()
-    with stepping(written) as stepper:
-        stepper.run()
+    settled(written)
     assert_complete(server, numbered(3))
 
 
 def test_list_of_runs_that_is_refused(server: ScriptedServer, written: WrittenSession) -> None:
     """Where runs are not listed, an unanswered one may stay behind empty; the results are in the next, once."""
-    create = OPERATIONS["create-run"]
-    server.script([Rule("POST", create, applied_but(500)), Rule("GET", create, answer(404), count=None)])
+    server.script([Rule("POST", CREATE, applied_but(500)), Rule("GET", CREATE, answer(404), count=None)])
     settled(written)
     assert result_names(server) == numbered(3)
     assert [run.id for run in server.store.runs.values() if run.body["name"] == "ours"] == [2, 3]
@@ -406,11 +361,10 @@ def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
     with checked_in_process(half() if where == "part" else None) as server:
         server.script(list(map(copy, TOKEN_REFUSED[where])))
         written = ended_session(tmp_path, server, 4)
-        with stepping(written) as stepper:
-            stepper.run()
-            assert stepper.delivery.state.trouble_class == "token"
-            assert not stepper.delivery.is_finished
-            assert not stepper.delivery.has_kept
+        delivery = delivered(written)
+        assert delivery.state.trouble_class == "token"
+        assert not delivery.is_finished
+        assert not delivery.has_kept
         server.forget()
         settled(written)
         assert_complete(server, numbered(4))
@@ -444,10 +398,7 @@ def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
     with checked_in_process(server):
         written = ended_session(tmp_path, server, 600)
         with stepping(written) as stepper:
-            for _ in range(400):
-                if server.answers:
-                    break
-                stepper.clock.now += 0 if stepper.step() else 0.5
+            step_until(stepper, lambda: bool(server.answers), seconds_a_step=0.5)
             assert server.answers == [status]
             assert stepper.delivery.state.trouble_class == trouble or not trouble
             asked = len(server.log)
@@ -455,7 +406,5 @@ def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
             stepper.step()
             assert (len(server.log) > asked) is (status == 404)
         server.is_over = True
-        with stepping(written) as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
+        settled(written)
         assert_complete(server, numbered(600))

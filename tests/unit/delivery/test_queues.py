@@ -10,7 +10,6 @@ from pytest_automation_report.api.models import Field, FieldType, Status, Test
 from pytest_automation_report.delivery.attempts import EarlierAttempt, Extensions
 from pytest_automation_report.delivery.queues import Result, WorkerQueues
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import SPOOL_KINDS, Attempt, Decoder, FinishRecord, Step
 from support.records import finish_line, line, start_line
 
@@ -18,12 +17,11 @@ from support.records import finish_line, line, start_line
 class Files:
     """Records of several workers, given to lanes as they would be read."""
 
-    def __init__(self, rules: RecordingOptions | None = None, **orphans: set[int]) -> None:
-        self.queues = WorkerQueues(rules or RecordingOptions(), orphans)
+    def __init__(self, rules: RecordingOptions | None = None) -> None:
+        self.queues = WorkerQueues(rules or RecordingOptions())
         self._decoders: dict[str, Decoder] = {}
 
     def write(self, worker: str, *records: bytes) -> None:
-        """Give these records of this worker to the lanes."""
         decoder = self._decoders.setdefault(worker, Decoder(SPOOL_KINDS))
         for placed in decoder.feed(b"".join(records)):
             self.queues.apply(worker, placed)
@@ -181,34 +179,16 @@ def test_one_result_of_each_test(story: str) -> None:
         assert text in (field.value or "")
 
 
-def _added(number: int, name: str) -> bytes:
-    return line("artifact", n=number, artifact={"name": name, "url": f"https://files.test/{name}"})
-
-
-def _artifacts(files: Files, worker: str) -> list[tuple[str, str | None]]:
-    (result,) = files.queues.of(worker).results
-    return [(each.name, each.note) for each in result.test.artifacts]
-
-
-def test_crashed_attempt_keeps_its_own_artifacts() -> None:
-    """What the running attempt had added stands with it: not what others added, at most what a result can hold."""
-    files = Files()
-    files.write("gw0", _start(1, "a"), _added(1, "of a"), _finish(1, "a"))
-    files.queues.of("gw0").results.clear()
-    files.write("gw0", _added(1, "late"), _start(2, "b"), _added(1, "other"))
-    files.write("gw0", *(_added(2, f"{number}") for number in range(40)))
-    files.write("controller", _crash("gw0", "b"))
-    assert _artifacts(files, "gw0") == [(f"{number}", None) for number in range(25)]
-
-
 def test_artifacts_of_a_crashed_attempt_that_ran_again() -> None:
     """The attempt before stands with its artifacts in the result of the one that another worker ran."""
     files = Files()
-    files.write("gw0", _start(1, "a"), _added(1, "first"))
+    added = line("artifact", n=1, artifact={"name": "first", "url": "https://files.test/first"})
+    files.write("gw0", _start(1, "a"), added)
     files.write("controller", _crash("gw0", "a", "rerun"))
     files.write("gw1", _start(1, "a"), _finish(1, "a"))
     files.queues.merge_crashed()
-    assert _artifacts(files, "gw1") == [("first", "attempt 1")]
+    (result,) = files.queues.of("gw1").results
+    assert [(each.name, each.note) for each in result.test.artifacts] == [("first", "attempt 1")]
 
 
 def test_attempts_in_several_processes_are_numbered_on() -> None:
@@ -225,26 +205,3 @@ def test_attempts_in_several_processes_are_numbered_on() -> None:
     assert [field.name for field in result.test.fields] == names
     assert result.test.fields[0].value == "4"
     assert result.extensions.attempts == (EarlierAttempt(1, steps=steps), EarlierAttempt(3, steps=steps))
-
-
-def test_session_is_closing_once_all_workers_have_ended() -> None:
-    """A session is on its way to its end when each worker has told its own; the controller's comes long after."""
-    files, told = Files(), []
-    files.write("controller", line("plan", each=False))
-    files.queues.of(NOT_RUN)  # of the tests without a result, which ends with all others
-    files.write("gw0", _start(1, "a"))
-    files.write("gw1", _start(1, "b"))
-    for worker in ("gw0", "gw1"):
-        told.append(files.queues.is_closing)
-        files.write(worker, _finish(1, "a"), line("close", t=20, counts={}))
-    assert [*told, files.queues.is_closing] == [False, False, True]
-
-
-def test_attempt_reported_as_unfinished_stays_so() -> None:
-    """What an earlier sender reported as never finished is known by its START: it stays, although it has finished."""
-    files = Files(gw0={2})
-    before = _start(1, "a") + _finish(1, "a")
-    files.write("gw0", before + _start(2, "b") + _finish(2, "b") + _start(3, "c"))
-    assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
-    orphan = files.queues.of("gw0").results[1]
-    assert (orphan.offset, orphan.is_orphan) == (len(before), True)

@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from support.delivered_results import assert_complete, assert_one_run, field_texts, result_named, result_names
-from support.deliveries import Clock, Stepper, WrittenSession, ended_session, numbered, step_until, stepping
+from support.delivered_results import appends, assert_complete, assert_one_run, field_texts, result_named, result_names
+from support.deliveries import Clock, WrittenSession, delivered, ended_session, numbered, settled, step_until, stepping
 from support.scripted_server.checked import checked_in_process
-from support.scripted_server.server import ScriptedServer, Seen
+from support.scripted_server.server import ScriptedServer
 from support.scripted_server.store import Reply
-from support.scripted_server.variants import Judge, PickyServer, naming, unknown_alias, unprocessable
+from support.scripted_server.variants import HalfServer, Judge, PickyServer, naming, unknown_alias, unprocessable
 from support.sessions import TOKEN
 
 
 def silent(*bad: str) -> Judge:
-    """Return a judge that refuses an append with a bad test and does not say which."""
     return lambda tests, _: unprocessable() if any(test["name"] in bad for test in tests) else None
 
 
@@ -28,24 +27,14 @@ def limited(most_bytes: int) -> Judge:
 
 
 def picky(judge: Judge) -> AbstractContextManager[ScriptedServer]:
-    """Return a checked server with this judge."""
     return checked_in_process(PickyServer(judge))
 
 
-def delivered(written: WrittenSession) -> Stepper:
-    """Deliver a session to its end."""
-    with stepping(written) as stepper:
-        stepper.run()
-        return stepper
-
-
-def appends(server: ScriptedServer) -> list[Seen]:
-    """Return the appends with tests."""
-    return [each for each in server.log if "/threads/" in each.path and "tests" in (each.json or {})]
+def sizes(server: ScriptedServer) -> list[int]:
+    return [len(each.json["tests"]) for each in appends(server)]
 
 
 def rejected(written: WrittenSession) -> list[dict[str, Any]]:
-    """Return what the rejected file holds."""
     path = written.folder.rejected
     return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()] if path.exists() else []
 
@@ -61,27 +50,23 @@ def test_named_test_is_set_aside(tmp_path: Path) -> None:
     bad = ("test_7", "test_200")
     with picky(naming("key", *bad)) as server:
         written = ended_session(tmp_path, server, 250)
-        stepper = delivered(written)
-        assert stepper.delivery.is_finished
-        assert stepper.delivery.has_kept
-        assert stepper.delivery.state.progress_of("main").rejected.count == 2
-        assert_all_but(server, 250, *bad)
+        first, second = delivered(written), delivered(written)
+        for delivery in (first, second):
+            assert (delivery.is_finished, delivery.has_kept) == (True, True)
+            assert delivery.state.progress_of("main").rejected.count == 2
         assert len(appends(server)) == 2
+        assert_all_but(server, 250, *bad)
         found = rejected(written)
         assert [each["test"]["name"] for each in found] == list(bad)
         assert "tests.7.key: It is wrong." in found[0]["why"]
         assert "tests.200.key: It is wrong." in found[1]["why"]
-        assert stepper.delivery.state.reasons[0].startswith("test_it.py::test_7: 422: ")
-        again = delivered(written)
-        assert again.delivery.state.progress_of("main").rejected.count == 2
-        assert len(appends(server)) == 2
+        assert first.state.reasons[0].startswith("test_it.py::test_7: 422: ")
 
 
 def test_named_content_is_left_out(tmp_path: Path) -> None:
     """A test with a field that the server names arrives without its fields, and says why."""
     with picky(naming("fields.0.value", "test_3")) as server:
-        stepper = delivered(ended_session(tmp_path, server, 10, text="as it was"))
-        assert not stepper.delivery.has_kept
+        settled(ended_session(tmp_path, server, 10, text="as it was"))
         assert_complete(server, numbered(10))
         assert len(appends(server)) == 2
         assert field_texts(result_named(server, "test_2")) == "as it was"
@@ -106,8 +91,7 @@ def test_results_that_no_form_makes_right(tmp_path: Path, case: str) -> None:
     judge, count, bad = SET_ASIDE[case]
     with picky(judge) as server:
         written = ended_session(tmp_path, server, count)
-        stepper = delivered(written)
-        assert stepper.delivery.is_finished
+        assert delivered(written).is_finished
         assert_all_but(server, count, *bad)
         assert sorted(each["test"]["name"] for each in rejected(written)) == bad
         if len(bad) == 1:
@@ -118,28 +102,24 @@ def test_server_that_takes_no_test_is_left_alone(tmp_path: Path) -> None:
     """When test after test is refused without a reason nothing more is set aside: the rest is kept to be sent."""
     with picky(silent(*numbered(300))) as server:
         written = ended_session(tmp_path, server, 300)
-        stepper = delivered(written)
-        assert stepper.delivery.retry_policy.stopped
-        assert len(rejected(written)) == 10
-        assert stepper.delivery.state.total("acknowledged") == 0
+        delivery = delivered(written)
+        assert delivery.retry_policy.stopped
+        assert (len(rejected(written)), delivery.state.total("acknowledged")) == (10, 0)
         assert len(appends(server)) < 60
 
 
 def test_refusal_that_is_not_about_tests(tmp_path: Path) -> None:
     """A 422 that names other things than tests ends the sending; everything is kept."""
     with picky(lambda _, __: unprocessable({"elapsed_observed": "It is negative."})) as server:
-        stepper = delivered(ended_session(tmp_path, server, 5))
-        assert "elapsed_observed: It is negative." in stepper.delivery.retry_policy.stopped
-        assert stepper.delivery.state.total("acknowledged") == 0
-        assert len(appends(server)) == 1
+        delivery = delivered(ended_session(tmp_path, server, 5))
+        assert "elapsed_observed: It is negative." in delivery.retry_policy.stopped
+        assert (delivery.state.total("acknowledged"), len(appends(server))) == (0, 1)
 
 
 def test_body_too_large(tmp_path: Path) -> None:
     """After a 413 batches are halved until they fit, and the limit is kept in mind."""
     with picky(limited(65_536)) as server:
-        stepper = delivered(ended_session(tmp_path, server, 240, text="x" * 1000))
-        assert stepper.delivery.is_finished
-        assert not stepper.delivery.has_kept
+        settled(ended_session(tmp_path, server, 240, text="x" * 1000))
         assert_complete(server, numbered(240))
         assert [each.status for each in appends(server)].count(413) <= 3
         assert {field_texts(test) for _, _, test in server.results} == {"x" * 1000}
@@ -149,8 +129,7 @@ def test_body_too_large(tmp_path: Path) -> None:
 def test_single_result_too_large(tmp_path: Path, most: int, field: str) -> None:
     """A result that is too large alone arrives with its text cut, or without it."""
     with picky(limited(most)) as server:
-        stepper = delivered(ended_session(tmp_path, server, 2, text="x" * 10_000))
-        assert not stepper.delivery.has_kept
+        settled(ended_session(tmp_path, server, 2, text="x" * 10_000))
         assert_complete(server, numbered(2))
         assert [each["name"] for each in result_named(server, "test_1")["fields"]] == [field]
         if field == "Text":
@@ -160,13 +139,10 @@ def test_single_result_too_large(tmp_path: Path, most: int, field: str) -> None:
 def test_unknown_status_is_renamed_for_all(tmp_path: Path) -> None:
     """A status that the server does not know costs one request, not one for each test, and is told."""
     with picky(unknown_alias("passed")) as server:
-        written = ended_session(tmp_path, server, 600)
-        stepper = delivered(written)
-        assert not stepper.delivery.has_kept
+        delivery = settled(ended_session(tmp_path, server, 600))
         assert_complete(server, numbered(600))
         assert {test["status"] for _, _, test in server.results} == {"pass"}
-        assert len(appends(server)) == 4
-        assert stepper.delivery.state.renamed == {"passed": "pass"}
+        assert (len(appends(server)), delivery.state.renamed) == (4, {"passed": "pass"})
 
 
 def test_renaming_outlives_a_sender(tmp_path: Path) -> None:
@@ -180,52 +156,36 @@ def test_renaming_outlives_a_sender(tmp_path: Path) -> None:
         assert [each.status for each in appends(server)] == [422, 422, 204, 204]
 
 
-class PartServer(ScriptedServer):
-    """Takes the first 100 tests of the first append and refuses the append."""
+class PartServer(HalfServer):
+    """Takes half of the tests of the first append and refuses the append."""
 
-    is_done = False
-
-    def applied(self, seen: Seen) -> Reply:
-        """Apply a request, the first append in part."""
-        if self.is_done or "tests" not in (seen.json or {}):
-            return super().applied(seen)
-        self.is_done = True
-        seen.json["tests"] = seen.json["tests"][:100]
-        super().applied(seen)
-        return unprocessable({"tests.100.key": "It is wrong."})
+    reply = unprocessable({"tests.125.key": "It is wrong."})
 
 
 def test_refusal_after_a_part_was_taken(tmp_path: Path) -> None:
     """Before a refused batch is sent again the thread is counted: the part that arrived is not sent twice."""
     with checked_in_process(PartServer(token=TOKEN)) as server:
-        stepper = delivered(ended_session(tmp_path, server, 250))
-        assert stepper.delivery.is_finished
-        assert not stepper.delivery.has_kept
+        settled(ended_session(tmp_path, server, 250))
         assert_complete(server, numbered(250))
-        assert [len(each.json["tests"]) for each in appends(server)] == [100, 150]  # the first as it was applied
+        assert sizes(server) == [125, 125]  # the first as it was applied
 
 
-def test_thread_completed_by_somebody_else(tmp_path: Path) -> None:
+def test_thread_completed_by_somebody_else(server: ScriptedServer, fresh: WrittenSession) -> None:
     """When an append is refused since its thread is completed, the results go into a new one."""
-    with checked_in_process() as server:
-        written = WrittenSession(tmp_path, server.address)
-        written.add(*numbered(250))
-        with stepping(written) as stepper:
-            step_until(stepper, lambda: len(server.results) == 250)
-            server.store.threads[1].is_completed = True
-            more = WrittenSession.reopened(written)
-            more.add("test_more")
-            more.end()
-            stepper.run()
-            assert stepper.delivery.is_finished
-            assert not stepper.delivery.has_kept
-        assert_complete(server, [*numbered(250), "test_more"])
-        more.close()
+    fresh.add(*numbered(250))
+    with stepping(fresh) as stepper:
+        step_until(stepper, lambda: len(server.results) == 250)
+        server.store.threads[1].is_completed = True
+        more = WrittenSession.reopened(fresh)
+        more.add("test_more")
+        more.end()
+        stepper.run()
+        assert not stepper.delivery.has_kept
+    assert_complete(server, [*numbered(250), "test_more"])
+    more.close()
 
 
 def slow_clock(clock: Clock, server: ScriptedServer, seconds: float) -> None:
-    """Let each append take so long by this clock."""
-
     def passes(method: str, path: str, query: str, body: bytes | None) -> None:
         del method, query, body
         clock.now += seconds if "/threads/" in path and path.endswith("/append") else 0.0
@@ -233,30 +193,20 @@ def slow_clock(clock: Clock, server: ScriptedServer, seconds: float) -> None:
     server.checks.append(passes)
 
 
-def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
+def test_slow_server_gets_larger_appends(tmp_path: Path, server: ScriptedServer) -> None:
     """When appends take long and more is waiting they grow to 1,000 tests: a slow server does not hold up the end."""
     clock = Clock()
-    with checked_in_process() as server:
-        slow_clock(clock, server, 0.2)
-        with stepping(ended_session(tmp_path, server, 3_000), clock) as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
-        assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, 1000, 750]
-        assert_complete(server, numbered(3_000))
+    slow_clock(clock, server, 0.2)
+    settled(ended_session(tmp_path, server, 3_000), clock)
+    assert sizes(server) == [250, 1000, 1000, 750]
+    assert_complete(server, numbered(3_000))
 
 
 def test_large_append_that_is_refused(tmp_path: Path) -> None:
     """A server that does not take more than 250 tests at once is believed, and not asked again."""
-    clock = Clock()
-
-    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
-        return unprocessable({"tests": "There are too many."}) if len(tests) > 250 else None
-
-    with picky(judge) as server:
+    clock, refusal = Clock(), unprocessable({"tests": "There are too many."})
+    with picky(lambda tests, _: refusal if len(tests) > 250 else None) as server:
         slow_clock(clock, server, 0.2)
-        with stepping(ended_session(tmp_path, server, 1_500), clock) as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
-            assert not stepper.delivery.has_kept
-        assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, *[250] * 5]
+        settled(ended_session(tmp_path, server, 1_500), clock)
+        assert sizes(server) == [250, 1000, *[250] * 5]
         assert_complete(server, numbered(1_500))
