@@ -1,9 +1,6 @@
 import json
-from typing import Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pytest_automation_report.api.classification import (
     ApiRequest,
@@ -33,13 +30,6 @@ def error_of(call: ApiRequest, outcome: Outcome, *, was_sent: bool = True, secre
         classify(call, outcome, created_id, was_sent=was_sent, secret=secret)
     assert caught.value.__context__ is None, "an exception of requests would carry the request with its token"
     return caught.value
-
-
-def test_documented_successes() -> None:
-    """201 with an id, 204, and 200 with JSON are the only successes."""
-    assert classify(CREATE, HttpResponse(201, b'{"id": 9}'), created_id, was_sent=True) == 9
-    assert classify(APPEND, HttpResponse(204), lambda document: document, was_sent=True) is None
-    assert classify(READ, HttpResponse(200, b'{"a": [1]}'), lambda document: document, was_sent=True) == {"a": [1]}
 
 
 def class_of(status: int) -> type[ClientError]:
@@ -187,30 +177,3 @@ def test_long_and_dirty_texts(call: ApiRequest) -> None:
     assert message.isprintable()
     assert list(error.errors) == ["a\\n"]
     assert error.errors["a\\n"][0].isprintable()
-
-
-METHODS: list[Literal["GET", "POST"]] = ["GET", "POST"]
-
-
-@given(
-    st.sampled_from(METHODS),
-    st.sampled_from([CREATE, APPEND, READ]),
-    st.integers(0, 1000),
-    st.binary(max_size=30),
-    st.booleans(),
-)
-def test_any_answer(
-    method: Literal["GET", "POST"],
-    call: ApiRequest,
-    status: int,
-    body: bytes,
-    was_sent: bool,  # noqa: FBT001 - drawn
-) -> None:
-    """Whatever arrives, the result is the documented success or one of our errors."""
-    outcome = HttpResponse(status, body, retry_after="x", location="y")
-    try:
-        classify(ApiRequest(method, call.path, call.success), outcome, created_id, was_sent=was_sent)
-    except ClientError:
-        return
-    assert status == call.success
-    assert was_sent

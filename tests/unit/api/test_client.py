@@ -19,15 +19,14 @@ from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
     SettingError,
-    ThrottledError,
     UnknownAnswerError,
 )
 from support.client_fixtures import ClientFor
 from support.contract import Contract
 
 ORIGIN = "https://instance.example"
-FIELDS = Resources(fields=(Field("f", "v", FieldType.CONSOLE),))
-WIRE_FIELDS = [{"type": 4, "name": "f", "value": "v"}]
+FIELDS = Resources(fields=(Field("f", "v", FieldType.CONSOLE, {"message": "m"}, is_highlight=True),))
+WIRE_FIELDS = [{"type": 4, "name": "f", "value": "v", "meta": {"message": "m"}, "is_highlight": True}]
 RUN = {"id": 4, "is_completed": False, "total_count": 0}
 
 
@@ -59,79 +58,56 @@ def sent(mocked: responses.RequestsMock) -> tuple[str, str, dict[str, str], Any]
     return str(request.method), parts.path, dict(parse_qsl(parts.query)), None if body is None else json.loads(body)
 
 
-WRITES: list[tuple[str, int, Callable[[HttpClient], Any], str, Any]] = [
-    (
-        "create_run", 201,
-        lambda c: c.create_run(NewRun("n", "s", tags=("t",), links=(Link("l", "https://l"),))),
-        "projects/7/automation/runs",
-        {"name": "n", "source": "s", "tags": ["t"], "links": [{"name": "l", "url": "https://l"}]},
+RUN_BODY = {
+    "name": "n", "source": "s", "config_id": 3, "tags": ["t"], "links": [{"name": "l", "url": "https://l"}],
+    "fields": [{"type": 1, "name": "Build", "value": None}],
+}  # fmt: skip
+NEW_RUN = NewRun("n", "s", None, 3, tags=("t",), fields=(Field("Build", None),), links=(Link("l", "https://l"),))
+ARTIFACT = Resources(artifacts=(Artifact("a", "s3://a", size=1),))
+WRITES: dict[str, tuple[Callable[[HttpClient], Any], str, Any]] = {
+    "create_run": (lambda c: c.create_run(NEW_RUN), "projects/7/automation/runs", RUN_BODY),
+    "append_run": (
+        lambda c: c.append_run(4, ARTIFACT),
+        "runs/4/append", {"artifacts": [{"name": "a", "url": "s3://a", "size": 1}]},
     ),
-    (
-        "append_run", 204,
-        lambda c: c.append_run(4, Resources(artifacts=(Artifact("a", "s3://a", size=1),))),
-        "automation/runs/4/append", {"artifacts": [{"name": "a", "url": "s3://a", "size": 1}]},
+    "complete_run": (lambda c: c.complete_run(4, measure_elapsed=True), "runs/4/complete", {"measure_elapsed": True}),
+    "complete_run by longest thread": (
+        lambda c: c.complete_run(4, measure_elapsed=False), "runs/4/complete", {"measure_elapsed": False},
     ),
-    (
-        "complete_run", 204,
-        lambda c: c.complete_run(4, measure_elapsed=True),
-        "automation/runs/4/complete", {"measure_elapsed": True},
-    ),
-    (
-        "complete_run by longest thread", 204,
-        lambda c: c.complete_run(4, measure_elapsed=False),
-        "automation/runs/4/complete", {"measure_elapsed": False},
-    ),
-    (
-        "create_thread", 201,
-        lambda c: c.create_thread(4, FIELDS),
-        "automation/runs/4/threads", {"fields": WIRE_FIELDS},
-    ),
-    ("create_thread empty", 201, lambda c: c.create_thread(4, Resources()), "automation/runs/4/threads", {}),
-    (
-        "append_thread", 204,
+    "create_thread": (lambda c: c.create_thread(4, FIELDS), "runs/4/threads", {"fields": WIRE_FIELDS}),
+    "create_thread empty": (lambda c: c.create_thread(4, Resources()), "runs/4/threads", {}),
+    "append_thread": (
         lambda c: c.append_thread(9, b'{"tests": [], "elapsed_computed": 3}'),
-        "automation/runs/threads/9/append", {"tests": [], "elapsed_computed": 3},
+        "runs/threads/9/append", {"tests": [], "elapsed_computed": 3},
     ),
-    ("complete_thread", 204, lambda c: c.complete_thread(9), "automation/runs/threads/9/complete", {}),
-    (
-        "complete_thread with totals", 204,
+    "complete_thread": (lambda c: c.complete_thread(9), "runs/threads/9/complete", {}),
+    "complete_thread with totals": (
         lambda c: c.complete_thread(9, elapsed_observed=8, elapsed_computed=0),
-        "automation/runs/threads/9/complete", {"elapsed_observed": 8, "elapsed_computed": 0},
+        "runs/threads/9/complete", {"elapsed_observed": 8, "elapsed_computed": 0},
     ),
-]  # fmt: skip
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "call", "path", "body"), [pytest.param(*each[1:], id=each[0]) for each in WRITES])
-def test_writes(
-    mocked: responses.RequestsMock,
-    client: HttpClient,
-    status: int,
-    call: Callable[[HttpClient], Any],
-    path: str,
-    body: object,
-) -> None:
-    """Each write sends exactly its documented request and returns the new id, or nothing."""
-    mocked.post(f"{ORIGIN}/api/v1/{path}", status=status, json={"id": 77} if status == 201 else None)
-    assert call(client) == (77 if status == 201 else None)
-    assert sent(mocked) == ("POST", f"/api/v1/{path}", {}, body)
+@pytest.mark.parametrize("operation", WRITES)
+def test_writes(mocked: responses.RequestsMock, client: HttpClient, operation: str) -> None:
+    """Each write sends its documented request, without what is null or empty, and returns the new id, or nothing."""
+    call, path, body = WRITES[operation]
+    path = f"/api/v1/{path}" if path.startswith("projects") else f"/api/v1/automation/{path}"
+    new_id = 77 if operation.startswith("create") else None
+    mocked.post(f"{ORIGIN}{path}", status=201 if new_id else 204, json={"id": 77} if new_id else None)
+    assert call(client) == new_id
+    assert sent(mocked) == ("POST", path, {}, body)
     assert "Idempotency-Key" not in mocked.calls[0].request.headers
 
 
 PAGE: dict[str, Any] = {
-    "page": 1,
-    "prev_page": None,
-    "next_page": None,
-    "last_page": 1,
-    "per_page": 100,
-    "total": 0,
-    "result": [],
-}
+    "page": 1, "prev_page": None, "next_page": None, "last_page": 1, "per_page": 100, "total": 0, "result": [],
+}  # fmt: skip
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=timezone(timedelta(hours=1)))
-READS: list[tuple[str, Callable[[HttpClient], Any], str, dict[str, str]]] = [
-    ("run", lambda c: c.run(4), "automation/runs/4", {}),
-    ("runs", lambda c: c.runs(), "projects/7/automation/runs", {"page": "1", "per_page": "100", "order": "desc"}),
-    (
-        "runs filtered",
+READS: dict[str, tuple[Callable[[HttpClient], Any], str, dict[str, str]]] = {
+    "run": (lambda c: c.run(4), "automation/runs/4", {}),
+    "runs": (lambda c: c.runs(), "projects/7/automation/runs", {"page": "1", "per_page": "100", "order": "desc"}),
+    "runs filtered": (
         lambda c: c.runs(
             page=2, per_page=15, status=(3, 4), tags=("a b", "c"), created_before=MOMENT, branch="b", commit="c",
             expands=("automation_sources",),
@@ -142,9 +118,8 @@ READS: list[tuple[str, Callable[[HttpClient], Any], str, dict[str, str]]] = [
             "created_before": "2026-02-03T03:05:06.789Z", "expands": "automation_sources",
         },
     ),
-    ("run_tests", lambda c: c.run_tests(4), "automation/runs/4/tests", {"page": "1", "per_page": "1000"}),
-    (
-        "run_tests filtered",
+    "run_tests": (lambda c: c.run_tests(4), "automation/runs/4/tests", {"page": "1", "per_page": "1000"}),
+    "run_tests filtered": (
         lambda c: c.run_tests(4, page=3, per_page=100, thread_id=9, status_id=(2, 3), is_newest_first=True),
         "automation/runs/4/tests",
         {
@@ -152,22 +127,16 @@ READS: list[tuple[str, Callable[[HttpClient], Any], str, dict[str, str]]] = [
             "order": "desc",
         },
     ),
-]  # fmt: skip
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "path", "query"), [pytest.param(*each[1:], id=each[0]) for each in READS])
-def test_reads(
-    mocked: responses.RequestsMock,
-    client: HttpClient,
-    call: Callable[[HttpClient], Any],
-    path: str,
-    query: dict[str, str],
-) -> None:
+@pytest.mark.parametrize("operation", READS)
+def test_reads(mocked: responses.RequestsMock, client: HttpClient, operation: str) -> None:
     """Each read sends exactly its documented query and returns a typed value."""
-    is_single = path.rsplit("/", 1)[1].isdigit()
-    mocked.get(f"{ORIGIN}/api/v1/{path}", json={"result": RUN, "expands": []} if is_single else PAGE)
+    call, path, query = READS[operation]
+    mocked.get(f"{ORIGIN}/api/v1/{path}", json={"result": RUN, "expands": []} if operation == "run" else PAGE)
     value = call(client)
-    assert value.id == 4 if is_single else value.total == 0
+    assert value.id == 4 if operation == "run" else value.total == 0
     assert sent(mocked) == ("GET", f"/api/v1/{path}", query, None)
 
 
@@ -202,15 +171,6 @@ def test_idempotency_keys(
     client.append_thread(9, b"{}", key=key)
     assert mocked.calls[0].request.headers.get("Idempotency-Key", "") == key
     assert client.knows_keys is is_known
-
-
-def test_retry_after_header(mocked: responses.RequestsMock, client: HttpClient) -> None:
-    """The wait that the server asks for comes from its own two headers."""
-    headers = {"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}
-    mocked.post(f"{ORIGIN}/api/v1/automation/runs/4/complete", status=429, headers=headers)
-    with pytest.raises(ThrottledError) as caught:
-        client.complete_run(4, measure_elapsed=True)
-    assert caught.value.retry_after_seconds == 30
 
 
 def test_encoded_answers(mocked: responses.RequestsMock, client: HttpClient) -> None:

@@ -1,4 +1,6 @@
-"""Addresses, proxies, certificates, keys of shared runs and the names that nobody gave."""
+"""Addresses, proxies, certificates, keys of shared runs, stores of files and the names that nobody gave."""
+
+from __future__ import annotations
 
 import re
 from pathlib import Path
@@ -6,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
-from pytest_automation_report.api.urls import is_loopback
-from pytest_automation_report.ci.facts import BuildInfo
+from pytest_automation_report.api.urls import address_of, is_bucket, template_for
+from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.settings import resolver as artifact_stores
 from pytest_automation_report.settings.resolver import project_name
 from pytest_automation_report.settings.run import filled_key, key_tag
+from pytest_automation_report.settings.settings import Settings
 from support.settings import REMOTE, resolve
 
 
@@ -32,22 +36,15 @@ def test_local_is_the_embedded_store(tmp_path: Path, word: str, project: str | N
 
 
 ORIGINS = [
-    ("https://a.example", "https://a.example"),
-    ("https://a.example/", "https://a.example"),
-    ("https://a.example/api/v1", "https://a.example"),
-    ("https://a.example/api/v1//", "https://a.example"),
-    ("  HTTPS://A.Example:443/api/v1/  ", "https://a.example"),
-    ("https://a.example:8443", "https://a.example:8443"),
-    ("https://a.example:", "https://a.example"),
-    ("https://my_host", "https://my_host"),
-    ("https://bücher.example", "https://xn--bcher-kva.example"),
-    ("https://faß.example", "https://xn--fa-hia.example"),
-    ("https://[2001:DB8::1]:444/api/v1", "https://[2001:db8::1]:444"),
-    ("http://[::1]:80", "http://[::1]"),
-    ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-    ("http://127.9.8.7", "http://127.9.8.7"),
+    ("https://a.example", "https://a.example"), ("https://a.example/", "https://a.example"),
+    ("https://a.example/api/v1", "https://a.example"), ("https://a.example/api/v1//", "https://a.example"),
+    ("  HTTPS://A.Example:443/api/v1/  ", "https://a.example"), ("https://a.example:8443", "https://a.example:8443"),
+    ("https://a.example:", "https://a.example"), ("https://my_host", "https://my_host"),
+    ("https://bücher.example", "https://xn--bcher-kva.example"), ("https://faß.example", "https://xn--fa-hia.example"),
+    ("https://[2001:DB8::1]:444/api/v1", "https://[2001:db8::1]:444"), ("http://[::1]:80", "http://[::1]"),
+    ("http://127.0.0.1:8080", "http://127.0.0.1:8080"), ("http://127.9.8.7", "http://127.9.8.7"),
     ("http://LOCALHOST:1", "http://localhost:1"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("address", "origin"), ORIGINS)
@@ -67,12 +64,19 @@ def test_embedded(tmp_path: Path) -> None:
 
 
 def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative paths start from the root folder, ~ is the home folder, and the embedded store gets its own file."""
+    """Relative paths start from the root folder, also a relative one, those of standard variables from the current one.
+
+    ``~`` is the home folder, and the embedded store gets its own file.
+    """
     monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ca.pem").touch()
     found = resolve({"spool": "~/kept", "database": "/data/s.db", "token_file": "~nobody-here/t"}, root=tmp_path)
-    assert str(found.spool) == "/home/ann/kept"
+    assert (str(found.spool), found.token_file) == ("/home/ann/kept", str(tmp_path / "~nobody-here/t"))
     assert (str(found.database), found.endpoint.database) == ("/data/s.db", "/data/s.db")
-    assert found.token_file == str(tmp_path / "~nobody-here/t")
+    found = resolve({**REMOTE, "spool": "kept"}, {"SSL_CERT_FILE": " ca.pem "}, root=Path("root"))
+    assert (found.spool, found.ca_file) == (tmp_path / "root/kept", str(tmp_path / "ca.pem"))
+    assert found.database == tmp_path / "root/.automation-report/store.sqlite3"
 
 
 PROXIES: list[tuple[dict[str, str], dict[str, str]]] = [
@@ -103,14 +107,10 @@ def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str
 @pytest.mark.parametrize(
     "value",
     [
-        "http://ann:geheim@p.example:99999",
-        "ftp://geheim",
-        "http://",
-        "http://geh eim:x@p:1",
-        "socks5://geheim:1",
+        "http://ann:geheim@p.example:99999", "ftp://geheim", "http://", "http://geh eim:x@p:1", "socks5://geheim:1",
         "geheim/x",
     ],
-)
+)  # fmt: skip
 def test_a_wrong_proxy_is_told_without_its_value(tmp_path: Path, value: str) -> None:
     """A proxy that cannot be used keeps results from being sent; its text may hold a password and stays unseen."""
     found = resolve(REMOTE, {"HTTPS_PROXY": value}, root=tmp_path)
@@ -130,22 +130,6 @@ def test_certificates(tmp_path: Path) -> None:
     assert resolve({**REMOTE, "url": "http://localhost"}, environ, root=tmp_path).ca_file == ""
 
 
-def test_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Paths are absolute also for a relative root folder, and standard variables start from the current folder."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "ca.pem").touch()
-    found = resolve({**REMOTE, "spool": "kept"}, {"SSL_CERT_FILE": " ca.pem "}, root=Path("root"))
-    assert (found.spool, found.ca_file) == (tmp_path / "root/kept", str(tmp_path / "ca.pem"))
-    assert found.database == tmp_path / "root/.automation-report/store.sqlite3"
-
-
-def test_loopback() -> None:
-    """Only a host that is this machine by its spelling counts as this machine."""
-    local = ("LOCALHOST", "127.0.0.1", "127.255.0.1", "::1", "[::1]")
-    others = ("128.0.0.1", "0.0.0.0", "::ffff:127.0.0.1", "a.localhost", "127.1")
-    assert [host for host in (*local, *others) if is_loopback(host)] == [*local]
-
-
 def test_missing_certificates(tmp_path: Path) -> None:
     """A missing file is an error where it was typed, and told where a variable names it; nothing is sent then."""
     missing = str(tmp_path / "none")
@@ -162,17 +146,11 @@ def test_missing_certificates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("project", "folder", "source"),
     [
-        ("shop", "x", "shop"),
-        ("my_shop.web", "x", "my-shop-web"),
-        ("--3d Größe--", "x", "d-Gro-e"),
-        ("x", "folder", "folder"),
-        ("ab", "x", "ab"),
-        (None, "my tests", "my-tests"),
-        (None, "42", "pytest"),
-        (None, "日本", "pytest"),
-        ("a" * 800, "x", "a" * 750),
+        ("shop", "x", "shop"), ("my_shop.web", "x", "my-shop-web"), ("--3d Größe--", "x", "d-Gro-e"),
+        ("x", "folder", "folder"), ("ab", "x", "ab"), (None, "my tests", "my-tests"), (None, "42", "pytest"),
+        (None, "日本", "pytest"), ("a" * 800, "x", "a" * 750),
     ],
-)
+)  # fmt: skip
 def test_default_source(tmp_path: Path, project: str | None, folder: str, source: str) -> None:
     """The source is the project's name made valid, else, for the embedded server, the folder's."""
     assert resolve(project_name=project, root=tmp_path / folder).source == source
@@ -198,15 +176,10 @@ def test_default_name(tmp_path: Path, environ: dict[str, str], name: str) -> Non
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ('[project]\nname = "shop"\n', "shop"),
-        ("[project]\nname = 3\n", None),
-        ("[tool]\n", None),
-        ("project = 1\n", None),
-        ("[project\n", None),
-        ("\udcff\udcfe", None),
-        (None, None),
+        ('[project]\nname = "shop"\n', "shop"), ("[project]\nname = 3\n", None), ("[tool]\n", None),
+        ("project = 1\n", None), ("[project\n", None), ("\udcff\udcfe", None), (None, None),
     ],
-)
+)  # fmt: skip
 def test_project_name(tmp_path: Path, text: str | None, name: str | None) -> None:
     """The project's name is read from pyproject.toml; a file without one, or a broken one, has none."""
     if text is not None:
@@ -226,11 +199,8 @@ def test_a_database_server_is_for_the_server(tmp_path: Path, scheme: str) -> Non
     assert "--url" in told
     assert "secret" not in told
     kept = resolve({}, {"AUTOMATION_REPORT_DATABASE": address}, root=tmp_path)
-    assert (kept.is_sendable, "AUTOMATION_REPORT_URL" in kept.blocking_error, "secret" in kept.blocking_error) == (
-        False,
-        True,
-        False,
-    )
+    assert (kept.is_sendable, "secret" in kept.blocking_error) == (False, False)
+    assert "AUTOMATION_REPORT_URL" in kept.blocking_error
     assert kept.database == tmp_path / ".automation-report" / "store.sqlite3"
 
 
@@ -267,9 +237,82 @@ def test_a_key_with_a_place_that_nobody_knows_is_none() -> None:
     assert filled_key("b{build}-{pull_request}", facts) == ("b7-12", ())
     assert filled_key("{build}{tag}{branch}{tag}", facts) == ("", ("tag", "branch"))
     assert filled_key("nightly", facts) == ("nightly", ())
-
-
-def test_an_attempt_without_a_number_is_the_first() -> None:
-    """A key with the attempt is the same for all jobs of a provider that does not number attempts."""
+    # The jobs of a provider that does not number attempts share the first.
     assert filled_key("{pipeline}-{attempt}", BuildInfo(pipeline="99")) == ("99-1", ())
     assert filled_key("{pipeline}-{attempt}", BuildInfo(pipeline="99", attempt=2)) == ("99-2", ())
+
+
+FACTS = BuildInfo(
+    build="7 b", attempt=2, shard=Shard(3, 5), branch="feature/a", commit="abc", url="https://ci.example/job/1/"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("https://a.example/{build}/{attempt}/{shard}", "https://a.example/7%20b/2/3"),
+        ("https://a.example/{branch}/{commit}/{path}", "https://a.example/feature%2Fa/abc/{path}"),
+        ("{job_url}/file/{name}", "https://ci.example/job/1/file/{name}"),
+        ("https://a.example", "https://a.example"),
+    ],
+)
+def test_what_is_known_of_the_run_is_filled_in_once(template: str, filled: str) -> None:
+    """Values of the run stand in a template as parts of an address; those of files are left for each file.
+
+    A template that needs more than is known is none.
+    """
+    assert template_for(template, FACTS.template_values()) == filled
+    needs_facts = template != filled
+    assert template_for(template, BuildInfo().template_values()) == ("" if needs_facts else filled)
+
+
+@pytest.mark.parametrize(
+    ("template", "address"),
+    [
+        ("https://a.example/x/", "https://a.example/x/a%20b/c%3F.png"),
+        ("https://a.example/{path}", "https://a.example/a%20b/c%3F.png"),
+        ("https://a.example/{name}?in={path}", "https://a.example/%7Bpath%7D%2Fc?in=a%20b/c%3F.png"),
+    ],
+)
+def test_a_files_own_values_are_filled_in(template: str, address: str) -> None:
+    """Paths keep their slashes; what looks like a placeholder in a name is text."""
+    assert address_of(template, "a b/c?.png", "{path}/c") == address
+
+
+def test_buckets_are_told_from_folders() -> None:
+    """Only the schemes of buckets make one."""
+    assert [is_bucket(each) for each in ("s3://a", "gs://a/b", "az://a", "abfss://a")] == [True] * 4
+    assert [is_bucket(each) for each in ("s3", "s3/a", "/s3://a", "https://a", "C:\\a")] == [False] * 5
+
+
+def resolved(origin: str, **values: str) -> Settings:
+    if origin == "command line":
+        return resolve(values)
+    return resolve({}, {f"AUTOMATION_REPORT_{name.upper()}": value for name, value in values.items()})
+
+
+def test_a_bucket_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed it is a usage error that says what to install; in the environment it is told, and there is no store.
+
+    Neither message shows the keys that the bucket's address has.
+    """
+    monkeypatch.setattr(artifact_stores, "find_spec", lambda _: None)
+    address = "s3://AKIAQWERTYUIOP:wJalrXUtnFEMI/K7MDENG@shots/run"
+    says = "'s3://***@shots/run' cannot be used: a bucket needs packages"
+    with pytest.raises(SettingError, match=r"needs packages .*: pip install 'obstore>=0.10'") as typed:
+        artifact_stores.artifact_store(resolved("command line", artifact_store=address), {}, Path("/r"))
+    assert str(typed.value).startswith(f"--artifact-store: {says}")
+    store, told = artifact_stores.artifact_store(resolved("environment", artifact_store=address), {}, Path("/r"))
+    assert (store, told.startswith(f"AUTOMATION_REPORT_ARTIFACT_STORE: {says}")) == (None, True)
+    assert "wJalr" not in f"{typed.value}{told}"
+
+
+def test_only_what_opens_buckets_goes_to_the_sender() -> None:
+    """Of the environment the sender gets the variables of the providers' tools, and no representation shows them."""
+    pytest.importorskip("obstore")
+    environ = {"AWS_SECRET_ACCESS_KEY": "hidden-1", "HOME": "/a", "https_proxy": "http://p", "OTHER": "", "PATH": "/b"}
+    store, told = artifact_stores.artifact_store(resolved("command line", artifact_store="s3://a"), environ, Path("/r"))
+    assert told == ""
+    assert store is not None
+    assert sorted(store.environ) == ["AWS_SECRET_ACCESS_KEY", "HOME", "https_proxy"]
+    assert "hidden" not in repr(store)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.settings.console import KnownAddresses
-from pytest_automation_report.settings.token import token_for, token_from
+from pytest_automation_report.settings.token import token_from
 from support.settings import resolve
 
 CANARY = "testmo_api_canary"
@@ -45,15 +45,10 @@ def test_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"{CANARY} x",
-        f"{CANARY}\nX-Header: 1",
-        f"{CANARY}\r\nx",
-        f"{CANARY}\x00",
-        f"{CANARY}\x7fx",
-        f"{CANARY}é",
+        f"{CANARY} x", f"{CANARY}\nX-Header: 1", f"{CANARY}\r\nx", f"{CANARY}\x00", f"{CANARY}\x7fx", f"{CANARY}é",
         f"{CANARY}\udcff",
     ],
-)
+)  # fmt: skip
 def test_tokens_that_cannot_be_used(tmp_path: Path, text: str) -> None:
     """A token with characters that no header takes is refused without a trace of it, and no other one is tried."""
     (tmp_path / "token").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -89,39 +84,6 @@ def test_files_that_hold_none(tmp_path: Path) -> None:
     assert token_from({}, "a\x00b").error == (
         "token file 'a\\x00b': cannot be read (no path of a file): name a file that holds the token"
     )
-
-
-def test_a_server_without_a_token_is_told(tmp_path: Path) -> None:
-    """Without a token for a server on another machine, that is told once and results are kept."""
-    remote = resolve({"url": "https://a.example", "project_id": 1}, root=tmp_path)
-    told, token = token_for(remote, {})
-    assert token is None
-    assert (told.warnings, told.blocking_error, told.is_sendable) == (
-        (f"{NO_TOKEN}; results are kept",),
-        f"{NO_TOKEN}; results are kept",
-        False,
-    )
-    same, token = token_for(remote, {"TESTMO_TOKEN": CANARY})
-    assert token is not None
-    assert (same, token.value) == (remote, CANARY)
-
-
-def test_who_needs_no_token(tmp_path: Path) -> None:
-    """The embedded server needs no token, and neither does a session whose results are sent later."""
-    embedded = resolve({}, root=tmp_path)
-    assert token_for(embedded, {"TESTMO_TOKEN": CANARY}) == (embedded, None)
-    later = resolve({"url": "https://a.example", "project_id": 1, "delivery": "later"}, root=tmp_path)
-    assert token_for(later, {}) == (later, None)
-
-
-def test_token_file_setting(tmp_path: Path) -> None:
-    """The file that the setting names, from the root folder, holds the token."""
-    (tmp_path / "secret").write_text(CANARY, encoding="utf-8")
-    remote = resolve({"url": "https://a.example", "project_id": 1, "token_file": "secret"}, root=tmp_path)
-    told, token = token_for(remote, {})
-    assert token is not None
-    assert (told, token.value) == (remote, CANARY)
-    assert CANARY not in repr(remote)
 
 
 def test_uses_of_several_processes_at_once_are_all_kept(tmp_path: Path) -> None:

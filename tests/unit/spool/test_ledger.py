@@ -63,32 +63,6 @@ def test_ranges_tell_every_offset(pieces: list[tuple[int, int]], own: int) -> No
     assert ranges.count == 2 * len(pieces)
 
 
-def test_book_on_disk_tells_the_same_state(tmp_path: Path) -> None:
-    """A ledger read from disk tells what its writer knew, also behind a torn record."""
-    path = tmp_path / "ledger"
-    ledger = LedgerFile(path)
-    ledger.write(Intent(1, "create_run", at=1.5))
-    ledger.write(AckRecord(1, 12))
-    ledger.close()
-    with path.open("ab") as file:
-        file.write(b"0000ffff torn")
-    ledger = LedgerFile(path)
-    ledger.write(Intent(ledger.state.next_number, "create_thread", "gw0", at=2.5))
-    ledger.close()
-    state = ledger_from(path)
-    assert state.run == 12
-    assert state.open_intent is not None
-    assert (state.open_intent.operation, state.open_intent.number) == ("create_thread", 2)
-
-
-def test_end_is_what_the_last_life_wrote() -> None:
-    """What a sender says of the whole at its end is kept; a later life begins anew."""
-    state = _state(("done", {"complete": True, "seen": {"gw0": 3}}))
-    assert (state.is_done, state.done.seen) == (True, {"gw0": 3})
-    state.apply(ledger_record("ready", pid=7))
-    assert (state.is_done, state.is_ready, state.sender_pid) == (False, True, 7)
-
-
 def test_answers_are_progress_and_end_troubles() -> None:
     """What the server says yes or no to is counted and ends the trouble; what has changed nothing only ends it."""
     state = _state(("trouble", {"why": "down", "class": "again"}))

@@ -1,35 +1,19 @@
 """The lines that spool and ledger are made of, and what a record must have to be used."""
 
-from typing import Any
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from msgspec import to_builtins
 
-from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.spool.records import (
     SPOOL_KINDS,
-    ArtifactRecord,
-    Attempt,
-    CapturedRecord,
-    CloseRecord,
-    CollectedRecord,
-    CrashRecord,
     Decoder,
-    EndRecord,
-    FinishRecord,
     IdsRecord,
-    OpenRecord,
     PlanRecord,
-    PropertyRecord,
     Record,
-    StartRecord,
-    Step,
     collected_names,
     framed,
 )
-from support.records import line, spool_record
+from support.records import line
 
 RECORDS = st.lists(st.lists(st.text(max_size=40), max_size=3).map(tuple).map(IdsRecord), max_size=6)
 
@@ -91,42 +75,6 @@ def test_what_is_no_record_is_damaged(payload: str) -> None:
     good = PlanRecord(each=True)
     assert _records(framed(payload.encode("latin-1")) + good.framed(), decoder=decoder) == [good]
     assert decoder.damaged == 1
-
-
-FILE = Artifact("page.png", "spooled:main-1 page.png", None, "image/png", 5)
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        OpenRecord(5, 2, 1, "gw0", 1), PlanRecord(each=True), CollectedRecord(5, (("a", 2), ("b", 3)), {"tests": 5}),
-        IdsRecord(("a", "b")), CapturedRecord((("stdout", 3, 4, 5),)), StartRecord(1, 2, "a.py::b", "a.py", 3),
-        ArtifactRecord(1, FILE), CrashRecord(7, "gw0", "a.py::b", "a.py", "failed", "died", 3, "words"),
-        PropertyRecord(Field("Build", "7")), PropertyRecord(artifact=FILE), EndRecord("done", 7, 1),
-        FinishRecord(1, 9, "a.py::b", Attempt("passed", 7, 3, 1), 2, "a.py", 4),
-        FinishRecord(
-            1, 9, "a.py::b",
-            Attempt(
-                "failure", 7, None, None, (Field("Log", "\u20ac", FieldType.CONSOLE, {"m": "v"}, is_highlight=True),),
-                (FILE,), (Step("s", "passed", 5, (0,), (Step("t", "failed"),)),), {"Log": ((0, 1, "31"),)},
-                {"operator": "==", "left": {}, "right": {}}, 12,
-            ),
-            2, "a.py", 4, is_final=False, hidden=(Attempt("error"),), key="k", folder="f", name="n", assertions=3,
-        ),
-        CloseRecord(7, {"passed": 2}, (("error", "f", "n", "m", "a.py", 5),), "Ctrl-C", ("w",), 1, ("t",), 20),
-    ],
-    ids=lambda record: record.__struct_config__.tag,
-)  # fmt: skip
-def test_records_come_back(record: Record) -> None:
-    """A record is read as it was written, with each of its members; members of later versions are passed over."""
-    assert _records(record.framed()) == [record]
-    assert spool_record(str(record.__struct_config__.tag), **{**_members(record), "of-a-later-version": [1]}) == record
-
-
-def _members(record: Record) -> dict[str, Any]:
-    members: dict[str, Any] = to_builtins(record)
-    del members["k"]
-    return members
 
 
 @given(st.integers(0, 1200))

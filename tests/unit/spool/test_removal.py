@@ -14,16 +14,13 @@ from pytest_automation_report.spool.cleaning import (
     discard_session,
     expire_old_sessions,
     foreign_in,
-    others_in,
     remove_abandoned,
     remove_session,
 )
 from pytest_automation_report.spool.folder import (
     SessionFolder,
-    folders_in,
     is_session_name,
     new_session_name,
-    session_folders,
 )
 
 NAME = "20260102T030405-00000001"
@@ -96,15 +93,11 @@ def test_names_of_other_things(name: str) -> None:
     assert not is_session_name(name)
 
 
-def test_everything_of_a_session_goes(session: Path) -> None:
-    """All files that a session and its sender leave are removed with their folder, and the spool stays."""
-    assert foreign_in(session) == ""
-    assert remove_session(session) == ""
-    assert list(session.parent.iterdir()) == []
-
-
 def test_results_are_removed_before_their_ledger(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process killed while it removes leaves no result without the ledger of what was sent, nor without its lock."""
+    """All that a session and its sender leave is removed with the folder, in an order that a kill may end at any point.
+
+    No result is left without the ledger of what was sent, nor without its lock.
+    """
     removed: list[str] = []
     unlink = os.unlink
 
@@ -113,7 +106,8 @@ def test_results_are_removed_before_their_ledger(session: Path, monkeypatch: pyt
         removed.append(name)
 
     monkeypatch.setattr(os, "unlink", watched)
-    assert remove_session(session, is_own=True) == ""
+    assert foreign_in(session) == remove_session(session, is_own=True) == ""
+    assert list(session.parent.iterdir()) == []
     assert set(removed[:3]) == {"main.records", "gw0.records~", "not-run.records"}
     assert removed[-4:] == ["session.json", "ledger", "sender.log", "lock"]
 
@@ -165,33 +159,13 @@ def test_folder_of_another_user_stays_whole(tmp_path: Path, name: str, part: str
     assert tree(folder) == before
 
 
-@pytest.mark.parametrize("name", [NAME, f".{NAME}"])
-def test_link_with_the_name_of_a_session(tmp_path: Path, data: Path, name: str) -> None:
-    """A link to the user's data is no session, and nothing is removed through it."""
-    link = tmp_path / "spool" / name
-    link.parent.mkdir()
-    link.symlink_to(data)
-    before = tree(data)
-    expire_old_sessions(link.parent, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
-    assert session_folders(link.parent) == folders_in(link.parent, is_hidden=True) == []
-    assert discard_session(SessionFolder(link)) != ""
-    assert remove_session(link) != ""
-    assert remove_session(link, is_own=True) != ""
-    assert tree(data) == before
-    assert link.is_symlink()
-
-
-def test_other_folders_are_no_sessions(tmp_path: Path) -> None:
-    """A folder of the user's is not listed, counted or removed, even with a session's files in it."""
-    for name in ("src", ".cache-1", ".config-old", f"{NAME}.bak", f".{NAME}~"):
-        made(tmp_path / name)
-    before = tree(tmp_path)
-    assert session_folders(tmp_path) == folders_in(tmp_path, is_hidden=True) == []
-    assert (
-        expire_old_sessions(tmp_path, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time()) == LeftoverCounts()
+@pytest.fixture
+def after_the_check(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Return what lets something happen between the check of a folder and its removal."""
+    check = spool_removal._foreign_under
+    return lambda happens: monkeypatch.setattr(
+        spool_removal, "_foreign_under", lambda descriptor: (check(descriptor), happens())[0]
     )
-    assert tree(tmp_path) == before
-    assert others_in(tmp_path) == sorted([".cache-1", ".config-old", f".{NAME}~", f"{NAME}.bak", "src"])
 
 
 @pytest.mark.parametrize(
@@ -199,35 +173,26 @@ def test_other_folders_are_no_sessions(tmp_path: Path) -> None:
     [("", "it cannot be removed: Not a directory"), ("files", "it holds files, which no session made")],
 )
 def test_path_that_becomes_a_link_during_the_removal(
-    session: Path, data: Path, monkeypatch: pytest.MonkeyPatch, part: str, says: str
+    session: Path, data: Path, after_the_check: Callable[[Callable[[], object]], None], part: str, says: str
 ) -> None:
     """When the folder, or that of its files, becomes a link to the user's data after the check, the data stays."""
     before = tree(data)
-    check = spool_removal._foreign_under
 
-    def replaced(descriptor: int) -> str:
-        found = check(descriptor)
+    def replace() -> None:
         (session / part).rename(session.with_name("elsewhere"))
         (session / part).symlink_to(data)
-        return found
 
-    monkeypatch.setattr(spool_removal, "_foreign_under", replaced)
+    after_the_check(replace)
     assert remove_session(session) == says
     assert tree(data) == before
     assert (session / part).is_symlink()
 
 
-def test_file_that_appears_during_the_removal(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_appears_during_the_removal(
+    session: Path, after_the_check: Callable[[Callable[[], object]], None]
+) -> None:
     """What the user puts into the folder after it was checked stays, and it is said that it does."""
-    check = spool_removal._foreign_under
-
-    def more(descriptor: int) -> str:
-        found = check(descriptor)
-        written(session / "thesis.txt")
-        written(session / "files" / "src" / "main.py")
-        return found
-
-    monkeypatch.setattr(spool_removal, "_foreign_under", more)
+    after_the_check(lambda: (written(session / "thesis.txt"), written(session / "files" / "src" / "main.py")))
     assert remove_session(session) == "it holds files/src and thesis.txt, which no session made"
     assert tree(session) == {"thesis.txt": "kept", "files": None, "files/src": None, "files/src/main.py": "kept"}
 

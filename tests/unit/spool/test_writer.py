@@ -32,27 +32,20 @@ def _path(tmp_path: Path) -> Path:
 
 
 def test_folders_are_private_and_git_ignores_them(tmp_path: Path) -> None:
-    """The default spool's folders have mode 0700, its files 0600, and git sees none of them."""
-    folder = new_session_folder(tmp_path / ".automation-report" / "spool", "20260101T000000-00000000")
+    """The default spool's folders have mode 0700, its files 0600, and git sees none of them unless told to."""
+    spool = tmp_path / ".automation-report" / "spool"
+    folder = new_session_folder(spool, "20260101T000000-00000000")
     folder.write_session(SessionManifest("id", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, {}, 1))
     SpoolWriter(folder.records("main")).close()
-    for path in (folder.path, folder.path.parent, folder.path.parent.parent):
+    for path in (folder.path, spool, spool.parent):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
     for path in folder.path.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert (tmp_path / ".automation-report" / ".gitignore").read_text() == "*\n"
-
-
-def test_short_write_leaves_nothing_behind(writer: SpoolWriter, tmp_path: Path) -> None:
-    """Of a record of which the disk takes a part no part stays, and the whole is written later."""
-    working = writer._disk.write
-    writer.write(line("x", n=0))
-    writer._disk.write = lambda descriptor, data: working(descriptor, bytes(data)[:9])
-    writer.write(line("x", n=1))
-    assert _path(tmp_path).read_bytes() == line("x", n=0)
-    writer._disk.write = working
-    writer.write(line("x", n=2))
-    assert _path(tmp_path).read_bytes() == b"".join(line("x", n=number) for number in range(3))
+    ignored = spool.parent / ".gitignore"
+    assert ignored.read_text() == "*\n"
+    ignored.write_text("mine")
+    new_session_folder(spool, "20260101T000000-00000001")
+    assert ignored.read_text() == "mine"
 
 
 def test_short_write_that_cannot_be_taken_back_damages_one_record(writer: SpoolWriter, tmp_path: Path) -> None:
@@ -72,30 +65,6 @@ def test_short_write_that_cannot_be_taken_back_damages_one_record(writer: SpoolW
     assert _numbers(_path(tmp_path)) == [1, 2, 3]
 
 
-def test_text_goes_before_outcomes(writer: SpoolWriter, tmp_path: Path) -> None:
-    """Where the disk does not take a record, its short form is tried; a result that waits in memory is short, too."""
-    working, refused = writer._disk.write, OSError(28, "No space left on device")
-
-    def full(descriptor: int, data: Any) -> int:  # noqa: ANN401 - stands for os.write
-        if len(data) > 200:
-            raise refused
-        return working(descriptor, data)
-
-    writer._disk.write = full
-    for number in range(3):
-        writer.write(line("finish", n=number, text="x" * 200), lambda: line("finish", n=7))
-    assert _numbers(_path(tmp_path)) == [7, 7, 7]
-    assert writer.losses == WriteLosses(0, 0, 3, f"{_path(tmp_path)}: No space left on device")
-    writer._disk.write = lambda *_: full(0, bytes(300))
-    writer.write(line("finish", n=8, text="x"), lambda: line("finish", n=9))
-    writer.write(line("close"))
-    assert writer.losses == WriteLosses(1, 1, 4, f"{_path(tmp_path)}: No space left on device")
-    writer._disk.write = working
-    writer.write(line("finish", n=10))
-    last = (line("finish", n=9), line("close"), line("finish", n=10))
-    assert _path(tmp_path).read_bytes().endswith(b"".join(last))
-
-
 def test_memory_holds_the_last_thousand_records(writer: SpoolWriter) -> None:
     """What waits for the disk does not grow for ever; each result that had to go is counted."""
     writer._disk.write = lambda *_: 0
@@ -111,17 +80,6 @@ def test_texts_are_left_out_while_the_disk_is_nearly_full(writer: SpoolWriter, t
     writer.write(line("finish", n=3, text="x" * 200), lambda: line("finish", n=4))
     assert _numbers(_path(tmp_path)) == [2, 3]
     assert writer.losses == WriteLosses(0, 0, 1, f"{_path(tmp_path)}: the disk is nearly full")
-
-
-def test_patched_modules_do_not_reach_the_writer(
-    writer: SpoolWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Tests that replace functions of os change nothing for the spool."""
-    with monkeypatch.context() as patch:
-        for name in ("write", "open", "fstat", "getpid", "makedirs", "pread", "rename", "ftruncate", "fstatvfs"):
-            patch.setattr(os, name, None)
-        writer.write(line("x", n=1))
-    assert _numbers(_path(tmp_path)) == [1]
 
 
 def test_planted_link_is_not_followed(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A file is written as a whole, or what was there before stays."""
 
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDoneError
@@ -45,24 +44,6 @@ def test_places_that_take_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_output(tmp_path / "gone" / "report.html", [b"text"])
     assert list(tmp_path.iterdir()) == []
-
-
-def test_devices_and_pipes_stay(tmp_path: Path) -> None:
-    """What is no file is written to, and is there afterwards with its readers."""
-    fifo, read = tmp_path / "pipe", list[bytes]()
-    os.mkfifo(fifo)
-    reader = threading.Thread(target=lambda: read.append(fifo.read_bytes()))
-    reader.start()
-    write_output(fifo, [b"to ", b"the reader"])
-    reader.join(20)
-    assert read == [b"to the reader"]
-    assert fifo.is_fifo()
-    # A file of this device's kind that a test may lose; in containers users are root, who could replace /dev/null.
-    device = tmp_path / "null"
-    device.symlink_to("/dev/null")
-    write_output(device, [b"nothing"])
-    assert device.is_symlink()
-    assert Path("/dev/null").is_char_device()
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "the same"])

@@ -16,33 +16,19 @@ from pytest_automation_report.text.terminal import (
 
 CORPUS = {
     "plain text, 100 % fine (é, 日本)": "plain text, 100 % fine (é, 日本)",
-    "tests/test_a.py::test_x[1]": "tests/test_a.py::test_x[1]",
-    "two\nlines\r\nand\ttabs": "two\\nlines\\nand\\ttabs",
-    "over\rwritten": "over\\x0dwritten",
-    "\x1b[31mred\x1b[0m": "\\x1b[31mred\\x1b[0m",
-    "\x1b]0;title\x07": "\\x1b]0;title\\x07",
-    "\x9b31m": "\\x9b31m",
-    "back\x08\x7fspace\x00": "back\\x08\\x7fspace\\x00",
-    "a\u202etxt.exe\u2066": "a\\u202etxt.exe\\u2066",
-    "zero\u200bwidth\u2028\ufeff": "zero\\u200bwidth\\u2028\\ufeff",
-    "lone \ud800 surrogate": "lone \\ud800 surrogate",
-    "::add-mask::secret": "| ::add-mask::secret",
-    "  ::error file=a.py::text": "|   ::error file=a.py::text",
-    "told: ::add-mask::x": "told: ::add-mask::x",
-    "##[error]text": "# #[error]text",
+    "tests/test_a.py::test_x[1]": "tests/test_a.py::test_x[1]", "two\nlines\r\nand\ttabs": "two\\nlines\\nand\\ttabs",
+    "over\rwritten": "over\\x0dwritten", "\x1b[31mred\x1b[0m": "\\x1b[31mred\\x1b[0m",
+    "\x1b]0;title\x07": "\\x1b]0;title\\x07", "\x9b31m": "\\x9b31m",
+    "back\x08\x7fspace\x00": "back\\x08\\x7fspace\\x00", "a\u202etxt.exe\u2066": "a\\u202etxt.exe\\u2066",
+    "zero\u200bwidth\u2028\ufeff": "zero\\u200bwidth\\u2028\\ufeff", "lone \ud800 surrogate": "lone \\ud800 surrogate",
+    "::add-mask::secret": "| ::add-mask::secret", "  ::error file=a.py::text": "|   ::error file=a.py::text",
+    "told: ::add-mask::x": "told: ::add-mask::x", "##[error]text": "# #[error]text",
     "a ##[command]x ##[group]": "a # #[command]x # #[group]",
     "##vso[task.setvariable variable=a]b": "# #vso[task.setvariable variable=a]b",
-    "x ##teamcity[testFailed]": "x # #teamcity[testFailed]",
-    "###vso[x]": "## #vso[x]",
-    "## a heading": "## a heading",
-    "section_start:1:a": "| section_start:1:a",
-    "--- a group": "| --- a group",
-    "+++ open": "| +++ open",
-    "~~~ dim": "| ~~~ dim",
-    "^^^ +++": "| ^^^ +++",
-    "-1 of 2": "-1 of 2",
-    "": "",
-}
+    "x ##teamcity[testFailed]": "x # #teamcity[testFailed]", "###vso[x]": "## #vso[x]", "## a heading": "## a heading",
+    "section_start:1:a": "| section_start:1:a", "--- a group": "| --- a group", "+++ open": "| +++ open",
+    "~~~ dim": "| ~~~ dim", "^^^ +++": "| ^^^ +++", "-1 of 2": "-1 of 2", "": "",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "expected"), CORPUS.items(), ids=range(len(CORPUS)))
@@ -74,15 +60,11 @@ def test_foreign_texts_are_short() -> None:
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("test_a", ("test_a", "")),
-        ("test_a[1-x[y]]", ("test_a", "[1-x[y]]")),
-        ("test_a[[x]]", ("test_a", "[[x]]")),
-        ("test_a[x", ("test_a[x", "")),
-        ("[x]", ("[x]", "")),
-        ("shop.cart.total", ("shop.cart.total", "")),
+        ("test_a", ("test_a", "")), ("test_a[1-x[y]]", ("test_a", "[1-x[y]]")), ("test_a[[x]]", ("test_a", "[[x]]")),
+        ("test_a[x", ("test_a[x", "")), ("[x]", ("[x]", "")), ("shop.cart.total", ("shop.cart.total", "")),
         ("a list [of words] in a sentence", ("a list [of words] in a sentence", "")),
     ],
-)
+)  # fmt: skip
 def test_parameters_stand_apart_from_the_function(name: str, parts: tuple[str, str]) -> None:
     """Brackets at the end of a name are its parameters."""
     assert split_name(name) == parts
