@@ -38,8 +38,6 @@ def test_hook_without_guard_is_found() -> None:
 
 
 class Broken(Hooks):
-    """Hooks that raise."""
-
     def __init__(self, error: BaseException) -> None:
         self.internal_errors = InternalErrors()
         self.error = error
@@ -66,8 +64,6 @@ def wrapped(hooks: Broken, result: str) -> str:
 
 
 class Unprintable(Exception):  # noqa: N818 - a user's
-    """An error without a text."""
-
     def __str__(self) -> str:
         raise ValueError("no text")
 

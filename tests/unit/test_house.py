@@ -1,4 +1,4 @@
-"""The house of the tests: what they import of the package, what unit tests may do, where fixtures come from."""
+"""The house of the tests: what they import of the package, where fixtures come from, what tests say."""
 
 import ast
 from collections.abc import Iterator
@@ -9,11 +9,6 @@ import pytest
 from support.repository import PACKAGE, TESTS
 
 UNIT = TESTS / "unit"
-
-FORBIDDEN_MODULES = frozenset({"subprocess", "socket", "multiprocessing", "support.processes", "support.clusters"})
-"""Modules that start processes or open sockets; `unit/conftest.py` refuses both at run time, too."""
-
-FORBIDDEN_NAMES = frozenset({"runpytest_subprocess", "runpytest", "popen", "ON_POSTGRESQL", "checked_scripted_server"})
 
 
 def names_in(path: Path) -> Iterator[str]:
@@ -26,13 +21,6 @@ def names_in(path: Path) -> Iterator[str]:
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.Attribute):
             yield node.attr
-
-
-@pytest.mark.parametrize("path", sorted(UNIT.rglob("*.py")), ids=lambda path: path.relative_to(UNIT).as_posix())
-def test_unit_tests_name_neither_processes_nor_sockets(path: Path) -> None:
-    """A file in `tests/unit` imports nothing that starts a process or opens a socket, and runs no pytest in one."""
-    if path.name != "test_house.py":
-        assert not set(names_in(path)) & (FORBIDDEN_MODULES | FORBIDDEN_NAMES)
 
 
 def test_no_simple_queue() -> None:
@@ -87,3 +75,15 @@ def test_tests_reach_the_code_through_doors() -> None:
 def test_no_conftest_imports_another(path: Path) -> None:
     """Fixtures come from one place: the conftest.py of a folder above, or a module of `tests/support`."""
     assert not [name for name in names_in(path) if name.endswith("conftest")]
+
+
+def test_every_test_promises_something_in_one_sentence() -> None:
+    """Each test of the project has a docstring whose first paragraph is a sentence."""
+    wrong = []
+    for path in sorted(TESTS.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
+                promise = (ast.get_docstring(node) or "").partition("\n\n")[0]
+                if not promise.endswith((".", ".)", "?")):
+                    wrong.append(f"{path.relative_to(TESTS)}::{node.name}")
+    assert wrong == []

@@ -1,6 +1,7 @@
 """The folders of the package: imports point down the floors only, and each folder has a door."""
 
 import ast
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -73,6 +74,9 @@ def _imports(path: Path) -> frozenset[str]:
     return frozenset(inside & set(MODULES) - {""})
 
 
+IMPORTS = [(module, other) for module, path in MODULES.items() for other in _imports(path)]
+
+
 def _folder(module: str) -> str:
     return module.split(".", maxsplit=1)[0]
 
@@ -88,68 +92,43 @@ def test_every_folder_stands_on_a_floor() -> None:
     assert sum(map(len, FLOORS)) == len(set().union(*FLOORS))
     assert set(TABLE) == {path.name for path in FOLDERS if path.parent == ROOT}
     assert {path.name for path in FOLDERS if path.parent == ROOT / "server"} == set(SERVER_FLOORS)
-    assert {path.name for path in FOLDERS if path.parent == ROOT / "server" / "pages"} == {
-        "report",
-        "runs",
-        "run",
-        "test",
-    }
+    pages = {path.name for path in FOLDERS if path.parent == ROOT / "server" / "pages"}
+    assert pages == {"report", "runs", "run", "test"}
 
 
 def test_imports_point_down() -> None:
     """No module imports one of a floor above its own."""
-    wrong = [
-        f"{module} (floor {_floor(module)}) imports {other} (floor {_floor(other)})"
-        for module, path in MODULES.items()
-        for other in _imports(path)
-        if _floor(other) > _floor(module)
-    ]
-    assert wrong == []
+    assert [pair for pair in IMPORTS if _floor(pair[1]) > _floor(pair[0])] == []
 
 
 def test_folders_import_what_the_table_allows() -> None:
     """A folder imports no other folder than those that the table names for it."""
-    wrong = [
-        f"{module} imports {other}"
-        for module, path in MODULES.items()
-        for other in _imports(path)
-        if _folder(module) in TABLE and _folder(other) not in TABLE[_folder(module)] | {_folder(module)}
-    ]
-    assert wrong == []
+    between = [(module, other) for module, other in IMPORTS if _folder(module) in {*TABLE} - {_folder(other)}]
+    assert [pair for pair in between if _folder(pair[1]) not in TABLE[_folder(pair[0])]] == []
 
 
 def test_imports_of_the_server_point_down() -> None:
     """Inside the server the store imports neither HTTP nor pages, and HTTP no pages."""
-    floors = {name: number for number, name in enumerate(SERVER_FLOORS)}
-    wrong = [
-        f"{module} imports {other}"
-        for module, path in MODULES.items()
-        for other in _imports(path)
-        if module.startswith("server.")
-        and other.startswith("server.")
-        and floors[other.split(".")[1]] > floors[module.split(".")[1]]
+    inside = [
+        (one.split("."), other.split(".")) for one, other in IMPORTS if _folder(one) == _folder(other) == "server"
     ]
-    assert wrong == []
+    floor = SERVER_FLOORS.index
+    assert [pair for pair in inside if floor(pair[1][1]) > floor(pair[0][1])] == []
+
+
+def circle_in(needs: Mapping[str, frozenset[str]]) -> list[str]:
+    """Return the names that cannot be put in an order in which each needs earlier ones only."""
+    waiting = dict(needs)
+    while ready := [name for name, others in waiting.items() if not others & waiting.keys()]:
+        for name in ready:
+            del waiting[name]
+    return sorted(waiting)
 
 
 def test_imports_have_no_cycle() -> None:
-    """The modules can be put in an order in which each imports earlier ones only."""
-    waiting = {module: _imports(path) - {module} for module, path in MODULES.items()}
-    while waiting:
-        ready = [module for module, needs in waiting.items() if not needs & set(waiting)]
-        assert ready, f"these import each other in a circle: {sorted(waiting)}"
-        for module in ready:
-            del waiting[module]
-
-
-def test_folders_have_no_cycle() -> None:
-    """The folders of the table can be put in an order in which each imports earlier ones only."""
-    waiting = {folder: set(others) - {"errors"} for folder, others in TABLE.items()}
-    while waiting:
-        ready = [folder for folder, needs in waiting.items() if not needs & set(waiting)]
-        assert ready, f"these import each other in a circle: {sorted(waiting)}"
-        for folder in ready:
-            del waiting[folder]
+    """The modules, and the folders of the table, can be put in an order in which each imports earlier ones only."""
+    assert circle_in({module: _imports(path) - {module} for module, path in MODULES.items()}) == []
+    assert circle_in(TABLE) == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))

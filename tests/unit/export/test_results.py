@@ -59,12 +59,6 @@ def test_a_field_of_an_unknown_type() -> None:
     assert [(field.type, field.value) for field in test.fields] == [(1, None)]
 
 
-def test_a_module_has_one_name() -> None:
-    """The title of a module that could not be collected has its name once."""
-    assert exported_from(an_item("tests.test_a", "failed"))[0].title == "tests.test_a"
-    assert exported_from(an_item("test_x"))[0].title == "tests.test_a.test_x"
-
-
 def test_a_run() -> None:
     """Source, branch, commit and links of a run are read from its document."""
     run = a_run()

@@ -21,9 +21,12 @@ def written(function: Callable[[], object], style: Any, *, has_locals: bool = Fa
 
 
 def divided() -> None:
-    """Divide by zero."""
     berths = 0
     str(1 / berths)
+
+
+def misread() -> object:
+    return json.loads("{nonsense")
 
 
 class BookingError(Exception):
@@ -44,7 +47,6 @@ def chained() -> None:
 
 
 def handled() -> None:
-    """Fail while another failure is handled."""
     try:
         divided()
     except ZeroDivisionError:
@@ -52,7 +54,6 @@ def handled() -> None:
 
 
 def walk(depth: int) -> object:
-    """Call itself this many times, and fail."""
     if depth == 0:
         return BERTHS["leaf"]
     return walk(depth - 1)

@@ -69,7 +69,6 @@ E   KeyError: 'leaf'""".replace(":3:.", ":3: ")
 
 
 def parts(raised: Raised) -> tuple[str, str]:
-    """Return type and message of an exception."""
     return exception_parts("\n".join(raised.lines))
 
 
@@ -127,40 +126,23 @@ def test_an_assertion_with_locals_of_several_lines() -> None:
     assert frame.variables == (("expected", "3"), ("boat", "Boat(\n  name='Anna',\n)"))
 
 
-def test_a_message_alone() -> None:
-    """The styles `line` and `no` have a message of several lines and no frame."""
-    found = parse_traceback(LINE)
-    assert parts(found[0])[1] == "assert 2 == 3\n  \n  first\n    second"
-    assert found[0].frames == ()
-
-
-def test_a_missing_fixture() -> None:
-    """The line that says which fixture is missing is the message; the list of fixtures is a remark."""
-    found = parse_traceback(NO_FIXTURE)
-    assert parts(found[0])[1] == "fixture 'boat' not found"
-    assert "available fixtures" in found[0].remark
-
-
-def test_an_exception_group() -> None:
-    """A group has its own frames and message, and the tree of its members as a remark."""
-    (raised,) = parse_traceback(GROUP)
-    assert parts(raised) == ("ExceptionGroup", "several (1 sub-exception)")
-    assert [frame.line for frame in raised.frames] == [113]
-    assert "ValueError: one" in raised.remark
-
-
-def test_repeats_that_python_left_out() -> None:
-    """Calls that Python itself left out are counted."""
-    found = parse_traceback(REPEATED)
-    assert [(frame.line, frame.repeats) for frame in found[0].frames] == [(14, 57)]
-
-
-def test_a_text_that_was_cut_in_its_middle() -> None:
-    """Frames before and after the cut are read, and the cut is a remark."""
-    (raised,) = parse_traceback(CUT)
-    assert parts(raised)[1] == "'leaf'"
-    assert raised.frames[0].function == "test_a"
-    assert "20,113 characters cut" in raised.remark
+@pytest.mark.parametrize(
+    ("text", "said", "frames", "remark"),
+    [
+        (LINE, ("AssertionError", "assert 2 == 3\n  \n  first\n    second"), [], ""),
+        (NO_FIXTURE, ("", "fixture 'boat' not found"), [], "available fixtures"),
+        (GROUP, ("ExceptionGroup", "several (1 sub-exception)"), [("test_group", 113, 0)], "ValueError: one"),
+        (REPEATED, ("KeyError", "'leaf'"), [("walk", 14, 57)], ""),
+        (CUT, ("KeyError", "'leaf'"), [("test_a", 3, 0), ("walk", 14, 0), ("leaf", 18, 0)], "20,113 characters cut"),
+    ],
+    ids=["message alone", "missing fixture", "group", "repeated", "cut"],
+)
+def test_other_forms(text: str, said: tuple[str, str], frames: list[tuple[str, int, int]], remark: str) -> None:
+    """What `--tb=line`, fixtures, groups, recursions and long texts leave is read; what says more is a remark."""
+    (raised,) = parse_traceback(text)
+    assert parts(raised) == said
+    assert [(frame.function, frame.line, frame.repeats) for frame in raised.frames] == frames
+    assert remark in raised.remark
 
 
 @pytest.mark.parametrize(
@@ -174,14 +156,11 @@ def test_other_texts_have_no_exceptions(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("shop.NotFound: no boat", ("shop.NotFound", "no boat")),
-        ("KeyError", ("KeyError", "")),
-        ("ValueError: one\ntwo", ("ValueError", "one\ntwo")),
-        ("assert 1 == 2", ("AssertionError", "assert 1 == 2")),
-        ("fixture 'boat' not found", ("", "fixture 'boat' not found")),
-        ("", ("", "")),
+        ("shop.NotFound: no boat", ("shop.NotFound", "no boat")), ("KeyError", ("KeyError", "")),
+        ("ValueError: one\ntwo", ("ValueError", "one\ntwo")), ("assert 1 == 2", ("AssertionError", "assert 1 == 2")),
+        ("fixture 'boat' not found", ("", "fixture 'boat' not found")), ("", ("", "")),
     ],
-)
+)  # fmt: skip
 def test_type_and_message(text: str, parts: tuple[str, str]) -> None:
     """The type of an exception is apart from its message, empty if the text has none."""
     assert exception_parts(text) == parts

@@ -1,12 +1,23 @@
-"""Which run another one is compared with, and what has changed since."""
+"""Which run another one is compared with, what has changed since, which selections hold others, what jobs lost."""
 
 from typing import Any
 
 import pytest
 from msgspec.structs import asdict, replace
 
-from pytest_automation_report.findings.comparison import Apart, RunFacts, base_of, changes_between, is_partial
+from pytest_automation_report.findings.comparison import (
+    Apart,
+    RunFacts,
+    Share,
+    base_of,
+    changes_between,
+    command_of,
+    includes,
+    is_partial,
+    wholeness_of,
+)
 from pytest_automation_report.findings.flakiness import Verdict
+from pytest_automation_report.text.terminal import wholeness_words
 
 VERDICTS: dict[str, Verdict] = {"P": "passed", "F": "failed", "S": "skipped"}
 
@@ -34,42 +45,29 @@ BASES = {
     "empty": (run(3), [run(1), run(2, tests=0)], "", (1, "same branch")),
     "selection": (run(3), [run(1), run(2, selection="-k cart")], "", (1, "same branch")),
     "same-selection": (
-        run(4, tests=5, selection="-k a"),
-        [run(1), run(2, tests=5, selection="-k a"), run(3, selection="-k b")],
-        "",
+        run(4, tests=5, selection="-k a"), [run(1), run(2, tests=5, selection="-k a"), run(3, selection="-k b")], "",
         (2, "same branch"),
     ),
     "only-whole-runs": (run(4, tests=5, selection="-k a"), [run(1), run(2, selection="-k b")], "", (1, "same branch")),
     "same-selection-of-main": (
-        replace(TOPIC, selection="-k a"),
-        [run(1, selection="-k a"), run(2)],
-        "",
-        (1, "main branch"),
+        replace(TOPIC, selection="-k a"), [run(1, selection="-k a"), run(2)], "", (1, "main branch"),
     ),
     "wider-selection": (
-        run(4, tests=5, selection="-k a tests"),
-        [run(1), run(2, selection="tests"), run(3, selection="-k b tests")],
-        "",
-        (2, "same branch"),
+        run(4, tests=5, selection="-k a tests"), [run(1), run(2, selection="tests"), run(3, selection="-k b tests")],
+        "", (2, "same branch"),
     ),
     "same-selection-before-a-wider-one": (
         run(4, tests=5, selection="-k a tests"),
-        [run(1, tests=5, selection="-k a tests"), run(2, selection="tests"), run(3)],
-        "",
-        (1, "same branch"),
+        [run(1, tests=5, selection="-k a tests"), run(2, selection="tests"), run(3)], "", (1, "same branch"),
     ),
     "newest-of-the-wider-ones": (
         run(4, tests=5, selection="tests/unit/test_a.py"),
-        [run(1), run(2, selection="tests/unit"), run(3, selection="tests")],
-        "",
-        (3, "same branch"),
+        [run(1), run(2, selection="tests/unit"), run(3, selection="tests")], "", (3, "same branch"),
     ),
     "the-whole-suite-of-a-part": (run(3), [run(1, selection="tests"), run(2, selection="-k a")], "", None),
     "last-failures-of-a-part": (
-        run(3, tests=2, selection="--lf tests"),
-        [run(1, selection="tests"), run(2, tests=2, selection="--lf tests")],
-        "",
-        (1, "same branch"),
+        run(3, tests=2, selection="--lf tests"), [run(1, selection="tests"), run(2, tests=2, selection="--lf tests")],
+        "", (1, "same branch"),
     ),
     "last-failures": (run(3, selection="--lf"), [run(1), run(2, selection="--lf")], "", (1, "same branch")),
     "cut-short": (run(3), [run(1), run(2, tests=89, collected=100)], "", (1, "same branch")),
@@ -85,16 +83,12 @@ BASES = {
     "whole-as-it-grew": (run(2, collected=100), [run(1, tests=3, collected=3)], "", (1, "same branch")),
     "whole-as-it-shrank": (run(3, tests=9), [run(1), run(2, tests=9, collected=9)], "", (2, "same branch")),
     "plugin-deselected-most": (
-        run(3, collected=100),
-        [run(1, collected=100), run(2, tests=9, collected=9, deselected=91)],
-        "",
+        run(3, collected=100), [run(1, collected=100), run(2, tests=9, collected=9, deselected=91)], "",
         (1, "same branch"),
     ),
     "always-deselects": (
         run(3, tests=9, collected=9, deselected=5),
-        [run(1, collected=100, deselected=5), run(2, tests=9, collected=9, deselected=5)],
-        "",
-        (2, "same branch"),
+        [run(1, collected=100, deselected=5), run(2, tests=9, collected=9, deselected=5)], "", (2, "same branch"),
     ),
     "small-suite-grows": (run(2, tests=20), [run(1, tests=3)], "", (1, "same branch")),
     "part": (run(3), [run(1), run(2, tests=49)], "", (1, "same branch")),
@@ -104,7 +98,7 @@ BASES = {
     "other-configuration": (run(3), [run(1), run(2, config=7)], "", (1, "same branch")),
     "no-branch": (run(3, ""), [run(1, ""), run(2)], "", (1, "same branch")),
     "no-branch-falls-to-main": (run(3, ""), [run(2)], "", (2, "main branch")),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("facts", "others", "main", "expected"), list(BASES.values()), ids=list(BASES))
@@ -158,37 +152,116 @@ def test_changes(before: str | None, now: str, expected: dict[str, list[int]]) -
     assert lists(before, now) == expected
 
 
-def test_modules_and_tests_that_did_not_run_are_apart() -> None:
-    """A file that was not collected is no test; its tests are not gone, and not new when it is collected again."""
-    broken = Apart(modules={2}, not_run={0})
-    assert lists("PP.", ".PF", apart=broken) == {"newly_failing": [2], "not_run": [0]}
-    mended = Apart(modules={2}, imported={2}, known={0})
-    assert lists(".PF", "PP.", apart=mended) == {"fixed": [2]}
-    assert lists("F", "P", apart=Apart(flaky={0})) == {"passed_again": [0]}
-
-
-def test_a_part_of_the_suite_makes_no_test_gone() -> None:
-    """A run of some tests says nothing of the others."""
-    assert lists("PPF", "F", has_part=True) == {"newly_failing": [0]}
+@pytest.mark.parametrize(
+    ("before", "now", "options", "expected"),
+    [
+        ("PP.", ".PF", {"apart": Apart(modules={2}, not_run={0})}, {"newly_failing": [2], "not_run": [0]}),
+        (".PF", "PP.", {"apart": Apart(modules={2}, imported={2}, known={0})}, {"fixed": [2]}),
+        ("F", "P", {"apart": Apart(flaky={0})}, {"passed_again": [0]}),
+        ("PPF", "F", {"has_part": True}, {"newly_failing": [0]}),
+    ],
+    ids=["broken module", "mended module", "flaky", "part"],
+)
+def test_tests_apart(before: str, now: str, options: dict[str, Any], expected: dict[str, list[int]]) -> None:
+    """A file that was not collected is no test; its tests are neither gone nor new, nor are those of no selection."""
+    assert lists(before, now, **options) == expected
 
 
 @pytest.mark.parametrize(
     ("facts", "base", "expected"),
     [
-        (run(2), None, False),
-        (run(2, selection="-k cart"), None, True),
-        (run(2, selection="-k cart"), run(1, selection="-k cart"), False),
-        (run(2, selection="-k cart"), run(1), True),
-        (run(2), run(1, selection="-k cart"), False),
-        (run(2, collected=200), run(1), True),
-        (run(2, has_died=True), run(1), True),
-        (run(2, tests=49), run(1), True),
-        (run(2, tests=50), run(1), False),
-        (run(2, tests=9, collected=9), run(1), False),
-        (run(2, tests=9, collected=9, deselected=91), run(1), True),
+        (run(2), None, False), (run(2, selection="-k cart"), None, True),
+        (run(2, selection="-k cart"), run(1, selection="-k cart"), False), (run(2, selection="-k cart"), run(1), True),
+        (run(2), run(1, selection="-k cart"), False), (run(2, collected=200), run(1), True),
+        (run(2, has_died=True), run(1), True), (run(2, tests=49), run(1), True), (run(2, tests=50), run(1), False),
+        (run(2, tests=9, collected=9), run(1), False), (run(2, tests=9, collected=9, deselected=91), run(1), True),
         (run(2, tests=500), run(1), False),
     ],
-)
+)  # fmt: skip
 def test_part_of_a_suite(facts: RunFacts, base: RunFacts | None, *, expected: bool) -> None:
     """A run is a part of the suite if tests were selected or did not run, or by its size if nothing else is known."""
     assert is_partial(facts, base) is expected
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "is_included"),
+    [
+        ("", "", True), ("", "-k cart", True), ("-k cart", "", False), ("-k cart", "-k cart", True),
+        ("-k cart", "-k 'cart and pay'", False), ("-k cart", "-k cart -m smoke", True),
+        ("-k cart -m smoke", "-k cart", False), ("-m cart", "-k cart", False), ("-m cart", "-k -m cart", False),
+        ("--deselect=tests/test_a.py", "--deselect=tests/test_a.py tests", True),
+        ("--deselect=tests/test_a.py", "--deselect=tests/test_b.py", False), ("tests", "-k cart tests", True),
+        ("tests", "-k cart", False), ("tests", "tests/unit", True), ("tests/unit", "tests", False),
+        ("tests/unit", "tests/unit_old", False), ("tests/test_a.py", "'tests/test_a.py::test_b[x y]'", True),
+        ("tests/test_a.py::test_b", "'tests/test_a.py::test_b[x y]'", True),
+        ("tests/test_a.py::test_b", "tests/test_a.py::test_bc", False), ("tests/a tests/b", "tests/b/test_c.py", True),
+        ("tests/a", "tests/a tests/b", False), ("--lf", "--lf", False), ("tests", "--lf tests", True),
+        ("-k '--lf'", "-k '--lf'", True), ("tests", "it's broken", False), ("", "it's broken", True),
+    ],
+)  # fmt: skip
+def test_includes(wide: str, narrow: str, *, is_included: bool) -> None:
+    """A selection has another's tests if it has no option of its own and its paths lead to those of the other."""
+    assert includes(wide, narrow) is is_included
+
+
+@pytest.mark.parametrize(
+    ("selection", "words"),
+    [
+        ("", ""), ("-k 'cart and pay' tests/unit", " -k 'cart and pay' tests/unit"),
+        ("-m smoke --deselect=tests/a.py::test_a", " -m smoke --deselect=tests/a.py::test_a"), ("--lf", ""),
+        ("tests; rm -r .", ""), ("tests;reboot '$(reboot)'", " 'tests;reboot' '$(reboot)'"), ("-p evil tests", ""),
+        ("@options", ""), ("-k @options", ""), ("tests 'unclosed", ""),
+        ("-k 'cart or pay or an expression that was c", ""), ("''", " ''"),
+    ],
+)  # fmt: skip
+def test_command_of(selection: str, words: str) -> None:
+    """The command runs the same tests; a part of a selection, and words of another program, are in none."""
+    assert command_of(selection) == f"pytest --automation-report{words}"
+
+
+def _share(
+    job: str, *cases: int, chosen: int | None = None, attempt: int = 1, digest: str = "d", tests: int = 8
+) -> Share:
+    return Share(job, attempt, digest, tests, len(cases) if chosen is None else chosen, frozenset(cases))
+
+
+FOUR = [_share(f"unit {number}/4", 2 * number, 2 * number + 1) for number in (1, 2, 3, 4)]
+KILLED = [*FOUR[:3], _share("unit 4/4", 8, chosen=2)]
+ALL = range(2, 10)
+TABLE = [
+    ("shards", FOUR, "8 tests, each once"),
+    ("a lost shard", FOUR[:3], "2 missing, from unit 4/4"),
+    ("the wrong number", [*FOUR[:3], _share("unit 4/4", 2, 3)], "2 missing, 2 twice, from unit 4/4"),
+    ("a killed shard", KILLED, "1 missing, from unit 4/4"),
+    ("which ran again", [*KILLED, _share("unit 4/4", 8, 9, attempt=2)], "8 tests, each once"),
+    ("one job twice", [_share("unit", 2, 3, 4, 5), _share("unit", 4, 5, 6, 7)], "2 missing, 2 twice, from unit"),
+    ("an empty shard", [*FOUR, _share("unit 5/5")], "8 tests, each once"),
+    ("a matrix", [_share("py310", *ALL), _share("py313", *ALL, digest="e")], "16 tests, each once"),
+    ("a matrix without names", [_share("test", *ALL), _share("test", *ALL, attempt=2)], "8 tests, each once"),
+    ("a matrix that was killed", [_share("py310", *ALL), _share("py313", 2, 3, chosen=8)], "6 missing, from py313"),
+    (
+        "a file that was not collected at first",
+        [_share("unit", tests=6, chosen=6, digest="e"), _share("unit", *ALL, attempt=2)],
+        "8 tests, each once",
+    ),
+    (
+        "a file that is not collected any more",
+        [_share("unit", 2, chosen=8), _share("unit", 2, tests=1, digest="e", attempt=2)],
+        "7 missing, from unit",
+    ),
+    ("one test", [_share("a", 1, tests=1)], "1 test, each once"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shares", "words"), [pytest.param(*row, id=name) for name, *row in TABLE])
+def test_wholeness(shares: list[Share], words: str) -> None:
+    """Shards have each test once together, other jobs each of their own; who lost or doubled tests is named."""
+    found = wholeness_of(shares)
+    assert found is not None
+    assert wholeness_words(found) == words
+
+
+def test_what_cannot_be_known() -> None:
+    """Nothing is claimed without sessions that say what they collected, nor if the ids of tests differ in each job."""
+    assert wholeness_of([]) is None
+    assert wholeness_of([_share("a", 1, 2, digest="a"), _share("b", 3, 4, digest="b")]) is None

@@ -32,25 +32,21 @@ def noisy(milliseconds: int, runs: int, seed: int, share: float = 0.05) -> list[
 STEADY = [200.0 * MS] * 20
 
 SERIES = {
-    "steady": (STEADY + [200.0 * MS] * 3, None),
-    "step-up": (STEADY + [400.0 * MS] * 3, "slower"),
+    "steady": (STEADY + [200.0 * MS] * 3, None), "step-up": (STEADY + [400.0 * MS] * 3, "slower"),
     "step-down": (STEADY + [90.0 * MS] * 3, "faster"),
     "one-spike": ([*STEADY, 200.0 * MS, 900.0 * MS, 200.0 * MS], None),
     "two-of-three": ([*STEADY, 200.0 * MS, 900.0 * MS, 900.0 * MS], "slower"),
-    "one-third-more": (STEADY + [270.0 * MS] * 3, None),
-    "noisy": (noisy(200, 23, 1, 0.3), None),
+    "one-third-more": (STEADY + [270.0 * MS] * 3, None), "noisy": (noisy(200, 23, 1, 0.3), None),
     "noisy-and-double": (noisy(200, 20, 2) + noisy(400, 3, 3), "slower"),
     "bimodal": ([100.0 * MS, 500.0 * MS] * 10 + [500.0 * MS] * 3, None),
     "ramp": ([(200 + 4 * run) * MS for run in range(23)], None),
     "steep-ramp": ([(100 + 40 * run) * MS for run in range(23)], None),
-    "short-tests": ([1.0 * MS] * 20 + [50.0 * MS] * 3, None),
-    "clock": ([0.0] * 20 + [16.0 * MS] * 3, None),
+    "short-tests": ([1.0 * MS] * 20 + [50.0 * MS] * 3, None), "clock": ([0.0] * 20 + [16.0 * MS] * 3, None),
     "from-nothing": ([0.0] * 20 + [160.0 * MS] * 3, "slower"),
     "seven-runs": ([200.0 * MS] * 4 + [900.0 * MS] * 3, None),
-    "eight-runs": ([200.0 * MS] * 5 + [900.0 * MS] * 3, "slower"),
-    "nothing": ([], None),
+    "eight-runs": ([200.0 * MS] * 5 + [900.0 * MS] * 3, "slower"), "nothing": ([], None),
     "old-times-are-forgotten": ([900.0 * MS] * 30 + [200.0 * MS] * 20 + [210.0 * MS] * 3, None),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("durations", "word"), list(SERIES.values()), ids=list(SERIES))
@@ -127,18 +123,12 @@ def test_speed_does_not_drift(waiting: float) -> None:
 @pytest.mark.parametrize(
     ("speeds_of_runs", "usual"),
     [
-        ([], 1.0),
-        ([2.0] * 4, 1.0),
-        ([1.0] + [2.0] * 4, 2.0),
-        ([None] * 30 + [2.0] * 4, 1.0),
-        ([1.0] * 80 + [2.0] * 9, 1.0),
-        ([1.0] * 80 + [2.0] * 11, 2.0),
-        ([1.0] * 80 + [0.5] * 11, 0.5),
-        ([1.09] * 20, 1.0),
-        ([0.91] * 20, 1.0),
+        ([], 1.0), ([2.0] * 4, 1.0), ([1.0] + [2.0] * 4, 2.0), ([None] * 30 + [2.0] * 4, 1.0),
+        ([1.0] * 80 + [2.0] * 9, 1.0), ([1.0] * 80 + [2.0] * 11, 2.0), ([1.0] * 80 + [0.5] * 11, 0.5),
+        ([1.09] * 20, 1.0), ([0.91] * 20, 1.0),
     ],
     ids=["none", "few", "enough", "unknown", "not-yet", "slower-machine", "faster-machine", "noise", "faster-noise"],
-)
+)  # fmt: skip
 def test_usual_speed(speeds_of_runs: list[float | None], usual: float) -> None:
     """The speed of half of the last runs is the usual one, also if the first run was faster; noise changes nothing."""
     assert usual_speed(speeds_of_runs) == usual
@@ -207,11 +197,8 @@ def test_short_tests_of_one_kind_are_drawn_together_and_failures_stay_apart() ->
     lane = [(number * 1000, timed(number, 0.001, 0, "failed" if number == 5 else "passed")) for number in range(11)]
     lane.append((20_000, timed(99, 30, 0)))
     (blocks,) = blocks_of([lane], 60 * SECOND)
-    assert [(block.kind, block.count, block.result, block.last) for block in blocks] == [
-        ("passed", 10, 0, 10),
-        ("passed", 1, 99, 99),
-        ("failed", 1, 5, 5),
-    ]
+    shown = [(block.kind, block.count, block.result, block.last) for block in blocks]
+    assert shown == [("passed", 10, 0, 10), ("passed", 1, 99, 99), ("failed", 1, 5, 5)]
     assert (blocks[0].start, blocks[0].end) == (0, 11_000)
 
 

@@ -1,19 +1,23 @@
 """What real suites seldom show: frozen clocks, cut short attempts, groups, odd outcomes, results made without a run."""
 
-import json
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import convert, to_builtins
-from msgspec.structs import replace
 
 from pytest_automation_report.api.models import FieldType, Test
+from pytest_automation_report.guards import InternalErrors
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.results import collection_record, identity_of, unfinished_attempt
-from support.recorded_suites import NODE, PLACE, MadeReport, ended, ran, result_of, results_of
+from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
+from pytest_automation_report.spool.records import SPOOL_KINDS, Decoder, FinishRecord
+from pytest_automation_report.spool.writer import SpoolWriter
+from pytest_automation_report.text.limits import STRING_UNITS
+from support.recorded_suites import NODE, MadeReport, ended, ran, result_of
 
 INF, NAN = float("inf"), float("nan")
 
@@ -33,18 +37,13 @@ def plain(**changes: Any) -> tuple[MadeReport, ...]:  # noqa: ANN401 - attribute
 @pytest.mark.parametrize(
     ("durations", "observed", "expected"),
     [
-        ((0.001, 0.002, 0.0005), 10_000, 3500),
-        ((0.0, 0.0, 0.0), 10_000, 10_000),
-        ((0.001, -1.3e9, 1.3e9), 10_000, 10_000),
-        ((1.3e9, 0.0, 0.0), 10_000, 10_000),
-        ((0.001, -0.0005, 0.001), 10_000, 10_000),
-        ((0.001, 0.001, 0.001), 2000, 2000),
-        ((INF, 0.0, 0.0), 10_000, 10_000),
-        ((NAN, 0.0, 0.0), 10_000, 10_000),
-        ((0.001, INF, -INF), 10_000, 10_000),
+        ((0.001, 0.002, 0.0005), 10_000, 3500), ((0.0, 0.0, 0.0), 10_000, 10_000),
+        ((0.001, -1.3e9, 1.3e9), 10_000, 10_000), ((1.3e9, 0.0, 0.0), 10_000, 10_000),
+        ((0.001, -0.0005, 0.001), 10_000, 10_000), ((0.001, 0.001, 0.001), 2000, 2000),
+        ((INF, 0.0, 0.0), 10_000, 10_000), ((NAN, 0.0, 0.0), 10_000, 10_000), ((0.001, INF, -INF), 10_000, 10_000),
         ((0.0, 0.0, 0.0), -5, 0),
     ],
-)
+)  # fmt: skip
 def test_elapsed_survives_clocks_that_tests_move(
     durations: tuple[float, float, float],
     observed: int,
@@ -82,44 +81,6 @@ def test_reasons_of_expected_failures_are_the_same_from_every_pytest() -> None:
     """Older versions of pytest put a word before the reason, which is not shown."""
     test = made(MadeReport("setup"), MadeReport("call", "skipped", wasxfail="reason: bug"), MadeReport("teardown"))
     assert (test.status, values(test)) == ("skipped", {"Skipped": "bug"})
-
-
-def test_attempts_are_counted_in_a_row() -> None:
-    """Attempts are one result up to one that is final; the next attempt begins another result."""
-    recorder = Recorder(RecordingOptions())
-    failed = MadeReport("call", "rerun", longreprtext="x")
-    records = [
-        ran(MadeReport("setup"), each, MadeReport("teardown"), recorder=recorder)
-        for each in (failed, failed, MadeReport("call"), MadeReport("call"), failed)
-    ]
-    numbered = [replace(record, number=number) for number, record in enumerate(records)]
-    assert [len(result.attempts) for result in results_of(numbered)] == [1, 2, 3, 1, 1]
-
-
-def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> None:
-    """What a report said when it arrived counts, since pytest-retry turns its first report into its last."""
-    recorder = Recorder(RecordingOptions())
-    recorder.start(NODE, PLACE)
-    shared = MadeReport("call", "retried", longreprtext="first")
-    recorder.add(MadeReport("setup"))
-    recorder.add(shared)
-    shared.outcome, shared.longrepr = "failed", "second"
-    recorder.add(shared)
-    assert values(result_of(ended(recorder)).test) == {"Failure": "second", "Attempts": "2", "Attempt 1": "first"}
-
-
-def test_interleaved_tests_are_kept_apart() -> None:
-    """Reports of two tests that run at once, as a controller sees them, do not mix."""
-    recorder = Recorder(RecordingOptions())
-    other = NODE + "2"
-    for nodeid in (NODE, other):
-        recorder.start(nodeid, PLACE)
-    for one, two in zip(plain(), plain(nodeid=other), strict=True):
-        recorder.add(one)
-        two.outcome = "failed" if two.when == "call" else "passed"
-        recorder.add(two)
-    first, second = ended(recorder), ended(recorder, other)
-    assert (first.attempt.status, second.attempt.status) == ("passed", "failure")
 
 
 def test_output_of_an_item_that_was_reset_is_kept() -> None:
@@ -185,14 +146,6 @@ def test_collection_results() -> None:
     assert (inner.folder, inner.name, inner.file) == ("tests.test_a", "TestA", "tests/test_a.py")
 
 
-def test_rules_travel_as_json() -> None:
-    """Rules are the same after JSON, which has no secrets if they are left out, and show none."""
-    rules = RecordingOptions("p", "all", {"failure": "failed"}, ("a+", "b"), secrets=("hunter2",))
-    without = rules.without_secrets()
-    assert convert(json.loads(json.dumps(to_builtins(without))), RecordingOptions) == without
-    assert "hunter2" not in repr(rules) + json.dumps(to_builtins(without))
-
-
 PREFIXES = st.sampled_from(["", "p", "a.b c", "\u20ac", "x\n", "p" * 760])
 NODEIDS = st.one_of(
     st.builds(
@@ -217,3 +170,68 @@ def test_test_that_passed_is_the_same_by_either_way(prefix: str, nodeid: str, li
         ["Node id"] if identity_of(nodeid, prefix=prefix).is_respelled else []
     )
     assert (record.attempt.status, record.is_final, record.nodeid, record.line) == ("passed", True, nodeid, line)
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "folder", "name"),
+    [
+        ("test_a.py::TestA::TestB::test_x[a::b/c.py]", "test_a.TestA.TestB", "test_x[a::b/c.py]"),
+        ("a.py::t[\0\x08\t\n\x0b\x0c\r\x0e\x1f ~]", "a", "t[#x00#x08\t\\n#x0B#x0C\\x0d#x0E#x1F ~]"),
+        ("a.py::t[\x80\ud7ff\ud800\udfff\ue000\ufffd\uffff]", "a", "t[\\x80\ud7ff#xD800#xDFFF\ue000\ufffd#xFFFF]"),
+        ("test[1].py::test_x[2]", "test[1]", "test_x[2]"),
+        ("docs/a.rst::a.rst", "docs.a.rst", "a.rst"),
+        ("tests/test_a.py", "tests.test_a", "tests.test_a"),
+        ("../up/test_a.py::test_x", "...up.test_a", "test_x"),
+        ("", "(no name)", "(no name)"),
+    ],
+)
+def test_identity_of_a_node(nodeid: str, folder: str, name: str) -> None:
+    """A node id gives folder and name by the rules of the XML, also where the XML could not be read back."""
+    found = identity_of(nodeid)
+    assert (found.folder, found.name, found.raw) == (folder, name, nodeid)
+
+
+def test_the_key_of_a_node_without_a_class_is_that_of_its_name() -> None:
+    """A module has no class name in the XML, so its key is made of its name alone, unless a prefix stands there."""
+    assert identity_of("tests/test_a.py").key == sha256(b"tests.test_a").hexdigest()
+    assert identity_of("tests/test_a.py", prefix="p").key == sha256(b"p.tests.test_a").hexdigest()
+
+
+def test_the_key_is_made_before_anything_is_cut_or_cleaned() -> None:
+    """Tests whose long or invisible ids look the same afterwards still have keys of their own."""
+    one, other = identity_of("a.py::" + "x" * 2000 + "1"), identity_of("a.py::" + "x" * 2000 + "2")
+    assert one.name == other.name
+    assert len(one.name) <= STRING_UNITS
+    assert one.key != other.key
+    assert identity_of("a\ud800.py::t").key != identity_of("a\ud801.py::t").key
+    assert identity_of("a\ud800.py::t").folder == "a\\ud800"
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "is_respelled"),
+    [
+        ("a/b.py::C::t[x]", False), ("a.py::t[ü]", False), ("a.py", False), ("a.py::t[\x1b]", True),
+        ("a.py::t[\x85]", True), ("a\x85.py::t", True), ("a.py::" + "x" * 2000, True),
+    ],
+)  # fmt: skip
+def test_respelled_names_are_known(nodeid: str, is_respelled: bool) -> None:  # noqa: FBT001 - a column of the table
+    """It is told where folder and name do not show the node id as it is."""
+    assert identity_of(nodeid).is_respelled is is_respelled
+
+
+def test_start_that_fails_does_not_give_its_result_to_another_test(tmp_path: Path) -> None:
+    """A plugin that gives no location costs its test's START, not its result, and the test before it has one alone."""
+    path, faults = tmp_path / "main.records", InternalErrors()
+    recording = RuntestHooks(SpoolWriter(path), RecordingOptions(), Clock(), "main", faults)
+    places: dict[str, Any] = {"a.py::one": ("a.py", 1, "one"), "a.py::two": None}
+    for nodeid, place in places.items():
+        recording.pytest_runtest_logstart(nodeid, place)
+        for when in ("setup", "call", "teardown"):
+            recording.pytest_runtest_logreport(MadeReport(nodeid=nodeid, when=when))
+        recording.pytest_runtest_logfinish(nodeid)
+    _, _, one, two = (each.record for each in Decoder(SPOOL_KINDS).feed(path.read_bytes()))
+    assert isinstance(one, FinishRecord)
+    assert (one.nodeid, one.file, one.line) == ("a.py::one", "a.py", 1)
+    assert isinstance(two, FinishRecord)
+    assert (two.nodeid, two.attempt.status) == ("a.py::two", "passed")
+    assert (faults.count, recording.counts) == (1, {"passed": 2})

@@ -24,24 +24,10 @@ ROOM = 1024 * 1024
 
 
 def tally(*failures: FailedTest, expected: int | None = None, run: int | None = 7, **counts: int) -> SessionCounts:
-    """Return the numbers of a session with these failures."""
     return SessionCounts(
-        run=run,
-        seen=0,
-        acknowledged=0,
-        rejected=0,
-        held=0,
-        threads=0,
-        counts=counts,
-        expected=expected,
-        modules=0,
-        skipped_modules=0,
-        repeated=(),
-        is_done=True,
-        is_complete=True,
-        damaged=0,
-        failures=failures,
-    )
+        run=run, seen=0, acknowledged=0, rejected=0, held=0, threads=0, counts=counts, expected=expected, modules=0,
+        skipped_modules=0, repeated=(), is_done=True, is_complete=True, damaged=0, failures=failures,
+    )  # fmt: skip
 
 
 def shown(text: str) -> str:
@@ -49,31 +35,29 @@ def shown(text: str) -> str:
     return html.unescape(re.sub(r"</?code>", "", text))
 
 
+PAGE = """\
+### suite main #7
+
+**1 failed, 3 passed, 2 skipped** in [run 7](<https://example.testmo.net/automation/runs/view/7>)
+
+10 of 10 tests were not run.
+
+- 2 results kept in .automation-report/spool/x
+
+| Failed | Message |
+| --- | --- |
+| tests.test_cart.test_pay[a|b] | assert 1 == 2 |
+"""
+
+
 def test_page() -> None:
     """A page has the run's name, all counts, failures first, a link to the run, what was told, and the failures."""
-    page = JobPage(
-        title="suite main #7",
-        tally=tally(FAILED, failure=1, passed=3, skipped=2, expected=10),
-        url="https://example.testmo.net/automation/runs/view/7",
-        warnings=["2 results kept in .automation-report/spool/x"],
+    counts = tally(FAILED, failure=1, passed=3, skipped=2, expected=10)
+    url, warnings = (
+        "https://example.testmo.net/automation/runs/view/7",
+        ["2 results kept in .automation-report/spool/x"],
     )
-    assert shown(page.text(ROOM)).splitlines() == [
-        "### suite main #7",
-        "",
-        "**1 failed, 3 passed, 2 skipped** in [run 7](<https://example.testmo.net/automation/runs/view/7>)",
-        "",
-        "10 of 10 tests were not run.",
-        "",
-        "- 2 results kept in .automation-report/spool/x",
-        "",
-        "| Failed | Message |",
-        "| --- | --- |",
-        "| tests.test_cart.test_pay[a|b] | assert 1 == 2 |",
-    ]
-
-
-def test_page_of_nothing() -> None:
-    """A session without results and without a run has a page that says so."""
+    assert shown(JobPage(title="suite main #7", tally=counts, url=url, warnings=warnings).text(ROOM)) == PAGE
     assert JobPage(title="s", tally=tally(run=None)).text(ROOM) == "### s\n\n**no results**\n"
 
 
@@ -100,22 +84,11 @@ def test_page_keeps_its_size(room: int) -> None:
 
 
 INJECTIONS = [
-    "<img src=x onerror=alert(1)>",
-    "<!-- hidden -->",
-    "</code></td></table><script>alert(1)</script>",
-    "[click](javascript:alert(1))",
-    "![](https://example.org/pixel.png)",
-    "# heading",
-    "a | b | c",
-    "```\ncode\n```",
-    "**bold** _x_ ~~y~~",
-    "https://example.org/www.example.org",
-    "::error::x\n::add-mask::y",
-    "##vso[task.setvariable variable=a]b",
-    "&lt;b&gt; &#60;",
-    "\x1b[31mred\x1b[0m \u202e\x00",
-    "$x$ @ann #12 :tada:",
-]
+    "<img src=x onerror=alert(1)>", "<!-- hidden -->", "</code></td></table><script>alert(1)</script>",
+    "[click](javascript:alert(1))", "![](https://example.org/pixel.png)", "# heading", "a | b | c", "```\ncode\n```",
+    "**bold** _x_ ~~y~~", "https://example.org/www.example.org", "::error::x\n::add-mask::y",
+    "##vso[task.setvariable variable=a]b", "&lt;b&gt; &#60;", "\x1b[31mred\x1b[0m \u202e\x00", "$x$ @ann #12 :tada:",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
@@ -133,22 +106,19 @@ def test_foreign_text_is_text(text: str) -> None:
     assert html.unescape(spelled) in shown(row)
 
 
+def unescaped(text: str, *spelled: tuple[str, str]) -> str:
+    for spelling, sign in spelled:
+        text = text.replace(spelling, sign)
+    return text
+
+
 def github(line: str) -> tuple[str, dict[str, str], str]:
     """Read a line as GitHub's runner does."""
     found = re.fullmatch(r"::(\w+)(?: (.*?))?::(.*)", line)
     assert found
-    values: dict[str, str] = {}
-    for each in str(found[2] or "").split(","):
-        name, _, value = each.partition("=")
-        values.update({name: value} if name else {})
     order = (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%"))
-
-    def read(text: str) -> str:
-        for spelled, sign in order:
-            text = text.replace(spelled, sign)
-        return text
-
-    return found[1], {name: read(value) for name, value in values.items()}, read(found[3])
+    pairs = (each.partition("=")[::2] for each in str(found[2] or "").split(",") if each)
+    return found[1], {name: unescaped(value, *order) for name, value in pairs}, unescaped(found[3], *order)
 
 
 def azure(line: str) -> tuple[dict[str, str], str]:
@@ -156,14 +126,8 @@ def azure(line: str) -> tuple[dict[str, str], str]:
     found = re.match(r"##vso\[task\.logissue ([^\]]*)\](.*)\Z", line)
     assert found
     order = (("%3B", ";"), ("%0D", "\r"), ("%0A", "\n"), ("%5D", "]"), ("%AZP25", "%"))
-
-    def read(text: str) -> str:
-        for spelled, sign in order:
-            text = text.replace(spelled, sign)
-        return text
-
     pairs = (each.partition("=")[::2] for each in found[1].split(";") if each)
-    return {name: read(value) for name, value in pairs}, read(found[2])
+    return {name: unescaped(value, *order) for name, value in pairs}, unescaped(found[2], *order)
 
 
 def teamcity(line: str) -> dict[str, str]:
@@ -192,7 +156,7 @@ def test_foreign_text_is_no_command(text: str) -> None:
 
 
 def test_ten_of_a_kind() -> None:
-    """Ten failures are marked, one line tells of the others, and one of what was not delivered."""
+    """Ten failures are marked, one line tells of the others, as of those without a text, and one of what was kept."""
     many = [FailedTest("failure", "f", f"test_{each}", "m") for each in range(30)]
     for provider in ANNOTATED:
         lines = annotation_lines(provider, many, 31, "3 results kept in x")
@@ -201,18 +165,10 @@ def test_ten_of_a_kind() -> None:
         assert "3 results kept in x" in lines[11]
         assert "1 more test failed" in annotation_lines(provider, many, 11)[10]
         assert "1 test failed" in annotation_lines(provider, (), 1)[0]
-    assert [line.partition(" ")[0] for line in annotation_lines("GitHub", many, 31, "x")][9:] == [
-        "::error",
-        "::warning::21",
-        "::warning::automation",
-    ]
-
-
-def test_failures_that_nobody_knows() -> None:
-    """Failures without a text are told as a number."""
+    kinds = [line.partition(" ")[0] for line in annotation_lines("GitHub", many, 31, "x")]
+    assert kinds[9:] == ["::error", "::warning::21", "::warning::automation"]
     assert annotation_lines("GitHub", [], 2) == ["::warning::2 tests failed"]
-    assert annotation_lines("GitHub", [], 0) == []
-    assert annotation_lines("Jenkins", [FAILED], 1, "x") == []
+    assert annotation_lines("GitHub", [], 0) == annotation_lines("Jenkins", [FAILED], 1, "x") == []
 
 
 def _failing(name: str, message: str, status: Status = "failure") -> FinishRecord:

@@ -12,7 +12,6 @@ from pytest_automation_report.summary.findings_lines import (
     findings_lines,
     reason_lines,
 )
-from pytest_automation_report.summary.findings_lines import test_title as title_of
 from pytest_automation_report.text.terminal import ago
 
 MINUTE = 60_000_000
@@ -108,26 +107,12 @@ def test_lines_of_reasons() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "name", "title"),
-    [("tests.a", "test_b", "tests.a.test_b"), ("", "test_b", "test_b"), ("tests.a", "tests.a", "tests.a")],
-)
-def test_title_of_a_test(folder: str, name: str, title: str) -> None:
-    """A test has one line of folder and name; a module, whose name is its folder, stands once."""
-    assert title_of({"folder": folder, "name": name}) == title
-
-
-@pytest.mark.parametrize(
     ("minutes", "words"),
     [
-        (0, "just now"),
-        (1, "1 min ago"),
-        (59, "59 min ago"),
-        (60, "1 h ago"),
-        (1439, "23 h ago"),
-        (1440, "1 day ago"),
-        (4320, "3 days ago"),
+        (0, "just now"), (1, "1 min ago"), (59, "59 min ago"), (60, "1 h ago"), (1439, "23 h ago"),
+        (1440, "1 day ago"), (4320, "3 days ago"),
     ],
-)
+)  # fmt: skip
 def test_how_long_ago(minutes: int, words: str) -> None:
     """A time span is said as one would say it."""
     assert ago(minutes * MINUTE) == words
