@@ -28,10 +28,7 @@ def test_every_hook_is_guarded() -> None:
     modules = [path for path in PACKAGE.rglob("*.py") if path.name != "hookspecs.py"]
     unguarded = {str(path): found for path in modules if (found := hooks_without_guard(path.read_text("utf-8")))}
     assert unguarded == {}
-
-
-def test_hook_without_guard_is_found() -> None:
-    """The search looks into classes and at wrappers, and other decorators are no guard."""
+    # The search looks into classes and at wrappers, and other decorators are no guard.
     text = "class A:\n    @pytest.hookimpl(wrapper=True)\n    def pytest_b(self):\n        yield\n"
     assert hooks_without_guard(text) == ["pytest_b, line 3"]
     assert hooks_without_guard(text.replace("    def", "    @guarded\n    def")) == []

@@ -44,12 +44,9 @@ def test_the_pieces_are_one_document_with_everything(count: int) -> None:
     items = [an_item(f"test_{number}[{HOSTILE}]", file=HOSTILE) for number in range(count)]
     run, findings = {"id": 7, "name": HOSTILE}, findings_of()
     assert json.loads("".join(json_document(run, "backend", findings, items))) == {
-        "format": "automation-report run",
-        "version": 1,
-        "run": {**run, "source": "backend"},
-        "findings": findings,
+        "format": "automation-report run", "version": 1, "run": {**run, "source": "backend"}, "findings": findings,
         "tests": items,
-    }
+    }  # fmt: skip
 
 
 def test_results_are_not_held_together() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_automation_report.api.models import Link
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from support.settings import resolve
@@ -155,10 +156,14 @@ def test_values_at_the_edge(name: str, value: str, expected: object) -> None:
 
 
 def test_texts_that_are_too_long() -> None:
-    """A tag, source or status that the server would not take whole is an error."""
+    """A tag, source, status or link that the server would not take whole is an error: none is cut."""
     for name, value in (("tags", "a" * 751), ("source", "a" * 751), ("statuses", "passed=" + "a" * 751)):
         with pytest.raises(SettingError):
             resolve({name: value})
+    address = "https://b.example/".ljust(751, "x")
+    assert resolve({"links": [f"a = {address[:750]}"]}).links == (Link("a", address[:750]),)
+    with pytest.raises(SettingError, match=r"behind a=, write a web address of at most 750 characters"):
+        resolve({"links": [f"a={address}"]})
 
 
 def test_project_is_required_with_an_address() -> None:

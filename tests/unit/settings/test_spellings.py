@@ -236,24 +236,18 @@ def test_defaults(pytester: pytest.Pytester) -> None:
 
 
 def test_empty_is_unset_everywhere(pytester: pytest.Pytester) -> None:
-    """An empty or blank value in any place leaves the decision to the next place."""
+    """An empty or blank value in any place, as a text or list in native TOML, leaves the decision to the next place."""
     named = [each for each in SETTINGS if each.kind != "flag"]
-    pytester.makeini("[pytest]\n" + "".join(f"{each.ini} =\n" for each in named))
     options = [f"{each.option}=" if each.is_option else f"-o{each.ini}=" for each in named]
     environ = {f"AUTOMATION_REPORT_{each.name.upper()}": "  " for each in SETTINGS}
+    if HAS_NATIVE_TOML:
+        empty = [f"{each.ini} = {'[]' if each.kind in ('list', 'pairs') else json.dumps('')}\n" for each in SETTINGS]
+        (pytester.path / "pytest.toml").write_text("[pytest]\n" + "".join(empty), encoding="utf-8")
+        assert read(pytester).origins == {}
+        (pytester.path / "pytest.toml").unlink()
+    pytester.makeini("[pytest]\n" + "".join(f"{each.ini} =\n" for each in named))
     found = read(pytester, *options, environ=environ)
     assert (found.origins, found.warnings) == ({}, ())
-
-
-@pytest.mark.skipif(not HAS_NATIVE_TOML, reason="this pytest has no native TOML")
-def test_empty_is_unset_in_native_toml(pytester: pytest.Pytester) -> None:
-    """An empty text or list in native TOML is unset, also where a number belongs."""
-    text = "".join(
-        f"automation_report_{each.name} = {'[]' if each.kind in ('list', 'pairs') else json.dumps('')}\n"
-        for each in SETTINGS
-    )
-    (pytester.path / "pytest.toml").write_text("[pytest]\n" + text, encoding="utf-8")
-    assert read(pytester).origins == {}
 
 
 def test_precedence(pytester: pytest.Pytester) -> None:

@@ -159,6 +159,16 @@ def test_folder_of_another_user_stays_whole(tmp_path: Path, name: str, part: str
     assert tree(folder) == before
 
 
+@pytest.mark.parametrize("name", [NAME, f".{NAME}"])
+def test_link_with_the_name_of_a_session(tmp_path: Path, data: Path, name: str) -> None:
+    """A link to the user's data is no session, and nothing is removed through it."""
+    link, before = tmp_path / name, tree(data)
+    link.symlink_to(data)
+    told = [discard_session(SessionFolder(link)), remove_session(link), remove_session(link, is_own=True)]
+    assert "" not in told
+    assert (tree(data), link.is_symlink()) == (before, True)
+
+
 @pytest.fixture
 def after_the_check(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Return what lets something happen between the check of a folder and its removal."""
