@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -40,15 +41,6 @@ def server() -> Iterator[ScriptedServer]:
     """Run a server of ours: it keeps files, too."""
     with checked_scripted_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
         yield server
-
-
-@pytest.fixture
-def secret(tmp_path: Path) -> Path:
-    """Return a file beside the project that is none of a session's."""
-    path = tmp_path / "own" / "secret"
-    path.parent.mkdir()
-    path.write_bytes(SECRET)
-    return path
 
 
 def assert_kept(server: ScriptedServer, names: list[str] = NAMES) -> None:
@@ -127,51 +119,27 @@ def test_file_that_is_not_taken_keeps_no_result_back(
     assert sum(each.path == "/artifacts" for each in server.log) == (1 if "would" in why else 3)
 
 
-def linked(place: Path, secret: Path) -> None:
-    place.unlink()
-    place.symlink_to(secret)
-
-
-def hard_linked(place: Path, secret: Path) -> None:
-    place.unlink()
-    os.link(secret, place)
-
-
-def in_linked_folder(place: Path, secret: Path) -> None:
-    place.unlink()
-    place.parent.rmdir()
-    place.parent.symlink_to(secret.parent)
-    secret.rename(secret.with_name(place.name))
-
-
-def piped(place: Path, secret: Path) -> None:
-    del secret
-    place.unlink()
-    os.mkfifo(place)
-
-
-def gone(place: Path, secret: Path) -> None:
-    del secret
-    place.unlink()
-
-
-def a_folder(place: Path, secret: Path) -> None:
-    place.unlink()
-    place.mkdir()
-    secret.rename(place / secret.name)
-
-
-def test_session_with_a_linked_folder_is_refused(project: Path, secret: Path, server: ScriptedServer) -> None:
+def test_session_with_a_linked_folder_is_refused(project: Path, tmp_path: Path, server: ScriptedServer) -> None:
     """A spool from elsewhere whose folder of files is a link is not sent at all, and says which."""
     (project / "test_files.py").write_text(ONE)
     session = unsent_session(project, server)
-    in_linked_folder(session / "files" / "main-1", secret)
+    shutil.rmtree(session / "files")
+    (own := tmp_path / "own").mkdir()
+    (own / "main-1").write_bytes(SECRET)
+    (session / "files").symlink_to(own)
     done = sent(project, server, exits=3)
     assert "files is a link or a pipe, which no session makes" in done.err
     assert (server.artifacts, server.results) == ({}, [])
 
 
-POISONS = (linked, hard_linked, piped, gone, a_folder)
+POISONS: Mapping[str, Callable[[Path, Path], object]] = {
+    "link": lambda place, secret: place.symlink_to(secret),
+    "hard link": lambda place, secret: place.hardlink_to(secret),
+    "pipe": lambda place, _: os.mkfifo(place),
+    "gone": lambda *_: None,
+    "folder": lambda place, secret: shutil.copytree(secret.parent, place),
+}
+"""What stands in the place of a file; each gets that place, which is empty, and a file of the user's."""
 
 
 def test_send_reads_no_file_but_the_sessions_own(project: Path, tmp_path: Path, server: ScriptedServer) -> None:
@@ -179,10 +147,11 @@ def test_send_reads_no_file_but_the_sessions_own(project: Path, tmp_path: Path, 
     (project / "test_files.py").write_text(SUITE.replace("range(3)", f"range({len(POISONS)})"))
     session = unsent_session(project, server)
     secrets = [tmp_path / f"own-{number}" / "secret" for number, _ in enumerate(POISONS)]
-    for number, poison in enumerate(POISONS):
+    for number, poison in enumerate(POISONS.values()):
         secrets[number].parent.mkdir()
         secrets[number].write_bytes(SECRET)
-        poison(session / "files" / f"main-{number + 1}", secrets[number])
+        (place := session / "files" / f"main-{number + 1}").unlink()
+        poison(place, secrets[number])
     done = sent(project, server, exits=0)
     assert server.artifacts == {}
     names = [f"test_number[{number}]" for number, _ in enumerate(POISONS)]

@@ -102,11 +102,11 @@ def test_part_of_a_batch(tmp_path: Path) -> None:
         before = result_names(server)
         assert len(before) == len(set(before)) == 6 - held + held // 2
         for _ in range(2):
-            sent = send(tmp_path, "--url", server.address, "--project-id", "1", exits=3)
+            sent = send(tmp_path, *server.options, exits=3)
             assert f"{held} held" in sent.err
         assert result_names(server) == before
         assert_one_run(server)
-        dropped = send(tmp_path, "--url", server.address, "--project-id", "1", "--unknown", "drop", exits=0)
+        dropped = send(tmp_path, *server.options, "--unknown", "drop", exits=0)
         assert f"{held} results dropped" in dropped.err
         assert result_names(server) == before
         assert spools(tmp_path) == []

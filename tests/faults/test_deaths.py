@@ -159,14 +159,14 @@ def test_death(tmp_path: Path, server: ScriptedServer, seed: int) -> None:
     wait_for_senders(tmp_path)
     replay = f"{death}\nreplay: {sys.executable} -m pytest tests/faults/test_deaths.py --seed {seed}\n"
     if spools(tmp_path):
-        sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+        sent = send(tmp_path, *server.options)
         replay += sent.text
         if death.deletes and sent.exit == 3 and "deleted the spool" in sent.text:
             # The ledger went with it: what is here is held, since some of it may have arrived.
             if server.results:
                 assert max(Counter(shown(test) for _, _, test in server.results).values()) == 1, replay
                 return
-            sent = send(tmp_path, "--url", server.address, "--project-id", "1", "--unknown=send")
+            sent = send(tmp_path, *server.options, "--unknown=send")
             replay += sent.text
         assert sent.exit == 0, replay
     assert spools(tmp_path) == [], replay

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from faults.test_refusals import expected, halfway
 from support.delivered_results import assert_complete, result_names
 from support.fault_projects import FINISHED, GatedProject, StoppingProject
 from support.scripted_server.server import ScriptedServer
@@ -56,7 +57,7 @@ def test_sender_does_not_stay(tmp_path: Path, server: ScriptedServer) -> None:
         assert running.end().exit == 0
     wait_for_senders(tmp_path)
     server.up()
-    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
+    send(tmp_path, *server.options, exits=0)
     assert_complete(server, EVERY)
 
 
@@ -81,33 +82,10 @@ def test_down_in_the_middle_and_back(tmp_path: Path, server: ScriptedServer) -> 
 
 def test_down_to_the_end(tmp_path: Path, server: ScriptedServer) -> None:
     """What was sent before the server went down is not sent again by the command that delivers the rest."""
-    project = GatedProject(tmp_path, 6, 2)
-    env = session_environment(SOON_OVER)
-    with RunningSession(tmp_path, address=server.address, env=env) as running:
-        running.until(lambda: project.is_at(2), "the second test")
-        running.until(lambda: acknowledged(tmp_path) == 2, "two results are acknowledged")
-        server.down()
-        project.let_through(2)
-        ran = running.end(exits=0)
-        assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
-        wait_for_senders(tmp_path)
-        server.up()
-        sent = run_told_command(tmp_path, ran)
-        assert sent.exit == 0, sent.text
-        assert "4 results sent" in sent.err
-        assert_complete(server, project.names)
-
-
-def test_send_to_a_server_that_is_down(tmp_path: Path, server: ScriptedServer) -> None:
-    """The command gives up after some time without an answer, keeps what it has, and says so by exit code 3."""
-    GatedProject(tmp_path, 2)
-    server.down()
-    with RunningSession(tmp_path, "--automation-report-delivery", "later", address=server.address) as running:
-        ran = running.end()
-    env = session_environment({"send_progress": 0.5})
-    sent = send(tmp_path, "--url", server.address, "--project-id", "1", env=env, exits=3)
-    assert "2 to be sent" in sent.err
-    assert len(spools(tmp_path)) == 1
+    ran = halfway(tmp_path, server, server.down)
+    assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
     server.up()
-    assert run_told_command(tmp_path, ran).exit == 0
-    assert_complete(server, ["test_number[0]", "test_number[1]"])
+    sent = run_told_command(tmp_path, ran)
+    assert sent.exit == 0, sent.text
+    assert "4 results sent" in sent.err
+    assert_complete(server, expected())

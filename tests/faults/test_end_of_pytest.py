@@ -20,7 +20,6 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.end import LedgerTail
 from pytest_automation_report.spool.cleaning import remove_session
 from pytest_automation_report.spool.folder import Process
-from pytest_automation_report.spool.ledger import ledger_from
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, numbered
 from support.projects import wait_for_death
@@ -69,36 +68,21 @@ def test_delivered_session_is_removed_when_pytest_is_gone(
     assert_complete(server, numbered(3))
 
 
-def test_session_is_removed_when_pytest_dies_after_its_delivery(
-    server: ScriptedServer, written: WrittenSession
-) -> None:
-    """When all has arrived while pytest lives, and pytest is killed or gives up before its end, nothing is left."""
+@pytest.mark.parametrize("who", ["sender", "pytest"])
+def test_delivered_session_is_removed_once(server: ScriptedServer, written: WrittenSession, who: str) -> None:
+    """When all has arrived the sender removes the session of a killed pytest, and makes nothing of one that is gone."""
     written.close()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as controller:
-        SenderProcess(written.folder.id, is_embedded=False, has_bucket=False, inherited=()).hand_over(
-            handed_over(written, controller.pid)
-        )
-        eventually(lambda: ledger_from(written.folder.ledger).is_done, "all is delivered")
-        sender = ledger_from(written.folder.ledger).sender_pid
-        assert written.folder.has_manifest
-        controller.kill()
-    wait_for_death(sender)
-    assert not written.folder.path.exists()
-    assert_complete(server, numbered(3))
-
-
-def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, written: WrittenSession) -> None:
-    """A sender that has written its last record makes nothing in the folder again."""
-    written.close()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as controller:
-        SenderProcess(written.folder.id, is_embedded=False, has_bucket=False, inherited=()).hand_over(
-            handed_over(written, controller.pid)
-        )
+        sender = SenderProcess(written.folder.id, is_embedded=False, has_bucket=False, inherited=())
+        sender.hand_over(handed_over(written, controller.pid))
         ledger = LedgerTail(written.folder.ledger)
         eventually(lambda: ledger.read() and ledger.state.is_done, "all is delivered")
-        assert remove_session(written.folder.path) == ""
-        wait_for_death(ledger.state.sender_pid)
+        assert written.folder.has_manifest
+        if who == "pytest":
+            assert remove_session(written.folder.path) == ""
+            wait_for_death(ledger.state.sender_pid)
         controller.kill()
+    wait_for_death(ledger.state.sender_pid)
     assert not written.folder.path.exists()
     assert_complete(server, numbered(3))
 

@@ -35,7 +35,7 @@ def stopped(
                 os.kill(running.pid if whom == "pytest" else project.running_pid, number)
         ran = running.end()
     wait_for_senders(folder)
-    send(folder, "--url", server.address, "--project-id", "1", exits=0)
+    send(folder, *server.options, exits=0)
     assert spools(folder) == []
     return ran
 

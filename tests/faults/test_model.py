@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,10 +37,7 @@ Fate: TypeAlias = Literal[
     "lost", "applied-lost", "applied-500", "500", "429", "late", "slow-commit", "part-500", "part-422", "kill-before",
     "kill-after",
 ]  # fmt: skip
-FATES: tuple[Fate, ...] = (
-    "lost", "applied-lost", "applied-500", "500", "429", "late", "slow-commit", "part-500", "part-422", "kill-before",
-    "kill-after",
-)  # fmt: skip
+FATES: tuple[Fate, ...] = get_args(Fate)
 
 COMMIT_SECONDS = 1.9
 """How long a server may take to commit a request that it had before its thread was completed."""

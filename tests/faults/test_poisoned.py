@@ -12,7 +12,7 @@ from support.fault_projects import NUMBERED
 from support.records import line
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import sent, spools
-from support.sessions import TOKEN, clean_environment, run, run_session, send
+from support.sessions import TOKEN, clean_environment, run, run_session
 
 SECRET = "what-only-this-machine-should-know"
 
@@ -99,17 +99,3 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     assert "4 results sent" in ran.err
     assert result_names(server) == NUMBERED
     assert spools(tmp_path) == [session]
-
-
-def test_spool_of_other_things(tmp_path: Path, server: ScriptedServer) -> None:
-    """Files, folders and links of others in a spool are no sessions: nothing is sent, and they stay as they are."""
-    spool = tmp_path / "spool"
-    (spool / "photos").mkdir(parents=True)
-    (spool / "notes.txt").write_text("mine")
-    (spool / "link").symlink_to(tmp_path)
-    ran = send(tmp_path, "--spool", "spool", "--url", server.address, "--project-id", "1")
-    assert (ran.exit, ran.err) == (0, f"nothing to send in {spool}\n")
-    assert sorted(each.name for each in spool.iterdir()) == ["link", "notes.txt", "photos"]
-    assert server.log == []
-    gone = send(tmp_path, "--spool", "gone", "--url", server.address, "--project-id", "1")
-    assert (gone.exit, gone.err) == (0, f"nothing to send in {tmp_path / 'gone'}\n")

@@ -38,7 +38,7 @@ def expected() -> list[str]:
 
 def sent(folder: Path, server: ScriptedServer, token: str = TOKEN, exits: int | None = None) -> Ran:
     env = {**session_environment(), "AUTOMATION_REPORT_TOKEN": token}
-    return send(folder, "--url", server.address, "--project-id", "1", env=env, exits=exits)
+    return send(folder, *server.options, env=env, exits=exits)
 
 
 def test_token_revoked(tmp_path: Path, server: ScriptedServer) -> None:

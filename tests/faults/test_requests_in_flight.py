@@ -42,7 +42,7 @@ def test_round_trips_of_whole_processes(tmp_path: Path, server: ScriptedServer, 
         spool = tmp_path / "spool"
         spool.mkdir(mode=0o700)
         session_of_workers(spool, server, count).close()
-        arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
+        arguments = (*server.options, "--spool", str(spool))
         run: Callable[[], Ran] = lambda: send(tmp_path, *arguments, env=session_environment())  # noqa: E731
     else:
         (tmp_path / "test_it.py").write_text("def test_0():\n    pass\n")

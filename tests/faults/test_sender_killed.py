@@ -45,7 +45,7 @@ def test_killed_as_the_session_begins(tmp_path: Path, server: ScriptedServer) ->
     assert ran.exit == 0
     assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (0, 3)
     assert re.search(r"the sender (did not become ready|\(process [0-9]+\) has died)", ran.out)
-    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
+    send(tmp_path, *server.options, exits=0)
     assert_complete(server, project.names)
 
 
@@ -66,7 +66,7 @@ def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: 
         ran = running.end(exits=0)
     assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (0, 3)
     assert f"the sender (process {sender}) has died" in ran.out
-    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
+    send(tmp_path, *server.options, exits=0)
     assert spools(tmp_path) == []
     assert_complete(server, project.names)
 
@@ -124,7 +124,7 @@ def test_command_while_the_session_lives(tmp_path: Path, server: ScriptedServer)
     project = GatedProject(tmp_path, 3, 1)
     with RunningSession(tmp_path, address=server.address) as running:
         running.until(lambda: project.is_at(1), "the second test")
-        early = send(tmp_path, "--url", server.address, "--project-id", "1", exits=3)
+        early = send(tmp_path, *server.options, exits=3)
         assert f"its pytest (process {running.pid}) is still running" in early.err
         project.let_through(1)
         ran = running.end()

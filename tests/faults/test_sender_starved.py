@@ -81,7 +81,7 @@ def test_beyond_the_limit(tmp_path: Path, server: ScriptedServer, moment: str, f
             project.let_through(1)
             assert_told(running.end(), tmp_path, collected=4)
             env = session_environment({"exit_all": 0.1, "alone": 0.1})
-            beside = send(tmp_path, "--url", server.address, "--project-id", "1", env=env, exits=3)
+            beside = send(tmp_path, *server.options, env=env, exits=3)
             assert f"another sender (process {sender}) is at work on it" in beside.err
             if fate == "is-killed":
                 os.kill(sender, signal.SIGKILL)

@@ -11,13 +11,6 @@ from support.session_processes import RunningSession, spools
 from support.sessions import TOKEN, reporting_arguments, run_session, session_environment
 
 
-def statuses(server: CheckedServer) -> dict[str, str]:
-    """Return the status of each test by its name; no test may have arrived twice."""
-    tests = [test for _, test in server.tests()]
-    assert max(Counter(each["key"] for each in tests).values(), default=0) <= 1
-    return {each["name"]: each["status"] for each in tests}
-
-
 def test_a_session_holds_no_connection_while_a_test_runs(project: Path) -> None:
     """A long test leaves the server's connections to others; what comes after it arrives over a new one."""
     gated = GatedProject(project, 2, 0, 1)
@@ -67,6 +60,6 @@ def test_two_sessions_of_one_project_at_once(project: Path, embedded_server: Che
     for each in processes:
         out, _ = each.communicate(timeout=60)
         assert each.returncode == 0, out
-    assert statuses(embedded_server) == {"test_one": "passed", "test_two": "passed"}
+    assert embedded_server.statuses() == {"test_one": "passed", "test_two": "passed"}
     assert len(embedded_server.runs()) == 2
     assert spools(project) == []

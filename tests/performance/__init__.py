@@ -1,1 +1,1 @@
-"""What grows with the size of a suite or store: time, memory, the plans of queries, loaded modules."""
+"""What grows with the size of a suite or store: memory, the plans of queries, loaded modules."""

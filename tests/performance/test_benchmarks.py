@@ -1,20 +1,28 @@
 import json
+import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.projects import Project
 from support.repository import ROOT
-from support.sessions import session_environment
+from support.sessions import run, session_environment
 
 LARGE = """
 import subprocess, sys
 held = b"x" * 200_000_000
 subprocess.Popen([sys.executable, "-c", "import time; held = b'x' * 50_000_000; time.sleep(0.3)"])
 """
+
+
+def ran(folder: Path, script: str, *options: str) -> tuple[str, Any]:
+    """Run a benchmark; return what it printed, and what it wrote as JSON."""
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *options, "--json", str(folder / "found.json")]
+    printed = run(command, folder, os.environ, exits=0).out
+    return printed, json.loads((folder / "found.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -30,12 +38,8 @@ subprocess.Popen([sys.executable, "-c", "import time; held = b'x' * 50_000_000; 
 )
 def test_benchmarks_run(tmp_path: Path, script: str, options: tuple[str, ...], lines: int) -> None:
     """Each prints a table with a line for what it measured, and writes the same as JSON."""
-    command = [sys.executable, str(ROOT / "benchmarks" / script), *options, "--json", str(tmp_path / "found.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == lines + 2
-    found = json.loads((tmp_path / "found.json").read_text())
-    assert len(found) == lines
+    printed, found = ran(tmp_path, script, *options)
+    assert (len(printed.splitlines()), len(found)) == (lines + 2, lines)
     assert all(
         value > 0 for line in found for name, value in line.items() if name.endswith(("_ms", "_us_per_test", "bytes"))
     )
@@ -46,12 +50,7 @@ def test_findings_are_right_in_worlds_whose_truth_is_known(tmp_path: Path) -> No
 
     The same on another machine: hardly a test that waits is called slower or faster, and after some runs it is usual.
     """
-    command = [sys.executable, str(ROOT / "benchmarks" / "findings.py"), "--tests", "1000", "--runs", "80"]
-    done = subprocess.run(
-        [*command, "--json", str(tmp_path / "found.json")], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "found.json").read_text())
+    _, found = ran(tmp_path, "findings.py", "--tests", "1000", "--runs", "80")
     assert len({(row["world"], row["has_storms"]) for row in found["flaky"]}) == 8
     assert [row for row in found["flaky"] if row["precision"] < 0.98 or row["recall"] < 0.8] == []
     slower, moves = found["slower"], found["moves"]
@@ -63,10 +62,7 @@ def test_findings_are_right_in_worlds_whose_truth_is_known(tmp_path: Path) -> No
 def test_memory_of_a_process_is_its_own(tmp_path: Path) -> None:
     """A sender counts with what it needed itself, however large the session was that started it."""
     command = [sys.executable, str(ROOT / "benchmarks" / "measured.py"), str(tmp_path / "output")]
-    done = subprocess.run(
-        [*command, sys.executable, "-c", LARGE], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
-    )
-    cost = json.loads(done.stdout)
+    cost = json.loads(run([*command, sys.executable, "-c", LARGE], tmp_path, os.environ, exits=0).out)
     assert cost["exit"] == 0, (tmp_path / "output").read_text()
     assert cost["peak_bytes"] > 200_000_000
     assert 50_000_000 < cost["others_peak_bytes"] < 100_000_000

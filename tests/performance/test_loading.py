@@ -7,6 +7,8 @@ from support.checked_server import CheckedServer
 from support.projects import Project
 from support.sessions import reporting_arguments, run, session_environment
 
+OURS = "pytest_automation_report"
+
 # What a session must never pay for: the sender's and the server's packages.
 COSTLY = {"requests", "urllib3", "click", "falcon", "waitress", "jinja2", "sqlite3", "_sqlite3"}
 
@@ -18,18 +20,23 @@ import json, sys
 import pytest
 code = pytest.main(sys.argv[2:])
 with open(sys.argv[1], "w") as file:
-    json.dump(sorted(sys.modules), file)
+    json.dump({name: type(getattr(module, "__loader__", None)).__name__ for name, module in sys.modules.items()}, file)
 sys.exit(code)
 """
-"""Runs pytest with all arguments but the first, which names a file for the names of all modules at the end."""
+"""Runs pytest with all arguments but the first, which names a file for all modules at the end, and their loaders."""
+
+
+def loaders(project: Project, *arguments: str, exits: int = 0) -> dict[str, str]:
+    """Return the modules that a session with these arguments has loaded at its end, with the names of their loaders."""
+    runner, found = project.write("runner.py", RUNNER), project.root / "modules.json"
+    run([sys.executable, str(runner), str(found), *arguments], project.root, session_environment(), exits=exits)
+    modules: dict[str, str] = json.loads(found.read_text())
+    return modules
 
 
 def modules(project: Project, *arguments: str) -> set[str]:
-    """Return the modules that a session with these arguments has loaded at its end."""
-    runner = project.write("runner.py", RUNNER)
-    found = project.root / "modules.json"
-    run([sys.executable, str(runner), str(found), *arguments], project.root, session_environment(), exits=0)
-    return set(json.loads(found.read_text()))
+    """Return the names of the modules that a session with these arguments has loaded at its end."""
+    return set(loaders(project, *arguments))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
@@ -74,16 +81,6 @@ def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) 
     assert len([name for name in loaded if name.startswith("pytest_automation_report")]) <= MOST_MODULES
 
 
-REWRITING_RUNNER = """
-import json, sys
-import pytest
-code = pytest.main(sys.argv[2:])
-loaders = {name: type(getattr(module, "__loader__", None)).__name__ for name, module in sys.modules.items()}
-with open(sys.argv[1], "w") as file:
-    json.dump([name for name, loader in loaders.items() if loader == "AssertionRewritingHook"], file)
-sys.exit(code)
-"""
-
 REWRITING_SUITE = """
 import sys
 from pytest_automation_report import step
@@ -97,7 +94,7 @@ def test_fixture(automation_report):
         automation_report.field("name", "value")
 
 def test_last():
-    assert {"comparison", "visible"} <= {name.rpartition(".")[2] for name in sys.modules}
+    assert ({"comparison", "visible"} <= {name.rpartition(".")[2] for name in sys.modules}) == IS_REPORTED
 """
 
 
@@ -105,15 +102,11 @@ def test_last():
 def test_pytest_rewrites_no_asserts_of_ours(project: Project, *, is_reported: bool) -> None:
     """Of an installed package, whose modules pytest marks to rewrite their asserts, two pass through its hook."""
     project.write("marks.py", "import pytest; pytest.register_assert_rewrite('pytest_automation_report')")
-    project.write("test_suite.py", REWRITING_SUITE)
-    runner = project.write("runner.py", REWRITING_RUNNER)
-    found = project.root / "modules.json"
+    project.write("test_suite.py", f"IS_REPORTED = {is_reported}\n{REWRITING_SUITE}")
     arguments = reporting_arguments()[3:] if is_reported else ["-p", "no:cacheprovider"]
-    command = [sys.executable, str(runner), str(found), "-p", "marks", *arguments]
-    ran = run(command, project.root, session_environment())
-    assert f"{2 if is_reported else 1} passed" in ran.text, ran.text
-    rewritten = {name for name in json.loads(found.read_text()) if name.startswith("pytest_automation_report")}
-    assert rewritten == {f"pytest_automation_report{name}" for name in ("", ".plugin")}
+    found = loaders(project, "-p", "marks", *arguments, exits=1)
+    rewritten = {name for name, loader in found.items() if loader == "AssertionRewritingHook" and name.startswith(OURS)}
+    assert rewritten == {OURS, f"{OURS}.plugin"}
 
 
 WORKER_SUITE = f"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,11 @@ class CheckedServer:
         """The server's origin."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def options(self) -> list[str]:
+        """The options by which a command finds project 1 of this server."""
+        return ["--url", self.address, "--project-id", "1"]
+
     def posts(self, end: str) -> list[Seen]:
         """Return the successful POSTs to paths with this end."""
         return [seen for seen in self.log if seen.method == "POST" and seen.path.endswith(end) and seen.status < 300]
@@ -80,6 +86,12 @@ class CheckedServer:
             if "/threads/" in seen.path
             for test in seen.body.get("tests", [])
         ]
+
+    def statuses(self) -> dict[str, str]:
+        """Return the status of each test by its name; no test may have arrived twice."""
+        tests = [test for _, test in self.tests()]
+        assert max(Counter(each["key"] for each in tests).values(), default=0) <= 1
+        return {each["name"]: each["status"] for each in tests}
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the bodies of the runs that were created."""

@@ -74,11 +74,13 @@ class FaultProxy:
     """Listens on 127.0.0.1 while its context is open; ``requests`` and ``answers`` are read for each piece of data.
 
     A tunnel waits for CONNECT first, to whatever host, and answers it, with ``refusal`` as long as there is one.
+    ``heads`` has what it was asked.
     """
 
     def __init__(self, target_port: int, *, is_tunnel: bool = False) -> None:
         self.requests = self.answers = PASSES
         self.refusal: bytes | None = None
+        self.heads: list[bytes] = []
         self._is_tunnel = is_tunnel
         self._target = ("127.0.0.1", target_port)
         self._lines: list[tuple[_Line, list[threading.Thread]]] = []
@@ -140,7 +142,8 @@ class FaultProxy:
     def _connect(self, near: socket.socket) -> None:
         """Answer a CONNECT; raise `ConnectionError` when it is refused."""
         near.settimeout(5)
-        if not head_of(near).endswith(b"\r\n\r\n"):
+        self.heads.append(head_of(near))
+        if not self.heads[-1].endswith(b"\r\n\r\n"):
             raise ConnectionError("no request")
         if self.refusal is not None:
             near.sendall(self.refusal)

@@ -1,13 +1,16 @@
 """Processes that use the server's package, as their users start them."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from support.repository import ROOT
+from support.sessions import skip_without_workers
 
 WRITER = """
 import json, sys
@@ -33,16 +36,21 @@ with StoreClient(database, 1) as client:
 
 @contextmanager
 def running(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    **more: Any,  # noqa: ANN401 - subprocess's own
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a command with its output in pipes; whatever happens, it is gone at the end."""
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    """Run a command as the leader of a group, its output in pipes; whatever happens, all of it is gone at the end."""
+    skip_without_workers(command)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+    given = {**pipes, "start_new_session": True, **more}
+    with subprocess.Popen(command, cwd=folder, env=environment, **given) as process:
         try:
             yield process
         finally:
-            process.kill()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager

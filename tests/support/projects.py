@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 from support.sessions import Ran, reporting_arguments, run, run_session, session_environment, skip_without_workers
 
@@ -56,8 +57,12 @@ class Project:
         """Write a file, with its folders."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(dedent(text))
         return path
+
+    def tests(self, text: str) -> None:
+        """Write the test module."""
+        self.write("test_suite.py", text)
 
     def report(
         self,

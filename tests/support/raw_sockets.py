@@ -69,20 +69,3 @@ def answering(data: bytes) -> Callable[[socket.socket], None]:
         connection.sendall(data)
 
     return behave
-
-
-def pipe(one: socket.socket, other: socket.socket) -> None:
-    """Copy both ways until either side ends."""
-
-    def copy(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):  # the other direction has ended it
-            while data := source.recv(65536):
-                target.sendall(data)
-        for each in (source, target):
-            with suppress(OSError):  # already shut down
-                each.shutdown(socket.SHUT_RDWR)
-
-    back = threading.Thread(target=copy, args=[other, one])
-    back.start()
-    copy(one, other)
-    back.join()

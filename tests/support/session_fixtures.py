@@ -10,6 +10,7 @@ import pytest
 from support.checked_server import CheckedServer
 from support.installs import Wheelhouse
 from support.projects import Project
+from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, Ran, run, session_environment
 
 Execute: TypeAlias = "Callable[..., Ran]"
@@ -34,9 +35,16 @@ def server(embedded_server: CheckedServer) -> CheckedServer:
 
 
 @pytest.fixture
+def testmo() -> Iterator[ScriptedServer]:
+    """Run a server that is none of ours: it has the contract's calls and no other."""
+    with ScriptedServer(token=TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
 def server_options(server: CheckedServer) -> list[str]:
     """Return the options that name the server."""
-    return ["--url", server.address, "--project-id", "1", "--source", "suite"]
+    return [*server.options, "--source", "suite"]
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def unsent_session(folder: Path, server: ScriptedServer) -> Path:
 
 def sent(folder: Path, server: ScriptedServer, *more: str, exits: int | None = None) -> Ran:
     """Run the console command that sends what the spool holds."""
-    ran = send(folder, "--url", server.address, "--project-id", "1", *more, exits=exits)
+    ran = send(folder, *server.options, *more, exits=exits)
     assert "Traceback" not in ran.text
     return ran
 

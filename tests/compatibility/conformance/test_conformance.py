@@ -62,21 +62,6 @@ def test_workers_crash_on_other_hosts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "name"),
-    [
-        pytest.param("not killed", "test_leaves", id="exit"),
-        pytest.param("among or killed", "test_is_killed[a[b]]", id="kill"),
-    ],
-)
-def test_only_process_crashes(tmp_path: Path, chosen: str, name: str) -> None:
-    """Without workers the sender outlives pytest: it reports the test that was running and completes the run."""
-    observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, "-k", chosen)
-    before = [each for each in EXITS if each.line < 18 and ("among" in each.name or "among" not in chosen)]
-    check(observed, [*before, *(each for each in EXITS if each.name == name)], processes=0, collected=None)
-    assert "died before it finished" in observed.fields(name)["Error"]
-
-
-@pytest.mark.parametrize(
     ("dist", "conftest"), [("loadscope", ""), ("loadfile", ALL_ELSEWHERE)], ids=["loadscope", "loadfile-on-other-hosts"]
 )
 def test_crashes_are_run_again_by_scope(tmp_path: Path, dist: str, conftest: str) -> None:

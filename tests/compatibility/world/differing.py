@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from compatibility.real.printed import last_line, without_report
 from compatibility.real.verdicts import SEVERITY, Verdict, from_junit
 from support.canary import holds_token
 from support.checked_server import CheckedServer
+from support.processes import running
 from support.session_processes import eventually, spools
 from support.sessions import (
     TOKEN,
@@ -26,7 +27,6 @@ from support.sessions import (
     clean_environment,
     reporting_arguments,
     session_environment,
-    skip_without_workers,
 )
 
 SUITES = Path(__file__).parent / "suites"
@@ -113,8 +113,8 @@ def differ(
         command = [*reporting_arguments(server.address), *options[1]]
         began = time.monotonic()
         with (
-            _process(bare, copies[0], clean_environment(**more[0])) as other,
-            _process(command, copies[1], session_environment(None, **more[1])) as one,
+            running(bare, clean_environment(**more[0]), copies[0]) as other,
+            running(command, session_environment(None, **more[1]), copies[1]) as one,
         ):
             out, err = one.communicate(timeout=120)
             seconds = time.monotonic() - began
@@ -180,28 +180,6 @@ def check_told(pair: Pair, *, is_summed_up: bool = True) -> None:
 
 def _placed(texts: Sequence[str], folder: Path) -> list[str]:
     return [each.replace("{folder}", str(folder)) for each in texts]
-
-
-@contextmanager
-def _process(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Start a command as the leader of a group, of which nothing is left behind."""
-    skip_without_workers(command)
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=dict(env),
-        stdout=pipe,
-        stderr=pipe,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _to_its_end(process: subprocess.Popen[str]) -> tuple[Ran, bool]:

@@ -89,3 +89,15 @@ def test_process_is_as_without(tmp_path: Path, arguments: tuple[str, ...]) -> No
         bare, reported = (json.loads(re.sub(r"/tmp/#\d+", "UNNAMED", text)) for text in texts)
         assert (bare.pop("of the spool"), reported.pop("of the spool")) == (0, 1)
         assert reported == bare
+
+
+# One worker runs the one file: with the tests on both, the order of their letters in the output is a matter of chance.
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadfile")], ids=["alone", "workers"])
+@pytest.mark.parametrize("filters", [(), ("-W", "error")], ids=["shown", "errors"])
+def test_nothing_that_we_offer_warns(tmp_path: Path, filters: tuple[str, ...], workers: tuple[str, ...]) -> None:
+    """A suite that uses every fixture, function, marker and hook of ours has no warning, outcome or count more."""
+    pair = differ(tmp_path, SUITES / "annotating", *filters, *workers)
+    check_same(pair)
+    check_same_output(pair)
+    properties = {"cluster": "blue", "class": "yes", "late": "7", "of class": "1", "unit": "1"}
+    assert properties.items() <= pair.run_fields.items()

@@ -46,24 +46,6 @@ def error_within(seconds: float, call: Callable[[], Any]) -> ClientError:
     return caught.value
 
 
-def test_whole_life_of_a_run(server: ScriptedServer, client: HttpClient) -> None:
-    """A run is created, filled, read back and completed over one kept connection, all by the contract."""
-    server.checks.append(Contract().check_request)
-    run = client.create_run(NewRun("n", "src"))
-    thread = client.create_thread(run, Resources())
-    client.append_thread(thread, BATCH)
-    client.append_run(run, Resources())
-    client.complete_thread(thread)
-    client.complete_run(run, measure_elapsed=True)
-    read = client.run(run)
-    assert read.is_completed
-    assert read.threads[0].total == 1
-    assert client.runs().result[0].id == run
-    assert client.run_tests(run, thread_id=thread).result[0].key == "k"
-    assert server.results == [(run, thread, TEST)]
-    assert server.connection_count == 1
-
-
 def test_double_by_the_contract(server: ScriptedServer, client: HttpClient) -> None:
     """The scripted server answers as the contract says, so that tests against it count."""
     contract = Contract()

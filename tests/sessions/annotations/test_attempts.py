@@ -12,7 +12,6 @@ REPEATED = """
         yield
         automation_report.artifact(f"https://example.org/{runs}.png", "screen")
 
-    MARK
     def test_again(automation_report, screenshot):
         global runs
         runs += 1
@@ -26,7 +25,7 @@ REPEATED = """
 def test_rerun_tells_what_each_attempt_added(arguments: tuple[str, ...], suite: Suite) -> None:
     """With pytest-rerunfailures the result has what the last attempt added; the others' stands with those attempts."""
     pytest.importorskip("pytest_rerunfailures")
-    suite.write("test_suite.py", REPEATED.replace("MARK", ""))
+    suite.write("test_suite.py", REPEATED)
     (test,) = suite.report("--reruns", "2", "-p", "no:flaky", "-p", "no:pytest-retry", *arguments).values()
     assert [name for name, _, _ in test.fields] == ["Attempts", "Attempt 1", "Attempt 2", "Steps", "run"]
     assert test.values["run"] == "3"
@@ -38,23 +37,6 @@ def test_rerun_tells_what_each_attempt_added(arguments: tuple[str, ...], suite: 
         ("3.png", None),
         ("1.png", "attempt 1"),
         ("2.png", "attempt 2"),
-    ]
-
-
-@pytest.mark.parametrize("arguments", WORKERS)
-def test_retry_within_one_protocol_tells_them_apart(arguments: tuple[str, ...], suite: Suite) -> None:
-    """With pytest-retry, which repeats within one attempt, what attempts before the last added is theirs as well."""
-    pytest.importorskip("pytest_retry")
-    suite.write("test_suite.py", REPEATED.replace("MARK", "@pytest.mark.flaky(retries=2)"))
-    (test,) = suite.report("-p", "no:rerunfailures", "-p", "no:flaky", *arguments).values()
-    assert test.values["run"] == "3"
-    assert test.steps == [("passed", "try 3")]
-    assert test.values["Attempts"] == "2"
-    assert test.values["Attempt 1"].endswith("run: 1\nrun: 2")
-    assert [(each["url"][-5:], each.get("note")) for each in test.artifacts] == [
-        ("3.png", None),
-        ("1.png", "attempt 1"),
-        ("2.png", "attempt 1"),
     ]
 
 

@@ -16,7 +16,7 @@ from support.checked_server import CheckedServer
 from support.needs import needed_module
 from support.projects import Project, console
 from support.scripted_server.server import ScriptedServer
-from support.sessions import TOKEN, session_environment
+from support.sessions import session_environment
 
 SECRET = "bucket-canary-8d1f"
 
@@ -34,13 +34,6 @@ def test_files(automation_report, tmp_path):
     automation_report.artifact(tmp_path / "far.txt")
     assert not {"obstore", "requests", "pytest_automation_report.delivery.stores"} & set(sys.modules)
 """
-
-
-@pytest.fixture
-def testmo() -> Iterator[ScriptedServer]:
-    """Run a server that is none of ours."""
-    with ScriptedServer(token=TOKEN) as server:
-        yield server
 
 
 @pytest.fixture
@@ -110,7 +103,7 @@ def test_a_folder_is_a_store(shop: Project, testmo: ScriptedServer, *, is_later:
         for name, value in store:
             assert f"--{name}={shop.root / value if name == 'artifact-store' else value}" in command.replace("'", "")
         console(
-            shop.root, "send", "--url", testmo.address, "--project-id", "1",
+            shop.root, "send", *testmo.options,
             *[word for name, value in store for word in (f"--{name}", value)], exits=0)  # fmt: skip
     contents = {"the page.png": b"in the project", "dump.txt": b"in memory", "far.txt": b"outside of it"}
     found = artifacts(testmo)
@@ -213,25 +206,13 @@ def test_a_bucket_is_a_store(shop: Project, testmo: ScriptedServer, amazon: dict
 
 def test_a_bucket_is_filled_later(shop: Project, testmo: ScriptedServer, amazon: dict[str, str]) -> None:
     """The command stores what waits in the spool, where no credential is; addresses are those of the public base."""
-    store = ("-oautomation_report_artifact_store=s3://shots", "-oautomation_report_artifact_url=https://cdn.example")
+    options = ("-oautomation_report_artifact_store=s3://shots", "-oautomation_report_artifact_url=https://cdn.example")
     env = session_environment(None, **amazon)
-    shop.report(*store, "--automation-report-delivery", "later", address=testmo.address, env=env, exits=0)
+    shop.report(*options, "--automation-report-delivery", "later", address=testmo.address, env=env, exits=0)
     spooled = b"".join(each.read_bytes() for each in shop.state.rglob("*") if each.is_file())
     assert SECRET.encode() not in spooled
-    variables = {
-        f"AUTOMATION_REPORT_{name}": value
-        for name, value in (("ARTIFACT_STORE", "s3://shots"), ("ARTIFACT_URL", "https://cdn.example"))
-    }
-    console(
-        shop.root,
-        "send",
-        "--url",
-        testmo.address,
-        "--project-id",
-        "1",
-        env=session_environment(None, **amazon, **variables),
-        exits=0,
-    )
+    store = {"AUTOMATION_REPORT_ARTIFACT_STORE": "s3://shots", "AUTOMATION_REPORT_ARTIFACT_URL": "https://cdn.example"}
+    console(shop.root, "send", *testmo.options, env=session_environment(None, **amazon, **store), exits=0)
     assert artifacts(testmo)["dump.txt"]["url"] == f"https://cdn.example/{key(b'in memory', 'dump.txt')}"
     assert read(amazon, key(b"in memory", "dump.txt")) == b"in memory"
     assert shop.sessions == []

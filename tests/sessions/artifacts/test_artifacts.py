@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +16,9 @@ from support.sessions import TOKEN, send
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
-ALL_WAYS = """
+ALL_WAYS = f"""
+    PNG = {PNG!r}
+
     import os
     import pytest
     from pytest_automation_report import artifact
@@ -62,19 +63,6 @@ EXPECTED = {
 }
 
 
-@pytest.fixture
-def testmo() -> Iterator[ScriptedServer]:
-    """Run a server that is none of ours: it has the contract's calls and no other."""
-    with ScriptedServer(token=TOKEN) as server:
-        yield server
-
-
-def suite(text: str) -> str:
-    """Return a suite with the picture that its tests add."""
-    lines = text.strip("\n").splitlines()
-    return "\n".join([f"PNG = {PNG!r}", *(line.removeprefix("    ") for line in lines)])
-
-
 def contents_at(server: CheckedServer, artifacts: list[dict[str, Any]]) -> dict[str, bytes]:
     """Return what a client reads of each artifact at a server, by its name."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -90,8 +78,8 @@ def contents_at(server: CheckedServer, artifacts: list[dict[str, Any]]) -> dict[
 def test_every_way_to_add_a_file_is_kept(project: Project, server: CheckedServer, arguments: tuple[str, ...]) -> None:
     """Path, bytes, function, marker and hook: a server of ours keeps what a file was when the test added it."""
     project.write("notes.txt", "the notes")
-    project.write("test_suite.py", suite(ALL_WAYS))
-    project.write("conftest.py", suite(HOOK))
+    project.tests(ALL_WAYS)
+    project.write("conftest.py", HOOK)
     ran = project.report(*arguments, address=server.address, exits=0)
     tests = {test["name"]: test for _, test in server.tests()}
     artifacts = tests["test_all"]["artifacts"]
@@ -113,18 +101,15 @@ def test_every_way_to_add_a_file_is_kept(project: Project, server: CheckedServer
 
 def test_another_server_is_never_given_a_file(project: Project, testmo: ScriptedServer) -> None:
     """Where nothing keeps files, results name them; only calls of the contract are sent, and it is told once."""
-    project.write(
-        "test_suite.py",
-        suite("""
-    def test_one(automation_report, tmp_path):
-        (tmp_path / "a.txt").write_text("a")
-        automation_report.artifact(tmp_path / "a.txt")
-        automation_report.artifact(b"12345678" * 1000, "dump")
+    project.tests("""
+        def test_one(automation_report, tmp_path):
+            (tmp_path / "a.txt").write_text("a")
+            automation_report.artifact(tmp_path / "a.txt")
+            automation_report.artifact(b"12345678" * 1000, "dump")
 
-    def test_two(automation_report):
-        automation_report.artifact(b"1", "dump")
-    """),
-    )
+        def test_two(automation_report):
+            automation_report.artifact(b"1", "dump")
+    """)
     ran = project.report(address=testmo.address, exits=0)
     assert all(each.path.startswith("/api/v1/") for each in testmo.log)
     tests = {test["name"]: test for _, _, test in testmo.results}
@@ -140,18 +125,15 @@ def test_another_server_is_never_given_a_file(project: Project, testmo: Scripted
 
 def test_what_is_too_large_or_gone_is_told(project: Project, server: CheckedServer) -> None:
     """A file over the limits or none at all: the result's field says so, and the summary once."""
-    project.write(
-        "test_suite.py",
-        suite("""
-    def test_sizes(automation_report, tmp_path):
-        (tmp_path / "large.txt").write_bytes(b"x" * 3_001)
-        automation_report.artifact(tmp_path / "large.txt")
-        automation_report.artifact(b"x" * 3_000, "fits")
-        automation_report.artifact(tmp_path / "no.txt")
-        automation_report.artifact(tmp_path, "folder")
-        automation_report.artifact(lambda: 1 / 0, "broken")
-    """),
-    )
+    project.tests("""
+        def test_sizes(automation_report, tmp_path):
+            (tmp_path / "large.txt").write_bytes(b"x" * 3_001)
+            automation_report.artifact(tmp_path / "large.txt")
+            automation_report.artifact(b"x" * 3_000, "fits")
+            automation_report.artifact(tmp_path / "no.txt")
+            automation_report.artifact(tmp_path, "folder")
+            automation_report.artifact(lambda: 1 / 0, "broken")
+    """)
     project.write("pytest.ini", "[pytest]\nautomation_report_artifact_size = 3KB\n")
     ran = project.report(address=server.address, exits=0)
     ((_, test),) = server.tests()
@@ -167,16 +149,13 @@ def test_what_is_too_large_or_gone_is_told(project: Project, server: CheckedServ
 
 def test_waiting_files_have_a_limit_together(project: Project) -> None:
     """What waits in the spool has a limit; it counts what is there, so that what was sent makes room."""
-    project.write(
-        "test_suite.py",
-        suite("""
-    import pytest
+    project.tests("""
+        import pytest
 
-    @pytest.mark.parametrize("number", range(4))
-    def test_number(number, automation_report):
-        automation_report.artifact(bytes([number]) * 600, f"file {number}")
-    """),
-    )
+        @pytest.mark.parametrize("number", range(4))
+        def test_number(number, automation_report):
+            automation_report.artifact(bytes([number]) * 600, f"file {number}")
+    """)
     ran = project.report("--automation-report-delivery", "later", "-oautomation_report_artifact_total=2KB", exits=0)
     (session,) = project.sessions
     assert sorted((each.name, each.stat().st_size) for each in (session / "files").iterdir()) == [
@@ -187,24 +166,21 @@ def test_waiting_files_have_a_limit_together(project: Project) -> None:
 
 def test_files_are_kept_whatever_a_test_patches(project: Project, server: CheckedServer) -> None:
     """A test that replaces the calls of ``os`` and ``open`` has its file all the same, and so has the one after it."""
-    project.write(
-        "test_suite.py",
-        suite("""
-    import builtins, os
+    project.tests("""
+        import builtins, os
 
-    def refuse(*_, **__):
-        raise AssertionError("patched")
+        def refuse(*_, **__):
+            raise AssertionError("patched")
 
-    def test_patched(automation_report, monkeypatch, tmp_path):
-        (tmp_path / "a.txt").write_text("under patches")
-        for name in ("open", "write", "mkdir", "close", "getpid", "scandir", "unlink"):
-            monkeypatch.setattr(os, name, refuse)
-        monkeypatch.setattr(builtins, "open", refuse)
-        automation_report.artifact(tmp_path / "a.txt")
-        automation_report.artifact(b"bytes", "b.txt")
-        monkeypatch.undo()
-    """),
-    )
+        def test_patched(automation_report, monkeypatch, tmp_path):
+            (tmp_path / "a.txt").write_text("under patches")
+            for name in ("open", "write", "mkdir", "close", "getpid", "scandir", "unlink"):
+                monkeypatch.setattr(os, name, refuse)
+            monkeypatch.setattr(builtins, "open", refuse)
+            automation_report.artifact(tmp_path / "a.txt")
+            automation_report.artifact(b"bytes", "b.txt")
+            monkeypatch.undo()
+    """)
     project.report(address=server.address, exits=0)
     ((_, test),) = server.tests()
     assert contents_at(server, test["artifacts"]) == {"a.txt": b"under patches", "b.txt": b"bytes"}
@@ -317,7 +293,7 @@ def test_files_of_a_test_that_killed_its_process(
     """What a test added before its process died stands with its error result; what another test added does not."""
     project.write("test_suite.py", DIES)
     project.report(*arguments, address=server.address)
-    send(project.root, "--url", server.address, "--project-id", "1")  # without xdist nobody has waited for the sender
+    send(project.root, *server.options)  # without xdist nobody has waited for the sender
     tests = {test["name"]: test for _, test in server.tests()}
     died = tests["test_dies"]
     assert died["status"] == "error"
@@ -343,6 +319,6 @@ def test_spool_that_came_as_an_artifact_of_the_job(project: Project, server: Che
     with zipfile.ZipFile(tmp_path / "kept.zip") as packed:
         packed.extractall(tmp_path / "elsewhere")
     elsewhere = tmp_path / "elsewhere"
-    ran = console(elsewhere, "send", "--spool", "spool", "--url", server.address, "--project-id", "1", exits=0)
+    ran = console(elsewhere, "send", "--spool", "spool", *server.options, exits=0)
     ((_, test),) = server.tests()
     assert contents_at(server, test["artifacts"]) == {"d.txt": b"data"}

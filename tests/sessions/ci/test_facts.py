@@ -1,12 +1,12 @@
 """What a run tells of where it was made, and where its links lead."""
 
 import pytest
+from msgspec import convert
 
 from pytest_automation_report.api.models import Field, Link, NewRun
 from pytest_automation_report.ci.facts import (
     BuildInfo,
     Shard,
-    branch_tag,
     repository_page,
     with_facts,
     with_fallbacks,
@@ -48,41 +48,31 @@ def test_all_is_told() -> None:
     assert run.tags == ()
 
 
-def test_unknown_is_not_told() -> None:
-    """Without facts a run has no fields, links and tags of them."""
-    run = NewRun("n", "s", tags=("a",))
-    assert with_facts(run, BuildInfo(), is_branch_tag=True) == run
-
-
 def test_the_users_words_count() -> None:
-    """What the user gives a run goes before a fact of the same name."""
+    """What the user gives a run goes before a fact of the same name; without facts it has nothing else."""
     links = (Link("Commit", "https://example.org/mine"),)
-    given = NewRun("n", "s", fields=(Field("Branch", "mine"),), links=links)
+    given = NewRun("n", "s", fields=(Field("Branch", "mine"),), links=links, tags=("a",))
     run = with_facts(given, BuildInfo(branch="main", commit="c0ffee1", repository="https://g.io/a"))
     assert run.fields == (Field("Commit", "c0ffee1"), Field("Branch", "mine"))
     assert run.links == links
+    assert with_facts(given, BuildInfo(), is_branch_tag=True) == given
 
 
 @pytest.mark.parametrize(
-    ("facts", "tag"),
+    ("facts", "tags"),
     [
-        (BuildInfo(branch="main"), "main"),
-        (BuildInfo(branch="feature/x y"), "feature-x-y"),
-        (BuildInfo(branch="-/ü/-"), None),
-        (BuildInfo(tag="v1.0"), "v1-0"),
-        (BuildInfo(branch="b" * 800), "b" * 750),
-        (BuildInfo(pull_request=12), None),
+        (BuildInfo(branch="main"), ("a", "main")),
+        (BuildInfo(branch="a"), ("a",)),
+        (BuildInfo(branch="feature/x y"), ("a", "feature-x-y")),
+        (BuildInfo(branch="-/ü/-"), ("a",)),
+        (BuildInfo(tag="v1.0"), ("a", "v1-0")),
+        (BuildInfo(branch="b" * 800), ("a", "b" * 750)),
+        (BuildInfo(pull_request=12), ("a",)),
     ],
 )
-def test_branch_as_tag(facts: BuildInfo, tag: str | None) -> None:
-    """A branch's name becomes a tag of the characters that tags have, where there are some."""
-    assert branch_tag(facts) == tag
-    assert with_facts(NewRun("n", "s", tags=("a",)), facts, is_branch_tag=True).tags == (("a", tag) if tag else ("a",))
-
-
-def test_tag_once() -> None:
-    """A branch that is among the tags already is there once."""
-    assert with_facts(NewRun("n", "s", tags=("main",)), BuildInfo(branch="main"), is_branch_tag=True).tags == ("main",)
+def test_branch_as_tag(facts: BuildInfo, tags: tuple[str, ...]) -> None:
+    """A branch's name becomes a tag of the characters that tags have, where there are some, and once."""
+    assert with_facts(NewRun("n", "s", tags=("a",)), facts, is_branch_tag=True).tags == tags
 
 
 def test_long_and_strange_values() -> None:
@@ -97,16 +87,23 @@ def test_long_and_strange_values() -> None:
     assert run.links == ()
 
 
-def test_what_is_known_first_counts() -> None:
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({"branch": "a"}, {"branch": "b", "build": "1"}, {"branch": "a", "build": "1"}),
+        ({"commit": "a"}, {"commit": "a", "commit_subject": "s"}, {"commit": "a", "commit_subject": "s"}),
+        ({"commit": "a"}, {"commit": "b", "commit_subject": "s"}, {"commit": "a"}),
+        ({"tag": "v1"}, {"branch": "b"}, {"tag": "v1"}),
+        ({"branch": "a"}, {"tag": "v1"}, {"branch": "a"}),
+        ({"merge_commit": "m"}, {"commit": "m"}, {"merge_commit": "m"}),
+        ({"commit": "c"}, {"commit": "d", "merge_commit": "m"}, {"commit": "c"}),
+    ],
+)
+def test_what_is_known_first_counts(first: dict[str, str], second: dict[str, str], expected: dict[str, str]) -> None:
     """Facts fill up from others, and what belongs together is taken together."""
-    assert with_fallbacks(BuildInfo(branch="a"), None) == BuildInfo(branch="a")
-    assert with_fallbacks(BuildInfo(branch="a"), BuildInfo(branch="b", build="1")) == BuildInfo(branch="a", build="1")
-    assert with_fallbacks(BuildInfo(commit="a"), BuildInfo(commit="a", commit_subject="s")).commit_subject == "s"
-    assert with_fallbacks(BuildInfo(commit="a"), BuildInfo(commit="b", commit_subject="s")).commit_subject is None
-    assert with_fallbacks(BuildInfo(tag="v1"), BuildInfo(branch="b")) == BuildInfo(tag="v1")
-    assert with_fallbacks(BuildInfo(branch="a"), BuildInfo(tag="v1")) == BuildInfo(branch="a")
-    assert with_fallbacks(BuildInfo(merge_commit="m"), BuildInfo(commit="m")) == BuildInfo(merge_commit="m")
-    assert with_fallbacks(BuildInfo(commit="c"), BuildInfo(commit="d", merge_commit="m")) == BuildInfo(commit="c")
+    facts, others, both = (convert(each, BuildInfo) for each in (first, second, expected))
+    assert with_fallbacks(facts, others) == both
+    assert with_fallbacks(facts, None) == facts
 
 
 REMOTES = [

@@ -1,4 +1,4 @@
-"""Projects whose runs have more threads than an answer may have: commands and sessions find what they look for."""
+"""Servers whose answers are not whole: runs have more threads than one may have, or there are no lists of results."""
 
 import json
 from contextlib import closing
@@ -15,6 +15,8 @@ from support.checked_server import CheckedServer
 from support.crowded_runs import create_crowded_runs
 from support.projects import Project, console
 from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.faults import Rule, answer
+from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN
 
 FAILING = """
@@ -87,3 +89,12 @@ def test_runs_of_another_server_are_read_in_small_pages() -> None:
         pages = list(run_pages(client))
         assert [len(page.result) for page in pages] == [PAGE_RUNS] * 20
         assert [run.name for page in pages for run in page.result] == [str(number) for number in range(329, 29, -1)]
+
+
+def test_server_that_lists_no_results(project: Project, testmo: ScriptedServer) -> None:
+    """An older Testmo instance lists no results of runs: commands that need them say so, with exit code 2."""
+    place = testmo.options
+    console(project.root, "run", "create", *place, "--source", "suite", exits=0)
+    testmo.script([Rule("GET", "/tests", answer(404, {"message": "Not found."}), count=None)])
+    refused = console(project.root, "run", "export", "1", "--format", "junit", *place, exits=2)
+    assert "the results of run 1 need the embedded store or a server of automation-report serve" in refused.err

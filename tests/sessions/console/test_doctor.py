@@ -1,9 +1,11 @@
 """``automation-report doctor`` tells what is configured and whether it works; ``preflight`` stops what would not."""
 
+import re
 import shlex
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -46,37 +48,28 @@ def line_of(ran: Ran, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("status", "name", "code", "times"), [(404, "project", 1, 1), (403, "project", 1, 1), (500, "connection", 3, 3)]
+    ("given", "name", "state", "told", "code"),
+    [
+        ({"status": 404}, "project", "failed", "404", 1),
+        ({"status": 403}, "project", "failed", "403", 1),
+        ({"status": 500}, "connection", "failed", "500", 3),
+        ({"skew_seconds": 600}, "clock", "failed", r"60\d s ahead .*: set this machine's clock \(NTP\)", 3),
+        ({"skew_seconds": -600}, "clock", "failed", r"(599|60\d) s behind .*: set this machine's clock \(NTP\)", 3),
+        ({"skew_seconds": 20}, "clock", "ok", "agrees", 0),
+        ({"date": ""}, "clock", "skipped", "", 0),
+        ({"date": "yesterday"}, "clock", "skipped", "", 0),
+        ({"date": "Wed, 99 Nov 2026 16:47:50 GMT"}, "clock", "skipped", "", 0),
+    ],
 )
-def test_answers(project: Project, status: int, name: str, code: int, times: int) -> None:
-    """What the server answers is told as the check that it fails, with the exit code of that; 500 is tried again."""
-    with sources_server(status=status) as (address, seen):
+def test_answers(project: Project, given: dict[str, Any], name: str, state: str, told: str, code: int) -> None:
+    """What a server answers, and its clock, are checks that have exit codes of their own; 500 is tried again."""
+    with sources_server(**given) as (address, seen):
         ran = doctor(project, "--url", address)
     assert ran.exit == code, ran.err
-    assert states(ran)[name] == "failed"
-    assert seen == ["GET /api/v1/projects/1/automation/sources?page=1&per_page=15&order=desc"] * times
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"), [(600, "600 s ahead of the server's"), (-600, "600 s behind the server's"), (20, "agrees")]
-)
-def test_clock(project: Project, seconds: float, told: str) -> None:
-    """A clock that differs from the server's by more than a minute is told with how much and what to do."""
-    with sources_server(skew_seconds=seconds) as (address, _):
-        ran = doctor(project, "--url", address)
-    line = line_of(ran, "clock").replace("599", "600").replace("601", "600")
-    assert told in line
-    assert ran.exit == (3 if abs(seconds) > 60 else 0)
-    assert ("set this machine's clock (NTP)" in line) is (abs(seconds) > 60)
-
-
-@pytest.mark.parametrize("date", ["", "yesterday", "Wed, 99 Nov 2026 16:47:50 GMT"])
-def test_server_without_a_clock(project: Project, date: str) -> None:
-    """A server that tells no time that can be read makes no trouble."""
-    with sources_server(date=date) as (address, _):
-        ran = doctor(project, "--url", address)
-    assert ran.exit == 0, ran.err
-    assert states(ran)["clock"] == "skipped"
+    assert states(ran)[name] == state
+    assert re.search(told, line_of(ran, name))
+    asked = "GET /api/v1/projects/1/automation/sources?page=1&per_page=15&order=desc"
+    assert seen == [asked] * (3 if given.get("status") == 500 else 1)
 
 
 @pytest.fixture(scope="module")

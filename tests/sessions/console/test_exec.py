@@ -98,7 +98,7 @@ def test_trouble_with_reporting_changes_nothing(project: Project, server: Checke
     (folder,) = project.sessions
     session = folder / "session.json"
     session.write_text(session.read_text().replace("http://127.0.0.1:9", server.address))
-    send(project.root, "--url", server.address, "--project-id", "1", exits=0)
+    send(project.root, *server.options, exits=0)
     assert sent_to(server) == [("one", "passed")]
     assert len(completions(server)) == 1
 

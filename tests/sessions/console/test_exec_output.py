@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from support.checked_server import CheckedServer
+from support.processes import running
 from support.projects import Project, console
 from support.result_files import written
 from support.session_fixtures import Execute
@@ -206,11 +207,7 @@ def test_reader_that_reads_no_more_keeps_no_signal_away(
     command = [*EXEC, *server_options, *shell(f"{trap}; yes & echo > ready; while :; do sleep 0.05; done")]
     os.mkfifo(project.root / "ready")
     os.mkfifo(project.root / "got")
-    env = session_environment({"same_signal": 0.0})
-    process = subprocess.Popen(
-        command, cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
-    )
-    try:
+    with running(command, session_environment({"same_signal": 0.0}), project.root, stderr=stderr) as process:
         (project.root / "ready").read_text()
         process.terminate()
         (project.root / "got").read_text()
@@ -220,10 +217,8 @@ def test_reader_that_reads_no_more_keeps_no_signal_away(
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.5)
                 break
-        assert process.returncode == 5
-    finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+            os.killpg(process.pid, signal.SIGKILL)  # what the command has left behind
+    assert process.returncode == 5
     # A signal that interrupts the run's end leaves that in the spool.
     assert server.posts("/runs/1/complete") or project.sessions

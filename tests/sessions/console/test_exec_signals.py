@@ -11,6 +11,7 @@ from shutil import which
 
 import pytest
 
+from support.processes import running
 from support.projects import Project
 from support.result_files import written
 from support.scripted_server.checked import checked_scripted_server
@@ -36,7 +37,7 @@ def scripted() -> Iterator[ScriptedServer]:
 
 
 def place_of(server: ScriptedServer) -> list[str]:
-    return ["--url", server.address, "--project-id", "1", "--source", "suite"]
+    return [*server.options, "--source", "suite"]
 
 
 @contextmanager
@@ -47,16 +48,8 @@ def executing(
     (project.root / "ready").unlink(missing_ok=True)
     os.mkfifo(project.root / "ready")
     command = [*EXEC, *place_of(server), *arguments]
-    env = session_environment(limits, **more)
-    process = subprocess.Popen(
-        command, cwd=project.root, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
+    with running(command, session_environment(limits, **more), project.root, stdout=None) as process:
         yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
 
 
 def has_asked(server: ScriptedServer, method: str, end: str) -> bool:

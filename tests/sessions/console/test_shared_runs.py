@@ -10,9 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from pytest_automation_report.api.http import HttpClient, new_session
-from pytest_automation_report.api.models import NewRun, Token
-from pytest_automation_report.api.responses import Page, Run, page_from
+from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.delivery.launch import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
 from pytest_automation_report.errors import UnknownAnswerError
@@ -20,6 +18,7 @@ from pytest_automation_report.settings.run import key_tag
 from support.checked_server import CheckedServer
 from support.projects import PAUSED, Project, console, paused
 from support.result_files import written
+from support.scripted_adapter import client_of
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer
 from support.sessions import TOKEN, reporting_arguments, session_environment
@@ -83,8 +82,8 @@ def test_twenty_jobs_in_the_same_second_make_one_run(project: Project) -> None:
         assert server.stdout is not None
         address = server.stdout.readline().rstrip("\n")
         found = _race(address, 20)
-        with new_session(proxies={}, ca_file="") as session:
-            page = HttpClient(session, address, Token(TOKEN), project_id=1).runs()
+        with client_of(address) as client:
+            page = client.runs()
         server.terminate()
         server.communicate(timeout=30)
     assert found == [1] * 20
@@ -100,8 +99,7 @@ def _race(address: str, jobs: int) -> list[int | None]:
 
     def job(place: int) -> None:
         runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
-        with new_session(proxies={}, ca_file="") as session:
-            client = HttpClient(session, address, Token(TOKEN), project_id=1)
+        with client_of(address, deadline_seconds=60.0) as client:
             joining = SharedRunLookup(client, run, TAG, timeouts, runtime)
             assert [joining.step(), joining.step()] == [None, None]  # it has seen that there is no run
             together.wait(30)
@@ -122,8 +120,8 @@ def test_server_without_keys_ends_with_the_oldest_run() -> None:
     with checked_scripted_server() as server:
         found = _race(server.address, 5)
         assert len(set(found)) == 1
-        with new_session(proxies={}, ca_file="") as session:
-            page = HttpClient(session, server.address, Token(TOKEN), project_id=1).runs()
+        with client_of(server.address) as client:
+            page = client.runs()
     runs = [each for each in reversed(page.result) if TAG in each.tags]
     assert len(runs) == 5
     assert {each.id for each in runs if not each.is_completed} == set(found) == {min(each.id for each in runs)}
@@ -147,8 +145,7 @@ class _Clock:
 def test_shards_wait_for_the_first(server: CheckedServer, *, comes: bool) -> None:
     """A job that is not the first shard waits for its run, but not for ever: then it creates one itself."""
     clock, run = _Clock(), NewRun("shared", "suite", tags=(TAG,))
-    with new_session(proxies={}, ca_file="") as session:
-        client = HttpClient(session, server.address, Token(TOKEN), project_id=1)
+    with client_of(server.address) as client:
         timeouts = Timeouts(join_poll=2.0, join_wait=30.0)
         second = SharedRunLookup(client, run, TAG, timeouts, clock.runtime(), is_first=False)
         for _ in range(20):
@@ -164,22 +161,14 @@ def test_shards_wait_for_the_first(server: CheckedServer, *, comes: bool) -> Non
         assert len({each.answer["id"] for each in server.posts("/automation/runs")}) == 1
 
 
-def test_jobs_that_differ_in_the_run_they_would_make_share_it(
-    project: Project, server: CheckedServer, server_options: list[str]
-) -> None:
+def test_jobs_that_differ_in_the_run_they_would_make_share_it() -> None:
     """A job whose run would have other fields, and whose creation is refused for it, goes to the run that is there."""
-    with checked_scripted_server() as other, new_session(proxies={}, ca_file="") as session:
-        client = HttpClient(session, other.address, Token(TOKEN), project_id=1)
+    with checked_scripted_server() as other, client_of(other.address) as client:
         joining = SharedRunLookup(client, NewRun("a", "suite", tags=(TAG,)), TAG, Timeouts(), _Clock().runtime())
         assert [joining.step(), joining.step()] == [None, None]
         made = client.create_run(NewRun("b", "suite", tags=(TAG,)))
         other.script([Rule("POST", r"automation/runs$", answer(422, {"message": "This key was used."}))])
         assert joining.step() == made
-    written(project.root / "a.xml", ["one"])
-    for who in ("me", "you"):
-        ran = console(project.root, "submit", "a.xml", *KEY, "--fields", f"Who={who}", *server_options)
-        assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    assert len(server.posts("/threads")) == 2
 
 
 def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, server_options: list[str]) -> None:
@@ -193,16 +182,9 @@ def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, 
         )
         assert (early.exit, early.out) == (3, ""), early.text
         assert early.err.startswith(f"run {run_id} stays open after 0 seconds: 1 of 2 jobs are in\n")
-        listed = console(project.root, "run", "list", "--status", "open", "--older-than", "0s", *server_options[:4])
-        assert (listed.exit, listed.out) == (0, f"{run_id}\n"), listed.text
-        young = console(project.root, "run", "list", "--status", "open", "--older-than", "1h", *server_options[:4])
-        assert (young.exit, young.out, young.err) == (0, "", "no runs\n")
     console(
         project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "30s", *server_options[:4], exits=0
     )
-    document = json.loads(console(project.root, "run", "list", "--json", *server_options[:4]).out)
-    (run,) = page_from(Page[Run], document).result
-    assert run.is_completed
 
 
 def test_completion_waits_for_the_server_and_for_the_first_job(project: Project) -> None:
@@ -210,7 +192,7 @@ def test_completion_waits_for_the_server_and_for_the_first_job(project: Project)
     with checked_scripted_server() as server:
         server.down()
         words = ["run", "complete", "--expect-jobs", "1", "--timeout", "60s", *KEY]
-        words += ["--url", server.address, "--project-id", "1", "--source", "suite"]
+        words += [*server.options, "--source", "suite"]
         with subprocess.Popen(
             [sys.executable, "-m", "pytest_automation_report.cli", *words],
             cwd=project.root,
@@ -227,20 +209,6 @@ def test_completion_waits_for_the_server_and_for_the_first_job(project: Project)
             out, err = last.communicate(timeout=60)
     assert last.returncode == 0, err
     assert f"run {out.strip()} is completed\n" in err
-
-
-def test_completion_that_waits_in_vain_says_what_to_do(project: Project, server_options: list[str]) -> None:
-    """What is waited for is told once while it stays as it is, and how to complete the run without the other jobs."""
-    run_id = console(project.root, "run", "create", *server_options).out.strip()
-    ran = console(
-        project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "1s", *server_options[:4], exits=3
-    )
-    first, *rest = ran.err.splitlines()
-    assert re.fullmatch(r"0 of 2 jobs are in; tried again for (1 second|0 seconds)", first)  # as fast as the machine is
-    assert rest == [
-        f"run {run_id} stays open after 1 second: 0 of 2 jobs are in",
-        f"to complete it all the same: automation-report run complete {run_id}",
-    ]
 
 
 def test_what_is_left_out_is_told_in_a_shared_run(
@@ -314,8 +282,7 @@ def test_a_run_that_is_completed_while_tests_run_takes_the_rest(
 
 def test_another_server_gets_a_run_for_late_results() -> None:
     """Where a completed run takes nothing, a later attempt shares a new run, which names the earlier one."""
-    with checked_scripted_server() as server, new_session(proxies={}, ca_file="") as session:
-        client = HttpClient(session, server.address, Token(TOKEN), project_id=1)
+    with checked_scripted_server() as server, client_of(server.address) as client:
         run = NewRun("suite 7", "suite", tags=(TAG,))
         first = client.create_run(run)
         client.complete_run(first, measure_elapsed=False)

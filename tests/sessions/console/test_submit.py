@@ -40,7 +40,7 @@ def test_what_a_server_that_is_down_did_not_get_is_sent_later(
         session = folder / "session.json"
         session.write_text(session.read_text().replace("http://127.0.0.1:9", server.address))
         server.script([Rule("POST", r"/threads/\d+/append$", lost_answer(), first=2)])
-        send(project.root, "--url", server.address, "--project-id", "1", exits=0)
+        send(project.root, *server.options, exits=0)
         assert sorted(test["name"] for _, _, test in server.results) == sorted(f"t{number}" for number in range(600))
     assert project.sessions == []
 
@@ -52,7 +52,7 @@ def test_refusals_have_exit_codes_of_their_own(project: Project, server_options:
     assert (ran.exit, ran.out) == (1, "77\n"), ran.text
     assert "1 to be sent" in _last(ran)
     with CheckedServer(tmp_path / "other.sqlite3", "another") as other:
-        ran = console(project.root, "submit", "a.xml", "--url", other.address, "--project-id", "1", "--source", "suite")
+        ran = console(project.root, "submit", "a.xml", *other.options, "--source", "suite")
     assert (ran.exit, ran.out) == (4, ""), ran.text
     assert len(project.sessions) == 2
 

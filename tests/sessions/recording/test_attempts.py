@@ -116,24 +116,3 @@ def test_pytest_retry_is_one_result_with_its_attempts(pytester: pytest.Pytester,
     assert "assert 1 == 2" in second.values["Attempt 1"]
     assert (second.values["Output"], second.values["run"]) == ("run 2\n", "2")
     assert list(recorded.final["test_never"].fields) == ["Failure", "Attempts", "Attempt 1"]
-
-
-def test_flaky_hides_its_attempts_and_that_is_told(pytester: pytest.Pytester) -> None:
-    """Flaky keeps back the outcome of the attempts that it repeats: they count, never as passed, and it is said why."""
-    pytest.importorskip("flaky")
-    pytester.makepyfile(test_f=FLAKY_TEST)
-    recorded = record(pytester, "-p", "flaky.flaky_pytest_plugin", "--force-flaky", "--max-runs=3", rules=ALL)
-    rows = [(each.body["name"], each.status, each.is_final, each.number) for each in recorded.results]
-    assert rows == [
-        ("test_third_time", "error", False, 1),
-        ("test_third_time", "error", False, 2),
-        ("test_third_time", "passed", True, 3),
-        ("test_never", "error", False, 1),
-        ("test_never", "error", False, 2),
-        ("test_never", "failure", True, 3),
-        ("test_always", "passed", True, 1),
-    ]
-    third = recorded.final["test_third_time"]
-    assert list(third.fields) == ["Attempts", "Attempt 1", "Attempt 2", "Output", "run"]
-    assert "no outcome of its call" in third.values["Attempt 2"]
-    assert third.values["Output"] == "run 3\n"

@@ -5,12 +5,9 @@ from typing import Any
 
 import pytest
 
-from pytest_automation_report.api.models import ATTEMPTS, COLOURS, EXTENSIONS, STEPS
+from pytest_automation_report.api.models import ATTEMPTS, COLOURS, STEPS
 from support.checked_server import CheckedServer
-from support.scripted_server.checked import checked_scripted_server
-from support.scripted_server.faults import Rule, answer
-from support.scripted_server.server import ScriptedServer
-from support.sessions import TOKEN, run_session
+from support.sessions import run_session
 
 SUITE = r"""
 import sys
@@ -82,24 +79,3 @@ def test_a_server_of_ours_gets_what_each_attempt_left(
 def _check_steps(steps: Any) -> None:  # noqa: ANN401 - JSON
     ((outer,), (inner,)) = steps, steps[0]["steps"]
     assert (outer["files"], inner["files"]) == ([1], [2, 3])
-
-
-def test_another_server_gets_the_fields_alone(suite: Path) -> None:
-    """A server that announces nothing gets no extension, and the texts without any sequence."""
-    with checked_scripted_server() as server:
-        assert run_session(suite, *RERUNS, address=server.address).exit == 0
-        (test,) = (test for _, _, test in server.results if test["name"] == "test_evidence")
-        assert "\x1b" not in str(test["fields"])
-        assert server.violations == []
-
-
-def test_a_file_that_is_not_stored_moves_no_other(suite: Path) -> None:
-    """If the server refuses a file, it becomes a field, and the others stay at their steps."""
-    server = ScriptedServer(token=TOKEN, keeps_artifacts=True, extensions=", ".join(EXTENSIONS))
-    with checked_scripted_server(server) as server:
-        server.script([Rule("POST", r"^/artifacts$", answer(413, {"message": "Too large."}))])
-        assert run_session(suite, "-p", "no:rerunfailures", "-k", "evidence", address=server.address).exit == 1
-        ((_, _, test),) = server.results
-        assert [artifact["name"] for artifact in test["artifacts"]] == ["1.txt", "2.txt", "3.txt"]
-        (outer,) = test[STEPS]
-        assert (outer["files"], outer["steps"][0]["files"]) == ([0], [1, 2])

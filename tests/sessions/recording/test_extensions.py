@@ -149,6 +149,6 @@ def test_another_server_gets_the_contract_alone(suite: Path) -> None:
         later = session_environment(AUTOMATION_REPORT_DELIVERY="later")
         assert run_session(suite, address=server.address, env=later).exit == 1
         assert len(server.results) == count
-        send(suite, "--url", server.address, "--project-id", "1", exits=0)
+        send(suite, *server.options, exits=0)
         assert len(server.results) == 2 * count > 0
         assert server.violations == []

@@ -5,142 +5,57 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.recording.options import RecordingOptions
-from support.recorded_suites import record
+from support.recorded_suites import Recorded, record
+from support.repository import TESTS
 
-OUTCOMES = """
-import logging
-import sys
-import pytest
+SUITES = TESTS / "compatibility" / "conformance" / "hard"
+
 
 @pytest.fixture
-def broken():
-    print("in setup")
-    raise RuntimeError("no database")
-
-@pytest.fixture
-def leaky():
-    yield
-    print("in teardown")
-    raise OSError("cannot close")
-
-@pytest.fixture
-def both(leaky):
-    raise RuntimeError("no database")
-
-def test_passed():
-    print("quiet")
-
-def test_failed():
-    print("said \\x1b[31mred\\x1b[0m")
-    print("wrong", file=sys.stderr)
-    logging.getLogger().warning("warned")
-    raise ValueError("bad value")
-
-def test_assert():
-    assert 1 == 2
-
-def test_error(broken):
-    pass
-
-def test_teardown(leaky):
-    pass
-
-def test_failed_and_teardown(leaky):
-    raise ValueError("bad value")
-
-def test_setup_and_teardown(both):
-    pass
-
-@pytest.mark.skip(reason="not today")
-def test_skipped():
-    pass
-
-def test_skipped_inside():
-    pytest.skip("not here")
-
-@pytest.mark.xfail(reason="bug 1")
-def test_xfail():
-    assert 0
-
-@pytest.mark.xfail(run=False, reason="hangs")
-def test_xfail_not_run():
-    pass
-
-def test_xfail_inside():
-    pytest.xfail("bug 2")
-
-@pytest.mark.xfail
-def test_xfail_without_reason():
-    assert 0
-
-@pytest.mark.xfail(reason="bug 3")
-def test_xpass():
-    pass
-
-@pytest.mark.xfail(reason="bug 4", strict=True)
-def test_xpass_strict():
-    pass
-
-def test_exit():
-    raise SystemExit(3)
-
-def test_fail_call():
-    pytest.fail("told to")
-"""
+def outcomes(pytester: pytest.Pytester) -> Recorded:
+    """Record the suite that has a test for each outcome of pytest, and the one whose tests print."""
+    for name in ("outcomes", "texts"):
+        pytester.makepyfile(**{f"test_{name}": (SUITES / f"suite_{name}.py").read_text(encoding="utf-8")})
+    return record(pytester)
 
 
-def test_texts_of_failures(pytester: pytest.Pytester) -> None:
+def test_texts_of_failures(outcomes: Recorded) -> None:
     """Tracebacks, reasons and captured texts are in console fields, with JUnit's message and the exception's type."""
-    pytester.makepyfile(test_outcomes=OUTCOMES)
-    final = record(pytester).final
-    failure = final["test_failed"].fields["Failure"]
-    assert failure["type"] == 4
-    assert failure["is_highlight"] is True
-    assert "test_outcomes.py:27: ValueError" in failure["value"]
-    assert failure["meta"] == {"message": "ValueError: bad value", "type": "ValueError", "phase": "call"}
-    assert final["test_failed"].values["Output"] == "said red\n"
-    assert final["test_failed"].values["Errors"] == "wrong\n"
-    assert final["test_failed"].values["Log"].endswith("warned")
-    assert final["test_assert"].fields["Failure"]["meta"] == {
-        "message": "assert 1 == 2",
-        "type": "AssertionError",
-        "phase": "call",
+    final = outcomes.final
+    failure = final["test_raises"].fields["Failure"]
+    assert (failure["type"], failure["is_highlight"]) == (4, True)
+    assert "test_outcomes.py:33: ValueError" in failure["value"]
+    loud = final["test_loud_failure"].values
+    assert (loud["Output"], loud["Errors"]) == ("before\nsaid red\nafter\n", "wrong\n")
+    assert loud["Log"].endswith("warned")
+    expected = {
+        "test_raises": ("ValueError: bad value", "ValueError", "call"),
+        "test_fails": ("assert 1 == 2", "AssertionError", "call"),
+        "test_setup_fails": ('failed on setup with "RuntimeError: no database"', "RuntimeError", "setup"),
+        "test_fails_and_teardown_fails": ('failed on teardown with "OSError: cannot close"', "OSError", "teardown"),
+        "test_leaves_by_system_exit": ("SystemExit: 3", "SystemExit", "call"),
     }
-    assert final["test_error"].fields["Error"]["meta"] == {
-        "message": 'failed on setup with "RuntimeError: no database"',
-        "type": "RuntimeError",
-        "phase": "setup",
-    }
-    assert final["test_error"].values["Output"] == "in setup\n"
-    assert "bad value" in final["test_failed_and_teardown"].values["Failure"]
-    assert final["test_failed_and_teardown"].fields["Error"]["meta"]["message"] == (
-        'failed on teardown with "OSError: cannot close"'
-    )
-    assert "cannot close" in final["test_setup_and_teardown"].values["Error [teardown]"]
-    assert final["test_xpass_strict"].values["Failure"] == "[XPASS(strict)] bug 4"
-    assert final["test_exit"].fields["Failure"]["meta"] == {
-        "message": "SystemExit: 3",
-        "type": "SystemExit",
-        "phase": "call",
-    }
+    for name, (message, kind, phase) in expected.items():
+        field = "Failure" if phase == "call" else "Error"
+        assert final[name].fields[field]["meta"] == {"message": message, "type": kind, "phase": phase}
+    assert "bad value" in final["test_fails_and_teardown_fails"].values["Failure"]
+    assert "cannot close" in final["test_setup_and_teardown_fail"].values["Error [teardown]"]
+    assert final["test_xpasses_strictly"].values["Failure"] == "[XPASS(strict)] bug 6"
 
 
-def test_texts_of_skips(pytester: pytest.Pytester) -> None:
+def test_texts_of_skips(outcomes: Recorded) -> None:
     """A skip tells where and why in the words of the XML, an expected failure tells its reason."""
-    pytester.makepyfile(test_outcomes=OUTCOMES)
-    recorded = record(pytester)
-    texts = {each.attrib["name"]: child for each in recorded.cases for child in each if child.tag == "skipped"}
-    for name in ("test_skipped", "test_skipped_inside"):
-        skipped = recorded.final[name].fields["Skipped"]
-        assert skipped["value"] == texts[name].text
+    texts = {each.attrib["name"]: child for each in outcomes.cases for child in each if child.tag == "skipped"}
+    for name in ("test_is_marked_skip", "test_skips_itself"):
+        skipped = outcomes.final[name].fields["Skipped"]
+        assert (skipped["type"], skipped["value"]) == (4, texts[name].text)
         assert skipped["meta"] == {"message": texts[name].attrib["message"], "type": "pytest.skip"}
-        assert skipped["type"] == 4
-    for name in ("test_xfail", "test_xfail_not_run", "test_xfail_inside"):
+    for name in ("test_xfails", "test_xfails_unrun", "test_xfails_inside"):
         reason = texts[name].attrib["message"]
-        assert recorded.final[name].fields["Skipped"]["meta"] == {"message": reason, "type": "pytest.xfail"}
-        assert recorded.final[name].values["Skipped"] == reason
-    assert recorded.final["test_xfail_without_reason"].values["Skipped"] == "The test is marked xfail."
-    assert recorded.final["test_xpass"].values["Unexpected pass"] == "bug 3"
+        assert outcomes.final[name].fields["Skipped"]["meta"] == {"message": reason, "type": "pytest.xfail"}
+        assert outcomes.final[name].values["Skipped"] == reason
+    assert outcomes.final["test_xfails_without_reason"].values["Skipped"] == "The test is marked xfail."
+    assert outcomes.final["test_xpasses"].values["Unexpected pass"] == "bug 5"
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_kept_sessions_name_them_too(tmp_path: Path, server: CheckedServer) -> N
     """A session that is sent later names the tests that were not run as well."""
     (tmp_path / "test_suite.py").write_text(SUITE.format(end="assert 0"))
     run_session(tmp_path, NOT_RUN, "-x", "--automation-report-delivery=later", address=server.address)
-    send(tmp_path, "--url", server.address, "--project-id", "1", exits=0)
+    send(tmp_path, *server.options, exits=0)
     assert {status: len(found) for status, found in names(server).items()} == {
         "passed": 4,
         "failure": 1,

@@ -111,7 +111,7 @@ def test_no_secret_is_spooled_or_sent(tmp_path: Path, workers: str) -> None:
         kept = project.report(*arguments, "--automation-report-output=all", address=server.address, env=env)
         (session,) = project.sessions
         spooled = {each.name: each.read_text() for each in session.iterdir() if each.is_file()}
-        send(project.root, "--url", server.address, "--project-id", "1", env=env, exits=0)
+        send(project.root, *server.options, env=env, exits=0)
         bodies = json.dumps([each.body for each in server.log])
         tests = [test for _, test in server.tests()]
     name = f"test_prints[{SECRET}]"
@@ -201,7 +201,7 @@ def test_a_secret_of_one_text_is_hidden_in_all_of_its_result(tmp_path: Path) -> 
         assert "3 failed" in ran.out, ran.text
         (session,) = project.sessions
         spooled = "".join(each.read_text() for each in session.iterdir() if each.is_file())
-        send(project.root, "--url", server.address, "--project-id", "1", exits=0)
+        send(project.root, *server.options, exits=0)
         bodies = repr([each.body for each in server.log])
         (test,) = [test for _, test in server.tests() if test["name"] == "test_output_and_failure"]
     assert FOUND not in bodies

@@ -138,6 +138,11 @@ class ScriptedServer:
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     @property
+    def options(self) -> list[str]:
+        """The options by which a command finds project 1 of this server."""
+        return ["--url", self.address, "--project-id", "1"]
+
+    @property
     def open_connections(self) -> int:
         """How many connections are open now."""
         with self.changed:

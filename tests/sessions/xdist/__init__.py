@@ -1,1 +1,0 @@
-"""Sessions of several workers and several jobs."""
