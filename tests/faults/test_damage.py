@@ -65,13 +65,6 @@ def test_cut_tail(tmp_path: Path, server: ScriptedServer, session: Path) -> None
     assert spools(tmp_path) == []
 
 
-def test_damaged_ledger(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
-    """A ledger with a torn last record is read up to there, and what is written after it can be read again."""
-    (session / "ledger").write_bytes(b"0000")
-    sent(tmp_path, server, exits=0)
-    assert_complete(server, NUMBERED)
-
-
 def test_newer_format(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
     """A spool of a newer version is refused and left as it is."""
     path = session / "session.json"

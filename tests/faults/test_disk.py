@@ -329,31 +329,6 @@ def test_deleted_store_is_told(project: Path) -> None:
     assert told in ran.out or " results kept in " in ran.out or shown.out.strip() == "1", ran.text + shown.text
 
 
-CLOSING = """
-import os, resource
-def test_before(): pass
-def test_closes(): os.closerange(3, 1024)
-def test_takes(tmp_path):
-    os.closerange(3, 1024)
-    test_takes.files = [os.open(tmp_path / str(each), os.O_CREAT | os.O_RDWR) for each in range(30)]
-def test_untouched():
-    for each in test_takes.files:
-        assert os.fstat(each).st_size == 0
-        os.close(each)
-def test_last(): assert 0
-"""
-
-
-@pytest.mark.parametrize("delivery", ["live", "later"], ids=["24", "24-later"])
-def test_descriptors_that_tests_close_and_take(project: Path, embedded_server: CheckedServer, delivery: str) -> None:
-    """A test that closes all descriptors, and takes their numbers, costs no result and gets none in its files."""
-    (project / "test_it.py").write_text(CLOSING)
-    run_session(project, "-s", f"--automation-report-delivery={delivery}", address=embedded_server.address, exits=1)
-    if delivery == "later":
-        assert send(project, *embedded_server.options).exit == 0
-    assert statuses(embedded_server) == {"passed": 4, "failure": 1}
-
-
 @pytest.mark.parametrize("is_full_before", [False, True], ids=["meanwhile", "before"])
 def test_a_full_disk_of_the_store_is_named(project: Path, small_disk: Path, *, is_full_before: bool) -> None:
     """Results that the embedded store has no room for are kept with the reason, and sent once there is room."""

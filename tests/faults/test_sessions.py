@@ -1,7 +1,6 @@
 """Rows 33 to 42 of the faults that no other module shows: how sessions end, fork, overflow, repeat and meet."""
 
 import subprocess
-from collections import Counter
 from pathlib import Path
 
 from support.checked_server import CheckedServer
@@ -30,19 +29,6 @@ def test_results_of_a_worker_that_crashed_are_counted(project: Path, embedded_se
     later = "--automation-report-delivery=later"
     ran = run_session(project, "-n", "1", "-p", "no:randomly", later, address=embedded_server.address, exits=1)
     assert "0 of 4 results delivered: 4 passed" in ran.out
-
-
-def test_one_test_run_twice_is_two_results(project: Path, embedded_server: CheckedServer) -> None:
-    """41: a test that is named twice and run twice has two results, never both in one request."""
-    (project / "test_it.py").write_text("def test_it(): pass\ndef test_other(): pass\n")
-    ran = run_session(
-        project, "--keep-duplicates", "test_it.py", "test_it.py", address=embedded_server.address, exits=0
-    )
-    names = Counter(test["name"] for _, test in embedded_server.tests())
-    assert f"{sum(names.values())} passed" in ran.out
-    for each in embedded_server.posts("/append"):
-        keys = Counter(test["key"] for test in each.body.get("tests", []))
-        assert max(keys.values(), default=1) == 1
 
 
 def test_two_sessions_of_one_project_at_once(project: Path, embedded_server: CheckedServer) -> None:

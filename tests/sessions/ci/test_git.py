@@ -32,25 +32,30 @@ def checkout_facts(folder: Path, *, is_local: bool = False, environ: Mapping[str
 
 def git(folder: Path, *arguments: str, **variables: str) -> str:
     """Run git and return what it writes."""
-    done = subprocess.run(
-        [str(needed("git")), "-c", "protocol.file.allow=always", *arguments],
-        cwd=folder,
-        env={**ENVIRONMENT, **variables},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+    command = [str(needed("git")), "-c", "protocol.file.allow=always", *arguments]
+    env = {**ENVIRONMENT, **variables}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def commit(folder: Path, *messages: str) -> None:
+    """Make a commit of nothing, or of what is in the index, with each message."""
+    for each in messages:
+        git(folder, "commit", "--quiet", "--allow-empty", "--allow-empty-message", "--message", each)
+
+
+def new_repository(folder: Path, branch: str = "main") -> Path:
+    folder.mkdir(exist_ok=True)
+    git(folder, "init", "--quiet", "--initial-branch", branch)
+    return folder
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Return a repository with two commits on the branch feature/x."""
     root = tmp_path / "shop"
-    (root / "tests").mkdir(parents=True)
-    git(root, "init", "--quiet", "--initial-branch", "feature/x")
-    for word in ("one", "two"):
-        git(root, "commit", "--quiet", "--allow-empty", "--message", word)
+    new_repository(root, "feature/x")
+    (root / "tests").mkdir()
+    commit(root, "one", "two")
     git(root, "remote", "add", "upstream", "https://github.com/other/shop.git")
     git(root, "remote", "add", "origin", REMOTE)
     return root
@@ -58,17 +63,17 @@ def repository(tmp_path: Path) -> Path:
 
 def test_branch_commit_and_page(repository: Path) -> None:
     """Branch, commit and the repository's page are known in each folder, the page without user and password."""
-    commit = git(repository, "rev-parse", "HEAD")
-    expected = BuildInfo(branch="feature/x", commit=commit, commit_subject="two", repository=PAGE)
+    head = git(repository, "rev-parse", "HEAD")
+    expected = BuildInfo(branch="feature/x", commit=head, commit_subject="two", repository=PAGE)
     assert checkout_facts(repository) == expected
     assert checkout_facts(repository / "tests") == expected
 
 
 def test_subject_of_the_commit(repository: Path) -> None:
     """The first line of a long message is the commit's subject, in any language; a commit may have none."""
-    git(repository, "commit", "--quiet", "--allow-empty", "--message", "Bücher ausleihen\n\n" + "long text\n" * 12_000)
+    commit(repository, "Bücher ausleihen\n\n" + "long text\n" * 12_000)
     assert checkout_facts(repository).commit_subject == "Bücher ausleihen"
-    git(repository, "commit", "--quiet", "--allow-empty", "--allow-empty-message", "--message", "")
+    commit(repository, "")
     found = checkout_facts(repository, is_local=True)
     assert (found.commit, found.commit_subject) == (git(repository, "rev-parse", "HEAD"), None)
     first, second, *_ = (found.commits or "").split("\n")
@@ -81,7 +86,7 @@ def test_subject_of_the_commit(repository: Path) -> None:
 )
 def test_settings_of_git_change_nothing(repository: Path, name: str, value: str) -> None:
     """Whatever a user has set for git's own output, the facts are the same."""
-    git(repository, "commit", "--quiet", "--allow-empty", "--message", "Bücher ausleihen")
+    commit(repository, "Bücher ausleihen")
     expected = checkout_facts(repository, is_local=True)
     assert expected.commit_subject == "Bücher ausleihen"
     git(repository, "config", name, value)
@@ -91,19 +96,17 @@ def test_settings_of_git_change_nothing(repository: Path, name: str, value: str)
 def test_commits_before(repository: Path) -> None:
     """Outside of CI the last 20 commits are known, merges as one."""
     git(repository, "gc", "--quiet")
-    for number in range(3):
-        git(repository, "commit", "--quiet", "--allow-empty", "--message", f"number {number}\n\nmore")
+    commit(repository, *(f"number {number}\n\nmore" for number in range(3)))
     git(repository, "checkout", "--quiet", "-b", "side", "HEAD~1")
-    git(repository, "commit", "--quiet", "--allow-empty", "--message", "aside")
+    commit(repository, "aside")
     git(repository, "checkout", "--quiet", "feature/x")
     git(repository, "merge", "--quiet", "--no-ff", "--message", "merge side", "side")
     hashes = git(repository, "log", "--first-parent", "--format=%H").split()
     subjects = ["merge side", "number 2", "number 1", "number 0", "two", "one"]
-    lines = [f"{commit[:10]} {subject}" for commit, subject in zip(hashes, subjects, strict=True)]
+    lines = [f"{each[:10]} {subject}" for each, subject in zip(hashes, subjects, strict=True)]
     assert checkout_facts(repository).commits is None
     assert checkout_facts(repository, is_local=True).commits == "\n".join(lines)
-    for number in range(3, 30):
-        git(repository, "commit", "--quiet", "--allow-empty", "--message", f"number {number}")
+    commit(repository, *(f"number {number}" for number in range(3, 30)))
     commits = (checkout_facts(repository, is_local=True).commits or "").split("\n")
     assert [line.partition(" ")[2] for line in commits] == [f"number {number}" for number in range(29, 9, -1)]
 
@@ -117,7 +120,7 @@ def test_detached_head(repository: Path) -> None:
 
 def test_before_the_first_commit(tmp_path: Path) -> None:
     """A repository without commits has a branch and nothing else."""
-    git(tmp_path, "init", "--quiet", "--initial-branch", "main")
+    new_repository(tmp_path)
     assert checkout_facts(tmp_path) == BuildInfo(branch="main")
 
 
@@ -170,10 +173,8 @@ def test_checkout_of_another_user(repository: Path) -> None:
 
 def test_variables_of_a_hook_lead_nowhere_else(files: Path, tmp_path: Path) -> None:
     """Pytest in a hook of git tells of the checkout around the project, whatever repository the hook is of."""
-    other = tmp_path / "other"
-    other.mkdir()
-    git(other, "init", "--quiet", "--initial-branch", "main")
-    git(other, "commit", "--quiet", "--allow-empty", "--message", "other")
+    other = new_repository(tmp_path / "other")
+    commit(other, "other")
     expected = checkout_facts(files, is_local=True)
     assert expected.commit_subject == "files"
     variables = {
@@ -183,10 +184,8 @@ def test_variables_of_a_hook_lead_nowhere_else(files: Path, tmp_path: Path) -> N
         "GIT_OBJECT_DIRECTORY": str(other / ".git" / "objects"),
     }
     assert git(files, "log", "-1", "--format=%s", **variables) == "other"
-    assert (
-        checkout_facts(files, is_local=True, environ={**ENVIRONMENT, **variables, "GIT_TRACE": str(tmp_path / "trace")})
-        == expected
-    )
+    environ = {**ENVIRONMENT, **variables, "GIT_TRACE": str(tmp_path / "trace")}
+    assert checkout_facts(files, is_local=True, environ=environ) == expected
     assert not (tmp_path / "trace").exists()
 
 
@@ -234,7 +233,7 @@ def files(repository: Path) -> Path:
     (repository / "run.sh").write_text("true\n")
     (repository / "run.sh").chmod(0o755)
     git(repository, "add", ".")
-    git(repository, "commit", "--quiet", "--message", "files")
+    commit(repository, "files")
     (repository / "notes.txt").write_text("not of git\n")
     return repository
 
@@ -267,14 +266,12 @@ def test_uncommitted_changes(files: Path, change: str) -> None:
 
 def test_a_changed_submodule(files: Path, tmp_path: Path) -> None:
     """A changed file of a submodule makes a run one of uncommitted changes."""
-    inner = tmp_path / "inner"
-    inner.mkdir()
-    git(inner, "init", "--quiet", "--initial-branch", "main")
+    inner = new_repository(tmp_path / "inner")
     (inner / "a.txt").write_text("one\n")
     git(inner, "add", ".")
-    git(inner, "commit", "--quiet", "--message", "inner")
+    commit(inner, "inner")
     git(files, "submodule", "--quiet", "add", str(inner), "inner")
-    git(files, "commit", "--quiet", "--message", "with a submodule")
+    commit(files, "with a submodule")
     assert changes(files) is None
     (files / "inner" / "a.txt").write_text("two\n")
     assert changes(files) == "yes"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_automation_report.session.run import installed_packages
-from sessions.ci.test_git import git
+from sessions.ci.test_git import commit, git, new_repository
 from support.checked_server import CheckedServer
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA
 from support.projects import console
@@ -49,12 +49,8 @@ def test_pull_request(project: Path, server: CheckedServer, tmp_path: Path, work
         *(["Ended"] if "Ended" in fields else []),
     ]  # fmt: skip
     assert (fields["CI"], fields["Branch"], fields["Commit"]) == ("GitHub", "feature/x", SHA)
-    assert (fields["Merge commit"], fields["Pull request"], fields["Build"], fields["Attempt"]) == (
-        MERGE,
-        "12",
-        "7",
-        "1",
-    )
+    told_of = [fields[name] for name in ("Merge commit", "Pull request", "Build", "Attempt")]
+    assert told_of == [MERGE, "12", "7", "1"]
     assert links == {
         "CI job": "https://github.com/ann/shop/actions/runs/99/attempts/1",
         "Commit": f"https://github.com/ann/shop/commit/{SHA}",
@@ -93,17 +89,14 @@ def test_packages_are_found_by_their_folders(tmp_path: Path) -> None:
 
 def test_git_where_ci_tells_nothing(project: Path, server: CheckedServer) -> None:
     """Outside of CI, branch, commit, its subject and its page come from git."""
-    git(project, "init", "--quiet", "--initial-branch", "main")
-    for word in ("one", "two"):
-        git(project, "commit", "--quiet", "--allow-empty", "--message", word)
+    commit(new_repository(project), "one", "two")
     git(project, "remote", "add", "origin", "https://ann:secret@github.com/ann/shop.git")
     assert run_session(project, address=server.address).exit == 0
     fields, links, run = told(server)
-    commit = git(project, "rev-parse", "HEAD")
-    assert (fields["Branch"], fields["Commit"], fields["Commit subject"]) == ("main", commit, "two")
-    before = git(project, "rev-parse", "HEAD~1")
-    assert fields["Commits"] == f"{commit[:10]} two\n{before[:10]} one"
-    assert links == {"Commit": f"https://github.com/ann/shop/commit/{commit}"}
+    head, before = git(project, "rev-parse", "HEAD", "HEAD~1").split()
+    assert (fields["Branch"], fields["Commit"], fields["Commit subject"]) == ("main", head, "two")
+    assert fields["Commits"] == f"{head[:10]} two\n{before[:10]} one"
+    assert links == {"Commit": f"https://github.com/ann/shop/commit/{head}"}
     assert run["name"].startswith("suite 20")
 
 
@@ -114,9 +107,8 @@ def test_changes_and_children(project: Path, server: CheckedServer) -> None:
         "import os, pytest\n"
         "def test_ok():\n    with pytest.raises(ChildProcessError):\n        os.waitpid(-1, os.WNOHANG)\n"
     )
-    git(project, "init", "--quiet", "--initial-branch", "main")
-    git(project, "add", ".")
-    git(project, "commit", "--quiet", "--message", "one")
+    git(new_repository(project), "add", ".")
+    commit(project, "one")
     git(project, "update-index", "--index-version", "4")
     for change in (os.utime, lambda path: path.write_text("[pytest]\n# changed\n")):
         change(project / "pytest.ini")
@@ -131,7 +123,7 @@ def test_changes_and_children(project: Path, server: CheckedServer) -> None:
 )
 def test_less_is_told(project: Path, server: CheckedServer, facts: str, names: list[str]) -> None:
     """A run tells nothing of git, or nothing but what was said, when it is to."""
-    git(project, "init", "--quiet", "--initial-branch", "main")
+    new_repository(project)
     options = (f"-oautomation_report_facts={facts}", "-oautomation_report_shard=2")
     run_session(project, *options, address=server.address, env=session_environment(CI="true", BUILD="9"), exits=0)
     assert [each for each in told(server)[0] if each not in {"Ended", "Collected"}] == names

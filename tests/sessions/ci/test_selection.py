@@ -11,6 +11,12 @@ testpaths = tests
 """
 
 
+@pytest.fixture(autouse=True)
+def nothing_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave pytest without the options of this machine."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "selection"),
     [
@@ -30,11 +36,8 @@ testpaths = tests
         (("--automation-report-rerun-failed",), "--automation-report-rerun-failed"),
     ],
 )
-def test_selection(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], selection: str
-) -> None:
+def test_selection(pytester: pytest.Pytester, arguments: tuple[str, ...], selection: str) -> None:
     """Options and paths that select tests are told as typed; those of ini files, and the usual paths, are not."""
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.makeini(INI)
     for folder in ("tests/unit", "tests/manual"):
         (pytester.path / folder).mkdir(parents=True)
@@ -50,11 +53,7 @@ def test_selection(
         ("-kcache", (), ""),
         ("-m slow", ("-k", "slow"), "-k slow"),
         ("--ignore=tests/unit_old", ("tests/unit",), "tests/unit"),
-        (
-            "--ignore tests/unit",
-            ("tests/unit/test_a.py", "--ignore=tests/uni"),
-            "--ignore=tests/uni tests/unit/test_a.py",
-        ),
+        ("--ignore tests/unit", ("tests/unit/a.py", "--ignore=tests/uni"), "--ignore=tests/uni tests/unit/a.py"),
         ("--ignore tests/unit", ("tests/unit",), "tests/unit"),
         ("--deselect=tests/a.py::b --deselect tests/a.py::c", ("--deselect=tests/a.py",), "--deselect=tests/a.py"),
         ("--lfnf=all", ("--lf",), "--lf"),
@@ -63,13 +62,12 @@ def test_selection(
     ],
 )
 def test_part_of_a_usual_option_is_no_usual_option(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, usual: str, arguments: tuple[str, ...], selection: str
+    pytester: pytest.Pytester, usual: str, arguments: tuple[str, ...], selection: str
 ) -> None:
     """What is typed is told unless the ini file has the same option with the same value, not just the same letters."""
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.makeini(f"[pytest]\naddopts = {usual}\n")
     (pytester.path / "tests" / "unit").mkdir(parents=True)
-    for file in ("tests/unit/test_a.py", "tests/test_b.py"):
+    for file in ("tests/unit/a.py", "tests/test_b.py"):
         (pytester.path / file).touch()
     assert selection_of(pytester.parseconfig(*arguments)) == selection
 
@@ -101,10 +99,9 @@ def test_options_of_the_environment_are_the_usual_ones(
     ],
 )
 def test_without_paths_in_the_ini_file(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, others: tuple[str, ...], arguments: str, selection: str
+    pytester: pytest.Pytester, others: tuple[str, ...], arguments: str, selection: str
 ) -> None:
     """Paths that hold all that pytest would collect are the whole suite; others are a part, and so is a doubt."""
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     for file in ("tests/test_a.py", *others):
         (pytester.path / file).parent.mkdir(parents=True, exist_ok=True)
         (pytester.path / file).touch()
@@ -113,7 +110,6 @@ def test_without_paths_in_the_ini_file(
 
 def test_the_folder_that_pytest_is_started_in(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A session that is started in a folder of the project without a path runs the tests of that folder."""
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.makeini("[pytest]\n")
     pytester.mkdir("unit")
     (pytester.path / "test_a.py").touch()

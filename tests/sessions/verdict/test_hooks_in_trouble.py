@@ -65,25 +65,6 @@ def test_session_that_cannot_be_set_up(project: Project) -> None:
     assert not project.state.exists()
 
 
-def test_pytest_names_its_import_hook_as_before(project: Project) -> None:
-    """The class by which the plugin knows pytest's import hook has its name, or each session starts 0.1 s later."""
-    project.write("test_suite.py", IMPORT_HOOK)
-    project.report(exits=0)
-
-
-IMPORT_HOOK = """
-import sys
-
-def test_hook_passes_over_our_modules():
-    hooks = [each for each in sys.meta_path if hasattr(each, "mark_rewrite")]
-    assert len(hooks) == 1, "pytest's import hook stands elsewhere: look at the loop over sys.meta_path in plugin.py"
-    assert "find_spec" in vars(hooks[0]), "pytest's import hook has another name: change it in plugin.py"
-    hooks[0].mark_rewrite("pytest_automation_report")
-    assert hooks[0].find_spec("pytest_automation_report.cli.main") is None
-    assert hooks[0].find_spec("test_suite", sys.path) is not None
-"""
-
-
 @pytest.fixture
 def closed_port() -> Iterator[str]:
     """Return the address of a port at which nobody listens."""
