@@ -62,7 +62,7 @@ class Mistakes:
 
 
 def examined(value: object, annotation: Any, mistakes: Mistakes, path: str = "") -> Any:  # noqa: ANN401 - any declared type
-    """Return a value as its declared type, and add its mistakes; with one the result has no meaning."""
+    """Return a value as its declared type and add its mistakes; if there are any, the result has no meaning."""
     try:
         return convert(value, annotation)
     except ValidationError:
@@ -165,7 +165,7 @@ def check_length(length: int) -> None:
 
 
 def body_from(body: bytes, decoder: Decoder[B]) -> B:
-    """Return a body as its decoder declares it; raises `ApiError`: 400 no JSON object, 413 too large, 422 mistakes."""
+    """Return a body as its decoder declares it; raises `ApiError`: 400 for no JSON object, 413 too large, 422 else."""
     check_length(len(body))
     if sum(map(body.count, _MARKS)) > MAX_VALUES and _has_too_many_values(body):
         raise ApiError(413, f"The request body has more than {MAX_VALUES} values: send fewer at once.")

@@ -369,7 +369,7 @@ def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
 
 
 def runs_document(store: Store, project_id: int, parameters: Parameters) -> Iterator[bytes]:
-    """Yield a page of a project's runs in pieces, each run as it is in its turn: one run's threads are in memory."""
+    """Yield a page of a project's runs, each as it is in its turn, so that the threads of one run are in memory."""
     query = query_from(RUN_PAGE, parameters)
     page, expands = _asked(store, query, lambda reader: reader.run_page(project_id, query), lambda page: page.items)
     return _pieces(store, page, expands, None if query["threads"] else 0, has_verdicts=query["verdicts"])

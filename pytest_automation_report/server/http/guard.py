@@ -95,7 +95,7 @@ class RateLimit:
         self._counts = Counter[str]()
 
     def wait_seconds(self, sender: str = "") -> int:
-        """Count an allowed request of a sender, "" for all, and return 0, or the seconds until the next minute."""
+        """Count a request of a sender, "" for all, if it is allowed, and return 0; else the seconds to wait."""
         with self._lock:
             now = self._clock()
             if now - self._minute_began >= _WINDOW_SECONDS:

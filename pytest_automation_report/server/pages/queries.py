@@ -324,7 +324,7 @@ class PageReader(Reader):
         return self._results(_TEST, rest, run_id, first, last, value)
 
     def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
-        """Yield id and fields of these tests one by one, as all take much memory, without those over `READ_LENGTH`."""
+        """Yield id and fields of these tests one by one: all together take much memory. None is over `READ_LENGTH`."""
         sql = f'SELECT "id", "fields" FROM "result" WHERE "id" IN ({marks(result_ids)})'
         yield from self.connection.each(f'{sql} AND LENGTH("fields") <= ?', (*result_ids, READ_LENGTH))
 

@@ -182,7 +182,7 @@ class CompiledTemplates(FileSystemBytecodeCache):
 
 
 class ContinuedLines(Extension):
-    """An indented line of a template continues the line above it; a space is between, but before ``<`` and ``{``."""
+    """An indented line of a template continues the line above: after a space unless it begins with ``<`` or ``{``."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         """Return the source of a template with these lines joined."""
@@ -271,7 +271,7 @@ class Page:
         set_html(resp, render(template, **{**frame_of(req), "now": self.now_us(), **values}))
 
     def is_known(self, req: falcon.Request, resp: falcon.Response, state: object) -> bool:
-        """Whether an open page shows this state, by its representation, already; then the answer is 304."""
+        """Whether an open page shows this state already, by its representation; then the answer is 304."""
         tag = f'"{sha256(repr(state).encode("utf-8", "replace")).hexdigest()[:32]}"'
         resp.set_header("Cache-Control", "private, no-cache")
         resp.set_header("ETag", tag)

@@ -143,7 +143,7 @@ class ComparedRun(Struct, frozen=True):
 
 
 def compared_run(connection: StoreConnection, run: Json, base_id: int | None) -> ComparedRun:
-    """Return a run by its row, with its base, by default the best; raises `ApiError` for a wrong base (404, 422)."""
+    """Return a run by its row with a base, by default the best; raises `ApiError` (404, 422) for a wrong base."""
     base = _base(connection, run, base_id)
     results, series = results_of(connection, run["id"]), series_of(connection, run)
     if base is None:
@@ -332,7 +332,7 @@ _RUNS: Final = 'SELECT COUNT(*) FROM "run" WHERE "source_id" = ? AND "id" < ?'
 
 
 def earlier_source(connection: StoreConnection, run: Json, case_ids: Collection[int]) -> EarlierSource | None:
-    """Return the older source that has half of the tests of a source's first run; None if there is none."""
+    """Return the older source that has half of the tests of a source's first run or more; None if there is none."""
     source, run_id, project = run["source"], run["id"], run["project"]
     if len(case_ids) < _LEAST_TESTS or connection.execute(_HAS_EARLIER_RUN, (source, run_id)):
         return None

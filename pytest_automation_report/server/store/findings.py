@@ -424,7 +424,7 @@ def reasons_of(
 def _add_beginnings(
     reasons: Iterable[documents.FailureReason], failing: Iterable[documents.ChangedTest], run_id: int
 ) -> None:
-    """Add to each reason the run in which those of its failures began that the base has, too."""
+    """Add to each reason the run in which those of its failures that the base has, too, began."""
     began: dict[str | None, documents.RunMention] = {}
     for entry in failing:
         known, since = began.get(entry["fingerprint"]), entry["since"]

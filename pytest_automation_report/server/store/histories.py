@@ -223,7 +223,7 @@ class CaseHistory(Struct, frozen=True):
         return "".join(letters)
 
     def durations(self) -> list[tuple[float, int]]:
-        """Return the last durations that passed at once in microseconds: at a usual run's speed, and as they were."""
+        """Return the last durations of passed attempts in microseconds: each at a usual run's speed, and as it was."""
         runs, usual = self.series.runs, self.series.usual
         found = [
             (result.elapsed / speed * usual, result.elapsed)

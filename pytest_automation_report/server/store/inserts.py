@@ -123,7 +123,7 @@ _REPLACE: Final = 'UPDATE "result" SET "is_replaced" = TRUE WHERE "id" IN ({ids}
 
 
 def replace_results(connection: StoreConnection, thread: Json, tests: Sequence[StoredTest]) -> list[int]:
-    """Mark the results that do not count any more beside these new ones of a thread, and return their statuses."""
+    """Mark the results that count no more now that these tests are inserted, and return their statuses."""
     # They are those of the job's attempts before, or inserted ones, if a later attempt has come first: of the same
     # test, or of a file that could not be collected.
     run_id, job, own = thread["run"], thread["job"], thread["attempt"] or 1

@@ -87,6 +87,7 @@ class Store:
 
     def change(self, work: Callable[[Writer], int | None], request: IdempotentRequest | None = None) -> int | None:
         """Run a change, once for each idempotency key, and return the id of what it created when that is on disk."""
+        # An `ApiError` out of ``work`` undoes all of it, and the key stays free.
         if request is None:
             return self.write(work)
         # Jobs that join a run send the same key at the same moment. This read needs no write lock, so once the first

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """A 4xx response: nothing was stored. ``errors`` maps dotted paths of the body, or query names, to messages."""
+    """A 4xx response: nothing was stored. ``errors`` maps dotted paths of a body, or query parameters, to messages."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ Kind: TypeAlias = Literal["fields", "artifacts", "links"]
 
 # A tuple, since an append can have 50,000 tests, whose values go into the database by position.
 class StoredTest(NamedTuple):
-    """One test of an append; its names are the columns of ``result``, and the last seven are extensions."""
+    """One test of an append by the columns of ``result``; ``elapsed`` in microseconds, the last are extensions."""
 
     key: str
     name: str

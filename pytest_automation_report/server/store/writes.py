@@ -85,7 +85,7 @@ class Writer:
         )
 
     def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
-        """Create a run, with what it names, and return its id; strict references must exist already."""
+        """Create a run and return its id; what it names is created, too, or has to exist with strict references."""
         self.check_room()
         if not self.connection.execute('SELECT 1 FROM "project" WHERE "id" = ?', (project_id,)):
             self.connection.change(_INSERT_PROJECT, (project_id, self.now))

@@ -199,7 +199,7 @@ def commits_since(text: str, base_commit: str | None) -> list[Json]:
 
 
 def changed_software(before: Callable[[str], str], after: Callable[[str], str]) -> list[Json]:
-    """Return interpreter, system and packages that differ between two runs, by functions that return their fields."""
+    """Return what differs between two runs: interpreter, system, packages; the functions return a field of each."""
     changed = [
         {"name": name, "before": before(name), "after": after(name)}
         for name in ("Python", "OS")

@@ -225,7 +225,7 @@ class Histories:
         return [run.id for run in self._series.runs]
 
     def load(self, cases: Iterable[int], *, is_whole: bool = False) -> None:
-        """Read the histories of these tests, for a strip and a usual time, or all that findings look at."""
+        """Read the histories of these tests: for a strip and a usual time, or whole, as findings look at them."""
         missing = {case for case in cases if is_whole or case not in self._medians}
         found = histories(self._connection, self._series, missing, last=WINDOW if is_whole else HISTORY + LAST)
         for case, history in found.items():

@@ -77,7 +77,7 @@ def run_row(
 
 
 def change_words(row: Json, summary: FindingsSummary | None) -> list[ChangeWords]:
-    """Return what a completed run changed: whose its failures are, and what passes again; without a base failures."""
+    """Return whose failures a completed run has, and what passes again; without a base only its failures."""
     if summary is None or not summary["base"]:
         words = [ChangeWords(row["failure_count"], "failed", "fail")]
     else:
